@@ -1,0 +1,1 @@
+"""Intent in, commands out, events applied."""

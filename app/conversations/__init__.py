@@ -1,0 +1,1 @@
+"""Conversation trees and the SQLite store that loses nothing; knows no Qt."""

@@ -1,0 +1,1 @@
+"""Qt list models: what the widgets show."""

@@ -1,0 +1,1 @@
+"""ask and chat for people on a terminal; knows no Qt."""

@@ -1,0 +1,1 @@
+"""The engine process and the one thread that talks to it."""

@@ -1,0 +1,170 @@
+"""What comes out of the engine. Events of a command carry its id; the terminal ones end it."""
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.api.checkpoint import LocalCheckpoint
+from engine.api.errors import ErrorReport
+from engine.api.hardware import Hardware
+from engine.api.plan import Plan
+
+
+class _Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True):
+    pass
+
+
+class _CommandEvent(_Event, frozen=True):
+    command_id: str
+
+
+class EngineReady(_Event, frozen=True, tag="engine_ready"):
+    """The pipe is open and commands are read. Sent once, first, before torch is imported."""
+
+    engine_version: str
+    process_id: int
+
+
+class LoadPhase(StrEnum):
+    """What a load is busy with, in the order it happens."""
+
+    IMPORTING = "importing"
+    CONVERTING = "converting"
+    LOADING = "loading"
+    CHECKING = "checking"
+
+
+class LoadProgress(_CommandEvent, frozen=True, tag="load_progress"):
+    """Bytes (or steps) of the phase done so far; total 0 means not known."""
+
+    phase: LoadPhase
+    done: int
+    total: int
+
+
+class CheckpointLoaded(_CommandEvent, frozen=True, tag="checkpoint_loaded"):
+    """Terminal: the model answers from now on."""
+
+    plan: Plan
+
+
+class CheckpointUnloaded(_CommandEvent, frozen=True, tag="checkpoint_unloaded"):
+    """Terminal: nothing is loaded."""
+
+
+class _GenerationEvent(_CommandEvent, frozen=True):
+    conversation_id: str
+    message_id: str
+
+
+class PrefillProgress(_GenerationEvent, frozen=True, tag="prefill_progress"):
+    """Of prompt_tokens, reused_tokens were still there and done_tokens of the rest have been read."""
+
+    prompt_tokens: int
+    reused_tokens: int
+    done_tokens: int
+
+
+class TextGenerated(_GenerationEvent, frozen=True, tag="text_generated"):
+    """Text that is final and safe to show, with the ids generated since the last such event."""
+
+    text: str
+    token_ids: tuple[int, ...]
+
+
+class FinishReason(StrEnum):
+    """Why a generation ended."""
+
+    END = "end"
+    MAXIMUM_TOKENS = "maximum_tokens"
+    CONTEXT_FULL = "context_full"
+    STOPPED = "stopped"
+
+
+class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one generation cost. prefilled_tokens counts the ids that really entered the model before decoding."""
+
+    prompt_tokens: int
+    reused_tokens: int
+    prefilled_tokens: int
+    generated_tokens: int
+    time_to_first_token_seconds: float
+    prefill_seconds: float
+    decode_seconds: float
+    tokens_per_second: float
+
+
+class GenerationFinished(_GenerationEvent, frozen=True, tag="generation_finished"):
+    """Terminal: the whole text and all its ids (end token excluded). The text wins over what was streamed.
+
+    For a continued message both hold the newly written part only.
+    """
+
+    reason: FinishReason
+    text: str
+    token_ids: tuple[int, ...]
+    tokenizer_id: str
+    statistics: Statistics
+
+
+class ConversationForgotten(_CommandEvent, frozen=True, tag="conversation_forgotten"):
+    """Terminal: no tier holds anything of the conversation."""
+
+    freed_bytes: int
+
+
+class HardwareDescribed(_CommandEvent, frozen=True, tag="hardware_described"):
+    """Terminal."""
+
+    hardware: Hardware
+
+
+class CheckpointsListed(_CommandEvent, frozen=True, tag="checkpoints_listed"):
+    """Terminal."""
+
+    checkpoints: tuple[LocalCheckpoint, ...]
+
+
+class DownloadProgress(_CommandEvent, frozen=True, tag="download_progress"):
+    """Bytes received so far over all files; total 0 means not known."""
+
+    done_bytes: int
+    total_bytes: int
+
+
+class DownloadFinished(_CommandEvent, frozen=True, tag="download_finished"):
+    """Terminal: the checkpoint can be loaded by its reference."""
+
+    checkpoint: str
+    revision: str
+
+
+class CommandFailed(_CommandEvent, frozen=True, tag="command_failed"):
+    """Terminal: what happened and what to do."""
+
+    error: ErrorReport
+
+
+class CommandCancelled(_CommandEvent, frozen=True, tag="command_cancelled"):
+    """Terminal: stopped by the user before there was anything to keep."""
+
+
+GenerationEvent = PrefillProgress | TextGenerated | GenerationFinished
+Terminal = (
+    CheckpointLoaded
+    | CheckpointUnloaded
+    | GenerationFinished
+    | ConversationForgotten
+    | HardwareDescribed
+    | CheckpointsListed
+    | DownloadFinished
+    | CommandFailed
+    | CommandCancelled
+)
+Progress = LoadProgress | PrefillProgress | TextGenerated | DownloadProgress
+Event = EngineReady | Progress | Terminal
+
+
+def is_terminal(event: Event) -> bool:
+    """Return whether the event ends its command."""
+    return isinstance(event, Terminal)

@@ -1,0 +1,1 @@
+"""What this machine reaches, against its own limits."""

@@ -1,0 +1,1 @@
+"""Prompts, KV reuse, prefill and decode, sampling, detokenising."""

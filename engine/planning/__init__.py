@@ -1,0 +1,1 @@
+"""Memory arithmetic and the choice of precision; pure functions."""
