@@ -1,0 +1,150 @@
+"""All conversations for the sidebar, newest first, with the date group each one belongs to."""
+
+import bisect
+import time
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from app.conversations.records import Conversation
+
+CONVERSATION_ROLE = Qt.ItemDataRole.UserRole + 1
+GROUP_ROLE = Qt.ItemDataRole.UserRole + 2
+RUNNING_ROLE = Qt.ItemDataRole.UserRole + 3
+UNTITLED = "New conversation"
+_NO_PARENT = QModelIndex()
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+
+
+def group_of(updated_at: float, today: date) -> str:
+    """Return the section a conversation stands in: Today, Yesterday, Previous 7 days or its month."""
+    day = datetime.fromtimestamp(updated_at).date()
+    age_days = (today - day).days
+    if age_days <= 0:
+        return "Today"
+    if age_days == 1:
+        return "Yesterday"
+    if age_days <= 7:
+        return "Previous 7 days"
+    return f"{_MONTHS[day.month - 1]} {day.year}"
+
+
+class ConversationListModel(QAbstractListModel):
+    """Rows of Conversation, newest first; DisplayRole and EditRole are the title."""
+
+    def __init__(self, parent: QObject | None = None, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(parent)
+        self._clock = clock
+        self._conversations: list[Conversation] = []
+        self._running: frozenset[str] = frozenset()
+
+    def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _NO_PARENT) -> int:  # noqa: N802  Qt's name
+        """Return the number of conversations."""
+        return 0 if parent.isValid() else len(self._conversations)
+
+    def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return title, conversation, group or whether an answer is being written."""
+        if not index.isValid() or not 0 <= index.row() < len(self._conversations):
+            return None
+        conversation = self._conversations[index.row()]
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return conversation.title or UNTITLED
+        if role == CONVERSATION_ROLE:
+            return conversation
+        if role == GROUP_ROLE:
+            return group_of(conversation.updated_at, datetime.fromtimestamp(self._clock()).date())
+        if role == RUNNING_ROLE:
+            return conversation.id in self._running
+        return None
+
+    def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
+        """Titles can be edited in place."""
+        return super().flags(index) | Qt.ItemFlag.ItemIsEditable
+
+    def row_of(self, conversation_id: str) -> int | None:
+        """Return a conversation's row, None if it is not listed."""
+        for row, conversation in enumerate(self._conversations):
+            if conversation.id == conversation_id:
+                return row
+        return None
+
+    def conversation(self, row: int) -> Conversation:
+        """Return the conversation of a row; raises IndexError."""
+        if row < 0:
+            raise IndexError(row)
+        return self._conversations[row]
+
+    def set_conversations(self, conversations: Iterable[Conversation]) -> None:
+        """List exactly these."""
+        self.beginResetModel()
+        self._conversations = sorted(conversations, key=_newest_first)
+        self.endResetModel()
+
+    def upsert(self, conversation: Conversation) -> None:
+        """Show a conversation's newer state, moving it to its place; adds it if it was not listed."""
+        row = self.row_of(conversation.id)
+        if row is None:
+            self._insert(conversation)
+            return
+        if self._conversations[row] == conversation:
+            return
+        others = self._conversations[:row] + self._conversations[row + 1 :]
+        place = bisect.bisect_left(others, _newest_first(conversation), key=_newest_first)
+        if place != row:
+            destination = place if place < row else place + 1
+            self.beginMoveRows(QModelIndex(), row, row, QModelIndex(), destination)
+            self._conversations = others
+            self._conversations.insert(place, conversation)
+            self.endMoveRows()
+        else:
+            self._conversations[row] = conversation
+        index = self.index(place)
+        self.dataChanged.emit(index, index)
+
+    def remove(self, conversation_id: str) -> None:
+        """Take a conversation off the list; nothing happens if it was not listed."""
+        row = self.row_of(conversation_id)
+        if row is None:
+            return
+        self.beginRemoveRows(QModelIndex(), row, row)
+        del self._conversations[row]
+        self.endRemoveRows()
+
+    def set_running(self, conversation_ids: Iterable[str]) -> None:
+        """Mark exactly these as being answered."""
+        running = frozenset(conversation_ids)
+        changed = running ^ self._running
+        self._running = running
+        for conversation_id in changed:
+            row = self.row_of(conversation_id)
+            if row is not None:
+                self.dataChanged.emit(self.index(row), self.index(row), [RUNNING_ROLE])
+
+    def refresh_groups(self) -> None:
+        """Say that the groups may have changed, as they do at midnight."""
+        if self._conversations:
+            self.dataChanged.emit(self.index(0), self.index(len(self._conversations) - 1))
+
+    def _insert(self, conversation: Conversation) -> None:
+        place = bisect.bisect_left(self._conversations, _newest_first(conversation), key=_newest_first)
+        self.beginInsertRows(QModelIndex(), place, place)
+        self._conversations.insert(place, conversation)
+        self.endInsertRows()
+
+
+def _newest_first(conversation: Conversation) -> tuple[float, str]:
+    return (-conversation.updated_at, conversation.id)
