@@ -73,7 +73,8 @@ class ConversationListModel(QAbstractListModel):
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
         """Titles can be edited in place."""
-        return super().flags(index) | Qt.ItemFlag.ItemIsEditable
+        flags = super().flags(index)
+        return flags | Qt.ItemFlag.ItemIsEditable if index.isValid() else flags
 
     def row_of(self, conversation_id: str) -> int | None:
         """Return a conversation's row, None if it is not listed."""
