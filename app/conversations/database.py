@@ -1,0 +1,151 @@
+"""One connection to an SQLite file: the only module that calls apsw. Errors of the disk come out as StoreError."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from app.conversations.errors import (
+    ConversationGone,
+    DiskFull,
+    StorageFailed,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreReadOnly,
+)
+
+Value = None | int | float | str | bytes
+Row = tuple[Value, ...]
+BUSY_SECONDS = 5.0
+_BACKUP_PAGES = 1000
+
+_TRANSLATIONS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
+    (apsw.FullError, DiskFull),
+    (apsw.ReadOnlyError, StoreReadOnly),
+    (apsw.PermissionsError, StoreReadOnly),
+    (apsw.CantOpenError, StoreReadOnly),
+    (apsw.BusyError, StoreBusy),
+    (apsw.LockedError, StoreBusy),
+    (apsw.CorruptError, StoreDamaged),
+    (apsw.NotADBError, StoreDamaged),
+    (apsw.IOError, StorageFailed),
+)
+_SENTENCES: dict[type[StoreError], tuple[str, str]] = {
+    DiskFull: ("The disk is full, so the conversation is not saved.", "Free some space; Hearth then tries again."),
+    StoreReadOnly: (
+        "The conversations can't be opened or written in {folder}.",
+        "Make that folder writable, or set HEARTH_HOME to another one.",
+    ),
+    StoreBusy: ("Another program is using the conversations.", "Close it, or try again in a moment."),
+    StoreDamaged: (
+        "The file with the conversations is damaged.",
+        "Start Hearth again: it then opens the newest backup and keeps the damaged file.",
+    ),
+    StorageFailed: (
+        "The disk reported an error, so the conversation is not saved.",
+        "Copy what matters, and check the disk.",
+    ),
+    ConversationGone: (
+        "This conversation was deleted for good in another window.",
+        "Copy what matters into a new one.",
+    ),
+}
+
+
+class Database:
+    """A connection in WAL mode with full synchronisation; used by one thread at a time."""
+
+    def __init__(self, path: Path, read_only: bool = False) -> None:
+        self.path = path
+        flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        with _translated(path):
+            self._connection = apsw.Connection(str(path), flags=flags)
+        try:
+            self._connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
+            if not read_only:
+                self._configure()
+        except BaseException:
+            self.close()
+            raise
+
+    def execute(self, statement: str, values: Sequence[Value] | Mapping[str, Value] = ()) -> list[Row]:
+        """Run one statement (or a script without values) and return all its rows."""
+        with _translated(self.path):
+            return list(self._connection.execute(statement, values))
+
+    def number(self, statement: str, values: Sequence[Value] = ()) -> int:
+        """Return the single number a statement asks for; 0 if it is NULL or there is no row."""
+        rows = self.execute(statement, values)
+        value = rows[0][0] if rows else 0
+        return value if isinstance(value, int) else 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens or nothing does; the write lock is taken at the start."""
+        self.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def is_sound(self) -> bool:
+        """Return whether SQLite's quick check finds nothing; reads the whole file."""
+        try:
+            return self.execute("PRAGMA quick_check(1)") == [("ok",)]
+        except StoreDamaged:
+            return False
+
+    def copy_to(self, target: Path) -> None:
+        """Write a consistent copy as a single file, while others may go on writing; raises StoreError."""
+        with _translated(target):
+            copy = apsw.Connection(str(target))
+            try:
+                with copy.backup("main", self._connection, "main") as backup:
+                    while not backup.done:
+                        backup.step(_BACKUP_PAGES)
+                # The copied header says WAL: a backup is one file, and is opened read-only.
+                copy.execute("PRAGMA journal_mode=DELETE").fetchall()
+            finally:
+                copy.close()
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        with _translated(self.path):
+            self._connection.close()
+
+    def _configure(self) -> None:
+        self.execute("PRAGMA journal_mode=WAL")
+        self.execute("PRAGMA synchronous=FULL")
+        self.execute("PRAGMA foreign_keys=ON")
+        self.execute("PRAGMA mmap_size=0")
+
+    def _roll_back(self) -> None:
+        # After a full disk or an I/O error SQLite may have rolled back already.
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK").fetchall()
+            except apsw.Error:
+                pass
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except apsw.Error as error:
+        ours = _translation(error)
+        if ours is None:
+            raise  # a statement that SQLite doesn't accept is our bug
+        message, hint = _SENTENCES[ours]
+        raise ours(message.format(folder=path.parent), hint, f"{type(error).__name__}: {error}") from error
+
+
+def _translation(error: apsw.Error) -> type[StoreError] | None:
+    if isinstance(error, apsw.ConstraintError):
+        is_orphan = error.extendedresult == apsw.SQLITE_CONSTRAINT_FOREIGNKEY  # type: ignore[attr-defined]  # not in its stubs
+        return ConversationGone if is_orphan else None
+    return next((ours for theirs, ours in _TRANSLATIONS if isinstance(error, theirs)), None)

@@ -1,0 +1,108 @@
+"""The database's shape, as numbered steps; PRAGMA user_version says how many of them a file has seen.
+
+A step that was published is never changed again.
+"""
+
+from collections.abc import Callable, Sequence
+
+from app.conversations.database import Database
+from app.conversations.errors import NewerDatabase
+
+APPLICATION_ID = 0x48525448  # "HRTH"
+
+_FIRST = """
+CREATE TABLE conversations (
+    id TEXT NOT NULL PRIMARY KEY,
+    title TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
+    name TEXT,
+    title_is_manual INTEGER NOT NULL,
+    system_prompt TEXT NOT NULL,
+    active_leaf_id TEXT,
+    draft TEXT NOT NULL,
+    deleted_at REAL
+) STRICT;
+CREATE INDEX conversations_by_name ON conversations (name) WHERE name IS NOT NULL;
+
+CREATE TABLE messages (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    parent_id TEXT,
+    sequence INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    state TEXT NOT NULL,
+    tokenizer_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    precision TEXT NOT NULL,
+    finish_reason TEXT,
+    statistics BLOB,
+    error BLOB,
+    writer TEXT,
+    token_ids BLOB NOT NULL,
+    content TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_by_conversation ON messages (conversation_id, sequence);
+CREATE INDEX messages_by_sequence ON messages (sequence);
+CREATE INDEX messages_being_written ON messages (writer) WHERE state = 'streaming';
+
+CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+INSERT INTO counters VALUES ('sequence', 0);
+
+-- A growing answer is indexed once, when it is finished: it is saved twice a second.
+CREATE VIEW searchable_messages AS SELECT number, content FROM messages WHERE state <> 'streaming';
+CREATE VIRTUAL TABLE message_search USING fts5 (
+    content, content = 'searchable_messages', content_rowid = 'number', tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER message_added AFTER INSERT ON messages WHEN new.state <> 'streaming' BEGIN
+    INSERT INTO message_search (rowid, content) VALUES (new.number, new.content);
+END;
+CREATE TRIGGER message_removed AFTER DELETE ON messages WHEN old.state <> 'streaming' BEGIN
+    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, old.content);
+END;
+CREATE TRIGGER message_finished AFTER UPDATE ON messages
+WHEN old.state = 'streaming' AND new.state <> 'streaming' BEGIN
+    INSERT INTO message_search (rowid, content) VALUES (new.number, new.content);
+END;
+CREATE TRIGGER message_continued AFTER UPDATE ON messages
+WHEN old.state <> 'streaming' AND new.state = 'streaming' BEGIN
+    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, old.content);
+END;
+CREATE TRIGGER message_changed AFTER UPDATE ON messages
+WHEN old.state <> 'streaming' AND new.state <> 'streaming' AND old.content IS NOT new.content BEGIN
+    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, old.content);
+    INSERT INTO message_search (rowid, content) VALUES (new.number, new.content);
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+
+
+def version_of(database: Database) -> int:
+    """Return how many steps the file has seen; 0 for an empty one."""
+    return database.number("PRAGMA user_version")
+
+
+def refuse_newer(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Raise NewerDatabase if the file has seen more steps than this program knows."""
+    version = version_of(database)
+    if version > len(migrations):
+        raise NewerDatabase(
+            f"These conversations were written by a newer Hearth (format {version}; this one knows {len(migrations)}).",
+            "Install the newer Hearth again; the file was left as it is.",
+        )
+
+
+def migrate(database: Database, back_up: Callable[[int], None], migrations: Sequence[str] = MIGRATIONS) -> None:
+    """Take the steps the file lacks, each in one transaction after back_up(version); raises StoreError."""
+    while (version := version_of(database)) < len(migrations):
+        if version:
+            back_up(version)
+        with database.transaction():
+            # Another process may have taken the step while this one waited for the lock.
+            if version_of(database) == version:
+                database.execute(migrations[version])
+                database.execute(f"PRAGMA user_version = {version + 1}")
+                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")

@@ -1,0 +1,150 @@
+"""Opening the database whatever state it is in: never writes a newer one, never deletes a damaged one."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from app.conversations.backups import Backups
+from app.conversations.database import Database
+from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged, StoreError, StoreReadOnly
+from app.conversations.migrations import MIGRATIONS, migrate, refuse_newer
+from app.conversations.writers import Writers
+
+_log = logging.getLogger(__name__)
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+
+
+class Opening:
+    """One attempt to open; notices are the sentences a person should read afterwards."""
+
+    def __init__(
+        self,
+        path: Path,
+        writers: Writers,
+        backups: Backups,
+        migrations: Sequence[str] = MIGRATIONS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path = path
+        self._writers = writers
+        self._backups = backups
+        self._migrations = migrations
+        self._clock = clock
+        self.notices: list[str] = []
+
+    def open(self) -> Database:
+        """Return the sound, migrated database, with this process entered among the writers; raises StoreError."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._refuse_newer()
+            self._writers.enter()
+        except OSError as error:
+            raise StoreReadOnly(
+                f"The folder {self._path.parent} can't be used ({error.strerror or error}).",
+                "Make it writable, or set HEARTH_HOME to another one.",
+                str(error),
+            ) from error
+        try:
+            with self._writers.guarded():
+                return self._open_or_repair()
+        except BaseException:
+            self._writers.leave(cleanly=not self._writers.left_behind)
+            raise
+
+    def _refuse_newer(self) -> None:
+        """Look through a read-only connection first: opening for writing may already change the file."""
+        if not self._path.exists() or not self._path.stat().st_size:
+            return
+        try:
+            database = Database(self._path, read_only=True)
+            try:
+                refuse_newer(database, self._migrations)
+            finally:
+                database.close()
+        except (StoreDamaged, StoreReadOnly):
+            return  # dealt with, and told, when it is opened for writing
+
+    def _open_or_repair(self) -> Database:
+        if self._path.is_file() and not self._path.stat().st_size and self._backups.newest_first():
+            return self._open_backup()
+        try:
+            return self._open_checked()
+        except StoreDamaged as error:
+            _log.warning("the database is damaged: %s", error.details)
+            return self._open_backup()
+
+    def _open_checked(self) -> Database:
+        database = Database(self._path)
+        try:
+            if self._writers.left_behind and not database.is_sound():
+                raise StoreDamaged("The file with the conversations is damaged.", details="quick_check")
+            migrate(database, lambda version: self._back_up(database, version), self._migrations)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _back_up(self, database: Database, version: int) -> None:
+        self._backups.make_before_migration(database, version)
+
+    def _open_backup(self) -> Database:
+        kept = self._move_aside()
+        for backup in self._backups.newest_first():
+            try:
+                database = self._open_copy_of(backup)
+            except (StoreDamaged, NewerDatabase):
+                _log.warning("backup %s can't be used", backup.name)
+                continue
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(backup.stat().st_mtime))
+            self.notices.append(
+                "The file with your conversations was damaged, so the newest backup was opened. "
+                f"What was written after {when} is missing; the damaged file was kept as {kept}."
+            )
+            return database
+        self.notices.append(
+            "The file with your conversations was damaged and there is no backup yet, so Hearth starts with an "
+            f"empty one. The damaged file was kept as {kept}."
+        )
+        return self._open_checked()
+
+    def _open_copy_of(self, backup: Path) -> Database:
+        part = self._path.with_suffix(".part")
+        try:
+            shutil.copyfile(backup, part)
+            database = Database(part, read_only=True)
+            try:
+                refuse_newer(database, self._migrations)
+                if not database.is_sound():
+                    raise StoreDamaged("This backup is damaged.")
+            finally:
+                database.close()
+            part.replace(self._path)
+        except OSError as error:
+            raise StorageFailed("The backup could not be copied.", "Free some space.", str(error)) from error
+        finally:
+            part.unlink(missing_ok=True)
+        return self._open_checked()
+
+    def _move_aside(self) -> Path:
+        """Move the file and what belongs to it; the copy that is opened instead must not meet an old journal."""
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(self._clock()))
+        target = self._path.with_name(f"corrupt-{stamp}.db")
+        number = 1
+        while target.exists():
+            number += 1
+            target = self._path.with_name(f"corrupt-{stamp}_{number}.db")
+        try:
+            self._path.rename(target)
+            for suffix in _SIDE_FILES:
+                side = self._path.with_name(self._path.name + suffix)
+                if side.exists():
+                    side.rename(target.with_name(target.name + suffix))
+        except OSError as error:
+            raise StoreError(
+                "The file with the conversations is damaged and can't be moved aside.",
+                f"Close other programs that use {self._path}, and start Hearth again.",
+                str(error),
+            ) from error
+        return target

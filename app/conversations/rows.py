@@ -1,0 +1,155 @@
+"""Records to and from database rows; a damaged value becomes an empty one, so that its text stays readable."""
+
+import logging
+import sys
+from array import array
+from enum import StrEnum
+from typing import TypeVar
+
+import msgspec
+
+from app.conversations.database import Row, Value
+from app.conversations.records import Conversation, Message, MessageState
+from engine.api.codec import clean_text
+from engine.api.errors import ErrorReport
+from engine.api.events import FinishReason, Statistics
+from engine.api.message import Role
+
+CONVERSATION_COLUMNS = (
+    "id, title, created_at, updated_at, name, title_is_manual, system_prompt, active_leaf_id, draft, deleted_at"
+)
+MESSAGE_COLUMNS = (
+    "id, conversation_id, parent_id, sequence, role, created_at, state, tokenizer_id, model, precision, "
+    "finish_reason, statistics, error, token_ids, content"
+)
+
+_log = logging.getLogger(__name__)
+_Record = TypeVar("_Record", bound=msgspec.Struct)
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def conversation_row(conversation: Conversation) -> tuple[Value, ...]:
+    """Return the values in the order of CONVERSATION_COLUMNS."""
+    return (
+        conversation.id,
+        clean_text(conversation.title),
+        conversation.created_at,
+        conversation.updated_at,
+        None if conversation.name is None else clean_text(conversation.name),
+        int(conversation.title_is_manual),
+        clean_text(conversation.system_prompt),
+        conversation.active_leaf_id,
+        clean_text(conversation.draft),
+        conversation.deleted_at,
+    )
+
+
+def conversation_from(row: Row) -> Conversation:
+    """Return the conversation of a row in the order of CONVERSATION_COLUMNS."""
+    return Conversation(
+        id=_text(row[0]),
+        title=_text(row[1]),
+        created_at=_real(row[2]),
+        updated_at=_real(row[3]),
+        name=None if row[4] is None else _text(row[4]),
+        title_is_manual=bool(row[5]),
+        system_prompt=_text(row[6]),
+        active_leaf_id=None if row[7] is None else _text(row[7]),
+        draft=_text(row[8]),
+        deleted_at=None if row[9] is None else _real(row[9]),
+    )
+
+
+def message_row(message: Message) -> tuple[Value, ...]:
+    """Return the values in the order of MESSAGE_COLUMNS."""
+    return (
+        message.id,
+        message.conversation_id,
+        message.parent_id,
+        message.sequence,
+        message.role.value,
+        message.created_at,
+        message.state.value,
+        message.tokenizer_id,
+        clean_text(message.model),
+        message.precision,
+        None if message.finish_reason is None else message.finish_reason.value,
+        None if message.statistics is None else msgspec.json.encode(message.statistics),
+        None if message.error is None else msgspec.json.encode(_clean_report(message.error)),
+        packed(message.token_ids),
+        clean_text(message.content),
+    )
+
+
+def message_from(row: Row) -> Message:
+    """Return the message of a row in the order of MESSAGE_COLUMNS."""
+    return Message(
+        id=_text(row[0]),
+        conversation_id=_text(row[1]),
+        parent_id=None if row[2] is None else _text(row[2]),
+        sequence=int(_real(row[3])) if not isinstance(row[3], int) else row[3],
+        role=_choice(Role, row[4]) or Role.ASSISTANT,
+        created_at=_real(row[5]),
+        state=_choice(MessageState, row[6]) or MessageState.INTERRUPTED,
+        tokenizer_id=_text(row[7]),
+        model=_text(row[8]),
+        precision=_text(row[9]),
+        finish_reason=_choice(FinishReason, row[10]),
+        statistics=_decoded(Statistics, row[11]),
+        error=_decoded(ErrorReport, row[12]),
+        token_ids=unpacked(row[13]),
+        content=_text(row[14]),
+    )
+
+
+def packed(token_ids: tuple[int, ...]) -> bytes:
+    """Return the ids as 4 bytes each, little-endian."""
+    ids = array("I", token_ids)
+    if sys.byteorder == "big":
+        ids.byteswap()
+    return ids.tobytes()
+
+
+def unpacked(blob: Value) -> tuple[int, ...]:
+    """Return the ids of a packed blob; a damaged one gives none (the text is then tokenised again)."""
+    if not isinstance(blob, bytes) or len(blob) % 4:
+        return ()
+    ids = array("I", blob)
+    if sys.byteorder == "big":
+        ids.byteswap()
+    return tuple(ids)
+
+
+def _clean_report(report: ErrorReport) -> ErrorReport:
+    return msgspec.structs.replace(
+        report,
+        message=clean_text(report.message),
+        hint=clean_text(report.hint),
+        details=clean_text(report.details),
+    )
+
+
+def _decoded(kind: type[_Record], blob: Value) -> _Record | None:
+    if not isinstance(blob, bytes):
+        return None
+    try:
+        return msgspec.json.decode(blob, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        _log.warning("a stored %s can't be read", kind.__name__)
+        return None
+
+
+def _choice(kind: type[_Choice], value: Value) -> _Choice | None:
+    try:
+        return None if value is None else kind(str(value))
+    except ValueError:
+        _log.warning("a stored %s is unknown", kind.__name__)
+        return None
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _real(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

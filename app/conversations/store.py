@@ -1,0 +1,218 @@
+"""Conversations in an SQLite file; used by one thread. Owns the connection, the backups and this process's writer lock.
+
+Whatever a method returned for is on disk. Every method may raise StoreError (disk full, read-only, I/O error, busy);
+then nothing has changed and it can be called again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from app.conversations.backups import Backups
+from app.conversations.errors import StoreError
+from app.conversations.migrations import MIGRATIONS
+from app.conversations.opening import Opening
+from app.conversations.records import Conversation, Message, MessageState, new_id
+from app.conversations.rows import (
+    CONVERSATION_COLUMNS,
+    MESSAGE_COLUMNS,
+    conversation_from,
+    conversation_row,
+    message_from,
+    message_row,
+)
+from app.conversations.search import SearchHit, find_messages
+from app.conversations.titles import title_from
+from app.conversations.writers import Writers
+from engine.api.codec import clean_text
+
+_log = logging.getLogger(__name__)
+
+
+def _upsert(table: str, columns: str) -> str:
+    names = columns.split(", ")
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
+    places = ", ".join("?" for _ in names)
+    return f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT (id) DO UPDATE SET {updates}"
+
+
+_SAVE_CONVERSATION = _upsert("conversations", CONVERSATION_COLUMNS)
+_SAVE_MESSAGE = _upsert("messages", f"{MESSAGE_COLUMNS}, writer")
+
+
+class ConversationStore:
+    """Opens (and if need be repairs) the database; notices says in sentences what a person should know about that."""
+
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, migrations: Sequence[str] = MIGRATIONS
+    ) -> None:
+        self._clock = clock
+        self._writers = Writers(path.with_name(f"{path.stem}-writers"))
+        self._backups = Backups(path, clock)
+        self._damaged = False
+        opening = Opening(path, self._writers, self._backups, migrations, clock)
+        self._database = opening.open()
+        self.notices: tuple[str, ...] = tuple(opening.notices)
+        try:
+            self.mark_interrupted()
+        except StoreError as error:
+            _log.warning("interrupted answers not marked: %s", error.details)
+
+    def list_conversations(self, deleted: bool = False) -> list[Conversation]:
+        """Return the conversations that are not deleted (or those that are), last changed first."""
+        condition = "IS NOT NULL" if deleted else "IS NULL"
+        return [
+            conversation_from(row)
+            for row in self._database.execute(
+                f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE deleted_at {condition} "
+                "ORDER BY updated_at DESC, id"
+            )
+        ]
+
+    def load_conversation(self, conversation_id: str) -> Conversation | None:
+        """Return the conversation, deleted or not; None if there is none."""
+        rows = self._database.execute(
+            f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE id = ?", (conversation_id,)
+        )
+        return conversation_from(rows[0]) if rows else None
+
+    def load_messages(self, conversation_id: str) -> list[Message]:
+        """Return all messages of the tree, oldest first."""
+        rows = self._database.execute(
+            f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE conversation_id = ? ORDER BY sequence, id",
+            (conversation_id,),
+        )
+        return [message_from(row) for row in rows]
+
+    def save_conversation(self, conversation: Conversation) -> None:
+        """Add the conversation or replace what is known of it (its messages stay)."""
+        self._database.execute(_SAVE_CONVERSATION, conversation_row(conversation))
+
+    def save_draft(self, conversation_id: str, draft: str) -> None:
+        """Keep what is being typed, and touch nothing else: another process may be answering."""
+        self._database.execute("UPDATE conversations SET draft = ? WHERE id = ?", (clean_text(draft), conversation_id))
+
+    def rename(self, conversation_id: str, title: str) -> None:
+        """Give the conversation a title that was chosen by the user."""
+        self._database.execute(
+            "UPDATE conversations SET title = ?, title_is_manual = 1 WHERE id = ?",
+            (clean_text(title), conversation_id),
+        )
+
+    def show_branch(self, conversation_id: str, leaf_id: str | None) -> None:
+        """Keep which branch is shown."""
+        self._database.execute("UPDATE conversations SET active_leaf_id = ? WHERE id = ?", (leaf_id, conversation_id))
+
+    def save_message(self, message: Message) -> None:
+        """Add the message or replace it; the conversation must have been saved before.
+
+        While it is STREAMING it counts as written by this process, and becomes INTERRUPTED should that die.
+        """
+        self._database.execute(_SAVE_MESSAGE, (*message_row(message), self._writer_of(message)))
+
+    def save_turn(self, conversation: Conversation, messages: Sequence[Message]) -> None:
+        """Save a conversation and messages in it: all of it or nothing."""
+        with self._database.transaction():
+            self.save_conversation(conversation)
+            for message in messages:
+                self.save_message(message)
+
+    def next_sequence(self) -> int:
+        """Return a number greater than that of every message so far; never given twice, whoever asks."""
+        return self._database.number(
+            "UPDATE counters SET value = max(value, (SELECT coalesce(max(sequence), 0) FROM messages)) + 1 "
+            "WHERE name = 'sequence' RETURNING value"
+        )
+
+    def find_by_name(self, name: str) -> Conversation | None:
+        """Return the conversation with this name, else the one with exactly this title; the last changed wins."""
+        for column in ("name", "title"):
+            rows = self._database.execute(
+                f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE {column} = ? AND deleted_at IS NULL "
+                "ORDER BY updated_at DESC, id LIMIT 1",
+                (clean_text(name),),
+            )
+            if rows:
+                return conversation_from(rows[0])
+        return None
+
+    def find_or_create(self, name: str, system_prompt: str = "") -> Conversation:
+        """Return find_by_name(name), or a new conversation of that name; two processes asking at once get the same."""
+        with self._database.transaction():
+            found = self.find_by_name(name)
+            if found is not None:
+                return found
+            now = self._clock()
+            created = Conversation(
+                id=new_id(),
+                title=title_from(name),
+                created_at=now,
+                updated_at=now,
+                name=clean_text(name),
+                title_is_manual=True,
+                system_prompt=clean_text(system_prompt),
+            )
+            self.save_conversation(created)
+            return created
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Hide the conversation; restore_conversation brings it back until purge_deleted."""
+        self._database.execute(
+            "UPDATE conversations SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL",
+            (self._clock(), conversation_id),
+        )
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        """Undo delete_conversation."""
+        self._database.execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,))
+
+    def purge_deleted(self, older_than: float) -> list[str]:
+        """Remove for good what was deleted before this time (seconds since the epoch); returns the ids."""
+        with self._database.transaction():
+            rows = self._database.execute(
+                "DELETE FROM conversations WHERE deleted_at IS NOT NULL AND deleted_at < ? RETURNING id", (older_than,)
+            )
+        return [str(row[0]) for row in rows]
+
+    def mark_interrupted(self) -> int:
+        """Turn answers whose writer is no longer alive into INTERRUPTED ones; returns how many. Done at opening too."""
+        if not self._database.number("SELECT EXISTS (SELECT 1 FROM messages WHERE state = 'streaming')"):
+            return 0
+        alive = msgspec.json.encode(self._writers.alive()).decode()
+        with self._database.transaction():
+            rows = self._database.execute(
+                "UPDATE messages SET state = 'interrupted', writer = NULL WHERE state = 'streaming' "
+                "AND (writer IS NULL OR writer NOT IN (SELECT value FROM json_each(?))) RETURNING id",
+                (alive,),
+            )
+        return len(rows)
+
+    def search(self, text: str, limit: int = 50) -> list[SearchHit]:
+        """Return the messages that hold all words of the text (the last one may be a beginning), best first."""
+        return find_messages(self._database, text, limit)
+
+    def is_maintenance_due(self) -> bool:
+        """Return whether maintain() has something to do."""
+        return self._backups.is_due()
+
+    def maintain(self) -> None:
+        """Make the daily backup if it is due; raises StoreError."""
+        if self._backups.is_due():
+            self._backups.make_daily(self._database)
+
+    def close(self) -> None:
+        """Close the file and give the writer lock back; safe to call twice."""
+        try:
+            self._database.close()
+        finally:
+            self._writers.leave(cleanly=not self._damaged)
+
+    def note_damage(self) -> None:
+        """Remember that the file proved to be damaged, so that the next start checks all of it."""
+        self._damaged = True
+
+    def _writer_of(self, message: Message) -> str | None:
+        return self._writers.own if message.state is MessageState.STREAMING else None
