@@ -73,6 +73,8 @@ class Opening:
             return self._open_checked()
         except StoreDamaged as error:
             _log.warning("the database is damaged: %s", error.details)
+            if self._writers.others_alive():
+                raise  # the file can't be taken from under a program that goes on writing into it
             return self._open_backup()
 
     def _open_checked(self) -> Database:

@@ -58,7 +58,7 @@ class ConversationStore:
         self.notices: tuple[str, ...] = tuple(opening.notices)
         try:
             self.mark_interrupted()
-        except StoreError as error:
+        except StoreError as error:  # a full disk must not keep anybody from reading
             _log.warning("interrupted answers not marked: %s", error.details)
 
     def list_conversations(self, deleted: bool = False) -> list[Conversation]:

@@ -61,7 +61,9 @@ class StoreThread:
         """Do the work after some seconds, or when the thread is closed if that comes first."""
         future: Future[_Result] = Future()
         with self._wake:
-            if not self._closing:
+            # Work that is being drained may hand in one more piece, but not for later: that would never end.
+            is_draining = self._closing and seconds <= 0 and threading.current_thread() is self._thread
+            if not self._closing or is_draining:
                 job = _Job(time.monotonic() + seconds, next(self._numbers), work, future)
                 if seconds > 0:
                     heapq.heappush(self._delayed, job)
@@ -71,6 +73,11 @@ class StoreThread:
                 return future
         future.set_exception(StoreClosed("The conversations are closed.", "Start Hearth again."))
         return future
+
+    @property
+    def is_closing(self) -> bool:
+        """Return whether close() was called."""
+        return self._closing
 
     def close(self, timeout_seconds: float = 30.0) -> bool:
         """Do everything that was handed in, delayed work included, and end; returns whether it ended in time."""
@@ -86,6 +93,7 @@ class StoreThread:
             if job is None:
                 break
             self._do(job)
+            del job  # its result may be a whole conversation
         if self._store is not None:
             self._maintain(self._store)
             try:

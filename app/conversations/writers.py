@@ -29,6 +29,7 @@ class Writers:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._descriptor: int | None = None
+        self._guard_depth = 0
         self.own = f"{os.getpid()}-{time.time_ns():x}-{os.urandom(4).hex()}"
         self.left_behind = False
 
@@ -43,8 +44,15 @@ class Writers:
             self._descriptor = _locked(self._folder / f"{self.own}{_SUFFIX}", wait=False)
 
     def alive(self) -> tuple[str, ...]:
-        """Return the names of all living writers, this one included if it has entered."""
-        return tuple(path.stem for path in self._folder.glob(f"*{_SUFFIX}") if _is_locked(path))
+        """Return the names of all living writers, this one always included."""
+        return (self.own, *self.others_alive())
+
+    def others_alive(self) -> list[str]:
+        """Return the names of the living writers but this one."""
+        # Looking takes a free lock for a moment, so nobody may enter meanwhile.
+        with self.guarded():
+            paths = [path for path in self._folder.glob(f"*{_SUFFIX}") if path.stem != self.own]
+            return [path.stem for path in paths if _is_locked(path)]
 
     def leave(self, cleanly: bool = True) -> None:
         """Give the lock back; if not cleanly, the file stays and tells the next start to look at the database."""
@@ -58,11 +66,13 @@ class Writers:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Keep other processes out of the same section (entering, repairing); waits for them."""
-        descriptor = _locked(self._folder / _GUARD, wait=True)
+        """Keep other processes out of the same section (entering, looking, repairing); waits for them. May be nested."""
+        descriptor = None if self._guard_depth else _locked(self._folder / _GUARD, wait=True)
+        self._guard_depth += 1
         try:
             yield
         finally:
+            self._guard_depth -= 1
             if descriptor is not None:
                 _release(descriptor)
 

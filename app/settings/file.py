@@ -1,0 +1,101 @@
+"""The settings as a JSON file: whatever lies there, the application opens. Owns one file.
+
+Only what differs from the default is written, so that a better default of a later version arrives; keys that this
+version doesn't know are kept.
+"""
+
+import stat
+import time
+from pathlib import Path
+
+import msgspec
+
+from app.settings.atomic import write_atomically
+from app.settings.schema import FIELDS, Settings
+from app.settings.validation import BadValue, checked, default_of
+
+MAXIMUM_FILE_BYTES = 1_000_000
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class SettingsNotSaved(Exception):
+    """The file can't be written; what was chosen holds until Hearth closes."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.message = f"The settings could not be saved ({reason})."
+        self.hint = f"Make {path.parent} writable, or free some space."
+        super().__init__(f"{self.message} {self.hint}")
+
+
+class _Unreadable(Exception):
+    """What lies at the path is no settings file."""
+
+
+def load(path: Path) -> tuple[Settings, list[str]]:
+    """Return the settings, and one sentence for each thing in the file that could not be used."""
+    try:
+        values = _read(path)
+    except FileNotFoundError:
+        return Settings(), []
+    except OSError as error:
+        return Settings(), [f"The settings can't be read ({error.strerror or error}), so the usual ones are used."]
+    except _Unreadable as error:
+        kept = _set_aside(path)
+        where = f" The file was kept as {kept}." if kept else ""
+        return Settings(), [f"The settings can't be read ({error}), so the usual ones are used.{where}"]
+    warnings: list[str] = []
+    usable: dict[str, object] = {}
+    for field in FIELDS:
+        if field.key in values:
+            try:
+                usable[field.key] = checked(field.key, values[field.key])
+            except BadValue as bad:
+                warnings.append(f"In the settings, {bad} The usual value is used.")
+    return msgspec.structs.replace(Settings(), **usable), warnings
+
+
+def save(path: Path, settings: Settings) -> None:
+    """Write the settings, keeping unknown keys; the file is either the old or the new one. Raises SettingsNotSaved."""
+    try:
+        values = _read(path)
+    except FileNotFoundError:
+        values = {}
+    except (OSError, _Unreadable):
+        _set_aside(path)
+        values = {}
+    builtin = msgspec.to_builtins(settings)
+    for field in FIELDS:
+        values.pop(field.key, None)
+        if getattr(settings, field.key) != default_of(field.key):
+            values[field.key] = builtin[field.key]
+    try:
+        write_atomically(path, msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n")
+    except OSError as error:
+        raise SettingsNotSaved(path, error.strerror or str(error)) from error
+
+
+def _read(path: Path) -> dict[str, object]:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise _Unreadable("it is not a file")
+    if status.st_size > MAXIMUM_FILE_BYTES:
+        raise _Unreadable("the file is far too large")
+    content = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
+    if not content.strip():
+        return {}
+    try:
+        return msgspec.json.decode(content, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _Unreadable("it is not a settings file") from error
+
+
+def _set_aside(path: Path) -> Path | None:
+    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    for number in range(1, 100):
+        target = path.with_name(f"{path.stem}-unreadable-{stamp}_{number}{path.suffix}")
+        if not target.exists():
+            try:
+                return path.rename(target)
+            except OSError:
+                return None
+    return None

@@ -1,0 +1,40 @@
+"""Where the window was and what it showed: convenient, never important, so a bad file is simply not there."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from app.settings.atomic import write_atomically
+
+_MAXIMUM_FILE_BYTES = 100_000
+_log = logging.getLogger(__name__)
+
+
+class WindowState(msgspec.Struct, frozen=True, kw_only=True):
+    """geometry is what QWidget.saveGeometry() gave; empty means never saved."""
+
+    geometry: bytes = b""
+    sidebar_width: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
+    sidebar_shown: bool = True
+    last_conversation_id: str | None = None
+
+
+def load_window_state(path: Path) -> WindowState:
+    """Return what was saved, or the default if there is nothing usable."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MAXIMUM_FILE_BYTES:
+            return WindowState()
+        return msgspec.json.decode(path.read_bytes(), type=WindowState)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        _log.info("window state ignored: %s", type(error).__name__)
+        return WindowState()
+
+
+def save_window_state(path: Path, state: WindowState) -> None:
+    """Keep it if that is possible."""
+    try:
+        write_atomically(path, msgspec.json.encode(state))
+    except OSError as error:
+        _log.info("window state not saved: %s", error.strerror)
