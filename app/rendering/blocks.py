@@ -1,0 +1,52 @@
+"""The values that Markdown becomes: blocks to show one below the other, and the looks they are written for."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class BlockKind(StrEnum):
+    """What a block is, and so which widget shows it."""
+
+    HTML = "html"
+    CODE = "code"
+    THINKING = "thinking"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One finished or still growing piece of an answer; equal blocks look equal.
+
+    HTML: ``html`` is the safe subset that QTextDocument reads, ``text`` the same as plain text.
+    CODE: ``text`` is the code, ``language`` the name after the fence ("" when none was given).
+    THINKING: ``children`` are the blocks thought, ``text`` their plain text.
+    ``closed`` is False for a block that the stream has not finished. ``indent`` counts the lists a code block sits in.
+    """
+
+    kind: BlockKind
+    html: str = ""
+    text: str = ""
+    language: str = ""
+    closed: bool = True
+    indent: int = 0
+    children: tuple["Block", ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTheme:
+    """Colours (``#rrggbb``), font families and sizes (logical pixels) that are written into the HTML."""
+
+    text: str
+    muted: str
+    link: str
+    hairline: str
+    code_background: str
+    table_header: str
+    text_size_px: int = 15
+    code_size_px: int = 13
+    text_family: str = "Inter"
+    code_family: str = "JetBrains Mono"
+
+    @property
+    def line_height_px(self) -> int:
+        """One and a half times the text size."""
+        return round(self.text_size_px * 1.5)
