@@ -1,0 +1,112 @@
+"""GGUF file -> folder with bf16 safetensors, tokenizer and configuration, made once and then loaded like any other.
+
+Owns folders below `<data folder>/checkpoints`. A conversion happens in a folder of its own that is renamed when it
+is complete: a killed conversion leaves nothing that could be taken for a checkpoint, and two processes at once
+each convert, and the second one drops its copy.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from engine.api.cancellation import CancellationToken
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.events import LoadPhase
+
+RECORD_NAME = "hearth.json"
+_TEMPORARY_PREFIX = ".converting-"
+_BLOCK_BYTES = 4 * 2**20
+_STEPS = 1000
+
+ReportProgress = Callable[[LoadPhase, int, int], None]
+
+
+def is_complete(folder: Path) -> bool:
+    """Return whether the folder holds a finished conversion: every file of its record with its size."""
+    try:
+        sizes = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))["sizes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def sha256_of(path: Path, cancellation: CancellationToken) -> str:
+    """Return the hex digest of the file's content; raises Cancelled."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK_BYTES):
+            cancellation.raise_if_cancelled()
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def converted(source: Path, target: Path, name: str, cancellation: CancellationToken, report: ReportProgress) -> Path:
+    """Return target, converting the GGUF file into it first if that has not been done yet.
+
+    name goes into the configuration. Raises EngineError (DISK, CHECKPOINT_INCOMPLETE, CHECKPOINT_UNSUPPORTED) and
+    Cancelled.
+    """
+    if is_complete(target):
+        return target
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(target.parent)
+        temporary = target.parent / f"{_TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        temporary.mkdir()
+    except OSError as error:
+        raise _disk_error(error) from error
+    try:
+        _convert(source, temporary, name, cancellation, report)
+        _put_in_place(temporary, target)
+    except OSError as error:
+        raise _disk_error(error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    report(LoadPhase.CONVERTING, _STEPS, _STEPS)
+    return target
+
+
+def _disk_error(error: OSError) -> EngineError:
+    return EngineError(
+        ErrorKind.DISK,
+        f"The model could not be prepared on disk: {error.strerror or 'the disk failed'}.",
+        "Free some space or check that the data folder can be written, then try again.",
+        str(error),
+    )
+
+
+def _put_in_place(temporary: Path, target: Path) -> None:
+    if target.exists() and not is_complete(target):
+        shutil.rmtree(target)
+    try:
+        temporary.rename(target)
+    except OSError:
+        if not is_complete(target):  # else another process was faster, and its copy is as good
+            raise
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.glob(f"{_TEMPORARY_PREFIX}*"):
+        owner = folder.name.removeprefix(_TEMPORARY_PREFIX).split("-")[0]
+        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _convert(source: Path, folder: Path, name: str, cancellation: CancellationToken, report: ReportProgress) -> None:
+    # Imported here: listing checkpoints must not wait for torch.
+    from engine.checkpoints import gguf
+
+    def tell(share: float) -> None:
+        cancellation.raise_if_cancelled()
+        report(LoadPhase.CONVERTING, int(share * _STEPS), _STEPS)
+
+    gguf.convert(source, folder, name, tell)
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    record = json.dumps({"source": source.name, "sizes": sizes}, indent=1)
+    (folder / RECORD_NAME).write_text(record, encoding="utf-8")

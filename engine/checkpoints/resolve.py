@@ -1,0 +1,70 @@
+"""What a person calls a model -> the folder it lies in: `starter`, a folder, a GGUF file, or a Hub id in the cache."""
+
+import hashlib
+from pathlib import Path
+
+from engine.api.cancellation import CancellationToken
+from engine.api.checkpoint import CheckpointKind
+from engine.api.errors import EngineError, ErrorKind
+from engine.checkpoints import hub_cache, starter
+from engine.checkpoints.conversion import ReportProgress, converted
+from engine.checkpoints.files import CheckpointFiles
+
+_GGUF_MAGIC = b"GGUF"
+_GGUF_MINIMUM_BYTES = 24
+_IDENTITY_CHARACTERS = 12
+
+
+def resolve(
+    reference: str, data_folder: Path, cancellation: CancellationToken, report: ReportProgress
+) -> CheckpointFiles:
+    """Return the folder of the checkpoint, converting a GGUF file once if it is one.
+
+    Raises EngineError (CHECKPOINT_NOT_FOUND, CHECKPOINT_INCOMPLETE, CHECKPOINT_UNSUPPORTED, DISK) and Cancelled.
+    """
+    if reference == starter.REFERENCE:
+        folder = starter.provide(data_folder, cancellation, report)
+        return CheckpointFiles(reference, starter.NAME, CheckpointKind.STARTER, folder, starter.SHA256[:8])
+    try:
+        path = Path(reference).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long for a path, or holds a NUL
+        raise _not_found(reference) from None
+    if is_folder:
+        folder = path.resolve()
+        return CheckpointFiles(reference, folder.name or str(folder), CheckpointKind.FOLDER, folder)
+    if is_file:
+        return _gguf(reference, path.resolve(), data_folder, cancellation, report)
+    cached = hub_cache.find(reference)
+    if cached is None:
+        raise _not_found(reference)
+    name = reference.split("/")[-1]
+    return CheckpointFiles(reference, name, CheckpointKind.HUB_CACHE, cached.folder, cached.revision)
+
+
+def _not_found(reference: str) -> EngineError:
+    shown = reference if len(reference) <= 80 else f"{reference[:77]}..."
+    return EngineError(
+        ErrorKind.CHECKPOINT_NOT_FOUND,
+        f"There is no model “{shown}” on this computer." if reference.strip() else "No model was named.",
+        "Use starter, a folder with a model, a GGUF file, or the name of a model that has been downloaded.",
+    )
+
+
+def _gguf(
+    reference: str, path: Path, data_folder: Path, cancellation: CancellationToken, report: ReportProgress
+) -> CheckpointFiles:
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        magic = stream.read(len(_GGUF_MAGIC))
+    if magic != _GGUF_MAGIC or size < _GGUF_MINIMUM_BYTES:
+        raise EngineError(
+            ErrorKind.CHECKPOINT_UNSUPPORTED,
+            f"{path.name} is not a model file that can be loaded.",
+            "Choose a .gguf file, or the folder that the model's files lie in.",
+        )
+    stamp = f"{path}\0{size}\0{path.stat().st_mtime_ns}"
+    identity = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:_IDENTITY_CHARACTERS]
+    target = data_folder / "checkpoints" / f"gguf-{identity}"
+    folder = converted(path, target, path.stem, cancellation, report)
+    return CheckpointFiles(reference, path.stem, CheckpointKind.GGUF, folder, identity)

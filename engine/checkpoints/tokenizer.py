@@ -1,0 +1,66 @@
+"""The checkpoint's tokenizer with its chat template, and the identity that token ids are kept with."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from engine.api.errors import EngineError, ErrorKind
+from engine.checkpoints.files import CheckpointFiles, incomplete
+
+_VOCABULARY_FILES = (
+    "tokenizer.json", "tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "vocab.txt", "merges.txt",
+    "added_tokens.json",
+)  # fmt: skip
+_IDENTITY_CHARACTERS = 16
+
+
+def load_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
+    """Return the tokenizer with the publisher's chat template in chat_template.
+
+    Raises EngineError: CHECKPOINT_INCOMPLETE if it is damaged, NO_CHAT_TEMPLATE if there is no template.
+    """
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            str(files.folder), local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # the libraries below raise anything from KeyError to a bare Exception for bad files
+        raise incomplete(files, "its tokenizer cannot be read", repr(error)) from error
+    tokenizer.chat_template = _chat_template(files, tokenizer)
+    return tokenizer
+
+
+def tokenizer_identity(folder: Path) -> str:
+    """Return a hash of the vocabulary files: ids made by the same tokenizer mean the same text."""
+    digest = hashlib.sha256()
+    for name in _VOCABULARY_FILES:
+        path = folder / name
+        if path.is_file():
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:_IDENTITY_CHARACTERS]
+
+
+def _chat_template(files: CheckpointFiles, tokenizer: PreTrainedTokenizerBase) -> str:
+    template = tokenizer.chat_template
+    if isinstance(template, dict):  # several named ones, as for tool use or retrieval
+        template = template.get("default")
+    if not template:
+        template = _processor_template(files.folder)
+    if isinstance(template, str) and template.strip():
+        return template
+    raise EngineError(
+        ErrorKind.NO_CHAT_TEMPLATE,
+        f"The model {files.name} does not say how a conversation is written for it (it has no chat template).",
+        "Choose the chat or instruct version of this model.",
+    )
+
+
+def _processor_template(folder: Path) -> object:
+    # Multimodal checkpoints keep it beside the processor, where the tokenizer does not look.
+    try:
+        content = json.loads((folder / "chat_template.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return content.get("chat_template") if isinstance(content, dict) else None
