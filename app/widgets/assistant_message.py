@@ -1,0 +1,91 @@
+"""An answer: plain text on the page, what it cost in one quiet line, and what can be done with it."""
+
+from PySide6.QtCore import QPoint, Slot
+from PySide6.QtWidgets import QWidget
+
+from app.conversations.records import MessageState
+from app.models.transcript_model import TranscriptEntry
+from app.widgets.icon_button import IconButton
+from app.widgets.message_body import MessageBody
+from app.widgets.message_mark import MessageMark, Remedy, mark_of
+from app.widgets.message_widget import MessageWidget, RowStyle
+from app.widgets.phase_line import PhaseLine
+from app.widgets.statistics_line import StatisticsLine
+
+
+class AssistantMessage(MessageWidget):
+    """Shows a model's message; while it is being written the phase stands where the statistics will be."""
+
+    def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
+        super().__init__(entry, style, parent)
+        self.body = MessageBody(style.theme)
+        self.body.link_activated.connect(self.link_activated)
+        self.mark = MessageMark()
+        self.mark.remedy_requested.connect(self._on_remedy_requested)
+        self.phase = PhaseLine(style.theme)
+        self.statistics = StatisticsLine(style.theme)
+        self.regenerate_button = IconButton("refresh-cw", "Answer again", style.theme)
+        self.regenerate_button.clicked.connect(self._on_regenerate)
+        self.action_buttons.append(self.regenerate_button)
+        self._shown: tuple[str, bool] | None = None
+        for part in (self.versions, self.statistics, self.phase, *self.action_buttons):
+            self.footer.addWidget(part)
+        self.footer.setStretchFactor(self.statistics, 1)
+        self.footer.setStretchFactor(self.phase, 1)
+        self.column.addWidget(self.body)
+        self.column.addWidget(self.mark)
+        self.column.addLayout(self.footer)
+
+    def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
+        """Show the answer's newer text and state."""
+        super().show_entry(entry, is_last)
+        message = entry.message
+        streaming = message.state is MessageState.STREAMING
+        if self._shown != (message.content, streaming):
+            self._shown = (message.content, streaming)
+            self.body.set_text(message.content, streaming)
+        self.body.setVisible(bool(message.content))
+        self.mark.show_mark(None if streaming else mark_of(message, is_last), not self.row_style.busy)
+        self._show_footer(entry, streaming)
+        if not streaming:
+            self.name_for_reader(message.model or "Answer")
+
+    def set_row_style(self, style: RowStyle) -> None:
+        """Draw in another theme, or with other things allowed."""
+        theme_changed = style.theme != self.row_style.theme
+        super().set_row_style(style)
+        if theme_changed:
+            self.body.set_theme(style.theme)
+            self.phase.set_theme(style.theme)
+            self.statistics.set_theme(style.theme)
+        self.show_entry(self.entry, self.is_last)
+
+    def block_at(self, y: int) -> QWidget | None:
+        """Return the block of the rendered text at this height."""
+        for block in self.body.children():
+            if isinstance(block, QWidget) and block.isVisible():
+                top = block.mapTo(self, QPoint(0, 0)).y()
+                if top <= y < top + block.height():
+                    return block
+        return None
+
+    def _show_footer(self, entry: TranscriptEntry, streaming: bool) -> None:
+        self.phase.set_phase(entry.phase)
+        self.phase.setVisible(streaming)
+        self.statistics.show_message(entry.message if self.row_style.show_statistics else None)
+        self.statistics.setVisible(not streaming)
+        self.regenerate_button.setEnabled(not self.row_style.busy)
+        for button in self.action_buttons:
+            button.setVisible(not streaming)
+
+    def _always_revealed(self) -> bool:
+        return self.is_last
+
+    @Slot()
+    def _on_regenerate(self) -> None:
+        self.regenerate_requested.emit(self.message_id)
+
+    @Slot(object)
+    def _on_remedy_requested(self, remedy: object) -> None:
+        wanted = self.continue_requested if remedy is Remedy.CONTINUE else self.regenerate_requested
+        wanted.emit(self.message_id)

@@ -1,0 +1,103 @@
+"""A plain text editor that is as high as its text, up to a limit, and sends on Enter."""
+
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
+
+from engine.api.codec import clean_text
+
+_COUNTED_CHARACTERS = 20_000
+
+
+class GrowingTextEdit(QPlainTextEdit):
+    """Enter emits submitted, Shift+Enter makes a new line; neither happens while an input method composes.
+
+    escaped and up_pressed (only in an empty editor) let the owner give these keys a meaning.
+    """
+
+    submitted = Signal()
+    escaped = Signal()
+    up_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._maximum_height = 240
+        self._composing = False
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(0)
+        self.textChanged.connect(self._on_text_changed)
+        self._fit()
+
+    @property
+    def text(self) -> str:
+        """The text as it may go through the pipe (no lone surrogates)."""
+        return clean_text(self.toPlainText())
+
+    @property
+    def is_composing(self) -> bool:
+        """True while an input method shows text that is not yet entered."""
+        return self._composing
+
+    def set_maximum_height(self, height: int) -> None:
+        """Grow to this height, then scroll."""
+        self._maximum_height = height
+        self._fit()
+
+    def sizeHint(self) -> QSize:
+        """Return a width that does not matter and the height of the text."""
+        return QSize(200, self._wanted_height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for one line."""
+        return QSize(80, QFontMetrics(self.font()).lineSpacing())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Give Enter, Escape and Up their meaning; the rest is typing."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not self._composing:
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.textCursor().insertBlock()
+                self.ensureCursorVisible()
+            else:
+                self.submitted.emit()
+            event.accept()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.escaped.emit()
+        elif event.key() == Qt.Key.Key_Up and self.document().isEmpty() and not self._composing:
+            self.up_pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """Remember whether something is being composed."""
+        self._composing = bool(event.preeditString())
+        super().inputMethodEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap anew, which may change the height."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self._fit()
+
+    @Slot()
+    def _on_text_changed(self) -> None:
+        self._fit()
+
+    def _wanted_height(self) -> int:
+        metrics = QFontMetrics(self.font())
+        if self.document().characterCount() > _COUNTED_CHARACTERS:
+            return self._maximum_height
+        lines = max(1, int(self.document().size().height()))
+        margins = self.contentsMargins()
+        return min(self._maximum_height, lines * metrics.lineSpacing() + margins.top() + margins.bottom() + 2)
+
+    def _fit(self) -> None:
+        height = self._wanted_height()
+        if height != self.height() or height != self.maximumHeight():
+            self.setFixedHeight(height)
+        scrolls = height >= self._maximum_height
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        if policy != self.verticalScrollBarPolicy():
+            self.setVerticalScrollBarPolicy(policy)

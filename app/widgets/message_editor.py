@@ -1,0 +1,52 @@
+"""A user's message while it is being edited in its place."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.widgets.growing_text_edit import GrowingTextEdit
+
+_MAXIMUM_HEIGHT_PX = 320
+
+
+class MessageEditor(QFrame):
+    """Save & send (or Enter) hands over the text, Cancel (or Esc) leaves it as it was."""
+
+    accepted = Signal(object)  # str
+    cancelled = Signal()
+
+    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("surface", "composer")
+        self.editor = GrowingTextEdit()
+        self.editor.setProperty("bare", "true")
+        self.editor.setAccessibleName("Edit your message")
+        self.editor.setPlainText(text)
+        self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
+        self.editor.submitted.connect(self._on_accept)
+        self.editor.escaped.connect(self.cancelled)
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.clicked.connect(self.cancelled)
+        self.save_button = QPushButton("Save && send")
+        self.save_button.setProperty("kind", "primary")
+        self.save_button.clicked.connect(self._on_accept)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.cancel_button)
+        buttons.addWidget(self.save_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 12, 12)
+        column.setSpacing(12)
+        column.addWidget(self.editor)
+        column.addLayout(buttons)
+
+    def begin(self) -> None:
+        """Take the keyboard, with the cursor at the end."""
+        self.editor.moveCursor(QTextCursor.MoveOperation.End)
+        self.editor.setFocus()
+
+    @Slot()
+    def _on_accept(self) -> None:
+        text = self.editor.text.strip()
+        if text:
+            self.accepted.emit(text)

@@ -1,0 +1,169 @@
+"""What the widgets of a user's and a model's message have in common: footer, focus, hover and height."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QEvent, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+
+from app.models.transcript_model import TranscriptEntry
+from app.widgets.icon_button import IconButton
+from app.widgets.theme import RADIUS_PX, Theme
+from app.widgets.version_switch import VersionSwitch
+
+_NAMED_CHARACTERS = 200
+
+
+@dataclass(frozen=True)
+class RowStyle:
+    """What all messages need to know beside their entry. While busy nothing may be asked of the engine."""
+
+    theme: Theme
+    show_statistics: bool = True
+    busy: bool = False
+
+
+class MessageWidget(QFrame):
+    """One message. The view above gives it a width, asks for its height, and tells it when its entry changes."""
+
+    height_changed = Signal(object)  # message id: it folded, unfolded or began to be edited
+    regenerate_requested = Signal(object)  # message id
+    continue_requested = Signal(object)  # message id
+    edit_requested = Signal(object)  # (message id, text)
+    version_requested = Signal(object)  # (message id, step)
+    link_activated = Signal(object)  # full URL
+    neighbour_requested = Signal(object)  # (message id, step): the keyboard goes to the message above or below
+
+    def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.entry = entry
+        self.row_style = style
+        self.is_last = False
+        self._hovered = False
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.versions = VersionSwitch(style.theme)
+        self.copy_button = IconButton("copy", "Copy", style.theme)
+        self.action_buttons: list[IconButton] = [self.copy_button]
+        self.footer = QHBoxLayout()
+        self.footer.setContentsMargins(0, 0, 0, 0)
+        self.footer.setSpacing(4)
+        self.column = QVBoxLayout(self)
+        self.column.setContentsMargins(0, 0, 0, 16)
+        self.column.setSpacing(4)
+        self.copy_button.clicked.connect(self.copy)
+        self.versions.step_requested.connect(self._on_step_requested)
+
+    @property
+    def message_id(self) -> str:
+        """The id of the message that is shown."""
+        return self.entry.message.id
+
+    @property
+    def is_pinned(self) -> bool:
+        """True while the widget must not be thrown away though it is far from the viewport."""
+        focused = QApplication.focusWidget()
+        return focused is not None and (focused is self or self.isAncestorOf(focused))
+
+    def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
+        """Show the entry's newer state."""
+        self.entry = entry
+        self.is_last = is_last
+        self.versions.show_version(entry.version, entry.versions)
+        self.update_actions()
+
+    def set_row_style(self, style: RowStyle) -> None:
+        """Draw in another theme, or with other things allowed."""
+        self.row_style = style
+        self.versions.set_theme(style.theme)
+        for button in self.action_buttons:
+            button.set_theme(style.theme)
+
+    def height_at(self, width: int) -> int:
+        """Return the height this message needs at a width in pixels."""
+        return self.column.totalHeightForWidth(width)
+
+    def block_at(self, y: int) -> QWidget | None:
+        """Return the block of the message that covers a height inside it, for the view to hold on to."""
+        return None
+
+    def focus_stops(self) -> list[QWidget]:
+        """Return what Tab visits inside this message, in order."""
+        tab = Qt.FocusPolicy.TabFocus
+        return [
+            child
+            for child in self.findChildren(QWidget)
+            if child.focusPolicy() & tab and child.isVisibleTo(self) and child.isEnabled()
+        ]
+
+    def name_for_reader(self, speaker: str) -> None:
+        """Tell assistive technology who says what."""
+        content = self.entry.message.content
+        shortened = content[:_NAMED_CHARACTERS] + ("…" if len(content) > _NAMED_CHARACTERS else "")
+        self.setAccessibleName(f"{speaker}: {shortened}")
+
+    @Slot()
+    def copy(self) -> None:
+        """Put the message's text, as it was written, on the clipboard."""
+        QGuiApplication.clipboard().setText(self.entry.message.content)
+
+    def event(self, event: QEvent) -> bool:
+        """Tell the view when something inside asks for another height."""
+        handled = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest and self.height_at(self.width()) != self.height():
+            self.height_changed.emit(self.message_id)
+        return handled
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up and Down go from message to message."""
+        steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
+        step = steps.get(Qt.Key(event.key()))
+        if step is not None and self.hasFocus():
+            self.neighbour_requested.emit((self.message_id, step))
+        else:
+            super().keyPressEvent(event)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Show what can be done."""
+        super().enterEvent(event)
+        self._hovered = True
+        self.update_actions()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Hide it again."""
+        super().leaveEvent(event)
+        self._hovered = False
+        self.update_actions()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Show what can be done to the focused message."""
+        super().focusInEvent(event)
+        self.update_actions()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Hide it again, unless the focus only moved inside."""
+        super().focusOutEvent(event)
+        self.update_actions()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw a ring around the focused message."""
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
+            inset = self.rect().adjusted(0, 0, -1, -self.column.contentsMargins().bottom())
+            painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
+
+    def update_actions(self) -> None:
+        """Show the action buttons while the message is pointed at, focused, or the newest."""
+        focused = QApplication.focusWidget()
+        inside = focused is not None and (focused is self or self.isAncestorOf(focused))
+        for button in self.action_buttons:
+            button.set_revealed(self._hovered or inside or self._always_revealed())
+
+    def _always_revealed(self) -> bool:
+        return False
+
+    @Slot(object)
+    def _on_step_requested(self, step: object) -> None:
+        self.version_requested.emit((self.message_id, step))

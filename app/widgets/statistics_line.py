@@ -1,0 +1,105 @@
+"""The quiet line under an answer: what it cost, shortened to the room there is, all of it on click."""
+
+from PySide6.QtCore import QPoint, QSize, Qt, Slot
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
+
+from app.conversations.records import Message
+from app.widgets.fonts import text_font
+from app.widgets.foreign_text import plain_tooltip
+from app.widgets.statistics_text import shortened, statistics_details, statistics_line, statistics_parts
+from app.widgets.theme import Theme
+
+_FOCUS_INSET = 4
+
+
+class StatisticsLine(QAbstractButton):
+    """Model, precision, speed and reuse in small muted text; a click shows the details."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._message: Message | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.clicked.connect(self._on_clicked)
+        self.set_theme(theme)
+
+    def show_message(self, message: Message | None) -> None:
+        """Show what is known about this answer, or leave the place empty."""
+        if message == self._message:
+            return
+        self._message = message
+        self.setEnabled(message is not None)
+        line = statistics_line(message) if message is not None else ""
+        self.setText(line.replace("&", "&&"))
+        self.setAccessibleName(line)
+        facts = statistics_details(message) if message is not None else []
+        details = "\n".join(f"{name}: {value}" for name, value in facts)
+        self.setToolTip(plain_tooltip(details))
+        self.update()
+
+    def shown_text(self) -> str:
+        """Return the line as it is drawn at the present width."""
+        if self._message is None:
+            return ""
+        metrics = QFontMetrics(self.font())
+        return shortened(statistics_parts(self._message), lambda line: metrics.horizontalAdvance(line) <= self.width())
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        self.setFont(text_font(theme.small_size_px - 1))
+        self.updateGeometry()
+        self.update()
+
+    def sizeHint(self) -> QSize:
+        """Return one line; the width is what the layout gives."""
+        return QSize(120, QFontMetrics(self.font()).height() + 8)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the text, underlined while pointed at, ringed while focused."""
+        painter = QPainter(self)
+        metrics = QFontMetrics(self.font())
+        text = metrics.elidedText(self.shown_text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.setPen(QColor(self._theme.colors.text if self.underMouse() else self._theme.colors.muted))
+        font = self.font()
+        font.setUnderline(self.underMouse())
+        painter.setFont(font)
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+        if self.hasFocus():
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
+            right = min(self.width(), metrics.horizontalAdvance(text) + _FOCUS_INSET)
+            painter.drawRoundedRect(0, 0, right - 1, self.height() - 1, 4, 4)
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        if self._message is None:
+            return
+        details = StatisticsDetails(self._message, self)
+        size = details.sizeHint()
+        details.move(self.mapToGlobal(QPoint(0, -size.height() - 4)))
+        details.show()
+
+
+class StatisticsDetails(QFrame):
+    """A small pop-up with one row per fact; any click or Esc closes it."""
+
+    def __init__(self, message: Message, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setObjectName("popup")
+        self.setProperty("surface", "composer")
+        self.setAccessibleName("About this answer")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(16, 12, 16, 12)
+        grid.setHorizontalSpacing(24)
+        grid.setVerticalSpacing(4)
+        for row, (name, value) in enumerate(statistics_details(message)):
+            for column, text in enumerate((name, value)):
+                label = QLabel(text)
+                label.setTextFormat(Qt.TextFormat.PlainText)
+                label.setProperty("role", "" if column else "muted")
+                grid.addWidget(label, row, column)

@@ -1,0 +1,94 @@
+"""The words for what an answer cost: one quiet line, and all of it for those who ask. Pure functions."""
+
+from collections.abc import Callable
+
+from app.conversations.records import Message, MessageState
+from engine.api.events import FinishReason, Statistics
+
+FitsWidth = Callable[[str], bool]
+SEPARATOR = " · "
+_ENDINGS = {
+    FinishReason.END: "The model finished its answer.",
+    FinishReason.MAXIMUM_TOKENS: "The answer reached the length that the settings allow.",
+    FinishReason.CONTEXT_FULL: "The model's context window is full.",
+    FinishReason.STOPPED: "You stopped it.",
+}
+
+
+def statistics_parts(message: Message) -> list[str]:
+    """Return the pieces of the quiet line, in the order they are read."""
+    parts = [message.model, message.precision.upper()]
+    statistics = message.statistics
+    if statistics is not None:
+        parts += [
+            f"{statistics.generated_tokens:,} {_tokens(statistics.generated_tokens)}",
+            f"{rate(statistics.tokens_per_second)} tokens/s",
+            f"first token {seconds(statistics.time_to_first_token_seconds)}",
+            f"reused {statistics.reused_tokens:,}, read {statistics.prefilled_tokens:,}",
+        ]
+    return [part for part in parts if part]
+
+
+def statistics_line(message: Message) -> str:
+    """Return the whole quiet line, "" if nothing is known."""
+    return SEPARATOR.join(statistics_parts(message))
+
+
+def shortened(parts: list[str], fits: FitsWidth) -> str:
+    """Return the line with the least important pieces left out until it fits (the last piece is never left out)."""
+    kept = list(parts)
+    for piece in _by_importance(parts):
+        line = SEPARATOR.join(kept)
+        if fits(line) or len(kept) == 1:
+            return line
+        kept.remove(piece)
+    return SEPARATOR.join(kept)
+
+
+def statistics_details(message: Message) -> list[tuple[str, str]]:
+    """Return everything that is known about an answer as (name, value) rows."""
+    rows = [("Model", message.model), ("Precision", message.precision.upper())]
+    if message.statistics is not None:
+        rows += _measured(message.statistics)
+    if message.finish_reason is not None:
+        rows.append(("Ended because", _ENDINGS[message.finish_reason]))
+    elif message.state is MessageState.INTERRUPTED:
+        rows.append(("Ended because", "It was interrupted."))
+    return [(name, value) for name, value in rows if value]
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people write it: 0.04 s, 0.4 s, 12 s, 2 min 5 s."""
+    if value >= 60:
+        return f"{int(value // 60)} min {int(value % 60)} s"
+    if value >= 9.95:
+        return f"{value:.0f} s"
+    return f"{value:.1f} s" if value >= 0.095 else f"{value:.2f} s"
+
+
+def rate(value: float) -> str:
+    """Return a rate with as many digits as it deserves."""
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
+
+
+def _measured(statistics: Statistics) -> list[tuple[str, str]]:
+    return [
+        ("Written", f"{statistics.generated_tokens:,} tokens in {seconds(statistics.decode_seconds)}"),
+        ("Speed", f"{rate(statistics.tokens_per_second)} tokens per second"),
+        ("First token after", seconds(statistics.time_to_first_token_seconds)),
+        ("Conversation so far", f"{statistics.prompt_tokens:,} tokens"),
+        ("Still in memory", f"{statistics.reused_tokens:,} tokens"),
+        ("Read anew", f"{statistics.prefilled_tokens:,} tokens in {seconds(statistics.prefill_seconds)}"),
+    ]
+
+
+def _tokens(count: int) -> str:
+    return "token" if count == 1 else "tokens"
+
+
+def _by_importance(parts: list[str]) -> list[str]:
+    """Return the pieces, the one that is missed least first."""
+    if len(parts) < 6:
+        return list(parts)
+    name, precision, tokens, speed, first, _ = parts
+    return [precision, first, name, tokens, speed]

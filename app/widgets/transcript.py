@@ -1,0 +1,175 @@
+"""The page of messages with its "newest" button; the keyboard's way through the messages."""
+
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+
+from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.widgets.icon_button import IconButton
+from app.widgets.message_rows import estimate_height, make_row
+from app.widgets.message_widget import MessageWidget, RowStyle
+from app.widgets.theme import Theme
+from app.widgets.transcript_view import TranscriptView
+from app.widgets.user_message import UserMessage
+from engine.api.message import Role
+
+_BUTTON_PX = 36
+_TAB_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
+
+
+class Transcript(QWidget):
+    """Shows a TranscriptModel and emits what the user wants done with its messages."""
+
+    regenerate_requested = Signal(object)  # message id
+    continue_requested = Signal(object)  # message id
+    edit_requested = Signal(object)  # (message id, text)
+    version_requested = Signal(object)  # (message id, step)
+    link_activated = Signal(object)  # full URL
+
+    def __init__(self, model: TranscriptModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._style = RowStyle(theme)
+        self._current_id = ""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName("Messages")
+        self.view = TranscriptView(model, self._make_row, self._estimate_height)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self.newest_button = IconButton("arrow-down", "Go to the newest message", theme, self)
+        self.newest_button.setObjectName("newest")
+        self.newest_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
+        self.newest_button.clicked.connect(self.view.follow)
+        self.newest_button.hide()
+        self.view.following_changed.connect(self._on_following_changed)
+        self._apply_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme or text size."""
+        self._apply_theme(theme)
+        self._set_style(replace(self._style, theme=theme))
+        self.view.refresh()
+
+    def set_busy(self, busy: bool) -> None:
+        """While busy, nothing that asks the engine can be pressed."""
+        self._set_style(replace(self._style, busy=busy))
+
+    def set_statistics_shown(self, shown: bool) -> None:
+        """Show or hide the quiet line under each answer."""
+        self._set_style(replace(self._style, show_statistics=shown))
+
+    def follow(self) -> None:
+        """Go to the newest message and stay there."""
+        self.view.follow()
+
+    def last_of(self, role: Role) -> TranscriptEntry | None:
+        """Return the last entry of a role on the shown branch."""
+        for row in reversed(range(self._model.rowCount())):
+            entry = self._model.entry(row)
+            if entry.message.role is role:
+                return entry
+        return None
+
+    def edit_last(self) -> None:
+        """Begin to edit the user's last message."""
+        entry = self.last_of(Role.USER)
+        row = self._model.row_of(entry.message.id) if entry is not None else None
+        if row is not None:
+            widget = self.view.reveal(row)
+            if isinstance(widget, UserMessage):
+                widget.begin_editing()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Coming here with Tab goes on to a message: the one that had the focus, else the last one."""
+        super().focusInEvent(event)
+        if event.reason() in _TAB_REASONS and self._model.rowCount():
+            row = self._model.row_of(self._current_id)
+            self._focus_row(self._model.rowCount() - 1 if row is None else row)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab goes through the current message's buttons, then leaves the page."""
+        focused = QApplication.focusWidget()
+        current = _message_around(focused)
+        if current is None or focused is None:
+            return super().focusNextPrevChild(forward)
+        stops = [current, *current.focus_stops()]
+        place = stops.index(focused) if focused in stops else 0
+        target = place + (1 if forward else -1)
+        if 0 <= target < len(stops):
+            reason = Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason
+            stops[target].setFocus(reason)
+            current.update_actions()
+            return True
+        self.setFocus(Qt.FocusReason.OtherFocusReason)
+        return super().focusNextPrevChild(forward)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the button above the end of the page."""
+        super().resizeEvent(event)
+        self._place_button()
+
+    def event(self, event: QEvent) -> bool:
+        """The button floats above the page."""
+        if event.type() == QEvent.Type.Show:
+            self._place_button()
+        return super().event(event)
+
+    def _make_row(self, entry: TranscriptEntry, parent: QWidget) -> MessageWidget:
+        widget = make_row(entry, self._style, parent)
+        widget.regenerate_requested.connect(self.regenerate_requested)
+        widget.continue_requested.connect(self.continue_requested)
+        widget.edit_requested.connect(self.edit_requested)
+        widget.version_requested.connect(self.version_requested)
+        widget.link_activated.connect(self.link_activated)
+        widget.neighbour_requested.connect(self._on_neighbour_requested)
+        return widget
+
+    def _estimate_height(self, entry: TranscriptEntry, width: int) -> int:
+        return estimate_height(entry, self._style, width)
+
+    def _set_style(self, style: RowStyle) -> None:
+        if style != self._style:
+            self._style = style
+            for widget in self.view.live_rows:
+                widget.set_row_style(style)
+
+    def _apply_theme(self, theme: Theme) -> None:
+        self.newest_button.set_theme(theme)
+        self.newest_button.setStyleSheet(
+            f"#newest {{ background: {theme.colors.raised}; border: 1px solid {theme.colors.hairline};"
+            f" border-radius: {_BUTTON_PX // 2}px; }}"
+            f"#newest:hover {{ background: {theme.colors.hover}; }}"
+            f"#newest:focus {{ border: 1px solid {theme.colors.accent}; }}"
+        )
+
+    def _focus_row(self, row: int) -> None:
+        widget = self.view.reveal(row)
+        self._current_id = widget.message_id
+        widget.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def _place_button(self) -> None:
+        left = (self.view.viewport().width() - _BUTTON_PX) // 2
+        self.newest_button.move(left, self.height() - _BUTTON_PX - 12)
+        self.newest_button.raise_()
+
+    @Slot(object)
+    def _on_neighbour_requested(self, request: object) -> None:
+        assert isinstance(request, tuple)
+        message_id, step = request
+        row = self._model.row_of(message_id)
+        if row is not None and 0 <= row + step < self._model.rowCount():
+            self._focus_row(row + step)
+
+    @Slot(object)
+    def _on_following_changed(self, following: object) -> None:
+        self.newest_button.setVisible(not following)
+        self._place_button()
+
+
+def _message_around(widget: QWidget | None) -> MessageWidget | None:
+    while widget is not None and not isinstance(widget, MessageWidget):
+        widget = widget.parentWidget()
+    return widget

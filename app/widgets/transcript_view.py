@@ -1,0 +1,359 @@
+"""The conversation as a long page of which only the messages near the viewport exist as widgets.
+
+Heights of all other rows are estimates (or what was measured before). What the reader looks at never moves when a
+height above turns out different: the page is placed by an anchor (a row, or a block inside it, at a fixed place of the
+viewport), and the scroll bar follows from that. While the view is at the bottom, the anchor is the end of the page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import shiboken6
+from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+
+from app.conversations.records import MessageState
+from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.widgets.message_widget import MessageWidget
+from app.widgets.row_heights import RowHeights
+from app.widgets.theme import TEXT_COLUMN_PX
+
+SIDE_MARGIN = 24
+_TOP_MARGIN = 24
+_BOTTOM_MARGIN = 16
+_KEPT_PAGES = 1.5
+_ROUNDS = 8
+
+MakeRow = Callable[[TranscriptEntry, QWidget], MessageWidget]
+EstimateHeight = Callable[[TranscriptEntry, int], int]
+
+
+@dataclass
+class _Anchor:
+    """The place that must not move: the top of a row, or of a block inside it, seen from the viewport's top."""
+
+    row: int = 0
+    block: QWidget | None = None
+    offset: int = _TOP_MARGIN
+
+
+class TranscriptView(QAbstractScrollArea):
+    """Shows a TranscriptModel. make_row builds one entry's widget, estimate guesses its height at a width."""
+
+    following_changed = Signal(object)  # bool: whether the view stays at the newest text
+
+    def __init__(
+        self, model: TranscriptModel, make_row: MakeRow, estimate: EstimateHeight, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._make_row = make_row
+        self._estimate = estimate
+        self._heights = RowHeights()
+        self._live: dict[str, MessageWidget] = {}
+        self._unmeasured: set[str] = set()
+        self._anchor = _Anchor()
+        self._following = True
+        self._arranging = False
+        self._value = 0
+        self._arrange_timer = _single_shot(self, self._on_arrange_due)
+        self._build_timer = _single_shot(self, self._on_build_due)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Conversation")
+        self.verticalScrollBar().setSingleStep(48)
+        self.viewport().setAutoFillBackground(False)
+        model.modelReset.connect(self._on_reset)
+        model.rowsInserted.connect(self._on_rows_inserted)
+        model.rowsAboutToBeRemoved.connect(self._on_rows_about_to_be_removed)
+        model.dataChanged.connect(self._on_data_changed)
+        self._on_reset()
+
+    @property
+    def is_following(self) -> bool:
+        """True while the view stays at the newest text."""
+        return self._following
+
+    @property
+    def live_rows(self) -> list[MessageWidget]:
+        """The message widgets that exist, in no particular order."""
+        return list(self._live.values())
+
+    @property
+    def column_width(self) -> int:
+        """Width of the text column in pixels."""
+        return max(120, min(TEXT_COLUMN_PX, self.viewport().width() - 2 * SIDE_MARGIN))
+
+    def live_widget(self, row: int) -> MessageWidget | None:
+        """Return the widget of a row if it exists."""
+        return self._live.get(self._model.entry(row).message.id)
+
+    def follow(self) -> None:
+        """Go to the newest text and stay there."""
+        self._set_following(True)
+        self._arrange()
+
+    def reveal(self, row: int) -> MessageWidget:
+        """Bring a row into view and return its widget."""
+        top = self._top_of(row) - self.verticalScrollBar().value()
+        if top < 0 or top + self._heights[row] > self.viewport().height():
+            self._set_following(row == len(self._heights) - 1)
+            below = top > 0 and self._heights[row] < self.viewport().height()
+            offset = self.viewport().height() - self._heights[row] - _BOTTOM_MARGIN if below else _TOP_MARGIN
+            self._anchor = _Anchor(row, None, offset)
+            self._arrange()
+        return self._realised(row)
+
+    def refresh(self) -> None:
+        """Measure everything anew, as after another text size."""
+        self._unmeasured.update(self._live)
+        self._estimate_rows(0)
+        self._arrange()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap at the new width, or show more of the page; the reading place stays."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self._unmeasured.update(self._live)
+            self._estimate_rows(0)
+        self._arrange()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Follow the scroll bar: upwards ends following, reaching the end begins it."""
+        if self._arranging:
+            return
+        bar = self.verticalScrollBar()
+        moved = self._value - bar.value()
+        self._set_following(bar.value() >= bar.maximum())
+        if abs(moved) < self.viewport().height() and self._anchor.row < len(self._heights):
+            self._anchor.offset += moved
+        else:
+            row = max(0, self._heights.row_at(bar.value() - _TOP_MARGIN))
+            self._anchor = _Anchor(row, None, self._top_of(row) - bar.value())
+        self._arrange()
+
+    def event(self, event: QEvent) -> bool:
+        """Ignore what the frame would do with a layout request; rows are placed here."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            return True
+        return super().event(event)
+
+    @Slot()
+    def _on_reset(self) -> None:
+        for message_id in list(self._live):
+            self._drop(message_id)
+        self._heights.replace_from(0, [])
+        self._estimate_rows(0)
+        self._set_following(True)
+        self._arrange()
+
+    @Slot(QModelIndex, int, int)
+    def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
+        self._estimate_rows(first)
+        self._refresh_neighbour(first - 1)
+        self._arrange_timer.start()
+
+    @Slot(QModelIndex, int, int)
+    def _on_rows_about_to_be_removed(self, parent: QModelIndex, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            self._drop(self._model.entry(row).message.id)
+        kept = [self._heights[row] for row in range(last + 1, len(self._heights))]
+        self._heights.replace_from(first, kept)
+        if self._anchor.row >= first:
+            self._anchor = _Anchor(max(0, first - 1), None, self._top_of(max(0, first - 1)) - self._value)
+        self._arrange_timer.start()
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        for row in range(first.row(), last.row() + 1):
+            entry = self._model.entry(row)
+            widget = self._live.get(entry.message.id)
+            if widget is None:
+                self._heights.set_height(row, self._estimate(entry, self.column_width))
+            else:
+                widget.show_entry(entry, is_last=row == len(self._heights) - 1)
+                self._unmeasured.add(entry.message.id)
+        self._arrange()
+
+    @Slot(object)
+    def _on_row_changed_by_itself(self, message_id: object) -> None:
+        """A row was folded, unfolded or edited: its top stays where the reader's eye is."""
+        if message_id not in self._live:
+            return
+        self._unmeasured.add(str(message_id))
+        if self._following and not self._is_streaming():
+            self._set_following(False)
+            self._pick_anchor()
+        self._arrange_timer.start()
+
+    @Slot()
+    def _on_arrange_due(self) -> None:
+        self._arrange()
+
+    @Slot()
+    def _on_build_due(self) -> None:
+        """Build one row ahead of the reader, so that scrolling finds it made."""
+        first, last = self._rows_between(self._value - self.viewport().height() // 2, self._page_bottom(0.5))
+        for row in range(first, last + 1):
+            message_id = self._model.entry(row).message.id
+            if message_id not in self._live or message_id in self._unmeasured:
+                self._measure(row)
+                self._arrange()
+                self._build_timer.start()
+                return
+
+    def _is_streaming(self) -> bool:
+        count = self._model.rowCount()
+        return count > 0 and self._model.entry(count - 1).message.state is MessageState.STREAMING
+
+    def _set_following(self, following: bool) -> None:
+        if following != self._following:
+            self._following = following
+            self.following_changed.emit(following)
+
+    def _estimate_rows(self, first: int) -> None:
+        width = self.column_width
+        heights = []
+        for row in range(first, self._model.rowCount()):
+            entry = self._model.entry(row)
+            known = row < len(self._heights) and entry.message.id in self._live
+            heights.append(self._heights[row] if known else self._estimate(entry, width))
+        self._heights.replace_from(first, heights)
+
+    def _refresh_neighbour(self, row: int) -> None:
+        """What was the last message is no longer the last one."""
+        if row >= 0:
+            entry = self._model.entry(row)
+            widget = self._live.get(entry.message.id)
+            if widget is not None:
+                widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
+                self._unmeasured.add(entry.message.id)
+
+    def _top_of(self, row: int) -> int:
+        return _TOP_MARGIN + self._heights.top(row)
+
+    def _page_height(self) -> int:
+        return _TOP_MARGIN + self._heights.total + _BOTTOM_MARGIN
+
+    def _page_bottom(self, extra_pages: float) -> int:
+        return self._value + int(self.viewport().height() * (1 + extra_pages))
+
+    def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
+        if not len(self._heights):
+            return 0, -1
+        return self._heights.row_at(top - _TOP_MARGIN), self._heights.row_at(bottom - _TOP_MARGIN)
+
+    def _arrange(self) -> None:
+        """Build and measure what is visible until nothing moves any more, then place it."""
+        if self._arranging:
+            return
+        self._arranging = True
+        try:
+            self._arrange_timer.stop()
+            for _ in range(_ROUNDS):
+                self._value = self._wanted_value()
+                first, last = self._rows_between(self._value, self._page_bottom(0))
+                if not self._measure_all(first, last):
+                    break
+            self._value = self._wanted_value()
+            self._apply_scroll_bar()
+            self._place_rows()
+            self._pick_anchor()
+            self._drop_far_rows()
+        finally:
+            self._arranging = False
+        if self.isVisible():
+            self._build_timer.start()
+
+    def _wanted_value(self) -> int:
+        maximum = max(0, self._page_height() - self.viewport().height())
+        if self._following:
+            return maximum
+        anchor = self._anchor
+        top = self._top_of(min(anchor.row, len(self._heights)))
+        return max(0, min(maximum, top + self._block_top(anchor) - anchor.offset))
+
+    def _block_top(self, anchor: _Anchor) -> int:
+        """Return how far below its row's top the anchored block begins; 0 without a block that still exists."""
+        block = anchor.block
+        if block is None or not shiboken6.isValid(block) or anchor.row >= self._model.rowCount():
+            return 0
+        widget = self.live_widget(anchor.row)
+        if widget is None or not widget.isAncestorOf(block):
+            return 0
+        return block.mapTo(widget, QPoint(0, 0)).y()
+
+    def _pick_anchor(self) -> None:
+        """Hold on to what is at the top of the viewport."""
+        row = max(0, self._heights.row_at(self._value - _TOP_MARGIN))
+        self._anchor = _Anchor(row, None, self._top_of(row) - self._value)
+        if row < self._model.rowCount() and self._anchor.offset < 0:
+            widget = self.live_widget(row)
+            self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
+            self._anchor.offset += self._block_top(self._anchor)
+
+    def _measure_all(self, first: int, last: int) -> bool:
+        changes = [self._measure(row) for row in range(first, last + 1)]
+        return any(changes)
+
+    def _measure(self, row: int) -> bool:
+        """Give a row its real height; return whether it differs from what was assumed."""
+        widget = self._realised(row)
+        if widget.message_id not in self._unmeasured:
+            return False
+        self._unmeasured.discard(widget.message_id)
+        width = self.column_width
+        height = widget.height_at(width)
+        widget.resize(width, height)
+        return self._heights.set_height(row, height) != 0
+
+    def _realised(self, row: int) -> MessageWidget:
+        entry = self._model.entry(row)
+        widget = self._live.get(entry.message.id)
+        if widget is None:
+            widget = self._make_row(entry, self.viewport())
+            widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
+            widget.height_changed.connect(self._on_row_changed_by_itself)
+            self._live[entry.message.id] = widget
+            self._unmeasured.add(entry.message.id)
+            widget.show()
+        return widget
+
+    def _apply_scroll_bar(self) -> None:
+        bar = self.verticalScrollBar()
+        bar.setPageStep(self.viewport().height())
+        bar.setRange(0, max(0, self._page_height() - self.viewport().height()))
+        bar.setValue(self._value)
+
+    def _place_rows(self) -> None:
+        left = (self.viewport().width() - self.column_width) // 2
+        for message_id, widget in self._live.items():
+            row = self._model.row_of(message_id)
+            if row is not None:
+                widget.move(left, self._top_of(row) - self._value)
+
+    def _drop_far_rows(self) -> None:
+        reach = int(self.viewport().height() * _KEPT_PAGES)
+        first, last = self._rows_between(self._value - reach, self._page_bottom(_KEPT_PAGES))
+        for message_id in list(self._live):
+            row = self._model.row_of(message_id)
+            near = row is not None and first <= row <= last
+            if not near and not self._live[message_id].is_pinned:
+                self._drop(message_id)
+
+    def _drop(self, message_id: str) -> None:
+        self._unmeasured.discard(message_id)
+        widget = self._live.pop(message_id, None)
+        if widget is not None:
+            widget.hide()
+            widget.deleteLater()
+
+
+def _single_shot(parent: TranscriptView, slot: Callable[[], None]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(0)
+    timer.timeout.connect(slot)
+    return timer

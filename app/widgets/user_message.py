@@ -1,0 +1,137 @@
+"""What the user wrote: a soft bubble to the right, folded while it is very long, editable in its place."""
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+
+from app.models.transcript_model import TranscriptEntry
+from app.widgets.fonts import text_font
+from app.widgets.icon_button import IconButton
+from app.widgets.message_editor import MessageEditor
+from app.widgets.message_widget import MessageWidget, RowStyle
+from app.widgets.plain_text_view import PlainTextView
+
+BUBBLE_SHARE = 0.8
+BUBBLE_PADDING_PX = 16
+FOLDED_CHARACTERS = 2_000
+FOLDED_LINES = 24
+_SHOWN_CHARACTERS = 100_000
+
+
+def folded(text: str) -> str:
+    """Return the beginning of a long text, or all of a short one."""
+    lines = text[:FOLDED_CHARACTERS].split("\n")
+    return "\n".join(lines[:FOLDED_LINES])
+
+
+class UserMessage(MessageWidget):
+    """Shows the user's message; the text is never interpreted."""
+
+    def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
+        super().__init__(entry, style, parent)
+        self.editor: MessageEditor | None = None
+        self._unfolded = False
+        self._shown: str | None = None
+        self.text_view = PlainTextView()
+        self.text_view.setProperty("bare", "true")
+        self.fold_button = QPushButton()
+        self.fold_button.setProperty("kind", "quiet")
+        self.fold_button.clicked.connect(self._on_fold_clicked)
+        self.bubble = QFrame()
+        self.bubble.setProperty("surface", "bubble")
+        inside = QVBoxLayout(self.bubble)
+        inside.setContentsMargins(BUBBLE_PADDING_PX, 10, BUBBLE_PADDING_PX, 10)
+        inside.setSpacing(4)
+        inside.addWidget(self.text_view)
+        inside.addWidget(self.fold_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.edit_button = IconButton("pencil", "Edit", style.theme)
+        self.edit_button.clicked.connect(self.begin_editing)
+        self.action_buttons.append(self.edit_button)
+        self.footer.addStretch(1)
+        for part in (self.versions, *self.action_buttons):
+            self.footer.addWidget(part)
+        self.column.addWidget(self.bubble, 0, Qt.AlignmentFlag.AlignRight)
+        self.column.addLayout(self.footer)
+        self._apply_font()
+
+    @property
+    def is_pinned(self) -> bool:
+        """True while it has the focus or is being edited."""
+        return self.editor is not None or super().is_pinned
+
+    def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
+        """Show the message; an editor that is open stays open."""
+        super().show_entry(entry, is_last)
+        self._show_text()
+        self.edit_button.setEnabled(not self.row_style.busy)
+        self.name_for_reader("You")
+
+    def set_row_style(self, style: RowStyle) -> None:
+        """Draw in another theme, or with other things allowed."""
+        super().set_row_style(style)
+        self.edit_button.setEnabled(not style.busy)
+        self._apply_font()
+
+    def height_at(self, width: int) -> int:
+        """Return the height at a width; the bubble is as wide as its text, up to its share of the column."""
+        widest = int(width * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
+        text_width = self.text_view.natural_width(widest)
+        self.text_view.setFixedSize(text_width, self.text_view.heightForWidth(text_width))
+        self.column.activate()
+        return self.column.sizeHint().height()
+
+    @Slot()
+    def begin_editing(self) -> None:
+        """Put an editor in the bubble's place."""
+        if self.editor is not None or self.row_style.busy:
+            return
+        self.editor = MessageEditor(self.entry.message.content)
+        self.editor.accepted.connect(self._on_edit_accepted)
+        self.editor.cancelled.connect(self.end_editing)
+        self.column.insertWidget(0, self.editor)
+        self._show_editor(True)
+        self.editor.begin()
+
+    @Slot()
+    def end_editing(self) -> None:
+        """Put the bubble back, with the text it had."""
+        if self.editor is None:
+            return
+        editor, self.editor = self.editor, None
+        had_focus = editor.editor.hasFocus()
+        editor.hide()
+        editor.deleteLater()
+        self._show_editor(False)
+        if had_focus:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _show_editor(self, editing: bool) -> None:
+        self.bubble.setVisible(not editing)
+        for button in self.action_buttons:
+            button.setVisible(not editing)
+        self.height_changed.emit(self.message_id)
+
+    def _show_text(self) -> None:
+        content = self.entry.message.content
+        short = folded(content)
+        text = content[:_SHOWN_CHARACTERS] if self._unfolded else short
+        if text != self._shown:
+            self._shown = text
+            self.text_view.set_text(text)
+        self.fold_button.setVisible(len(short) < len(content))
+        self.fold_button.setText("Show less" if self._unfolded else f"Show all {len(content):,} characters")
+        if self._unfolded and len(content) > _SHOWN_CHARACTERS:
+            self.fold_button.setText(f"Show less (the rest of {len(content):,} characters can be copied)")
+
+    def _apply_font(self) -> None:
+        self.text_view.setFont(text_font(self.row_style.theme.text_size_px))
+
+    @Slot()
+    def _on_fold_clicked(self) -> None:
+        self._unfolded = not self._unfolded
+        self._show_text()
+        self.height_changed.emit(self.message_id)
+
+    @Slot(object)
+    def _on_edit_accepted(self, text: object) -> None:
+        self.end_editing()
+        self.edit_requested.emit((self.message_id, text))
