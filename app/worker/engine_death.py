@@ -1,0 +1,119 @@
+"""What to say when the engine is gone: one sentence for each command that was open, and one for the window. Pure."""
+
+import signal
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from engine.api.commands import Command, DownloadCheckpoint, Generate, LoadCheckpoint
+from engine.api.errors import ErrorKind, ErrorReport
+
+DEATH_LIMIT = 3
+DEATH_WINDOW_SECONDS = 60.0
+
+
+class DeathCause(Enum):
+    """How the app came to lose its engine."""
+
+    EXITED = auto()
+    BROKEN_FRAME = auto()
+    UNRESPONSIVE = auto()
+    DEVICE_LOST = auto()
+    NOT_STARTED = auto()
+
+
+@dataclass(frozen=True)
+class EngineDeath:
+    """One lost engine: why, its exit status (minus the signal's number), and what it last wrote to its log."""
+
+    cause: DeathCause
+    exit_status: int | None = None
+    problem: str = ""
+    log_tail: str = ""
+
+    @property
+    def is_out_of_memory(self) -> bool:
+        """SIGKILL that we did not send: on Linux nearly always the kernel's out-of-memory killer."""
+        return self.cause is DeathCause.EXITED and self.exit_status == -9
+
+    def details(self) -> str:
+        """Return the technical part: exit status and the last lines of the log."""
+        parts = [self.problem, _status_text(self.exit_status)]
+        if self.log_tail:
+            parts.append(f"Last lines of the engine's log:\n{self.log_tail}")
+        return "\n".join(part for part in parts if part)
+
+
+def command_report(command: Command, death: EngineDeath) -> ErrorReport:
+    """Return what to tell about a command that was open when the engine was lost."""
+    if isinstance(command, Generate):
+        doing, hint = " while answering", "Press Continue or send your message again."
+        kept = " What was written is kept."
+    elif isinstance(command, LoadCheckpoint):
+        doing, hint, kept = " while loading the model", "Load the model again.", ""
+    elif isinstance(command, DownloadCheckpoint):
+        doing, hint, kept = " while downloading", "Start the download again; it goes on where it stopped.", ""
+    else:
+        doing, hint, kept = "", "Try again.", ""
+    if death.is_out_of_memory:
+        hint = f"{hint} If it happens again, choose a smaller model, a smaller context window or a lower precision."
+    return ErrorReport(
+        kind=ErrorKind.ENGINE_DIED, message=f"{_what_happened(death, doing)}{kept}", hint=hint, details=death.details()
+    )
+
+
+def failed_report(death: EngineDeath) -> ErrorReport:
+    """Return what to tell about a command that was sent while no engine is to be had any more."""
+    return ErrorReport(
+        kind=ErrorKind.ENGINE_DIED,
+        message=failed_sentence(death),
+        hint="Restart the engine or Hearth. Your conversations are safe.",
+        details=death.details(),
+    )
+
+
+def not_running_report() -> ErrorReport:
+    """Return what to tell about a command that came after the engine had been stopped."""
+    return ErrorReport(kind=ErrorKind.ENGINE_DIED, message="The engine is not running.", hint="Start Hearth again.")
+
+
+def unsendable_report(error: Exception) -> ErrorReport:
+    """Return what to tell about a command that fits in no frame."""
+    return ErrorReport(
+        kind=ErrorKind.INVALID_COMMAND,
+        message="This could not be handed to the engine: it is too long, or holds characters that are no text.",
+        hint="Shorten it or remove unusual characters.",
+        details=type(error).__name__,
+    )
+
+
+def restart_sentence(death: EngineDeath) -> str:
+    """Return the one line for the window while the engine starts anew."""
+    return f"{_what_happened(death, '')} It is being started again."
+
+
+def failed_sentence(death: EngineDeath) -> str:
+    """Return the one line for the window when the engine is not started again."""
+    if death.cause is DeathCause.NOT_STARTED:
+        return "The engine could not be started."
+    return "The engine stopped three times within a minute and was not started again."
+
+
+def _what_happened(death: EngineDeath, doing: str) -> str:
+    if death.cause is DeathCause.UNRESPONSIVE:
+        return "The engine did not react to Stop and had to be ended."
+    if death.cause is DeathCause.DEVICE_LOST:
+        return "The connection to the graphics card was lost."
+    if death.is_out_of_memory:
+        return f"The engine was ended by the system{doing}, probably because memory ran out."
+    return f"The engine stopped unexpectedly{doing}."
+
+
+def _status_text(exit_status: int | None) -> str:
+    if exit_status is None:
+        return ""
+    if exit_status >= 0:
+        return f"Exit status {exit_status}"
+    try:
+        return f"Ended by {signal.Signals(-exit_status).name}"
+    except ValueError:
+        return f"Ended by signal {-exit_status}"

@@ -1,0 +1,113 @@
+"""The commands that still owe their terminal event: their held-back text, and what happens when a Stop is ignored."""
+
+from collections.abc import Callable
+
+from app.worker.text_joiner import TextJoiner
+from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints
+from engine.api.events import CommandCancelled, Event, Progress, Terminal, TextGenerated
+
+# Stop must feel immediate; an engine that then stays silent is in a state from which only a new process helps.
+CANCEL_SECONDS = 1.0
+KILL_SECONDS = 5.0
+# A download may wait for a slow server, and the other lane's answer is not thrown away for that.
+TRANSFER_KILL_SECONDS = 30.0
+
+
+class _OpenCommand:
+    """One command that was accepted and has not ended."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.text = TextJoiner()
+        self.cancelled_at: float | None = None
+
+    @property
+    def kill_after_seconds(self) -> float:
+        is_transfer = isinstance(self.command, ListCheckpoints | DownloadCheckpoint)
+        return TRANSFER_KILL_SECONDS if is_transfer else KILL_SECONDS
+
+
+class OpenCommands:
+    """Emits the events of open commands through `emit`, and for each command exactly one terminal event.
+
+    Times are seconds of one monotonic clock. Not thread-safe.
+    """
+
+    def __init__(self, emit: Callable[[Event], None]) -> None:
+        self._emit = emit
+        self._open: dict[str, _OpenCommand] = {}
+        self._overdue: dict[str, float] = {}  # ended here, but not yet by the engine: when to give it up
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, command: Command) -> None:
+        """Take on a command, whose id must be new."""
+        self._open[command.command_id] = _OpenCommand(command)
+
+    def commands(self) -> list[Command]:
+        """Return the open commands in the order they came."""
+        return [opened.command for opened in self._open.values()]
+
+    def handle(self, event: Progress | Terminal, now: float) -> Command | None:
+        """Emit what the engine sent, unless its command has ended already; return the command that it ended."""
+        if isinstance(event, Terminal):
+            self._overdue.pop(event.command_id, None)
+        opened = self._open.get(event.command_id)
+        if opened is None:
+            return None
+        if isinstance(event, Terminal):
+            self.end(event.command_id, event)
+            return opened.command
+        if isinstance(event, TextGenerated):
+            self._emit_if_any(opened.text.add(event, now))
+        else:
+            self._emit_if_any(opened.text.flush(now))
+            self._emit(event)
+        return None
+
+    def cancel(self, command_id: str, now: float) -> bool:
+        """Note a Stop; return whether the engine has to be told."""
+        opened = self._open.get(command_id)
+        if opened is None or opened.cancelled_at is not None:
+            return False
+        opened.cancelled_at = now
+        return True
+
+    def end(self, command_id: str, terminal: Terminal) -> None:
+        """Emit the text that is still held, then the terminal event. The only place where a command ends."""
+        opened = self._open.pop(command_id)
+        self._emit_if_any(opened.text.flush(0.0))
+        self._emit(terminal)
+
+    def end_all(self, terminal_of: Callable[[Command], Terminal]) -> None:
+        """End every command, as the engine that ran them is gone."""
+        self._overdue.clear()
+        for opened in list(self._open.values()):
+            self.end(opened.command.command_id, terminal_of(opened.command))
+
+    def next_deadline(self) -> float | None:
+        """Return when meet_deadlines() has to be called next, or None."""
+        times = [*self._overdue.values()]
+        for opened in self._open.values():
+            if opened.text.due is not None:
+                times.append(opened.text.due)
+            if opened.cancelled_at is not None:
+                times.append(opened.cancelled_at + CANCEL_SECONDS)
+        return min(times, default=None)
+
+    def meet_deadlines(self, now: float) -> bool:
+        """Emit joined text and end cancelled commands where it is time; return whether the engine must be ended."""
+        for opened in list(self._open.values()):
+            due = opened.text.due
+            if due is not None and now >= due:
+                self._emit_if_any(opened.text.flush(now))
+            if opened.cancelled_at is not None and now >= opened.cancelled_at + CANCEL_SECONDS:
+                command_id = opened.command.command_id
+                self._overdue[command_id] = opened.cancelled_at + opened.kill_after_seconds
+                self.end(command_id, CommandCancelled(command_id=command_id))
+        return any(now >= kill_at for kill_at in self._overdue.values())
+
+    def _emit_if_any(self, event: Event | None) -> None:
+        if event is not None:
+            self._emit(event)

@@ -1,0 +1,239 @@
+"""The two lanes: each runs its commands one by one on its own thread and ends every command exactly once.
+
+The compute lane owns model, KV and CUDA; the transfer lane owns the Hub and downloads, so that a long download never
+delays a token. A handler only returns or raises; the terminal event is sent here and nowhere else.
+"""
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Protocol
+
+from engine.api.cancellation import CancellationToken
+from engine.api.codec import FrameError, clean_text
+from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint
+from engine.api.errors import Cancelled, EngineError, ErrorKind, ErrorReport
+from engine.api.events import (
+    CommandCancelled,
+    CommandFailed,
+    EngineReady,
+    Event,
+    LoadPhase,
+    LoadProgress,
+    Terminal,
+    is_terminal,
+)
+
+Emit = Callable[[Event], None]
+_log = logging.getLogger(__name__)
+
+
+class Handler(Protocol):
+    """Runs one command of a lane, always on that lane's thread."""
+
+    def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        """Do it, reporting progress through emit, and return the one terminal event.
+
+        Raises EngineError for a failure of the world and Cancelled if stopped with nothing to keep.
+        """
+        ...
+
+
+HandlerFactory = Callable[[], Handler]
+
+
+class _OpenCommand:
+    """A command from the moment it was read until its terminal event; the flags belong to Lanes' lock."""
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.cancellation = CancellationToken()
+        self.has_begun = False
+        self.has_ended = False
+
+
+class Lanes:
+    """Accepts commands on the reading thread, runs them on two lanes, and sends their events through `send`.
+
+    send may be called from any of the three threads. It raises FrameError or UnicodeEncodeError for an event that
+    can't be put in a frame. The factories are called on their lane's thread, at its first command.
+    """
+
+    def __init__(self, compute_factory: HandlerFactory, transfer_factory: HandlerFactory, send: Emit) -> None:
+        self._send = send
+        self._lock = threading.Lock()
+        self._open: dict[str, _OpenCommand] = {}
+        self._seen: set[str] = set()
+        self._compute = _Lane("compute", compute_factory, self)
+        self._transfer = _Lane("transfer", transfer_factory, self)
+
+    def accept(self, command: Command) -> None:
+        """Queue a command. One whose id was used before is ignored, as its id already has its terminal event."""
+        opened = _OpenCommand(command)
+        with self._lock:
+            if command.command_id in self._seen:
+                _log.warning("ignored a second command with the id %s", command.command_id)
+                return
+            self._seen.add(command.command_id)
+            self._open[command.command_id] = opened
+        is_transfer = isinstance(command, ListCheckpoints | DownloadCheckpoint)
+        (self._transfer if is_transfer else self._compute).put(opened)
+
+    def cancel(self, command_id: str) -> None:
+        """Stop a command: one that still waits ends at once, a running one at its next safe point."""
+        with self._lock:
+            opened = self._open.get(command_id)
+            if opened is None:
+                return
+            opened.cancellation.cancel()
+            is_running = opened.has_begun
+        if not is_running:
+            self.end(opened, CommandCancelled(command_id=command_id))
+
+    def close(self, timeout_seconds: float) -> bool:
+        """Cancel everything, take no more commands, and return whether both lanes ended in time."""
+        with self._lock:
+            command_ids = list(self._open)
+        for command_id in command_ids:
+            self.cancel(command_id)
+        deadline = time.monotonic() + timeout_seconds
+        lanes = (self._compute, self._transfer)
+        for lane in lanes:
+            lane.close()
+        return all(lane.join(max(0.0, deadline - time.monotonic())) for lane in lanes)
+
+    def begin(self, opened: _OpenCommand) -> bool:
+        """Return whether a command may run; False if it was ended while it waited."""
+        with self._lock:
+            opened.has_begun = not opened.has_ended
+            return opened.has_begun
+
+    def end(self, opened: _OpenCommand, terminal: Terminal) -> None:
+        """Send a command's terminal event, unless it has already had one."""
+        with self._lock:
+            if opened.has_ended:
+                return
+            opened.has_ended = True
+            del self._open[opened.command.command_id]
+        try:
+            self._send(terminal)
+        except (FrameError, UnicodeEncodeError) as error:
+            self._send(_internal_failure(opened.command.command_id, error))
+
+    def progress(self, opened: _OpenCommand, event: Event) -> None:
+        """Send an event of a running command; raises TypeError for one that is not its progress."""
+        if is_terminal(event) or isinstance(event, EngineReady):
+            raise TypeError(f"{type(event).__name__} is no progress event; terminal events are returned")
+        if event.command_id != opened.command.command_id:
+            raise TypeError("progress of another command")
+        if not opened.has_ended:
+            self._send(event)
+
+
+class _Lane:
+    """Owns one thread and the handler that lives on it."""
+
+    def __init__(self, name: str, factory: HandlerFactory, lanes: Lanes) -> None:
+        self._factory = factory
+        self._lanes = lanes
+        self._handler: Handler | None = None
+        self._queue: SimpleQueue[_OpenCommand | None] = SimpleQueue()
+        # Daemon: a lane that sits in a long native call must not keep a process alive whose app is gone.
+        self._thread = threading.Thread(target=self._work, name=f"{name}-lane", daemon=True)
+        self._thread.start()
+
+    def put(self, opened: _OpenCommand) -> None:
+        self._queue.put(opened)
+
+    def close(self) -> None:
+        self._queue.put(None)
+
+    def join(self, timeout_seconds: float) -> bool:
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (opened := self._queue.get()) is not None:
+            if self._lanes.begin(opened):
+                self._lanes.end(opened, self._outcome(opened))
+
+    def _outcome(self, opened: _OpenCommand) -> Terminal:
+        """Run a command and return how it ended. Never raises: a lane that dies would hang every later command."""
+        command_id = opened.command.command_id
+
+        def emit(event: Event) -> None:
+            self._lanes.progress(opened, event)
+
+        try:
+            handler = self._prepared_handler(opened.command, emit)
+            terminal = handler.handle(opened.command, opened.cancellation, emit)
+            if not is_terminal(terminal) or terminal.command_id != command_id:
+                raise TypeError(f"{type(terminal).__name__} does not end this command")
+            if isinstance(terminal, CommandFailed):
+                return CommandFailed(command_id=command_id, error=_cleaned(terminal.error))
+        except Cancelled:
+            return CommandCancelled(command_id=command_id)
+        except EngineError as error:
+            return CommandFailed(command_id=command_id, error=_cleaned(error.report))
+        except MemoryError as error:
+            return CommandFailed(command_id=command_id, error=_out_of_memory(error))
+        except BaseException as error:  # SystemExit too: some libraries raise it, and it would end the lane
+            return _internal_failure(command_id, error)
+        return terminal
+
+    def _prepared_handler(self, command: Command, emit: Emit) -> Handler:
+        if self._handler is None:
+            if isinstance(command, LoadCheckpoint):
+                # The factory imports torch, which takes seconds from a cold disk.
+                emit(LoadProgress(command_id=command.command_id, phase=LoadPhase.IMPORTING, done=0, total=0))
+            try:
+                self._handler = self._factory()
+            except ImportError as error:
+                raise EngineError(
+                    ErrorKind.INTERNAL,
+                    "A library that the engine needs could not be loaded.",
+                    "Run the installation again to repair it.",
+                    _traceback_text(error),
+                ) from error
+        return self._handler
+
+
+def _internal_failure(command_id: str, error: BaseException) -> CommandFailed:
+    # Only the frames reach the log: an exception's message may quote the conversation.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s in a command:\n%s", type(error).__name__, frames)
+    report = ErrorReport(
+        kind=ErrorKind.INTERNAL,
+        message="Something went wrong inside Hearth.",
+        hint="Try again. If it happens again, copy the details and report them.",
+        details=_traceback_text(error),
+    )
+    return CommandFailed(command_id=command_id, error=_cleaned(report))
+
+
+def _out_of_memory(error: MemoryError) -> ErrorReport:
+    return _cleaned(
+        ErrorReport(
+            kind=ErrorKind.OUT_OF_MEMORY,
+            message="There was not enough memory.",
+            hint="Close other programs, or choose a smaller context window or a smaller model.",
+            details=_traceback_text(error),
+        )
+    )
+
+
+def _traceback_text(error: BaseException) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _cleaned(report: ErrorReport) -> ErrorReport:
+    """Return the report in text that any pipe can hold: paths and messages may carry lone surrogates."""
+    return ErrorReport(
+        kind=report.kind,
+        message=clean_text(report.message),
+        hint=clean_text(report.hint),
+        details=clean_text(report.details),
+    )

@@ -1,0 +1,275 @@
+"""A stand-in engine for tests: a real process with the real protocol and lanes, but answers from a script.
+
+    python tests/scripted_engine.py --script NAME_OR_JSON [--once FILE]
+
+NAME is a key of SCRIPTS in engine_scripts.py ("answer", "slow", "thinking", "flood", "fail", "kill", ...).
+JSON is an object of Script's fields, for example
+
+    {"answer": "One two three", "delay_seconds": 0.05, "fault": "kill", "fault_after": 2}
+
+Load, list, download, forget and describe work and return plausible values; Generate streams `answer` word by word.
+One thing may go wrong: `fault` happens at the command named by `fault_on`, after `fault_after` pieces or steps:
+
+    fail           the command fails with the ErrorReport in `error`
+    out_of_memory  MemoryError is raised in the lane
+    device_lost    the command fails with kind DEVICE_LOST
+    bug            an unexpected exception in the lane
+    exit           the process exits with `exit_status`
+    kill           the process kills itself with SIGKILL, as the kernel's out-of-memory killer would
+    hang           the lane blocks for ever and does not look at its cancellation; the process still reads
+    freeze         the whole process stops (SIGSTOP): it no longer reads, and nothing but SIGKILL ends it
+    garbage        bytes that are no frame        wrong_event    a good frame with an unknown event
+    half_frame     half a frame, then the end     close_pipe     stdout is closed, the process stays
+
+With --once FILE it goes wrong in the first process only: FILE is made then, and a process that finds it is healthy.
+`ignore_cancel` makes the answer stream on after Stop; `{message}` in `answer` stands for the last message's text.
+
+In a test:   argv = scripted_engine_command("kill", once=tmp_path / "once");   EngineLink(argv, ...)
+"""
+
+import argparse
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import msgspec
+
+# Before tests/, where `engine` is the folder of its tests.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from engine.__main__ import claim_pipes, leave, serve
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import (
+    Command,
+    DescribeHardware,
+    DownloadCheckpoint,
+    ForgetConversation,
+    Generate,
+    ListCheckpoints,
+    LoadCheckpoint,
+    UnloadCheckpoint,
+)
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.events import (
+    CheckpointLoaded,
+    CheckpointsListed,
+    CheckpointUnloaded,
+    ConversationForgotten,
+    DownloadFinished,
+    DownloadProgress,
+    FinishReason,
+    GenerationFinished,
+    HardwareDescribed,
+    LoadPhase,
+    LoadProgress,
+    PrefillProgress,
+    Statistics,
+    Terminal,
+    TextGenerated,
+)
+from engine.lanes import Emit
+from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
+
+
+def scripted_engine_command(script: str | Script = "answer", once: Path | None = None) -> list[str]:
+    """Return the argv of a scripted engine: a name in SCRIPTS, JSON, or a Script."""
+    text = script if isinstance(script, str) else msgspec.json.encode(script).decode()
+    return [sys.executable, __file__, "--script", text, *(["--once", str(once)] if once else [])]
+
+
+class ScriptedHandler:
+    """Plays a script on both lanes; stdout is there only to be spoilt."""
+
+    def __init__(self, script: Script, once: Path | None, stdout: BinaryIO) -> None:
+        self._script = script
+        self._once = once
+        self._stdout = stdout
+        self._read_words: dict[str, int] = {}
+
+    def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        """Do what the script says."""
+        match command:
+            case Generate():
+                return self._generate(command, cancellation, emit)
+            case LoadCheckpoint():
+                return self._load(command, cancellation, emit)
+            case UnloadCheckpoint():
+                return CheckpointUnloaded(command_id=command.command_id)
+            case ForgetConversation():
+                self._read_words.pop(command.conversation_id, None)
+                return ConversationForgotten(command_id=command.command_id, freed_bytes=4096)
+            case DescribeHardware():
+                return HardwareDescribed(command_id=command.command_id, hardware=HARDWARE)
+            case ListCheckpoints():
+                self.go_wrong_at("list_checkpoints", 0)
+                return CheckpointsListed(command_id=command.command_id, checkpoints=CHECKPOINTS)
+            case DownloadCheckpoint():
+                return self._download(command, cancellation, emit)
+
+    def go_wrong_at(self, place: str, step: int) -> None:
+        """Let the script's fault happen if this is its place and step."""
+        script = self._script
+        if not script.fault or script.fault_on != place or script.fault_after != step:
+            return
+        if self._once is not None:
+            if self._once.exists():
+                return
+            self._once.touch()
+        self._go_wrong()
+
+    def _generate(self, command: Generate, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        script = self._script
+        names = {
+            "command_id": command.command_id,
+            "conversation_id": command.conversation_id,
+            "message_id": command.message_id,
+        }
+        prompt_tokens = sum(len(message.content.split()) + 4 for message in command.messages)
+        reused = min(self._read_words.get(command.conversation_id, 0), max(0, prompt_tokens - 1))
+        started = time.monotonic()
+        reason, written = script.finish_reason, []
+        for step in range(1, script.prefill_steps + 1):
+            if script.prefill_steps > 1:
+                self._pause()
+            if self._must_stop(cancellation):
+                break
+            done = (prompt_tokens - reused) * step // script.prefill_steps
+            emit(PrefillProgress(**names, prompt_tokens=prompt_tokens, reused_tokens=reused, done_tokens=done))
+        first_token_seconds = time.monotonic() - started
+        time.sleep(script.first_delay_seconds)
+        for index, piece in enumerate(self._pieces(command)):
+            self.go_wrong_at("generate", index)
+            self._pause()
+            if self._must_stop(cancellation):
+                reason = FinishReason.STOPPED
+                break
+            if index == command.sampling.maximum_tokens:
+                reason = FinishReason.MAXIMUM_TOKENS
+                break
+            written.append(piece)
+            emit(TextGenerated(**names, text=piece, token_ids=(index,)))
+        self._read_words[command.conversation_id] = prompt_tokens + len(written)
+        seconds = max(time.monotonic() - started, 1e-6)
+        statistics = Statistics(
+            prompt_tokens=prompt_tokens,
+            reused_tokens=reused,
+            prefilled_tokens=prompt_tokens - reused,
+            generated_tokens=len(written),
+            time_to_first_token_seconds=first_token_seconds,
+            prefill_seconds=first_token_seconds,
+            decode_seconds=seconds,
+            tokens_per_second=len(written) / seconds,
+        )
+        return GenerationFinished(
+            **names,
+            reason=reason,
+            text="".join(written),
+            token_ids=tuple(range(len(written))),
+            tokenizer_id=TOKENIZER_ID,
+            statistics=statistics,
+        )
+
+    def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        for step in range(1, self._script.steps + 1):
+            self.go_wrong_at("load_checkpoint", step)
+            self._pause()
+            if self._must_stop(cancellation):
+                cancellation.raise_if_cancelled()
+            emit(
+                LoadProgress(
+                    command_id=command.command_id,
+                    phase=LoadPhase.LOADING,
+                    done=step * 1_000_000,
+                    total=self._script.steps * 1_000_000,
+                )
+            )
+        plan = msgspec.structs.replace(
+            PLAN, checkpoint=command.checkpoint, context_window=command.context_tokens or self._script.context_window
+        )
+        return CheckpointLoaded(command_id=command.command_id, plan=plan)
+
+    def _download(self, command: DownloadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        for step in range(1, self._script.steps + 1):
+            self.go_wrong_at("download_checkpoint", step)
+            self._pause()
+            if self._must_stop(cancellation):
+                cancellation.raise_if_cancelled()
+            emit(DownloadProgress(command_id=command.command_id, done_bytes=step, total_bytes=self._script.steps))
+        return DownloadFinished(command_id=command.command_id, checkpoint=command.checkpoint, revision=command.revision)
+
+    def _pieces(self, command: Generate) -> list[str]:
+        message = command.messages[-1].content if command.messages else ""
+        thinking = f"<think>\n{self._script.thinking}\n</think>\n\n" if self._script.thinking else ""
+        text = thinking + self._script.answer.replace("{message}", message)
+        return re.findall(r"\s*\S+|\s+$", text) * self._script.repeat
+
+    def _pause(self) -> None:
+        time.sleep(self._script.delay_seconds)
+
+    def _must_stop(self, cancellation: CancellationToken) -> bool:
+        return cancellation.is_cancelled and not self._script.ignore_cancel
+
+    def _go_wrong(self) -> None:
+        match self._script.fault:
+            case "fail":
+                error = self._script.error
+                raise EngineError(error.kind, error.message, error.hint, error.details)
+            case "device_lost":
+                raise EngineError(ErrorKind.DEVICE_LOST, "The graphics card was lost.", "Restart the computer.")
+            case "out_of_memory":
+                raise MemoryError("scripted")
+            case "bug":
+                raise KeyError("scripted")
+            case "exit":
+                print("scripted: about to exit", file=sys.stderr)
+                leave(self._script.exit_status)
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(60)
+            case "freeze":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "hang":
+                while True:
+                    time.sleep(60)
+            case _:
+                self._spoil_the_pipe()
+
+    def _spoil_the_pipe(self) -> None:
+        wrong = msgspec.msgpack.encode({"type": "no_such_event"})
+        match self._script.fault:
+            case "garbage":
+                self._stdout.write(b"\xff library chatter on the pipe\n")
+            case "wrong_event":
+                self._stdout.write(len(wrong).to_bytes(4, "big") + wrong)
+            case "half_frame":
+                self._stdout.write((1000).to_bytes(4, "big") + b"half")
+                self._stdout.flush()
+                leave(0)
+            case "close_pipe":
+                os.close(self._stdout.fileno())
+        if self._script.fault != "close_pipe":
+            self._stdout.flush()
+        while True:
+            time.sleep(60)
+
+
+def main() -> NoReturn:
+    """Play the script named on the command line; unknown arguments are ignored, so that the engine's may be given."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--script", default="answer")
+    parser.add_argument("--once", type=Path)
+    arguments, _ = parser.parse_known_args()
+    text: str = arguments.script
+    script = msgspec.json.decode(text, type=Script) if text.startswith("{") else SCRIPTS[text]
+    stdin, stdout = claim_pipes()
+    handler = ScriptedHandler(script, arguments.once, stdout)
+    handler.go_wrong_at("start", script.fault_after)
+    serve(stdin, stdout, lambda: handler, lambda: handler)
+
+
+if __name__ == "__main__":
+    main()
