@@ -10,6 +10,7 @@ from app.conversations.backups import Backups
 from app.conversations.database import Database
 from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged, StoreError, StoreReadOnly
 from app.conversations.migrations import MIGRATIONS, migrate, refuse_newer
+from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
 
 _log = logging.getLogger(__name__)
@@ -80,8 +81,8 @@ class Opening:
     def _open_checked(self) -> Database:
         database = Database(self._path)
         try:
-            if self._writers.left_behind and not database.is_sound():
-                raise StoreDamaged("The file with the conversations is damaged.", details="quick_check")
+            if self._writers.left_behind:
+                _check_or_mend(database)
             migrate(database, lambda version: self._back_up(database, version), self._migrations)
         except BaseException:
             database.close()
@@ -150,3 +151,12 @@ class Opening:
                 str(error),
             ) from error
         return target
+
+
+def _check_or_mend(database: Database) -> None:
+    if database.is_sound():
+        return
+    rebuild_index(database)
+    if not database.is_sound():
+        raise StoreDamaged("The file with the conversations is damaged.", details="quick_check")
+    _log.warning("the search index was damaged and has been made anew")

@@ -41,6 +41,12 @@ def find_messages(database: Database, text: str, limit: int) -> list[SearchHit]:
     return [SearchHit(str(row[0]), str(row[1]), str(row[2]), str(row[3]), float(row[4] or 0)) for row in rows]
 
 
+def rebuild_index(database: Database) -> None:
+    """Make the index anew from the messages; it is the one part of the file that can be. Raises StoreError."""
+    if database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'message_search'"):
+        database.execute("INSERT INTO message_search (message_search) VALUES ('rebuild')")
+
+
 def _query(text: str) -> str:
     words = _WORDS.findall(clean_text(text))[:_MAXIMUM_WORDS]
     if not words:

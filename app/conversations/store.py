@@ -24,7 +24,7 @@ from app.conversations.rows import (
     message_from,
     message_row,
 )
-from app.conversations.search import SearchHit, find_messages
+from app.conversations.search import SearchHit, find_messages, rebuild_index
 from app.conversations.titles import title_from
 from app.conversations.writers import Writers
 from engine.api.codec import clean_text
@@ -211,8 +211,12 @@ class ConversationStore:
             self._writers.leave(cleanly=not self._damaged)
 
     def note_damage(self) -> None:
-        """Remember that the file proved to be damaged, so that the next start checks all of it."""
+        """Call after StoreDamaged: mends what can be mended (then a retry works); the next start checks all of it."""
         self._damaged = True
+        try:
+            rebuild_index(self._database)
+        except StoreError as error:
+            _log.warning("not mended: %s", error.details)
 
     def _writer_of(self, message: Message) -> str | None:
         return self._writers.own if message.state is MessageState.STREAMING else None

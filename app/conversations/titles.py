@@ -7,7 +7,6 @@ UNTITLED = "New conversation"
 _MAXIMUM_CHARACTERS = 60
 _LOOKED_AT_CHARACTERS = 4000
 _LINE_MARKS = re.compile(r"^(?:#{1,6}\s+|>\s*|[-*+]\s+|\d{1,3}[.)]\s+|```.*$|~~~.*$)+")
-_INLINE_MARKS = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
 
 
 def title_from(text: str) -> str:
@@ -22,13 +21,9 @@ def title_from(text: str) -> str:
 def _plain(line: str) -> str:
     visible = "".join(" " if character.isspace() else character for character in line if _is_shown(character))
     unmarked = _LINE_MARKS.sub("", visible.strip())
-    # Marks inside words (snake_case) stay: only those at a word's edge are Markdown.
-    words = (_INLINE_MARKS.sub("", word) if not _has_inner_mark(word) else word for word in unmarked.split())
-    return " ".join(word for word in words if word)
-
-
-def _has_inner_mark(word: str) -> bool:
-    return re.search(r"\w[*_]\w", word) is not None
+    # A lone star is multiplication, and underscores belong to names more often than to emphasis.
+    words = (word.strip("*") or word for word in unmarked.replace("`", "").replace("**", "").split())
+    return " ".join(words)
 
 
 def _is_shown(character: str) -> bool:

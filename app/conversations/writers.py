@@ -66,7 +66,7 @@ class Writers:
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
-        """Keep other processes out of the same section (entering, looking, repairing); waits for them. May be nested."""
+        """Keep other processes out of the same section (entering, looking, repairing); waits for them; nestable."""
         descriptor = None if self._guard_depth else _locked(self._folder / _GUARD, wait=True)
         self._guard_depth += 1
         try:

@@ -1,0 +1,78 @@
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.conversations.records import MessageState
+from app.conversations.search import HIT_END, HIT_START
+from app.conversations.store import ConversationStore
+from tests.app.conversations.samples import a_conversation, a_message
+
+STREAMING = MessageState.STREAMING
+
+
+def found(store: ConversationStore, text: str) -> list[str]:
+    return sorted(hit.message_id for hit in store.search(text))
+
+
+def is_index_sound(store: ConversationStore) -> bool:
+    store._database.execute("INSERT INTO message_search (message_search, rank) VALUES ('integrity-check', 1)")
+    return True
+
+
+def test_all_words_must_be_there_and_the_last_may_be_a_beginning(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(title="Cooking"), [a_message(content="Crème brûlée with vanilla"), a_message("n")])
+    hit = store.search("creme van")[0]
+    assert (hit.message_id, hit.conversation_id, hit.title) == ("m", "c", "Cooking")
+    assert hit.snippet == f"{HIT_START}Crème{HIT_END} brûlée with {HIT_START}vanilla{HIT_END}"
+    assert store.search("creme chocolate") == []
+
+
+def test_a_growing_answer_is_found_when_it_is_finished(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="apple", state=STREAMING)])
+    assert found(store, "apple") == []
+    store.save_message(a_message(content="apple pie"))
+    assert found(store, "pie") == ["m"]
+    store.save_message(a_message(content="apple pie and", state=STREAMING))  # continued
+    assert found(store, "pie") == []
+    store.save_message(a_message(content="apple pie and cream"))
+    assert found(store, "cream") == ["m"]
+    assert is_index_sound(store)
+
+
+def test_a_changed_message_is_found_by_its_new_words_only(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="old words")])
+    store.save_message(a_message(content="new words"))
+    assert found(store, "old") == []
+    assert found(store, "new") == ["m"]
+    assert is_index_sound(store)
+
+
+def test_deleted_conversations_are_not_found(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="secret")])
+    store.delete_conversation("c")
+    assert found(store, "secret") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", '"', "a AND", "NEAR(a b)", "content:a", "a*", "-a", "(", "'; DROP TABLE", "\0"]
+)
+def test_nothing_that_is_typed_is_query_syntax(store: ConversationStore, text: str) -> None:
+    store.save_turn(a_conversation(), [a_message(content="a b")])
+    store.search(text)
+
+
+@given(st.text(st.characters()), st.text(st.characters()))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+def test_the_index_stays_sound_under_any_text(store: ConversationStore, content: str, query: str) -> None:
+    store.save_turn(a_conversation(), [a_message(content=content)])
+    store.search(query)
+    assert is_index_sound(store)
+
+
+def test_words_of_ten_thousand_messages_are_found_at_once(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(f"m{n}", None, n, content=f"word{n} common") for n in range(10_000)])
+    began = time.perf_counter()
+    assert found(store, "word7777") == ["m7777"]
+    assert time.perf_counter() - began < 1.0  # some milliseconds; generous for a busy machine
