@@ -1,0 +1,51 @@
+import pytest
+
+from app.worker.engine_death import (
+    DeathCause,
+    EngineDeath,
+    command_report,
+    failed_report,
+    failed_sentence,
+    restart_sentence,
+)
+from engine.api.commands import Command, DownloadCheckpoint, UnloadCheckpoint
+from engine.api.errors import ErrorKind
+from tests.link_probe import generate, load
+
+
+def test_an_answer_that_broke_off_says_what_is_kept_and_what_to_press() -> None:
+    report = command_report(generate("g"), EngineDeath(DeathCause.EXITED, 1, log_tail="one\ntwo"))
+    assert report.kind is ErrorKind.ENGINE_DIED
+    assert report.message == "The engine stopped unexpectedly while answering. What was written is kept."
+    assert report.hint == "Press Continue or send your message again."
+    assert "Exit status 1" in report.details
+    assert "one\ntwo" in report.details
+
+
+def test_a_kill_by_the_system_points_at_memory() -> None:
+    report = command_report(generate("g"), EngineDeath(DeathCause.EXITED, -9))
+    assert "memory ran out" in report.message
+    assert "smaller" in report.hint
+    assert "SIGKILL" in report.details
+
+
+def test_our_own_kill_does_not_point_at_memory() -> None:
+    assert "memory" not in command_report(generate("g"), EngineDeath(DeathCause.UNRESPONSIVE, -9)).sentence()
+
+
+@pytest.mark.parametrize("cause", DeathCause)
+@pytest.mark.parametrize(
+    "command", [generate("g"), load(), DownloadCheckpoint(command_id="d", checkpoint="x"), UnloadCheckpoint(command_id="u")]
+)
+def test_every_death_is_told_in_sentences(cause: DeathCause, command: Command) -> None:
+    death = EngineDeath(cause, -250)
+    for text in (
+        command_report(command, death).message,
+        command_report(command, death).hint,
+        failed_report(death).message,
+        restart_sentence(death),
+        failed_sentence(death),
+    ):
+        assert text[0].isupper()
+        assert text.endswith(".")
+        assert "  " not in text

@@ -1,0 +1,100 @@
+import pytest
+
+from app.worker.open_commands import CANCEL_SECONDS, KILL_SECONDS, TRANSFER_KILL_SECONDS, OpenCommands
+from engine.api.commands import Command, DownloadCheckpoint, UnloadCheckpoint
+from engine.api.events import CheckpointUnloaded, CommandCancelled, Event, PrefillProgress, TextGenerated
+
+
+@pytest.fixture
+def emitted() -> list[Event]:
+    return []
+
+
+def opened(emitted: list[Event], *commands: Command) -> OpenCommands:
+    table = OpenCommands(emitted.append)
+    for command in commands:
+        table.add(command)
+    return table
+
+
+def text(content: str) -> TextGenerated:
+    return TextGenerated(command_id="a", conversation_id="v", message_id="m", text=content, token_ids=())
+
+
+ENDED = CheckpointUnloaded(command_id="a")
+CANCELLED = CommandCancelled(command_id="a")
+COMMAND = UnloadCheckpoint(command_id="a")
+
+
+def test_a_second_terminal_event_is_dropped(emitted: list[Event]) -> None:
+    table = opened(emitted, COMMAND)
+    assert table.handle(ENDED, 0.0) == COMMAND
+    assert table.handle(ENDED, 0.0) is None
+    assert table.handle(text("late"), 0.0) is None
+    assert emitted == [ENDED]
+    assert len(table) == 0
+
+
+def test_held_text_goes_before_progress_and_before_the_end(emitted: list[Event]) -> None:
+    progress = PrefillProgress(
+        command_id="a", conversation_id="v", message_id="m", prompt_tokens=1, reused_tokens=0, done_tokens=1
+    )
+    table = opened(emitted, COMMAND)
+    for event in (text("1"), text("2"), progress, text("3"), text("4"), ENDED):
+        table.handle(event, 0.0)
+    assert emitted == [text("1"), text("2"), progress, text("34"), ENDED]
+
+
+def test_joined_text_goes_out_at_its_deadline(emitted: list[Event]) -> None:
+    table = opened(emitted, COMMAND)
+    for content in "abc":
+        table.handle(text(content), 10.0)
+    due = table.next_deadline()
+    assert due is not None
+    assert not table.meet_deadlines(due)
+    assert emitted == [text("a"), text("bc")]
+    assert table.next_deadline() is None
+
+
+def test_an_ignored_cancel_ends_the_command_first_and_the_engine_later(emitted: list[Event]) -> None:
+    table = opened(emitted, COMMAND)
+    assert table.cancel("a", 10.0)
+    assert not table.cancel("a", 10.9), "a second Stop does not postpone anything"
+    assert not table.meet_deadlines(10.0 + CANCEL_SECONDS - 0.01)
+    assert emitted == []
+    assert not table.meet_deadlines(10.0 + CANCEL_SECONDS)
+    assert emitted == [CANCELLED]
+    assert not table.meet_deadlines(10.0 + KILL_SECONDS - 0.01)
+    assert table.meet_deadlines(10.0 + KILL_SECONDS)
+
+
+def test_an_engine_that_follows_a_cancel_late_is_left_alive(emitted: list[Event]) -> None:
+    table = opened(emitted, COMMAND)
+    table.cancel("a", 10.0)
+    table.meet_deadlines(11.0)
+    table.handle(ENDED, 12.0)
+    assert emitted == [CANCELLED]
+    assert table.next_deadline() is None
+    assert not table.meet_deadlines(100.0)
+
+
+def test_a_download_is_given_more_time(emitted: list[Event]) -> None:
+    table = opened(emitted, DownloadCheckpoint(command_id="a", checkpoint="someone/something"))
+    table.cancel("a", 0.0)
+    assert not table.meet_deadlines(KILL_SECONDS + 1)
+    assert emitted == [CANCELLED]
+    assert table.meet_deadlines(TRANSFER_KILL_SECONDS)
+
+
+def test_ending_all_forgets_what_was_overdue(emitted: list[Event]) -> None:
+    other = UnloadCheckpoint(command_id="b")
+    table = opened(emitted, COMMAND, other)
+    table.cancel("a", 0.0)
+    table.meet_deadlines(1.0)
+    table.end_all(lambda command: CommandCancelled(command_id=command.command_id))
+    assert emitted == [CANCELLED, CommandCancelled(command_id="b")]
+    assert not table.meet_deadlines(100.0)
+
+
+def test_cancelling_an_unknown_command_does_nothing(emitted: list[Event]) -> None:
+    assert not opened(emitted).cancel("a", 0.0)
