@@ -1,0 +1,119 @@
+"""One answer from its first token to its end: pure values in and out, used by the window and by the terminal."""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from app.conversations.records import Message, MessageState
+from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.events import CommandCancelled, CommandFailed, FinishReason, GenerationFinished, Terminal, TextGenerated
+from engine.api.message import Role
+from engine.api.plan import Plan
+
+
+def new_answer(message_id: str, conversation_id: str, parent_id: str, sequence: int, plan: Plan) -> Message:
+    """Return an empty answer in state STREAMING that remembers which model gives it."""
+    return Message(
+        id=message_id,
+        conversation_id=conversation_id,
+        parent_id=parent_id,
+        sequence=sequence,
+        role=Role.ASSISTANT,
+        content="",
+        created_at=time.time(),
+        state=MessageState.STREAMING,
+        tokenizer_id=plan.tokenizer_id,
+        model=plan.name,
+        precision=plan.precision.value,
+    )
+
+
+class GrowingAnswer:
+    """Applies the events of one generation to its message; every method returns the message's newer state.
+
+    A continued message keeps its text and ids and grows at its end. Its ids are dropped where they can't be joined
+    (another tokenizer, or text without ids): the engine then tokenises the text.
+    """
+
+    def __init__(self, message: Message, plan: Plan, *, continues: bool) -> None:
+        self._base_text = message.content if continues else ""
+        joinable = not self._base_text or (bool(message.token_ids) and message.tokenizer_id == plan.tokenizer_id)
+        self._base_ids: tuple[int, ...] | None = (message.token_ids if self._base_text else ()) if joinable else None
+        self.message = msgspec.structs.replace(
+            message,
+            content=self._base_text,
+            token_ids=self._base_ids or (),
+            tokenizer_id=plan.tokenizer_id,
+            model=plan.name,
+            precision=plan.precision.value,
+            state=MessageState.STREAMING,
+            finish_reason=None,
+            statistics=None,
+            error=None,
+        )
+
+    def grow(self, event: TextGenerated) -> Message:
+        """Append streamed text and its ids."""
+        ids = self.message.token_ids + event.token_ids if self._base_ids is not None else ()
+        return self._become(content=self.message.content + event.text, token_ids=ids)
+
+    def end(self, event: Terminal, *, stopped: bool) -> Message:
+        """Apply the generation's terminal event; stopped says whether the user had asked it to stop."""
+        match event:
+            case GenerationFinished():
+                return self._finish(event)
+            case CommandFailed(error=error) if error.kind is ErrorKind.ENGINE_DIED:
+                return self._become(state=MessageState.INTERRUPTED, error=error)
+            case CommandFailed(error=error):
+                return self._become(state=MessageState.FAILED, error=error)
+            case CommandCancelled() if stopped:
+                return self.stop()
+            case _:
+                return self.interrupt()
+
+    def stop(self) -> Message:
+        """End the answer because the user asked for it; what is there is kept."""
+        return self._become(state=MessageState.STOPPED, finish_reason=FinishReason.STOPPED)
+
+    def interrupt(self) -> Message:
+        """End the answer because the program ends; what is there is kept and can be continued."""
+        return self._become(state=MessageState.INTERRUPTED)
+
+    def fail(self, error: ErrorReport) -> Message:
+        """End the answer with a failure; what is there is kept."""
+        return self._become(state=MessageState.FAILED, error=error)
+
+    def _finish(self, event: GenerationFinished) -> Message:
+        stopped = event.reason is FinishReason.STOPPED
+        return self._become(
+            content=self._base_text + event.text,
+            token_ids=self._base_ids + event.token_ids if self._base_ids is not None else (),
+            tokenizer_id=event.tokenizer_id,
+            state=MessageState.STOPPED if stopped else MessageState.COMPLETE,
+            finish_reason=event.reason,
+            statistics=event.statistics,
+        )
+
+    def _become(self, **changes: object) -> Message:
+        self.message = msgspec.structs.replace(self.message, **changes)
+        return self.message
+
+
+def reply_parent(branch: Sequence[Message]) -> str | None:
+    """Return the id of the message that the next question follows; None begins the conversation.
+
+    After a question that could not be read at all (too long for the context window) the next one goes beside it
+    instead of behind it, so that it does not make every later one fail; it stays as another version.
+    """
+    if not branch:
+        return None
+    last = branch[-1]
+    if len(branch) > 1 and _was_too_long(last):
+        return branch[-2].parent_id
+    return last.id
+
+
+def _was_too_long(answer: Message) -> bool:
+    too_long = answer.error is not None and answer.error.kind is ErrorKind.PROMPT_TOO_LONG
+    return too_long and answer.state is MessageState.FAILED and not answer.content

@@ -1,0 +1,139 @@
+"""Runs one generation: sends the command, lets the answer grow with its events, ends it exactly once."""
+
+import time
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.controllers import phases
+from app.controllers.answer import GrowingAnswer
+from app.controllers.answer_saver import AnswerSaver
+from app.conversations.records import Message, new_id
+from engine.api.commands import Command, Generate
+from engine.api.events import PrefillProgress, Terminal, TextGenerated
+from engine.api.message import PromptMessage
+from engine.api.sampling import Sampling
+
+Submit = Callable[[Command], None]
+CancelCommand = Callable[[str], None]
+_THINKING_TICK_MS = 1000
+
+
+class AnswerRunner(QObject):
+    """Answers one message at a time. Signals: grown(Message), phase_changed(str), ended(Message).
+
+    The answer is in the store (or handed to it) when ended is emitted.
+    """
+
+    grown = Signal(object)
+    phase_changed = Signal(object)
+    ended = Signal(object)
+
+    def __init__(
+        self, submit: Submit, cancel: CancelCommand, saver: AnswerSaver, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._submit = submit
+        self._cancel = cancel
+        self._saver = saver
+        self._answer: GrowingAnswer | None = None
+        self._command_id = ""
+        self._stopped = False
+        self._thinking_since: float | None = None
+        self.phase = ""
+        self._thinking_timer = QTimer(self, interval=_THINKING_TICK_MS)
+        self._thinking_timer.timeout.connect(self._on_thinking_tick)
+
+    @property
+    def message(self) -> Message | None:
+        """The answer that is being written, None while idle."""
+        return self._answer.message if self._answer is not None else None
+
+    def start(
+        self,
+        answer: GrowingAnswer,
+        prompt: tuple[PromptMessage, ...],
+        sampling: Sampling,
+        *,
+        continues: bool,
+        started_at: float,
+    ) -> None:
+        """Ask the engine for the answer; must not be called while another one is being written."""
+        assert self._answer is None
+        self._answer = answer
+        self._command_id = new_id()
+        self._stopped = False
+        self._thinking_since = None
+        self._set_phase(phases.READING)
+        self._submit(
+            Generate(
+                command_id=self._command_id,
+                conversation_id=answer.message.conversation_id,
+                message_id=answer.message.id,
+                messages=prompt,
+                sampling=sampling,
+                continue_last=continues,
+                started_at=started_at,
+            )
+        )
+
+    def stop(self) -> None:
+        """Ask the engine to stop; the answer ends with the engine's own event."""
+        if self._answer is not None and not self._stopped:
+            self._stopped = True
+            self._thinking_timer.stop()
+            self._set_phase(phases.STOPPING)
+            self._cancel(self._command_id)
+
+    def interrupt(self) -> None:
+        """End the answer now and mark it interrupted, as the program closes."""
+        if self._answer is not None:
+            self._cancel(self._command_id)
+            self._end(self._answer.interrupt())
+
+    @Slot(object)
+    def on_event(self, event: object) -> None:
+        """Apply an event of the engine; those of other commands change nothing."""
+        if self._answer is None or getattr(event, "command_id", None) != self._command_id:
+            return
+        if isinstance(event, PrefillProgress):
+            if not self._stopped:
+                self._set_phase(phases.reading_phase(event))
+        elif isinstance(event, TextGenerated):
+            self._grow(self._answer, event)
+        elif isinstance(event, Terminal):
+            self._end(self._answer.end(event, stopped=self._stopped))
+
+    def _grow(self, answer: GrowingAnswer, event: TextGenerated) -> None:
+        message = answer.grow(event)
+        self._saver.put(message)
+        self.grown.emit(message)
+        if not self._stopped:
+            self._follow_thinking(message.content)
+
+    def _follow_thinking(self, text: str) -> None:
+        if not phases.is_thinking(text):
+            self._thinking_timer.stop()
+            self._set_phase(phases.ANSWERING)
+        elif self._thinking_since is None or not self._thinking_timer.isActive():
+            self._thinking_since = time.monotonic()
+            self._thinking_timer.start()
+            self._on_thinking_tick()
+
+    @Slot()
+    def _on_thinking_tick(self) -> None:
+        if self._thinking_since is not None:
+            self._set_phase(phases.thinking_phase(time.monotonic() - self._thinking_since))
+
+    def _end(self, message: Message) -> None:
+        self._answer = None
+        self._command_id = ""
+        self._thinking_timer.stop()
+        self._saver.finish(message)
+        self._set_phase("")
+        self.ended.emit(message)
+
+    def _set_phase(self, words: str) -> None:
+        if words != self.phase:
+            self.phase = words
+            self.phase_changed.emit(words)

@@ -1,0 +1,377 @@
+"""Turns what the user does in a conversation into saved turns and commands, one answer at a time.
+
+Answers go on whatever is on screen; what is asked meanwhile waits in a queue. A user's message is in the store before
+the engine hears of it.
+"""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.controllers import notices
+from app.controllers.answer import GrowingAnswer, reply_parent
+from app.controllers.answer_runner import AnswerRunner, CancelCommand, Submit
+from app.controllers.answer_saver import RETRY_INTERVAL_MS, AnswerSaver
+from app.controllers.conversation_controller import ConversationController
+from app.controllers.jobs import Ask, Continue, Edit, Job, JobQueue, Regenerate
+from app.controllers.shelf import Loaded
+from app.controllers.store_requests import StoreRequests
+from app.controllers.turns import Turn, begin_turn, continue_turn
+from app.conversations.errors import StoreError
+from app.conversations.prompting import prompt_messages
+from app.conversations.records import Message, new_id
+from app.conversations.store import ConversationStore
+from engine.api.codec import clean_text
+from engine.api.commands import ForgetConversation
+from engine.api.errors import ErrorKind
+from engine.api.message import Role
+from engine.api.plan import Plan
+from engine.api.sampling import Sampling
+
+_Begin = Callable[[ConversationStore], Turn]
+
+
+class ChatController(QObject):
+    """Owns the queue and the one running answer.
+
+    Signals about the conversation that is shown: busy_changed(bool), phase_changed(str), queue_changed(tuple of str),
+    draft_restored(str). notice_raised(Notice) and notice_cleared(key). model_needed() when something was asked and no
+    model is loaded or being loaded.
+    """
+
+    busy_changed = Signal(object)
+    phase_changed = Signal(object)
+    queue_changed = Signal(object)
+    draft_restored = Signal(object)
+    notice_raised = Signal(object)
+    notice_cleared = Signal(object)
+    model_needed = Signal()
+
+    def __init__(
+        self,
+        conversations: ConversationController,
+        requests: StoreRequests,
+        submit: Submit,
+        cancel: CancelCommand,
+        sampling: Callable[[], Sampling],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._conversations = conversations
+        self._requests = requests
+        self._submit = submit
+        self._sampling = sampling
+        self._queue = JobQueue()
+        self._beginning: Job | None = None
+        self._stop_asked = False
+        self._blocked = False
+        self._plan: Plan | None = None
+        self._loading = ""
+        self._saver = AnswerSaver(requests, self)
+        self.runner = AnswerRunner(submit, cancel, self._saver, self)
+        self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
+        self._retry_timer.timeout.connect(self.retry_saving)
+        self.runner.grown.connect(self._on_grown)
+        self.runner.phase_changed.connect(self._on_phase_changed)
+        self.runner.ended.connect(self._on_ended)
+        self._saver.failed.connect(self._on_not_saved)
+        self._saver.recovered.connect(self._on_recovered)
+        conversations.shown.connect(self._on_shown)
+        conversations.deleted.connect(self._on_deleted)
+        conversations.purged.connect(self._on_purged)
+
+    # What the user does
+
+    @Slot(object)
+    def send(self, text: str) -> None:
+        """Ask the shown conversation; a text without a visible character is no message."""
+        text = clean_text(text)
+        if not text.strip():
+            return
+        loaded = self._conversations.current or self._conversations.adopt_blank(text)
+        self._conversations.drafts.set_draft(loaded.conversation.id, "")
+        self._enqueue(Ask(loaded.conversation.id, text))
+
+    @Slot()
+    def stop(self) -> None:
+        """Stop the answer of the shown conversation; what is there of it is kept."""
+        running = self.runner.message
+        if self._beginning is not None and self._beginning.conversation_id == self._conversations.current_id:
+            self._stop_asked = True
+        elif running is not None and running.conversation_id == self._conversations.current_id:
+            self.runner.stop()
+
+    @Slot(object)
+    def regenerate(self, message_id: str) -> None:
+        """Have another version of an answer written."""
+        if self._conversations.current is not None:
+            self._enqueue(Regenerate(self._conversations.current.conversation.id, message_id))
+
+    @Slot(object)
+    def edit(self, change: tuple[str, str]) -> None:
+        """Send another version of a user's message: (message id, text)."""
+        message_id, text = change[0], clean_text(change[1])
+        if self._conversations.current is not None and text.strip():
+            self._enqueue(Edit(self._conversations.current.conversation.id, message_id, text))
+
+    @Slot(object)
+    def continue_message(self, message_id: str) -> None:
+        """Have an answer that ended early written on."""
+        if self._conversations.current is not None:
+            self._enqueue(Continue(self._conversations.current.conversation.id, message_id))
+
+    @Slot(object)
+    def remove_queued(self, index: int) -> None:
+        """Take a waiting message of the shown conversation out of the queue."""
+        current_id = self._conversations.current_id
+        if current_id is not None and self._queue.remove(current_id, index) is not None:
+            self._tell_queue(current_id)
+
+    @Slot(object)
+    def edit_queued(self, index: int) -> None:
+        """Take a waiting message out of the queue and put its text back where it is typed."""
+        current_id = self._conversations.current_id
+        job = self._queue.remove(current_id, index) if current_id is not None else None
+        if current_id is not None and job is not None:
+            self._tell_queue(current_id)
+            if isinstance(job, Ask | Edit):
+                self._conversations.drafts.set_draft(current_id, job.text)
+                self.draft_restored.emit(job.text)
+
+    @Slot(object)
+    def on_notice_action(self, action_key: str) -> None:
+        """Do what a notice's button says, if it is one of this controller's."""
+        if action_key.startswith(notices.CONTINUE):
+            self.continue_message(action_key.removeprefix(notices.CONTINUE))
+        elif action_key.startswith(notices.RETRY):
+            self.regenerate(action_key.removeprefix(notices.RETRY))
+        elif action_key == notices.RETRY_SAVING:
+            self.retry_saving()
+
+    @Slot()
+    def retry_saving(self) -> None:
+        """Try again to save what could not be saved."""
+        self._retry_timer.stop()
+        self._saver.retry()
+        if self._blocked:
+            self._blocked = False
+            self._pump()
+
+    # What others tell
+
+    @Slot(object)
+    def on_event(self, event: object) -> None:
+        """Take an event of the engine."""
+        self.runner.on_event(event)
+
+    @Slot(object)
+    def set_plan(self, plan: Plan | None) -> None:
+        """Know which model answers from now on; None while there is none."""
+        self._plan = plan
+        self._pump()
+        self._tell_phase()
+
+    @Slot(object)
+    def set_loading(self, words: str) -> None:
+        """Know how far a load has come, as waiting messages wait for it; "" while none runs."""
+        self._loading = words
+        self._tell_phase()
+
+    def shut_down(self) -> None:
+        """Hand everything that is not saved yet to the store: a partial answer as interrupted, drafts, the queue."""
+        self._retry_timer.stop()
+        self._blocked = True
+        self.runner.interrupt()
+        self._saver.retry()
+        self._conversations.drafts.flush()
+
+    # The queue
+
+    def _enqueue(self, job: Job) -> None:
+        self._queue.add(job)
+        self.notice_cleared.emit(notices.ANSWER_KEY)
+        self._blocked = False
+        self._pump()
+        self._tell_queue(job.conversation_id)
+        self._tell_phase()
+        if self._plan is None and not self._loading:
+            self.model_needed.emit()
+
+    def _pump(self) -> None:
+        """Begin the next job if nothing stands against it."""
+        if self._beginning is not None or self.runner.message is not None or self._blocked or self._plan is None:
+            return
+        while (job := self._queue.take()) is not None:
+            work = self._begin(job, self._plan)
+            if work is not None:
+                self._start_saving(job, work, self._plan)
+                return
+
+    def _begin(self, job: Job, plan: Plan) -> _Begin | None:
+        """Return what saves the job's turn, None if what it was about is gone."""
+        loaded = self._conversations.shelf.get(job.conversation_id)
+        if loaded is None:
+            return None
+        conversation = loaded.conversation
+        if isinstance(job, Ask):
+            parent_id, text = reply_parent(loaded.branch()), job.text
+            return lambda store: begin_turn(store, conversation, parent_id, text, plan)
+        message = loaded.tree.get(job.message_id)
+        if message is None:
+            return None
+        if isinstance(job, Edit):
+            above_id, edited = message.parent_id, job.text
+            return lambda store: begin_turn(store, conversation, above_id, edited, plan)
+        if isinstance(job, Continue) and message.role is Role.ASSISTANT:
+            as_version = bool(loaded.tree.children(message.id))
+            return lambda store: continue_turn(store, conversation, message, as_version=as_version)
+        question_id = message.parent_id if message.role is Role.ASSISTANT else message.id
+        if question_id is None:
+            return None
+        return lambda store: begin_turn(store, conversation, question_id, None, plan)
+
+    def _start_saving(self, job: Job, work: _Begin, plan: Plan) -> None:
+        self._beginning = job
+        self._stop_asked = False
+        self._tell_busy()
+        self._tell_queue(job.conversation_id, keep_draft=True)
+        self._requests.request(
+            work, lambda turn: self._on_begun(job, plan, turn), lambda error: self._on_not_begun(job, error)
+        )
+
+    def _on_begun(self, job: Job, plan: Plan, turn: Turn) -> None:
+        self._beginning = None
+        self._on_recovered()
+        loaded = self._conversations.apply_turn(turn)
+        if loaded is None:
+            self._pump()
+            return
+        self._tell_queue(job.conversation_id)
+        continues = isinstance(job, Continue) and bool(turn.answer.content)
+        answer = GrowingAnswer(turn.answer, plan, continues=continues)
+        if self._stop_asked:
+            message = answer.stop()
+            self._saver.finish(message)
+            self._on_ended(message)
+            return
+        self._run(loaded, answer, continues=continues)
+
+    def _run(self, loaded: Loaded, answer: GrowingAnswer, *, continues: bool) -> None:
+        message = answer.message
+        self._conversations.apply_message(message)
+        branch = loaded.tree.branch(message.id if continues else message.parent_id)
+        self.runner.start(
+            answer,
+            prompt_messages(loaded.conversation, branch),
+            self._sampling(),
+            continues=continues,
+            started_at=loaded.conversation.created_at,
+        )
+        self._tell_busy()
+
+    def _on_not_begun(self, job: Job, error: StoreError) -> None:
+        self._beginning = None
+        if self._conversations.shelf.get(job.conversation_id) is not None:
+            self._queue.put_back(job)
+        self._blocked = True
+        self._retry_timer.start()
+        self._tell_busy()
+        self._tell_queue(job.conversation_id)
+        self._on_not_saved(error)
+
+    # The running answer
+
+    @Slot(object)
+    def _on_grown(self, message: Message) -> None:
+        self._conversations.apply_message(message)
+
+    @Slot(object)
+    def _on_ended(self, message: Message) -> None:
+        self._conversations.apply_message(message)
+        self._conversations.set_phase(message.id, "")
+        if message.error is not None and message.error.kind is ErrorKind.ENGINE_DIED:
+            self._plan = None  # what waits is not thrown at an engine that is just starting again
+        loaded = self._conversations.shelf.get(message.conversation_id)
+        if loaded is not None:
+            is_shown = loaded is self._conversations.current
+            notice = notices.answer_notice(message, loaded.conversation, is_shown=is_shown)
+            if notice is not None:
+                self.notice_raised.emit(notice)
+        self._pump()
+        self._tell_busy()
+        self._tell_phase()
+
+    @Slot(object)
+    def _on_phase_changed(self, words: str) -> None:
+        if self.runner.message is not None:
+            self._conversations.set_phase(self.runner.message.id, words)
+        self._tell_phase()
+
+    # What the window is told
+
+    @Slot()
+    def _on_shown(self) -> None:
+        if self.runner.message is not None:
+            self._conversations.set_phase(self.runner.message.id, self.runner.phase)
+        self._tell_busy()
+        self._tell_phase()
+        self.queue_changed.emit(self._labels(self._conversations.current_id))
+
+    def _active_ids(self) -> set[str]:
+        running = self.runner.message
+        active = {running.conversation_id} if running is not None else set()
+        return active | ({self._beginning.conversation_id} if self._beginning is not None else set())
+
+    def _tell_busy(self) -> None:
+        active = self._active_ids()
+        self._conversations.set_busy(active | self._queue.conversation_ids(), active)
+        self.busy_changed.emit(self._conversations.current_id in active)
+
+    def _tell_phase(self) -> None:
+        self.phase_changed.emit(self._phase_words())
+
+    def _phase_words(self) -> str:
+        current_id = self._conversations.current_id
+        running = self.runner.message
+        if running is not None and running.conversation_id == current_id:
+            return self.runner.phase
+        if not self._queue.of(current_id):
+            return ""
+        if self._plan is None:
+            return self._loading
+        other = self._conversations.shelf.get(running.conversation_id) if running is not None else None
+        return f"Waiting for the answer in “{other.conversation.title}”" if other is not None else ""
+
+    def _tell_queue(self, conversation_id: str, *, keep_draft: bool = False) -> None:
+        if not keep_draft:
+            self._conversations.drafts.set_waiting(conversation_id, self._queue.texts(conversation_id))
+        if conversation_id == self._conversations.current_id:
+            self.queue_changed.emit(self._labels(conversation_id))
+        self._conversations.set_busy(self._active_ids() | self._queue.conversation_ids(), self._active_ids())
+
+    def _labels(self, conversation_id: str | None) -> tuple[str, ...]:
+        return tuple(job.label for job in self._queue.of(conversation_id))
+
+    # The store and deletion
+
+    @Slot(object)
+    def _on_not_saved(self, error: StoreError) -> None:
+        self.notice_raised.emit(notices.not_saved_notice(error))
+
+    @Slot()
+    def _on_recovered(self) -> None:
+        if not self._saver.has_unsaved and not self._blocked:
+            self.notice_cleared.emit(notices.NOT_SAVED_KEY)
+
+    @Slot(object)
+    def _on_deleted(self, conversation_id: str) -> None:
+        self._queue.remove_all(conversation_id)
+        running = self.runner.message
+        if running is not None and running.conversation_id == conversation_id:
+            self.runner.stop()
+
+    @Slot(object)
+    def _on_purged(self, conversation_ids: tuple[str, ...]) -> None:
+        for conversation_id in conversation_ids:
+            self._saver.forget(conversation_id)
+            self._submit(ForgetConversation(command_id=new_id(), conversation_id=conversation_id))

@@ -1,0 +1,286 @@
+"""Which conversations there are and which one is shown: open, new, rename, delete with Undo, versions, drafts."""
+
+import time
+from collections.abc import Callable, Iterable
+
+import msgspec
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from app.controllers import notices
+from app.controllers.drafts import DraftKeeper
+from app.controllers.shelf import Loaded, Shelf
+from app.controllers.store_requests import StoreRequests
+from app.controllers.turns import Turn
+from app.conversations.errors import StoreError
+from app.conversations.records import Conversation, Message, new_id
+from app.conversations.store import ConversationStore
+from app.conversations.titles import UNTITLED, title_from
+from app.models.conversation_list_model import ConversationListModel
+from app.models.notice import Notice, Severity
+from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from engine.api.codec import clean_text
+
+UNDO_SECONDS = 20.0
+_FirstLook = tuple[list[Conversation], list[str], tuple[str, ...]]
+_Opened = tuple[Conversation | None, list[Message]]
+
+
+class ConversationController(QObject):
+    """Owns the shelf and fills the two models.
+
+    Signals: conversation_changed(Conversation | None: the page of a new one), draft_restored(str), shown() after
+    either, notice_raised(Notice), notice_cleared(key), deleted(id), purged(tuple of ids).
+    """
+
+    conversation_changed = Signal(object)
+    draft_restored = Signal(object)
+    shown = Signal()
+    notice_raised = Signal(object)
+    notice_cleared = Signal(object)
+    deleted = Signal(object)
+    purged = Signal(object)
+
+    def __init__(
+        self,
+        requests: StoreRequests,
+        transcript: TranscriptModel,
+        conversations: ConversationListModel,
+        system_prompt: Callable[[], str],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._requests = requests
+        self._transcript = transcript
+        self._conversations = conversations
+        self._system_prompt = system_prompt
+        self._busy_ids: frozenset[str] = frozenset()
+        self._wanted_id: str | None = None
+        self._blank: Conversation | None = None
+        self._undoable: dict[str, Conversation] = {}
+        self.shelf = Shelf()
+        self.drafts = DraftKeeper(requests, self)
+        self.current: Loaded | None = None
+        self._purge_timer = QTimer(self, interval=int(UNDO_SECONDS * 1000), singleShot=True)
+        self._purge_timer.timeout.connect(self._on_purge_due)
+
+    # Start
+
+    def start(self, last_conversation_id: str | None) -> None:
+        """Fill the list and show the conversation that was shown last, or the page of a new one."""
+        self._wanted_id = last_conversation_id
+        self._show(None)
+        self._requests.request(_first_look, self._on_first_look, self._on_cannot_open)
+
+    def _on_first_look(self, found: _FirstLook) -> None:
+        conversations, purged_ids, sentences = found
+        blanks = [each for each in conversations if _is_blank(each)]
+        self._blank = next((each for each in blanks if each.draft), None)
+        self._conversations.set_conversations(each for each in conversations if not _is_blank(each))
+        if self.current is not None:  # someone was quicker than the disk
+            self._conversations.upsert(self.current.conversation)
+        if purged_ids:
+            self.purged.emit(tuple(purged_ids))
+        for number, sentence in enumerate(sentences):
+            self.notice_raised.emit(Notice(key=f"store:{number}", text=sentence, severity=Severity.WARNING))
+        if self._wanted_id is not None and self._conversations.row_of(self._wanted_id) is not None:
+            self.open(self._wanted_id)
+        elif self.current is None and self._blank is not None:
+            self._show(None)
+
+    def _on_cannot_open(self, error: StoreError) -> None:
+        self.notice_raised.emit(notices.store_notice(error))
+
+    # What is shown
+
+    @property
+    def current_id(self) -> str | None:
+        """The shown conversation's id; None on the page of a new one."""
+        return self.current.conversation.id if self.current is not None else None
+
+    @Slot(object)
+    def open(self, conversation_id: str) -> None:
+        """Show a conversation; it is read from the store unless it is being answered."""
+        self.drafts.flush()
+        self._wanted_id = conversation_id
+        loaded = self.shelf.get(conversation_id)
+        if loaded is not None and (conversation_id in self._busy_ids or loaded is self.current):
+            self._show(loaded)
+            return
+        self._requests.request(
+            lambda store: (store.load_conversation(conversation_id), store.load_messages(conversation_id)),
+            self._on_opened,
+        )
+
+    def _on_opened(self, opened: _Opened) -> None:
+        conversation, messages = opened
+        if conversation is not None and conversation.id == self._wanted_id:
+            known = self.shelf.get(conversation.id) if conversation.id in self._busy_ids else None
+            self._show(known or self.shelf.put(conversation, messages))
+
+    @Slot()
+    def new(self) -> None:
+        """Show the page of a new conversation; it is listed with its first message."""
+        self.drafts.flush()
+        self._wanted_id = None
+        self._show(None)
+
+    def _show(self, loaded: Loaded | None) -> None:
+        self.current = loaded
+        self.shelf.keep_only({*self._busy_ids, self.current_id or ""})
+        self.show_branch()
+        self.conversation_changed.emit(loaded.conversation if loaded is not None else None)
+        conversation = loaded.conversation if loaded is not None else self._blank
+        draft = self.drafts.draft(conversation.id, conversation.draft) if conversation is not None else ""
+        self.draft_restored.emit(draft)
+        self.shown.emit()
+
+    def show_branch(self) -> None:
+        """Bring the transcript in line with the shown conversation's active branch."""
+        if self.current is None:
+            self._transcript.clear()
+            return
+        tree = self.current.tree
+        self._transcript.set_entries(
+            [TranscriptEntry(message, *tree.version(message.id)) for message in self.current.branch()]
+        )
+
+    @Slot(object)
+    def show_version(self, choice: tuple[str, int]) -> None:
+        """Show another version of a message: (message id, step), with what followed that version."""
+        current = self.current
+        if current is not None and current.show_version(*choice):
+            conversation = current.conversation
+            self._requests.request(lambda store: store.show_branch(conversation.id, conversation.active_leaf_id))
+            self.show_branch()
+            self.shown.emit()
+
+    # For the chat: turns and answers of any conversation
+
+    def adopt_blank(self, text: str) -> Loaded:
+        """Turn the page of a new conversation into one that is listed, titled after its first message."""
+        now = time.time()
+        conversation = msgspec.structs.replace(
+            self._blank or Conversation(id=new_id(), title="", created_at=now, updated_at=now),
+            title=title_from(text),
+            created_at=now,
+            updated_at=now,
+            system_prompt=self._system_prompt(),
+        )
+        self._blank = None
+        self._wanted_id = conversation.id
+        self.current = self.shelf.put(conversation)
+        self._conversations.upsert(conversation)
+        self._requests.request(lambda store: store.save_conversation(conversation))
+        self.conversation_changed.emit(conversation)
+        return self.current
+
+    def apply_turn(self, turn: Turn) -> Loaded | None:
+        """Show that a turn has begun; None if its conversation was deleted meanwhile."""
+        loaded = self.shelf.get(turn.conversation.id)
+        if loaded is None:
+            return None
+        loaded.apply_turn(turn)
+        self._conversations.upsert(loaded.conversation)
+        if loaded is self.current:
+            self.show_branch()
+            self.conversation_changed.emit(loaded.conversation)
+        return loaded
+
+    def apply_message(self, message: Message) -> None:
+        """Show an answer's newer state if it is on screen."""
+        loaded = self.shelf.get(message.conversation_id)
+        if loaded is not None:
+            loaded.apply_message(message)
+            if loaded is self.current:
+                self._transcript.update_message(message)
+
+    def set_phase(self, message_id: str, words: str) -> None:
+        """Show what is being done for an answer if it is on screen."""
+        self._transcript.set_phase(message_id, words)
+
+    def set_busy(self, busy_ids: Iterable[str], running_ids: Iterable[str]) -> None:
+        """Keep these in memory as something is to be done in them; mark those that are being answered in the list."""
+        self._busy_ids = frozenset(busy_ids)
+        self._conversations.set_running(running_ids)
+
+    # Drafts and names
+
+    @Slot(object)
+    def save_draft(self, text: str) -> None:
+        """Keep what is being typed on the shown page."""
+        text = clean_text(text)
+        if self.current is not None:
+            self.drafts.set_draft(self.current.conversation.id, text)
+            return
+        if self._blank is None and text.strip():
+            now = time.time()
+            blank = self._blank = Conversation(id=new_id(), title="", created_at=now, updated_at=now)
+            self._requests.request(lambda store: store.save_conversation(blank))
+        if self._blank is not None:
+            self.drafts.set_draft(self._blank.id, text)
+
+    @Slot(object)
+    def rename(self, change: tuple[str, str]) -> None:
+        """Give a conversation another title: (id, title). An empty one changes nothing."""
+        conversation_id, title = change[0], " ".join(clean_text(change[1]).split())
+        row = self._conversations.row_of(conversation_id)
+        if row is None or not title:
+            return
+        renamed = msgspec.structs.replace(self._conversations.conversation(row), title=title, title_is_manual=True)
+        self._conversations.upsert(renamed)
+        self._requests.request(lambda store: store.rename(conversation_id, title))
+        loaded = self.shelf.get(conversation_id)
+        if loaded is not None:
+            loaded.conversation = msgspec.structs.replace(loaded.conversation, title=title, title_is_manual=True)
+            if loaded is self.current:
+                self.conversation_changed.emit(loaded.conversation)
+
+    # Delete and Undo
+
+    @Slot(object)
+    def delete(self, conversation_id: str) -> None:
+        """Take a conversation away; for some seconds it can be brought back."""
+        row = self._conversations.row_of(conversation_id)
+        if row is None:
+            return
+        conversation = self._undoable[conversation_id] = self._conversations.conversation(row)
+        self.deleted.emit(conversation_id)
+        self.drafts.flush()
+        self._conversations.remove(conversation_id)
+        self._requests.request(lambda store: store.delete_conversation(conversation_id))
+        if self.current_id == conversation_id:
+            self.new()
+        self.notice_raised.emit(notices.deleted_notice(conversation))
+        self._purge_timer.start()
+
+    @Slot(object)
+    def undo_delete(self, conversation_id: str) -> None:
+        """Bring a deleted conversation back and show it."""
+        conversation = self._undoable.pop(conversation_id, None)
+        if conversation is None:
+            return
+        self.notice_cleared.emit(notices.deleted_key(conversation_id))
+        self._requests.request(lambda store: store.restore_conversation(conversation_id))
+        self._conversations.upsert(conversation)
+        self.open(conversation_id)
+
+    @Slot()
+    def _on_purge_due(self) -> None:
+        for conversation_id in self._undoable:
+            self.notice_cleared.emit(notices.deleted_key(conversation_id))
+            self.drafts.forget(conversation_id)
+        self._undoable.clear()
+        older_than = time.time() - UNDO_SECONDS + 1.0
+        self._requests.request(lambda store: store.purge_deleted(older_than), self._on_purged)
+
+    def _on_purged(self, conversation_ids: list[str]) -> None:
+        self.purged.emit(tuple(conversation_ids))
+
+
+def _first_look(store: ConversationStore) -> _FirstLook:
+    purged = store.purge_deleted(time.time() - UNDO_SECONDS)
+    return store.list_conversations(), purged, store.notices
+
+
+def _is_blank(conversation: Conversation) -> bool:
+    return conversation.active_leaf_id is None and conversation.title in ("", UNTITLED) and conversation.name is None

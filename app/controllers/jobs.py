@@ -1,0 +1,106 @@
+"""What the user asked the model for and what still waits for its turn; pure."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A new message at the end of the branch that is shown when its turn comes."""
+
+    conversation_id: str
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What the queue shows."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Edit:
+    """Another version of a user's message, and an answer to it."""
+
+    conversation_id: str
+    message_id: str
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What the queue shows."""
+        return self.text
+
+
+@dataclass(frozen=True)
+class Regenerate:
+    """Another version of an answer (or an answer to a user's message)."""
+
+    conversation_id: str
+    message_id: str
+
+    @property
+    def label(self) -> str:
+        """What the queue shows."""
+        return "Another version of an answer"
+
+
+@dataclass(frozen=True)
+class Continue:
+    """More of an answer that ended early."""
+
+    conversation_id: str
+    message_id: str
+
+    @property
+    def label(self) -> str:
+        """What the queue shows."""
+        return "The rest of an answer"
+
+
+Job = Ask | Edit | Regenerate | Continue
+
+
+class JobQueue:
+    """Jobs of all conversations in the order they were asked for."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def add(self, job: Job) -> None:
+        """Put a job at the end."""
+        self._jobs.append(job)
+
+    def put_back(self, job: Job) -> None:
+        """Put a job at the front again."""
+        self._jobs.insert(0, job)
+
+    def take(self) -> Job | None:
+        """Remove and return the first job, None if there is none."""
+        return self._jobs.pop(0) if self._jobs else None
+
+    def of(self, conversation_id: str | None) -> list[Job]:
+        """Return the waiting jobs of one conversation."""
+        return [job for job in self._jobs if job.conversation_id == conversation_id]
+
+    def conversation_ids(self) -> set[str]:
+        """Return the conversations in which something waits."""
+        return {job.conversation_id for job in self._jobs}
+
+    def remove(self, conversation_id: str, index: int) -> Job | None:
+        """Remove and return a conversation's job by its place among that conversation's jobs; None if it has gone."""
+        waiting = self.of(conversation_id)
+        if not 0 <= index < len(waiting):
+            return None
+        job = waiting[index]
+        self._jobs = [each for each in self._jobs if each is not job]
+        return job
+
+    def remove_all(self, conversation_id: str) -> None:
+        """Remove every job of a conversation."""
+        self._jobs = [job for job in self._jobs if job.conversation_id != conversation_id]
+
+    def texts(self, conversation_id: str) -> tuple[str, ...]:
+        """Return what the user has written in a conversation's waiting jobs."""
+        return tuple(job.text for job in self.of(conversation_id) if isinstance(job, Ask | Edit))

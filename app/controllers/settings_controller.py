@@ -1,0 +1,57 @@
+"""The settings in force: changed one at a time, checked, saved at once."""
+
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.models.notice import Notice, Severity
+from app.settings.file import SettingsNotSaved, load, save
+from app.settings.schema import Settings
+from app.settings.validation import BadValue, default_of, with_value
+
+SETTINGS_KEY = "settings"
+
+
+class SettingsController(QObject):
+    """Owns the settings file. Signals: settings_changed(Settings), notice_raised(Notice), notice_cleared(key)."""
+
+    settings_changed = Signal(object)
+    notice_raised = Signal(object)
+    notice_cleared = Signal(object)
+
+    def __init__(self, path: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._path = path
+        self.settings, self._warnings = load(path)
+
+    def start(self) -> None:
+        """Tell what the file holds, and what in it could not be used."""
+        self.settings_changed.emit(self.settings)
+        if self._warnings:
+            self.notice_raised.emit(Notice(key=SETTINGS_KEY, text=" ".join(self._warnings), severity=Severity.WARNING))
+
+    @Slot(object)
+    def change(self, change: tuple[str, object]) -> None:
+        """Give one setting another value: (key, value). A value that it can't have is told and changes nothing."""
+        try:
+            changed = with_value(self.settings, *change)
+        except BadValue as error:
+            self.notice_raised.emit(Notice(key=SETTINGS_KEY, text=str(error), severity=Severity.WARNING))
+            return
+        self.notice_cleared.emit(SETTINGS_KEY)
+        self._take(changed)
+
+    @Slot(object)
+    def reset(self, key: str) -> None:
+        """Give one setting its usual value."""
+        self.change((key, default_of(key)))
+
+    def _take(self, settings: Settings) -> None:
+        if settings == self.settings:
+            return
+        self.settings = settings
+        self.settings_changed.emit(settings)
+        try:
+            save(self._path, settings)
+        except SettingsNotSaved as error:
+            self.notice_raised.emit(Notice(key=SETTINGS_KEY, text=str(error), severity=Severity.ERROR))
