@@ -7,7 +7,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.controllers import phases
 from app.controllers.answer import GrowingAnswer
-from app.controllers.answer_saver import AnswerSaver
+from app.controllers.answer_saves import AnswerSaves
 from app.conversations.records import Message, new_id
 from engine.api.commands import Command, Generate
 from engine.api.events import PrefillProgress, Terminal, TextGenerated
@@ -30,12 +30,12 @@ class AnswerRunner(QObject):
     ended = Signal(object)
 
     def __init__(
-        self, submit: Submit, cancel: CancelCommand, saver: AnswerSaver, parent: QObject | None = None
+        self, submit: Submit, cancel: CancelCommand, saves: AnswerSaves, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self._submit = submit
         self._cancel = cancel
-        self._saver = saver
+        self._saves = saves
         self._answer: GrowingAnswer | None = None
         self._command_id = ""
         self._stopped = False
@@ -106,7 +106,7 @@ class AnswerRunner(QObject):
 
     def _grow(self, answer: GrowingAnswer, event: TextGenerated) -> None:
         message = answer.grow(event)
-        self._saver.put(message)
+        self._saves.update(message)
         self.grown.emit(message)
         if not self._stopped:
             self._follow_thinking(message.content)
@@ -129,7 +129,7 @@ class AnswerRunner(QObject):
         self._answer = None
         self._command_id = ""
         self._thinking_timer.stop()
-        self._saver.finish(message)
+        self._saves.finish(message)
         self._set_phase("")
         self.ended.emit(message)
 

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from app.controllers import notices
 from app.controllers.answer import GrowingAnswer, reply_parent
 from app.controllers.answer_runner import AnswerRunner, CancelCommand, Submit
-from app.controllers.answer_saver import RETRY_INTERVAL_MS, AnswerSaver
+from app.controllers.answer_saves import AnswerSaves
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.jobs import Ask, Continue, Edit, Job, JobQueue, Regenerate
 from app.controllers.shelf import Loaded
@@ -28,6 +28,7 @@ from engine.api.message import Role
 from engine.api.plan import Plan
 from engine.api.sampling import Sampling
 
+RETRY_INTERVAL_MS = 5000
 _Begin = Callable[[ConversationStore], Turn]
 
 
@@ -51,6 +52,7 @@ class ChatController(QObject):
         self,
         conversations: ConversationController,
         requests: StoreRequests,
+        saves: AnswerSaves,
         submit: Submit,
         cancel: CancelCommand,
         sampling: Callable[[], Sampling],
@@ -67,15 +69,15 @@ class ChatController(QObject):
         self._blocked = False
         self._plan: Plan | None = None
         self._loading = ""
-        self._saver = AnswerSaver(requests, self)
-        self.runner = AnswerRunner(submit, cancel, self._saver, self)
+        self._saves = saves
+        self.runner = AnswerRunner(submit, cancel, saves, self)
         self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.retry_saving)
         self.runner.grown.connect(self._on_grown)
         self.runner.phase_changed.connect(self._on_phase_changed)
         self.runner.ended.connect(self._on_ended)
-        self._saver.failed.connect(self._on_not_saved)
-        self._saver.recovered.connect(self._on_recovered)
+        saves.failed.connect(self._on_not_saved)
+        saves.recovered.connect(self._on_recovered)
         conversations.shown.connect(self._on_shown)
         conversations.deleted.connect(self._on_deleted)
         conversations.purged.connect(self._on_purged)
@@ -150,9 +152,8 @@ class ChatController(QObject):
 
     @Slot()
     def retry_saving(self) -> None:
-        """Try again to save what could not be saved."""
+        """Try again now to save the message that waits for it; growing answers are tried again without asking."""
         self._retry_timer.stop()
-        self._saver.retry()
         if self._blocked:
             self._blocked = False
             self._pump()
@@ -182,7 +183,6 @@ class ChatController(QObject):
         self._retry_timer.stop()
         self._blocked = True
         self.runner.interrupt()
-        self._saver.retry()
         self._conversations.drafts.flush()
 
     # The queue
@@ -251,7 +251,7 @@ class ChatController(QObject):
         answer = GrowingAnswer(turn.answer, plan, continues=continues)
         if self._stop_asked:
             message = answer.stop()
-            self._saver.finish(message)
+            self._saves.finish(message)
             self._on_ended(message)
             return
         self._run(loaded, answer, continues=continues)
@@ -360,7 +360,7 @@ class ChatController(QObject):
 
     @Slot()
     def _on_recovered(self) -> None:
-        if not self._saver.has_unsaved and not self._blocked:
+        if not self._saves.has_failed and not self._blocked:
             self.notice_cleared.emit(notices.NOT_SAVED_KEY)
 
     @Slot(object)
@@ -373,5 +373,4 @@ class ChatController(QObject):
     @Slot(object)
     def _on_purged(self, conversation_ids: tuple[str, ...]) -> None:
         for conversation_id in conversation_ids:
-            self._saver.forget(conversation_id)
             self._submit(ForgetConversation(command_id=new_id(), conversation_id=conversation_id))
