@@ -24,6 +24,7 @@ EOS_ID = 2
 SLIDING_WINDOW = 16
 MAXIMUM_CONTEXT = 2048
 WEIGHT_STD = 0.3
+OUTPUT_STD = 1.0
 _VOCABULARY_SIZE = 384
 _CORPUS = (
     "The capital of France is Paris, and the river that runs through it is the Seine.",
@@ -98,7 +99,7 @@ def _gpt_neox() -> PretrainedConfig:
 def _gpt2() -> PretrainedConfig:
     return transformers.GPT2Config(
         vocab_size=_VOCABULARY_SIZE, n_positions=512, n_embd=48, n_layer=3, n_head=4, bos_token_id=1,
-        eos_token_id=EOS_ID, pad_token_id=0,
+        eos_token_id=EOS_ID, pad_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip
 
 
@@ -112,7 +113,7 @@ def _opt() -> PretrainedConfig:
 def _bloom() -> PretrainedConfig:
     return transformers.BloomConfig(
         vocab_size=_VOCABULARY_SIZE, hidden_size=48, n_layer=3, n_head=4, bos_token_id=1, eos_token_id=EOS_ID,
-        pad_token_id=0,
+        pad_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip
 
 
@@ -159,7 +160,7 @@ def _lfm2() -> PretrainedConfig:
     shape = {key: value for key, value in _DENSE.items() if key != "head_dim"}
     return transformers.Lfm2Config(
         **{**shape, "num_hidden_layers": 4}, layer_types=["conv", "full_attention", "conv", "full_attention"],
-        block_multiple_of=16,
+        block_multiple_of=16, tie_embedding=False,
     )  # fmt: skip
 
 
@@ -237,7 +238,8 @@ def _draw_weights(model: torch.nn.Module, seed: int) -> None:
         for name, parameter in model.named_parameters():
             # Norms, decays and biases keep their meaning; only the matrices become wide.
             if parameter.dim() >= 2 and "conv" not in name:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * WEIGHT_STD)
+                std = OUTPUT_STD if name.startswith(("lm_head", "embed_out")) else WEIGHT_STD
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
             elif "sinks" in name:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator))
 

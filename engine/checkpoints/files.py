@@ -107,7 +107,7 @@ def read_tensors(files: CheckpointFiles, names: list[str]) -> dict[str, TensorHe
     tensors: dict[str, TensorHeader] = {}
     for name in names:
         try:
-            with safe_open(files.folder / name, framework="pt") as opened:  # checks the length against the header
+            with safe_open(files.folder / name, framework="np") as opened:  # checks the length against the header
                 for key in opened.keys():  # noqa: SIM118 - not a mapping
                     part = opened.get_slice(key)
                     tensors[key] = _header(tuple(part.get_shape()), part.get_dtype())

@@ -1,23 +1,36 @@
 """Reads a GGUF file through transformers and writes it as a dense bf16 safetensors checkpoint."""
 
+import functools
 import gc
+import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.integrations.gguf.reader import read_gguf_metadata
 
-from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints.progress import watched
+from engine.api.errors import Cancelled, EngineError, ErrorKind
+from engine.checkpoints.progress import WatchedBar, watched
+
+# Modules as plain objects: parts of them are replaced for the time of one conversion.
+gguf: Any = importlib.import_module("gguf")
+gguf_loading: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
 
 Tell = Callable[[float], None]
 """Called with the share done, 0 to 1; may raise Cancelled."""
 
-_SHARE_BEFORE_TENSORS = 0.55
-_SHARE_AFTER_TENSORS = 0.95
+# Shares of the measured time: parsing fields, tokenizer, configuration and empty model, tensors, writing.
+_SHARE_OF_FIELDS = 0.3
+_SHARE_OF_TOKENIZER = 0.45
+_SHARE_BEFORE_TENSORS = 0.8
+_SHARE_OF_TENSORS = 0.95
+_FIELDS_EXPECTED = 150_000
+_FIELDS_BETWEEN = 2_000
 
 
 def convert(source: Path, folder: Path, name: str, tell: Tell) -> None:
@@ -26,16 +39,69 @@ def convert(source: Path, folder: Path, name: str, tell: Tell) -> None:
     Raises EngineError (CHECKPOINT_INCOMPLETE, CHECKPOINT_UNSUPPORTED), OSError of the disk, and what tell raises.
     """
     tell(0.0)
-    with watched(lambda _description, _item, done, total: _tell_tensors(tell, done, total)):
-        _write_tokenizer(source, folder)
-        tell(0.25)
-        _write_model(source, folder, name)
-    gc.collect()
+    try:
+        with watched(lambda *_: None), _parsed_once(tell):
+            _write_tokenizer(source, folder)
+            tell(_SHARE_OF_TOKENIZER)
+            _write_model(source, folder, name)
+    except (EngineError, Cancelled):
+        raise
+    except (ValueError, KeyError, IndexError, TypeError, RuntimeError, AttributeError, ImportError) as error:
+        raise EngineError(
+            ErrorKind.CHECKPOINT_UNSUPPORTED,
+            f"The GGUF file {source.name} cannot be read: it is damaged, or of a kind this version does not know.",
+            "Download it again, or use the model's safetensors version.",
+            repr(error),
+        ) from error
+    finally:
+        gc.collect()
 
 
-def _tell_tensors(tell: Tell, done: int, total: int) -> None:
-    span = _SHARE_AFTER_TENSORS - _SHARE_BEFORE_TENSORS
-    tell(_SHARE_BEFORE_TENSORS + span * (done / total if total else 0.0))
+@contextmanager
+def _parsed_once(tell: Tell) -> Iterator[None]:
+    """Parse the file's fields once instead of three times, and be told of the steps on the way.
+
+    WORKAROUND transformers 5.23 (modeling_gguf_pytorch_utils.load_gguf_checkpoint): it builds a gguf.GGUFReader, some
+    seconds of pure Python, for each of tokenizer, configuration and weights, a table of names for each submodule,
+    and its bar ignores the bar hook.
+    """
+    reader_class = gguf.GGUFReader
+    readers: dict[str, object] = {}
+    fields = 0
+
+    class WatchedReader(reader_class):  # type: ignore[misc]
+        def _get_field_parts(self, *arguments: int) -> object:
+            nonlocal fields
+            fields += 1
+            if fields % _FIELDS_BETWEEN == 0:
+                tell(_SHARE_OF_FIELDS * min(fields / _FIELDS_EXPECTED, 1.0))
+            return super()._get_field_parts(*arguments)
+
+    def reader_of(path: str) -> object:
+        if path not in readers:
+            readers[path] = WatchedReader(path)
+        return readers[path]
+
+    def on_tensor(_description: str, _item: object, done: int, total: int) -> None:
+        span = _SHARE_OF_TENSORS - _SHARE_BEFORE_TENSORS
+        tell(_SHARE_BEFORE_TENSORS + span * (done / total if total else 0.0))
+
+    def bar(iterable: list[object], **options: object) -> WatchedBar:
+        return WatchedBar(iterable, str(options.get("desc", "")), len(iterable), on_tensor)
+
+    replacements = (
+        (gguf, "GGUFReader", reader_of),
+        (gguf, "get_tensor_name_map", functools.cache(gguf.get_tensor_name_map)),
+        (gguf_loading, "tqdm", bar),
+    )
+    originals = [(module, name, getattr(module, name)) for module, name, _ in replacements]
+    for module, name, replacement in replacements:
+        setattr(module, name, replacement)
+    try:
+        yield
+    finally:
+        for module, name, original in originals:
+            setattr(module, name, original)
 
 
 def _write_tokenizer(source: Path, folder: Path) -> None:
@@ -61,19 +127,22 @@ def _restore_digit_splitting(tokenizer: PreTrainedTokenizerBase, pre_tokenizer_n
 
 
 def _write_model(source: Path, folder: Path, name: str) -> None:
-    model, loading = AutoModelForCausalLM.from_pretrained(
-        str(source.parent),
-        gguf_file=source.name,
-        quantization_config=GgufConfig(dequantize=True),
-        dtype=torch.bfloat16,
-        local_files_only=True,
-        output_loading_info=True,
+    model, loading = cast(
+        "tuple[PreTrainedModel, dict[str, set[object]]]",
+        AutoModelForCausalLM.from_pretrained(
+            str(source.parent),
+            gguf_file=source.name,
+            quantization_config=GgufConfig(dequantize=True),
+            dtype=torch.bfloat16,
+            local_files_only=True,
+            output_loading_info=True,
+        ),
     )
-    missing = sorted([*loading["missing_keys"], *map(str, loading["mismatched_keys"])])
+    missing = sorted(map(str, [*loading["missing_keys"], *loading["mismatched_keys"]]))
     if missing:
         raise EngineError(
             ErrorKind.CHECKPOINT_INCOMPLETE,
-            f"The GGUF file {source.name} lacks parts of the model ({missing[0]} and {len(missing) - 1} more).",
+            f"The GGUF file {source.name} lacks parts of the model ({missing[0]}).",
             "Download it again, or use the model's safetensors version.",
             "\n".join(missing),
         )

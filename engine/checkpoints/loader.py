@@ -7,9 +7,10 @@ import gc
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
@@ -74,7 +75,7 @@ def load(
 
 def free(loaded: LoadedModel) -> None:
     """Give the model's memory back; the model can't be used any more."""
-    loaded.model.to("meta")
+    torch.nn.Module.to(loaded.model, "meta")
     _collect()
 
 
@@ -84,9 +85,11 @@ def _collect() -> None:
         torch.cuda.empty_cache()
 
 
-def _read_config(files: CheckpointFiles) -> PretrainedConfig:
+def _read_config(files: CheckpointFiles) -> PreTrainedConfig:
     try:
-        config = AutoConfig.from_pretrained(str(files.folder), local_files_only=True, trust_remote_code=False)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            str(files.folder), local_files_only=True, trust_remote_code=False
+        )
     except Exception as error:  # unknown model types and odd values raise anything from KeyError to validation errors
         raise unsupported(files, "this version does not know this kind of model", repr(error)) from error
     if type(config) not in AutoModelForCausalLM._model_mapping:
@@ -96,7 +99,7 @@ def _read_config(files: CheckpointFiles) -> PretrainedConfig:
     return config
 
 
-def _facts(files: CheckpointFiles, contents: CheckpointContents, config: PretrainedConfig) -> CheckpointFacts:
+def _facts(files: CheckpointFiles, contents: CheckpointContents, config: PreTrainedConfig) -> CheckpointFacts:
     text = config.get_text_config(decoder=True)
     maximum = getattr(text, "max_position_embeddings", None)
     return CheckpointFacts(
@@ -116,7 +119,7 @@ def _sizes(contents: CheckpointContents) -> dict[str, int]:
 def _load_model(
     files: CheckpointFiles,
     contents: CheckpointContents,
-    config: PretrainedConfig,
+    config: PreTrainedConfig,
     decision: Decision,
     place: torch.device,
     progress: WeightProgress,
@@ -125,16 +128,19 @@ def _load_model(
     failure: EngineError | None = None
     try:
         with watched(progress.on_step):
-            model, loading = AutoModelForCausalLM.from_pretrained(
-                str(files.folder),
-                config=config,
-                dtype=_DTYPES[decision.precision],
-                attn_implementation=_attention_for(config),
-                device_map=None if place.type == "cpu" else {"": place},
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-                output_loading_info=True,
+            model, loading = cast(
+                "tuple[PreTrainedModel, dict[str, object]]",
+                AutoModelForCausalLM.from_pretrained(
+                    str(files.folder),
+                    config=config,
+                    dtype=_DTYPES[decision.precision],
+                    attn_implementation=_attention_for(config),
+                    device_map=None if place.type == "cpu" else {"": place},
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    use_safetensors=True,
+                    output_loading_info=True,
+                ),
             )
         _refuse_random_weights(files, loading)
         progress.finish()
@@ -158,15 +164,14 @@ def _load_model(
         model = None
         _collect()
         raise failure or unsupported(files, "it could not be built from its files")
-    model.eval()
+    model.train(False)
     model.requires_grad_(False)
     return model
 
 
-def _attention_for(config: PretrainedConfig) -> str:
-    model_class = AutoModelForCausalLM._model_mapping[type(config)]
-    if isinstance(model_class, tuple | list):
-        model_class = model_class[0]
+def _attention_for(config: PreTrainedConfig) -> str:
+    found: object = AutoModelForCausalLM._model_mapping[type(config)]
+    model_class = found[0] if isinstance(found, tuple | list) else found
     return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
 
 

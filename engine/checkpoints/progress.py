@@ -4,8 +4,9 @@ The bar hook and the log level of transformers are process-wide: they are set ar
 threads get the bar they would have got anyway.
 """
 
+import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
 
 from transformers.utils import logging as transformers_logging
@@ -18,7 +19,7 @@ OnStep = Callable[[str, object, int, int], None]
 """(description of the bar, item about to be worked on, steps done, steps in all)"""
 
 
-class _WatchedBar:
+class WatchedBar:
     """Stands in for tqdm: iterates, tells each step, and accepts the calls that a bar would."""
 
     def __init__(self, iterable: Iterable[object] | None, description: str, total: int, on_step: OnStep) -> None:
@@ -35,26 +36,22 @@ class _WatchedBar:
             self._done += 1
 
     def update(self, steps: int = 1) -> None:
+        """Take steps that are not iterated over."""
         self._done += steps
         self._on_step(self._description, None, self._done, self._total)
 
-    def __enter__(self) -> "_WatchedBar":
+    def __enter__(self) -> "WatchedBar":
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
 
-    def close(self) -> None:
-        return None
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return _do_nothing  # close, set_description and whatever else a bar can be asked for
 
-    def set_description(self, *_: object, **__: object) -> None:
-        return None
 
-    def set_postfix(self, *_: object, **__: object) -> None:
-        return None
-
-    def refresh(self, *_: object, **__: object) -> None:
-        return None
+def _do_nothing(*_: object, **__: object) -> None:
+    return None
 
 
 @contextmanager
@@ -68,12 +65,13 @@ def watched(on_step: OnStep) -> Iterator[None]:
         iterable = arguments[0] if arguments else options.get("iterable")
         total = options.get("total")
         if not isinstance(total, int):
-            total = len(iterable) if hasattr(iterable, "__len__") else 0  # type: ignore[arg-type]
-        return _WatchedBar(iterable, str(options.get("desc", "")), total, on_step)  # type: ignore[arg-type]
+            total = len(iterable) if isinstance(iterable, Sized) else 0
+        items = iterable if isinstance(iterable, Iterable) else None
+        return WatchedBar(items, str(options.get("desc", "")), total, on_step)
 
     previous_level = transformers_logging.get_verbosity()
     previous_hook = transformers_logging.set_tqdm_hook(hook)
-    transformers_logging.set_verbosity_error()
+    transformers_logging.set_verbosity(logging.ERROR)
     try:
         yield
     finally:

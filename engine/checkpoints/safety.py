@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints.files import (

@@ -36,7 +36,7 @@ def _works(device: str, backend: SDPBackend) -> bool:
 
 def _flash_attn_works() -> bool:
     try:
-        from flash_attn import flash_attn_func
+        from flash_attn import flash_attn_func  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         return False
     try:

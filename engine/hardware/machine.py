@@ -56,7 +56,7 @@ def _kernel_version() -> str:
 def _disk_free(folder: Path) -> int:
     for candidate in (folder, *folder.parents):
         try:
-            return psutil.disk_usage(str(candidate)).free
+            return int(psutil.disk_usage(str(candidate)).free)
         except OSError:
             continue
     return 0

@@ -4,22 +4,18 @@ Sources: transformers.cache_utils (what each kind of layer keeps) and configurat
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+
+from transformers import PreTrainedConfig
+from transformers.cache_utils import get_layer_types_and_kwargs
 
 from engine.api.plan import Precision
 
 BYTES_PER_PARAMETER = {Precision.FP32: 4, Precision.BF16: 2, Precision.FP16: 2, Precision.INT8: 1, Precision.INT4: 0.5}
 
-_ATTENTION_TYPES = frozenset({"full_attention", "sliding_attention", "chunked_attention", "attention", "hybrid"})
-_EMPTY_TYPES = frozenset({"dummy", "moe", "mlp"})
-
-
-class ModelConfig(Protocol):
-    """What of a transformers configuration is read here; everything else by name and with a default."""
-
-    hidden_size: int
-    num_attention_heads: int
-    num_hidden_layers: int
+_WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_sliding"})
+_ATTENTION_TYPES = frozenset({"full_attention", "hybrid", *_WINDOWED_TYPES})
+_HYBRID_TYPES = frozenset({"hybrid", "hybrid_sliding"})
+_EMPTY_TYPE = "dummy"
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,13 @@ def weight_bytes(parameters: int, precision: Precision) -> int:
     return int(parameters * BYTES_PER_PARAMETER[precision])
 
 
-def layer_memory(config: ModelConfig, element_bytes: int) -> tuple[LayerMemory, ...]:
+def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMemory, ...]:
     """Return what each layer of the text model keeps, with K and V in elements of element_bytes."""
-    return tuple(_layer(config, kind, index, element_bytes) for index, kind in enumerate(layer_types(config)))
+    kinds, options = get_layer_types_and_kwargs(config)
+    return tuple(
+        _layer(config, kind, option.get("sliding_window"), index, element_bytes)
+        for index, (kind, option) in enumerate(zip(kinds, options, strict=True))
+    )
 
 
 def kv_bytes_per_token(layers: tuple[LayerMemory, ...]) -> int:
@@ -56,40 +56,17 @@ def kv_bytes(layers: tuple[LayerMemory, ...], tokens: int) -> int:
     return sum(layer.bytes_at(tokens) for layer in layers)
 
 
-def layer_types(config: ModelConfig) -> list[str]:
-    """Return the kind of each layer as transformers' cache classes call it."""
-    types = getattr(config, "layer_types", None) or getattr(config, "layers_block_type", None)
-    if types:
-        return [str(kind) for kind in types]
-    recurrent = getattr(config, "state_size", None) is not None and not hasattr(config, "num_key_value_heads")
-    if recurrent:
-        return ["mamba"] * config.num_hidden_layers
-    kind = "sliding_attention" if getattr(config, "sliding_window", None) else "full_attention"
-    return [kind] * config.num_hidden_layers
-
-
-def _layer(config: ModelConfig, kind: str, index: int, element_bytes: int) -> LayerMemory:
-    if kind in _EMPTY_TYPES or index >= _first_shared_layer(config):
+def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, element_bytes: int) -> LayerMemory:
+    if kind == _EMPTY_TYPE:  # layers without a memory, or that read the KV of earlier ones (Gemma 3n)
         return LayerMemory(0)
-    state = 0 if kind.endswith("_attention") and kind != "linear_attention" else _state_elements(config, kind)
     if kind not in _ATTENTION_TYPES:
-        return LayerMemory(0, constant_bytes=state * element_bytes)
-    window = None
-    if kind == "sliding_attention":
-        window = _integer(config, "sliding_window") or None
-    elif kind == "chunked_attention":
-        window = _integer(config, "attention_chunk_size") or None
-    elements = _attention_elements(config, index)
-    constant = state * element_bytes if kind == "hybrid" else 0
-    return LayerMemory(elements * element_bytes, window, constant)
+        return LayerMemory(0, constant_bytes=_state_elements(config, kind) * element_bytes)
+    constant = _state_elements(config, kind) * element_bytes if kind in _HYBRID_TYPES else 0
+    kept = window if isinstance(window, int) and kind in _WINDOWED_TYPES else None
+    return LayerMemory(_attention_elements(config, index) * element_bytes, kept, constant)
 
 
-def _first_shared_layer(config: ModelConfig) -> int:
-    # Gemma 3n and 4: the last layers read the KV of earlier ones and keep none.
-    return config.num_hidden_layers - _integer(config, "num_kv_shared_layers")
-
-
-def _attention_elements(config: ModelConfig, index: int) -> int:
+def _attention_elements(config: PreTrainedConfig, index: int) -> int:
     latent = _integer(config, "kv_lora_rank")
     if latent:  # multi-head latent attention keeps one compressed vector for K and V of all heads
         return latent + _integer(config, "qk_rope_head_dim")
@@ -97,7 +74,7 @@ def _attention_elements(config: ModelConfig, index: int) -> int:
     return 2 * heads * width
 
 
-def _head_shape(config: ModelConfig, index: int) -> tuple[int, int]:
+def _head_shape(config: PreTrainedConfig, index: int) -> tuple[int, int]:
     width = _integer(config, "head_dim") or config.hidden_size // config.num_attention_heads
     if getattr(config, "multi_query", False) and not getattr(config, "new_decoder_architecture", False):
         return 1, width
@@ -110,35 +87,36 @@ def _head_shape(config: ModelConfig, index: int) -> tuple[int, int]:
     return config.num_attention_heads, width
 
 
-def _state_elements(config: ModelConfig, kind: str) -> int:
+def _state_elements(config: PreTrainedConfig, kind: str) -> int:
     """Values in the convolution and recurrent states of one layer."""
     if kind == "conv":  # LFM2
-        return config.hidden_size * (_integer(config, "conv_L_cache") or 1)
-    if kind == "linear_attention":  # gated delta net
-        key_heads, value_heads = _integer(config, "linear_num_key_heads"), _integer(config, "linear_num_value_heads")
+        return _integer(config, "hidden_size") * (_integer(config, "conv_L_cache") or 1)
+    key_heads, value_heads = _integer(config, "linear_num_key_heads"), _integer(config, "linear_num_value_heads")
+    if value_heads:  # gated delta net
         key_width, value_width = _integer(config, "linear_key_head_dim"), _integer(config, "linear_value_head_dim")
         channels = 2 * key_heads * key_width + value_heads * value_width
         return channels * _integer(config, "linear_conv_kernel_dim") + value_heads * key_width * value_width
     return _state_space_elements(config)
 
 
-def _state_space_elements(config: ModelConfig) -> int:
+def _state_space_elements(config: PreTrainedConfig) -> int:
     state = _first(config, "state_size", "mamba_d_state", "ssm_state_size")
     kernel = _first(config, "conv_kernel", "mamba_d_conv", "conv_kernel_size")
     heads = _first(config, "num_heads", "mamba_n_heads", "mamba_num_heads")
     width = _first(config, "head_dim", "mamba_d_head", "mamba_head_dim") if heads else 0
     inner = heads * width or _first(config, "intermediate_size", "mamba_d_ssm")
     if not heads:
-        inner = _integer(config, "intermediate_size") or config.hidden_size * (_first(config, "expand", "mamba_expand"))
+        expand = _first(config, "expand", "mamba_expand")
+        inner = _integer(config, "intermediate_size") or _integer(config, "hidden_size") * expand
         return inner * (kernel + state)
     groups = _first(config, "n_groups", "mamba_n_groups")
     return (inner + 2 * groups * state) * kernel + inner * state
 
 
-def _first(config: ModelConfig, *names: str) -> int:
+def _first(config: PreTrainedConfig, *names: str) -> int:
     return next((value for name in names if (value := _integer(config, name))), 0)
 
 
-def _integer(config: ModelConfig, name: str) -> int:
+def _integer(config: PreTrainedConfig, name: str) -> int:
     value = getattr(config, name, None)
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
