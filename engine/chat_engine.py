@@ -1,0 +1,131 @@
+"""ChatEngine: handles one command at a time on the compute lane and keeps the loaded model between them.
+
+Owns the model, its KV and, on a GPU, all of the device's memory that Hearth uses.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import (
+    Command,
+    DescribeHardware,
+    ForgetConversation,
+    Generate,
+    LoadCheckpoint,
+    UnloadCheckpoint,
+)
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.events import (
+    CheckpointLoaded,
+    CheckpointUnloaded,
+    ConversationForgotten,
+    Event,
+    GenerationFinished,
+    HardwareDescribed,
+    LoadPhase,
+    LoadProgress,
+    PrefillProgress,
+    Terminal,
+    TextGenerated,
+)
+from engine.checkpoints import loader
+from engine.generation.chat_session import ChatSession
+from engine.generation.generate import Report
+from engine.hardware import machine
+
+Emit = Callable[[Event], None]
+_log = logging.getLogger(__name__)
+
+
+class ChatEngine:
+    """The compute lane's handler. data_folder is where converted checkpoints are kept."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._data_folder = data_folder
+        self._session: ChatSession | None = None
+
+    def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        """Carry out a command; progress goes to emit, the terminal event is returned.
+
+        Raises EngineError for what a person should be told, Cancelled where a Stop leaves nothing to keep.
+        """
+        match command:
+            case LoadCheckpoint():
+                return self._load(command, cancellation, emit)
+            case UnloadCheckpoint():
+                self._unload()
+                return CheckpointUnloaded(command_id=command.command_id)
+            case Generate():
+                return self._generate(command, cancellation, emit)
+            case ForgetConversation():
+                freed = self._session.forget(command.conversation_id) if self._session else 0
+                return ConversationForgotten(command_id=command.command_id, freed_bytes=freed)
+            case DescribeHardware():
+                hardware = machine.describe(self._data_folder)
+                return HardwareDescribed(command_id=command.command_id, hardware=hardware)
+        raise EngineError(ErrorKind.INVALID_COMMAND, "This command doesn't belong on the compute lane.")
+
+    def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        started = time.monotonic()
+        self._unload()
+
+        def report(phase: LoadPhase, done: int, total: int) -> None:
+            emit(LoadProgress(command_id=command.command_id, phase=phase, done=done, total=total))
+
+        loaded = loader.load(
+            command.checkpoint,
+            command.precision,
+            command.context_tokens,
+            command.device,
+            self._data_folder,
+            cancellation,
+            report,
+        )
+        report(LoadPhase.CHECKING, 0, 0)
+        cancellation.raise_if_cancelled()
+        session = ChatSession(loaded)
+        self._session = session
+        plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
+        _log.info("loaded %s as %s on %s, KV: %s", plan.name, plan.precision, plan.device, plan.kv_reuse)
+        return CheckpointLoaded(command_id=command.command_id, plan=plan)
+
+    def _unload(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            loaded = session.loaded
+            del session
+            loader.free(loaded)
+
+    def _generate(self, command: Generate, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        if self._session is None:
+            raise EngineError(ErrorKind.NO_MODEL_LOADED, "No model is loaded.", "Choose a model first.")
+        ids = {
+            "command_id": command.command_id,
+            "conversation_id": command.conversation_id,
+            "message_id": command.message_id,
+        }
+
+        def prefilled(prompt_tokens: int, reused_tokens: int, done_tokens: int) -> None:
+            emit(
+                PrefillProgress(
+                    prompt_tokens=prompt_tokens, reused_tokens=reused_tokens, done_tokens=done_tokens, **ids
+                )
+            )
+
+        def generated(text: str, token_ids: tuple[int, ...]) -> None:
+            emit(TextGenerated(text=text, token_ids=token_ids, **ids))
+
+        result = self._session.answer(command, cancellation, Report(prefilled=prefilled, generated=generated))
+        return GenerationFinished(
+            reason=result.reason,
+            text=result.text,
+            token_ids=result.token_ids,
+            tokenizer_id=self._session.plan.tokenizer_id,
+            statistics=result.statistics,
+            **ids,
+        )

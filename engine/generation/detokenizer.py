@@ -1,0 +1,46 @@
+"""Token ids to text that is safe to show: never half a character, and in the end exactly the full decode."""
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+_HALF = "\ufffd"
+_LONGEST_HOLD = 16
+
+
+class Detokenizer:
+    """Decodes a growing list of ids. A short window of earlier ids gives each new id its context, so that the
+    cost per id doesn't grow with the text."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, spoken_before: Sequence[int] = ()) -> None:
+        """Start after the ids of spoken_before (of an answer that is continued), whose text isn't given again."""
+        self._tokenizer = tokenizer
+        self._ids = list(spoken_before)
+        self._before = self._decode(self._ids)
+        self._context = max(0, len(self._ids) - _LONGEST_HOLD)
+        self._shown = len(self._ids)
+        self._text: list[str] = []
+
+    def push(self, token_id: int) -> str:
+        """Add one id; return the text that became final by it, often empty."""
+        self._ids.append(token_id)
+        before = self._decode(self._ids[self._context : self._shown])
+        after = self._decode(self._ids[self._context :])
+        held = len(self._ids) - self._shown
+        if (after.endswith(_HALF) and held < _LONGEST_HOLD) or not after.startswith(before):
+            return ""
+        piece = after[len(before) :]
+        self._context, self._shown = self._shown, len(self._ids)
+        self._text.append(piece)
+        return piece
+
+    def finish(self) -> tuple[str, str]:
+        """Return the text still held back, and the whole text (the full decode, which wins over the pieces)."""
+        whole = self._decode(self._ids).removeprefix(self._before)
+        shown = "".join(self._text)
+        return (whole[len(shown) :] if whole.startswith(shown) else ""), whole
+
+    def _decode(self, ids: list[int]) -> str:
+        text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        assert isinstance(text, str)
+        return text

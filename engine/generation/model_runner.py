@@ -1,0 +1,172 @@
+"""Feeds ids to the loaded model and keeps its KV in step; finds out at load which way of keeping KV is exact.
+
+Owns the model's KV. The ways, best first: the slab (fixed buffers, can be rewound), transformers' own cache,
+a cache that is filled in one forward and only decoded upon, and no cache at all. Each is compared with a plain
+forward over the same ids before it is trusted, so that an architecture nobody has tried is right or slow, never wrong.
+"""
+
+import inspect
+from collections.abc import Sequence
+from enum import StrEnum
+
+import torch
+from transformers import PreTrainedModel
+
+from engine.api.cancellation import CancellationToken
+from engine.generation.kv_slab import KvSlab
+
+_CHECK_IDS = 24
+# Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
+_TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
+
+
+class KvMode(StrEnum):
+    """How KV is kept, best first."""
+
+    SLAB = "slab"
+    GROWING = "growing"
+    WHOLE = "whole"
+    NONE = "none"
+
+
+class ModelRunner:
+    """The model with its KV. All methods run on the compute lane's thread."""
+
+    def __init__(self, model: PreTrainedModel, device: torch.device, capacity: int) -> None:
+        self._model = model
+        self._device = device
+        self._capacity = capacity
+        accepted = inspect.signature(model.forward).parameters
+        self._keeps_last = "logits_to_keep" in accepted
+        # State-space families call the same cache by another name.
+        self._cache_argument = "past_key_values" if "past_key_values" in accepted else "cache_params"
+        self._cancellation: CancellationToken | None = None
+        self.fed_tokens = 0
+        self.mode = KvMode.SLAB
+        self.kv = KvSlab(model.config, capacity)
+        for layer in _decoder_layers(model):
+            layer.register_forward_pre_hook(self._stop_between_layers)
+
+    @property
+    def device(self) -> torch.device:
+        """Where logits are."""
+        return self._device
+
+    @property
+    def stops_inside_chunks(self) -> bool:
+        """Whether a feed can be given up half way without losing what was read before."""
+        return self.mode is KvMode.SLAB and self.kv.can_rewind
+
+    @property
+    def reads_in_chunks(self) -> bool:
+        """Whether a prompt may be fed piece by piece."""
+        return self.mode in (KvMode.SLAB, KvMode.GROWING)
+
+    def describe_reuse(self) -> str:
+        """Say in one sentence what a follow-up and an edit cost with this architecture."""
+        if self.mode is KvMode.NONE:
+            return "this architecture can't keep what it has read: each token reads everything again"
+        if self.mode is KvMode.WHOLE:
+            return "this architecture reads the whole conversation for each answer"
+        if not self.kv.can_rewind:
+            return "follow-ups read only what is new; edits read the conversation again"
+        return "follow-ups, edits and branches read only what is new"
+
+    def choose_mode(self) -> KvMode:
+        """Compare the ways of keeping KV with a plain forward, keep the first that agrees; allocates the slab."""
+        ids = _check_ids(int(self._model.config.get_text_config().vocab_size))
+        expected = self._plain_logits(ids)
+        for mode in KvMode:
+            self._use(mode)
+            if mode is KvMode.NONE or self._agrees(ids, expected):
+                break
+        self.kv.clear()
+        self.fed_tokens = 0
+        return self.mode
+
+    @torch.inference_mode()
+    def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
+        """Run the model over ids after what the KV holds; return float32 logits (vocabulary,) after the last.
+
+        With a cancellation, a Stop raises Cancelled between two layers; the KV then holds what it held before.
+        """
+        if self.mode is KvMode.NONE or (self.mode is KvMode.WHOLE and len(ids) > 1 and self.kv.length):
+            ids = [*self.kv.ids.tolist(), *ids]
+            self.kv.clear()
+        self.fed_tokens += len(ids)
+        self._cancellation = cancellation if self.stops_inside_chunks else None
+        try:
+            output = self._forward(ids, cached=self.mode is not KvMode.NONE)
+        except BaseException:
+            self.kv.realign()
+            raise
+        finally:
+            self._cancellation = None
+        self.kv.record(ids)
+        logits = output[0, -1].float()
+        assert isinstance(logits, torch.Tensor)
+        return logits
+
+    def _forward(self, ids: Sequence[int], cached: bool, all_logits: bool = False) -> torch.Tensor:
+        """Return logits (1, kept positions, vocabulary)."""
+        arguments: dict[str, object] = {"input_ids": torch.tensor([ids], device=self._device), "use_cache": cached}
+        if cached:
+            arguments[self._cache_argument] = self.kv.cache
+        if self._keeps_last and not all_logits:
+            arguments["logits_to_keep"] = 1
+        logits = self._model(**arguments).logits
+        assert isinstance(logits, torch.Tensor)
+        return logits
+
+    def _stop_between_layers(self, layer: torch.nn.Module, arguments: object) -> None:
+        if self._cancellation is not None:
+            self._cancellation.raise_if_cancelled()
+
+    @torch.inference_mode()
+    def _plain_logits(self, ids: list[int]) -> torch.Tensor:
+        return self._forward(ids, cached=False, all_logits=True)[0].float()
+
+    def _use(self, mode: KvMode) -> None:
+        self.mode = mode
+        self.kv = KvSlab(self._model.config, self._capacity, use_slab=mode is KvMode.SLAB)
+
+    def _agrees(self, ids: list[int], expected: torch.Tensor) -> bool:
+        """Feed in chunks, token by token and (where the KV can be rewound) over other ids; compare each time."""
+        try:
+            pairs = [(self.feed(ids[:9]), expected[8]), (self.feed(ids[9:10]), expected[9])]
+            if self.reads_in_chunks:
+                pairs.append((self.feed(ids[10:20]), expected[19]))
+            else:
+                pairs.append((self.feed(ids[10:11]), expected[10]))
+            if self.kv.can_rewind and self.reads_in_chunks:
+                self.feed(ids[:4])
+                self.kv.rewind(12)
+                pairs.append((self.feed(ids[12:20]), expected[19]))
+                pairs.append((self.feed(ids[20:21]), expected[20]))
+        except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            return False
+        tolerance = _TOLERANCE.get(self._model.dtype, 8e-2)
+        return all(_difference(found, wanted) < tolerance for found, wanted in pairs)
+
+
+def _decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """Return the model's layers in order, or nothing where they aren't one list."""
+    count = model.config.get_text_config().num_hidden_layers
+    for module in model.modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return list(module)
+    return []
+
+
+def _check_ids(vocabulary: int) -> list[int]:
+    """Return ids spread over the vocabulary, the same for every load."""
+    return [(17 + 7919 * index) % vocabulary for index in range(_CHECK_IDS)]
+
+
+def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Return the relative difference of two logit vectors after taking out their means."""
+    found, wanted = found - found.mean(), wanted - wanted.mean()
+    difference = float((found - wanted).norm() / wanted.norm().clamp(min=1e-12))
+    return difference if difference == difference else float("inf")

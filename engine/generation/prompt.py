@@ -1,0 +1,250 @@
+"""Messages to prompt ids: the publisher's template for the structure, the generated ids where there are any.
+
+The template is rendered once with placeholders in place of the contents (the skeleton) and once with the real
+contents. The skeleton tells template text from foreign text, so that special-token strings in a user's text stay
+ordinary text, and where each answer stands, so that its generated ids can be put there token for token.
+"""
+
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from transformers import PreTrainedTokenizerBase
+
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.message import PromptMessage, Role
+from engine.generation.chat_template import ChatTemplate
+
+_PLACEHOLDER = re.compile("\ue0f0(\\d+)\ue0f1")
+_CACHED_RUNS = 1024
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A piece of prompt text; foreign text never becomes a control token."""
+
+    text: str
+    is_foreign: bool
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """Template text before, between and after the contents; order[i] is the message that follows segments[i]."""
+
+    segments: tuple[str, ...]
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _TurnShape:
+    """What the template puts around an answer.
+
+    absorbed is white space that history has between the generation prompt and the answer: the model generated
+    it (or not) as part of its first token. end is the text that closes an answer.
+    """
+
+    absorbed: str
+    end: str
+
+
+class PromptBuilder:
+    """Builds prompt ids for one tokenizer and its chat template; keeps the ids of texts it has tokenised."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate, tokenizer_id: str) -> None:
+        self._tokenizer = tokenizer
+        self._template = template
+        self._tokenizer_id = tokenizer_id
+        self._special = _special_strings(tokenizer)
+        self._anchor = _anchor(tokenizer)
+        self._runs: OrderedDict[tuple[bool, tuple[_Part, ...]], list[int]] = OrderedDict()
+        self._shape = self._find_shape()
+
+    def build(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[int]:
+        """Return the ids to be in the model before the next token is generated.
+
+        Raises EngineError: PROMPT_EMPTY without a user's text, TEMPLATE_FAILED where the template refuses.
+        """
+        history = list(messages[:-1] if continue_last else messages)
+        _require_text(history, messages, continue_last)
+        today = datetime.fromtimestamp(started_at, UTC).astimezone()
+        try:
+            runs = self._runs_of(history, today)
+        except EngineError as error:
+            merged = _merge_system(history)
+            if error.report.kind is not ErrorKind.TEMPLATE_FAILED or merged is None:
+                raise
+            runs = self._runs_of(merged, today)
+        ids: list[int] = []
+        for run in runs:
+            ids += run if isinstance(run, list) else self._encode(run, is_first=not ids)
+        if continue_last:
+            ids += self._ids_of(messages[-1]) or self._encode((_Part(messages[-1].content, True),), is_first=False)
+        return ids
+
+    def end_token_ids(self) -> frozenset[int]:
+        """Return the control token that closes an answer in the template, if the template has one."""
+        end = self._shape.end.lstrip()
+        found = [token for token in self._special if end.startswith(token)]
+        if not found:
+            return frozenset()
+        token_id = self._tokenizer.convert_tokens_to_ids(max(found, key=len))
+        return frozenset([token_id] if isinstance(token_id, int) else [])
+
+    def _runs_of(self, messages: list[PromptMessage], today: datetime) -> list[tuple[_Part, ...] | list[int]]:
+        """Split the prompt into runs of text and lists of generated ids, in order."""
+        skeleton = self._skeleton(messages, today)
+        if skeleton is None:
+            return [(_Part(self._render(_disarmed(messages, self._special), today, True), False),)]
+        contents = self._contents(messages, skeleton, today)
+        runs: list[tuple[_Part, ...] | list[int]] = []
+        parts: list[_Part] = []
+        for segment, index in zip(skeleton.segments, skeleton.order, strict=False):
+            message, content = messages[index], contents[index]
+            ids = self._ids_of(message) if content.strip() == message.content.strip() else []
+            if ids and self._shape.absorbed and segment.endswith(self._shape.absorbed):
+                segment = segment[: -len(self._shape.absorbed)]
+            parts.append(_Part(segment, False))
+            if ids:
+                runs += [tuple(parts), ids]
+                parts = []
+            else:
+                parts.append(_Part(content, True))
+        parts.append(_Part(skeleton.segments[-1], False))
+        return [*runs, tuple(parts)]
+
+    def _ids_of(self, message: PromptMessage) -> list[int]:
+        if message.role is not Role.ASSISTANT or message.tokenizer_id != self._tokenizer_id or not message.token_ids:
+            return []
+        ids = list(message.token_ids)
+        text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return ids if text == message.content else []
+
+    def _skeleton(self, messages: list[PromptMessage], today: datetime) -> _Skeleton | None:
+        """Render with placeholders; None if the template doesn't print each content exactly once."""
+        marked = [PromptMessage(role=m.role, content=f"\ue0f0{i}\ue0f1") for i, m in enumerate(messages)]
+        pieces = _PLACEHOLDER.split(self._render(marked, today, True))
+        order = tuple(int(index) for index in pieces[1::2])
+        if sorted(order) != list(range(len(messages))):
+            return None
+        return _Skeleton(segments=tuple(pieces[0::2]), order=order)
+
+    def _contents(self, messages: list[PromptMessage], skeleton: _Skeleton, today: datetime) -> dict[int, str]:
+        """Return each content as the template prints it (trimmed, thinking taken out ...), as it is if in doubt."""
+        real = self._render(messages, today, True)
+        raw = {index: message.content for index, message in enumerate(messages)}
+        found: dict[int, str] = {}
+        position = 0
+        for number, index in enumerate(skeleton.order):
+            if not real.startswith(skeleton.segments[number], position):
+                return raw
+            position += len(skeleton.segments[number])
+            printed = _printed(real, position, messages[index], skeleton.segments[number + 1])
+            if printed is None:
+                return raw
+            found[index] = printed
+            position += len(printed)
+        return found if real[position:] == skeleton.segments[-1] else raw
+
+    def _render(self, messages: Sequence[PromptMessage], today: datetime, generation_prompt: bool) -> str:
+        plain = [{"role": str(message.role), "content": message.content} for message in messages]
+        return self._template.render(plain, today, generation_prompt)
+
+    def _find_shape(self) -> _TurnShape:
+        question = PromptMessage(role=Role.USER, content="\ue0f00\ue0f1")
+        answer = PromptMessage(role=Role.ASSISTANT, content="\ue0f01\ue0f1")
+        today = datetime.fromtimestamp(0, UTC)
+        asked = self._render([question], today, True)
+        answered = self._render([question, answer], today, False)
+        before, _, end = answered.partition(answer.content)
+        between = before.removeprefix(asked) if before.startswith(asked) else ""
+        return _TurnShape(absorbed=between if not between.strip() else "", end=end)
+
+    def _encode(self, parts: tuple[_Part, ...], is_first: bool) -> list[int]:
+        key = (is_first, parts)
+        if key in self._runs:
+            self._runs.move_to_end(key)
+            return self._runs[key]
+        if any(part.is_foreign and any(token in part.text for token in self._special) for part in parts):
+            ids: list[int] = []
+            for part in parts:
+                ids += self._tokenise(part.text, is_first and not ids, split_special=part.is_foreign)
+        else:
+            ids = self._tokenise("".join(part.text for part in parts), is_first, split_special=False)
+        self._runs[key] = ids
+        while len(self._runs) > _CACHED_RUNS:
+            self._runs.popitem(last=False)
+        return ids
+
+    def _tokenise(self, text: str, is_first: bool, split_special: bool) -> list[int]:
+        """Return the ids of a run. A run in mid-prompt is tokenised behind a control token, as some tokenizers
+        put a space before whatever comes first."""
+        if not text:
+            return []
+        if is_first or split_special or self._anchor is None:
+            return list(self._ids(text, split_special))
+        anchor, anchor_id = self._anchor
+        ids = list(self._ids(anchor + text, split_special=False))
+        return ids[1:] if ids[0] == anchor_id else list(self._ids(text, split_special=False))
+
+    def _ids(self, text: str, split_special: bool) -> Sequence[int]:
+        # The argument is passed only where it is wanted: some tokenizers keep it as their new default.
+        extra = {"split_special_tokens": True} if split_special else {}
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False, **extra)["input_ids"]
+        return ids
+
+
+def _require_text(history: list[PromptMessage], messages: Sequence[PromptMessage], continue_last: bool) -> None:
+    if continue_last and (not messages or messages[-1].role is not Role.ASSISTANT):
+        raise EngineError(ErrorKind.INVALID_COMMAND, "Only an answer can be continued.")
+    if not any(m.role is Role.USER for m in history) or not history[-1].content.strip():
+        raise EngineError(ErrorKind.PROMPT_EMPTY, "The message is empty.", "Write something to send.")
+
+
+def _printed(real: str, position: int, message: PromptMessage, following: str) -> str | None:
+    """Return what stands at the position for this message, or None if that can't be told for certain."""
+    content = message.content
+    candidates = [content, content.strip(), content.lstrip(), content.rstrip(), content.strip("\n")]
+    if message.role is Role.ASSISTANT and "</think>" in content:
+        answer = content.rpartition("</think>")[2]
+        candidates += [answer.lstrip("\n"), answer.strip(), answer]
+    for candidate in candidates:
+        if real.startswith(candidate + following, position):
+            return candidate
+    if message.role is not Role.ASSISTANT or not following:
+        return None
+    end = real.find(following, position)
+    return real[position:end] if end >= 0 else None
+
+
+def _merge_system(messages: list[PromptMessage]) -> list[PromptMessage] | None:
+    """Put the system text before the first user's text, for templates that refuse the system role."""
+    if len(messages) < 2 or messages[0].role is not Role.SYSTEM or messages[1].role is not Role.USER:
+        return None
+    text = f"{messages[0].content}\n\n{messages[1].content}"
+    return [PromptMessage(role=Role.USER, content=text), *messages[2:]]
+
+
+def _disarmed(messages: list[PromptMessage], special: tuple[str, ...]) -> list[PromptMessage]:
+    """Break special-token strings in the contents by a zero-width space after their first character."""
+    result = []
+    for message in messages:
+        content = message.content
+        for token in special:
+            content = content.replace(token, f"{token[0]}\u200b{token[1:]}")
+        result.append(PromptMessage(role=message.role, content=content))
+    return result
+
+
+def _special_strings(tokenizer: PreTrainedTokenizerBase) -> tuple[str, ...]:
+    added: Mapping[int, object] = tokenizer.added_tokens_decoder
+    return tuple(str(token) for token in added.values() if getattr(token, "special", False) and len(str(token)) > 1)
+
+
+def _anchor(tokenizer: PreTrainedTokenizerBase) -> tuple[str, int] | None:
+    """Return a control token that takes no white space from its neighbour, with its id."""
+    for token_id, token in tokenizer.added_tokens_decoder.items():
+        if token.special and not token.rstrip and not token.lstrip:
+            return str(token), int(token_id)
+    return None

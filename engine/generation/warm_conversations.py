@@ -1,0 +1,42 @@
+"""Gives each generation the longest KV that was computed from its own ids: from the slab or from a snapshot."""
+
+import numpy as np
+
+from engine.generation.kv_slab import KvSlab, common_prefix
+from engine.generation.kv_store import KvStore
+
+# Rewinding over fewer ids than this isn't worth a copy of the whole conversation: they are read again instead.
+_WORTH_KEEPING_IDS = 256
+
+
+class WarmConversations:
+    """The slab's owner and the snapshots of everybody else."""
+
+    def __init__(self, kv: KvSlab, store: KvStore) -> None:
+        self._kv = kv
+        self._store = store
+        self._owner = ""
+
+    def prepare(self, conversation_id: str, prompt_ids: list[int]) -> int:
+        """Make the KV hold as much of the prompt as is known, at least one id less; return how many ids that is."""
+        ids = np.asarray(prompt_ids, dtype=np.int64)
+        kv = self._kv
+        here = kv.usable(common_prefix(kv.ids, ids[:-1]), kv.length)
+        snapshot, there = self._store.best_match(ids, must_be_whole=not kv.can_rewind)
+        take_snapshot = snapshot is not None and there > here
+        lost = kv.length - (0 if take_snapshot else here)
+        if lost and (self._owner != conversation_id or lost >= _WORTH_KEEPING_IDS):
+            self._store.keep(self._owner, kv.snapshot())
+        if snapshot is not None and take_snapshot:
+            kv.restore(snapshot, there)
+        else:
+            kv.rewind(here)
+        self._owner = conversation_id
+        return kv.length
+
+    def forget(self, conversation_id: str) -> int:
+        """Drop the conversation's KV from the slab and from the snapshots; return the bytes freed."""
+        if self._owner == conversation_id:
+            self._kv.clear()
+            self._owner = ""
+        return self._store.forget(conversation_id)

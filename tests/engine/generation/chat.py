@@ -1,0 +1,87 @@
+"""A conversation with a loaded session, and the same prompt answered cold by transformers' own generate."""
+
+import torch
+
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import Generate
+from engine.api.message import PromptMessage, Role
+from engine.api.sampling import Sampling
+from engine.generation.chat_session import ChatSession
+from engine.generation.generate import Report, Result
+
+GREEDY = Sampling(temperature=0.0, top_k=0, top_p=1.0, min_p=0.0, repetition_penalty=1.0)
+
+
+def user(text: str) -> PromptMessage:
+    return PromptMessage(role=Role.USER, content=text)
+
+
+def answered(session: ChatSession, result: Result) -> PromptMessage:
+    return PromptMessage(
+        role=Role.ASSISTANT,
+        content=result.text,
+        token_ids=result.token_ids,
+        tokenizer_id=session.plan.tokenizer_id,
+    )
+
+
+class Listener:
+    """Collects what a generation reports."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.token_ids: list[int] = []
+        self.prefills: list[tuple[int, int, int]] = []
+
+    def report(self) -> Report:
+        return Report(prefilled=lambda *numbers: self.prefills.append(numbers), generated=self._generated)
+
+    def _generated(self, text: str, token_ids: tuple[int, ...]) -> None:
+        self.text += text
+        self.token_ids += token_ids
+
+
+def command(
+    messages: list[PromptMessage],
+    conversation: str = "c",
+    maximum_tokens: int = 16,
+    sampling: Sampling = GREEDY,
+    continue_last: bool = False,
+) -> Generate:
+    chosen = Sampling(
+        **{f: getattr(sampling, f) for f in sampling.__struct_fields__ if f != "maximum_tokens"},
+        maximum_tokens=maximum_tokens,
+    )
+    return Generate(
+        command_id="g",
+        conversation_id=conversation,
+        message_id="m",
+        messages=tuple(messages),
+        sampling=chosen,
+        continue_last=continue_last,
+    )
+
+
+def ask(session: ChatSession, messages: list[PromptMessage], **options: object) -> Result:
+    """Answer; also holds what was streamed against what was returned."""
+    listener = Listener()
+    wanted = command(messages, **options)  # type: ignore[arg-type]
+    result = session.answer(wanted, CancellationToken(), listener.report())
+    assert listener.text == result.text
+    assert tuple(listener.token_ids) == result.token_ids
+    return result
+
+
+def cold_ids(session: ChatSession, messages: list[PromptMessage], maximum_tokens: int = 16) -> tuple[int, ...]:
+    """Return what transformers' generate answers to the same prompt ids, end token taken off."""
+    prompt = session._prompts.build(messages, False, 0.0)
+    with torch.inference_mode():
+        output = session.loaded.model.generate(
+            input_ids=torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            max_new_tokens=maximum_tokens,
+            do_sample=False,
+            eos_token_id=sorted(session._end_ids),
+        )
+    ids = output[0, len(prompt) :].tolist()
+    return tuple(ids[:-1] if ids and ids[-1] in session._end_ids else ids)
