@@ -60,14 +60,13 @@ carry_package_settings() {
             *) install -D -m 600 "$file" "$root/root/.config/pip/pip.conf" ;;
         esac
     done
-    while IFS= read -r setting; do inside+=("$setting"); done < <(
-        env | grep -E '^(PIP_|UV_|HEARTH_TORCH_INDEX=|SSL_CERT_|REQUESTS_CA_BUNDLE=|(https?|no|all)_proxy=)' -i
-    )
+    env | grep -iE '^(PIP_|UV_|HEARTH_TORCH_INDEX=|SSL_CERT_|REQUESTS_CA_BUNDLE=|(https?|no|all)_proxy=)' >"$work/settings" || true
+    while IFS= read -r setting; do inside+=("$setting"); done <"$work/settings"
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-    for path in $({ cat /etc/pip.conf "$root/root/.config/pip/pip.conf"; printf '%s\n' "${inside[@]}"; } 2>/dev/null |
+    for path in $(cat "$root/etc/pip.conf" "$root/root/.config/pip/pip.conf" "$work/settings" 2>/dev/null |
         sed -n 's/^[^=]*=//p' | tr ' ' '\n' | sed -n 's#^file://##; /^\//p' | sort -u); do
         case $path in
-            /etc/*|*:*) ;; # certificates are copied; PATH is the chroot's own
+            /etc/*) ;; # certificates are copied
             */simple) share "$(dirname "$path")" ;; # an index's pages name files beside them
             *) [ -e "$path" ] && share "$path" ;;
         esac
