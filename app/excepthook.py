@@ -85,11 +85,12 @@ class ExceptionHooks:
             self._tell(arguments.exc_value, arguments.err_msg or "a place that can't raise")
 
     def _tell(self, error: BaseException, where: str) -> None:
-        report = report_text(error, where)
+        trace = "".join(traceback.format_exception(error))
         with self._lock:
-            if report in self._seen or len(self._seen) >= _REMEMBERED_REPORTS:
+            if trace in self._seen or len(self._seen) >= _REMEMBERED_REPORTS:
                 return
-            self._seen.add(report)
+            self._seen.add(trace)
+        report = report_text(error, where)
         _log.error("%s", report)
         if self._on_report is not None:
             try:

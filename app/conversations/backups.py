@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.conversations.database import Database
-from app.conversations.errors import StorageFailed, StoreError
+from app.conversations.errors import StorageFailed, StoreDamaged
 
 KEPT_DAILY = 7
 KEPT_BEFORE_MIGRATION = 3
@@ -84,6 +84,6 @@ def _check(copy: Path) -> None:
     database = Database(copy, read_only=True)
     try:
         if not database.is_sound():
-            raise StoreError("The backup of the conversations is not sound, so it was not kept.")
+            raise StoreDamaged("The backup of the conversations is not sound, so it was not kept.")
     finally:
         database.close()

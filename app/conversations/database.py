@@ -30,6 +30,8 @@ _TRANSLATIONS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
     (apsw.LockedError, StoreBusy),
     (apsw.CorruptError, StoreDamaged),
     (apsw.NotADBError, StoreDamaged),
+    # What a damaged length in the search index looks like; mending and checking are right for a real one, too.
+    (apsw.NoMemError, StoreDamaged),
     (apsw.IOError, StorageFailed),
 )
 _SENTENCES: dict[type[StoreError], tuple[str, str]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.conversations.backups import Backups
 from app.conversations.database import Database
 from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged, StoreError, StoreReadOnly
-from app.conversations.migrations import MIGRATIONS, migrate, refuse_newer
+from app.conversations.migrations import MIGRATIONS, migrate, refuse_newer, version_of
 from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
 
@@ -119,7 +119,8 @@ class Opening:
             database = Database(part, read_only=True)
             try:
                 refuse_newer(database, self._migrations)
-                if not database.is_sound():
+                # An empty file is a sound database, too, but nobody's conversations.
+                if not version_of(database) or not database.is_sound():
                     raise StoreDamaged("This backup is damaged.")
             finally:
                 database.close()

@@ -149,5 +149,5 @@ class StoreThread:
     def _maintain(self, store: ConversationStore) -> None:
         try:
             store.maintain()
-        except StoreError as error:
-            _log.warning("%s (%s)", error.message, error.details)
+        except Exception as error:  # a backup that can't be made must not end the thread
+            self._note(error)

@@ -1,0 +1,141 @@
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from app.conversations.backups import KEPT_BEFORE_MIGRATION, KEPT_DAILY, Backups
+from app.conversations.database import Database
+from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreError, StoreReadOnly
+from app.conversations.migrations import MIGRATIONS, version_of
+from app.conversations.store import ConversationStore
+from tests.app.conversations.samples import a_conversation, a_message
+
+DAY = 24 * 3600.0
+ADD_COLUMN = "ALTER TABLE conversations ADD COLUMN folder TEXT NOT NULL DEFAULT ''"
+OpenStore = Callable[..., ConversationStore]
+
+
+def fingerprint(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def set_version(database: Path, version: int) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute(f"PRAGMA user_version = {version}").fetchall()
+    connection.close()
+
+
+def test_a_database_of_a_newer_hearth_is_refused_and_left_untouched(open_store: OpenStore, database: Path) -> None:
+    open_store().close()
+    set_version(database, len(MIGRATIONS) + 1)
+    before = fingerprint(database)
+    with pytest.raises(NewerDatabase) as caught:
+        open_store()
+    assert f"format {len(MIGRATIONS) + 1}" in caught.value.sentence()
+    assert f"knows {len(MIGRATIONS)}" in caught.value.sentence()
+    assert fingerprint(database) == before
+    assert not list(database.parent.glob("corrupt-*"))
+
+
+def test_a_migration_makes_a_backup_of_the_old_format_first(open_store: OpenStore, database: Path) -> None:
+    store = open_store()
+    store.save_turn(a_conversation(), [a_message()])
+    store.close()
+    store = open_store(migrations=(*MIGRATIONS, ADD_COLUMN))
+    assert store.load_messages("c") == [a_message()]
+    (backup,) = Backups(database).newest_first()
+    assert "before-format-2" in backup.name
+    old = Database(backup, read_only=True)
+    assert version_of(old) == 1
+    assert old.number("SELECT count(*) FROM messages") == 1
+    old.close()
+    with pytest.raises(NewerDatabase):
+        open_store()
+
+
+def test_a_migration_that_fails_changes_nothing_and_can_be_tried_again(open_store: OpenStore, database: Path) -> None:
+    store = open_store()
+    store.save_conversation(a_conversation())
+    store.close()
+    with pytest.raises(Exception, match="no such table"):
+        open_store(migrations=(*MIGRATIONS, f"{ADD_COLUMN}; DELETE FROM nowhere"))
+    again = open_store(migrations=(*MIGRATIONS, ADD_COLUMN))
+    assert again.list_conversations() == [a_conversation()]
+
+
+def test_no_backup_no_migration(open_store: OpenStore, database: Path) -> None:
+    open_store().close()
+    database.with_name("conversations-backups").write_text("a file where the folder should be")
+    with pytest.raises(StorageFailed, match="backup"):
+        open_store(migrations=(*MIGRATIONS, ADD_COLUMN))
+    assert version_of(Database(database)) == 1
+
+
+def test_the_daily_backup_is_made_once_a_day_and_seven_are_kept(open_store: OpenStore, database: Path) -> None:
+    store = open_store()
+    for day in range(KEPT_DAILY + 3):
+        store._backups._clock = lambda day=day: day * DAY + 1e9
+        assert store.is_maintenance_due()
+        store.maintain()
+        newest = Backups(database).newest_first()[0]
+        os.utime(newest, (day * DAY + 1e9, day * DAY + 1e9))
+        assert not store.is_maintenance_due()
+    assert len(Backups(database).newest_first()) == KEPT_DAILY
+
+
+def test_backups_before_migrations_do_not_push_daily_ones_out(open_store: OpenStore, database: Path) -> None:
+    store = open_store()
+    store.maintain()
+    for _ in range(KEPT_BEFORE_MIGRATION + 2):
+        Backups(database).make_before_migration(store._database, 1)
+    names = [path.name for path in Backups(database).newest_first()]
+    assert sum("daily" in name for name in names) == 1
+    assert sum("before-format" in name for name in names) == KEPT_BEFORE_MIGRATION
+
+
+def test_a_backup_is_one_sound_file_even_while_others_write(open_store: OpenStore, database: Path) -> None:
+    store, other = open_store(), open_store()
+    store.save_turn(a_conversation(), [a_message()])
+    store.maintain()
+    other.save_message(a_message("later", sequence=2))
+    (backup,) = Backups(database).newest_first()
+    copy = Database(backup, read_only=True)
+    assert copy.is_sound()
+    assert copy.number("SELECT count(*) FROM messages") == 1
+    copy.close()
+    assert [path.name for path in backup.parent.iterdir()] == [backup.name]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(open_store: OpenStore, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreReadOnly) as caught:
+        open_store(tmp_path / "file" / "data" / "conversations.db")
+    assert str(tmp_path / "file") in caught.value.message
+    assert "HEARTH_HOME" in caught.value.hint
+
+
+def test_another_program_that_keeps_the_lock_is_named_as_the_reason(
+    open_store: OpenStore, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.conversations.database.BUSY_SECONDS", 0.05)
+    store = open_store()
+    other = apsw.Connection(str(database))
+    other.execute("BEGIN IMMEDIATE").fetchall()
+    with pytest.raises(StoreBusy):
+        store.save_conversation(a_conversation())
+    other.execute("ROLLBACK").fetchall()
+    other.close()
+    store.save_conversation(a_conversation())
+    assert store.list_conversations() == [a_conversation()]
+
+
+def test_a_damaged_file_is_not_taken_from_under_a_living_writer(open_store: OpenStore, database: Path) -> None:
+    open_store().close()  # moves all pages from the journal into the file
+    open_store()
+    database.write_bytes(b"not a database" * 1000)
+    with pytest.raises(StoreError):
+        open_store()
+    assert not list(database.parent.glob("corrupt-*"))

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.conversations.writers import Writers
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from app.conversations.writers import Writers
+writers = Writers(Path(sys.argv[1]))
+writers.enter()
+print(writers.own, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def enter(tmp_path: Path):
+    entered: list[Writers] = []
+
+    def enter_one() -> Writers:
+        entered.append(Writers(tmp_path / "writers"))
+        entered[-1].enter()
+        return entered[-1]
+
+    yield enter_one
+    for writers in entered:
+        writers.leave()
+
+
+def test_the_living_know_each_other(enter: Callable[[], Writers]) -> None:
+    first, second = enter(), enter()
+    assert first.others_alive() == [second.own]
+    assert set(second.alive()) == {first.own, second.own}
+    first.leave()
+    assert second.others_alive() == []
+
+
+def test_an_orderly_end_leaves_nothing_behind(enter: Callable[[], Writers]) -> None:
+    enter().leave()
+    assert not enter().left_behind
+
+
+def test_an_end_with_damage_is_remembered_once(enter: Callable[[], Writers]) -> None:
+    enter().leave(cleanly=False)
+    assert enter().left_behind
+    assert not enter().left_behind
+
+
+def test_a_killed_process_is_dead_at_once_whatever_its_number(enter: Callable[[], Writers], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "writers")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            name = process.stdout.readline().strip()
+            writers = enter()
+            assert not writers.left_behind
+            assert writers.others_alive() == [name]
+        finally:
+            process.kill()
+        process.wait()
+    assert writers.others_alive() == []
+    assert enter().left_behind
+
+
+def test_guarded_sections_exclude_each_other_and_nest(enter: Callable[[], Writers], tmp_path: Path) -> None:
+    writers = enter()
+    waiting = "from app.conversations.writers import Writers; import sys; from pathlib import Path\n"
+    waiting += "w = Writers(Path(sys.argv[1]))\nprint('ready', flush=True)\nwith w.guarded(): print('in', flush=True)"
+    with writers.guarded(), writers.guarded():
+        command = [sys.executable, "-c", waiting, str(tmp_path / "writers")]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        assert process.poll() is None
+    assert process.communicate(timeout=10) == ("in\n", None)

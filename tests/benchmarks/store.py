@@ -1,0 +1,114 @@
+"""How long conversations take to open, and what keeping a growing answer costs: python -m tests.benchmarks.store
+
+A conversation of 10,000 messages (half of them answers of 300 tokens) is opened from a cold process's point of view:
+the store is opened, the messages are loaded, the tree is built and the shown branch walked. Budget: 1 s; goal: 0.3 s.
+Prints one JSON object; times are in seconds, the best of several runs.
+"""
+
+import json
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from app.conversations.records import Conversation, Message, MessageState
+from app.conversations.store import ConversationStore
+from app.conversations.tree import ConversationTree
+from engine.api.events import FinishReason, Statistics
+from engine.api.message import Role
+
+MESSAGES = 10_000
+TOKENS = 300
+RUNS = 5
+WORDS = "the of and to in a is that it was for on are with as his they be at one have this from or had by hot word but"
+STATISTICS = Statistics(1000, 900, 100, TOKENS, 0.1, 0.1, 5.0, 60.0)
+
+
+def conversation_of(count: int) -> tuple[Conversation, list[Message]]:
+    """Return a conversation and its messages, one branch of alternating questions and answers."""
+    messages = [_message(number) for number in range(count)]
+    return Conversation(id="c", title="Long", created_at=0.0, updated_at=0.0, active_leaf_id=messages[-1].id), messages
+
+
+def _message(number: int) -> Message:
+    is_answer = number % 2 == 1
+    return Message(
+        id=f"{number:032x}",
+        conversation_id="c",
+        parent_id=f"{number - 1:032x}" if number else None,
+        sequence=number + 1,
+        role=Role.ASSISTANT if is_answer else Role.USER,
+        content=f"{number} {WORDS} " * (10 if is_answer else 1),
+        created_at=float(number),
+        token_ids=tuple((number * 31 + each * 7919) % 150_000 for each in range(TOKENS)) if is_answer else (),
+        tokenizer_id="tokenizer" if is_answer else "",
+        model="SmolLM2-135M-Instruct" if is_answer else "",
+        precision="bf16" if is_answer else "",
+        finish_reason=FinishReason.END if is_answer else None,
+        statistics=STATISTICS if is_answer else None,
+    )
+
+
+def open_long_conversation(path: Path) -> int:
+    """Open the database and walk the branch that is shown; returns its length."""
+    store = ConversationStore(path)
+    try:
+        (conversation,) = store.list_conversations()
+        tree = ConversationTree(store.load_messages(conversation.id))
+        return len(tree.branch(conversation.active_leaf_id))
+    finally:
+        store.close()
+
+
+def best(work: Callable[[], object], runs: int = RUNS) -> float:
+    """Return the shortest of some runs, in seconds: what disturbs only ever adds."""
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def growing_answer(store: ConversationStore, characters: int) -> float:
+    """Return the seconds one save of an unfinished answer of this length takes."""
+    text = (WORDS * (characters // len(WORDS) + 1))[:characters]
+    answer = msgspec.structs.replace(
+        _message(1), id="growing", content=text, token_ids=(7,) * (characters // 4), state=MessageState.STREAMING
+    )
+    store.save_message(answer)
+    return best(lambda: store.save_message(answer))
+
+
+def main() -> None:
+    """Measure in a temporary folder and print."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "conversations.db"
+        store = ConversationStore(path)
+        store.save_turn(*conversation_of(MESSAGES))
+        opened = best(lambda: open_long_conversation(path))
+        found = best(lambda: store.search("9999 word"))
+        saves = {
+            f"{length:,} characters": round(growing_answer(store, length), 4) for length in (2_000, 40_000, 1_000_000)
+        }
+        store.close()
+        result = {
+            "messages": MESSAGES,
+            "open_seconds": round(opened, 3),
+            "budget_seconds": 1.0,
+            "share_of_budget": round(opened / 1.0, 3),
+            "search_seconds": round(found, 4),
+            "save_growing_answer_seconds": saves,
+            "database_bytes": path.stat().st_size,
+            "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",
+        }
+    json.dump(result, sys.stdout, indent=2)
+    print()
+
+
+if __name__ == "__main__":
+    main()
