@@ -1,6 +1,10 @@
-"""What one turn writes into the store before the engine is asked: run on the thread that owns the store."""
+"""One turn, a question and its answer, and what of it is saved before the engine is asked.
+
+What takes a store runs on the thread that owns it.
+"""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -22,21 +26,30 @@ class Turn:
     answer: Message
 
 
-def begin_turn(
-    store: ConversationStore, conversation: Conversation, parent_id: str | None, question: str | None, plan: Plan
-) -> Turn:
-    """Save a question below parent_id and an empty answer to it; with question None the answer to parent_id itself.
+NextSequence = Callable[[], int]
 
-    Raises StoreError; then nothing was saved.
-    """
+
+def new_turn(
+    conversation: Conversation, parent_id: str | None, question: str | None, plan: Plan, next_sequence: NextSequence
+) -> Turn:
+    """Return a question below parent_id and an empty answer to it; without question, another answer to parent_id."""
     asked: Message | None = None
     if question is not None:
-        asked = _question(conversation.id, parent_id, store.next_sequence(), question)
+        asked = _question(conversation.id, parent_id, next_sequence(), question)
         parent_id = asked.id
     if parent_id is None:
         raise ValueError("an answer needs a question")
-    answer = new_answer(new_id(), conversation.id, parent_id, store.next_sequence(), plan)
-    return _save(store, conversation, asked, answer)
+    answer = new_answer(new_id(), conversation.id, parent_id, next_sequence(), plan)
+    return _shown(conversation, asked, answer)
+
+
+def begin_turn(
+    store: ConversationStore, conversation: Conversation, parent_id: str | None, question: str | None, plan: Plan
+) -> Turn:
+    """Save a new turn; raises StoreError, and then nothing was saved."""
+    turn = new_turn(_newest(store, conversation), parent_id, question, plan, store.next_sequence)
+    store.save_turn(turn.conversation, [each for each in (turn.question, turn.answer) if each is not None])
+    return turn
 
 
 def continue_turn(store: ConversationStore, conversation: Conversation, answer: Message, *, as_version: bool) -> Turn:
@@ -46,17 +59,23 @@ def continue_turn(store: ConversationStore, conversation: Conversation, answer: 
     """
     if as_version:
         answer = msgspec.structs.replace(answer, id=new_id(), sequence=store.next_sequence(), created_at=time.time())
-    return _save(store, conversation, None, msgspec.structs.replace(answer, state=MessageState.STREAMING))
+    streaming = msgspec.structs.replace(answer, state=MessageState.STREAMING)
+    turn = _shown(_newest(store, conversation), None, streaming)
+    store.save_turn(turn.conversation, [turn.answer])
+    return turn
 
 
-def _save(store: ConversationStore, conversation: Conversation, question: Message | None, answer: Message) -> Turn:
-    # Title and draft may have been changed by another process since the conversation was opened here.
+def _newest(store: ConversationStore, conversation: Conversation) -> Conversation:
+    """Title and draft may have been changed by another process since the conversation was opened here."""
     known = store.load_conversation(conversation.id) or conversation
-    saved = msgspec.structs.replace(
-        known, title=_title(known, question), updated_at=time.time(), active_leaf_id=answer.id
+    return msgspec.structs.replace(known, system_prompt=conversation.system_prompt)
+
+
+def _shown(conversation: Conversation, question: Message | None, answer: Message) -> Turn:
+    shown = msgspec.structs.replace(
+        conversation, title=_title(conversation, question), updated_at=time.time(), active_leaf_id=answer.id
     )
-    store.save_turn(saved, [question, answer] if question is not None else [answer])
-    return Turn(saved, question, answer)
+    return Turn(shown, question, answer)
 
 
 def _title(conversation: Conversation, question: Message | None) -> str:

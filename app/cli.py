@@ -1,0 +1,206 @@
+"""The `hearth` command: reads the arguments, starts the window or the terminal, turns failures into exit statuses.
+
+Exit status: 0; 1 a failure told in one sentence on stderr; 2 wrong usage; 130 interrupted, what was generated is kept.
+Neither Qt nor the engine's libraries are imported here, so that `hearth ask` starts quickly.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from app.conversations.errors import StoreError
+from app.excepthook import versions
+from app.paths import FolderUnusable, Paths, locate
+from app.settings.file import load
+from app.settings.schema import sampling_from
+from app.terminal import ask, chat, doctor, models
+from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, ChatOptions, TerminalFailure, merged_sampling
+from app.terminal.output import Output, standard_output
+from engine.api.codec import clean_text
+from engine.api.plan import PrecisionChoice
+from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
+
+_NO_DISPLAY = "There is no display here, so Hearth chats in the terminal (hearth --help shows more)."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the `hearth` command and return its exit status."""
+    options = build_parser().parse_args(arguments)
+    output = standard_output()
+    try:
+        return _run(options, output)
+    except KeyboardInterrupt:
+        output.clear_progress()
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; pointing stdout at nothing keeps the interpreter's own flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except (TerminalFailure, FolderUnusable) as failure:
+        output.say(str(failure))
+    except StoreError as failure:
+        output.say(failure.sentence())
+    return EXIT_FAILED
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="hearth",
+        description="Chat with a language model on this computer. Without a command, Hearth opens its window.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"Hearth {versions().get('hearth-chat', '(from source)')}"
+    )
+    parser.set_defaults(command="window")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_ask(commands)
+    _add_chat(commands)
+    _add_models(commands)
+    _add_doctor(commands)
+    return parser
+
+
+def has_display(environment: Mapping[str, str], platform: str) -> bool:
+    """Return whether a window can be shown: always but on a Linux without display server and without a Qt platform."""
+    if not platform.startswith("linux"):
+        return True
+    return any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"))
+
+
+def _run(options: argparse.Namespace, output: Output) -> int:
+    paths = locate()
+    paths.make_folders()
+    match options.command:
+        case "ask":
+            return ask.run(options.text, _chat_options(options, paths, output), paths, output)
+        case "chat":
+            return chat.run(_chat_options(options, paths, output), paths, output)
+        case "models list":
+            return models.list_checkpoints(paths, output, as_json=options.json)
+        case "models download":
+            return models.download(options.checkpoint, options.revision, paths, output, as_json=options.json)
+        case "doctor":
+            return doctor.run(paths, output, as_json=options.json)
+        case _:
+            return _open_window(paths, output)
+
+
+def _open_window(paths: Paths, output: Output) -> int:
+    if not has_display(os.environ, sys.platform):
+        output.say(_NO_DISPLAY)
+        return chat.run(_chat_options(build_parser().parse_args(["chat"]), paths, output), paths, output)
+    try:
+        from app import main as window
+    except ImportError as error:
+        raise TerminalFailure(
+            f"The window can't open, as a part of Qt is missing ({error}). Run `hearth chat` to chat in the terminal."
+        ) from error
+    return window.run(paths)
+
+
+def _add_ask(commands: Any) -> None:  # noqa: ANN401  argparse's type for this is private
+    parser = commands.add_parser(
+        "ask",
+        help="ask one question and print the answer",
+        description="Ask one question. The answer goes to stdout, one line of statistics to stderr. Nothing is stored "
+        "unless --conversation names a conversation.",
+    )
+    parser.add_argument("text", metavar="TEXT", type=clean_text, help="the question; - reads it from stdin")
+    _add_chat_options(parser)
+    parser.set_defaults(command="ask")
+
+
+def _add_chat(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "chat",
+        help="a conversation in the terminal",
+        description="Chat in the terminal: each line is one message. /new begins a new conversation, /quit or Ctrl+D "
+        "leaves, Ctrl+C stops an answer. Nothing is stored unless --conversation names a conversation.",
+    )
+    _add_chat_options(parser)
+    parser.set_defaults(command="chat")
+
+
+def _add_models(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser("models", help="the models on this computer")
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="list the models that can be used")
+    listing.add_argument("--json", action="store_true", help="print one JSON object")
+    listing.set_defaults(command="models list")
+    download = actions.add_parser("download", help="fetch a model from the Hub")
+    download.add_argument("checkpoint", metavar="ID", type=clean_text, help="the model's Hub id, e.g. owner/name")
+    download.add_argument("--revision", default="main", type=clean_text, help="branch, tag or commit (default: main)")
+    download.add_argument("--json", action="store_true", help="print one JSON object")
+    download.set_defaults(command="models download")
+
+
+def _add_doctor(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser("doctor", help="what this computer has, for you and for a bug report")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command="doctor")
+
+
+def _add_chat_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", metavar="M", type=clean_text, help="a Hub id, a local folder, a GGUF file, or: starter")
+    precisions = list(PrecisionChoice)
+    add("--precision", type=PrecisionChoice, choices=precisions, metavar="P", help="auto, bf16, int8, int4 or fp32")
+    add("--context", metavar="N", type=_bounded(PositiveCount), help="context window in tokens")
+    add("--device", default="auto", type=clean_text, help="auto, cpu, cuda, cuda:1, ...")
+    add("--system", metavar="TEXT", type=clean_text, help="the system prompt")
+    add("--conversation", metavar="NAME", type=clean_text, help="continue the stored conversation NAME, or begin it")
+    add("--max-tokens", metavar="N", type=_bounded(PositiveCount), help="longest answer in tokens")
+    add("--temperature", metavar="T", type=_bounded(Temperature), help="0 always takes the likeliest token")
+    add("--top-k", metavar="N", type=_bounded(Count), help="choose among the N likeliest tokens; 0 is off")
+    add("--top-p", metavar="P", type=_bounded(Probability), help="choose among the likeliest tokens up to this share")
+    add("--min-p", metavar="P", type=_bounded(Probability), help="leave out tokens below this share of the likeliest")
+    add("--repetition-penalty", metavar="X", type=_bounded(Penalty), help="above 1: repeat less")
+    add("--seed", metavar="N", type=_bounded(Seed), help="the same seed gives the same answer")
+    add("--json", action="store_true", help="print one JSON object for each answer instead of text")
+
+
+def _bounded(kind: Any) -> Callable[[str], Any]:  # noqa: ANN401  an annotated number type of engine.api.sampling
+    def parse(text: str) -> Any:  # noqa: ANN401
+        try:
+            return msgspec.convert(text, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise argparse.ArgumentTypeError(f"{text!r} does not fit: {error}".replace("`", "")) from error
+
+    return parse
+
+
+def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> ChatOptions:
+    settings, warnings = load(paths.settings_file)
+    for warning in warnings:
+        output.say(warning)
+    if options.conversation is not None and not options.conversation.strip():
+        raise TerminalFailure("The conversation's name is empty. Give --conversation a name.")
+    given = Sampling(
+        temperature=options.temperature,
+        top_k=options.top_k,
+        top_p=options.top_p,
+        min_p=options.min_p,
+        repetition_penalty=options.repetition_penalty,
+        seed=options.seed,
+        maximum_tokens=options.max_tokens,
+    )
+    return ChatOptions(
+        model=options.model if options.model is not None else settings.checkpoint,
+        precision=options.precision or settings.precision,
+        context_tokens=options.context or settings.context_tokens,
+        device=options.device,
+        sampling=merged_sampling(sampling_from(settings), given),
+        system=options.system,
+        default_system=settings.system_prompt,
+        conversation=options.conversation,
+        json=options.json,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

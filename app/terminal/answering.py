@@ -1,0 +1,114 @@
+"""Loads the model and has one question answered in a terminal, with progress and with Ctrl+C as Stop."""
+
+from dataclasses import dataclass
+
+from app.controllers import phases
+from app.conversations.records import Message, MessageState, new_id
+from app.terminal.dialogue import Dialogue
+from app.terminal.engine_session import EngineSession
+from app.terminal.interrupts import Interrupts
+from app.terminal.options import ChatOptions, TerminalFailure
+from app.terminal.output import Output
+from engine.api.commands import Generate, LoadCheckpoint
+from engine.api.events import CheckpointLoaded, CommandFailed, Event, Statistics, TextGenerated
+from engine.api.plan import Plan
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer and whether the user stopped it."""
+
+    message: Message
+    was_stopped: bool
+
+
+def load_model(session: EngineSession, options: ChatOptions, output: Output) -> Plan:
+    """Load the model and return how; raises TerminalFailure, or KeyboardInterrupt if the user stopped it."""
+    output.phase(phases.STARTING_ENGINE)
+    command = LoadCheckpoint(
+        command_id=new_id(),
+        checkpoint=options.model,
+        precision=options.precision,
+        context_tokens=options.context_tokens,
+        device=options.device,
+    )
+    with Interrupts() as interrupts:
+        terminal = session.run(command, output.progress, interrupts)
+    output.clear_progress()
+    if isinstance(terminal, CheckpointLoaded) and not interrupts.requested:
+        return terminal.plan
+    if isinstance(terminal, CommandFailed):
+        raise TerminalFailure(terminal.error.sentence())
+    raise KeyboardInterrupt
+
+
+def answer_question(
+    session: EngineSession, dialogue: Dialogue, text: str, options: ChatOptions, plan: Plan, output: Output
+) -> Answered:
+    """Have the question answered, the text streamed unless JSON is wanted; what was generated is kept in any case.
+
+    Raises TerminalFailure if the engine failed, StoreError if the question could not be saved.
+    """
+    answer, prompt = dialogue.begin_turn(text, plan)
+    command = Generate(
+        command_id=new_id(),
+        conversation_id=dialogue.conversation.id,
+        message_id=answer.message.id,
+        messages=prompt,
+        sampling=options.sampling,
+        started_at=dialogue.conversation.created_at,
+    )
+
+    def on_event(event: Event | None) -> None:
+        output.progress(event)
+        if isinstance(event, TextGenerated):
+            dialogue.keep(answer.grow(event))
+            if not options.json:
+                output.text(event.text)
+
+    with Interrupts() as interrupts:
+        terminal = session.run(command, on_event, interrupts)
+        streamed = answer.message.content
+        message = answer.end(terminal, stopped=interrupts.requested)
+        dialogue.finish(message)
+    output.clear_progress()
+    if not options.json and (message.content or streamed):
+        output.text(message.content.removeprefix(streamed) if message.content.startswith(streamed) else "")
+        output.end_line()
+    if message.error is not None:
+        raise TerminalFailure(message.error.sentence())
+    was_stopped = interrupts.requested or message.state is MessageState.INTERRUPTED
+    return Answered(message, was_stopped)
+
+
+def answer_object(message: Message, plan: Plan, conversation: str | None) -> dict[str, object]:
+    """Return what `--json` prints for one answer."""
+    statistics = message.statistics or Statistics(
+        prompt_tokens=0,
+        reused_tokens=0,
+        prefilled_tokens=0,
+        generated_tokens=len(message.token_ids),
+        time_to_first_token_seconds=0.0,
+        prefill_seconds=0.0,
+        decode_seconds=0.0,
+        tokens_per_second=0.0,
+    )
+    return {
+        "text": message.content,
+        "finish_reason": message.finish_reason.value if message.finish_reason is not None else "stopped",
+        "prompt_tokens": statistics.prompt_tokens,
+        "reused_tokens": statistics.reused_tokens,
+        "prefilled_tokens": statistics.prefilled_tokens,
+        "generated_tokens": statistics.generated_tokens,
+        "token_ids": list(message.token_ids),
+        "time_to_first_token_seconds": statistics.time_to_first_token_seconds,
+        "tokens_per_second": statistics.tokens_per_second,
+        "model": plan.name,
+        "precision": plan.precision.value,
+        "precision_reason": plan.precision_reason,
+        "attention": plan.attention,
+        "decode": plan.decode,
+        "device": plan.device,
+        "context_window": plan.context_window,
+        "conversation": conversation,
+    }

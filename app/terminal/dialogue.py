@@ -1,0 +1,109 @@
+"""The conversation that a terminal talks in: in memory, and in the store too if it has a name.
+
+Owns the store's thread while it is open.
+"""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from app.controllers.answer import GrowingAnswer, reply_parent
+from app.controllers.turns import Turn, begin_turn, new_turn
+from app.conversations.answer_saver import AnswerSaver
+from app.conversations.prompting import prompt_messages
+from app.conversations.records import Conversation, Message, new_id
+from app.conversations.store import ConversationStore
+from app.conversations.store_thread import StoreThread
+from app.conversations.tree import ConversationTree
+from app.terminal.options import ChatOptions
+from engine.api.message import PromptMessage
+from engine.api.plan import Plan
+
+
+class Dialogue:
+    """Takes one turn after the other. With a name it continues that conversation, or begins it with its first turn."""
+
+    def __init__(self, options: ChatOptions, database: Path) -> None:
+        self._options = options
+        self._thread = StoreThread(database) if options.conversation is not None else None
+        self._saver = AnswerSaver(self._thread) if self._thread is not None else None
+        self._tree = ConversationTree()
+        self._is_stored = False
+        self.name = options.conversation
+        self.conversation = self._new_conversation()
+        if self._thread is not None:
+            try:
+                self._thread.submit(self._find).result()
+            except BaseException:
+                self._thread.close()
+                raise
+
+    def __enter__(self) -> "Dialogue":
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        if self._thread is not None:
+            self._thread.close()
+
+    def begin_again(self) -> None:
+        """Turn to a new conversation; a stored one stays as it is, and the new one is stored too, without a name."""
+        self._tree = ConversationTree()
+        self._is_stored = True  # not to be looked for by its name: that stays with the first one
+        self.name = None
+        self.conversation = self._new_conversation()
+
+    def begin_turn(self, text: str, plan: Plan) -> tuple[GrowingAnswer, tuple[PromptMessage, ...]]:
+        """Keep the question (saved when this returns) and return the empty answer and the prompt for it.
+
+        Raises StoreError; then nothing has changed.
+        """
+        if self._thread is None:
+            parent_id = reply_parent(self._tree.branch(self.conversation.active_leaf_id))
+            turn = new_turn(self.conversation, parent_id, text, plan, self._next_sequence)
+        else:
+            turn = self._thread.submit(lambda store: self._store_turn(store, text, plan)).result()
+        self.conversation = turn.conversation
+        for message in (turn.question, turn.answer):
+            if message is not None:
+                self._tree = self._tree.with_message(message)
+        return GrowingAnswer(turn.answer, plan, continues=False), self._prompt(turn)
+
+    def keep(self, answer: Message) -> None:
+        """Have the growing answer saved within half a second."""
+        if self._saver is not None:
+            self._saver.update(answer)
+
+    def finish(self, answer: Message) -> None:
+        """Keep the finished answer, saved when this returns; raises StoreError."""
+        self._tree = self._tree.with_message(answer)
+        if self._saver is not None:
+            self._saver.finish(answer).result()
+
+    def _new_conversation(self) -> Conversation:
+        now = time.time()
+        system = self._options.system if self._options.system is not None else self._options.default_system
+        return Conversation(id=new_id(), title="", created_at=now, updated_at=now, system_prompt=system)
+
+    def _find(self, store: ConversationStore) -> None:
+        assert self._options.conversation is not None
+        found = store.find_by_name(self._options.conversation)
+        if found is not None:
+            self._is_stored = True
+            system = self._options.system if self._options.system is not None else found.system_prompt
+            self.conversation = msgspec.structs.replace(found, system_prompt=system)
+            self._tree = ConversationTree(store.load_messages(found.id))
+
+    def _store_turn(self, store: ConversationStore, text: str, plan: Plan) -> Turn:
+        if not self._is_stored:
+            assert self._options.conversation is not None
+            self.conversation = store.find_or_create(self._options.conversation, self.conversation.system_prompt)
+            self._is_stored = True
+        parent_id = reply_parent(self._tree.branch(self.conversation.active_leaf_id))
+        return begin_turn(store, self.conversation, parent_id, text, plan)
+
+    def _prompt(self, turn: Turn) -> tuple[PromptMessage, ...]:
+        return prompt_messages(turn.conversation, self._tree.branch(turn.answer.parent_id))
+
+    def _next_sequence(self) -> int:
+        return len(self._tree) + 1

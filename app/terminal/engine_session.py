@@ -1,0 +1,64 @@
+"""The engine for a terminal: one command at a time, waited for on the main thread. Owns the thread of the link."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from app.terminal.interrupts import Interrupts
+from app.worker.engine_link import EngineLink, LinkEvent
+from engine.api.commands import Command
+from engine.api.events import EngineReady, Event, Terminal
+
+# How long a Ctrl+C may wait until it is looked at; also the rhythm of on_event(None).
+_LOOK_SECONDS = 0.05
+OnEvent = Callable[[Event | None], None]
+
+
+class EngineSession:
+    """Starts the engine on entering and ends it on leaving, whatever happened between."""
+
+    def __init__(
+        self, argv: Sequence[str], log_path: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._events: queue.SimpleQueue[LinkEvent] = queue.SimpleQueue()
+        self._link = EngineLink(argv, self._events.put, log_path, environment)
+        self._thread = threading.Thread(target=self._link.run, name="engine-link")
+
+    def __enter__(self) -> "EngineSession":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        with Interrupts():
+            self._link.stop()
+            self._thread.join()
+
+    def run(self, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
+        """Submit the command and return its terminal event.
+
+        on_event gets the command's progress, and None about 20 times a second while nothing comes. The first Ctrl+C
+        cancels the command (its terminal event still comes); the second raises KeyboardInterrupt.
+        """
+        self._link.submit(command)
+        cancelled = False
+        while True:
+            if interrupts.requested and not cancelled:
+                cancelled = True
+                self._link.cancel(command.command_id)
+            event = self._next_event()
+            if event is None:
+                on_event(None)
+                continue
+            if isinstance(event, EngineReady) or event.command_id != command.command_id:
+                continue
+            if isinstance(event, Terminal):
+                return event
+            on_event(event)
+
+    def _next_event(self) -> Event | None:
+        try:
+            event = self._events.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            return None
+        return event if isinstance(event, Event) else None

@@ -1,0 +1,105 @@
+"""What a terminal shows: answers on stdout, everything else on stderr, nothing that could steer the terminal."""
+
+import io
+import json
+import sys
+import unicodedata
+from typing import TextIO
+
+from app.controllers import phases
+from engine.api.events import DownloadProgress, Event, LoadProgress, PrefillProgress, Statistics, TextGenerated
+from engine.api.plan import Plan
+
+_ERASE_LINE = "\r\x1b[K"
+
+
+class Output:
+    """Writes answers, progress and sentences. Progress is shown only where a person watches (stderr is a terminal)."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self._out = out
+        self._err = err
+        self._out_is_terminal = out.isatty()
+        self._shows_progress = err.isatty()
+        self._progress = ""
+
+    def text(self, text: str) -> None:
+        """Write a piece of an answer at once. A terminal gets no control characters that a model may have written."""
+        if not text:
+            return
+        self.clear_progress()
+        self._out.write(printable(text) if self._out_is_terminal else text)
+        self._out.flush()
+
+    def end_line(self) -> None:
+        """End the answer's line."""
+        self._out.write("\n")
+        self._out.flush()
+
+    def json(self, value: object, *, indent: int | None = None) -> None:
+        """Write one JSON object on stdout."""
+        self.clear_progress()
+        ascii_only = (self._out.encoding or "ascii").lower().replace("-", "") != "utf8"
+        self._out.write(json.dumps(value, ensure_ascii=ascii_only, indent=indent) + "\n")
+        self._out.flush()
+
+    def line(self, text: str) -> None:
+        """Write one line of plain text on stdout."""
+        self.clear_progress()
+        self._out.write(printable(text) + "\n")
+        self._out.flush()
+
+    def say(self, sentence: str) -> None:
+        """Write one sentence for a person on stderr."""
+        self.clear_progress()
+        self._err.write(printable(sentence) + "\n")
+        self._err.flush()
+
+    def progress(self, event: Event | None) -> None:
+        """Show how far a load, a download or the reading of a prompt has come; other events change nothing."""
+        match event:
+            case LoadProgress():
+                self.phase(phases.load_phase(event))
+            case PrefillProgress():
+                self.phase(phases.reading_phase(event))
+            case DownloadProgress(done_bytes=done, total_bytes=total) if total > 0:
+                self.phase(f"Downloading {phases.percent(done, total)} ({phases.amount_of(done, total)})")
+            case TextGenerated():
+                self.clear_progress()
+
+    def phase(self, words: str) -> None:
+        """Show a phase in the one line of progress."""
+        if self._shows_progress and words != self._progress:
+            self._progress = words
+            self._err.write(f"{_ERASE_LINE}{words}")
+            self._err.flush()
+
+    def clear_progress(self) -> None:
+        """Take the line of progress away."""
+        if self._progress:
+            self._progress = ""
+            self._err.write(_ERASE_LINE)
+            self._err.flush()
+
+
+def standard_output() -> Output:
+    """Return the output on this process's streams; all three are made robust against characters they can't hold."""
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+    return Output(sys.stdout, sys.stderr)
+
+
+def printable(text: str) -> str:
+    """Return the text without control characters but line ends and tabs, so that no escape sequence gets through."""
+    return "".join(character for character in text if character in "\n\t" or unicodedata.category(character) != "Cc")
+
+
+def statistics_line(statistics: Statistics, plan: Plan) -> str:
+    """Return the one line below an answer: model, speed, first token, what was reused and what was read."""
+    return (
+        f"{plan.name} ({plan.precision.value.upper()} on {plan.device_name or plan.device}): "
+        f"{statistics.generated_tokens:,} tokens, {statistics.tokens_per_second:.1f} tokens/s, "
+        f"first token after {statistics.time_to_first_token_seconds:.2f} s, "
+        f"reused {statistics.reused_tokens:,}, read {statistics.prefilled_tokens:,} tokens"
+    )
