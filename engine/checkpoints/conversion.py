@@ -72,6 +72,12 @@ def converted(source: Path, target: Path, name: str, cancellation: CancellationT
     return target
 
 
+def discard(folder: Path) -> None:
+    """Remove a conversion that turned out to be damaged, so that the next load makes it anew."""
+    (folder / RECORD_NAME).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _disk_error(error: OSError) -> EngineError:
     return EngineError(
         ErrorKind.DISK,

@@ -7,7 +7,8 @@ import torch
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.hardware.cpu import cpu_name
-from engine.planning.precision import GIB, DeviceKind, Target
+from engine.planning.precision import DeviceKind, Target
+from engine.planning.sizes import GIB
 
 _CPU_RESERVE_BYTES = GIB // 2
 

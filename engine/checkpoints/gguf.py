@@ -69,7 +69,7 @@ def _parsed_once(tell: Tell) -> Iterator[None]:
     readers: dict[str, object] = {}
     fields = 0
 
-    class WatchedReader(reader_class):  # type: ignore[misc]
+    class WatchedReader(reader_class):  # type: ignore[misc,valid-type]
         def _get_field_parts(self, *arguments: int) -> object:
             nonlocal fields
             fields += 1

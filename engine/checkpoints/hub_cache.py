@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_PREFIX = "models--"
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -22,11 +23,25 @@ def cache_folder() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
+def repository_folder(hub_id: str) -> Path:
+    """Return the folder of one repository in the cache."""
+    return cache_folder() / (_PREFIX + hub_id.replace("/", "--"))
+
+
+def repositories() -> list[str]:
+    """Return the Hub ids that have anything in the cache."""
+    try:
+        names = sorted(folder.name for folder in cache_folder().iterdir() if folder.is_dir())
+    except OSError:
+        return []
+    return [name.removeprefix(_PREFIX).replace("--", "/") for name in names if name.startswith(_PREFIX)]
+
+
 def find(hub_id: str, revision: str = "main") -> CachedSnapshot | None:
     """Return the snapshot of the id in the cache: the branch's, else the only one there, else None."""
     if not _ID.fullmatch(hub_id) or ".." in hub_id or "--" in hub_id:
         return None
-    repository = cache_folder() / ("models--" + hub_id.replace("/", "--"))
+    repository = repository_folder(hub_id)
     try:
         commit = (repository / "refs" / revision).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):

@@ -13,9 +13,11 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from engine.api.cancellation import CancellationToken
+from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import LoadPhase
 from engine.api.plan import Plan, Precision, PrecisionChoice
+from engine.checkpoints.conversion import discard
 from engine.checkpoints.device import choose_device, target_of
 from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomplete
 from engine.checkpoints.progress import ReportProgress, WeightProgress, watched
@@ -57,9 +59,8 @@ def load(
     started = time.perf_counter()
     cancellation.raise_if_cancelled()
     place = choose_device(device)
-    files = resolve(reference, data_folder, cancellation, report)
+    files, contents = _find(reference, data_folder, cancellation, report)
     cancellation.raise_if_cancelled()
-    contents = check(files)
     config = _read_config(files)
     tokenizer = load_tokenizer(files)
     target = target_of(place)
@@ -77,6 +78,22 @@ def free(loaded: LoadedModel) -> None:
     """Give the model's memory back; the model can't be used any more."""
     torch.nn.Module.to(loaded.model, "meta")
     _collect()
+
+
+def _find(
+    reference: str, data_folder: Path, cancellation: CancellationToken, report: ReportProgress
+) -> tuple[CheckpointFiles, CheckpointContents]:
+    files = resolve(reference, data_folder, cancellation, report)
+    try:
+        return files, check(files)
+    except EngineError as error:
+        own = files.kind in (CheckpointKind.STARTER, CheckpointKind.GGUF)
+        if not own or error.report.kind is not ErrorKind.CHECKPOINT_INCOMPLETE:
+            raise
+    # Our own copy is damaged: the file that it was made from is still there.
+    discard(files.folder)
+    files = resolve(reference, data_folder, cancellation, report)
+    return files, check(files)
 
 
 def _collect() -> None:
@@ -102,12 +119,16 @@ def _read_config(files: CheckpointFiles) -> PreTrainedConfig:
 def _facts(files: CheckpointFiles, contents: CheckpointContents, config: PreTrainedConfig) -> CheckpointFacts:
     text = config.get_text_config(decoder=True)
     maximum = getattr(text, "max_position_embeddings", None)
+    try:
+        layers = layer_memory(text, element_bytes=1)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
+        raise unsupported(files, "its configuration makes no sense", repr(error)) from error
     return CheckpointFacts(
         name=files.name,
         parameters=contents.parameters,
         published_dtype=contents.published_dtype,
         published_bytes=contents.weight_bytes,
-        layers=layer_memory(text, element_bytes=1),
+        layers=layers,
         maximum_context=maximum if isinstance(maximum, int) and maximum > 0 else None,
     )
 

@@ -8,6 +8,7 @@ from engine.checkpoints.files import (
     CONFIG_NAME,
     CheckpointContents,
     CheckpointFiles,
+    TensorHeader,
     incomplete,
     read_tensors,
     shard_names,
@@ -18,17 +19,18 @@ _PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json", "spiece.model")
 _JSON_FILES = (CONFIG_NAME, "tokenizer_config.json", "generation_config.json")
 _CHAT_ARCHITECTURES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
+# Smallest and largest value that any published model comes near.
 _LIMITS = {
-    "num_hidden_layers": 2_000,
-    "hidden_size": 1_000_000,
-    "num_attention_heads": 10_000,
-    "num_key_value_heads": 10_000,
-    "head_dim": 100_000,
-    "intermediate_size": 10_000_000,
-    "vocab_size": 100_000_000,
-    "max_position_embeddings": 10**9,
-    "num_experts": 100_000,
-    "num_local_experts": 100_000,
+    "num_hidden_layers": (1, 1_000),
+    "hidden_size": (1, 1_000_000),
+    "num_attention_heads": (1, 10_000),
+    "num_key_value_heads": (0, 10_000),
+    "head_dim": (0, 100_000),
+    "intermediate_size": (0, 10_000_000),
+    "vocab_size": (1, 100_000_000),
+    "max_position_embeddings": (0, 10**9),
+    "num_experts": (0, 100_000),
+    "num_local_experts": (0, 100_000),
 }
 _DEEPEST_NESTING = 50
 _LARGEST_JSON_BYTES = 64 * 2**20
@@ -40,6 +42,18 @@ def check(files: CheckpointFiles) -> CheckpointContents:
     Raises EngineError: CHECKPOINT_UNSAFE if it wants to run code or is pickle, CHECKPOINT_INCOMPLETE if files are
     missing or damaged, CHECKPOINT_UNSUPPORTED if it is no text model that transformers knows.
     """
+    try:
+        return _check(files)
+    except OSError as error:
+        raise EngineError(
+            ErrorKind.DISK,
+            f"The files of {files.name} cannot be read.",
+            "Check that the folder is still there and that you may read it.",
+            str(error),
+        ) from error
+
+
+def _check(files: CheckpointFiles) -> CheckpointContents:
     config = _read_config(files)
     for name in _JSON_FILES:
         if (files.folder / name).is_file():
@@ -51,6 +65,7 @@ def check(files: CheckpointFiles) -> CheckpointContents:
     tensors = read_tensors(files, names)
     if not tensors:
         raise incomplete(files, "its weight files are empty")
+    _refuse_other_weights(files, config, tensors)
     if not any((files.folder / name).is_file() for name in _TOKENIZER_FILES):
         raise incomplete(files, "its tokenizer (tokenizer.json) is missing")
     return CheckpointContents(config=config, tensors=tensors)
@@ -68,6 +83,12 @@ def unsupported(files: CheckpointFiles, why: str, details: str = "") -> EngineEr
 
 def _read_config(files: CheckpointFiles) -> Mapping[str, object]:
     if not (files.folder / CONFIG_NAME).is_file():
+        if gguf := sorted(path.name for path in files.folder.glob("*.gguf")):
+            raise EngineError(
+                ErrorKind.CHECKPOINT_NOT_FOUND,
+                f"The folder {files.name} holds a GGUF file, which is opened by itself.",
+                f"Choose the file {gguf[0]} instead of the folder.",
+            )
         has_any = any(path.suffix in (".safetensors", ".json", *_PICKLE_SUFFIXES) for path in files.folder.iterdir())
         if has_any:
             raise incomplete(files, f"{CONFIG_NAME} is missing")
@@ -118,18 +139,43 @@ def _keys(content: object, depth: int) -> Iterator[str]:
 def _refuse_odd_config(files: CheckpointFiles, config: Mapping[str, object]) -> None:
     if not isinstance(config.get("model_type"), str):
         raise unsupported(files, f"{CONFIG_NAME} does not say what kind of model it is")
-    for part in (config, *(value for value in config.values() if isinstance(value, dict))):
-        for key, limit in _LIMITS.items():
+    for part in _parts(config):
+        for key, (least, most) in _LIMITS.items():
             value = part.get(key)
-            if isinstance(value, int | float) and not 0 <= value <= limit:
+            if isinstance(value, int | float) and not least <= value <= most:
                 raise incomplete(files, f"{CONFIG_NAME} is damaged ({key} is {value})")
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures:
         names = [str(name) for name in architectures]
         if not any(name.endswith(_CHAT_ARCHITECTURES) for name in names):
             raise unsupported(files, f"it does not write text ({names[0]})")
+    if config.get("quantization_config") is not None:
+        raise unsupported(files, "it is published in a quantized form, which this version cannot load yet")
     if config.get("is_encoder_decoder") is True:
         raise unsupported(files, "it translates one text into another and does not continue a conversation")
+
+
+def _refuse_other_weights(
+    files: CheckpointFiles, config: Mapping[str, object], tensors: Mapping[str, TensorHeader]
+) -> None:
+    """Compare sizes with the headers: transformers would allocate what the configuration says and fill in noise."""
+    lengths = {length for header in tensors.values() for length in header.shape}
+    for part in _parts(config):
+        layers, hidden, vocabulary = (part.get(key) for key in ("num_hidden_layers", "hidden_size", "vocab_size"))
+        if isinstance(layers, int) and layers > len(tensors):
+            raise incomplete(files, f"{CONFIG_NAME} speaks of {layers} layers, the weights hold fewer")
+        if isinstance(vocabulary, int) and vocabulary > max(lengths, default=0):
+            raise incomplete(files, f"{CONFIG_NAME} speaks of {vocabulary} words, the weights hold fewer")
+        if isinstance(hidden, int) and hidden not in lengths:
+            raise incomplete(files, f"{CONFIG_NAME} speaks of a width of {hidden}, the weights have another")
+
+
+def _parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """Yield the configuration and the one of the text model inside it, if there is one."""
+    yield config
+    text = config.get("text_config")
+    if isinstance(text, dict):
+        yield text
 
 
 def _no_weights(files: CheckpointFiles) -> EngineError:

@@ -1,14 +1,13 @@
-"""(hardware, checkpoint, wanted context, override) -> precision and context window, each with its reason. Pure."""
+"""(target device, checkpoint, wanted context, override) -> precision and context window, each with its reason. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from engine.api.errors import EngineError, ErrorKind
-from engine.api.hardware import Hardware
 from engine.api.plan import Precision, PrecisionChoice
 from engine.planning.memory import LayerMemory, kv_bytes, kv_bytes_per_token, weight_bytes
+from engine.planning.sizes import GIB, in_gib
 
-GIB = 2**30
 DEFAULT_CONTEXT_TOKENS = 8192
 MINIMUM_CONTEXT_TOKENS = 256
 SMALL_FLOAT32_BYTES = GIB
@@ -59,16 +58,6 @@ class Decision:
     weight_bytes: int
     kv_bytes_per_token: int
     kv_bytes: int
-
-
-def target_for(hardware: Hardware, kind: DeviceKind, index: int = 0) -> Target:
-    """Return the device to plan for out of what the machine has; index counts GPUs."""
-    if kind is DeviceKind.CUDA:
-        gpu = hardware.gpus[index]
-        return Target(kind, gpu.name, gpu.free_bytes, GIB, gpu.compute_capability)
-    name = hardware.cpu_name or "the processor"
-    # What the desktop and this program's own work need beside the model.
-    return Target(kind, name, hardware.ram_available_bytes, GIB // 2)
 
 
 def decide(target: Target, facts: CheckpointFacts, wanted_context: int | None, choice: PrecisionChoice) -> Decision:
@@ -157,9 +146,3 @@ def _does_not_fit(
         f" {in_gib(target.free_bytes)} GiB are free on {target.name}.",
         "Close other programs, or choose a smaller model.",
     )
-
-
-def in_gib(size_bytes: int) -> str:
-    """Return the size in GiB for a sentence: two digits below 10, else one."""
-    gib = size_bytes / GIB
-    return f"{gib:.2f}" if gib < 10 else f"{gib:.1f}"
