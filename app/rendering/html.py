@@ -1,0 +1,305 @@
+"""Writes the tokens of one top-level Markdown block as blocks: safe HTML for QTextDocument, code on its own.
+
+The HTML is flat (a list item is a paragraph with a marker and an indent, a quote is a level that the view paints), so
+that deep nesting costs nothing and a code block inside a list can stand as a block of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from markdown_it.token import Token
+
+from app.rendering.bidi import isolate
+from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.links import safe_url
+
+LIST_INDENT_PX = 24
+QUOTE_INDENT_PX = 16
+_PARAGRAPH_GAP_PX = 12
+_ITEM_GAP_PX = 4
+_DEEPEST_INDENT = 8
+_HEADING_SCALES = {"h1": 1.5, "h2": 1.3, "h3": 1.13, "h4": 1.0, "h5": 1.0, "h6": 1.0}
+_INLINE_TAGS = {"strong_open": "<b>", "strong_close": "</b>", "em_open": "<i>", "em_close": "</i>",
+                "s_open": "<s>", "s_close": "</s>"}  # fmt: skip
+
+
+def write_blocks(tokens: Sequence[Token], theme: RenderTheme) -> list[Block]:
+    """Return the blocks of one top-level group of tokens (their inline children already parsed)."""
+    writer = _BlockWriter(theme)
+    for token in tokens:
+        writer.write(token)
+    return writer.finish()
+
+
+def plain_block(text: str, theme: RenderTheme) -> Block:
+    """Return one block that shows the text as it is, blanks and lines kept."""
+    body = escape(isolate(text)).replace("\n", "<br/>")
+    html = f'<p style="{_paragraph_style(theme, _PARAGRAPH_GAP_PX)} white-space:pre-wrap;">{body}</p>'
+    return Block(BlockKind.HTML, html=html, text=text)
+
+
+@dataclass(slots=True)
+class _List:
+    """A list that is open: its next number (None for bullets), and whether the marker of the item is still to come."""
+
+    next_number: int | None
+    tight: bool = True
+    marker_due: bool = False
+
+
+class _BlockWriter:
+    """Collects HTML and plain text; a code block ends what was collected and starts anew."""
+
+    def __init__(self, theme: RenderTheme) -> None:
+        self._theme = theme
+        self._blocks: list[Block] = []
+        self._html: list[str] = []
+        self._text: list[str] = []
+        self._lists: list[_List] = []
+        self._quotes = 0
+        self._heading = ""
+        self._in_table = False
+        self._cell_style = ""
+        self._inline = InlineWriter(theme)
+
+    def write(self, token: Token) -> None:
+        handler = getattr(self, f"_write_{token.type}", None)
+        if handler is not None:
+            handler(token)
+
+    def finish(self) -> list[Block]:
+        self._flush()
+        return self._blocks
+
+    def _flush(self) -> None:
+        if self._html:
+            text = "\n".join(self._text).strip("\n")
+            self._blocks.append(Block(BlockKind.HTML, html="".join(self._html), text=text))
+            self._html, self._text = [], []
+
+    # lists and quotes
+
+    def _write_bullet_list_open(self, token: Token) -> None:
+        self._lists.append(_List(None))
+
+    def _write_ordered_list_open(self, token: Token) -> None:
+        start = token.attrGet("start")
+        self._lists.append(_List(int(start) if start is not None else 1))
+
+    def _write_list_close(self, token: Token) -> None:
+        self._lists.pop()
+        if not self._lists and self._html:
+            last = self._html[-1]
+            self._html[-1] = last.replace(f"margin-bottom:{_ITEM_GAP_PX}px", f"margin-bottom:{_PARAGRAPH_GAP_PX}px", 1)
+
+    _write_bullet_list_close = _write_list_close
+    _write_ordered_list_close = _write_list_close
+
+    def _write_list_item_open(self, token: Token) -> None:
+        self._lists[-1].marker_due = True
+
+    def _write_list_item_close(self, token: Token) -> None:
+        if self._lists[-1].marker_due:  # an item without content
+            self._paragraph("", "")
+
+    def _write_blockquote_open(self, token: Token) -> None:
+        self._quotes += 1
+
+    def _write_blockquote_close(self, token: Token) -> None:
+        self._quotes -= 1
+
+    # text
+
+    def _write_heading_open(self, token: Token) -> None:
+        self._heading = token.tag
+
+    def _write_heading_close(self, token: Token) -> None:
+        self._heading = ""
+
+    def _write_paragraph_open(self, token: Token) -> None:
+        if self._lists:
+            self._lists[-1].tight = token.hidden
+
+    def _write_inline(self, token: Token) -> None:
+        html, text = self._inline.write(token.children or [])
+        if self._in_table:
+            self._cell(html, text)
+        elif self._heading:
+            self._write_heading(html, text)
+        else:
+            self._paragraph(html, text)
+
+    def _write_math_block(self, token: Token) -> None:
+        self._paragraph(_text_html(token.content), token.content)
+
+    def _write_hr(self, token: Token) -> None:
+        self._html.append('<hr style="margin-top:20px; margin-bottom:20px;"/>')
+        self._text.append("")
+
+    # code
+
+    def _write_fence(self, token: Token) -> None:
+        words = token.info.split()
+        self._code(token.content, words[0] if words else "")
+
+    def _write_code_block(self, token: Token) -> None:
+        self._code(token.content, "")
+
+    def _code(self, content: str, language: str) -> None:
+        if self._lists and self._lists[-1].marker_due:
+            self._paragraph("", "")
+        self._flush()
+        indent = min(len(self._lists) + self._quotes, _DEEPEST_INDENT)
+        code = content.removesuffix("\n")
+        self._blocks.append(Block(BlockKind.CODE, text=code, language=language[:40], indent=indent))
+
+    # tables
+
+    def _write_table_open(self, token: Token) -> None:
+        indent = len(self._lists) * LIST_INDENT_PX + self._quotes * QUOTE_INDENT_PX
+        margin = f"margin-top:4px; margin-bottom:{_PARAGRAPH_GAP_PX}px; margin-left:{indent}px;"
+        self._html.append(f'<table cellspacing="0" cellpadding="0" style="border-collapse:collapse; {margin}">')
+        self._in_table = True
+
+    def _write_table_close(self, token: Token) -> None:
+        self._html.append("</table>")
+        self._in_table = False
+
+    def _write_tr_open(self, token: Token) -> None:
+        self._html.append("<tr>")
+        self._text.append("")
+
+    def _write_tr_close(self, token: Token) -> None:
+        self._html.append("</tr>")
+
+    def _write_th_open(self, token: Token) -> None:
+        self._open_cell(token, f"background-color:{self._theme.table_header}; font-weight:600;")
+
+    def _write_td_open(self, token: Token) -> None:
+        self._open_cell(token, "")
+
+    def _open_cell(self, token: Token, look: str) -> None:
+        line = f"border-bottom:1px solid {self._theme.hairline};"
+        self._html.append(f'<{token.tag} style="padding:6px 12px 6px 12px; {line} {look}">')
+        align = str(token.attrGet("style") or "text-align:left")
+        self._cell_style = f"{align}; {_line_height(self._theme)} margin-top:0; margin-bottom:0; {look}"
+
+    def _cell(self, html: str, text: str) -> None:
+        self._html.append(f'<p style="{self._cell_style}">{html}</p>')
+        self._text[-1] += ("\t" if self._text[-1] else "") + text
+
+    def _write_cell_close(self, token: Token) -> None:
+        self._html.append(f"</{token.tag}>")
+
+    _write_td_close = _write_cell_close
+    _write_th_close = _write_cell_close
+
+    # what all of them write
+
+    def _paragraph(self, html: str, text: str) -> None:
+        gap = _ITEM_GAP_PX if self._lists and self._lists[-1].tight else _PARAGRAPH_GAP_PX
+        style = _paragraph_style(self._theme, gap) + self._quote_style()
+        depth = min(len(self._lists), _DEEPEST_INDENT)
+        if self._lists and self._lists[-1].marker_due:
+            self._item(html, text, style, depth)
+        else:
+            indent = f" -qt-block-indent:{depth};" if depth else ""
+            self._html.append(f'<p style="{style}{indent}">{html}</p>')
+            self._text.append("  " * depth + text)
+
+    def _item(self, html: str, text: str, style: str, depth: int) -> None:
+        current = self._lists[-1]
+        current.marker_due = False
+        frame = f"margin-top:0; margin-bottom:0; margin-left:0; -qt-list-indent:{depth};"
+        if current.next_number is None:
+            kind = ("disc", "circle", "square")[min(depth, 3) - 1]
+            opening, closing, marker = f'<ul type="{kind}" style="{frame}">', "</ul>", "•"
+        else:
+            opening, closing = f'<ol start="{current.next_number}" style="{frame}">', "</ol>"
+            marker = f"{current.next_number}."
+            current.next_number = min(current.next_number + 1, 999_999_999)
+        self._html.append(f'{opening}<li style="{style}">{html}</li>{closing}')
+        self._text.append("  " * (depth - 1) + f"{marker} {text}")
+
+    def _write_heading(self, html: str, text: str) -> None:
+        if self._lists and self._lists[-1].marker_due:
+            self._paragraph(f"<b>{html}</b>", text)
+            return
+        size = round(self._theme.text_size_px * _HEADING_SCALES[self._heading])
+        gaps = "margin-top:20px; margin-bottom:8px;"
+        style = f"{gaps} font-size:{size}px; font-weight:600; line-height:{round(size * 1.3)}px;"
+        style += " -qt-line-height-type:minimum;" + self._quote_style()
+        self._html.append(f'<{self._heading} style="{style}">{html}</{self._heading}>')
+        self._text.append(text)
+
+    def _quote_style(self) -> str:
+        if not self._quotes:
+            return ""
+        level = min(self._quotes, _DEEPEST_INDENT)
+        return f" margin-left:{level * QUOTE_INDENT_PX}px; -qt-user-state:{level}; color:{self._theme.muted};"
+
+
+class InlineWriter:
+    """Writes inline tokens as HTML and as plain text."""
+
+    def __init__(self, theme: RenderTheme) -> None:
+        self._theme = theme
+        self._open_links: list[bool] = []
+
+    def write(self, tokens: Sequence[Token]) -> tuple[str, str]:
+        """Return (html, plain text)."""
+        html: list[str] = []
+        text: list[str] = []
+        for token in tokens:
+            html.append(self._html(token))
+            text.append(_plain(token))
+        return "".join(html), "".join(text)
+
+    def _html(self, token: Token) -> str:
+        if token.type in _INLINE_TAGS:
+            return _INLINE_TAGS[token.type]
+        if token.type == "code_inline":
+            return self._code(token.content)
+        if token.type == "link_open":
+            return self._link(str(token.attrGet("href") or ""))
+        if token.type == "link_close":
+            return "</a>" if self._open_links.pop() else ""
+        if token.type in ("softbreak", "hardbreak"):
+            return "<br/>"
+        if token.type == "image":
+            return f'<span style="color:{self._theme.muted};">{_text_html(_plain(token))}</span>'
+        return _text_html(token.content)
+
+    def _code(self, content: str) -> str:
+        theme = self._theme
+        family = f"font-family:'{theme.code_family}','monospace'; font-size:{theme.code_size_px}px;"
+        return f'<span style="{family} background-color:{theme.code_background};">{_text_html(content)}</span>'
+
+    def _link(self, target: str) -> str:
+        url = safe_url(target)
+        self._open_links.append(url is not None)
+        if url is None:
+            return ""
+        return f'<a href="{escape(url)}" style="color:{self._theme.link}; text-decoration:underline;">'
+
+
+def _plain(token: Token) -> str:
+    if token.type in ("softbreak", "hardbreak"):
+        return "\n"
+    if token.type == "image":
+        words = "".join(_plain(child) for child in token.children or [])
+        return f"[image: {words}]" if words else "[image]"
+    return token.content if token.type in ("text", "text_special", "code_inline") else ""
+
+
+def _text_html(text: str) -> str:
+    return escape(isolate(text)).replace("\n", "<br/>")
+
+
+def _line_height(theme: RenderTheme) -> str:
+    return f"line-height:{theme.line_height_px}px; -qt-line-height-type:minimum;"
+
+
+def _paragraph_style(theme: RenderTheme, gap_px: int) -> str:
+    return f"margin-top:0; margin-bottom:{gap_px}px; {_line_height(theme)}"

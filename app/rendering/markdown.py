@@ -1,0 +1,236 @@
+"""Markdown to blocks, at once or while it streams in.
+
+Text is read window by window from the start of the last unfinished top-level block, so each update costs what is new,
+however long the answer is, and blocks once finished stay the same objects. No window is longer than
+``WINDOW_CHARACTERS``: a longer block is cut at the end of a line. That bounds the time of any text.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from markdown_it.token import Token
+
+from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.html import plain_block, write_blocks
+from app.rendering.parser import MAXIMUM_NESTING, make_parser
+from app.rendering.repair import close_open_marks, hold_back
+from app.rendering.thinking import Passage, split_thinking
+
+WINDOW_CHARACTERS = 16_000
+MARKDOWN_CHARACTERS = 100_000  # what follows in one passage is shown as plain text
+PLAIN_CHARACTERS = 4_000  # of one plain block
+MAXIMUM_REFERENCES = 200
+
+_OPENING_FENCE = re.compile(r"(?P<indent> {0,3})(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)(?:\n|\Z)")
+_EMPTY_LINES = re.compile(r"(?:[ \t]*\n)*")
+_REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]{1,200}\]:[^\n]{1,2000}$", re.MULTILINE)
+
+
+def render(text: str, theme: RenderTheme, streaming: bool = False) -> list[Block]:
+    """Return the blocks of a whole text; while ``streaming``, the last one may still be open."""
+    return MarkdownStream(theme).update(text, streaming)
+
+
+class MarkdownStream:
+    """Renders one growing text: blocks finished by an earlier call come back as the very same objects."""
+
+    def __init__(self, theme: RenderTheme) -> None:
+        self._theme = theme
+        self._readers: list[_PassageReader] = []
+
+    def update(self, text: str, streaming: bool) -> list[Block]:
+        """Return the blocks of the text so far; any text is allowed, one that only grew is cheap."""
+        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+        passages = split_thinking(text, streaming)
+        del self._readers[len(passages) :]
+        blocks: list[Block] = []
+        for number, passage in enumerate(passages):
+            if number == len(self._readers):
+                self._readers.append(_PassageReader(self._theme))
+            inner = self._readers[number].read(passage.text, streaming and not passage.closed)
+            blocks.extend([self._thinking(passage, inner)] if passage.is_thinking else inner)
+        return blocks
+
+    def _thinking(self, passage: Passage, children: list[Block]) -> Block:
+        return Block(
+            BlockKind.THINKING,
+            text="\n\n".join(child.text for child in children),
+            closed=passage.closed,
+            children=tuple(children),
+        )
+
+
+class _PassageReader:
+    """Reads one passage; remembers the finished blocks and where the unfinished rest begins."""
+
+    def __init__(self, theme: RenderTheme) -> None:
+        self._theme = theme
+        self._parser = make_parser()
+        self._restart()
+
+    def _restart(self) -> None:
+        self._text = ""
+        self._is_final = False
+        self._environment: dict[str, object] = {}
+        self._done: list[Block] = []
+        self._position = 0
+
+    def read(self, text: str, streaming: bool) -> list[Block]:
+        """Return the blocks of ``text``, which should begin like the text of the call before."""
+        if self._is_final and text == self._text and not streaming:
+            return list(self._done)
+        if self._is_final or not text.startswith(self._text[: self._position]):
+            self._restart()
+        if not streaming and _REFERENCE.search(text):
+            self._restart()
+            self._learn_references(text)
+        self._text, self._is_final = text, not streaming
+        return self._done + self._read_on(hold_back(text) if streaming else text, streaming)
+
+    def _learn_references(self, text: str) -> None:
+        """Definitions at the end of an answer serve links at its beginning."""
+        for match in islice(_REFERENCE.finditer(text), MAXIMUM_REFERENCES):
+            self._parser.block.parse(match.group(), self._parser, self._environment, [])
+
+    def _read_on(self, text: str, streaming: bool) -> list[Block]:
+        """Move finished blocks to ``_done``; return those of the unfinished end (none unless ``streaming``)."""
+        end = len(text)
+        if end > MARKDOWN_CHARACTERS:
+            end = max(self._position, _cut(text, 0, MARKDOWN_CHARACTERS))
+        last = streaming and end == len(text)
+        while (start := _skip_empty_lines(text, self._position, end)) < end:
+            self._position = start
+            open_blocks = self._read_fence(text, end, last)
+            if open_blocks is None:
+                open_blocks = self._read_window(text, end, last)
+            if open_blocks:
+                return open_blocks
+        if end < len(text):
+            self._position = max(self._position, end)
+        while self._position < len(text):
+            open_blocks = self._read_plain(text, streaming)
+            if open_blocks:
+                return open_blocks
+        return []
+
+    def _read_fence(self, text: str, end: int, last: bool) -> list[Block] | None:
+        """Read the code block that begins here (None if none does); return it only while it is open."""
+        opening = _OPENING_FENCE.match(text, self._position, end)
+        if opening is None or (opening["marks"][0] == "`" and "`" in opening["info"]):
+            return None
+        closing = re.compile(rf"^ {{0,3}}{opening['marks']}{opening['marks'][0]}*[ \t]*$", re.MULTILINE)
+        found = closing.search(text, opening.end(), end)
+        code = text[opening.end() : found.start() if found else end].removesuffix("\n")
+        if opening["indent"]:
+            code = re.sub(rf"^ {{1,{len(opening['indent'])}}}", "", code, flags=re.MULTILINE)
+        words = opening["info"].split()
+        is_open = found is None and last
+        block = Block(BlockKind.CODE, text=code, language=words[0][:40] if words else "", closed=not is_open)
+        if is_open:
+            return [block]
+        self._done.append(block)
+        self._position = min(found.end() + 1, end) if found else end
+        return []
+
+    def _read_window(self, text: str, end: int, last: bool) -> list[Block]:
+        """Read the Markdown that begins here; return the blocks of the last group if it is not finished."""
+        window = text[self._position : min(self._position + WINDOW_CHARACTERS, end)]
+        groups = self._groups(window)
+        if self._position + len(window) == end:
+            if groups and groups[-1].is_fence and groups[-1].start > 0:
+                self._finish(groups[:-1], self._position + groups[-1].start)
+                return []
+            if not groups or not last:
+                self._finish(groups, end)
+                return []
+            self._finish(groups[:-1], self._position + groups[-1].start)
+            return self._open_blocks(groups[-1])
+        if len(groups) > 1:
+            self._finish(groups[:-1], self._position + groups[-1].start)
+            return []
+        window = window[: _cut(window, 0, len(window))]
+        self._finish(self._groups(window), self._position + len(window))
+        return []
+
+    def _finish(self, groups: "list[_Group]", position: int) -> None:
+        for group in groups:
+            self._done.extend(self._blocks(group))
+        self._position = position
+
+    def _open_blocks(self, group: "_Group") -> list[Block]:
+        """Return the blocks of a group that still grows, the half-written marks at its end closed."""
+        leaf = next((token for token in reversed(group.tokens) if token.nesting == 0), None)
+        groups = [group]
+        if leaf is not None and leaf.type == "inline":
+            repaired = close_open_marks(group.source)
+            groups = groups if repaired == group.source else self._groups(repaired)
+        blocks = [block for each in groups for block in self._blocks(each)]
+        return [*blocks[:-1], replace(blocks[-1], closed=False)] if blocks else []
+
+    def _groups(self, source: str) -> "list[_Group]":
+        tokens: list[Token] = []
+        self._parser.block.parse(source, self._parser, self._environment, tokens)
+        return _grouped(tokens, source)
+
+    def _blocks(self, group: "_Group") -> list[Block]:
+        if max(token.level for token in group.tokens) >= MAXIMUM_NESTING - 2:
+            return [plain_block(group.source, self._theme)]  # the parser leaves out what is nested deeper
+        for token in group.tokens:
+            if token.type == "inline":
+                token.children = []
+                self._parser.inline.parse(token.content, self._parser, self._environment, token.children)
+        return write_blocks(group.tokens, self._theme)
+
+    def _read_plain(self, text: str, streaming: bool) -> list[Block]:
+        end = len(text)
+        if end - self._position > PLAIN_CHARACTERS:
+            end = _cut(text, self._position, self._position + PLAIN_CHARACTERS)
+        block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
+        if streaming and end == len(text):
+            return [replace(block, closed=False)]
+        self._done.append(block)
+        self._position = end
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One top-level block: its tokens, its source, and where that starts (characters into the window)."""
+
+    tokens: list[Token]
+    source: str
+    start: int
+
+    @property
+    def is_fence(self) -> bool:
+        """True for a fenced code block at top level."""
+        return self.tokens[0].type == "fence"
+
+
+def _skip_empty_lines(text: str, start: int, end: int) -> int:
+    match = _EMPTY_LINES.match(text, start, end)
+    return match.end() if match else start
+
+
+def _grouped(tokens: list[Token], source: str) -> list[_Group]:
+    starts = [index for index, token in enumerate(tokens) if token.level == 0 and token.nesting >= 0 and token.map]
+    if not starts:
+        return []
+    offsets = [0, *(match.end() for match in re.finditer("\n", source)), len(source)]
+    places = [offsets[min((tokens[index].map or [0])[0], len(offsets) - 1)] for index in starts]
+    ends = [*places[1:], len(source)]
+    bounds = [*starts[1:], len(tokens)]
+    return [
+        _Group(tokens[first:bound], source[place:end], place)
+        for first, bound, place, end in zip(starts, bounds, places, ends, strict=True)
+    ]
+
+
+def _cut(text: str, start: int, end: int) -> int:
+    """Return where to cut text[start:end]: after its last line, else after its last blank, else at its end."""
+    for mark in ("\n", " "):
+        found = text.rfind(mark, start + 1, end)
+        if found > 0:
+            return found + 1
+    return end
