@@ -1,6 +1,6 @@
 """A plain text editor that is as high as its text, up to a limit, and sends on Enter."""
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 
@@ -29,7 +29,7 @@ class GrowingTextEdit(QPlainTextEdit):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(0)
         self.textChanged.connect(self._on_text_changed)
-        self._fit()
+        self.fit()
 
     @property
     def text(self) -> str:
@@ -44,7 +44,12 @@ class GrowingTextEdit(QPlainTextEdit):
     def set_maximum_height(self, height: int) -> None:
         """Grow to this height, then scroll."""
         self._maximum_height = height
-        self._fit()
+        self.fit()
+
+    def set_text_size(self, size_px: int) -> None:
+        """Show the text in this size, whatever the style sheet says about widgets."""
+        self.setStyleSheet(f"font-size: {size_px}px;")
+        self.fit()
 
     def sizeHint(self) -> QSize:
         """Return a width that does not matter and the height of the text."""
@@ -53,6 +58,16 @@ class GrowingTextEdit(QPlainTextEdit):
     def minimumSizeHint(self) -> QSize:
         """Return room for one line."""
         return QSize(80, QFontMetrics(self.font()).lineSpacing())
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Escape for the editor when it is also the window's shortcut."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            if event.key() == Qt.Key.Key_Escape:
+                event.accept()
+                return True
+        elif event.type() == QEvent.Type.FontChange:
+            self.fit()
+        return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Give Enter, Escape and Up their meaning; the rest is typing."""
@@ -79,11 +94,11 @@ class GrowingTextEdit(QPlainTextEdit):
         """Wrap anew, which may change the height."""
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
-            self._fit()
+            self.fit()
 
     @Slot()
     def _on_text_changed(self) -> None:
-        self._fit()
+        self.fit()
 
     def _wanted_height(self) -> int:
         metrics = QFontMetrics(self.font())
@@ -93,7 +108,8 @@ class GrowingTextEdit(QPlainTextEdit):
         margins = self.contentsMargins()
         return min(self._maximum_height, lines * metrics.lineSpacing() + margins.top() + margins.bottom() + 2)
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Take the height of the text."""
         height = self._wanted_height()
         if height != self.height() or height != self.maximumHeight():
             self.setFixedHeight(height)

@@ -1,8 +1,10 @@
 """Foreign text exactly as it is, wrapped anywhere, selectable, as high as it needs to be; never interpreted."""
 
 from PySide6.QtCore import QEvent, QSize, Qt
-from PySide6.QtGui import QTextOption, QWheelEvent
+from PySide6.QtGui import QFont, QTextBlockFormat, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
+
+_LINE_HEIGHT_PERCENT = 120.0
 
 
 class PlainTextView(QTextEdit):
@@ -21,6 +23,7 @@ class PlainTextView(QTextEdit):
         )
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        self._text_font = self.font()
         self.document().setDocumentMargin(0)
         self.viewport().setAutoFillBackground(False)
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -30,6 +33,17 @@ class PlainTextView(QTextEdit):
     def set_text(self, text: str) -> None:
         """Show this text."""
         self.setPlainText(text)
+        lines = QTextBlockFormat()
+        lines.setLineHeight(_LINE_HEIGHT_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        cursor = QTextCursor(self.document())
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.mergeBlockFormat(lines)
+        self.updateGeometry()
+
+    def set_text_font(self, font: QFont) -> None:
+        """Show the text in this font, whatever the style sheet says about widgets."""
+        self._text_font = font
+        self.document().setDefaultFont(font)
         self.updateGeometry()
 
     def natural_width(self, limit: int) -> int:
@@ -61,7 +75,8 @@ class PlainTextView(QTextEdit):
         event.ignore()
 
     def changeEvent(self, event: QEvent) -> None:
-        """Measure again with another font."""
+        """Keep the text's own font when the style sheet gives the widget another one."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.document().setDefaultFont(self._text_font)
             self.updateGeometry()

@@ -1,7 +1,7 @@
 """The quiet line under an answer: what it cost, shortened to the room there is, all of it on click."""
 
 from PySide6.QtCore import QPoint, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
 
 from app.conversations.records import Message
@@ -19,6 +19,7 @@ class StatisticsLine(QAbstractButton):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._text_font = QFont()
         self._message: Message | None = None
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -44,27 +45,27 @@ class StatisticsLine(QAbstractButton):
         """Return the line as it is drawn at the present width."""
         if self._message is None:
             return ""
-        metrics = QFontMetrics(self.font())
+        metrics = QFontMetrics(self._text_font)
         return shortened(statistics_parts(self._message), lambda line: metrics.horizontalAdvance(line) <= self.width())
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._theme = theme
-        self.setFont(text_font(theme.small_size_px - 1))
+        self._text_font = text_font(min(theme.small_size_px, 14) - 1)
         self.updateGeometry()
         self.update()
 
     def sizeHint(self) -> QSize:
         """Return one line; the width is what the layout gives."""
-        return QSize(120, QFontMetrics(self.font()).height() + 8)
+        return QSize(120, QFontMetrics(self._text_font).height() + 8)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the text, underlined while pointed at, ringed while focused."""
         painter = QPainter(self)
-        metrics = QFontMetrics(self.font())
+        metrics = QFontMetrics(self._text_font)
         text = metrics.elidedText(self.shown_text(), Qt.TextElideMode.ElideRight, self.width())
         painter.setPen(QColor(self._theme.colors.text if self.underMouse() else self._theme.colors.muted))
-        font = self.font()
+        font = QFont(self._text_font)
         font.setUnderline(self.underMouse())
         painter.setFont(font)
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)

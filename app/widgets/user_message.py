@@ -51,6 +51,7 @@ class UserMessage(MessageWidget):
             self.footer.addWidget(part)
         self.column.addWidget(self.bubble, 0, Qt.AlignmentFlag.AlignRight)
         self.column.addLayout(self.footer)
+        self.column.setContentsMargins(0, 0, 0, 4)
         self._apply_font()
 
     @property
@@ -123,7 +124,7 @@ class UserMessage(MessageWidget):
             self.fold_button.setText(f"Show less (the rest of {len(content):,} characters can be copied)")
 
     def _apply_font(self) -> None:
-        self.text_view.setFont(text_font(self.row_style.theme.text_size_px))
+        self.text_view.set_text_font(text_font(self.row_style.theme.text_size_px))
 
     @Slot()
     def _on_fold_clicked(self) -> None:

@@ -1,0 +1,183 @@
+"""Where messages are written: grows with the text, Send becomes Stop, typing goes on while an answer is written."""
+
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QTextCursor
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from app.widgets.growing_text_edit import GrowingTextEdit
+from app.widgets.icons import icon
+from app.widgets.queue_chips import QueueChips
+from app.widgets.theme import TEXT_COLUMN_PX, Theme
+
+_DRAFT_DELAY_MS = 400
+_BUTTON_PX = 36
+_SMALLEST_GROWTH_PX = 72
+
+
+class Composer(QWidget):
+    """Emits what is to be sent, stopped, kept as a draft or taken from the queue."""
+
+    send_requested = Signal(object)  # str
+    stop_requested = Signal()
+    edit_last_requested = Signal()
+    draft_changed = Signal(object)  # str
+    queue_removed = Signal(object)  # int
+    queue_edit_requested = Signal(object)  # int
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._busy = False
+        self._draft_timer = QTimer(self)
+        self._draft_timer.setSingleShot(True)
+        self._draft_timer.setInterval(_DRAFT_DELAY_MS)
+        self._draft_timer.timeout.connect(self._on_draft_due)
+        self.chips = QueueChips(theme)
+        self.chips.remove_requested.connect(self.queue_removed)
+        self.chips.edit_requested.connect(self.queue_edit_requested)
+        self.editor = self._build_editor()
+        self.button = self._build_button()
+        self.frame = QFrame()
+        self.frame.setProperty("surface", "composer")
+        row = QHBoxLayout(self.frame)
+        row.setContentsMargins(16, 8, 8, 8)
+        row.setSpacing(8)
+        row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        inner = QWidget()
+        inner.setMaximumWidth(TEXT_COLUMN_PX + 32)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.chips)
+        column.addWidget(self.frame)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(8, 4, 8, 12)
+        outer.addWidget(inner)
+        self._show_button()
+
+    @property
+    def text(self) -> str:
+        """What is written so far."""
+        return self.editor.text
+
+    def set_text(self, text: str) -> None:
+        """Replace what is written, as with a restored draft; nothing is emitted about it."""
+        self._draft_timer.stop()
+        self.editor.blockSignals(True)
+        self.editor.setPlainText(text)
+        self.editor.moveCursor(QTextCursor.MoveOperation.End)
+        self.editor.blockSignals(False)
+        self.editor.fit()
+        self._show_button()
+
+    def flush_draft(self) -> None:
+        """Hand over the draft now if it changed a moment ago, as before another conversation is opened."""
+        if self._draft_timer.isActive():
+            self._draft_timer.stop()
+            self.draft_changed.emit(self.editor.text)
+
+    def set_busy(self, busy: bool) -> None:
+        """Show Stop instead of Send."""
+        self._busy = busy
+        self._show_button()
+
+    def set_queue(self, queue: tuple[str, ...]) -> None:
+        """Show the messages that wait."""
+        self.chips.set_queue(queue)
+
+    def set_model_name(self, name: str) -> None:
+        """Say to whom one writes."""
+        self.editor.setPlaceholderText(f"Message {name}" if name else "Write a message")
+
+    def set_window_height(self, height: int) -> None:
+        """Grow to at most a third of the window."""
+        self.editor.set_maximum_height(max(_SMALLEST_GROWTH_PX, height // 3))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme or text size."""
+        self._theme = theme
+        self.chips.set_theme(theme)
+        self.editor.set_text_size(theme.text_size_px)
+        self._show_button()
+
+    def take_focus(self) -> None:
+        """Let the next key be typed here."""
+        self.editor.setFocus()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Show on the frame that the editor has the keyboard."""
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            self.frame.setProperty("focused", "true" if event.type() == QEvent.Type.FocusIn else "false")
+            self.frame.style().polish(self.frame)
+        return super().eventFilter(watched, event)
+
+    def _build_editor(self) -> GrowingTextEdit:
+        editor = GrowingTextEdit()
+        editor.setProperty("bare", "true")
+        editor.setAccessibleName("Message")
+        editor.setPlaceholderText("Write a message")
+        editor.set_text_size(self._theme.text_size_px)
+        editor.submitted.connect(self._on_submitted)
+        editor.escaped.connect(self._on_escaped)
+        editor.up_pressed.connect(self.edit_last_requested)
+        editor.textChanged.connect(self._on_text_changed)
+        editor.installEventFilter(self)
+        return editor
+
+    def _build_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setProperty("kind", "primary")
+        button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
+        button.setIconSize(QSize(18, 18))
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.clicked.connect(self._on_button_clicked)
+        return button
+
+    def _show_button(self) -> None:
+        colors = self._theme.colors
+        label, name, key = ("Stop", "square", "Esc") if self._busy else ("Send", "arrow-up", "Enter")
+        enabled = self._busy or self._has_text()
+        self.button.setIcon(icon(name, colors.accent_text, colors.disabled))
+        self.button.setAccessibleName(label)
+        self.button.setToolTip(f"{label} ({key})")
+        self.button.setEnabled(enabled)
+
+    def _has_text(self) -> bool:
+        document = self.editor.document()
+        if document.characterCount() > 1_000:
+            return True
+        return bool(document.toPlainText().strip())
+
+    @Slot()
+    def _on_text_changed(self) -> None:
+        self._draft_timer.start()
+        if not self._busy:
+            enabled = self._has_text()
+            if enabled != self.button.isEnabled():
+                self._show_button()
+
+    @Slot()
+    def _on_draft_due(self) -> None:
+        self.draft_changed.emit(self.editor.text)
+
+    @Slot()
+    def _on_submitted(self) -> None:
+        text = self.editor.text.strip()
+        if text:
+            self.set_text("")
+            self.draft_changed.emit("")
+            self.send_requested.emit(text)
+
+    @Slot()
+    def _on_escaped(self) -> None:
+        if self._busy:
+            self.stop_requested.emit()
+
+    @Slot()
+    def _on_button_clicked(self) -> None:
+        if self._busy:
+            self.stop_requested.emit()
+        else:
+            self._on_submitted()

@@ -1,0 +1,109 @@
+"""What an empty conversation shows: a greeting, who answers, and four things to try."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.widgets.phase_line import PhaseLine
+from app.widgets.theme import Theme
+
+EXAMPLES = (
+    ("Explain something", "Explain why the sky is blue, in simple words."),
+    ("Write something", "Write a short poem about autumn rain."),
+    ("Plan something", "Give me three ideas for a quick dinner with eggs."),
+    ("Learn something", "What is the capital of France, and what is it known for?"),
+)
+_WIDTH_PX = 640
+
+
+class ExampleButton(QPushButton):
+    """One example: what it is good for above, the words that will be sent below."""
+
+    def __init__(self, title: str, prompt: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.prompt = prompt
+        self.setObjectName("example")
+        self.setAccessibleName(prompt)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(16, 12, 16, 12)
+        column.setSpacing(2)
+        for text, role in ((title, "heading"), (prompt, "muted")):
+            label = QLabel(text)
+            label.setProperty("role", role)
+            label.setWordWrap(True)
+            label.setAlignment(Qt.AlignmentFlag.AlignTop)
+            label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            column.addWidget(label)
+        column.addStretch(1)
+        self.setMinimumHeight(84)
+
+
+class EmptyState(QFrame):
+    """Emits the example that was chosen."""
+
+    prompt_chosen = Signal(object)  # str
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.greeting = QLabel("What would you like to know?")
+        self.greeting.setProperty("role", "title")
+        self.greeting.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.model_line = QLabel()
+        self.model_line.setTextFormat(Qt.TextFormat.PlainText)
+        self.model_line.setProperty("role", "muted")
+        self.model_line.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.model_line.setWordWrap(True)
+        self.phase = PhaseLine(theme)
+        self.examples = [ExampleButton(title, prompt) for title, prompt in EXAMPLES]
+        grid = QGridLayout()
+        grid.setSpacing(8)
+        for place, button in enumerate(self.examples):
+            button.clicked.connect(self._on_clicked)
+            grid.addWidget(button, place // 2, place % 2)
+        inner = QWidget()
+        inner.setMaximumWidth(_WIDTH_PX)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(16, 0, 16, 0)
+        column.setSpacing(8)
+        column.addWidget(self.greeting)
+        column.addWidget(self.model_line)
+        column.addWidget(self.phase, 0, Qt.AlignmentFlag.AlignCenter)
+        column.addSpacing(16)
+        column.addLayout(grid)
+        outer = QGridLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(inner, 1, 1)
+        outer.setColumnStretch(1, 1000)
+        for side in (0, 2):
+            outer.setRowStretch(side, 1)
+            outer.setColumnStretch(side, 1)
+        self.set_model_name("")
+        self.set_phase("")
+        self.set_theme(theme)
+
+    def set_model_name(self, name: str) -> None:
+        """Say who answers."""
+        private = "Nothing you write leaves this computer."
+        self.model_line.setText(f"{name} answers. {private}" if name else private)
+
+    def set_phase(self, phase: str) -> None:
+        """Say what is being got ready, "" when all is."""
+        self.phase.set_phase(phase)
+        self.phase.setVisible(bool(phase))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        colors = theme.colors
+        self.phase.set_theme(theme)
+        self.setStyleSheet(
+            f"#example {{ background: {colors.sidebar}; border: 1px solid transparent; border-radius: 12px; }}"
+            f"#example:hover {{ background: {colors.hover}; }}"
+            f"#example:pressed {{ background: {colors.pressed}; }}"
+            f"#example:focus {{ border: 1px solid {colors.accent}; }}"
+        )
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        button = self.sender()
+        if isinstance(button, ExampleButton):
+            self.prompt_chosen.emit(button.prompt)

@@ -1,0 +1,58 @@
+"""Shows a link from a message in full before anything is opened."""
+
+from PySide6.QtCore import Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.widgets.plain_text_view import PlainTextView
+
+_SCHEMES = ("http", "https", "mailto")
+_TEXT_PX = 96
+
+
+class LinkDialog(QDialog):
+    """Open, Copy or Cancel; Cancel is what Enter does."""
+
+    def __init__(self, url: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Open a link")
+        self.setFixedWidth(480)
+        self._url = url
+        question = QLabel("The model wrote this link. Open it in your browser?")
+        question.setWordWrap(True)
+        self.address = PlainTextView()
+        self.address.setProperty("bare", "true")
+        self.address.setAccessibleName("Address")
+        self.address.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        self.address.set_text(url)
+        self.address.setFixedHeight(_TEXT_PX)
+        self.open_button = QPushButton("Open")
+        self.open_button.setEnabled(QUrl(url).scheme() in _SCHEMES)
+        self.open_button.clicked.connect(self._on_open)
+        self.open_button.setAutoDefault(False)
+        self.copy_button = QPushButton("Copy")
+        self.copy_button.setAutoDefault(False)
+        self.copy_button.clicked.connect(self._on_copy)
+        cancel = QPushButton("Cancel")
+        cancel.setDefault(True)
+        cancel.clicked.connect(self.reject)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.copy_button, self.open_button, cancel):
+            buttons.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 16)
+        column.setSpacing(12)
+        column.addWidget(question)
+        column.addWidget(self.address)
+        column.addLayout(buttons)
+
+    @Slot()
+    def _on_open(self) -> None:
+        QDesktopServices.openUrl(QUrl(self._url))
+        self.accept()
+
+    @Slot()
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(self._url)
+        self.accept()

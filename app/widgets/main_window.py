@@ -1,0 +1,419 @@
+"""The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
+
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QMainWindow,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.conversations.records import Conversation
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.conversation_list_model import ConversationListModel
+from app.models.notice import Notice
+from app.models.transcript_model import TranscriptModel
+from app.settings.schema import Settings
+from app.widgets.about_dialog import AboutDialog
+from app.widgets.composer import Composer
+from app.widgets.empty_state import EmptyState
+from app.widgets.icon_button import IconButton
+from app.widgets.icons import app_icon
+from app.widgets.keys_dialog import KeysDialog
+from app.widgets.link_dialog import LinkDialog
+from app.widgets.model_button import ModelButton
+from app.widgets.notice_bar import NoticeBar
+from app.widgets.settings_dialog import SettingsDialog
+from app.widgets.sidebar import WIDTH_PX, Sidebar
+from app.widgets.tab_order import next_stop
+from app.widgets.theme import Theme, apply_theme, theme_for
+from app.widgets.transcript import Transcript
+from app.widgets.window_actions import WindowActions
+from engine.api.message import Role
+from engine.api.plan import Plan
+
+SMALLEST_SIZE = QSize(720, 480)
+_FIRST_SIZE = QSize(1100, 760)
+
+
+class MainWindow(QMainWindow):
+    """Knows models and settings, no controller. Every signal is an intent; every setter shows a state."""
+
+    send_requested = Signal(object)  # str
+    stop_requested = Signal()
+    new_requested = Signal()
+    open_requested = Signal(object)  # conversation id
+    rename_requested = Signal(object)  # (conversation id, title)
+    delete_requested = Signal(object)  # conversation id
+    regenerate_requested = Signal(object)  # message id
+    edit_requested = Signal(object)  # (message id, text)
+    continue_requested = Signal(object)  # message id
+    version_requested = Signal(object)  # (message id, step)
+    load_requested = Signal(object)  # reference
+    unload_requested = Signal()
+    reload_requested = Signal()
+    notice_action_requested = Signal(object)  # action_key
+    settings_changed = Signal(object)  # (key, value)
+    setting_reset_requested = Signal(object)  # key
+    draft_changed = Signal(object)  # str
+    queue_removed = Signal(object)  # int
+    queue_edit_requested = Signal(object)  # int
+    quit_requested = Signal()
+
+    def __init__(
+        self,
+        transcript_model: TranscriptModel,
+        conversation_model: ConversationListModel,
+        checkpoint_model: CheckpointListModel,
+        settings: Settings | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._transcript_model = transcript_model
+        self._settings = settings or Settings()
+        self._conversation: Conversation | None = None
+        self._plan: Plan | None = None
+        self._busy = False
+        self._settings_dialog: SettingsDialog | None = None
+        self._theme = theme_for(self._settings.theme, self._settings.text_size_px)
+        self.setWindowTitle("Hearth")
+        self.setWindowIcon(app_icon())
+        self.setMinimumSize(SMALLEST_SIZE)
+        self.resize(_FIRST_SIZE)
+        self.sidebar = Sidebar(conversation_model, self._theme)
+        self.sidebar_button = IconButton("panel-left", "Sidebar", self._theme)
+        self.model_button = ModelButton(checkpoint_model, self._theme)
+        self.settings_button = IconButton("settings", "Settings", self._theme)
+        self.transcript = Transcript(transcript_model, self._theme)
+        self.empty_state = EmptyState(self._theme)
+        self.notices = NoticeBar(self._theme)
+        self.composer = Composer(self._theme)
+        self.actions_by_name = WindowActions(self)
+        self.actions_by_name.fill(self.menuBar())
+        self._build_layout()
+        self._connect_parts()
+        self._connect_actions()
+        self._apply_theme(self._theme)
+        self.apply_settings(self._settings)
+        self._show_page()
+
+    @property
+    def theme(self) -> Theme:
+        """The look that is shown now."""
+        return self._theme
+
+    @property
+    def sidebar_width(self) -> int:
+        """Width of the sidebar in pixels, for the next start."""
+        return self._splitter.sizes()[0] or WIDTH_PX
+
+    def restore_window(self, geometry: bytes, sidebar_width: int | None, sidebar_shown: bool) -> None:
+        """Look as at the last time; a geometry that is no longer possible is ignored by Qt."""
+        if geometry:
+            self.restoreGeometry(QByteArray(geometry))
+        if sidebar_width:
+            self._splitter.setSizes([sidebar_width, max(1, self.width() - sidebar_width)])
+        self.actions_by_name.sidebar.setChecked(sidebar_shown)
+
+    @Slot(object)
+    def show_conversation(self, conversation: Conversation | None) -> None:
+        """Show that this conversation is open; its messages come through the transcript model."""
+        self._conversation = conversation
+        self.setWindowTitle(f"{conversation.title} – Hearth" if conversation and conversation.title else "Hearth")
+        self.sidebar.set_active(conversation.id if conversation else "")
+        self._show_page()
+        self.composer.take_focus()
+
+    @Slot(object)
+    def set_busy(self, busy: object) -> None:
+        """Show that the open conversation is being answered, or that it no longer is."""
+        self._busy = bool(busy)
+        self.composer.set_busy(self._busy)
+        self.transcript.set_busy(self._busy)
+        self._show_state()
+
+    @Slot(object)
+    def set_phase(self, phase: object) -> None:
+        """Show what the engine is doing where no message says it yet."""
+        self.empty_state.set_phase(str(phase))
+
+    @Slot(object)
+    def show_notice(self, notice: object) -> None:
+        """Show a notice above the composer."""
+        assert isinstance(notice, Notice)
+        self.notices.show_notice(notice)
+
+    @Slot(object)
+    def clear_notice(self, key: object) -> None:
+        """Take the notice with this key away."""
+        self.notices.clear_notice(str(key))
+
+    @Slot(object)
+    def set_draft(self, text: object) -> None:
+        """Put a restored draft into the composer."""
+        self.composer.set_text(str(text))
+
+    @Slot(object)
+    def set_plan(self, plan: object) -> None:
+        """Show which model is loaded and how, None if none is."""
+        self._plan = plan if isinstance(plan, Plan) else None
+        name = self._plan.name if self._plan else ""
+        self.model_button.set_plan(self._plan)
+        self.empty_state.set_model_name(name)
+        self.composer.set_model_name(name)
+        self._show_state()
+
+    @Slot(object)
+    def set_loading(self, phase: object) -> None:
+        """Show how far a load has come, "" when it is over."""
+        self.model_button.set_loading(str(phase))
+        self.empty_state.set_phase(str(phase))
+
+    @Slot(object)
+    def set_queue(self, queue: object) -> None:
+        """Show the messages that wait for the present answer."""
+        self.composer.set_queue(queue if isinstance(queue, tuple) else ())
+
+    @Slot(object)
+    def apply_settings(self, settings: object) -> None:
+        """Show the settings and take the look they ask for."""
+        assert isinstance(settings, Settings)
+        self._settings = settings
+        self.actions_by_name.themes[settings.theme].setChecked(True)
+        self.transcript.set_statistics_shown(settings.show_statistics)
+        if self._settings_dialog is not None:
+            self._settings_dialog.show_settings(settings)
+        self._on_color_scheme_changed()
+
+    @Slot()
+    def choose_model(self) -> None:
+        """Open the model menu."""
+        self.model_button.open_menu()
+
+    @Slot()
+    def open_settings(self) -> None:
+        """Open the settings beside the window, or bring them to the front."""
+        if self._settings_dialog is None:
+            dialog = SettingsDialog(self._settings, self)
+            dialog.changed.connect(self.settings_changed)
+            dialog.reset_requested.connect(self.setting_reset_requested)
+            dialog.reload_requested.connect(self.reload_requested)
+            self._settings_dialog = dialog
+        self._settings_dialog.show()
+        self._settings_dialog.raise_()
+        self._settings_dialog.activateWindow()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The composer may grow to a third of the window."""
+        super().resizeEvent(event)
+        self.composer.set_window_height(event.size().height())
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Closing the window ends the program: hand over the draft and say so."""
+        self.composer.flush_draft()
+        self.quit_requested.emit()
+        event.accept()
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab visits the page of messages once, not every message that happens to exist."""
+        stop = next_stop(self, QApplication.focusWidget(), self.transcript, forward)
+        if stop is None:
+            return super().focusNextPrevChild(forward)
+        stop.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
+        return True
+
+    def _build_layout(self) -> None:
+        top = QHBoxLayout()
+        top.setContentsMargins(8, 6, 8, 6)
+        for place, widget in enumerate((self.sidebar_button, self.model_button, self.settings_button)):
+            top.addWidget(widget)
+            if place < 2:
+                top.addStretch(1)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty_state)
+        self._pages.addWidget(self.transcript)
+        page = QWidget()
+        column = QVBoxLayout(page)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(top)
+        column.addWidget(self._pages, 1)
+        column.addWidget(self.notices)
+        column.addWidget(self.composer)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(1)
+        self._splitter.addWidget(self.sidebar)
+        self._splitter.addWidget(page)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setSizes([WIDTH_PX, self.width() - WIDTH_PX])
+        self.setCentralWidget(self._splitter)
+
+    def _connect_parts(self) -> None:
+        self.sidebar.new_requested.connect(self._on_new)
+        self.sidebar.open_requested.connect(self._on_open)
+        self.sidebar.rename_requested.connect(self.rename_requested)
+        self.sidebar.delete_requested.connect(self.delete_requested)
+        self.sidebar_button.clicked.connect(self.actions_by_name.sidebar.toggle)
+        self.settings_button.clicked.connect(self.open_settings)
+        self.model_button.load_requested.connect(self.load_requested)
+        self.model_button.reload_requested.connect(self.reload_requested)
+        self.model_button.unload_requested.connect(self.unload_requested)
+        self.empty_state.prompt_chosen.connect(self._on_send)
+        self.transcript.regenerate_requested.connect(self._on_regenerate)
+        self.transcript.continue_requested.connect(self._on_continue)
+        self.transcript.edit_requested.connect(self._on_edit)
+        self.transcript.version_requested.connect(self.version_requested)
+        self.transcript.link_activated.connect(self._on_link_activated)
+        self.notices.action_requested.connect(self.notice_action_requested)
+        self.composer.send_requested.connect(self._on_send)
+        self.composer.stop_requested.connect(self.stop_requested)
+        self.composer.edit_last_requested.connect(self._on_edit_last)
+        self.composer.draft_changed.connect(self.draft_changed)
+        self.composer.queue_removed.connect(self.queue_removed)
+        self.composer.queue_edit_requested.connect(self.queue_edit_requested)
+        for changed in (self._transcript_model.modelReset, self._transcript_model.rowsRemoved):
+            changed.connect(self._on_rows_changed)
+        self._transcript_model.rowsInserted.connect(self._on_rows_changed)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_color_scheme_changed)
+
+    def _connect_actions(self) -> None:
+        actions = self.actions_by_name
+        actions.new.triggered.connect(self._on_new)
+        actions.rename.triggered.connect(self._on_rename)
+        actions.delete.triggered.connect(self._on_delete)
+        actions.settings.triggered.connect(self.open_settings)
+        actions.quit.triggered.connect(self.close)
+        actions.copy_answer.triggered.connect(self._on_copy_answer)
+        actions.regenerate.triggered.connect(self._on_regenerate_last)
+        actions.edit_last.triggered.connect(self._on_edit_last)
+        actions.stop.triggered.connect(self.stop_requested)
+        actions.choose_model.triggered.connect(self.choose_model)
+        actions.open_folder.triggered.connect(self.model_button.choose_folder)
+        actions.open_file.triggered.connect(self.model_button.choose_file)
+        actions.reload.triggered.connect(self.reload_requested)
+        actions.unload.triggered.connect(self.unload_requested)
+        actions.sidebar.toggled.connect(self.sidebar.setVisible)
+        actions.newest.triggered.connect(self.transcript.follow)
+        actions.keys.triggered.connect(self._on_keys)
+        actions.about.triggered.connect(self._on_about)
+        for action in actions.themes.values():
+            action.triggered.connect(self._on_theme_chosen)
+
+    def _apply_theme(self, theme: Theme) -> None:
+        self._theme = theme
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, theme)
+        parts = (self.sidebar, self.sidebar_button, self.model_button, self.settings_button, self.transcript)
+        for part in (*parts, self.empty_state, self.notices, self.composer):
+            part.set_theme(theme)
+
+    def _show_page(self) -> None:
+        empty = self._transcript_model.rowCount() == 0
+        self._pages.setCurrentWidget(self.empty_state if empty else self.transcript)
+        self._show_state()
+
+    def _show_state(self) -> None:
+        self.actions_by_name.show_state(
+            conversation=self._conversation is not None,
+            answer=self.transcript.last_of(Role.ASSISTANT) is not None,
+            question=self.transcript.last_of(Role.USER) is not None,
+            busy=self._busy,
+            model=self._plan is not None,
+        )
+
+    @Slot()
+    def _on_rows_changed(self) -> None:
+        self._show_page()
+
+    @Slot()
+    def _on_color_scheme_changed(self) -> None:
+        theme = theme_for(self._settings.theme, self._settings.text_size_px)
+        if theme != self._theme:
+            self._apply_theme(theme)
+
+    @Slot()
+    def _on_theme_chosen(self) -> None:
+        for choice, action in self.actions_by_name.themes.items():
+            if action is self.sender():
+                self.settings_changed.emit(("theme", choice))
+
+    @Slot(object)
+    def _on_send(self, text: object) -> None:
+        self.transcript.follow()
+        self.send_requested.emit(text)
+
+    @Slot()
+    def _on_new(self) -> None:
+        self.composer.flush_draft()
+        self.new_requested.emit()
+
+    @Slot(object)
+    def _on_open(self, conversation_id: object) -> None:
+        self.composer.flush_draft()
+        self.open_requested.emit(conversation_id)
+
+    @Slot()
+    def _on_rename(self) -> None:
+        if self._conversation is not None:
+            self.actions_by_name.sidebar.setChecked(True)
+            self.sidebar.rename(self._conversation.id)
+
+    @Slot()
+    def _on_delete(self) -> None:
+        if self._conversation is not None:
+            self.delete_requested.emit(self._conversation.id)
+
+    @Slot(object)
+    def _on_regenerate(self, message_id: object) -> None:
+        self.transcript.follow()
+        self.regenerate_requested.emit(message_id)
+
+    @Slot(object)
+    def _on_continue(self, message_id: object) -> None:
+        self.transcript.follow()
+        self.continue_requested.emit(message_id)
+
+    @Slot(object)
+    def _on_edit(self, change: object) -> None:
+        self.transcript.follow()
+        self.edit_requested.emit(change)
+        self.composer.take_focus()
+
+    @Slot()
+    def _on_regenerate_last(self) -> None:
+        entry = self.transcript.last_of(Role.ASSISTANT)
+        if entry is not None:
+            self._on_regenerate(entry.message.id)
+
+    @Slot()
+    def _on_copy_answer(self) -> None:
+        entry = self.transcript.last_of(Role.ASSISTANT)
+        if entry is not None:
+            QGuiApplication.clipboard().setText(entry.message.content)
+
+    @Slot()
+    def _on_edit_last(self) -> None:
+        if not self._busy:
+            self.transcript.edit_last()
+
+    @Slot(object)
+    def _on_link_activated(self, url: object) -> None:
+        self._open_once(LinkDialog(str(url), self))
+
+    @Slot()
+    def _on_keys(self) -> None:
+        self._open_once(KeysDialog(self.actions_by_name.all, self))
+
+    @Slot()
+    def _on_about(self) -> None:
+        self._open_once(AboutDialog(self))
+
+    def _open_once(self, dialog: KeysDialog | AboutDialog | LinkDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()

@@ -1,0 +1,215 @@
+"""Top centre: which model answers, how it is loaded, and the menu of the models on this computer."""
+
+import re
+
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QMenu, QSizePolicy, QWidget
+
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.widgets.fonts import text_font
+from app.widgets.foreign_text import menu_text, plain_tooltip
+from app.widgets.icons import icon
+from app.widgets.theme import RADIUS_PX, Theme
+from engine.api.checkpoint import LocalCheckpoint
+from engine.api.plan import Plan
+
+_PERCENT = re.compile(r"(\d+) %")
+_CHEVRON_PX = 16
+_PADDING_PX = 12
+_GAP_PX = 8
+NO_MODEL = "Choose a model"
+
+
+def plan_summary(plan: Plan) -> str:
+    """Return the quiet part beside the name: precision and context window."""
+    return f"{plan.precision.upper()} · {plan.context_window:,} tokens"
+
+
+def plan_tooltip(plan: Plan) -> str:
+    """Return why the model is loaded as it is."""
+    lines = [f"{plan.name} on {plan.device_name}", plan.precision_reason, plan.context_reason]
+    lines += [plan.attention_reason, plan.decode_reason]
+    return "\n".join(line for line in lines if line)
+
+
+def size_text(size_bytes: int) -> str:
+    """Return a file size as people read it."""
+    if size_bytes >= 10**9:
+        return f"{size_bytes / 10**9:.1f} GB"
+    return f"{max(1, round(size_bytes / 10**6)):,} MB"
+
+
+class ModelButton(QAbstractButton):
+    """Shows the loaded model, or the phase of a load; opens the model menu."""
+
+    load_requested = Signal(object)  # reference: what `--model` takes
+    reload_requested = Signal()
+    unload_requested = Signal()
+
+    def __init__(self, model: CheckpointListModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._checkpoints = model
+        self._theme = theme
+        self._plan: Plan | None = None
+        self._loading = ""
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.clicked.connect(self.open_menu)
+        self._describe()
+
+    @property
+    def name(self) -> str:
+        """The strong part of what is shown."""
+        if self._loading:
+            return self._loading
+        return self._plan.name if self._plan is not None else NO_MODEL
+
+    @property
+    def summary(self) -> str:
+        """The quiet part of what is shown."""
+        return plan_summary(self._plan) if self._plan is not None and not self._loading else ""
+
+    def set_plan(self, plan: Plan | None) -> None:
+        """Show how the model is loaded, None if none is."""
+        self._plan = plan
+        self._describe()
+
+    def set_loading(self, phase: str) -> None:
+        """Show what a load is busy with, "" when it is over."""
+        self._loading = phase
+        self._describe()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        self.updateGeometry()
+        self.update()
+
+    @Slot()
+    def open_menu(self) -> None:
+        """Show the menu below the button, the first model ready to be chosen."""
+        menu = self.build_menu()
+        left = (self.width() - menu.sizeHint().width()) // 2
+        menu.popup(self.mapToGlobal(QPoint(max(0, left), self.height() + 4)))
+
+    def build_menu(self) -> QMenu:
+        """Return the menu: models on this computer, a folder or file, reload and unload."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setAccessibleName("Models on this computer")
+        for row in range(self._checkpoints.rowCount()):
+            self._add_checkpoint(menu, self._checkpoints.checkpoint(row))
+        if self._checkpoints.rowCount():
+            menu.addSeparator()
+        menu.addAction(icon("folder-open", self._theme.colors.muted), "Open a model's folder…", self.choose_folder)
+        menu.addAction(icon("file-text", self._theme.colors.muted), "Open a GGUF file…", self.choose_file)
+        menu.addSeparator()
+        reload_action = menu.addAction("Reload", self.reload_requested.emit)
+        unload_action = menu.addAction("Unload", self.unload_requested.emit)
+        for action in (reload_action, unload_action):
+            action.setEnabled(self._plan is not None and not self._loading)
+        return menu
+
+    @Slot()
+    def choose_folder(self) -> None:
+        """Let the user point at a folder with a model."""
+        dialog = QFileDialog(self.window(), "Open a model's folder")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        self._open_dialog(dialog)
+
+    @Slot()
+    def choose_file(self) -> None:
+        """Let the user point at a GGUF file."""
+        dialog = QFileDialog(self.window(), "Open a GGUF file", filter="GGUF models (*.gguf)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        self._open_dialog(dialog)
+
+    def sizeHint(self) -> QSize:
+        """Return room for name, summary and chevron."""
+        name_width = QFontMetrics(self._name_font()).horizontalAdvance(self.name)
+        summary_width = QFontMetrics(self._summary_font()).horizontalAdvance(self.summary)
+        gap = _GAP_PX if self.summary else 0
+        return QSize(name_width + gap + summary_width + _GAP_PX + _CHEVRON_PX + 2 * _PADDING_PX, 36)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for a short name."""
+        return QSize(120, 36)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the background, the words and how far a load has come."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colors = self._theme.colors
+        if self.isDown() or self.underMouse():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.pressed if self.isDown() else colors.hover))
+            painter.drawRoundedRect(self.rect(), RADIUS_PX, RADIUS_PX)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(colors.accent), 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
+        self._paint_words(painter)
+        self._paint_progress(painter)
+
+    def _paint_words(self, painter: QPainter) -> None:
+        colors = self._theme.colors
+        left, right = _PADDING_PX, self.width() - _PADDING_PX - _CHEVRON_PX - _GAP_PX
+        summary_metrics = QFontMetrics(self._summary_font())
+        summary_width = summary_metrics.horizontalAdvance(self.summary)
+        name_metrics = QFontMetrics(self._name_font())
+        name_room = right - left - (summary_width + _GAP_PX if self.summary else 0)
+        name = name_metrics.elidedText(self.name, Qt.TextElideMode.ElideRight, name_room)
+        name_width = name_metrics.horizontalAdvance(name)
+        middle = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        painter.setFont(self._name_font())
+        painter.setPen(QColor(colors.text))
+        painter.drawText(QRect(left, 0, name_width + 2, self.height()), middle, name)
+        painter.setFont(self._summary_font())
+        painter.setPen(QColor(colors.muted))
+        painter.drawText(QRect(left + name_width + _GAP_PX, 0, summary_width + 2, self.height()), middle, self.summary)
+        chevron = QRect(right + _GAP_PX, (self.height() - _CHEVRON_PX) // 2, _CHEVRON_PX, _CHEVRON_PX)
+        icon("chevron-down", colors.muted).paint(painter, chevron)
+
+    def _paint_progress(self, painter: QPainter) -> None:
+        percent = _PERCENT.search(self._loading)
+        if percent is None:
+            return
+        room = self.width() - 2 * _PADDING_PX
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._theme.colors.pressed))
+        painter.drawRoundedRect(QRectF(_PADDING_PX, self.height() - 4, room, 3), 1.5, 1.5)
+        painter.setBrush(QColor(self._theme.colors.muted))
+        done = room * min(100, int(percent[1])) / 100
+        painter.drawRoundedRect(QRectF(_PADDING_PX, self.height() - 4, done, 3), 1.5, 1.5)
+
+    def _name_font(self) -> QFont:
+        return text_font(min(self._theme.text_size_px, 16) - 1, QFont.Weight.Medium)
+
+    def _summary_font(self) -> QFont:
+        return text_font(min(self._theme.small_size_px, 14) - 1)
+
+    def _describe(self) -> None:
+        self.setAccessibleName(f"Model: {self.name} {self.summary}".strip())
+        tooltip = plan_tooltip(self._plan) if self._plan is not None else "No model is loaded."
+        self.setToolTip(plain_tooltip(f"{tooltip}\nChoose another one with Ctrl+L."))
+        self.updateGeometry()
+        self.update()
+
+    def _add_checkpoint(self, menu: QMenu, checkpoint: LocalCheckpoint) -> None:
+        reference = checkpoint.reference
+        text = f"{menu_text(checkpoint.name)}\t{size_text(checkpoint.size_bytes)}"
+        action = menu.addAction(text, lambda: self.load_requested.emit(reference))
+        action.setCheckable(True)
+        action.setChecked(self._plan is not None and self._plan.checkpoint == reference)
+
+    def _open_dialog(self, dialog: QFileDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._on_file_selected)
+        dialog.open()
+
+    @Slot(str)
+    def _on_file_selected(self, path: str) -> None:
+        self.load_requested.emit(path)

@@ -1,0 +1,179 @@
+"""Sentences above the composer: what happened, what to do about it in one button, the technical part folded."""
+
+from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QEnterEvent, QGuiApplication
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.models.notice import Notice, Severity
+from app.widgets.icon_button import IconButton
+from app.widgets.icons import pixmap
+from app.widgets.plain_text_view import PlainTextView
+from app.widgets.theme import TEXT_COLUMN_PX, Theme
+
+_SHOWN_NOTICES = 3
+_INFO_SECONDS = 12
+_ICON_PX = 16
+_DETAILS_PX = 120
+_SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
+_ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
+
+
+class NoticeBar(QWidget):
+    """The newest notices, one row each; a notice with the key of an older one takes its place."""
+
+    action_requested = Signal(object)  # action_key
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._rows: dict[str, NoticeRow] = {}
+        inner = QWidget()
+        inner.setMaximumWidth(TEXT_COLUMN_PX + 32)
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(8, 4, 8, 4)
+        outer.addWidget(inner)
+        self.hide()
+
+    @property
+    def rows(self) -> list["NoticeRow"]:
+        """The notices that are shown, oldest first."""
+        return list(self._rows.values())
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show a notice; the oldest one goes if there are too many."""
+        self.clear_notice(notice.key)
+        while len(self._rows) >= _SHOWN_NOTICES:
+            self.clear_notice(next(iter(self._rows)))
+        row = NoticeRow(notice, self._theme)
+        row.closed.connect(self._on_closed)
+        row.action_requested.connect(self._on_action_requested)
+        self._rows[notice.key] = row
+        self._column.addWidget(row)
+        self.show()
+
+    def clear_notice(self, key: str) -> None:
+        """Take a notice away; nothing happens if it is not shown."""
+        row = self._rows.pop(key, None)
+        if row is not None:
+            row.hide()
+            row.deleteLater()
+        self.setVisible(bool(self._rows))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        for row in self._rows.values():
+            row.set_theme(theme)
+
+    @Slot(object)
+    def _on_closed(self, key: object) -> None:
+        self.clear_notice(str(key))
+
+    @Slot(object)
+    def _on_action_requested(self, notice: object) -> None:
+        assert isinstance(notice, Notice)
+        self.clear_notice(notice.key)
+        self.action_requested.emit(notice.action_key)
+
+
+class NoticeRow(QFrame):
+    """One notice. Information goes by itself after a while, unless it is pointed at."""
+
+    closed = Signal(object)  # key
+    action_requested = Signal(object)  # Notice
+
+    def __init__(self, notice: Notice, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.notice = notice
+        self.setProperty("surface", _SURFACES[notice.severity])
+        self.setAccessibleName(notice.text)
+        self._icon = QLabel()
+        self._icon.setFixedSize(_ICON_PX, _ICON_PX + 8)
+        self.text = QLabel(notice.text)
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setWordWrap(True)
+        self.text.setMinimumWidth(80)
+        self.action_button = QPushButton(notice.action)
+        self.action_button.setVisible(bool(notice.action))
+        self.action_button.clicked.connect(self._on_action)
+        self.details_button = QPushButton("Details")
+        self.details_button.setProperty("kind", "quiet")
+        self.details_button.setCheckable(True)
+        self.details_button.setVisible(bool(notice.details))
+        self.details_button.toggled.connect(self._on_details_toggled)
+        self.close_button = IconButton("x", "Close", theme)
+        self.close_button.clicked.connect(self._on_close)
+        self.details: QWidget | None = None
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(12, 6, 6, 6)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setColumnStretch(1, 1)
+        top = Qt.AlignmentFlag.AlignTop
+        self._grid.addWidget(self._icon, 0, 0, top)
+        self._grid.addWidget(self.text, 0, 1, Qt.AlignmentFlag.AlignVCenter)
+        for column, button in enumerate((self.details_button, self.action_button, self.close_button), start=2):
+            self._grid.addWidget(button, 0, column, top)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_INFO_SECONDS * 1000)
+        self._timer.timeout.connect(self._on_close)
+        if notice.severity is Severity.INFO:
+            self._timer.start()
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        colors = theme.colors
+        color = {Severity.INFO: colors.muted, Severity.WARNING: colors.warning, Severity.ERROR: colors.danger}
+        name = _ICONS[self.notice.severity]
+        self._icon.setPixmap(pixmap(name, color[self.notice.severity], _ICON_PX, self.devicePixelRatioF()))
+        self.close_button.set_theme(theme)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Stay while it is pointed at."""
+        super().enterEvent(event)
+        self._timer.stop()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Go a while after that."""
+        super().leaveEvent(event)
+        if self.notice.severity is Severity.INFO:
+            self._timer.start()
+
+    def _build_details(self) -> QWidget:
+        details = QWidget()
+        text = PlainTextView()
+        text.setProperty("bare", "true")
+        text.setAccessibleName("Details")
+        text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        text.set_text(self.notice.details)
+        text.setFixedHeight(_DETAILS_PX)
+        copy = QPushButton("Copy details")
+        copy.clicked.connect(self._on_copy)
+        column = QVBoxLayout(details)
+        column.setContentsMargins(0, 4, 8, 4)
+        column.addWidget(text)
+        column.addWidget(copy, 0, Qt.AlignmentFlag.AlignRight)
+        return details
+
+    @Slot()
+    def _on_action(self) -> None:
+        self.action_requested.emit(self.notice)
+
+    @Slot()
+    def _on_close(self) -> None:
+        self.closed.emit(self.notice.key)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(f"{self.notice.text}\n\n{self.notice.details}")
+
+    @Slot(bool)
+    def _on_details_toggled(self, checked: bool) -> None:
+        if self.details is None:
+            self.details = self._build_details()
+            self._grid.addWidget(self.details, 1, 1, 1, 4)
+        self.details.setVisible(checked)

@@ -1,0 +1,80 @@
+"""Messages that wait until the present answer is finished, shown above the composer."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.icon_button import IconButton
+from app.widgets.theme import Theme
+
+
+class QueueChips(QWidget):
+    """One chip per waiting message, each with Remove."""
+
+    remove_requested = Signal(object)  # int: place in the queue
+    edit_requested = Signal(object)  # int: place in the queue
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._queue: tuple[str, ...] = ()
+        self._chips: list[_Chip] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 8)
+        self._column.setSpacing(4)
+        self.hide()
+
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """The waiting messages that are shown."""
+        return self._queue
+
+    def set_queue(self, queue: tuple[str, ...]) -> None:
+        """Show exactly these."""
+        self._queue = queue
+        for chip in self._chips:
+            chip.hide()
+            chip.deleteLater()
+        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue)]
+        for chip in self._chips:
+            chip.remove_requested.connect(self.remove_requested)
+            chip.edit_requested.connect(self.edit_requested)
+            self._column.addWidget(chip)
+        self.setVisible(bool(queue))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        self.set_queue(self._queue)
+
+
+class _Chip(QFrame):
+    remove_requested = Signal(object)
+    edit_requested = Signal(object)
+
+    def __init__(self, place: int, text: str, theme: Theme) -> None:
+        super().__init__()
+        self._place = place
+        self.setProperty("surface", "card")
+        waiting = QLabel("Sent next" if place == 0 else "Then")
+        waiting.setProperty("role", "small")
+        label = ElidedLabel(text)
+        self.remove_button = IconButton("x", f"Remove waiting message {place + 1}", theme)
+        self.remove_button.clicked.connect(self._on_remove)
+        self.edit_button = IconButton("pencil", f"Edit waiting message {place + 1}", theme)
+        self.edit_button.clicked.connect(self._on_edit)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 2, 4, 2)
+        row.setSpacing(4)
+        row.addWidget(waiting)
+        row.addWidget(label, 1)
+        row.addWidget(self.edit_button)
+        row.addWidget(self.remove_button)
+
+    @Slot()
+    def _on_remove(self) -> None:
+        self.remove_requested.emit(self._place)
+
+    @Slot()
+    def _on_edit(self) -> None:
+        self.edit_requested.emit(self._place)

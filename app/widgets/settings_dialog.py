@@ -1,0 +1,146 @@
+"""The settings, made from their schema: pages, a search over all of them, Reset beside each field."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.settings.schema import FIELDS, PAGES, Settings, TakesEffect
+from app.widgets.setting_row import SettingRow
+
+_PAGES_PX = 168
+_DEFAULTS = Settings()
+
+
+class SettingsDialog(QDialog):
+    """Stays open beside the window; every change is emitted at once."""
+
+    changed = Signal(object)  # (key, value)
+    reset_requested = Signal(object)  # key
+    reload_requested = Signal()
+
+    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Settings")
+        self.resize(720, 560)
+        self.rows = [SettingRow(field, getattr(_DEFAULTS, field.key)) for field in FIELDS]
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search settings")
+        self.search.setAccessibleName("Search settings")
+        self.search.setClearButtonEnabled(True)
+        self.search.textChanged.connect(self._on_filter_changed)
+        self.pages = QListWidget()
+        self.pages.setAccessibleName("Pages")
+        self.pages.addItems(list(PAGES))
+        self.pages.currentRowChanged.connect(self._on_filter_changed)
+        self.heading = QLabel()
+        self.heading.setProperty("role", "title")
+        self.nothing = QLabel("No setting has these words.")
+        self.nothing.setProperty("role", "muted")
+        self.reload_note = self._build_reload_note()
+        self._build_layout()
+        for row in self.rows:
+            row.changed.connect(self._on_row_changed)
+            row.reset_requested.connect(self._on_row_reset)
+        self.show_settings(settings)
+        self.pages.setCurrentRow(0)
+
+    def row(self, key: str) -> SettingRow:
+        """Return the row of a setting; raises KeyError."""
+        for row in self.rows:
+            if row.field.key == key:
+                return row
+        raise KeyError(key)
+
+    def show_settings(self, settings: Settings) -> None:
+        """Show the values that count now."""
+        for row in self.rows:
+            row.show_value(getattr(settings, row.field.key))
+
+    def _build_layout(self) -> None:
+        content = QWidget()
+        rows = QVBoxLayout(content)
+        rows.setContentsMargins(24, 20, 24, 24)
+        rows.setSpacing(24)
+        rows.addWidget(self.heading)
+        rows.addWidget(self.nothing)
+        for row in self.rows:
+            rows.addWidget(row)
+        rows.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(content)
+        left = QFrame()
+        left.setProperty("surface", "sidebar")
+        left.setFixedWidth(_PAGES_PX + 32)
+        left_column = QVBoxLayout(left)
+        left_column.setContentsMargins(12, 16, 12, 12)
+        left_column.setSpacing(12)
+        left_column.addWidget(self.search)
+        left_column.addWidget(self.pages, 1)
+        right_column = QVBoxLayout()
+        right_column.setSpacing(0)
+        right_column.addWidget(scroll, 1)
+        right_column.addWidget(self.reload_note)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(left)
+        layout.addLayout(right_column, 1)
+
+    def _build_reload_note(self) -> QFrame:
+        note = QFrame()
+        note.setProperty("surface", "card")
+        text = QLabel("Your change takes effect after reloading the model.")
+        text.setWordWrap(True)
+        self.reload_button = QPushButton("Reload now")
+        self.reload_button.clicked.connect(self._on_reload)
+        row = QHBoxLayout(note)
+        row.setContentsMargins(24, 8, 16, 8)
+        row.addWidget(text, 1)
+        row.addWidget(self.reload_button)
+        note.hide()
+        return note
+
+    @Slot()
+    def _on_filter_changed(self) -> None:
+        """With words in the search field all pages are searched; without, one page is shown."""
+        words = self.search.text().strip()
+        page = PAGES[max(0, self.pages.currentRow())]
+        shown = [row for row in self.rows if (row.matches(words) if words else row.field.page == page)]
+        for row in self.rows:
+            row.setVisible(row in shown)
+        self.nothing.setVisible(not shown)
+        self.heading.setText("Found" if words else page)
+
+    @Slot(object)
+    def _on_row_changed(self, change: object) -> None:
+        assert isinstance(change, tuple)
+        self._note_reload(str(change[0]))
+        self.changed.emit(change)
+
+    @Slot(object)
+    def _on_row_reset(self, key: object) -> None:
+        self._note_reload(str(key))
+        self.reset_requested.emit(key)
+
+    def _note_reload(self, key: str) -> None:
+        if self.row(key).field.takes_effect is TakesEffect.AFTER_RELOAD:
+            self.reload_note.show()
+
+    @Slot()
+    def _on_reload(self) -> None:
+        self.reload_note.hide()
+        self.reload_requested.emit()

@@ -1,0 +1,102 @@
+"""Every action of the window with its words and key, and the menus that hold them."""
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenuBar, QWidget
+
+from app.settings.schema import Theme as ThemeChoice
+
+_THEME_WORDS = {
+    ThemeChoice.SYSTEM: "Colours of the &desktop",
+    ThemeChoice.LIGHT: "&Light",
+    ThemeChoice.DARK: "Dar&k",
+}
+
+
+class WindowActions(QObject):
+    """The actions by name; whoever owns them connects triggered."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._parent = parent
+        self.new = self._make("&New conversation", "Ctrl+N")
+        self.rename = self._make("Re&name conversation")
+        self.delete = self._make("&Delete conversation")
+        self.settings = self._make("&Settings…", "Ctrl+,", QAction.MenuRole.PreferencesRole)
+        self.quit = self._make("&Quit", "Ctrl+Q", QAction.MenuRole.QuitRole)
+        self.copy_answer = self._make("&Copy last answer", "Ctrl+Shift+C")
+        self.regenerate = self._make("Answer a&gain", "Ctrl+R")
+        self.edit_last = self._make("&Edit last message")
+        self.stop = self._make("&Stop the answer", "Esc")
+        self.choose_model = self._make("&Choose a model", "Ctrl+L")
+        self.open_folder = self._make("Open a model's &folder…")
+        self.open_file = self._make("Open a &GGUF file…")
+        self.reload = self._make("&Reload")
+        self.unload = self._make("&Unload")
+        self.sidebar = self._make("&Sidebar", "Ctrl+B")
+        self.sidebar.setCheckable(True)
+        self.sidebar.setChecked(True)
+        self.newest = self._make("Go to the &newest message", "Ctrl+End")
+        self.keys = self._make("&Keyboard shortcuts", "Ctrl+/")
+        self.about = self._make("&About Hearth", role=QAction.MenuRole.AboutRole)
+        self.themes = self._make_themes()
+
+    @property
+    def all(self) -> list[QAction]:
+        """Every action in the order of the menus."""
+        return [child for child in self._parent.actions() if isinstance(child, QAction)]
+
+    def fill(self, bar: QMenuBar) -> None:
+        """Put all actions into the menus."""
+        separator = None
+        menus: dict[str, list[QAction | None]] = {
+            "&File": [self.new, self.rename, self.delete, separator, self.settings, separator, self.quit],
+            "&Conversation": [self.copy_answer, self.regenerate, self.edit_last, separator, self.stop],
+            "&Model": [
+                self.choose_model,
+                self.open_folder,
+                self.open_file,
+                separator,
+                self.reload,
+                self.unload,
+            ],
+            "&View": [self.sidebar, self.newest, separator, *self.themes.values()],
+            "&Help": [self.keys, self.about],
+        }
+        for title, entries in menus.items():
+            menu = bar.addMenu(title)
+            for action in entries:
+                if action is None:
+                    menu.addSeparator()
+                else:
+                    menu.addAction(action)
+
+    def show_state(self, *, conversation: bool, answer: bool, question: bool, busy: bool, model: bool) -> None:
+        """Enable what can be done now."""
+        self.rename.setEnabled(conversation)
+        self.delete.setEnabled(conversation)
+        self.copy_answer.setEnabled(answer)
+        self.regenerate.setEnabled(answer and not busy)
+        self.edit_last.setEnabled(question and not busy)
+        self.stop.setEnabled(busy)
+        self.reload.setEnabled(model)
+        self.unload.setEnabled(model)
+
+    def _make(self, text: str, key: str = "", role: QAction.MenuRole = QAction.MenuRole.NoRole) -> QAction:
+        action = QAction(text, self._parent)
+        action.setMenuRole(role)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        self._parent.addAction(action)
+        return action
+
+    def _make_themes(self) -> dict[ThemeChoice, QAction]:
+        group = QActionGroup(self)
+        themes = {}
+        for choice, words in _THEME_WORDS.items():
+            action = self._make(words)
+            action.setCheckable(True)
+            action.setData(choice.value)
+            group.addAction(action)
+            themes[choice] = action
+        return themes
