@@ -1,5 +1,6 @@
 """One connection to an SQLite file: the only module that calls apsw. Errors of the disk come out as StoreError."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
 BUSY_SECONDS = 5.0
 _BACKUP_PAGES = 1000
+_JOURNAL_INDEX_BYTES = 32_768
 
 _TRANSLATIONS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
     (apsw.FullError, DiskFull),
@@ -140,10 +142,19 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except apsw.Error as error:
         ours = _translation(error)
+        if ours in (StorageFailed, StoreReadOnly) and _is_full(path):
+            ours = DiskFull  # no room for the journal's index is reported as an I/O error
         if ours is None:
             raise  # a statement that SQLite doesn't accept is our bug
         message, hint = _SENTENCES[ours]
         raise ours(message.format(folder=path.parent), hint, f"{type(error).__name__}: {error}") from error
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < _JOURNAL_INDEX_BYTES
+    except OSError:
+        return False
 
 
 def _translation(error: apsw.Error) -> type[StoreError] | None:

@@ -95,6 +95,12 @@ def refuse_newer(database: Database, migrations: Sequence[str] = MIGRATIONS) -> 
         )
 
 
+def is_foreign(database: Database) -> bool:
+    """Return whether the file holds something, but not Hearth's."""
+    holds_something = database.number("SELECT EXISTS (SELECT 1 FROM sqlite_schema)")
+    return bool(holds_something) and database.number("PRAGMA application_id") != APPLICATION_ID
+
+
 def migrate(database: Database, back_up: Callable[[int], None], migrations: Sequence[str] = MIGRATIONS) -> None:
     """Take the steps the file lacks, each in one transaction after back_up(version); raises StoreError."""
     while (version := version_of(database)) < len(migrations):

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.conversations.backups import Backups
 from app.conversations.database import Database
 from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged, StoreError, StoreReadOnly
-from app.conversations.migrations import MIGRATIONS, migrate, refuse_newer, version_of
+from app.conversations.migrations import MIGRATIONS, is_foreign, migrate, refuse_newer, version_of
 from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
 
@@ -61,7 +61,8 @@ class Opening:
         try:
             database = Database(self._path, read_only=True)
             try:
-                refuse_newer(database, self._migrations)
+                if not is_foreign(database):
+                    refuse_newer(database, self._migrations)
             finally:
                 database.close()
         except (StoreDamaged, StoreReadOnly):
@@ -81,6 +82,9 @@ class Opening:
     def _open_checked(self) -> Database:
         database = Database(self._path)
         try:
+            if is_foreign(database):
+                raise StoreDamaged("The file with the conversations was written by another program.")
+            refuse_newer(database, self._migrations)
             if self._writers.left_behind:
                 _check_or_mend(database)
             migrate(database, lambda version: self._back_up(database, version), self._migrations)
@@ -133,7 +137,7 @@ class Opening:
 
     def _move_aside(self) -> Path:
         """Move the file and what belongs to it; the copy that is opened instead must not meet an old journal."""
-        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(self._clock()))
+        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(self._clock()))  # no colons: Windows
         target = self._path.with_name(f"corrupt-{stamp}.db")
         number = 1
         while target.exists():

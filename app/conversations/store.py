@@ -29,6 +29,8 @@ from app.conversations.titles import title_from
 from app.conversations.writers import Writers
 from engine.api.codec import clean_text
 
+DELETED_KEPT_SECONDS = 30 * 24 * 3600.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +62,9 @@ class ConversationStore:
             self.mark_interrupted()
         except StoreError as error:  # a full disk must not keep anybody from reading
             _log.warning("interrupted answers not marked: %s", error.details)
+        except BaseException:
+            self.close()
+            raise
 
     def list_conversations(self, deleted: bool = False) -> list[Conversation]:
         """Return the conversations that are not deleted (or those that are), last changed first."""
@@ -199,9 +204,10 @@ class ConversationStore:
         return self._backups.is_due()
 
     def maintain(self) -> None:
-        """Make the daily backup if it is due; raises StoreError."""
+        """If it is due, make the daily backup and then purge what was deleted 30 days ago; raises StoreError."""
         if self._backups.is_due():
             self._backups.make_daily(self._database)
+            self.purge_deleted(older_than=self._clock() - DELETED_KEPT_SECONDS)
 
     def close(self) -> None:
         """Close the file and give the writer lock back; safe to call twice."""

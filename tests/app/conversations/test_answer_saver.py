@@ -131,8 +131,10 @@ def test_text_that_grew_while_it_was_written_survives_closing(database: Path) ->
     saver.update(grown("first"))
     assert writing.wait(5)
     saver.update(grown("first and last"))
-    threading.Timer(0.2, go_on.set).start()
+    timer = threading.Timer(0.2, go_on.set)
+    timer.start()
     assert thread.close(10)
+    timer.join()
     store = ConversationStore(database)
     assert store.load_messages("c")[0].content == "first and last"
     store.close()

@@ -1,5 +1,7 @@
 import hashlib
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,34 @@ def test_a_database_of_a_newer_hearth_is_refused_and_left_untouched(open_store: 
     assert f"knows {len(MIGRATIONS)}" in caught.value.sentence()
     assert fingerprint(database) == before
     assert not list(database.parent.glob("corrupt-*"))
+
+
+def test_a_newer_format_that_is_still_in_the_journal_is_seen(open_store: OpenStore, database: Path) -> None:
+    open_store().close()
+    script = (
+        "import apsw, os, sys; connection = apsw.Connection(sys.argv[1])\n"
+        "connection.execute('PRAGMA user_version = 99').fetchall(); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(database)], check=True)
+    journal = database.with_name(database.name + "-wal")
+    before = fingerprint(database), fingerprint(journal)
+    with pytest.raises(NewerDatabase, match="format 99"):
+        open_store()
+    assert (fingerprint(database), fingerprint(journal)) == before
+
+
+def test_a_database_of_another_program_is_kept_aside(open_store: OpenStore, database: Path) -> None:
+    database.parent.mkdir()
+    other = apsw.Connection(str(database))
+    other.execute("CREATE TABLE notes (text); INSERT INTO notes VALUES ('theirs'); PRAGMA user_version = 50").fetchall()
+    other.close()
+    store = open_store()
+    assert store.list_conversations() == []
+    (kept,) = database.parent.glob("corrupt-*.db")
+    assert str(kept) in store.notices[0]
+    theirs = Database(kept, read_only=True)
+    assert theirs.execute("SELECT text FROM notes") == [("theirs",)]
+    theirs.close()
 
 
 def test_a_migration_makes_a_backup_of_the_old_format_first(open_store: OpenStore, database: Path) -> None:

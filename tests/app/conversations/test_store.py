@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from app.conversations.errors import ConversationGone
 from app.conversations.records import Message, MessageState
 from app.conversations.rows import packed, unpacked
-from app.conversations.store import ConversationStore
+from app.conversations.store import DELETED_KEPT_SECONDS, ConversationStore
 from engine.api.codec import clean_text
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason, Statistics
@@ -78,6 +79,7 @@ def test_a_lone_surrogate_anywhere_is_replaced_and_stops_nothing(store: Conversa
 
 
 @given(st.lists(st.integers(0, 2**32 - 1)).map(tuple))
+@settings(deadline=None)
 def test_token_ids_take_four_bytes_each(ids: tuple[int, ...]) -> None:
     assert len(packed(ids)) == 4 * len(ids)
     assert unpacked(packed(ids)) == ids
@@ -171,7 +173,32 @@ def test_delete_can_be_undone_until_it_is_purged(open_store: Callable[..., Conve
     store.delete_conversation("c")
     assert store.purge_deleted(older_than=101.0) == ["c"]
     assert store.load_messages("c") == []
-    assert store.search("m") == []
+    store._database.execute("INSERT INTO message_search (message_search, rank) VALUES ('integrity-check', 1)")
+
+
+def test_what_was_deleted_a_month_ago_goes_with_the_daily_backup(open_store: Callable[..., ConversationStore]) -> None:
+    now = [0.0]
+    store = open_store(clock=lambda: now[0])
+    store.save_conversation(a_conversation())
+    store.delete_conversation("c")
+    now[0] = DELETED_KEPT_SECONDS + 1
+    store.maintain()
+    assert store.load_conversation("c") is None
+
+
+def test_no_text_of_a_conversation_is_logged(
+    store: ConversationStore, database: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    store.save_turn(a_conversation(title="canary", draft="canary"), [a_message(content="canary")])
+    store.search("canary")
+    with pytest.raises(ConversationGone) as caught:
+        store.save_message(a_message("m2", conversation_id="gone", content="canary"))
+    store._database.execute("UPDATE messages SET statistics = CAST('canary' AS BLOB), finish_reason = 'canary'")
+    store.load_messages("c")
+    store.maintain()
+    assert "canary" not in caplog.text
+    assert "canary" not in caught.value.sentence() + caught.value.details
 
 
 def test_an_answer_cut_off_by_closing_is_interrupted_with_its_text(

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.conversations.titles import UNTITLED, title_from
@@ -32,6 +32,7 @@ def test_long_titles_end_at_a_word() -> None:
 
 
 @given(st.text(st.characters()))
+@settings(deadline=None)
 def test_a_title_is_one_short_line(text: str) -> None:
     title = title_from(text)
     assert title

@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.conversations.records import Message
@@ -114,6 +114,7 @@ def any_messages(draw: st.DrawFn) -> list[Message]:
 
 
 @given(any_messages())
+@settings(deadline=None)
 def test_every_message_is_below_exactly_one_root(messages: list[Message]) -> None:
     tree = ConversationTree(messages)
     walked = []
@@ -126,6 +127,7 @@ def test_every_message_is_below_exactly_one_root(messages: list[Message]) -> Non
 
 
 @given(any_messages())
+@settings(deadline=None)
 def test_branches_and_versions_agree_in_any_graph(messages: list[Message]) -> None:
     tree = ConversationTree(messages)
     for message in tree.messages():
@@ -139,6 +141,7 @@ def test_branches_and_versions_agree_in_any_graph(messages: list[Message]) -> No
 
 
 @given(any_messages(), any_messages())
+@settings(deadline=None)
 def test_adding_one_by_one_gives_the_same_tree(first: list[Message], second: list[Message]) -> None:
     tree = ConversationTree(first)
     for message in second:
