@@ -1,11 +1,15 @@
 """A conversation with a loaded session, and the same prompt answered cold by transformers' own generate."""
 
+from pathlib import Path
+
 import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import Generate
 from engine.api.message import PromptMessage, Role
+from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
+from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report, Result
 
@@ -85,3 +89,13 @@ def cold_ids(session: ChatSession, messages: list[PromptMessage], maximum_tokens
         )
     ids = output[0, len(prompt) :].tolist()
     return tuple(ids[:-1] if ids and ids[-1] in session._end_ids else ids)
+
+
+def load_session(
+    reference: str, folder: Path, choice: PrecisionChoice = PrecisionChoice.FP32, context: int = 1024
+) -> ChatSession:
+    """Load a checkpoint on the CPU and make a session of it."""
+    loaded = loader.load(
+        reference, choice, context, "cpu", folder, CancellationToken(), lambda phase, done, total: None
+    )
+    return ChatSession(loaded)

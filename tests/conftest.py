@@ -1,0 +1,115 @@
+"""What every test stands on: folders of its own, no display, no network, and guards against what it leaves behind."""
+
+import gc
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+_PATIENCE_SECONDS = 5.0
+# Threads that a library starts once per process and keeps: they belong to no test.
+_LIBRARY_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor", "Dummy-")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test out of the user's folders and out of the user's Hugging Face cache."""
+    monkeypatch.setenv("HEARTH_HOME", str(tmp_path / "hearth-home"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf-home"))
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail a test that connects to anything but this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and isinstance(address, tuple):
+            host = str(address[0])
+            assert host in ("localhost", "::1") or host.startswith("127."), f"a connection to {host} was tried"
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread, a child process or a running Qt timer behind."""
+    threads_before = set(threading.enumerate())
+    children_before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    _expect_none(lambda: _new_threads(threads_before), "threads")
+    _expect_none(lambda: _new_children(children_before), "child processes")
+    if "qtbot" in request.fixturenames:
+        _expect_none(_running_timers, "running Qt timers")
+
+
+def _expect_none(find: Callable[[], list[str]], what: str) -> None:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while found := find():
+        if time.monotonic() > end:
+            pytest.fail(f"this test left {what} behind: {', '.join(found)}")
+        time.sleep(0.02)
+
+
+def _new_threads(before: set[threading.Thread]) -> list[str]:
+    new = [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+    return [thread.name for thread in new if not thread.name.startswith(_LIBRARY_THREADS)]
+
+
+def _new_children(before: set[int]) -> list[str]:
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.pid not in before:
+                found.append(f"{child.pid} {child.name()} {child.status()}")
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _running_timers() -> list[str]:
+    import shiboken6
+    from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+
+    application = QCoreApplication.instance()
+    if application is None:
+        return []
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    timers = [item for item in gc.get_objects() if isinstance(item, QTimer) and shiboken6.isValid(item)]
+    return [repr(timer.parent() or timer) for timer in timers if timer.isActive()]
+
+
+@pytest.fixture(scope="session")
+def converted_starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with the starter model converted, once for all tests."""
+    from engine.api.cancellation import CancellationToken
+    from engine.checkpoints import starter
+
+    folder = tmp_path_factory.mktemp("starter-data")
+    starter.provide(folder, CancellationToken(), lambda phase, done, total: None)
+    return folder
+
+
+@pytest.fixture
+def starter_home(converted_starter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A HEARTH_HOME of this test's own whose starter model is converted already."""
+    home = tmp_path / "hearth-home"
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "checkpoints").symlink_to(converted_starter / "checkpoints", target_is_directory=True)
+    monkeypatch.setenv("HEARTH_HOME", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where tiny random checkpoints are kept for the whole run."""
+    return tmp_path_factory.mktemp("tiny-checkpoints")
