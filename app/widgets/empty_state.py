@@ -1,7 +1,7 @@
 """What an empty conversation shows: a greeting, who answers, and four things to try."""
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.widgets.phase_line import PhaseLine
 from app.widgets.theme import Theme
@@ -13,6 +13,7 @@ EXAMPLES = (
     ("Learn something", "What is the capital of France, and what is it known for?"),
 )
 _WIDTH_PX = 640
+_EXAMPLE_PX = 200
 
 
 class ExampleButton(QPushButton):
@@ -24,7 +25,8 @@ class ExampleButton(QPushButton):
         self.setObjectName("example")
         self.setAccessibleName(prompt)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        column = QVBoxLayout(self)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 16, 12)
         column.setSpacing(2)
         for text, role in ((title, "heading"), (prompt, "muted")):
@@ -35,7 +37,19 @@ class ExampleButton(QPushButton):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
             column.addWidget(label)
         column.addStretch(1)
-        self.setMinimumHeight(84)
+
+    def sizeHint(self) -> QSize:
+        """Return room for both texts: a push button would only count its own."""
+        return self.layout_size()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the same: nothing may be cut."""
+        return self.layout_size()
+
+    def layout_size(self) -> QSize:
+        """Return what the two labels need at the width they are likely to get."""
+        height = self._column.totalHeightForWidth(max(self.width(), _EXAMPLE_PX))
+        return QSize(_EXAMPLE_PX, height)
 
 
 class EmptyState(QFrame):
@@ -96,7 +110,8 @@ class EmptyState(QFrame):
         colors = theme.colors
         self.phase.set_theme(theme)
         self.setStyleSheet(
-            f"#example {{ background: {colors.sidebar}; border: 1px solid transparent; border-radius: 12px; }}"
+            f"#example {{ background: {colors.sidebar}; border: 1px solid transparent; border-radius: 12px;"
+            " padding: 0px; min-height: 0px; }"
             f"#example:hover {{ background: {colors.hover}; }}"
             f"#example:pressed {{ background: {colors.pressed}; }}"
             f"#example:focus {{ border: 1px solid {colors.accent}; }}"

@@ -23,7 +23,7 @@ class KeysDialog(QDialog):
     def __init__(self, actions: Sequence[QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Keyboard shortcuts")
-        self.resize(440, 520)
+        self.resize(520, 560)
         self.rows = [(_plain(action.text()), _key(action)) for action in actions if not action.shortcut().isEmpty()]
         self.rows += [row for row in ELSEWHERE if row not in self.rows]
         content = QWidget()
@@ -40,6 +40,7 @@ class KeysDialog(QDialog):
         scroll = QScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(content)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)

@@ -8,6 +8,7 @@ from app.widgets.plain_text_view import PlainTextView
 
 _SCHEMES = ("http", "https", "mailto")
 _TEXT_PX = 96
+_WIDTH_PX = 480
 
 
 class LinkDialog(QDialog):
@@ -16,7 +17,7 @@ class LinkDialog(QDialog):
     def __init__(self, url: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Open a link")
-        self.setFixedWidth(480)
+        self.setFixedWidth(_WIDTH_PX)
         self._url = url
         question = QLabel("The model wrote this link. Open it in your browser?")
         question.setWordWrap(True)
@@ -25,7 +26,7 @@ class LinkDialog(QDialog):
         self.address.setAccessibleName("Address")
         self.address.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.address.set_text(url)
-        self.address.setFixedHeight(_TEXT_PX)
+        self.address.setFixedHeight(min(_TEXT_PX, self.address.heightForWidth(_WIDTH_PX - 48)))
         self.open_button = QPushButton("Open")
         self.open_button.setEnabled(QUrl(url).scheme() in _SCHEMES)
         self.open_button.clicked.connect(self._on_open)
@@ -46,6 +47,7 @@ class LinkDialog(QDialog):
         column.addWidget(question)
         column.addWidget(self.address)
         column.addLayout(buttons)
+        cancel.setFocus()
 
     @Slot()
     def _on_open(self) -> None:

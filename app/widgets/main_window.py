@@ -18,21 +18,18 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
-from app.widgets.about_dialog import AboutDialog
 from app.widgets.composer import Composer
 from app.widgets.empty_state import EmptyState
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import app_icon
-from app.widgets.keys_dialog import KeysDialog
-from app.widgets.link_dialog import LinkDialog
 from app.widgets.model_button import ModelButton
 from app.widgets.notice_bar import NoticeBar
-from app.widgets.settings_dialog import SettingsDialog
 from app.widgets.sidebar import WIDTH_PX, Sidebar
 from app.widgets.tab_order import next_stop
 from app.widgets.theme import Theme, apply_theme, theme_for
 from app.widgets.transcript import Transcript
 from app.widgets.window_actions import WindowActions
+from app.widgets.window_dialogs import WindowDialogs
 from engine.api.message import Role
 from engine.api.plan import Plan
 
@@ -78,8 +75,8 @@ class MainWindow(QMainWindow):
         self._conversation: Conversation | None = None
         self._plan: Plan | None = None
         self._busy = False
-        self._settings_dialog: SettingsDialog | None = None
         self._theme = theme_for(self._settings.theme, self._settings.text_size_px)
+        _give_look(self._theme)
         self.setWindowTitle("Hearth")
         self.setWindowIcon(app_icon())
         self.setMinimumSize(SMALLEST_SIZE)
@@ -94,10 +91,10 @@ class MainWindow(QMainWindow):
         self.composer = Composer(self._theme)
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
+        self.dialogs = WindowDialogs(self._settings, self)
         self._build_layout()
         self._connect_parts()
         self._connect_actions()
-        self._apply_theme(self._theme)
         self.apply_settings(self._settings)
         self._show_page()
 
@@ -185,8 +182,7 @@ class MainWindow(QMainWindow):
         self._settings = settings
         self.actions_by_name.themes[settings.theme].setChecked(True)
         self.transcript.set_statistics_shown(settings.show_statistics)
-        if self._settings_dialog is not None:
-            self._settings_dialog.show_settings(settings)
+        self.dialogs.show_settings(settings)
         self._on_color_scheme_changed()
 
     @Slot()
@@ -197,15 +193,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def open_settings(self) -> None:
         """Open the settings beside the window, or bring them to the front."""
-        if self._settings_dialog is None:
-            dialog = SettingsDialog(self._settings, self)
-            dialog.changed.connect(self.settings_changed)
-            dialog.reset_requested.connect(self.setting_reset_requested)
-            dialog.reload_requested.connect(self.reload_requested)
-            self._settings_dialog = dialog
-        self._settings_dialog.show()
-        self._settings_dialog.raise_()
-        self._settings_dialog.activateWindow()
+        self.dialogs.open_settings()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The composer may grow to a third of the window."""
@@ -276,6 +264,9 @@ class MainWindow(QMainWindow):
         self.composer.draft_changed.connect(self.draft_changed)
         self.composer.queue_removed.connect(self.queue_removed)
         self.composer.queue_edit_requested.connect(self.queue_edit_requested)
+        self.dialogs.setting_changed.connect(self.settings_changed)
+        self.dialogs.setting_reset_requested.connect(self.setting_reset_requested)
+        self.dialogs.reload_requested.connect(self.reload_requested)
         for changed in (self._transcript_model.modelReset, self._transcript_model.rowsRemoved):
             changed.connect(self._on_rows_changed)
         self._transcript_model.rowsInserted.connect(self._on_rows_changed)
@@ -300,15 +291,13 @@ class MainWindow(QMainWindow):
         actions.sidebar.toggled.connect(self.sidebar.setVisible)
         actions.newest.triggered.connect(self.transcript.follow)
         actions.keys.triggered.connect(self._on_keys)
-        actions.about.triggered.connect(self._on_about)
+        actions.about.triggered.connect(self.dialogs.open_about)
         for action in actions.themes.values():
             action.triggered.connect(self._on_theme_chosen)
 
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
-        application = QApplication.instance()
-        if isinstance(application, QApplication):
-            apply_theme(application, theme)
+        _give_look(theme)
         parts = (self.sidebar, self.sidebar_button, self.model_button, self.settings_button, self.transcript)
         for part in (*parts, self.empty_state, self.notices, self.composer):
             part.set_theme(theme)
@@ -404,16 +393,14 @@ class MainWindow(QMainWindow):
 
     @Slot(object)
     def _on_link_activated(self, url: object) -> None:
-        self._open_once(LinkDialog(str(url), self))
+        self.dialogs.ask_about_link(str(url))
 
     @Slot()
     def _on_keys(self) -> None:
-        self._open_once(KeysDialog(self.actions_by_name.all, self))
+        self.dialogs.open_keys(self.actions_by_name.all)
 
-    @Slot()
-    def _on_about(self) -> None:
-        self._open_once(AboutDialog(self))
 
-    def _open_once(self, dialog: KeysDialog | AboutDialog | LinkDialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+def _give_look(theme: Theme) -> None:
+    application = QApplication.instance()
+    if isinstance(application, QApplication):
+        apply_theme(application, theme)

@@ -39,6 +39,7 @@ class MessageEditor(QFrame):
         column.setSpacing(12)
         column.addWidget(self.editor)
         column.addLayout(buttons)
+        self.setFocusProxy(self.editor)
 
     def begin(self) -> None:
         """Take the keyboard, with the cursor at the end."""

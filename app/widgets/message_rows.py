@@ -12,7 +12,8 @@ from engine.api.message import Role
 
 _CHARACTER_SHARE = 0.5  # of the text size: how wide a character of Inter is on average
 _LINE_SHARE = 1.5
-_FRAME_PX = 56
+_BUBBLE_FRAME_PX = 36
+_ANSWER_FRAME_PX = 48
 _FOLD_BUTTON_PX = 36
 
 
@@ -25,11 +26,11 @@ def make_row(entry: TranscriptEntry, style: RowStyle, parent: QWidget) -> Messag
 def estimate_height(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
     """Return about how high an entry's widget will be at a width in pixels, without building it. Cheap."""
     content = entry.message.content
-    height = _FRAME_PX
+    height = _ANSWER_FRAME_PX
     if entry.message.role is Role.USER:
         width = int(width * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         shown = folded(content)
-        height += _FOLD_BUTTON_PX if len(shown) < len(content) else 0
+        height = _BUBBLE_FRAME_PX + _FOLD_BUTTON_PX if len(shown) < len(content) else 0
         content = shown
     size = style.theme.text_size_px
     characters_per_line = max(1, int(width / (size * _CHARACTER_SHARE)))

@@ -132,7 +132,7 @@ class ModelButton(QAbstractButton):
         name_width = QFontMetrics(self._name_font()).horizontalAdvance(self.name)
         summary_width = QFontMetrics(self._summary_font()).horizontalAdvance(self.summary)
         gap = _GAP_PX if self.summary else 0
-        return QSize(name_width + gap + summary_width + _GAP_PX + _CHEVRON_PX + 2 * _PADDING_PX, 36)
+        return QSize(name_width + gap + summary_width + _GAP_PX + _CHEVRON_PX + 2 * _PADDING_PX + 4, 36)
 
     def minimumSizeHint(self) -> QSize:
         """Return room for a short name."""

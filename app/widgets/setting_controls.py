@@ -22,6 +22,10 @@ from engine.api.codec import clean_text
 _TYPING_DELAY_MS = 600
 _LONG_TEXT_PX = 120
 _NUMBER_PX = 240
+_LONG_TEXT_STYLE = (
+    "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
+    "QPlainTextEdit:focus { border: 1px solid palette(accent); }"
+)
 
 
 class SettingControl(QObject):
@@ -96,6 +100,7 @@ class SpinControl(SettingControl):
         self._spin = _Spin()
         super().__init__(self._spin)
         self._spin.setMaximumWidth(_NUMBER_PX)
+        self._spin.lineEdit().setTextMargins(8, 0, 0, 0)
         self._spin.setRange(int(field.minimum or 0), int(field.maximum or 1_000_000))
         self._spin.setSingleStep(int(field.step or 1))
         self._spin.setKeyboardTracking(False)
@@ -188,6 +193,7 @@ class LongTextControl(SettingControl):
         self._box = QPlainTextEdit()
         super().__init__(self._box)
         self._box.setFixedHeight(_LONG_TEXT_PX)
+        self._box.setStyleSheet(_LONG_TEXT_STYLE)
         self._box.setTabChangesFocus(True)
         self._box.setPlaceholderText(field.unset_label)
         self._timer = QTimer(self)

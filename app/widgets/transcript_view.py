@@ -261,6 +261,7 @@ class TranscriptView(QAbstractScrollArea):
             self._apply_scroll_bar()
             self._place_rows()
             self._pick_anchor()
+            self._set_following(self._value >= self.verticalScrollBar().maximum())
             self._drop_far_rows()
         finally:
             self._arranging = False

@@ -1,7 +1,7 @@
-"""What the user wrote: a soft bubble to the right, folded while it is very long, editable in its place."""
+"""What the user wrote: a soft bubble to the right, its actions beside it; folded while very long, edited in place."""
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.fonts import text_font
@@ -46,12 +46,16 @@ class UserMessage(MessageWidget):
         self.edit_button = IconButton("pencil", "Edit", style.theme)
         self.edit_button.clicked.connect(self.begin_editing)
         self.action_buttons.append(self.edit_button)
+        line = QHBoxLayout()
+        line.setSpacing(4)
+        line.addStretch(1)
+        for button in self.action_buttons:
+            line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
+        line.addWidget(self.bubble)
         self.footer.addStretch(1)
-        for part in (self.versions, *self.action_buttons):
-            self.footer.addWidget(part)
-        self.column.addWidget(self.bubble, 0, Qt.AlignmentFlag.AlignRight)
+        self.footer.addWidget(self.versions)
+        self.column.addLayout(line)
         self.column.addLayout(self.footer)
-        self.column.setContentsMargins(0, 0, 0, 4)
         self._apply_font()
 
     @property

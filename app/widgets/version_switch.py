@@ -6,6 +6,8 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 from app.widgets.icon_button import IconButton
 from app.widgets.theme import Theme
 
+_BUTTON_PX = 26
+
 
 class VersionSwitch(QWidget):
     """Hidden while there is only one version."""
@@ -20,6 +22,8 @@ class VersionSwitch(QWidget):
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setProperty("role", "small")
         self._label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for button in (self.previous_button, self.next_button):
+            button.setFixedSize(_BUTTON_PX, _BUTTON_PX)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
