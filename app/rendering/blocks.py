@@ -39,7 +39,7 @@ class RenderTheme:
     muted: str
     link: str
     hairline: str
-    code_background: str
+    inline_code: str
     table_header: str
     text_size_px: int = 15
     code_size_px: int = 13

@@ -134,7 +134,9 @@ class _BlockWriter:
         self._paragraph(_text_html(token.content), token.content)
 
     def _write_hr(self, token: Token) -> None:
-        self._html.append('<hr style="margin-top:20px; margin-bottom:20px;"/>')
+        self._html.append(
+            f'<hr style="margin-top:20px; margin-bottom:20px; background-color:{self._theme.hairline};"/>'
+        )
         self._text.append("")
 
     # code
@@ -213,8 +215,7 @@ class _BlockWriter:
         current.marker_due = False
         frame = f"margin-top:0; margin-bottom:0; margin-left:0; -qt-list-indent:{depth};"
         if current.next_number is None:
-            kind = ("disc", "circle", "square")[min(depth, 3) - 1]
-            opening, closing, marker = f'<ul type="{kind}" style="{frame}">', "</ul>", "•"
+            opening, closing, marker = f'<ul type="disc" style="{frame}">', "</ul>", "•"
         else:
             opening, closing = f'<ol start="{current.next_number}" style="{frame}">', "</ol>"
             marker = f"{current.next_number}."
@@ -274,7 +275,7 @@ class InlineWriter:
     def _code(self, content: str) -> str:
         theme = self._theme
         family = f"font-family:'{theme.code_family}','monospace'; font-size:{theme.code_size_px}px;"
-        return f'<span style="{family} background-color:{theme.code_background};">{_text_html(content)}</span>'
+        return f'<span style="{family} background-color:{theme.inline_code};">{_text_html(content)}</span>'
 
     def _link(self, target: str) -> str:
         url = safe_url(target)

@@ -21,6 +21,7 @@ WINDOW_CHARACTERS = 16_000
 MARKDOWN_CHARACTERS = 100_000  # what follows in one passage is shown as plain text
 PLAIN_CHARACTERS = 4_000  # of one plain block
 MAXIMUM_REFERENCES = 200
+MAXIMUM_BRACKETS = 500  # in one paragraph
 
 _OPENING_FENCE = re.compile(r"(?P<indent> {0,3})(?P<marks>`{3,}|~{3,})[ \t]*(?P<info>[^\n]*)(?:\n|\Z)")
 _EMPTY_LINES = re.compile(r"(?:[ \t]*\n)*")
@@ -30,6 +31,17 @@ _REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]{1,200}\]:[^\n]{1,2000}$", re.MULTILIN
 def render(text: str, theme: RenderTheme, streaming: bool = False) -> list[Block]:
     """Return the blocks of a whole text; while ``streaming``, the last one may still be open."""
     return MarkdownStream(theme).update(text, streaming)
+
+
+def render_plain(text: str, theme: RenderTheme) -> list[Block]:
+    """Return blocks that show the text exactly as it is."""
+    blocks: list[Block] = []
+    position = 0
+    while position < len(text):
+        end = _plain_end(text, position)
+        blocks.append(plain_block(text[position:end].removesuffix("\n"), theme))
+        position = end
+    return blocks
 
 
 class MarkdownStream:
@@ -170,7 +182,9 @@ class _PassageReader:
 
     def _groups(self, source: str) -> "list[_Group]":
         tokens: list[Token] = []
-        self._parser.block.parse(source, self._parser, self._environment, tokens)
+        many = len(_REFERENCE.findall(source)) > MAXIMUM_REFERENCES
+        parser = make_parser(references=not many)
+        parser.block.parse(source, parser, self._environment, tokens)
         return _grouped(tokens, source)
 
     def _blocks(self, group: "_Group") -> list[Block]:
@@ -178,14 +192,18 @@ class _PassageReader:
             return [plain_block(group.source, self._theme)]  # the parser leaves out what is nested deeper
         for token in group.tokens:
             if token.type == "inline":
-                token.children = []
-                self._parser.inline.parse(token.content, self._parser, self._environment, token.children)
+                token.children = self._inline(token.content)
         return write_blocks(group.tokens, self._theme)
 
+    def _inline(self, content: str) -> list[Token]:
+        if content.count("[") > MAXIMUM_BRACKETS:  # each one is tried as a link: quadratic time
+            return [Token("text", "", 0, content=content)]
+        tokens: list[Token] = []
+        self._parser.inline.parse(content, self._parser, self._environment, tokens)
+        return tokens
+
     def _read_plain(self, text: str, streaming: bool) -> list[Block]:
-        end = len(text)
-        if end - self._position > PLAIN_CHARACTERS:
-            end = _cut(text, self._position, self._position + PLAIN_CHARACTERS)
+        end = _plain_end(text, self._position)
         block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
         if streaming and end == len(text):
             return [replace(block, closed=False)]
@@ -225,6 +243,10 @@ def _grouped(tokens: list[Token], source: str) -> list[_Group]:
         _Group(tokens[first:bound], source[place:end], place)
         for first, bound, place, end in zip(starts, bounds, places, ends, strict=True)
     ]
+
+
+def _plain_end(text: str, start: int) -> int:
+    return len(text) if len(text) - start <= PLAIN_CHARACTERS else _cut(text, start, start + PLAIN_CHARACTERS)
 
 
 def _cut(text: str, start: int, end: int) -> int:

@@ -1,6 +1,7 @@
 """Markdown-it set up for answers of models: CommonMark with tables and strikethrough, no HTML, formulas kept."""
 
 import re
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -11,11 +12,15 @@ _FORMULA_CHARACTERS = 2_000
 _CLOSERS_TRIED = 8
 
 
-def make_parser() -> MarkdownIt:
-    """Return a parser whose links are all let through: what may be clicked is decided where HTML is written."""
+@lru_cache(maxsize=2)
+def make_parser(references: bool = True) -> MarkdownIt:
+    """Return the parser, which keeps nothing between two texts; ``references``: ``[name]: url`` defines a link.
+
+    All links are let through: what may be clicked is decided where HTML is written.
+    """
     parser = MarkdownIt("commonmark", {"html": False, "linkify": False, "maxNesting": MAXIMUM_NESTING})
     parser.enable(["table", "strikethrough"])
-    parser.disable(["html_block", "html_inline"])
+    parser.disable(["html_block", "html_inline", *([] if references else ["reference"])])
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
     parser.block.ruler.before("fence", "math_block", _math_block)
     parser.inline.ruler.before("escape", "math_inline", _math_inline)

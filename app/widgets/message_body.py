@@ -1,41 +1,78 @@
-"""The widget that shows one message."""
+"""The widget that shows one message: Markdown of a model, or plain text."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+import time
 
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import QWidget
+
+from app.rendering.blocks import Block
+from app.rendering.markdown import MarkdownStream, render_plain
+from app.widgets.block_column import BlockColumn
 from app.widgets.theme import Theme
 
+_SHARE = 4  # while a text streams, drawing it takes at most about one part in so many of the time
+_SHORTEST_PAUSE_SECONDS = 0.03
 
-class MessageBody(QWidget):
+
+class MessageBody(BlockColumn):
     """One message as rendered blocks (answers) or as plain text (what the user wrote).
 
     Its height follows its width (``heightForWidth``); it never scrolls vertically and has no margins or background.
+    When the height changes by itself (a fold, a wrap, a late update) it calls ``updateGeometry``.
     """
 
-    link_activated = Signal(object)  # str: the full http, https or mailto URL that was clicked; ask before opening it
-
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self._label = QLabel()
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setWordWrap(True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self._label)
+        super().__init__(theme, parent=parent)
+        self._text = ""
+        self._streaming = False
+        self._is_plain = False
+        self._stream = MarkdownStream(theme.render_theme())
+        self._free_at = 0.0
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.timeout.connect(self._update)
 
     def set_text(self, text: str, streaming: bool = False) -> None:
-        """Show Markdown; while ``streaming`` only what changed since the last call is drawn again."""
-        self._label.setText(text)
+        """Show Markdown; while ``streaming`` only what changed since the last call is drawn again.
+
+        Calls may come at any rate: drawing that would take too much of the thread's time is put off and joined.
+        """
+        self._text, self._streaming, self._is_plain = text, streaming, False
+        pause = self._free_at - time.perf_counter()
+        if streaming and pause > 0:
+            if not self._late.isActive():
+                self._late.start(round(pause * 1000) + 1)
+            return
+        self._update()
 
     def set_plain_text(self, text: str) -> None:
         """Show the text exactly as it is, wrapped, without any markup."""
-        self._label.setText(text)
+        self._text, self._streaming, self._is_plain = text, False, True
+        self._update()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw everything again in another theme or text size."""
-        self._theme = theme
+        if theme != self.theme:
+            self._theme = theme
+            self._stream = MarkdownStream(theme.render_theme())
+            self._update()
 
     def plain_text(self) -> str:
         """Return the source text (Markdown as the model wrote it), as Copy should copy it."""
-        return self._label.text()
+        return self._text
+
+    @Slot()
+    def _update(self) -> None:
+        self._late.stop()
+        started = time.perf_counter()
+        blocks = self._blocks()
+        self.show_blocks(blocks, self.theme)
+        if not self._streaming:
+            self.setAccessibleName("\n".join(block.text for block in blocks))
+        spent = time.perf_counter() - started
+        self._free_at = time.perf_counter() + max(_SHORTEST_PAUSE_SECONDS - spent, (_SHARE - 1) * spent)
+
+    def _blocks(self) -> list[Block]:
+        if self._is_plain:
+            return render_plain(self._text, self.theme.render_theme())
+        return self._stream.update(self._text, self._streaming)

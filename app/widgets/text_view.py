@@ -1,0 +1,166 @@
+"""A stretch of rendered text in an answer: selectable, as high as its text, safe, with links that are only reported."""
+
+from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QPainter, QPaintEvent, QTextDocument, QWheelEvent
+from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
+
+from app.rendering.blocks import Block
+from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX
+from app.rendering.links import safe_url
+from app.widgets.fonts import text_font
+from app.widgets.foreign_text import plain_tooltip
+from app.widgets.safe_document import SafeDocument
+from app.widgets.theme import Theme
+
+_QUOTE_BAR_PX = 3
+_PAGE_KEYS = frozenset({Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Space})
+
+
+class TextView(QTextBrowser):
+    """Shows HTML blocks one below the other in one document, so that a selection can reach over all of them."""
+
+    link_activated = Signal(object)  # str: a full http, https or mailto URL
+
+    def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._muted = muted
+        self._blocks: tuple[Block, ...] = ()
+        self._heights: dict[int, int] = {}
+        self._has_quotes = False
+        document = SafeDocument(self)
+        document.setIndentWidth(LIST_INDENT_PX)
+        self.setDocument(document)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("bare", "true")
+        self.setProperty("role", "muted" if muted else "")
+        self.setOpenLinks(False)
+        self.setOpenExternalLinks(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.viewport().setAutoFillBackground(False)
+        self.anchorClicked.connect(self._on_anchor_clicked)
+        self._apply_font()
+
+    def show_blocks(self, blocks: tuple[Block, ...], theme: Theme) -> None:
+        """Show these blocks; nothing happens if they and the theme are those already shown."""
+        if theme != self._theme:
+            self._theme, self._blocks = theme, ()
+            self._apply_font()
+        if blocks == self._blocks:
+            return
+        self._blocks = blocks
+        html = "".join(block.html for block in blocks)
+        self._has_quotes = "-qt-user-state" in html
+        selection = self.textCursor()
+        anchor, position = selection.anchor(), selection.position()
+        self.setHtml(html)
+        self._heights.clear()
+        self._select_again(anchor, position)
+
+    def height_for(self, width: int) -> int:
+        """Return the height in pixels of the text wrapped at ``width``."""
+        width = max(1, width)
+        known = self._heights.get(width)
+        if known is None:
+            document = self.document()
+            document.setTextWidth(width)
+            known = self._heights[width] = round(document.size().height())
+        return known
+
+    def natural_width(self) -> int:
+        """Return the width in pixels that the text takes without wrapping."""
+        self.document().setTextWidth(-1)
+        self._heights.clear()
+        return int(self.document().idealWidth()) + 1
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """Load nothing, ever; the document answers by itself."""
+        return self.document().loadResource(kind, name)
+
+    def doSetSource(
+        self, name: QUrl | str, kind: QTextDocument.ResourceType = QTextDocument.ResourceType.UnknownResource
+    ) -> None:
+        """Go nowhere: this is no browser."""
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Copy plain text only."""
+        data = QMimeData()
+        data.setText(self.textCursor().selection().toPlainText().replace("\ufffc", ""))
+        return data
+
+    def event(self, event: QEvent) -> bool:
+        """Show where a link leads while the mouse rests on it."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            url = safe_url(self.anchorAt(self.viewport().mapFrom(self, event.pos())))
+            QToolTip.showText(event.globalPos(), plain_tooltip(url) if url else "", self)
+            return True
+        return super().event(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave scrolling to the page around."""
+        event.ignore()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave paging to the page around."""
+        if Qt.Key(event.key()) in _PAGE_KEYS:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Never scroll inside."""
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep the text's own font when the style sheet gives the widget another one."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "_theme"):
+            self.document().setDefaultFont(text_font(self._theme.text_size_px))
+            self._heights.clear()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the text and the bars beside quotations."""
+        super().paintEvent(event)
+        if self._has_quotes:
+            self._paint_quote_bars(event)
+
+    def _paint_quote_bars(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        layout = self.document().documentLayout()
+        block = self.document().begin()
+        while block.isValid():
+            following = block.next()
+            area = layout.blockBoundingRect(block)
+            if area.top() > event.rect().bottom():
+                break
+            bottom = area.bottom()
+            for level in range(max(0, block.userState())):
+                if following.isValid() and following.userState() > level:
+                    bottom = layout.blockBoundingRect(following).top()
+                bar = QRectF(level * QUOTE_INDENT_PX, area.top(), _QUOTE_BAR_PX, bottom - area.top())
+                painter.fillRect(bar, QColor(self._theme.colors.hairline))
+            block = following
+        painter.end()
+
+    def _apply_font(self) -> None:
+        self.document().setDefaultFont(text_font(self._theme.text_size_px))
+        self._heights.clear()
+
+    def _select_again(self, anchor: int, position: int) -> None:
+        """Keep what the reader selected while the text below it grows."""
+        if anchor == position:
+            return
+        cursor = self.textCursor()
+        last = self.document().characterCount() - 1
+        cursor.setPosition(min(anchor, last))
+        cursor.setPosition(min(position, last), cursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+
+    @Slot(QUrl)
+    def _on_anchor_clicked(self, url: QUrl) -> None:
+        target = safe_url(bytes(url.toEncoded().data()).decode("ascii"))
+        if target:
+            self.link_activated.emit(target)
