@@ -69,7 +69,7 @@ class Opening:
             return  # dealt with, and told, when it is opened for writing
 
     def _open_or_repair(self) -> Database:
-        if self._path.is_file() and not self._path.stat().st_size and self._backups.newest_first():
+        if self._is_emptied():
             return self._open_backup()
         try:
             return self._open_checked()
@@ -78,6 +78,13 @@ class Opening:
             if self._writers.others_alive():
                 raise  # the file can't be taken from under a program that goes on writing into it
             return self._open_backup()
+
+    def _is_emptied(self) -> bool:
+        """Return whether the file is there without content, though there was some; SQLite would take it as new."""
+        if not self._path.is_file() or self._path.stat().st_size:
+            return False
+        journal = self._path.with_name(f"{self._path.name}-wal")
+        return bool(self._backups.newest_first()) or (journal.is_file() and journal.stat().st_size > 0)
 
     def _open_checked(self) -> Database:
         database = Database(self._path)

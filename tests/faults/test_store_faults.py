@@ -184,13 +184,24 @@ def test_without_any_backup_hearth_opens_empty_and_says_so(database: Path) -> No
 
 def test_a_journal_that_belongs_to_the_damaged_file_does_not_meet_the_backup(database: Path) -> None:
     with_backup(database)
-    database.write_bytes(b"garbage" * 1000)
-    journal = database.with_name(database.name + "-wal")
-    journal.write_bytes(b"old journal" * 1000)
+    kill_while_writing(database, 0.05)
+    journal = database.with_name(database.name + "-wal").read_bytes()
+    assert journal
+    os.truncate(database, 0)
     store = ConversationStore(database)
     assert [message.id for message in store.load_messages("c")] == ["old"]
     assert store._database.is_sound()
     store.close()
+    (kept,) = database.parent.glob("corrupt-*.db-wal")
+    assert kept.read_bytes() == journal
+
+
+def test_an_emptied_file_without_a_backup_does_not_cost_its_journal(database: Path) -> None:
+    kill_while_writing(database, 0.05)
+    os.truncate(database, 0)
+    ConversationStore(database).close()
+    (kept,) = database.parent.glob("corrupt-*.db-wal")
+    assert kept.stat().st_size
 
 
 @pytest.fixture
