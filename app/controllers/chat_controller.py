@@ -37,7 +37,7 @@ class ChatController(QObject):
 
     Signals about the conversation that is shown: busy_changed(bool), phase_changed(str), queue_changed(tuple of str),
     draft_restored(str). notice_raised(Notice) and notice_cleared(key). model_needed() when something was asked and no
-    model is loaded or being loaded.
+    model is loaded or being loaded; load_stop_requested() when Stop was meant for the load.
     """
 
     busy_changed = Signal(object)
@@ -47,6 +47,7 @@ class ChatController(QObject):
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
     model_needed = Signal()
+    load_stop_requested = Signal()
 
     def __init__(
         self,
@@ -96,12 +97,15 @@ class ChatController(QObject):
 
     @Slot()
     def stop(self) -> None:
-        """Stop the answer of the shown conversation; what is there of it is kept."""
+        """Stop the answer of the shown conversation, keeping what is there of it, or the load that it waits for."""
+        current_id = self._conversations.current_id
         running = self.runner.message
-        if self._beginning is not None and self._beginning.conversation_id == self._conversations.current_id:
+        if self._beginning is not None and self._beginning.conversation_id == current_id:
             self._stop_asked = True
-        elif running is not None and running.conversation_id == self._conversations.current_id:
+        elif running is not None and running.conversation_id == current_id:
             self.runner.stop()
+        elif self._waits_for_model():
+            self.load_stop_requested.emit()
 
     @Slot(object)
     def regenerate(self, message_id: str) -> None:
@@ -128,6 +132,7 @@ class ChatController(QObject):
         current_id = self._conversations.current_id
         if current_id is not None and self._queue.remove(current_id, index) is not None:
             self._tell_queue(current_id)
+            self._tell_busy()
 
     @Slot(object)
     def edit_queued(self, index: int) -> None:
@@ -136,6 +141,7 @@ class ChatController(QObject):
         job = self._queue.remove(current_id, index) if current_id is not None else None
         if current_id is not None and job is not None:
             self._tell_queue(current_id)
+            self._tell_busy()
             if isinstance(job, Ask | Edit):
                 self._conversations.drafts.set_draft(current_id, job.text)
                 self.draft_restored.emit(job.text)
@@ -170,12 +176,16 @@ class ChatController(QObject):
         """Know which model answers from now on; None while there is none."""
         self._plan = plan
         self._pump()
+        self._tell_busy()
         self._tell_phase()
 
     @Slot(object)
     def set_loading(self, words: str) -> None:
         """Know how far a load has come, as waiting messages wait for it; "" while none runs."""
+        started_or_ended = bool(words) != bool(self._loading)
         self._loading = words
+        if started_or_ended:
+            self._tell_busy()
         self._tell_phase()
 
     def shut_down(self) -> None:
@@ -193,6 +203,7 @@ class ChatController(QObject):
         self._blocked = False
         self._pump()
         self._tell_queue(job.conversation_id)
+        self._tell_busy()
         self._tell_phase()
         if self._plan is None and not self._loading:
             self.model_needed.emit()
@@ -325,7 +336,10 @@ class ChatController(QObject):
     def _tell_busy(self) -> None:
         active = self._active_ids()
         self._conversations.set_busy(active | self._queue.conversation_ids(), active)
-        self.busy_changed.emit(self._conversations.current_id in active)
+        self.busy_changed.emit(self._conversations.current_id in active or self._waits_for_model())
+
+    def _waits_for_model(self) -> bool:
+        return bool(self._loading) and self._plan is None and bool(self._queue.of(self._conversations.current_id))
 
     def _tell_phase(self) -> None:
         self.phase_changed.emit(self._phase_words())
@@ -335,10 +349,10 @@ class ChatController(QObject):
         running = self.runner.message
         if running is not None and running.conversation_id == current_id:
             return self.runner.phase
-        if not self._queue.of(current_id):
-            return ""
         if self._plan is None:
             return self._loading
+        if not self._queue.of(current_id):
+            return ""
         other = self._conversations.shelf.get(running.conversation_id) if running is not None else None
         return f"Waiting for the answer in “{other.conversation.title}”" if other is not None else ""
 

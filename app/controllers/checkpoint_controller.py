@@ -86,9 +86,15 @@ class CheckpointController(QObject):
     def unload(self) -> None:
         """Give the model's memory back; a load that runs is given up instead."""
         if self._load_id:
-            self._cancel(self._load_id)
+            self.stop_loading()
         else:
             self._submit(UnloadCheckpoint(command_id=new_id()))
+
+    @Slot()
+    def stop_loading(self) -> None:
+        """Give up the load that runs, if there is one."""
+        if self._load_id:
+            self._cancel(self._load_id)
 
     @Slot()
     def refresh(self) -> None:

@@ -179,11 +179,13 @@ class ConversationController(QObject):
         loaded = self.shelf.get(turn.conversation.id)
         if loaded is None:
             return None
+        title = loaded.conversation.title
         loaded.apply_turn(turn)
         self._conversations.upsert(loaded.conversation)
         if loaded is self.current:
             self.show_branch()
-            self.conversation_changed.emit(loaded.conversation)
+            if loaded.conversation.title != title:
+                self.conversation_changed.emit(loaded.conversation)
         return loaded
 
     def apply_message(self, message: Message) -> None:
@@ -263,6 +265,15 @@ class ConversationController(QObject):
         self._requests.request(lambda store: store.restore_conversation(conversation_id))
         self._conversations.upsert(conversation)
         self.open(conversation_id)
+
+    @Slot(object)
+    def on_notice_action(self, action_key: str) -> None:
+        """Do what a notice's button says, if it is one of this controller's."""
+        if action_key.startswith(notices.UNDO_DELETE):
+            self.undo_delete(action_key.removeprefix(notices.UNDO_DELETE))
+        elif action_key.startswith(notices.OPEN):
+            self.notice_cleared.emit(notices.ANSWER_KEY)
+            self.open(action_key.removeprefix(notices.OPEN))
 
     @Slot()
     def _on_purge_due(self) -> None:

@@ -1,0 +1,280 @@
+"""The window's composition root: builds every part, connects them, starts them, and ends them in order."""
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QApplication
+
+from app.controllers import notices
+from app.controllers.answer_saves import AnswerSaves
+from app.controllers.chat_controller import ChatController
+from app.controllers.checkpoint_controller import CheckpointController
+from app.controllers.conversation_controller import ConversationController
+from app.controllers.settings_controller import SettingsController
+from app.controllers.store_requests import StoreRequests
+from app.conversations.errors import StoreError
+from app.conversations.store_thread import StoreThread
+from app.excepthook import ExceptionHooks, start_logging
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.conversation_list_model import ConversationListModel
+from app.models.notice import Notice, Severity
+from app.models.transcript_model import TranscriptModel
+from app.paths import Paths
+from app.settings.schema import sampling_from
+from app.settings.window_state import WindowState, load_window_state, save_window_state
+from app.single_instance import SingleInstance
+from app.termination import TerminationSignals
+from app.widgets.fonts import load_fonts
+from app.widgets.main_window import MainWindow
+from app.worker.engine_client import EngineClient
+from app.worker.engine_process import engine_command
+
+STORE_CLOSE_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
+    """Open the window and return the exit status when it has been closed; a second start raises the first window.
+
+    engine_argv starts the engine; None is the real one.
+    """
+    application = QApplication.instance()
+    if not isinstance(application, QApplication):
+        application = QApplication([sys.argv[0] if sys.argv else "hearth"])
+    set_up(application)
+    instance = SingleInstance(paths.data)
+    if not instance.claim():
+        return 0
+    stop_logging = start_logging(paths.app_log)
+    hearth = Hearth(paths, engine_argv if engine_argv is not None else engine_command(paths.data))
+    hooks = ExceptionHooks(hearth.bugs.report)
+    termination = TerminationSignals()
+    instance.raise_requested.connect(hearth.raise_window)
+    termination.requested.connect(hearth.window.close)
+    application.aboutToQuit.connect(hearth.shut_down)
+    try:
+        hearth.start()
+        return application.exec()
+    finally:
+        hearth.shut_down()
+        termination.remove()
+        hooks.remove()
+        instance.release()
+        stop_logging()
+
+
+def set_up(application: QApplication) -> None:
+    """Give the application its names and its fonts."""
+    application.setApplicationName("hearth")
+    application.setApplicationDisplayName("Hearth")
+    application.setDesktopFileName("hearth")
+    refused = load_fonts()
+    if refused:
+        _log.warning("fonts not usable: %s", ", ".join(refused))
+
+
+class BugReports(QObject):
+    """Brings a report from whichever thread the bug surfaced on to the window. Signal notice_raised(Notice)."""
+
+    notice_raised = Signal(object)
+    _reported = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._reported.connect(self._on_reported, Qt.ConnectionType.QueuedConnection)
+
+    def report(self, text: str) -> None:
+        """Show the report; any thread."""
+        self._reported.emit(text)
+
+    @Slot(object)
+    def _on_reported(self, text: str) -> None:
+        self.notice_raised.emit(
+            Notice(
+                key="bug",
+                text="Something in Hearth went wrong. Your conversations are saved; the details help us to mend it.",
+                severity=Severity.ERROR,
+                details=text,
+            )
+        )
+
+
+class Hearth(QObject):
+    """Everything that lives as long as the window: threads, engine, models, controllers, the window itself."""
+
+    def __init__(self, paths: Paths, engine_argv: Sequence[str]) -> None:
+        super().__init__()
+        self._paths = paths
+        self._is_shut_down = False
+        self._window_state = load_window_state(paths.window_state_file)
+        self.bugs = BugReports(self)
+        self.store_thread = StoreThread(paths.database)
+        self.engine = EngineClient(engine_argv, paths.engine_log, parent=self)
+        self.transcript_model = TranscriptModel(self)
+        self.conversation_model = ConversationListModel(self)
+        self.checkpoint_model = CheckpointListModel(self)
+        self.settings = SettingsController(paths.settings_file, self)
+        requests = StoreRequests(self.store_thread, self)
+        saves = AnswerSaves(self.store_thread, self)
+        self.conversations = ConversationController(
+            requests,
+            self.transcript_model,
+            self.conversation_model,
+            lambda: self.settings.settings.system_prompt,
+            self,
+        )
+        self.checkpoints = CheckpointController(
+            self.engine.submit,
+            self.engine.cancel,
+            self.engine.restart,
+            self.checkpoint_model,
+            lambda: self.settings.settings,
+            self,
+        )
+        self.chat = ChatController(
+            self.conversations,
+            requests,
+            saves,
+            self.engine.submit,
+            self.engine.cancel,
+            lambda: sampling_from(self.settings.settings),
+            self,
+        )
+        self.window = MainWindow(
+            self.transcript_model, self.conversation_model, self.checkpoint_model, self.settings.settings
+        )
+        requests.failed.connect(self._on_store_failed)
+        self._connect_engine()
+        self._connect_intents()
+        self._connect_states()
+
+    def _connect_engine(self) -> None:
+        self.engine.event_received.connect(self.chat.on_event)
+        self.engine.event_received.connect(self.checkpoints.on_event)
+        self.checkpoints.plan_changed.connect(self.chat.set_plan)
+        self.checkpoints.loading_changed.connect(self.chat.set_loading)
+        self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
+        self.chat.model_needed.connect(self.checkpoints.reload)
+        self.chat.load_stop_requested.connect(self.checkpoints.stop_loading)
+
+    def _connect_intents(self) -> None:
+        window, chat, conversations, checkpoints = self.window, self.chat, self.conversations, self.checkpoints
+        window.send_requested.connect(chat.send)
+        window.stop_requested.connect(chat.stop)
+        window.regenerate_requested.connect(chat.regenerate)
+        window.edit_requested.connect(chat.edit)
+        window.continue_requested.connect(chat.continue_message)
+        window.queue_removed.connect(chat.remove_queued)
+        window.queue_edit_requested.connect(chat.edit_queued)
+        window.new_requested.connect(conversations.new)
+        window.open_requested.connect(conversations.open)
+        window.rename_requested.connect(conversations.rename)
+        window.delete_requested.connect(conversations.delete)
+        window.version_requested.connect(conversations.show_version)
+        window.draft_changed.connect(conversations.save_draft)
+        window.load_requested.connect(checkpoints.load)
+        window.reload_requested.connect(checkpoints.reload)
+        window.unload_requested.connect(checkpoints.unload)
+        window.settings_changed.connect(self.settings.change)
+        window.setting_reset_requested.connect(self.settings.reset)
+        window.notice_action_requested.connect(chat.on_notice_action)
+        window.notice_action_requested.connect(conversations.on_notice_action)
+        window.notice_action_requested.connect(checkpoints.on_notice_action)
+        window.notice_action_requested.connect(self._on_notice_action)
+        window.quit_requested.connect(self._on_quit_requested)
+
+    def _connect_states(self) -> None:
+        window = self.window
+        self.conversations.conversation_changed.connect(window.show_conversation)
+        self.conversations.conversation_changed.connect(self._on_conversation_changed)
+        self.conversations.draft_restored.connect(window.set_draft)
+        self.chat.draft_restored.connect(window.set_draft)
+        self.chat.busy_changed.connect(window.set_busy)
+        self.chat.phase_changed.connect(window.set_phase)
+        self.chat.queue_changed.connect(window.set_queue)
+        self.checkpoints.plan_changed.connect(window.set_plan)
+        self.checkpoints.loading_changed.connect(window.set_loading)
+        self.settings.settings_changed.connect(window.apply_settings)
+        for source in (self.conversations, self.chat, self.checkpoints, self.settings):
+            source.notice_raised.connect(window.show_notice)
+            source.notice_cleared.connect(window.clear_notice)
+        self.bugs.notice_raised.connect(window.show_notice)
+
+    def start(self) -> None:
+        """Show the window; what may take a moment begins once it is on screen."""
+        state = self._window_state
+        self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown)
+        self.settings.start()
+        self.conversations.start(state.last_conversation_id)
+        self.window.show()
+        QTimer.singleShot(0, self._start_engine)
+
+    @Slot()
+    def shut_down(self) -> None:
+        """End everything in order; what is unsaved is saved first. Blocks for a moment; does nothing a second time."""
+        if self._is_shut_down:
+            return
+        self._is_shut_down = True
+        began = time.monotonic()
+        self.window.hide()
+        self._save_window_state()
+        self.chat.shut_down()
+        if not self.store_thread.close(STORE_CLOSE_SECONDS):
+            _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
+        saved = time.monotonic()
+        if not self.engine.stop():
+            _log.error("the engine's thread did not end")
+        _log.info("shut down: saved after %.2f s, engine ended after %.2f s", saved - began, time.monotonic() - began)
+
+    @Slot()
+    def raise_window(self) -> None:
+        """Bring the window to the front, also out of the task bar."""
+        self.window.setWindowState(self.window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.window.show()
+        self.window.raise_()
+        self.window.activateWindow()
+
+    @Slot()
+    def _start_engine(self) -> None:
+        if not self._is_shut_down:
+            self.engine.start()
+            self.checkpoints.load(self.settings.settings.checkpoint)
+            self.checkpoints.refresh()
+
+    @Slot(object)
+    def _on_checkpoint_chosen(self, reference: str) -> None:
+        self.settings.change(("checkpoint", reference))
+
+    @Slot(object)
+    def _on_notice_action(self, action_key: str) -> None:
+        if action_key == notices.CHOOSE_MODEL:
+            self.window.choose_model()
+
+    @Slot(object)
+    def _on_store_failed(self, error: object) -> None:
+        if isinstance(error, StoreError):
+            self.window.show_notice(notices.store_notice(error))
+
+    @Slot(object)
+    def _on_conversation_changed(self, conversation: object) -> None:
+        # Kept at once, as after a crash the same conversation is to be open.
+        if conversation is not None and self._window_state.last_conversation_id != self.conversations.current_id:
+            self._save_window_state()
+
+    @Slot()
+    def _on_quit_requested(self) -> None:
+        application = QApplication.instance()
+        if application is not None:
+            application.quit()
+
+    def _save_window_state(self) -> None:
+        self._window_state = WindowState(
+            geometry=bytes(self.window.saveGeometry().data()),
+            sidebar_width=self.window.sidebar_width,
+            sidebar_shown=self.window.actions_by_name.sidebar.isChecked(),
+            last_conversation_id=self.conversations.current_id,
+        )
+        save_window_state(self._paths.window_state_file, self._window_state)
