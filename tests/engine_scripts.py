@@ -25,6 +25,7 @@ Fault = Literal[
     "wrong_event",
     "half_frame",
     "close_pipe",
+    "orphan",
 ]
 
 

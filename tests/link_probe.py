@@ -42,7 +42,7 @@ class LinkProbe:
         self.times: list[float] = []
         self._changed = threading.Condition()
         self.link = EngineLink(argv, self._on_event, log_path)
-        self._thread = threading.Thread(target=self.link.run)
+        self._thread = threading.Thread(target=self.link.run, daemon=True)
         self._thread.start()
 
     def _on_event(self, event: LinkEvent) -> None:

@@ -56,7 +56,7 @@ def decode_incoming(body: bytes) -> Incoming:
     """Return the command or control message in a frame's body; raises FrameError."""
     try:
         return _incoming_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"not a command: {error}") from error
 
 
@@ -64,7 +64,7 @@ def decode_event(body: bytes) -> Event:
     """Return the event in a frame's body; raises FrameError."""
     try:
         return _event_decoder.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"not an event: {error}") from error
 
 

@@ -35,7 +35,8 @@ def test_our_own_kill_does_not_point_at_memory() -> None:
 
 @pytest.mark.parametrize("cause", DeathCause)
 @pytest.mark.parametrize(
-    "command", [generate("g"), load(), DownloadCheckpoint(command_id="d", checkpoint="x"), UnloadCheckpoint(command_id="u")]
+    "command",
+    [generate("g"), load(), DownloadCheckpoint(command_id="d", checkpoint="x"), UnloadCheckpoint(command_id="u")],
 )
 def test_every_death_is_told_in_sentences(cause: DeathCause, command: Command) -> None:
     death = EngineDeath(cause, -250)

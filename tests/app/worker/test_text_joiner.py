@@ -1,3 +1,5 @@
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,5 +45,5 @@ def test_nothing_is_lost_doubled_or_reordered(steps: list[tuple[str, float, bool
     emitted += [event for event in [joiner.flush(now)] if event is not None]
     assert "".join(event.text for event in emitted) == "".join(text for text, _, _ in steps)
     assert [token_id for event in emitted for token_id in event.token_ids] == list(range(len(steps)))
-    for (before, _), (after, flushed) in zip(emitted_at, emitted_at[1:], strict=False):
+    for (before, _), (after, flushed) in itertools.pairwise(emitted_at):
         assert flushed or after - before >= JOIN_SECONDS - 1e-9

@@ -1,0 +1,204 @@
+"""The engine dies, hangs, lies or is left alone (rows 1, 2, 22, 23, 24 and 43 of the fault catalogue)."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.worker.engine_link import EngineState, EngineStateChanged
+from engine.api.errors import ErrorKind
+from engine.api.events import CheckpointLoaded, CommandCancelled, CommandFailed, FinishReason, GenerationFinished
+from tests.engine_scripts import Script
+from tests.link_probe import LinkProbe, generate, is_running, load
+
+StartLink = Callable[..., LinkProbe]
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
+
+
+def assert_recovered(probe: LinkProbe, message: str, reload_expected: bool = True) -> None:
+    """The answer failed once, its text is kept, the model is loaded again, and the next command works."""
+    failed = probe.terminal("g")
+    assert isinstance(failed, CommandFailed)
+    assert failed.error.kind is ErrorKind.ENGINE_DIED
+    assert message in failed.error.message
+    assert isinstance(probe.do(generate("next")), GenerationFinished)
+    assert len(probe.terminals("g")) == 1
+    assert len(probe.process_ids()) == 2
+    assert not is_running(probe.process_ids()[0]), "no zombie"
+    if reload_expected:
+        reload_id = probe.reloads()[0].command_id
+        assert isinstance(probe.terminal(reload_id), CheckpointLoaded)
+    assert probe.states() == [
+        EngineState.STARTING,
+        EngineState.READY,
+        EngineState.RESTARTING,
+        EngineState.READY,
+    ]
+
+
+def test_sigkill_while_streaming(start_link: StartLink, tmp_path: Path) -> None:
+    (tmp_path / "once").touch()  # healthy until we kill it
+    probe = start_link(Script(answer="word " * 50, delay_seconds=0.02))
+    probe.do(load())
+    probe.submit(generate("g"))
+    probe.submit(generate("queued"))
+    probe.wait_for_text("g")
+    os.kill(probe.wait_for_process(), signal.SIGKILL)
+    assert_recovered(probe, "What was written is kept")
+    assert probe.text("g").startswith("word")
+    queued = probe.terminal("queued")
+    assert isinstance(queued, CommandFailed)
+
+
+def test_a_kill_for_want_of_memory_says_so(start_link: StartLink) -> None:
+    probe = start_link("kill", once=True)
+    probe.do(load())
+    probe.submit(generate("g"))
+    assert_recovered(probe, "memory ran out")
+
+
+@pytest.mark.parametrize("fault", ["exit", "garbage", "wrong_event", "half_frame", "close_pipe"])
+def test_a_broken_engine_is_replaced(start_link: StartLink, fault: str) -> None:
+    probe = start_link(fault, once=True)
+    probe.do(load())
+    probe.submit(generate("g"))
+    assert_recovered(probe, "The engine stopped unexpectedly while answering.")
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("out_of_memory", ErrorKind.OUT_OF_MEMORY), ("bug", ErrorKind.INTERNAL)])
+def test_out_of_memory_and_bugs_leave_the_engine_alive(start_link: StartLink, fault: str, kind: ErrorKind) -> None:
+    probe = start_link(fault)
+    failed = probe.do(generate("g"))
+    assert isinstance(failed, CommandFailed)
+    assert failed.error.kind is kind
+    assert failed.error.hint
+    assert isinstance(probe.do(load()), CheckpointLoaded)
+    assert len(probe.process_ids()) == 1
+
+
+def test_a_lost_graphics_card_means_a_new_process(start_link: StartLink) -> None:
+    probe = start_link("device_lost", once=True)
+    probe.do(load())
+    failed = probe.do(generate("g"))
+    assert isinstance(failed, CommandFailed)
+    assert failed.error.kind is ErrorKind.DEVICE_LOST
+    assert isinstance(probe.do(generate("next")), GenerationFinished)
+    assert len(probe.process_ids()) == 2
+    assert len(probe.terminals("g")) == 1
+    assert probe.reloads()
+
+
+@pytest.mark.parametrize("fault", ["freeze", "hang"])
+def test_stop_of_a_hung_engine_returns_soon_and_the_engine_is_killed(start_link: StartLink, fault: str) -> None:
+    probe = start_link(fault, once=True)
+    probe.do(load())
+    probe.submit(generate("g"))
+    probe.wait_for(lambda: probe.text("g") == "Paris is the")
+    stopped = time.monotonic()
+    probe.link.cancel("g")
+    assert probe.terminal("g", 3) == CommandCancelled(command_id="g")
+    assert time.monotonic() - stopped < 1.5
+    probe.submit(generate("behind"))
+    behind = probe.terminal("behind")
+    assert 4.5 < time.monotonic() - stopped < 8
+    assert isinstance(behind, CommandFailed)
+    assert isinstance(probe.do(generate("next")), GenerationFinished)
+    assert not is_running(probe.process_ids()[0]), "no zombie"
+    assert "did not react" in next(
+        event.message for event in probe.events if isinstance(event, EngineStateChanged) and event.state == "restarting"
+    )
+
+
+def test_an_engine_that_streams_on_after_stop_is_silenced_and_then_killed(start_link: StartLink) -> None:
+    probe = start_link("ignore_cancel")
+    probe.submit(generate("g"))
+    probe.wait_for_text("g")
+    probe.link.cancel("g")
+    probe.terminal("g", 3)
+    pieces = len(probe.pieces("g"))
+    probe.wait_for_process(2)
+    assert len(probe.pieces("g")) == pieces
+    assert len(probe.terminals("g")) == 1
+
+
+def test_three_deaths_in_a_minute_are_enough(start_link: StartLink) -> None:
+    probe = start_link("exit")
+    for index in range(3):
+        assert isinstance(probe.do(generate(f"g{index}")), CommandFailed)
+    probe.wait_for_state(EngineState.FAILED)
+    failed = probe.do(generate("later"))
+    assert isinstance(failed, CommandFailed)
+    assert failed.error.kind is ErrorKind.ENGINE_DIED
+    assert "three times" in failed.error.message
+    assert failed.error.hint
+    assert "scripted: about to exit" in failed.error.details
+    assert len(probe.process_ids()) == 3
+    assert probe.states().count(EngineState.RESTARTING) == 2
+
+
+def test_shutdown_while_streaming_keeps_the_answer_and_takes_under_two_seconds(start_link: StartLink) -> None:
+    probe = start_link("slow")
+    probe.submit(generate("g"))
+    probe.wait_for_text("g")
+    assert probe.stop() < 2
+    finished = probe.terminal("g")
+    assert isinstance(finished, GenerationFinished)
+    assert finished.reason is FinishReason.STOPPED
+    assert EngineState.RESTARTING not in probe.states()
+
+
+def test_shutdown_of_a_frozen_engine_is_bounded(start_link: StartLink) -> None:
+    probe = start_link("freeze")
+    probe.submit(generate("g"))
+    probe.wait_for(lambda: probe.text("g") == "Paris is the")
+    assert probe.stop() < 5
+    assert probe.terminal("g") == CommandCancelled(command_id="g")
+    assert EngineState.RESTARTING not in probe.states()
+
+
+APP = """
+import sys, time
+from app.worker.engine_link import EngineLink
+from engine.api.events import EngineReady, TextGenerated
+from tests.link_probe import generate
+from tests.scripted_engine import scripted_engine_command
+
+def tell(event):
+    if isinstance(event, EngineReady):
+        print(event.process_id, flush=True)
+    if isinstance(event, TextGenerated):
+        print("text", flush=True)
+
+link = EngineLink(scripted_engine_command(sys.argv[1]), tell)
+link.submit(generate("g"))
+link.run()
+"""
+
+
+@pytest.mark.parametrize("script", ["slow", "hang"])
+def test_the_engine_ends_when_the_app_is_killed(script: str) -> None:
+    app = subprocess.Popen([sys.executable, "-c", APP, script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert app.stdout is not None
+    with app.stdout:
+        engine_process_id = int(app.stdout.readline())
+        assert app.stdout.readline() == "text\n"
+        app.kill()
+        app.wait()
+        deadline = time.monotonic() + 10
+        while is_alive(engine_process_id) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not is_alive(engine_process_id)
+
+
+def is_alive(process_id: int) -> bool:
+    """Unlike is_running, False for a zombie: an orphan is reaped by whoever adopted it."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
