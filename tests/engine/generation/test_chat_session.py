@@ -1,0 +1,164 @@
+"""One loaded model over several conversations: reuse, snapshots, budgets, Stop, limits."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.api.cancellation import CancellationToken
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.events import FinishReason
+from engine.generation.chat_session import ChatSession
+from engine.generation.generate import Report
+from engine.generation.kv_slab import SlabLayer
+from engine.generation.kv_store import KvStore
+from tests import tiny_checkpoints
+from tests.chat_probe import GREEDY, Listener, answered, ask, cold_ids, command, load_session, user
+
+LONG = user("word " * 150)
+
+
+@pytest.fixture
+def session(tiny_folder: Path) -> ChatSession:
+    return load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+
+
+def test_switching_back_restores_from_memory(session: ChatSession) -> None:
+    first = ask(session, [LONG])
+    ask(session, [user("Hello")], conversation="other")
+    follow_up = [LONG, answered(session, first), user("And?")]
+    again = ask(session, follow_up)
+    new_ids = again.statistics.prompt_tokens - first.statistics.prompt_tokens - len(first.token_ids)
+    assert again.statistics.prefilled_tokens in (new_ids, new_ids + 1)
+    assert again.token_ids == cold_ids(session, follow_up)
+
+
+def test_buffers_keep_their_addresses(session: ChatSession) -> None:
+    def addresses() -> list[int]:
+        return [layer.keys.data_ptr() for layer in session._runner.kv.cache.layers if isinstance(layer, SlabLayer)]
+
+    before = addresses()
+    first = ask(session, [LONG])
+    ask(session, [user("Hello")], conversation="other")
+    ask(session, [LONG, answered(session, first), user("And?")])
+    session.forget("c")
+    assert addresses() == before
+    assert len(before) == 3
+
+
+def test_a_forgotten_conversation_is_read_again(session: ChatSession) -> None:
+    ask(session, [LONG])
+    ask(session, [user("Hello")], conversation="other")
+    assert session.forget("c") > 0
+    assert session.forget("c") == 0
+    again = ask(session, [LONG])
+    assert again.statistics.reused_tokens < 10
+
+
+def test_the_snapshots_stay_within_their_budget(session: ChatSession) -> None:
+    store = KvStore(budget_bytes=0)
+    session._warm._store = store
+    ask(session, [LONG])
+    size = session._runner.kv.snapshot().size_bytes
+    store.budget_bytes = size * 5 // 2
+    for number in range(6):
+        ask(session, [user(f"{number} " + "word " * 150)], conversation=f"c{number}")
+        assert store.size_bytes <= store.budget_bytes
+    assert len(store._held) == 2
+
+
+def test_a_stop_before_the_start_ends_at_once(session: ChatSession) -> None:
+    token = CancellationToken()
+    token.cancel()
+    result = session.answer(command([LONG]), token, Listener().report())
+    assert result.reason is FinishReason.STOPPED
+    assert result.statistics.prefilled_tokens == 0
+    assert result.text == ""
+
+
+def test_a_stop_between_two_layers_keeps_what_was_read(session: ChatSession) -> None:
+    first = ask(session, [LONG])
+    token = CancellationToken()
+    calls = 0
+
+    def stop_in_second_layer(module: torch.nn.Module, arguments: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            token.cancel()
+
+    hooks = [layer.register_forward_pre_hook(stop_in_second_layer) for layer in session.loaded.model.model.layers]
+    longer = [LONG, answered(session, first), user("more " * 60)]
+    result = session.answer(command(longer), token, Listener().report())
+    for hook in hooks:
+        hook.remove()
+    assert result.reason is FinishReason.STOPPED
+    held = first.statistics.prompt_tokens + len(first.token_ids)
+    assert abs(session._runner.kv.length - held) <= 1
+    after = ask(session, longer)
+    assert after.statistics.reused_tokens >= held - 1
+    assert after.token_ids == cold_ids(session, longer)
+
+
+def test_a_stop_while_decoding_keeps_the_text(session: ChatSession) -> None:
+    token = CancellationToken()
+    seen: list[str] = []
+
+    def generated(text: str, token_ids: tuple[int, ...]) -> None:
+        seen.append(text)
+        if len(seen) == 3:
+            threading.Thread(target=token.cancel).start()
+            while not token.is_cancelled:
+                time.sleep(0.001)
+
+    report = Report(prefilled=lambda *numbers: None, generated=generated)
+    result = session.answer(command([LONG], maximum_tokens=200), token, report)
+    assert result.reason is FinishReason.STOPPED
+    assert result.text == "".join(seen)
+
+
+def test_the_maximum_and_the_full_context_end_an_answer(session: ChatSession, tiny_folder: Path) -> None:
+    assert ask(session, [LONG], maximum_tokens=5).reason is FinishReason.MAXIMUM_TOKENS
+    small = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder, context=40)
+    result = ask(small, [user("Hello")], maximum_tokens=500)
+    assert result.reason in (FinishReason.CONTEXT_FULL, FinishReason.END)
+    assert result.statistics.prompt_tokens + len(result.token_ids) <= 41
+
+
+def test_a_prompt_longer_than_the_window_names_both_numbers(session: ChatSession) -> None:
+    with pytest.raises(EngineError) as caught:
+        ask(session, [user("word " * 3000)])
+    assert caught.value.report.kind is ErrorKind.PROMPT_TOO_LONG
+    assert "1,024" in caught.value.report.message
+    assert ask(session, [user("Hello")]).token_ids == cold_ids(session, [user("Hello")])
+
+
+def test_running_out_of_memory_is_told_and_the_next_message_works(session: ChatSession) -> None:
+    def fail(module: torch.nn.Module, arguments: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    hook = session.loaded.model.model.layers[1].register_forward_pre_hook(fail)
+    with pytest.raises(EngineError) as caught:
+        ask(session, [LONG])
+    hook.remove()
+    assert caught.value.report.kind is ErrorKind.OUT_OF_MEMORY
+    assert ask(session, [LONG]).token_ids == cold_ids(session, [LONG])
+
+
+def test_progress_counts_to_the_end(session: ChatSession) -> None:
+    listener = Listener()
+    session.answer(command([LONG], sampling=GREEDY), CancellationToken(), listener.report())
+    total, reused, done = listener.prefills[-1]
+    assert reused + done == total
+    assert [numbers[2] for numbers in listener.prefills] == sorted(numbers[2] for numbers in listener.prefills)
+
+
+def test_continue_adds_to_the_same_answer(session: ChatSession) -> None:
+    whole = ask(session, [LONG], maximum_tokens=12)
+    begun = ask(session, [LONG], maximum_tokens=5)
+    rest = ask(session, [LONG, answered(session, begun)], maximum_tokens=7, continue_last=True)
+    assert begun.token_ids + rest.token_ids == whole.token_ids
+    assert begun.text + rest.text == whole.text
+    assert rest.statistics.prefilled_tokens == 1

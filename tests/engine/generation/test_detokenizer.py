@@ -1,0 +1,47 @@
+"""Text that is safe to show: no half character on the way, the full decode in the end."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.generation.detokenizer import Detokenizer
+from tests import tiny_checkpoints
+
+tokenizer = tiny_checkpoints.tokenizer()
+
+
+def run(ids: list[int], before: list[int] | None = None) -> tuple[list[str], str]:
+    detokenizer = Detokenizer(tokenizer, before or [])
+    pieces = [detokenizer.push(token_id) for token_id in ids]
+    rest, whole = detokenizer.finish()
+    return [*pieces, rest], whole
+
+
+def ids_of(text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_valid_text_never_shows_a_half_character(text: str) -> None:
+    pieces, whole = run(ids_of(text))
+    assert whole == text
+    assert "".join(pieces) == text
+    assert all(piece.count("\ufffd") <= text.count("\ufffd") for piece in pieces)
+
+
+@given(st.lists(st.integers(min_value=3, max_value=len(tokenizer) - 1), max_size=60))
+def test_any_ids_end_in_their_full_decode(ids: list[int]) -> None:
+    pieces, whole = run(ids)
+    assert whole == tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    assert whole.startswith("".join(pieces[:-1])) or "\ufffd" in whole
+
+
+def test_an_emoji_appears_at_once_when_its_last_byte_is_there() -> None:
+    ids = ids_of("👩‍🚀")
+    pieces, _ = run(ids)
+    assert len(ids) > 3
+    assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_a_continued_answer_gives_only_what_is_new() -> None:
+    pieces, whole = run(ids_of(" world"), before=ids_of("Hello"))
+    assert "".join(pieces) == whole == " world"
