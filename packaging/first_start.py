@@ -132,7 +132,8 @@ class FirstStart:
         index = torch_builds.index_arguments(build)
         if index:
             with self._console.step("Installing PyTorch"):
-                self._environment.install([*index, torch_builds.requirement(build)])
+                # Alone: that index holds other versions of what PyTorch needs than the pinned ones.
+                self._environment.install([*index, "--no-deps", torch_builds.requirement(build)])
         else:
             self._console.watch = _CudaWarning(self._console, armed=not build.wants_cuda)
         with self._console.step("Installing Hearth and its libraries (a few minutes the first time)"):
