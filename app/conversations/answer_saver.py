@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from app.conversations.errors import ConversationGone, StoreClosed, StoreError
 from app.conversations.records import Message
@@ -21,6 +22,7 @@ class _Growing:
 
     unsaved: Message | None = None
     is_scheduled: bool = False
+    failures: int = 0
     saved_at: float = float("-inf")
     finished: "list[Future[None]]" = field(default_factory=list)
 
@@ -29,7 +31,8 @@ class AnswerSaver:
     """For any number of answers at a time. update and finish may be called from any thread and never block.
 
     on_error is called on the store's thread with each failure, on_recovered when a later try succeeded; what could
-    not be saved is kept and tried again every retry_seconds, and once more when the store's thread is closed.
+    not be saved is kept and tried again every retry_seconds, and once more when the store's thread is closed. With
+    maximum_tries an answer is given up after so many failures on end, for those who can't wait.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class AnswerSaver:
         on_recovered: Callable[[], None] | None = None,
         interval_seconds: float = 0.5,
         retry_seconds: float = 2.0,
+        maximum_tries: int | None = None,
     ) -> None:
         self._thread = thread
         self._on_error = on_error
         self._on_recovered = on_recovered
         self._interval_seconds = interval_seconds
         self._retry_seconds = retry_seconds
+        self._maximum_tries = maximum_tries
         self._lock = threading.Lock()
         self._answers: dict[str, _Growing] = {}
         self._last_error: StoreError | None = None
@@ -68,8 +73,8 @@ class AnswerSaver:
     def finish(self, message: Message) -> "Future[None]":
         """Write the answer now, as it will stay; the future is done when it is on disk.
 
-        The future holds a StoreError only if there was no success up to the closing of the store's thread, or if
-        the conversation is gone.
+        The future holds a StoreError only if there was no success up to the closing of the store's thread or within
+        maximum_tries, or if the conversation is gone.
         """
         future: Future[None] = Future()
         with self._lock:
@@ -97,11 +102,21 @@ class AnswerSaver:
         error = None if done.cancelled() else done.exception()
         if error is None:
             self._note_saved(message_id, taken)
-        elif isinstance(error, StoreError) and not isinstance(error, ConversationGone | StoreClosed):
+        elif self._is_worth_a_retry(error, message_id):
             self._note_error(error)
             self._schedule(message_id, self._retry_seconds)
         else:
             self._give_up(message_id, error)
+
+    def _is_worth_a_retry(self, error: BaseException, message_id: str) -> TypeGuard[StoreError]:
+        if not isinstance(error, StoreError) or isinstance(error, ConversationGone | StoreClosed):
+            return False
+        with self._lock:
+            answer = self._answers.get(message_id)
+            if answer is None:
+                return False
+            answer.failures += 1
+            return self._maximum_tries is None or answer.failures < self._maximum_tries
 
     def _note_saved(self, message_id: str, taken: list[Message]) -> None:
         if not taken:
@@ -112,6 +127,7 @@ class AnswerSaver:
             grew_meanwhile = False
             if answer is not None:
                 answer.saved_at = time.monotonic()
+                answer.failures = 0
                 grew_meanwhile = answer.unsaved is not taken[0]
                 answer.is_scheduled = grew_meanwhile
                 if not grew_meanwhile:

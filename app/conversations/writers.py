@@ -58,16 +58,16 @@ class Writers:
         """Give the lock back; if not cleanly, the file stays and tells the next start to look at the database."""
         if self._descriptor is None:
             return
-        # Windows doesn't remove an open file; elsewhere the order doesn't matter.
-        _release(self._descriptor)
-        self._descriptor = None
-        if cleanly:
-            (self._folder / f"{self.own}{_SUFFIX}").unlink(missing_ok=True)
+        with self.guarded():  # a file without its lock would pass for that of a dead writer
+            _release(self._descriptor)  # first, as Windows doesn't remove an open file
+            self._descriptor = None
+            if cleanly:
+                _remove(self._folder / f"{self.own}{_SUFFIX}")
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Keep other processes out of the same section (entering, looking, repairing); waits for them; nestable."""
-        descriptor = None if self._guard_depth else _locked(self._folder / _GUARD, wait=True)
+        descriptor = None if self._guard_depth else self._lock_guard()
         self._guard_depth += 1
         try:
             yield
@@ -76,11 +76,18 @@ class Writers:
             if descriptor is not None:
                 _release(descriptor)
 
+    def _lock_guard(self) -> int | None:
+        try:
+            return _locked(self._folder / _GUARD, wait=True)
+        except OSError as error:  # the folder was taken away: whatever is done next will say so, or needn't
+            _log.info("no guard: %s", error.strerror)
+            return None
+
     def _sweep(self) -> bool:
         found = False
         for path in self._folder.glob(f"*{_SUFFIX}"):
             if not _is_locked(path):
-                path.unlink(missing_ok=True)
+                _remove(path)
                 found = True
         return found
 
@@ -121,6 +128,13 @@ else:
 
     def _lock(descriptor: int, wait: bool) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        _log.info("a writer's file stays: %s", error.strerror)
 
 
 def _release(descriptor: int) -> None:

@@ -150,6 +150,15 @@ def test_closing_ends_the_retries_and_says_why(database: Path) -> None:
         future.result(0)
 
 
+def test_one_who_cannot_wait_is_told_after_some_tries_and_may_try_again(thread: StoreThread) -> None:
+    saver = AnswerSaver(thread, retry_seconds=0.01, maximum_tries=3)
+    fail(thread, 3)
+    with pytest.raises(DiskFull):
+        saver.finish(grown("whole", MessageState.COMPLETE)).result(5)
+    saver.finish(grown("whole", MessageState.COMPLETE)).result(5)
+    assert written(thread) == ["whole"]
+
+
 def test_an_answer_of_a_conversation_that_is_gone_is_given_up(thread: StoreThread) -> None:
     errors: list[StoreError] = []
     saver = AnswerSaver(thread, errors.append, retry_seconds=0.01)

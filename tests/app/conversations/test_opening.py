@@ -10,7 +10,7 @@ import pytest
 
 from app.conversations.backups import KEPT_BEFORE_MIGRATION, KEPT_DAILY, Backups
 from app.conversations.database import Database
-from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreError, StoreReadOnly
+from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreDamaged, StoreError, StoreReadOnly
 from app.conversations.migrations import MIGRATIONS, version_of
 from app.conversations.store import ConversationStore
 from tests.app.conversations.samples import a_conversation, a_message
@@ -137,6 +137,15 @@ def test_a_backup_is_one_sound_file_even_while_others_write(open_store: OpenStor
     assert copy.number("SELECT count(*) FROM messages") == 1
     copy.close()
     assert [path.name for path in backup.parent.iterdir()] == [backup.name]
+
+
+def test_a_copy_that_is_not_sound_never_becomes_a_backup(open_store: OpenStore, database: Path) -> None:
+    store = open_store()
+    store.save_turn(a_conversation(), [a_message()])
+    store._database.execute("DELETE FROM message_search_data WHERE id > 1")
+    with pytest.raises(StoreDamaged):
+        store.maintain()
+    assert list((database.parent / "conversations-backups").iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(open_store: OpenStore, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,25 @@ def test_guarded_sections_exclude_each_other_and_nest(enter: Callable[[], Writer
         time.sleep(0.2)
         assert process.poll() is None
     assert process.communicate(timeout=10) == ("in\n", None)
+
+
+def test_many_entering_and_looking_at_once_never_take_each_other_for_dead(tmp_path: Path) -> None:
+    def live() -> list[bool]:
+        seen = []
+        for _ in range(20):
+            writers = Writers(tmp_path / "writers")
+            writers.enter()
+            seen.append(Writers(tmp_path / "writers").alive().count(writers.own) == 1 and not writers.left_behind)
+            writers.leave()
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(live) for _ in range(8)]
+    assert all(all(run.result()) for run in runs)
+
+
+def test_a_folder_that_was_taken_away_is_no_error_at_the_end(enter: Callable[[], Writers], tmp_path: Path) -> None:
+    writers = enter()
+    shutil.rmtree(tmp_path / "writers")
+    assert writers.others_alive() == []
+    writers.leave()

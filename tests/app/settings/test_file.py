@@ -82,7 +82,7 @@ def test_an_empty_file_is_no_complaint(file: Path, content: bytes) -> None:
         b'{"a":' * 100_000,
         b'{"system_prompt": "\\ud800"}',
         b"9" * 100_000,
-        b"x" * (MAXIMUM_FILE_BYTES + 1),
+        b'{"seed": 1}' + b" " * MAXIMUM_FILE_BYTES,
     ],
     ids=lambda content: repr(content[:12]),
 )
@@ -95,6 +95,14 @@ def test_garbage_is_set_aside_and_the_usual_settings_are_used(file: Path, conten
     assert kept.name in warnings[0]
     assert kept.read_bytes() == content
     save(file, CHOSEN)
+    assert load(file) == (CHOSEN, [])
+
+
+def test_saving_does_not_overwrite_what_was_never_read(file: Path) -> None:
+    write(file, b"the notes of somebody")
+    save(file, CHOSEN)
+    (kept,) = file.parent.glob("settings-unreadable-*")
+    assert kept.read_bytes() == b"the notes of somebody"
     assert load(file) == (CHOSEN, [])
 
 
