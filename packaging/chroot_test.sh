@@ -16,7 +16,7 @@ command -v mmdebstrap >/dev/null || { echo "Install mmdebstrap first: apt-get in
 
 work=$(mktemp -d -t hearth-chroot.XXXXXX)
 root=$work/root
-project=/root/hearth
+project=/srv/hearth
 inside=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8)
 
 clean_up() {
