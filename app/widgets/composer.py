@@ -1,7 +1,6 @@
 """Where messages are written: grows with the text, Send becomes Stop, typing goes on while an answer is written."""
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.widgets.growing_text_edit import GrowingTextEdit
@@ -65,8 +64,7 @@ class Composer(QWidget):
         """Replace what is written, as with a restored draft; nothing is emitted about it."""
         self._draft_timer.stop()
         self.editor.blockSignals(True)
-        self.editor.setPlainText(text)
-        self.editor.moveCursor(QTextCursor.MoveOperation.End)
+        self.editor.set_text(text)
         self.editor.blockSignals(False)
         self.editor.fit()
         self._show_button()

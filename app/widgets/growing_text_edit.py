@@ -1,9 +1,10 @@
 """A plain text editor that is as high as its text, up to a limit, and sends on Enter."""
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QResizeEvent, QTextCursor, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 
+from app.widgets.wrap_mode import wrap_mode_for
 from engine.api.codec import clean_text
 
 _COUNTED_CHARACTERS = 20_000
@@ -40,6 +41,18 @@ class GrowingTextEdit(QPlainTextEdit):
     def is_composing(self) -> bool:
         """True while an input method shows text that is not yet entered."""
         return self._composing
+
+    def set_text(self, text: str) -> None:
+        """Replace the text; the cursor goes to its end."""
+        self.setWordWrapMode(wrap_mode_for(text))
+        self.setPlainText(text)
+        self.moveCursor(QTextCursor.MoveOperation.End)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Paste text, however long its words are."""
+        if wrap_mode_for(source.text()) == QTextOption.WrapMode.WrapAnywhere:
+            self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
+        super().insertFromMimeData(source)
 
     def set_maximum_height(self, height: int) -> None:
         """Grow to this height, then scroll."""

@@ -1,7 +1,6 @@
 """A user's message while it is being edited in its place."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.widgets.growing_text_edit import GrowingTextEdit
@@ -21,7 +20,7 @@ class MessageEditor(QFrame):
         self.editor = GrowingTextEdit()
         self.editor.setProperty("bare", "true")
         self.editor.setAccessibleName("Edit your message")
-        self.editor.setPlainText(text)
+        self.editor.set_text(text)
         self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
         self.editor.submitted.connect(self._on_accept)
         self.editor.escaped.connect(self.cancelled)
@@ -42,8 +41,7 @@ class MessageEditor(QFrame):
         self.setFocusProxy(self.editor)
 
     def begin(self) -> None:
-        """Take the keyboard, with the cursor at the end."""
-        self.editor.moveCursor(QTextCursor.MoveOperation.End)
+        """Take the keyboard."""
         self.editor.setFocus()
 
     @Slot()

@@ -30,7 +30,7 @@ def estimate_height(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
     if entry.message.role is Role.USER:
         width = int(width * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         shown = folded(content)
-        height = _BUBBLE_FRAME_PX + _FOLD_BUTTON_PX if len(shown) < len(content) else 0
+        height = _BUBBLE_FRAME_PX + (_FOLD_BUTTON_PX if len(shown) < len(content) else 0)
         content = shown
     size = style.theme.text_size_px
     characters_per_line = max(1, int(width / (size * _CHARACTER_SHARE)))

@@ -4,6 +4,8 @@ from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QFont, QTextBlockFormat, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
+from app.widgets.wrap_mode import wrap_mode_for
+
 _LINE_HEIGHT_PERCENT = 120.0
 
 
@@ -32,6 +34,7 @@ class PlainTextView(QTextEdit):
 
     def set_text(self, text: str) -> None:
         """Show this text."""
+        self.setWordWrapMode(wrap_mode_for(text))
         self.setPlainText(text)
         lines = QTextBlockFormat()
         lines.setLineHeight(_LINE_HEIGHT_PERCENT, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)

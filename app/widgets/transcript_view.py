@@ -287,13 +287,17 @@ class TranscriptView(QAbstractScrollArea):
         return block.mapTo(widget, QPoint(0, 0)).y()
 
     def _pick_anchor(self) -> None:
-        """Hold on to what is at the top of the viewport."""
+        """Hold on to what is at the top of the viewport: a row, a block of it, or the row below if only its end is."""
         row = max(0, self._heights.row_at(self._value - _TOP_MARGIN))
         self._anchor = _Anchor(row, None, self._top_of(row) - self._value)
-        if row < self._model.rowCount() and self._anchor.offset < 0:
-            widget = self.live_widget(row)
-            self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
+        if row >= self._model.rowCount() or self._anchor.offset >= 0:
+            return
+        widget = self.live_widget(row)
+        self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
+        if self._anchor.block is not None:
             self._anchor.offset += self._block_top(self._anchor)
+        elif row + 1 < self._model.rowCount():
+            self._anchor = _Anchor(row + 1, None, self._top_of(row + 1) - self._value)
 
     def _measure_all(self, first: int, last: int) -> bool:
         changes = [self._measure(row) for row in range(first, last + 1)]

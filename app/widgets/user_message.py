@@ -38,8 +38,8 @@ class UserMessage(MessageWidget):
         self.fold_button.clicked.connect(self._on_fold_clicked)
         self.bubble = QFrame()
         self.bubble.setProperty("surface", "bubble")
-        inside = QVBoxLayout(self.bubble)
-        inside.setContentsMargins(BUBBLE_PADDING_PX, 10, BUBBLE_PADDING_PX, 10)
+        inside = self._inside = QVBoxLayout(self.bubble)
+        inside.setContentsMargins(BUBBLE_PADDING_PX, 11, BUBBLE_PADDING_PX, 9)
         inside.setSpacing(4)
         inside.addWidget(self.text_view)
         inside.addWidget(self.fold_button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -81,8 +81,9 @@ class UserMessage(MessageWidget):
         widest = int(width * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         text_width = self.text_view.natural_width(widest)
         self.text_view.setFixedSize(text_width, self.text_view.heightForWidth(text_width))
+        self._inside.activate()
         self.column.activate()
-        return self.column.sizeHint().height()
+        return self.column.totalSizeHint().height()
 
     @Slot()
     def begin_editing(self) -> None:

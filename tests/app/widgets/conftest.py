@@ -1,0 +1,106 @@
+"""A window on invented models, and the look that all widgets expect."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.conversation_list_model import ConversationListModel
+from app.models.transcript_model import TranscriptModel
+from app.settings.schema import Settings
+from app.settings.schema import Theme as ThemeChoice
+from app.widgets.fonts import load_fonts
+from app.widgets.main_window import MainWindow
+from app.widgets.theme import Theme, apply_theme, theme_for
+from app.widgets.transcript import Transcript
+from tests.app.widgets.demo_conversation import NOW
+
+_LOADED: list[bool] = []
+
+
+@pytest.fixture
+def theme(qapp: QApplication) -> Theme:
+    """The light look, given to the application."""
+    if not _LOADED:
+        load_fonts()
+        _LOADED.append(True)
+    light = theme_for("light")
+    apply_theme(qapp, light)
+    return light
+
+
+@dataclass
+class Shown:
+    """The window with its models, and what it asked for."""
+
+    window: MainWindow
+    transcript: TranscriptModel
+    conversations: ConversationListModel
+    checkpoints: CheckpointListModel
+    asked: list[tuple[str, object]] = field(default_factory=list)
+
+    def asked_for(self, name: str) -> list[object]:
+        """Return what was asked under one signal's name."""
+        return [value for asked, value in self.asked if asked == name]
+
+
+_VALUED = [
+    "send_requested",
+    "open_requested",
+    "rename_requested",
+    "delete_requested",
+    "regenerate_requested",
+    "edit_requested",
+    "continue_requested",
+    "version_requested",
+    "load_requested",
+    "notice_action_requested",
+    "settings_changed",
+    "setting_reset_requested",
+    "draft_changed",
+    "queue_removed",
+    "queue_edit_requested",
+]
+_BARE = ["stop_requested", "new_requested", "unload_requested", "reload_requested", "quit_requested"]
+
+
+@pytest.fixture
+def shown(qtbot: QtBot, theme: Theme) -> Iterator[Shown]:
+    """An open window of 1100 x 760."""
+    transcript, checkpoints = TranscriptModel(), CheckpointListModel()
+    conversations = ConversationListModel(clock=lambda: NOW)
+    window = MainWindow(transcript, conversations, checkpoints, Settings(theme=ThemeChoice.LIGHT))
+    qtbot.addWidget(window)
+    result = Shown(window, transcript, conversations, checkpoints)
+    for name in _VALUED:
+        getattr(window, name).connect(lambda value, name=name: result.asked.append((name, value)))
+    for name in _BARE:
+        getattr(window, name).connect(lambda name=name: result.asked.append((name, None)))
+    with qtbot.waitExposed(window):
+        window.show()
+    yield result
+    window.close()
+
+
+@pytest.fixture
+def page(qtbot: QtBot, theme: Theme) -> Transcript:
+    """An open page of messages of 840 x 600 on a model of its own (page.view, page_model)."""
+    model = TranscriptModel()
+    widget = Transcript(model, theme)
+    model.setParent(widget)
+    qtbot.addWidget(widget)
+    widget.resize(840, 600)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    return widget
+
+
+@pytest.fixture
+def page_model(page: Transcript) -> TranscriptModel:
+    """The model of `page`."""
+    model = page.findChild(TranscriptModel)
+    assert isinstance(model, TranscriptModel)
+    return model
