@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 from engine.api.cancellation import CancellationToken
-from engine.api.codec import FrameError, clean_text
+from engine.api.codec import clean_text
 from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint
 from engine.api.errors import Cancelled, EngineError, ErrorKind, ErrorReport
 from engine.api.events import (
@@ -58,8 +58,8 @@ class _OpenCommand:
 class Lanes:
     """Accepts commands on the reading thread, runs them on two lanes, and sends their events through `send`.
 
-    send may be called from any of the three threads. It raises FrameError or UnicodeEncodeError for an event that
-    can't be put in a frame. The factories are called on their lane's thread, at its first command.
+    send may be called from any of the three threads, and raises for an event that can't be put in a frame. The
+    factories are called on their lane's thread, at its first command.
     """
 
     def __init__(self, compute_factory: HandlerFactory, transfer_factory: HandlerFactory, send: Emit) -> None:
@@ -120,7 +120,7 @@ class Lanes:
             del self._open[opened.command.command_id]
         try:
             self._send(terminal)
-        except (FrameError, UnicodeEncodeError) as error:
+        except Exception as error:  # a value that no frame can hold: a lone surrogate, a huge number, a wrong type
             self._send(_internal_failure(opened.command.command_id, error))
 
     def progress(self, opened: _OpenCommand, event: Event) -> None:

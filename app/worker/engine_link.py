@@ -32,7 +32,6 @@ from app.worker.engine_death import (
 )
 from app.worker.engine_process import EngineProcess, FromEngine, StreamEnded
 from app.worker.open_commands import OpenCommands
-from engine.api.codec import FrameError
 from engine.api.commands import Cancel, Command, LoadCheckpoint, Shutdown
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import (
@@ -205,7 +204,7 @@ class EngineLink:
             return
         try:
             self._process.send(command)
-        except (FrameError, UnicodeEncodeError) as error:
+        except Exception as error:  # a value that no frame can hold: a lone surrogate, a huge number, a wrong type
             self._end_failed(command, unsendable_report(error))
 
     def _end_failed(self, command: Command, report: ErrorReport) -> None:

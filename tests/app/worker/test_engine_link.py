@@ -3,6 +3,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from engine.api.commands import (
     DescribeHardware,
     DownloadCheckpoint,
     ForgetConversation,
+    Generate,
     ListCheckpoints,
     UnloadCheckpoint,
 )
@@ -26,6 +28,7 @@ from engine.api.events import (
     GenerationFinished,
     HardwareDescribed,
 )
+from engine.api.sampling import Sampling
 from tests.engine_scripts import Script
 from tests.link_probe import PATIENCE_SECONDS, LinkProbe, generate, load
 from tests.scripted_engine import scripted_engine_command
@@ -115,9 +118,18 @@ def test_an_id_is_used_once(start_link: StartLink) -> None:
         probe.submit(generate("g"))
 
 
-def test_a_command_that_fits_in_no_frame_fails_alone(start_link: StartLink) -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [
+        generate("bad", "\ud800"),
+        msgspec.structs.replace(generate("bad"), sampling=Sampling(seed=2**70)),
+        msgspec.structs.replace(generate("bad"), started_at=object()),
+    ],
+    ids=["surrogate", "huge number", "wrong type"],
+)
+def test_a_command_that_fits_in_no_frame_fails_alone(start_link: StartLink, bad: Generate) -> None:
     probe = start_link()
-    failed = probe.do(generate("bad", "\ud800"))
+    failed = probe.do(bad)
     assert isinstance(failed, CommandFailed)
     assert failed.error.kind is ErrorKind.INVALID_COMMAND
     assert isinstance(probe.do(generate("good")), GenerationFinished)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 
 
-def values(of: Any) -> st.SearchStrategy[Any]:
+def values(of: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 an annotation can be anything
     """Return a strategy for all values that an annotation of the api allows."""
     origin, arguments = get_origin(of), get_args(of)
     if origin is Annotated:
