@@ -120,9 +120,7 @@ class Desk:
     def say(self, command: Generate, text: str, *token_ids: int) -> None:
         self.chat.on_event(TextGenerated(text=text, token_ids=token_ids, **ids_of(command)))
 
-    def finish(
-        self, command: Generate, text: str, *token_ids: int, reason: FinishReason = FinishReason.END
-    ) -> None:
+    def finish(self, command: Generate, text: str, *token_ids: int, reason: FinishReason = FinishReason.END) -> None:
         self.chat.on_event(
             GenerationFinished(
                 reason=reason,
@@ -223,5 +221,3 @@ def reopened(qtbot: QtBot, database: Path) -> Iterator[Callable[[], Desk]]:
     yield reopen
     for desk in desks:
         desk.close()
-
-

@@ -1,0 +1,190 @@
+from collections.abc import Iterator
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.controllers import notices
+from app.controllers.checkpoint_controller import CheckpointController
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.notice import Notice
+from app.settings.schema import Settings
+from app.worker.engine_link import EngineState, EngineStateChanged
+from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
+from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.events import (
+    CheckpointLoaded,
+    CheckpointsListed,
+    CheckpointUnloaded,
+    CommandCancelled,
+    CommandFailed,
+    LoadPhase,
+    LoadProgress,
+)
+from engine.api.plan import PrecisionChoice
+from tests.app.controllers.conftest import EngineDouble
+from tests.engine_scripts import CHECKPOINTS, PLAN
+
+
+class Models:
+    def __init__(self) -> None:
+        self.engine = EngineDouble()
+        self.restarts = 0
+        self.list = CheckpointListModel()
+        self.settings = Settings(precision=PrecisionChoice.BF16, context_tokens=512)
+        self.controller = CheckpointController(
+            self.engine.commands.append, self.engine.cancelled.append, self._restart, self.list, lambda: self.settings
+        )
+        self.notices: dict[str, Notice] = {}
+        self.plans: list[object] = []
+        self.words: list[str] = []
+        self.chosen: list[str] = []
+        self.controller.notice_raised.connect(lambda notice: self.notices.__setitem__(notice.key, notice))
+        self.controller.notice_cleared.connect(lambda key: self.notices.pop(key, None))
+        self.controller.plan_changed.connect(self.plans.append)
+        self.controller.loading_changed.connect(self.words.append)
+        self.controller.checkpoint_chosen.connect(self.chosen.append)
+
+    def _restart(self) -> None:
+        self.restarts += 1
+
+    def load(self, reference: str = "starter") -> LoadCheckpoint:
+        self.controller.load(reference)
+        command = self.engine.commands[-1]
+        assert isinstance(command, LoadCheckpoint)
+        return command
+
+    def loaded(self, command_id: str) -> None:
+        self.controller.on_event(CheckpointLoaded(command_id=command_id, plan=PLAN))
+
+    def failed(self, command_id: str, kind: ErrorKind) -> None:
+        error = ErrorReport(kind=kind, message="It failed.", hint="Do this.")
+        self.controller.on_event(CommandFailed(command_id=command_id, error=error))
+
+    def state(self, state: EngineState, message: str = "") -> None:
+        self.controller.on_event(EngineStateChanged(state, message))
+
+
+@pytest.fixture
+def models(qtbot: QtBot) -> Iterator[Models]:
+    models = Models()
+    yield models
+    models.controller.deleteLater()
+
+
+def test_a_load_is_told_from_start_to_end(models: Models) -> None:
+    command = models.load("owner/name")
+    assert (command.checkpoint, command.precision, command.context_tokens) == (
+        "owner/name",
+        PrecisionChoice.BF16,
+        512,
+    )
+    progress = LoadProgress(
+        command_id=command.command_id, phase=LoadPhase.LOADING, done=1_247_000_000, total=2_900_000_000
+    )
+    models.controller.on_event(progress)
+    models.loaded(command.command_id)
+    assert models.words == ["Starting the engine", "Loading the model: 43 % (1.2 of 2.9 GB)", ""]
+    assert models.plans == [PLAN]
+    assert models.chosen == ["owner/name"]
+    assert len(models.engine.of(ListCheckpoints)) == 1
+
+
+def test_a_failed_load_offers_another_model(models: Models) -> None:
+    models.failed(models.load().command_id, ErrorKind.CHECKPOINT_NOT_FOUND)
+    assert models.words[-1] == ""
+    notice = models.notices[notices.MODEL_KEY]
+    assert (notice.text, notice.action_key) == ("It failed. Do this.", notices.CHOOSE_MODEL)
+    models.load("another")
+    assert models.notices == {}
+
+
+def test_another_choice_gives_the_running_load_up(models: Models) -> None:
+    first = models.load("first")
+    second = models.load("second")
+    assert models.engine.cancelled == [first.command_id]
+    models.controller.on_event(CommandCancelled(command_id=first.command_id))
+    assert models.words[-1] != ""
+    models.loaded(second.command_id)
+    assert models.chosen == ["second"]
+    assert models.controller.plan == PLAN
+
+
+def test_the_plan_is_gone_from_the_moment_another_model_is_loaded(models: Models) -> None:
+    models.loaded(models.load().command_id)
+    models.load("another")
+    assert models.plans == [PLAN, None]
+
+
+def test_unload(models: Models) -> None:
+    models.loaded(models.load().command_id)
+    models.controller.unload()
+    (command,) = models.engine.of(UnloadCheckpoint)
+    models.controller.on_event(CheckpointUnloaded(command_id=command.command_id))
+    assert models.controller.plan is None
+
+
+def test_unload_while_loading_gives_the_load_up(models: Models) -> None:
+    command = models.load()
+    models.controller.unload()
+    assert models.engine.cancelled == [command.command_id]
+    models.controller.on_event(CommandCancelled(command_id=command.command_id))
+    assert models.words[-1] == ""
+    assert models.engine.of(UnloadCheckpoint) == []
+
+
+def test_reload_takes_the_settings_of_now(models: Models) -> None:
+    models.loaded(models.load("mine").command_id)
+    models.settings = Settings(precision=PrecisionChoice.FP32)
+    models.controller.reload()
+    command = models.engine.commands[-1]
+    assert isinstance(command, LoadCheckpoint)
+    assert (command.checkpoint, command.precision) == ("mine", PrecisionChoice.FP32)
+
+
+def test_the_list_is_filled(models: Models) -> None:
+    models.controller.refresh()
+    models.controller.on_event(CheckpointsListed(command_id="any", checkpoints=CHECKPOINTS))
+    assert models.list.rowCount() == len(CHECKPOINTS)
+
+
+def test_a_dead_engine_is_told_until_its_model_is_back(models: Models) -> None:
+    models.state(EngineState.READY)
+    models.loaded(models.load().command_id)
+    models.state(EngineState.RESTARTING, "The engine stopped. It is being started again.")
+    assert models.controller.plan is None
+    assert models.words[-1] == "Starting the engine again"
+    models.state(EngineState.READY)
+    assert models.notices[notices.ENGINE_KEY].text.startswith("The engine stopped")
+    models.loaded("reload-1")
+    assert models.controller.plan == PLAN
+    assert models.words[-1] == ""
+    assert models.notices == {}
+    assert models.chosen == ["starter"], "the engine's own reload is no choice of the user"
+
+
+def test_an_engine_that_died_while_loading_is_ready_without_a_model(models: Models) -> None:
+    models.failed(models.load().command_id, ErrorKind.ENGINE_DIED)
+    models.state(EngineState.RESTARTING, "The engine stopped.")
+    models.state(EngineState.READY)
+    assert models.words[-1] == ""
+    assert models.notices[notices.MODEL_KEY].action == "Load again"
+    models.controller.on_notice_action(notices.LOAD_MODEL)
+    assert len(models.engine.of(LoadCheckpoint)) == 2
+
+
+def test_a_reload_that_fails_is_told(models: Models) -> None:
+    models.loaded(models.load().command_id)
+    models.state(EngineState.RESTARTING)
+    models.state(EngineState.READY)
+    models.failed("reload-1", ErrorKind.OUT_OF_MEMORY)
+    assert models.words[-1] == ""
+    assert notices.MODEL_KEY in models.notices
+
+
+def test_an_engine_that_is_given_up_can_be_started_by_hand(models: Models) -> None:
+    models.load()
+    models.state(EngineState.FAILED, "The engine stopped three times.")
+    assert models.words[-1] == ""
+    models.controller.on_notice_action(models.notices[notices.ENGINE_KEY].action_key)
+    assert models.restarts == 1
+    assert notices.ENGINE_KEY not in models.notices

@@ -1,0 +1,174 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.controllers import notices
+from app.conversations.records import MessageState
+from app.conversations.store_thread import StoreThread
+from tests.app.controllers.conftest import Desk
+
+
+def test_the_last_conversation_is_shown_again(desk: Desk, reopened: Callable[[], Desk]) -> None:
+    desk.open_shop()
+    desk.talk("First", "1")
+    first = desk.conversations.current_id
+    desk.conversations.new()
+    desk.talk("Second", "2")
+    desk.chat.shut_down()
+    desk.settle()
+    again = reopened()
+    again.open_shop(first)
+    assert again.texts() == ["First", "1"]
+    assert [again.list.conversation(row).title for row in range(2)] == ["Second", "First"]
+
+
+def test_a_last_conversation_that_is_gone_gives_the_page_of_a_new_one(desk: Desk) -> None:
+    desk.open_shop("no such id")
+    assert desk.conversations.current is None
+    assert desk.texts() == []
+
+
+def test_a_partial_answer_of_a_killed_program_is_marked_and_can_be_continued(
+    desk: Desk, reopened: Callable[[], Desk], database: Path
+) -> None:
+    desk.open_shop()
+    command = desk.send("Hello")
+    desk.say(command, "Half", 1)
+    desk.wait_until(lambda: desk.stored()[1].content == "Half")
+    conversation_id = desk.conversations.current_id
+    # As after SIGKILL: nothing more is written, and the writer's lock is free.
+    desk.thread.submit(lambda store: store._writers.leave(cleanly=False)).result(10)
+    again = reopened()
+    again.open_shop(conversation_id)
+    assert again.texts() == ["Hello", "Half"]
+    assert again.shown()[1].state is MessageState.INTERRUPTED
+    again.chat.continue_message(again.shown()[1].id)
+    assert again.next_generate(0).continue_last
+
+
+def test_drafts_belong_to_their_conversation_and_survive_a_restart(desk: Desk, reopened: Callable[[], Desk]) -> None:
+    desk.open_shop()
+    desk.talk("One", "1")
+    one = desk.conversations.current_id
+    desk.conversations.save_draft("more of one")
+    desk.conversations.new()
+    assert desk.draft == ""
+    desk.conversations.save_draft("a new thought")
+    desk.conversations.open(one)
+    desk.settle()
+    assert desk.draft == "more of one"
+    desk.conversations.new()
+    assert desk.draft == "a new thought"
+    desk.chat.shut_down()
+    desk.settle()
+    again = reopened()
+    again.open_shop()
+    assert again.draft == "a new thought"
+    assert again.list.rowCount() == 1, "a thought is not listed before it is sent"
+    again.conversations.open(one)
+    again.settle()
+    assert again.draft == "more of one"
+
+
+def test_a_sent_draft_is_gone(desk: Desk) -> None:
+    desk.open_shop()
+    desk.conversations.save_draft("Hello")
+    command = desk.send("Hello")
+    desk.finish(command, "Hi", 1)
+    desk.conversations.drafts.flush()
+    desk.settle()
+    assert desk.list.rowCount() == 1
+    conversation_id = desk.conversations.current_id
+    assert conversation_id is not None
+    assert desk.record(conversation_id).draft == ""
+    desk.conversations.new()
+    assert desk.draft == ""
+
+
+def test_rename(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("Hello", "Hi")
+    conversation_id = desk.conversations.current_id
+    assert conversation_id is not None
+    changed: list[str] = []
+    desk.conversations.conversation_changed.connect(lambda conversation: changed.append(conversation.title))
+    desk.conversations.rename((conversation_id, "  My\ntitle "))
+    desk.conversations.rename((conversation_id, "   "))
+    desk.talk("More", "Yes")
+    assert changed == ["My title"]
+    assert desk.list.conversation(0).title == "My title"
+    assert desk.record(conversation_id).title == "My title"
+
+
+def test_a_deleted_conversation_can_be_brought_back(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("Hello", "Hi")
+    conversation_id = desk.conversations.current_id
+    assert conversation_id is not None
+    desk.conversations.delete(conversation_id)
+    assert desk.list.rowCount() == 0
+    assert desk.conversations.current is None
+    notice = desk.notices[notices.deleted_key(conversation_id)]
+    assert notice.text == "“Hello” was deleted."
+    desk.conversations.on_notice_action(notice.action_key)
+    desk.settle()
+    assert desk.list.rowCount() == 1
+    assert desk.texts() == ["Hello", "Hi"]
+    assert desk.notices == {}
+    assert desk.record(conversation_id).deleted_at is None
+
+
+def test_without_undo_it_is_gone_after_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.open_shop()
+    desk.talk("Hello", "Hi")
+    conversation_id = desk.conversations.current_id
+    assert conversation_id is not None
+    monkeypatch.setattr("app.controllers.conversation_controller.UNDO_SECONDS", 0.0)
+    desk.conversations._purge_timer.setInterval(1)
+    desk.conversations.delete(conversation_id)
+    with desk.qtbot.waitSignal(desk.conversations.purged) as purged:
+        pass
+    assert purged.args == [(conversation_id,)]
+    assert desk.notices == {}
+    desk.conversations.undo_delete(conversation_id)
+    assert desk.list.rowCount() == 0
+
+
+def test_of_two_conversations_that_are_opened_the_later_is_shown(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("One", "1")
+    one = desk.conversations.current_id
+    desk.conversations.new()
+    desk.talk("Two", "2")
+    two = desk.conversations.current_id
+    desk.conversations.new()
+    desk.conversations.open(one)
+    desk.conversations.open(two)
+    desk.settle()
+    assert desk.texts() == ["Two", "2"]
+
+
+def test_what_another_process_wrote_is_seen_when_the_conversation_is_opened(desk: Desk, database: Path) -> None:
+    desk.open_shop()
+    desk.talk("One", "1")
+    one = desk.conversations.current_id
+    desk.conversations.new()
+    other = StoreThread(database)
+    other.submit(lambda store: store.rename(one or "", "Renamed elsewhere")).result(10)
+    assert other.close(10)
+    desk.conversations.open(one)
+    desk.settle()
+    assert desk.conversations.current is not None
+    assert desk.conversations.current.conversation.title == "Renamed elsewhere"
+
+
+def test_a_database_that_can_not_be_opened_is_told(qtbot: QtBot, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked.db"
+    blocked.mkdir()
+    desk = Desk(qtbot, blocked)
+    desk.conversations.start(None)
+    desk.wait_until(lambda: bool(desk.notices))
+    assert "conversations" in next(iter(desk.notices.values())).text
+    desk.close()

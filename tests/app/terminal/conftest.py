@@ -1,0 +1,52 @@
+"""The terminal's parts on a scripted engine: the real processes and store, answers that are known."""
+
+import io
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app import cli
+from tests.engine_scripts import Script
+from tests.scripted_engine import scripted_engine_command
+
+MODULES = ("ask", "chat", "doctor", "models")
+
+
+@dataclass
+class Result:
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def use_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the terminal start this script instead of the real engine."""
+
+    def use(script: str | Script, once: Path | None = None) -> None:
+        for module in MODULES:
+            monkeypatch.setattr(
+                f"app.terminal.{module}.engine_command", lambda _data: scripted_engine_command(script, once)
+            )
+
+    use("echo")
+    return use
+
+
+@pytest.fixture
+def hearth(use_script: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command in this process with a text on stdin."""
+
+    def run(*arguments: str, stdin: str = "") -> Result:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        status = cli.main(arguments)
+        captured = capsys.readouterr()
+        return Result(status, captured.out, captured.err)
+
+    return run

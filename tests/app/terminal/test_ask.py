@@ -1,0 +1,161 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.conversations.records import Message, MessageState
+from app.conversations.store import ConversationStore
+from app.paths import locate
+from engine.api.errors import ErrorKind, ErrorReport
+from tests.app.terminal.conftest import Run
+from tests.engine_scripts import Script
+
+FIELDS = {
+    "text",
+    "finish_reason",
+    "prompt_tokens",
+    "reused_tokens",
+    "prefilled_tokens",
+    "generated_tokens",
+    "token_ids",
+    "time_to_first_token_seconds",
+    "tokens_per_second",
+    "model",
+    "precision",
+    "precision_reason",
+    "attention",
+    "decode",
+    "device",
+    "context_window",
+    "conversation",
+}
+
+
+def messages_of(name: str) -> list[Message]:
+    store = ConversationStore(locate().database)
+    try:
+        conversation = store.find_by_name(name)
+        return store.load_messages(conversation.id) if conversation is not None else []
+    finally:
+        store.close()
+
+
+def test_the_answer_goes_to_stdout_and_the_numbers_to_stderr(hearth: Run) -> None:
+    result = hearth("ask", "Hello")
+    assert (result.status, result.out) == (0, "You said: Hello\n")
+    assert result.err.startswith("Scripted model (BF16 on Scripted processor): ")
+    assert result.err.count("\n") == 1
+
+
+def test_json_is_exactly_one_object_with_the_promised_fields(hearth: Run) -> None:
+    result = hearth("ask", "Hello", "--json")
+    answer = json.loads(result.out)
+    assert set(answer) == FIELDS
+    assert (answer["text"], answer["finish_reason"], answer["conversation"]) == ("You said: Hello", "end", None)
+    assert len(answer["token_ids"]) == answer["generated_tokens"] > 0
+    assert result.err == ""
+
+
+def test_a_dash_reads_the_question_from_stdin(hearth: Run) -> None:
+    assert hearth("ask", "-", stdin="piped\ntext").out == "You said: piped\ntext\n"
+
+
+@pytest.mark.parametrize("text", ["", "  \n "])
+def test_an_empty_question_is_one_sentence(hearth: Run, text: str) -> None:
+    for result in (hearth("ask", text), hearth("ask", "-", stdin=text)):
+        assert (result.status, result.out) == (1, "")
+        assert result.err.startswith("The question is empty.")
+        assert result.err.count("\n") == 1
+
+
+def test_nothing_is_stored_without_a_name(hearth: Run) -> None:
+    hearth("ask", "Hello")
+    assert not locate().database.exists()
+
+
+def test_a_named_conversation_is_continued_with_what_was_generated(hearth: Run) -> None:
+    hearth("ask", "One", "--conversation", "Rome", "--system", "Be brief.")
+    first = messages_of("Rome")
+    answer = json.loads(hearth("ask", "Two", "--conversation", "Rome", "--json").out)
+    assert answer["conversation"] == "Rome"
+    stored = messages_of("Rome")
+    assert [message.content for message in stored] == ["One", "You said: One", "Two", "You said: Two"]
+    assert stored[:2] == first
+    assert stored[2].parent_id == stored[1].id
+    assert stored[3].state is MessageState.COMPLETE
+    assert stored[3].token_ids == tuple(answer["token_ids"])
+    store = ConversationStore(locate().database)
+    (conversation,) = store.list_conversations()
+    store.close()
+    assert (conversation.title, conversation.name, conversation.system_prompt) == ("Rome", "Rome", "Be brief.")
+    assert conversation.active_leaf_id == stored[3].id
+
+
+def test_a_failure_is_one_sentence_and_loses_nothing(hearth: Run, use_script: Callable[..., None]) -> None:
+    hearth("ask", "One", "--conversation", "Rome")
+    use_script("fail")
+    result = hearth("ask", "Two", "--conversation", "Rome", "--json")
+    assert (result.status, result.out) == (1, "")
+    assert result.err == "The model's chat template could not be used. Choose another model.\n"
+    assert [message.content for message in messages_of("Rome")][:3] == ["One", "You said: One", "Two"]
+
+
+def test_a_question_that_was_too_long_does_not_spoil_the_next(hearth: Run, use_script: Callable[..., None]) -> None:
+    too_long = ErrorReport(kind=ErrorKind.PROMPT_TOO_LONG, message="Too long.", hint="Shorten it.")
+    use_script(Script(fault="fail", fault_after=0, error=too_long))
+    assert hearth("ask", "long", "--conversation", "Rome").status == 1
+    use_script("echo")
+    assert hearth("ask", "short", "--conversation", "Rome").out == "You said: short\n"
+
+
+def test_an_unknown_model_leaves_no_conversation_behind(hearth: Run, use_script: Callable[..., None]) -> None:
+    use_script("fail_load")
+    assert hearth("ask", "One", "--conversation", "Rome").status == 1
+    store = ConversationStore(locate().database)
+    assert store.list_conversations() == []
+    store.close()
+
+
+def test_the_partial_answer_of_a_dead_engine_is_kept(hearth: Run, use_script: Callable[..., None]) -> None:
+    use_script("kill")
+    result = hearth("ask", "One", "--conversation", "Rome")
+    assert result.status == 1
+    assert result.out.startswith("Hearth keeps")
+    assert "stopped" in result.err or "ended" in result.err
+    answer = messages_of("Rome")[1]
+    assert answer.state is MessageState.INTERRUPTED
+    assert result.out.rstrip("\n") == answer.content
+
+
+def test_an_empty_name_is_refused(hearth: Run) -> None:
+    result = hearth("ask", "Hello", "--conversation", " ")
+    assert (result.status, result.out) == (1, "")
+    assert "name" in result.err
+
+
+def test_a_folder_that_can_not_be_used_is_one_sentence(
+    hearth: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("", encoding="utf-8")
+    monkeypatch.setenv("HEARTH_HOME", str(blocked / "home"))
+    result = hearth("ask", "Hello")
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("Hearth can't use the folder")
+
+
+def test_lone_surrogates_of_the_command_line_are_replaced(hearth: Run) -> None:
+    assert hearth("ask", "a\udcffb", "--conversation", "x\udcff").out == "You said: a\ufffdb\n"
+    assert messages_of("x\ufffd")[0].content == "a\ufffdb"
+
+
+def test_settings_hold_where_the_command_line_says_nothing(hearth: Run, use_script: Callable[..., None]) -> None:
+    paths = locate()
+    paths.make_folders()
+    paths.settings_file.write_text('{"system_prompt": "From the settings.", "theme": 7}', encoding="utf-8")
+    result = hearth("ask", "Hello", "--conversation", "Rome")
+    assert "Colours" in result.err
+    store = ConversationStore(paths.database)
+    assert store.list_conversations()[0].system_prompt == "From the settings."
+    store.close()

@@ -1,0 +1,52 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from app.conversations.store import ConversationStore
+from app.paths import locate
+from tests.app.terminal.conftest import Run
+from tests.app.terminal.test_ask import FIELDS, messages_of
+
+
+def test_each_line_from_a_pipe_is_one_message(hearth: Run) -> None:
+    result = hearth("chat", stdin="One\n\nTwo\r\nThree")
+    assert (result.status, result.out) == (0, "You said: One\nYou said: Two\nYou said: Three\n")
+    assert result.err.count("Scripted model") == 3
+
+
+def test_json_gives_one_object_for_each_answer(hearth: Run) -> None:
+    result = hearth("chat", "--json", "--conversation", "Rome", stdin="One\nTwo\n")
+    answers = [json.loads(line) for line in result.out.splitlines()]
+    assert [answer["text"] for answer in answers] == ["You said: One", "You said: Two"]
+    assert all(set(answer) == FIELDS for answer in answers)
+    assert answers[1]["reused_tokens"] > 0
+    assert answers[1]["prefilled_tokens"] <= answers[1]["prompt_tokens"] - answers[1]["reused_tokens"] + 1
+    assert len(messages_of("Rome")) == 4
+
+
+def test_new_begins_another_conversation_and_quit_leaves(hearth: Run) -> None:
+    result = hearth("chat", "--conversation", "Rome", stdin="One\n/new\nTwo\n/quit\nThree\n")
+    assert result.out == "You said: One\nYou said: Two\n"
+    assert [message.content for message in messages_of("Rome")] == ["One", "You said: One"]
+    store = ConversationStore(locate().database)
+    assert {conversation.title for conversation in store.list_conversations()} == {"Rome", "Two"}
+    store.close()
+
+
+def test_a_message_that_fails_does_not_end_the_chat(
+    hearth: Run, use_script: Callable[..., None], tmp_path: Path
+) -> None:
+    use_script("fail", tmp_path / "once")
+    result = hearth("chat", stdin="One\nTwo\n")
+    assert result.status == 1
+    assert "chat template" in result.err
+    assert "Paris" in result.out
+
+
+def test_the_next_message_after_the_engines_death_is_answered(
+    hearth: Run, use_script: Callable[..., None], tmp_path: Path
+) -> None:
+    use_script("kill", tmp_path / "once")
+    result = hearth("chat", stdin="One\nTwo\n")
+    assert result.status == 1
+    assert result.err.count("Scripted model") == 1
