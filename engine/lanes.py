@@ -89,9 +89,10 @@ class Lanes:
             if opened is None:
                 return
             opened.cancellation.cancel()
-            is_running = opened.has_begun
-        if not is_running:
-            self.end(opened, CommandCancelled(command_id=command_id))
+            if opened.has_begun:
+                return
+            self._close_command(opened)
+        self._send(CommandCancelled(command_id=command_id))
 
     def close(self, timeout_seconds: float) -> bool:
         """Cancel everything, take no more commands, and return whether both lanes ended in time."""
@@ -112,16 +113,18 @@ class Lanes:
             return opened.has_begun
 
     def end(self, opened: _OpenCommand, terminal: Terminal) -> None:
-        """Send a command's terminal event, unless it has already had one."""
+        """Send the terminal event of a command that has begun."""
         with self._lock:
-            if opened.has_ended:
-                return
-            opened.has_ended = True
-            del self._open[opened.command.command_id]
+            self._close_command(opened)
         try:
             self._send(terminal)
         except Exception as error:  # a value that no frame can hold: a lone surrogate, a huge number, a wrong type
             self._send(_internal_failure(opened.command.command_id, error))
+
+    def _close_command(self, opened: _OpenCommand) -> None:
+        """Let a command be over; whoever does this sends its terminal event. Raises KeyError if it was over before."""
+        del self._open[opened.command.command_id]
+        opened.has_ended = True
 
     def progress(self, opened: _OpenCommand, event: Event) -> None:
         """Send an event of a running command; raises TypeError for one that is not its progress."""

@@ -1,10 +1,10 @@
-"""The commands that still owe their terminal event: their held-back text, and what happens when a Stop is ignored."""
+"""The commands that still owe their terminal event: their held-back events, and what happens when a Stop is ignored."""
 
 from collections.abc import Callable
 
-from app.worker.text_joiner import TextJoiner
+from app.worker.event_joiner import EventJoiner
 from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints
-from engine.api.events import CommandCancelled, Event, Progress, Terminal, TextGenerated
+from engine.api.events import CommandCancelled, Event, Progress, Terminal
 
 # Stop must feel immediate; an engine that then stays silent is in a state from which only a new process helps.
 CANCEL_SECONDS = 1.0
@@ -18,7 +18,7 @@ class _OpenCommand:
 
     def __init__(self, command: Command) -> None:
         self.command = command
-        self.text = TextJoiner()
+        self.held = EventJoiner()
         self.cancelled_at: float | None = None
 
     @property
@@ -59,11 +59,7 @@ class OpenCommands:
         if isinstance(event, Terminal):
             self.end(event.command_id, event)
             return opened.command
-        if isinstance(event, TextGenerated):
-            self._emit_if_any(opened.text.add(event, now))
-        else:
-            self._emit_if_any(opened.text.flush(now))
-            self._emit(event)
+        self._emit_all(opened.held.add(event, now))
         return None
 
     def cancel(self, command_id: str, now: float) -> bool:
@@ -75,9 +71,9 @@ class OpenCommands:
         return True
 
     def end(self, command_id: str, terminal: Terminal) -> None:
-        """Emit the text that is still held, then the terminal event. The only place where a command ends."""
+        """Emit what is still held, then the terminal event. The only place where a command ends."""
         opened = self._open.pop(command_id)
-        self._emit_if_any(opened.text.flush(0.0))
+        self._emit_all(opened.held.flush(0.0))
         self._emit(terminal)
 
     def end_all(self, terminal_of: Callable[[Command], Terminal]) -> None:
@@ -90,24 +86,24 @@ class OpenCommands:
         """Return when meet_deadlines() has to be called next, or None."""
         times = [*self._overdue.values()]
         for opened in self._open.values():
-            if opened.text.due is not None:
-                times.append(opened.text.due)
+            if opened.held.due is not None:
+                times.append(opened.held.due)
             if opened.cancelled_at is not None:
                 times.append(opened.cancelled_at + CANCEL_SECONDS)
         return min(times, default=None)
 
     def meet_deadlines(self, now: float) -> bool:
-        """Emit joined text and end cancelled commands where it is time; return whether the engine must be ended."""
+        """Emit what was joined and end cancelled commands where it is time; return whether the engine must be ended."""
         for opened in list(self._open.values()):
-            due = opened.text.due
+            due = opened.held.due
             if due is not None and now >= due:
-                self._emit_if_any(opened.text.flush(now))
+                self._emit_all(opened.held.flush(now))
             if opened.cancelled_at is not None and now >= opened.cancelled_at + CANCEL_SECONDS:
                 command_id = opened.command.command_id
                 self._overdue[command_id] = opened.cancelled_at + opened.kill_after_seconds
                 self.end(command_id, CommandCancelled(command_id=command_id))
         return any(now >= kill_at for kill_at in self._overdue.values())
 
-    def _emit_if_any(self, event: Event | None) -> None:
-        if event is not None:
+    def _emit_all(self, events: list[Progress]) -> None:
+        for event in events:
             self._emit(event)

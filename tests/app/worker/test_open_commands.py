@@ -35,14 +35,14 @@ def test_a_second_terminal_event_is_dropped(emitted: list[Event]) -> None:
     assert len(table) == 0
 
 
-def test_held_text_goes_before_progress_and_before_the_end(emitted: list[Event]) -> None:
+def test_what_is_held_goes_before_progress_and_before_the_end(emitted: list[Event]) -> None:
     progress = PrefillProgress(
         command_id="a", conversation_id="v", message_id="m", prompt_tokens=1, reused_tokens=0, done_tokens=1
     )
     table = opened(emitted, COMMAND)
-    for event in (text("1"), text("2"), progress, text("3"), text("4"), ENDED):
+    for event in (text("1"), text("2"), progress, text("3"), text("4"), text("5"), ENDED):
         table.handle(event, 0.0)
-    assert emitted == [text("1"), text("2"), progress, text("34"), ENDED]
+    assert emitted == [text("1"), text("2"), progress, text("3"), text("45"), ENDED]
 
 
 def test_joined_text_goes_out_at_its_deadline(emitted: list[Event]) -> None:
