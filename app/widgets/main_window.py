@@ -2,15 +2,7 @@
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QHBoxLayout,
-    QMainWindow,
-    QSplitter,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -18,16 +10,13 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
-from app.widgets.composer import Composer
-from app.widgets.empty_state import EmptyState
+from app.widgets.conversation_page import ConversationPage
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import app_icon
 from app.widgets.model_button import ModelButton
-from app.widgets.notice_bar import NoticeBar
 from app.widgets.sidebar import WIDTH_PX, Sidebar
 from app.widgets.tab_order import next_stop
 from app.widgets.theme import Theme, apply_theme, theme_for
-from app.widgets.transcript import Transcript
 from app.widgets.window_actions import WindowActions
 from app.widgets.window_dialogs import WindowDialogs
 from engine.api.message import Role
@@ -70,11 +59,12 @@ class MainWindow(QMainWindow):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._transcript_model = transcript_model
         self._settings = settings or Settings()
         self._conversation: Conversation | None = None
         self._plan: Plan | None = None
         self._busy = False
+        self._phase = ""
+        self._loading = ""
         self._theme = theme_for(self._settings.theme, self._settings.text_size_px)
         _give_look(self._theme)
         self.setWindowTitle("Hearth")
@@ -85,10 +75,7 @@ class MainWindow(QMainWindow):
         self.sidebar_button = IconButton("panel-left", "Sidebar", self._theme)
         self.model_button = ModelButton(checkpoint_model, self._theme)
         self.settings_button = IconButton("settings", "Settings", self._theme)
-        self.transcript = Transcript(transcript_model, self._theme)
-        self.empty_state = EmptyState(self._theme)
-        self.notices = NoticeBar(self._theme)
-        self.composer = Composer(self._theme)
+        self.page = ConversationPage(transcript_model, self._theme)
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
         self.dialogs = WindowDialogs(self._settings, self)
@@ -96,7 +83,7 @@ class MainWindow(QMainWindow):
         self._connect_parts()
         self._connect_actions()
         self.apply_settings(self._settings)
-        self._show_page()
+        self._show_state()
 
     @property
     def theme(self) -> Theme:
@@ -119,61 +106,62 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def show_conversation(self, conversation: Conversation | None) -> None:
         """Show that this conversation is open; its messages come through the transcript model."""
+        another = (conversation.id if conversation else "") != (self._conversation.id if self._conversation else "")
         self._conversation = conversation
         self.setWindowTitle(f"{conversation.title} – Hearth" if conversation and conversation.title else "Hearth")
-        self.sidebar.set_active(conversation.id if conversation else "")
-        self._show_page()
-        self.composer.take_focus()
+        self._show_state()
+        if another:
+            self.sidebar.set_active(conversation.id if conversation else "")
+            self.page.composer.take_focus()
 
     @Slot(object)
     def set_busy(self, busy: object) -> None:
         """Show that the open conversation is being answered, or that it no longer is."""
         self._busy = bool(busy)
-        self.composer.set_busy(self._busy)
-        self.transcript.set_busy(self._busy)
+        self.page.set_busy(self._busy)
         self._show_state()
 
     @Slot(object)
     def set_phase(self, phase: object) -> None:
         """Show what the engine is doing where no message says it yet."""
-        self.empty_state.set_phase(str(phase))
+        self._phase = str(phase)
+        self.page.empty_state.set_phase(self._loading or self._phase)
 
     @Slot(object)
     def show_notice(self, notice: object) -> None:
         """Show a notice above the composer."""
         assert isinstance(notice, Notice)
-        self.notices.show_notice(notice)
+        self.page.notices.show_notice(notice)
 
     @Slot(object)
     def clear_notice(self, key: object) -> None:
         """Take the notice with this key away."""
-        self.notices.clear_notice(str(key))
+        self.page.notices.clear_notice(str(key))
 
     @Slot(object)
     def set_draft(self, text: object) -> None:
         """Put a restored draft into the composer."""
-        self.composer.set_text(str(text))
+        self.page.composer.set_text(str(text))
 
     @Slot(object)
     def set_plan(self, plan: object) -> None:
         """Show which model is loaded and how, None if none is."""
         self._plan = plan if isinstance(plan, Plan) else None
-        name = self._plan.name if self._plan else ""
         self.model_button.set_plan(self._plan)
-        self.empty_state.set_model_name(name)
-        self.composer.set_model_name(name)
+        self.page.set_model_name(self._plan.name if self._plan else "")
         self._show_state()
 
     @Slot(object)
     def set_loading(self, phase: object) -> None:
         """Show how far a load has come, "" when it is over."""
-        self.model_button.set_loading(str(phase))
-        self.empty_state.set_phase(str(phase))
+        self._loading = str(phase)
+        self.model_button.set_loading(self._loading)
+        self.page.empty_state.set_phase(self._loading or self._phase)
 
     @Slot(object)
     def set_queue(self, queue: object) -> None:
         """Show the messages that wait for the present answer."""
-        self.composer.set_queue(queue if isinstance(queue, tuple) else ())
+        self.page.composer.set_queue(queue if isinstance(queue, tuple) else ())
 
     @Slot(object)
     def apply_settings(self, settings: object) -> None:
@@ -181,7 +169,7 @@ class MainWindow(QMainWindow):
         assert isinstance(settings, Settings)
         self._settings = settings
         self.actions_by_name.themes[settings.theme].setChecked(True)
-        self.transcript.set_statistics_shown(settings.show_statistics)
+        self.page.transcript.set_statistics_shown(settings.show_statistics)
         self.dialogs.show_settings(settings)
         self._on_color_scheme_changed()
 
@@ -198,17 +186,17 @@ class MainWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The composer may grow to a third of the window."""
         super().resizeEvent(event)
-        self.composer.set_window_height(event.size().height())
+        self.page.composer.set_window_height(event.size().height())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Closing the window ends the program: hand over the draft and say so."""
-        self.composer.flush_draft()
+        self.page.composer.flush_draft()
         self.quit_requested.emit()
         event.accept()
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab visits the page of messages once, not every message that happens to exist."""
-        stop = next_stop(self, QApplication.focusWidget(), self.transcript, forward)
+        stop = next_stop(self, QApplication.focusWidget(), self.page.transcript, forward)
         if stop is None:
             return super().focusNextPrevChild(forward)
         stop.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
@@ -221,22 +209,17 @@ class MainWindow(QMainWindow):
             top.addWidget(widget)
             if place < 2:
                 top.addStretch(1)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(self.empty_state)
-        self._pages.addWidget(self.transcript)
-        page = QWidget()
-        column = QVBoxLayout(page)
+        right = QWidget()
+        column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(top)
-        column.addWidget(self._pages, 1)
-        column.addWidget(self.notices)
-        column.addWidget(self.composer)
+        column.addWidget(self.page, 1)
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(1)
         self._splitter.addWidget(self.sidebar)
-        self._splitter.addWidget(page)
+        self._splitter.addWidget(right)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setSizes([WIDTH_PX, self.width() - WIDTH_PX])
         self.setCentralWidget(self._splitter)
@@ -251,25 +234,21 @@ class MainWindow(QMainWindow):
         self.model_button.load_requested.connect(self.load_requested)
         self.model_button.reload_requested.connect(self.reload_requested)
         self.model_button.unload_requested.connect(self.unload_requested)
-        self.empty_state.prompt_chosen.connect(self._on_send)
-        self.transcript.regenerate_requested.connect(self._on_regenerate)
-        self.transcript.continue_requested.connect(self._on_continue)
-        self.transcript.edit_requested.connect(self._on_edit)
-        self.transcript.version_requested.connect(self.version_requested)
-        self.transcript.link_activated.connect(self._on_link_activated)
-        self.notices.action_requested.connect(self.notice_action_requested)
-        self.composer.send_requested.connect(self._on_send)
-        self.composer.stop_requested.connect(self.stop_requested)
-        self.composer.edit_last_requested.connect(self._on_edit_last)
-        self.composer.draft_changed.connect(self.draft_changed)
-        self.composer.queue_removed.connect(self.queue_removed)
-        self.composer.queue_edit_requested.connect(self.queue_edit_requested)
+        self.page.send_requested.connect(self.send_requested)
+        self.page.regenerate_requested.connect(self.regenerate_requested)
+        self.page.continue_requested.connect(self.continue_requested)
+        self.page.edit_requested.connect(self.edit_requested)
+        self.page.rows_changed.connect(self._show_state)
+        self.page.transcript.version_requested.connect(self.version_requested)
+        self.page.transcript.link_activated.connect(self._on_link_activated)
+        self.page.notices.action_requested.connect(self.notice_action_requested)
+        self.page.composer.stop_requested.connect(self.stop_requested)
+        self.page.composer.draft_changed.connect(self.draft_changed)
+        self.page.composer.queue_removed.connect(self.queue_removed)
+        self.page.composer.queue_edit_requested.connect(self.queue_edit_requested)
         self.dialogs.setting_changed.connect(self.settings_changed)
         self.dialogs.setting_reset_requested.connect(self.setting_reset_requested)
         self.dialogs.reload_requested.connect(self.reload_requested)
-        for changed in (self._transcript_model.modelReset, self._transcript_model.rowsRemoved):
-            changed.connect(self._on_rows_changed)
-        self._transcript_model.rowsInserted.connect(self._on_rows_changed)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_color_scheme_changed)
 
     def _connect_actions(self) -> None:
@@ -279,9 +258,9 @@ class MainWindow(QMainWindow):
         actions.delete.triggered.connect(self._on_delete)
         actions.settings.triggered.connect(self.open_settings)
         actions.quit.triggered.connect(self.close)
-        actions.copy_answer.triggered.connect(self._on_copy_answer)
-        actions.regenerate.triggered.connect(self._on_regenerate_last)
-        actions.edit_last.triggered.connect(self._on_edit_last)
+        actions.copy_answer.triggered.connect(self.page.copy_last_answer)
+        actions.regenerate.triggered.connect(self.page.regenerate_last)
+        actions.edit_last.triggered.connect(self.page.edit_last)
         actions.stop.triggered.connect(self.stop_requested)
         actions.choose_model.triggered.connect(self.choose_model)
         actions.open_folder.triggered.connect(self.model_button.choose_folder)
@@ -289,7 +268,7 @@ class MainWindow(QMainWindow):
         actions.reload.triggered.connect(self.reload_requested)
         actions.unload.triggered.connect(self.unload_requested)
         actions.sidebar.toggled.connect(self.sidebar.setVisible)
-        actions.newest.triggered.connect(self.transcript.follow)
+        actions.newest.triggered.connect(self.page.transcript.follow)
         actions.keys.triggered.connect(self._on_keys)
         actions.about.triggered.connect(self.dialogs.open_about)
         for action in actions.themes.values():
@@ -298,27 +277,18 @@ class MainWindow(QMainWindow):
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
         _give_look(theme)
-        parts = (self.sidebar, self.sidebar_button, self.model_button, self.settings_button, self.transcript)
-        for part in (*parts, self.empty_state, self.notices, self.composer):
+        for part in (self.sidebar, self.sidebar_button, self.model_button, self.settings_button, self.page):
             part.set_theme(theme)
 
-    def _show_page(self) -> None:
-        empty = self._transcript_model.rowCount() == 0
-        self._pages.setCurrentWidget(self.empty_state if empty else self.transcript)
-        self._show_state()
-
+    @Slot()
     def _show_state(self) -> None:
         self.actions_by_name.show_state(
             conversation=self._conversation is not None,
-            answer=self.transcript.last_of(Role.ASSISTANT) is not None,
-            question=self.transcript.last_of(Role.USER) is not None,
+            answer=self.page.has_message_of(Role.ASSISTANT),
+            question=self.page.has_message_of(Role.USER),
             busy=self._busy,
             model=self._plan is not None,
         )
-
-    @Slot()
-    def _on_rows_changed(self) -> None:
-        self._show_page()
 
     @Slot()
     def _on_color_scheme_changed(self) -> None:
@@ -332,19 +302,14 @@ class MainWindow(QMainWindow):
             if action is self.sender():
                 self.settings_changed.emit(("theme", choice))
 
-    @Slot(object)
-    def _on_send(self, text: object) -> None:
-        self.transcript.follow()
-        self.send_requested.emit(text)
-
     @Slot()
     def _on_new(self) -> None:
-        self.composer.flush_draft()
+        self.page.composer.flush_draft()
         self.new_requested.emit()
 
     @Slot(object)
     def _on_open(self, conversation_id: object) -> None:
-        self.composer.flush_draft()
+        self.page.composer.flush_draft()
         self.open_requested.emit(conversation_id)
 
     @Slot()
@@ -357,39 +322,6 @@ class MainWindow(QMainWindow):
     def _on_delete(self) -> None:
         if self._conversation is not None:
             self.delete_requested.emit(self._conversation.id)
-
-    @Slot(object)
-    def _on_regenerate(self, message_id: object) -> None:
-        self.transcript.follow()
-        self.regenerate_requested.emit(message_id)
-
-    @Slot(object)
-    def _on_continue(self, message_id: object) -> None:
-        self.transcript.follow()
-        self.continue_requested.emit(message_id)
-
-    @Slot(object)
-    def _on_edit(self, change: object) -> None:
-        self.transcript.follow()
-        self.edit_requested.emit(change)
-        self.composer.take_focus()
-
-    @Slot()
-    def _on_regenerate_last(self) -> None:
-        entry = self.transcript.last_of(Role.ASSISTANT)
-        if entry is not None:
-            self._on_regenerate(entry.message.id)
-
-    @Slot()
-    def _on_copy_answer(self) -> None:
-        entry = self.transcript.last_of(Role.ASSISTANT)
-        if entry is not None:
-            QGuiApplication.clipboard().setText(entry.message.content)
-
-    @Slot()
-    def _on_edit_last(self) -> None:
-        if not self._busy:
-            self.transcript.edit_last()
 
     @Slot(object)
     def _on_link_activated(self, url: object) -> None:

@@ -5,6 +5,7 @@ from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.models.notice import Notice, Severity
+from app.widgets.foreign_text import menu_text
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import pixmap
 from app.widgets.plain_text_view import PlainTextView
@@ -96,7 +97,7 @@ class NoticeRow(QFrame):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(80)
-        self.action_button = QPushButton(notice.action)
+        self.action_button = QPushButton(menu_text(notice.action))
         self.action_button.setVisible(bool(notice.action))
         self.action_button.clicked.connect(self._on_action)
         self.details_button = QPushButton("Details")

@@ -12,7 +12,7 @@ def next_stop(window: QWidget, start: QWidget | None, single_stop: QWidget, forw
         place = place.nextInFocusChain() if forward else place.previousInFocusChain()
         if place is beginning:
             return None
-        if place is not None and _takes_tab(place) and not single_stop.isAncestorOf(place):
+        if place is not None and _takes_tab(place) and (place is single_stop or not single_stop.isAncestorOf(place)):
             return place
     return None
 

@@ -1,0 +1,79 @@
+import pytest
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.models.notice import Notice, Severity
+from app.widgets.notice_bar import NoticeBar
+from app.widgets.theme import DARK, Theme
+
+
+@pytest.fixture
+def bar(qtbot: QtBot, theme: Theme) -> NoticeBar:
+    widget = NoticeBar(theme)
+    qtbot.addWidget(widget)
+    widget.resize(700, 200)
+    return widget
+
+
+def keys(bar: NoticeBar) -> list[str]:
+    return [row.notice.key for row in bar.rows]
+
+
+def test_the_button_says_what_to_do_and_takes_the_notice_away(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="k", text="“Plans” was deleted.", action="Undo", action_key="undo:c"))
+    assert bar.isVisible()
+    with qtbot.waitSignal(bar.action_requested) as asked:
+        qtbot.mouseClick(bar.rows[0].action_button, Qt.MouseButton.LeftButton)
+    assert asked.args == ["undo:c"]
+    assert not bar.isVisible()
+
+
+def test_a_notice_replaces_the_one_with_its_key(bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="a", text="1"))
+    bar.show_notice(Notice(key="b", text="2"))
+    bar.show_notice(Notice(key="a", text="3"))
+    assert [row.text.text() for row in bar.rows] == ["2", "3"]
+    bar.clear_notice("b")
+    bar.clear_notice("unknown")
+    assert keys(bar) == ["a"]
+
+
+def test_no_more_than_three(bar: NoticeBar) -> None:
+    for key in "abcd":
+        bar.show_notice(Notice(key=key, text=key))
+    assert keys(bar) == ["b", "c", "d"]
+
+
+def test_details_are_folded_and_can_be_copied(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="e", text="It broke.", severity=Severity.ERROR, details="Traceback <b>x</b>"))
+    row = bar.rows[0]
+    assert row.details is None
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    assert row.details is not None
+    row._on_copy()
+    assert QGuiApplication.clipboard().text() == "It broke.\n\nTraceback <b>x</b>"
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    assert not row.details.isVisible()
+
+
+def test_foreign_text_is_plain(bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="x", text="<img src=x> & <b>bold</b>", action="A & B"))
+    assert bar.rows[0].text.textFormat() is Qt.TextFormat.PlainText
+    assert bar.rows[0].action_button.text() == "A && B"
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_only_information_goes_by_itself(qtbot: QtBot, bar: NoticeBar, severity: Severity) -> None:
+    bar.show_notice(Notice(key="k", text="Words.", severity=severity))
+    timer = bar.rows[0].findChild(QTimer)
+    assert isinstance(timer, QTimer)
+    assert timer.isActive() is (severity is Severity.INFO)
+    timer.stop()
+
+
+def test_it_closes_and_is_drawn_in_both_themes(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="k", text="Words.", severity=Severity.WARNING))
+    bar.set_theme(DARK)
+    qtbot.mouseClick(bar.rows[0].close_button, Qt.MouseButton.LeftButton)
+    assert keys(bar) == []

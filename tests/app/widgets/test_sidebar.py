@@ -1,0 +1,132 @@
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QLineEdit
+from pytestqt.qtbot import QtBot
+
+from app.conversations.records import Conversation
+from app.models.conversation_list_model import ConversationListModel
+from app.widgets.sidebar import Sidebar
+from app.widgets.theme import DARK, Theme
+from tests.app.widgets.demo_conversation import NOW, conversations
+
+
+@pytest.fixture
+def listed() -> ConversationListModel:
+    model = ConversationListModel(clock=lambda: NOW)
+    model.set_conversations(conversations())
+    return model
+
+
+@pytest.fixture
+def sidebar(qtbot: QtBot, theme: Theme, listed: ConversationListModel) -> Sidebar:
+    widget = Sidebar(listed, theme)
+    qtbot.addWidget(widget)
+    widget.resize(248, 600)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    widget.activateWindow()
+    QApplication.processEvents()
+    return widget
+
+
+def middle_of(sidebar: Sidebar, row: int) -> QPoint:
+    index = sidebar.list.model().index(row, 0)
+    return sidebar.list.titles.title_rectangle(sidebar.list.visualRect(index), index).center()
+
+
+def editor_of(sidebar: Sidebar) -> QLineEdit:
+    editor = sidebar.list.findChild(QLineEdit)
+    assert isinstance(editor, QLineEdit)
+    return editor
+
+
+def test_a_click_opens(qtbot: QtBot, sidebar: Sidebar) -> None:
+    with qtbot.waitSignal(sidebar.open_requested) as opened:
+        qtbot.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=middle_of(sidebar, 2))
+    assert opened.args == ["c2"]
+
+
+def test_a_groups_name_is_no_conversation(qtbot: QtBot, sidebar: Sidebar) -> None:
+    first = sidebar.list.visualRect(sidebar.list.model().index(2, 0))
+    with qtbot.assertNotEmitted(sidebar.open_requested):
+        qtbot.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=first.topLeft() + QPoint(30, 6))
+
+
+def test_only_the_first_of_a_group_has_room_for_its_name(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    heads = [sidebar.list.titles.header_height(listed.index(row)) > 0 for row in range(listed.rowCount())]
+    assert heads == [True, False, True, False, True, False, True, True, False]
+
+
+def test_new_conversation(qtbot: QtBot, sidebar: Sidebar) -> None:
+    with qtbot.waitSignal(sidebar.new_requested):
+        qtbot.mouseClick(sidebar.new_button, Qt.MouseButton.LeftButton)
+
+
+def test_the_keyboard_walks_opens_renames_and_deletes(qtbot: QtBot, sidebar: Sidebar) -> None:
+    sidebar.list.setFocus()
+    sidebar.set_active("c")
+    qtbot.keyClick(sidebar.list, Qt.Key.Key_Down)
+    with qtbot.waitSignal(sidebar.open_requested) as opened:
+        qtbot.keyClick(sidebar.list, Qt.Key.Key_Return)
+    assert opened.args == ["c1"]
+    with qtbot.waitSignal(sidebar.delete_requested) as deleted:
+        qtbot.keyClick(sidebar.list, Qt.Key.Key_Delete)
+    assert deleted.args == ["c1"]
+    qtbot.keyClick(sidebar.list, Qt.Key.Key_F2)
+    editor = editor_of(sidebar)
+    assert editor.text() == "Letter to the landlord about the heating"
+    editor.setText("  Heating ")
+    with qtbot.waitSignal(sidebar.rename_requested) as renamed:
+        qtbot.keyClick(editor, Qt.Key.Key_Return)
+    assert renamed.args == [("c1", "Heating")]
+
+
+@pytest.mark.parametrize(("text", "key"), [("Other", Qt.Key.Key_Escape), ("   ", Qt.Key.Key_Return)])
+def test_leaving_the_editor_changes_nothing(qtbot: QtBot, sidebar: Sidebar, text: str, key: Qt.Key) -> None:
+    sidebar.rename("c3")
+    editor = editor_of(sidebar)
+    editor.setText(text)
+    with qtbot.assertNotEmitted(sidebar.rename_requested):
+        qtbot.keyClick(editor, key)
+
+
+def test_a_double_click_renames(qtbot: QtBot, sidebar: Sidebar) -> None:
+    place = middle_of(sidebar, 1)
+    qtbot.mouseClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.mouseDClick(sidebar.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert editor_of(sidebar).text() == "Letter to the landlord about the heating"
+
+
+def test_the_context_menu(qtbot: QtBot, sidebar: Sidebar, listed: ConversationListModel) -> None:
+    menu = sidebar.list.build_menu(listed.index(4))
+    words = [action.text().split("\t")[0] for action in menu.actions() if action.text()]
+    assert words == ["Open", "Rename", "Delete"]
+    with qtbot.waitSignal(sidebar.delete_requested) as deleted:
+        menu.actions()[-1].trigger()
+    assert deleted.args == ["c4"]
+    menu.close()
+
+
+def test_the_invitation_while_there_is_nothing(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    assert not sidebar.empty.isVisible()
+    listed.set_conversations([])
+    assert sidebar.empty.isVisible()
+    listed.upsert(Conversation(id="x", title="<b>x</b>", created_at=NOW, updated_at=NOW))
+    assert not sidebar.empty.isVisible()
+
+
+def test_it_can_be_drawn_in_any_state(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    listed.set_running(["c2"])
+    sidebar.set_active("c2")
+    light = sidebar.grab().toImage()
+    sidebar.set_theme(DARK)
+    assert sidebar.grab().toImage() != light
+
+
+def test_delete_key_is_not_taken_from_the_editor(qtbot: QtBot, sidebar: Sidebar) -> None:
+    sidebar.rename("c3")
+    editor = editor_of(sidebar)
+    editor.setCursorPosition(0)
+    with qtbot.assertNotEmitted(sidebar.delete_requested):
+        qtbot.keyClick(editor, Qt.Key.Key_Delete)
+    qtbot.keyClick(editor, Qt.Key.Key_Escape)
