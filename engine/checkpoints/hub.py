@@ -130,6 +130,8 @@ def _explain(error: BaseException, hub_id: str) -> tuple[ErrorKind, str, str] | 
         return _explain_status(error, hub_id)
     if isinstance(error, OfflineModeIsEnabled):
         return ErrorKind.NETWORK, "Downloads are switched off (HF_HUB_OFFLINE is set).", "Unset it and try again."
+    if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
+        return ErrorKind.NETWORK, "The connection to the Hub was lost.", "Try again; complete files are kept."
     if isinstance(error, httpx2.TransportError | ConnectionError | TimeoutError):
         return ErrorKind.NETWORK, "The Hub could not be reached.", "Check the internet connection and try again."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -142,7 +144,8 @@ def _explain(error: BaseException, hub_id: str) -> tuple[ErrorKind, str, str] | 
 def _explain_status(error: HfHubHTTPError, hub_id: str) -> tuple[ErrorKind, str, str]:
     status = error.response.status_code
     if status == _HTTP_UNAUTHORIZED:
-        return ErrorKind.NETWORK, f"The Hub wants to know who asks for {hub_id}.", "Enter a valid access token."
+        message = f"The model “{hub_id}” does not exist on the Hub, or is not shown to everyone."
+        return ErrorKind.CHECKPOINT_NOT_FOUND, message, "Check the name, or enter a valid access token."
     if status == _HTTP_FORBIDDEN:
         return ErrorKind.NETWORK, f"The Hub does not allow access to {hub_id}.", "Check the access token's rights."
     if status == _HTTP_TOO_MANY:

@@ -29,6 +29,9 @@ from engine.planning.precision import CheckpointFacts, Decision, decide
 
 _DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 _SHOWN_KEYS = 3
+_LONGEST_KIND = 40
+# More than tied weights that are published twice, or vision parts that are left out, can explain.
+_LARGEST_EXCESS = 2
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def load(
     place = choose_device(device)
     files, contents = _find(reference, data_folder, cancellation, report)
     cancellation.raise_if_cancelled()
-    config = _read_config(files)
+    config = _read_config(files, contents)
     tokenizer = load_tokenizer(files)
     target = target_of(place)
     decision = decide(target, _facts(files, contents, config), context_tokens, choice)
@@ -102,14 +105,15 @@ def _collect() -> None:
         torch.cuda.empty_cache()
 
 
-def _read_config(files: CheckpointFiles) -> PreTrainedConfig:
+def _read_config(files: CheckpointFiles, contents: CheckpointContents) -> PreTrainedConfig:
     try:
         config: PreTrainedConfig = AutoConfig.from_pretrained(
             str(files.folder), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # unknown model types and odd values raise anything from KeyError to validation errors
-        raise unsupported(files, "this version does not know this kind of model", repr(error)) from error
-    if type(config) not in AutoModelForCausalLM._model_mapping:
+        kind = str(contents.config.get("model_type"))[:_LONGEST_KIND]
+        raise unsupported(files, f"this version does not know models of the kind “{kind}”", repr(error)) from error
+    if type(config) not in AutoModelForCausalLM._model_mapping or config.is_encoder_decoder:
         raise unsupported(files, f"it is no text-generation model ({config.model_type})")
     if getattr(config, "is_decoder", True) is False and hasattr(config, "type_vocab_size"):
         raise unsupported(files, f"it reads text but does not write any ({config.model_type})")
@@ -148,6 +152,7 @@ def _load_model(
     model: PreTrainedModel | None = None
     failure: EngineError | None = None
     try:
+        _refuse_larger_model(files, contents, config)
         with watched(progress.on_step):
             model, loading = cast(
                 "tuple[PreTrainedModel, dict[str, object]]",
@@ -161,6 +166,7 @@ def _load_model(
                     trust_remote_code=False,
                     use_safetensors=True,
                     output_loading_info=True,
+                    ignore_mismatched_sizes=True,  # they are listed with their names, and refused below
                 ),
             )
         _refuse_random_weights(files, loading)
@@ -194,6 +200,18 @@ def _attention_for(config: PreTrainedConfig) -> str:
     found: object = AutoModelForCausalLM._model_mapping[type(config)]
     model_class = found[0] if isinstance(found, tuple | list) else found
     return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+
+
+def _refuse_larger_model(files: CheckpointFiles, contents: CheckpointContents, config: PreTrainedConfig) -> None:
+    """Compare with what the files hold before memory is taken for what they lack."""
+    with torch.device("meta"):
+        empty = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, attn_implementation=_attention_for(config)
+        )
+    described = sum(parameter.numel() for parameter in empty.parameters())
+    if described > _LARGEST_EXCESS * contents.parameters:
+        what = f"its configuration describes {described:,} values, its files hold {contents.parameters:,}"
+        raise incomplete(files, what)
 
 
 def _refuse_random_weights(files: CheckpointFiles, loading: dict[str, object]) -> None:

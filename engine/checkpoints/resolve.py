@@ -13,6 +13,7 @@ from engine.checkpoints.files import CheckpointFiles
 _GGUF_MAGIC = b"GGUF"
 _GGUF_MINIMUM_BYTES = 24
 _IDENTITY_CHARACTERS = 12
+_LONGEST_SHOWN = 80
 
 
 def resolve(
@@ -25,6 +26,8 @@ def resolve(
     if reference == starter.REFERENCE:
         folder = starter.provide(data_folder, cancellation, report)
         return CheckpointFiles(reference, starter.NAME, CheckpointKind.STARTER, folder, starter.SHA256[:8])
+    if not reference.strip():
+        raise _not_found(reference)
     try:
         path = Path(reference).expanduser()
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -43,7 +46,8 @@ def resolve(
 
 
 def _not_found(reference: str) -> EngineError:
-    shown = reference if len(reference) <= 80 else f"{reference[:77]}..."
+    printable = "".join(character if character.isprintable() else "\ufffd" for character in reference)
+    shown = printable if len(printable) <= _LONGEST_SHOWN else f"{printable[:_LONGEST_SHOWN]}..."
     return EngineError(
         ErrorKind.CHECKPOINT_NOT_FOUND,
         f"There is no model “{shown}” on this computer." if reference.strip() else "No model was named.",

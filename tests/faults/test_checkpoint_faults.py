@@ -1,0 +1,414 @@
+"""Fault catalogue 12 to 19: broken, unsafe and unsuitable checkpoints, each one sentence and nothing built or run."""
+
+import json
+import os
+import pickle
+import shutil
+import socket
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.api.cancellation import CancellationToken
+from engine.api.errors import EngineError, ErrorKind, ErrorReport
+from engine.api.plan import PrecisionChoice
+from engine.checkpoints import loader
+from tests import tiny_checkpoints
+
+CANARY = "canary-of-code-that-ran"
+Breaker = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def healthy(tiny_folder: Path) -> Path:
+    return tiny_checkpoints.make("llama", tiny_folder)
+
+
+@pytest.fixture
+def broken(healthy: Path, tmp_path: Path) -> Path:
+    """A copy of a healthy checkpoint that the test may break."""
+    return Path(shutil.copytree(healthy, tmp_path / "my-model"))
+
+
+def load(reference: str | Path, data_folder: Path) -> loader.LoadedModel:
+    return loader.load(
+        str(reference), PrecisionChoice.AUTO, None, "cpu", data_folder, CancellationToken(), lambda *_: None
+    )
+
+
+def refused(reference: str | Path, data_folder: Path) -> ErrorReport:
+    with pytest.raises(EngineError) as caught:
+        load(reference, data_folder)
+    report = caught.value.report
+    assert report.message.endswith(".")
+    assert "\n" not in report.sentence()
+    assert report.hint
+    assert len(report.message) < 300
+    assert "Traceback" not in report.sentence()
+    return report
+
+
+def config_of(path: Path) -> dict[str, object]:
+    content: dict[str, object] = json.loads((path / "config.json").read_text())
+    return content
+
+
+def cut_to(path: Path, length: int) -> None:
+    with path.open("r+b") as stream:
+        stream.truncate(length)
+
+
+# ---- 12: weights that are damaged -----------------------------------------------------------------------------------
+
+
+def half(path: Path) -> None:
+    cut_to(path, path.stat().st_size // 2)
+
+
+def huge_header(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 2**60) + b"{}")
+
+
+def login_page(path: Path) -> None:
+    path.write_bytes(b"<!DOCTYPE html><html><body>Please log in</body></html>")
+
+
+def git_lfs_pointer(path: Path) -> None:
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 269060552\n")
+
+
+def shape_overflow(path: Path) -> None:
+    header = b'{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header + b"\0\0\0\0")
+
+
+def eight_bytes(path: Path) -> None:
+    cut_to(path, 8)
+
+
+def nothing(path: Path) -> None:
+    cut_to(path, 0)
+
+
+@pytest.mark.parametrize(
+    "damage", [half, eight_bytes, nothing, huge_header, login_page, git_lfs_pointer, shape_overflow]
+)
+def test_damaged_weights_are_incomplete(broken: Path, tmp_path: Path, damage: Breaker) -> None:
+    damage(broken / "model.safetensors")
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "my-model" in report.message
+    assert "model.safetensors" in report.message
+
+
+def test_missing_shard_is_named(broken: Path, tmp_path: Path) -> None:
+    index = {"weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (broken / "model.safetensors").rename(broken / "model-00001-of-00002.safetensors")
+    (broken / "model.safetensors.index.json").write_text(json.dumps(index))
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "model-00002-of-00002.safetensors" in report.message
+
+
+@pytest.mark.parametrize(
+    "index", ["", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": "../secret.safetensors"}}']
+)
+def test_damaged_index_is_incomplete(broken: Path, tmp_path: Path, index: str) -> None:
+    (broken / "model.safetensors.index.json").write_text(index)
+    assert refused(broken, tmp_path).kind is ErrorKind.CHECKPOINT_INCOMPLETE
+
+
+def test_without_weights(broken: Path, tmp_path: Path) -> None:
+    (broken / "model.safetensors").unlink()
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "no weights" in report.message
+
+
+# ---- 13: weights of another model -----------------------------------------------------------------------------------
+
+
+def test_missing_layer_is_refused_by_name(broken: Path, tmp_path: Path) -> None:
+    tiny_checkpoints.edit_config(broken, num_hidden_layers=4)
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "model.layers.3." in report.message
+    assert "model.layers.3.mlp.up_proj.weight" in report.details
+
+
+def test_wrong_sizes_are_refused_by_name(broken: Path, tmp_path: Path) -> None:
+    tiny_checkpoints.edit_config(broken, intermediate_size=128)
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "mlp" in report.message
+
+
+def test_tied_weights_are_not_missing(broken: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(broken / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
+    tiny_checkpoints.edit_config(broken, tie_word_embeddings=True)
+    loaded = load(broken, tmp_path)
+    assert loaded.model.get_output_embeddings().weight is loaded.model.get_input_embeddings().weight
+    loader.free(loaded)
+
+
+# ---- 14: configurations that make no sense --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "{}", "[]", "null", '"llama"', "[" * 100_000, '{"model_type": 3}'])
+def test_garbage_config(broken: Path, tmp_path: Path, content: str) -> None:
+    (broken / "config.json").write_text(content)
+    report = refused(broken, tmp_path)
+    assert report.kind in (ErrorKind.CHECKPOINT_INCOMPLETE, ErrorKind.CHECKPOINT_UNSUPPORTED)
+    assert "config.json" in report.message
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("num_hidden_layers", -1),
+        ("num_hidden_layers", 0),
+        ("num_hidden_layers", 10**9),
+        ("num_hidden_layers", 900),
+        ("hidden_size", -64),
+        ("hidden_size", 0),
+        ("hidden_size", 999_984),
+        ("num_attention_heads", 0),
+        ("vocab_size", 10**12),
+        ("vocab_size", 99_999_999),
+        ("intermediate_size", -3),
+        ("intermediate_size", 10_000_000),
+        ("head_dim", 99_999),
+        ("num_key_value_heads", 7_000),
+        ("max_position_embeddings", -8),
+        ("hidden_size", "big"),
+        ("num_hidden_layers", None),
+        ("rope_parameters", {"rope_type": "of tomorrow"}),
+        ("hidden_act", "os.system"),
+    ],
+)
+def test_absurd_config_allocates_nothing(broken: Path, tmp_path: Path, key: str, value: object) -> None:
+    tiny_checkpoints.edit_config(broken, **{key: value})
+    started = time.perf_counter()
+    report = refused(broken, tmp_path)
+    assert report.kind in (ErrorKind.CHECKPOINT_INCOMPLETE, ErrorKind.CHECKPOINT_UNSUPPORTED)
+    assert time.perf_counter() - started < 5
+
+
+def test_unknown_model_type(broken: Path, tmp_path: Path) -> None:
+    tiny_checkpoints.edit_config(broken, model_type="model_of_tomorrow")
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+    assert "model_of_tomorrow" in report.message
+
+
+def test_without_config(broken: Path, tmp_path: Path) -> None:
+    (broken / "config.json").unlink()
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "config.json" in report.message
+
+
+# ---- 15, 16: checkpoints that want to run code ----------------------------------------------------------------------
+
+
+def plant_code(path: Path) -> None:
+    code = f"open({str(path / CANARY)!r}, 'w').close()\n"
+    (path / "modeling_evil.py").write_text(code)
+    (path / "configuration_evil.py").write_text(code)
+    (path / "tokenization_evil.py").write_text(code)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"auto_map": {"AutoConfig": "configuration_evil.Config", "AutoModelForCausalLM": "modeling_evil.Model"}},
+        {"_attn_implementation_internal": "evil/kernel"},
+        {"trust_remote_code": True},
+        {"text_config": {"auto_map": {"AutoConfig": "configuration_evil.Config"}}},
+        {"backbone": [{"inner": {"trust_remote_code": True}}]},
+    ],
+    ids=["auto_map", "attention kernel", "trust_remote_code", "nested auto_map", "nested trust_remote_code"],
+)
+def test_code_in_the_config_is_refused(broken: Path, tmp_path: Path, changes: dict[str, object]) -> None:
+    plant_code(broken)
+    tiny_checkpoints.edit_config(broken, **changes)
+    assert refused(broken, tmp_path).kind is ErrorKind.CHECKPOINT_UNSAFE
+    assert not (broken / CANARY).exists()
+
+
+@pytest.mark.parametrize("implementation", ["evil/kernel", "flash_attention_2", "evil/kernel:function"])
+def test_an_attention_named_by_the_config_is_not_fetched(broken: Path, tmp_path: Path, implementation: str) -> None:
+    tiny_checkpoints.edit_config(broken, attn_implementation=implementation, _attn_implementation=implementation)
+    loaded = load(broken, tmp_path)
+    assert loaded.model.config._attn_implementation == "sdpa"
+    loader.free(loaded)
+
+
+def test_code_in_the_tokenizer_is_refused(broken: Path, tmp_path: Path) -> None:
+    plant_code(broken)
+    path = broken / "tokenizer_config.json"
+    content = json.loads(path.read_text())
+    content["auto_map"] = {"AutoTokenizer": ["tokenization_evil.Tokenizer", None]}
+    path.write_text(json.dumps(content))
+    assert refused(broken, tmp_path).kind is ErrorKind.CHECKPOINT_UNSAFE
+    assert not (broken / CANARY).exists()
+
+
+class Bomb:
+    def __init__(self, canary: Path) -> None:
+        self._canary = canary
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (os.mkdir, (str(self._canary),))
+
+
+@pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pt", "consolidated.00.pth", "model.ckpt"])
+def test_pickled_weights_are_refused_unread(broken: Path, tmp_path: Path, name: str) -> None:
+    (broken / "model.safetensors").unlink()
+    (broken / name).write_bytes(pickle.dumps(Bomb(broken / CANARY)))
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_UNSAFE
+    assert name in report.message
+    assert not (broken / CANARY).exists()
+
+
+def test_loading_opens_no_connection(broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[object] = []
+
+    def refuse(*arguments: object, **_: object) -> None:
+        attempts.append(arguments)
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    (broken / "generation_config.json").unlink()
+    loader.free(load(broken, tmp_path))
+    refused("publisher/model-that-is-not-here", tmp_path)
+    assert attempts == []
+
+
+# ---- 17, 19: models that can't chat ---------------------------------------------------------------------------------
+
+
+def test_without_chat_template(broken: Path, tmp_path: Path) -> None:
+    (broken / "chat_template.jinja").unlink()
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.NO_CHAT_TEMPLATE
+    assert "chat or instruct" in report.hint
+
+
+def test_without_tokenizer(broken: Path, tmp_path: Path) -> None:
+    (broken / "tokenizer.json").unlink()
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "tokenizer" in report.message
+
+
+def test_damaged_tokenizer(broken: Path, tmp_path: Path) -> None:
+    half(broken / "tokenizer.json")
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert "tokenizer" in report.message
+
+
+@pytest.mark.parametrize(
+    ("model_type", "architecture"),
+    [
+        ("bert", "BertForMaskedLM"),
+        ("roberta", "RobertaModel"),
+        ("vit", "ViTForImageClassification"),
+        ("clip", "CLIPModel"),
+        ("t5", "T5ForConditionalGeneration"),
+        ("whisper", "WhisperForConditionalGeneration"),
+        ("llava", "LlavaForConditionalGeneration"),
+        ("bart", "BartForConditionalGeneration"),
+    ],
+)
+def test_other_kinds_of_model(broken: Path, tmp_path: Path, model_type: str, architecture: str) -> None:
+    content = {"model_type": model_type, "architectures": [architecture]}
+    (broken / "config.json").write_text(json.dumps(content))
+    assert refused(broken, tmp_path).kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+
+
+def test_encoder_without_architectures(broken: Path, tmp_path: Path) -> None:
+    (broken / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    assert refused(broken, tmp_path).kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+
+
+def test_quantized_checkpoint_is_told_apart(broken: Path, tmp_path: Path) -> None:
+    tiny_checkpoints.edit_config(broken, quantization_config={"quant_method": "gptq", "bits": 4})
+    report = refused(broken, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+    assert "quantized" in report.message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"GGUF",
+        b"GGUF" + b"\xff" * 60,
+        b"not a model at all, but long enough to be read",
+        b"GGUF\x03\0\0\0" + b"\0" * 40,
+    ],
+    ids=["empty", "magic only", "huge counts", "text", "nothing inside"],
+)
+def test_damaged_gguf(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "some.gguf"
+    path.write_bytes(content)
+    report = refused(path, tmp_path)
+    assert report.kind in (ErrorKind.CHECKPOINT_UNSUPPORTED, ErrorKind.CHECKPOINT_INCOMPLETE)
+    assert "some.gguf" in report.message
+    assert not list((tmp_path / "checkpoints").glob("*")) if (tmp_path / "checkpoints").exists() else True
+
+
+# ---- models that are not there --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "no-such-model",
+        "publisher/no-such-model",
+        "/no/such/folder",
+        "~nobody-here/model",
+        "",
+        " ",
+        "a" * 5000,
+        "a/b/c",
+        "name\0with nul",
+        "name\nwith line",
+        "\udcff",
+        "-rf",
+    ],
+)
+def test_unknown_model(tmp_path: Path, reference: str) -> None:
+    report = refused(reference, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_NOT_FOUND
+    assert "starter" in report.hint
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "nothing-here"
+    folder.mkdir()
+    report = refused(folder, tmp_path)
+    assert report.kind is ErrorKind.CHECKPOINT_NOT_FOUND
+    assert "nothing-here" in report.message
+
+
+def test_folder_with_a_gguf_file_names_it(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    assert "model.gguf" in refused(tmp_path, tmp_path).hint
+
+
+def test_engine_loads_a_healthy_model_after_a_refusal(healthy: Path, broken: Path, tmp_path: Path) -> None:
+    (broken / "model.safetensors").unlink()
+    refused(broken, tmp_path)
+    loader.free(load(healthy, tmp_path))
