@@ -1,0 +1,80 @@
+"""Hearth as a process of its own on a scripted engine: what signals and second starts need.
+
+python -m tests.app.hearth_process SCRIPT window [TEXT to send]     python -m tests.app.hearth_process SCRIPT ask ...
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 30.0
+
+
+def start_hearth(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+    """Start it with the test's environment (HEARTH_HOME, offscreen); output is captured."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.app.hearth_process", *arguments],
+        cwd=ROOT,
+        env=dict(os.environ),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
+    """Wait until it holds; fail with the process's errors if that ends first."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "not within the time"
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"ended with {process.returncode}: {process.communicate()}")
+        time.sleep(0.05)
+
+
+def _window(argv: Sequence[str], text: str | None) -> int:
+    from app import main
+    from app.paths import locate
+
+    class Sending(main.Hearth):
+        def start(self) -> None:
+            super().start()
+            if text is not None:
+                self.chat.send(text)
+
+        def raise_window(self) -> None:
+            super().raise_window()
+            print("raised", flush=True)
+
+    main.Hearth = Sending  # type: ignore[misc]
+    paths = locate()
+    paths.make_folders()
+    return main.run(paths, argv)
+
+
+def _terminal(argv: Sequence[str], arguments: Sequence[str]) -> int:
+    from app import cli
+    from app.terminal import ask, chat
+
+    for module in (ask, chat):
+        module.engine_command = lambda _data: list(argv)  # type: ignore[attr-defined]
+    return cli.main(arguments)
+
+
+def _main() -> int:
+    from tests.scripted_engine import scripted_engine_command
+
+    script, command, *rest = sys.argv[1:]
+    argv = scripted_engine_command(script)
+    if command == "window":
+        return _window(argv, rest[0] if rest else None)
+    return _terminal(argv, [command, *rest])
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -1,0 +1,209 @@
+"""The command line: what is accepted, how it ends, and a few runs with the real engine and the starter model."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import cli
+from app.conversations.records import MessageState
+from app.conversations.store import ConversationStore
+from app.paths import locate
+from tests.app.hearth_process import ROOT, start_hearth, wait_for
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ask",),
+        ("ask", "x", "--temperature", "9"),
+        ("ask", "x", "--temperature", "nan"),
+        ("ask", "x", "--top-p", "1.5"),
+        ("ask", "x", "--max-tokens", "0"),
+        ("ask", "x", "--seed", "-1"),
+        ("ask", "x", "--context", "many"),
+        ("ask", "x", "--precision", "int2"),
+        ("models",),
+        ("models", "search", "x"),
+        ("unknown",),
+    ],
+)
+def test_wrong_usage_ends_with_status_two(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "usage: hearth" in captured.err
+
+
+def test_every_option_of_the_contract_is_accepted() -> None:
+    given = (
+        "--model m --precision bf16 --context 512 --system s --conversation c --max-tokens 5 --temperature 0.5 "
+        "--top-k 4 --top-p 0.9 --min-p 0.1 --repetition-penalty 1.1 --seed 7 --device cpu --json"
+    )
+    for command in (["ask", "x"], ["chat"]):
+        options = cli.build_parser().parse_args([*command, *given.split()])
+        assert (options.context, options.max_tokens, options.temperature, options.seed) == (512, 5, 0.5, 7)
+
+
+def test_help_says_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["ask", "--help"])
+    assert "Nothing is stored unless --conversation" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "expected"),
+    [
+        ({}, "linux", False),
+        ({"DISPLAY": ""}, "linux", False),
+        ({"DISPLAY": ":0"}, "linux", True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", True),
+        ({"QT_QPA_PLATFORM": "offscreen"}, "linux", True),
+        ({}, "darwin", True),
+        ({}, "win32", True),
+    ],
+)
+def test_where_a_window_can_be_shown(environment: dict[str, str], platform: str, expected: bool) -> None:
+    assert cli.has_display(environment, platform) is expected
+
+
+def test_the_terminal_needs_neither_qt_nor_torch() -> None:
+    check = "import sys, app.cli; print([name for name in ('PySide6', 'torch', 'transformers') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_without_a_display_the_chat_is_in_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    called: list[object] = []
+    monkeypatch.setattr("app.terminal.chat.run", lambda *arguments: called.append(arguments) or 0)
+    assert cli.main([]) == 0
+    assert len(called) == 1
+    assert "no display" in capsys.readouterr().err
+
+
+# Ctrl+C
+
+
+@pytest.fixture
+def slow_ask() -> Iterator["subprocess.Popen[str]"]:
+    process = start_hearth("slow", "ask", "Hello", "--conversation", "Rome")
+    yield process
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
+def answer_of(name: str) -> tuple[str, MessageState] | None:
+    if not locate().database.exists():
+        return None
+    store = ConversationStore(locate().database)
+    try:
+        conversation = store.find_by_name(name)
+        messages = store.load_messages(conversation.id) if conversation is not None else []
+        return (messages[1].content, messages[1].state) if len(messages) == 2 else None
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_what_was_generated(slow_ask: "subprocess.Popen[str]", number: int) -> None:
+    assert slow_ask.stdout is not None
+    begun = slow_ask.stdout.read(6)
+    slow_ask.send_signal(number)
+    rest, errors = slow_ask.communicate(timeout=30)
+    assert slow_ask.returncode == 130
+    assert "Traceback" not in errors
+    kept = answer_of("Rome")
+    assert kept == ((begun + rest).rstrip("\n"), MessageState.STOPPED)
+
+
+def test_a_killed_ask_leaves_its_partial_answer_interrupted(slow_ask: "subprocess.Popen[str]") -> None:
+    wait_for(lambda: len((answer_of("Rome") or ("", None))[0]) > 20, slow_ask)
+    slow_ask.kill()
+    slow_ask.wait(10)
+    kept = answer_of("Rome")
+    assert kept is not None
+    assert kept[1] is MessageState.INTERRUPTED
+
+
+def test_a_reader_that_goes_away_is_no_crash() -> None:
+    process = start_hearth("slow", "ask", "Hello")
+    assert process.stdout is not None
+    process.stdout.read(3)
+    process.stdout.close()
+    errors = process.stderr.read() if process.stderr is not None else ""
+    assert process.wait(30) == 1
+    assert "Traceback" not in errors
+    assert process.stderr is not None
+    process.stderr.close()
+
+
+def test_ctrl_c_in_a_chat_from_a_pipe_stops_it() -> None:
+    process = start_hearth("slow", "chat", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("One\nTwo\n")
+    process.stdin.flush()
+    process.stdout.read(6)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+
+
+# The real engine
+
+
+def real(*arguments: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "app", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=240
+    )
+
+
+def test_the_capital_of_france_and_a_follow_up_that_reads_only_what_is_new(starter_home: Path) -> None:
+    questions = "What is the capital of France?\nAnd of Italy?\n"
+    done = real("chat", "--temperature", "0", "--max-tokens", "24", "--json", "--conversation", "Geo", stdin=questions)
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert "Paris" in first["text"]
+    new_tokens = second["prompt_tokens"] - second["reused_tokens"]
+    assert second["reused_tokens"] >= first["prompt_tokens"] + first["generated_tokens"] - 1
+    assert second["prefilled_tokens"] <= new_tokens + 1
+    third = real("ask", "Thanks.", "--temperature", "0", "--max-tokens", "4", "--json", "--conversation", "Geo")
+    assert third.returncode == 0, third.stderr
+    assert json.loads(third.stdout)["prompt_tokens"] > second["prompt_tokens"]
+
+
+def test_bad_input_to_the_real_engine_is_one_sentence_each(starter_home: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "no model"
+    empty.mkdir()
+    cases = [
+        real("ask", "Hello", "--model", "nobody/nothing"),
+        real("ask", "Hello", "--model", str(empty)),
+        real("ask", "-", "--conversation", "Geo", stdin="word " * 9000),
+    ]
+    for done in cases:
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.count("\n") == 1
+        assert "Traceback" not in done.stderr
+    after = real("ask", "Hi", "--conversation", "Geo", "--max-tokens", "2")
+    assert after.returncode == 0, after.stderr
+
+
+def test_the_doctor_with_the_real_engine(starter_home: Path) -> None:
+    done = real("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["hardware"]["cpu_name"]
+    assert "torch" in report["hardware"]["versions"]

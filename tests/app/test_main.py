@@ -1,0 +1,213 @@
+"""The window as a process: killed, asked to end, started twice; and as a whole in this process."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import shiboken6
+from PySide6.QtCore import QCoreApplication, QEvent
+from pytestqt.qtbot import QtBot
+
+from app.conversations.records import Conversation, Message, MessageState
+from app.conversations.store import ConversationStore
+from app.main import Hearth
+from app.paths import locate
+from app.settings.window_state import load_window_state
+from app.widgets.composer import Composer
+from app.widgets.notice_bar import NoticeBar
+from tests.app.hearth_process import start_hearth, wait_for
+from tests.engine_scripts import Script
+from tests.scripted_engine import scripted_engine_command
+
+Started = list["subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def started() -> Iterator[Started]:
+    """Processes that are ended whatever happens."""
+    processes: Started = []
+    yield processes
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def stored() -> list[Message]:
+    """Return the messages of the only conversation, without being taken for its writer."""
+    if not locate().database.exists():
+        return []
+    store = ConversationStore(locate().database)
+    try:
+        return [message for each in store.list_conversations() for message in store.load_messages(each.id)]
+    finally:
+        store.close()
+
+
+def is_streaming() -> bool:
+    messages = stored()
+    return len(messages) == 2 and len(messages[1].content) > 20
+
+
+def test_sigkill_while_streaming_keeps_all_but_the_last_moment(started: Started) -> None:
+    process = start_hearth("slow", "window", "Hello")
+    started.append(process)
+    wait_for(is_streaming, process)
+    process.kill()
+    process.wait(10)
+    question, answer = stored()
+    assert (question.content, question.state) == ("Hello", MessageState.COMPLETE)
+    assert answer.state is MessageState.INTERRUPTED
+    assert answer.content.startswith("Hearth keeps")
+    again = start_hearth("slow", "window", "Again")
+    started.append(again)
+    wait_for(lambda: len(stored()) == 4, again)
+    assert answer in stored()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_to_end_saves_the_partial_answer_and_exits_in_order(started: Started, number: int) -> None:
+    process = start_hearth("slow", "window", "Hello")
+    started.append(process)
+    wait_for(is_streaming, process)
+    asked_at = time.monotonic()
+    process.send_signal(number)
+    wait_for(lambda: stored()[1].state is MessageState.INTERRUPTED)
+    assert time.monotonic() - asked_at < 2.0
+    assert process.wait(20) == 0
+    assert "Traceback" not in process.communicate()[1]
+    assert load_window_state(locate().window_state_file).last_conversation_id == stored()[0].conversation_id
+
+
+def test_a_second_start_raises_the_first_window(started: Started) -> None:
+    first = start_hearth("answer", "window", "Hello")
+    started.append(first)
+    wait_for(lambda: len(stored()) == 2, first)
+    others = [start_hearth("answer", "window") for _ in range(3)]
+    started.extend(others)
+    assert [other.wait(30) for other in others] == [0, 0, 0]
+    assert first.poll() is None
+    first.terminate()
+    out, errors = first.communicate(timeout=30)
+    assert out.count("raised") >= 1
+    assert "Traceback" not in errors
+
+
+# The whole window in this process
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+class Whole:
+    """Hearth in the test's own event loop."""
+
+    def __init__(self, qtbot: QtBot, script: Script | str, once: Path | None = None) -> None:
+        paths = locate()
+        paths.make_folders()
+        self.qtbot = qtbot
+        self.hearth = Hearth(paths, scripted_engine_command(script, once))
+        qtbot.addWidget(self.hearth.window)
+        self.hearth.start()
+
+    @property
+    def composer(self) -> Composer:
+        found = self.hearth.window.findChild(Composer)
+        assert isinstance(found, Composer)
+        return found
+
+    @property
+    def notices(self) -> NoticeBar:
+        found = self.hearth.window.findChild(NoticeBar)
+        assert isinstance(found, NoticeBar)
+        return found
+
+    def texts(self) -> list[str]:
+        model = self.hearth.transcript_model
+        return [model.entry(row).message.content for row in range(model.rowCount())]
+
+    def states(self) -> list[MessageState]:
+        model = self.hearth.transcript_model
+        return [model.entry(row).message.state for row in range(model.rowCount())]
+
+    def say(self, text: str) -> None:
+        self.composer.editor.setPlainText(text)
+        self.composer._on_submitted()
+
+    def wait(self, condition: object, seconds: float = 20.0) -> None:
+        self.qtbot.waitUntil(condition, timeout=int(seconds * 1000))
+
+    def end(self) -> None:
+        if not shiboken6.isValid(self.hearth):
+            return
+        self.hearth.window.close()
+        self.hearth.shut_down()
+        self.hearth.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def whole(qtbot: QtBot) -> Iterator[list[Whole]]:
+    """Windows that are closed in the end."""
+    windows: list[Whole] = []
+    yield windows
+    for window in windows:
+        window.end()
+
+
+def test_a_message_is_answered_and_found_again_at_the_next_start(qtbot: QtBot, whole: list[Whole]) -> None:
+    first = Whole(qtbot, "echo")
+    whole.append(first)
+    first.say("Hello")
+    first.wait(lambda: first.states() == [MessageState.COMPLETE] * 2)
+    assert first.texts() == ["Hello", "You said: Hello"]
+    assert first.composer.text == ""
+    first.say("More")
+    first.wait(lambda: first.states() == [MessageState.COMPLETE] * 4)
+    first.composer.editor.setPlainText("not yet sent")
+    first.end()
+    second = Whole(qtbot, "echo")
+    whole.append(second)
+    second.wait(lambda: second.texts() == ["Hello", "You said: Hello", "More", "You said: More"])
+    second.wait(lambda: second.composer.text == "not yet sent")
+    conversation: Conversation = second.hearth.conversation_model.conversation(0)
+    assert conversation.title == "Hello"
+
+
+def test_the_engines_death_is_told_and_the_next_message_works(qtbot: QtBot, whole: list[Whole], folder: Path) -> None:
+    window = Whole(qtbot, "kill", folder / "once")
+    whole.append(window)
+    window.say("Hello")
+    window.wait(lambda: window.states() == [MessageState.COMPLETE, MessageState.INTERRUPTED])
+    kept = window.texts()[1]
+    assert kept.startswith("Hearth keeps")
+    window.wait(lambda: window.hearth.checkpoints.plan is not None)
+    window.say("Next")
+    window.wait(lambda: len(window.states()) == 4 and window.states()[3] is MessageState.COMPLETE, 30)
+    assert window.texts()[1] == kept
+
+
+def test_stop_in_the_window(qtbot: QtBot, whole: list[Whole]) -> None:
+    window = Whole(qtbot, "slow")
+    whole.append(window)
+    window.say("Hello")
+    window.wait(lambda: len(window.texts()) == 2 and bool(window.texts()[1]))
+    assert window.composer.button.accessibleName() == "Stop"
+    window.composer.button.click()
+    window.wait(lambda: window.states()[1] is MessageState.STOPPED)
+    assert window.composer.button.accessibleName() == "Send"
+
+
+def test_a_load_that_fails_leaves_the_message_waiting(qtbot: QtBot, whole: list[Whole]) -> None:
+    window = Whole(qtbot, "fail_load")
+    whole.append(window)
+    window.say("Hello")
+    window.wait(lambda: bool(window.notices.rows))
+    assert "chat template" in window.notices.rows[0].text.text()
+    assert window.composer.chips.queue == ("Hello",)
+    assert window.texts() == []
