@@ -1,7 +1,7 @@
 """An answer: plain text on the page, what it cost in one quiet line, and what can be done with it."""
 
 from PySide6.QtCore import QPoint, Slot
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.conversations.records import MessageState
 from app.models.transcript_model import TranscriptEntry
@@ -19,6 +19,10 @@ class AssistantMessage(MessageWidget):
     def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
         super().__init__(entry, style, parent)
         self.body = MessageBody(style.theme)
+        # A fixed height would be the one of the width before: the layout bounds the body by its cached size hint.
+        policy = self.body.sizePolicy()
+        policy.setVerticalPolicy(QSizePolicy.Policy.Preferred)
+        self.body.setSizePolicy(policy)
         self.body.link_activated.connect(self.link_activated)
         self.mark = MessageMark()
         self.mark.remedy_requested.connect(self._on_remedy_requested)

@@ -84,6 +84,7 @@ class MainWindow(QMainWindow):
         self._connect_actions()
         self.apply_settings(self._settings)
         self._show_state()
+        self.page.composer.take_focus()
 
     @property
     def theme(self) -> Theme:
@@ -306,6 +307,7 @@ class MainWindow(QMainWindow):
     def _on_new(self) -> None:
         self.page.composer.flush_draft()
         self.new_requested.emit()
+        self.page.composer.take_focus()
 
     @Slot(object)
     def _on_open(self, conversation_id: object) -> None:

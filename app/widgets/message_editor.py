@@ -14,12 +14,13 @@ class MessageEditor(QFrame):
     accepted = Signal(object)  # str
     cancelled = Signal()
 
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
+    def __init__(self, text: str, text_size_px: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("surface", "composer")
         self.editor = GrowingTextEdit()
         self.editor.setProperty("bare", "true")
         self.editor.setAccessibleName("Edit your message")
+        self.editor.set_text_size(text_size_px)
         self.editor.set_text(text)
         self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
         self.editor.submitted.connect(self._on_accept)

@@ -49,7 +49,7 @@ class MessageWidget(QFrame):
         self.footer.setSpacing(4)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 16)
-        self.column.setSpacing(4)
+        self.column.setSpacing(6)
         self.copy_button.clicked.connect(self.copy)
         self.versions.step_requested.connect(self._on_step_requested)
 

@@ -67,6 +67,7 @@ class _Chip(QFrame):
         row.setContentsMargins(12, 2, 4, 2)
         row.setSpacing(4)
         row.addWidget(waiting)
+        row.addSpacing(4)
         row.addWidget(label, 1)
         row.addWidget(self.edit_button)
         row.addWidget(self.remove_button)

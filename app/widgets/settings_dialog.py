@@ -1,6 +1,6 @@
 """The settings, made from their schema: pages, a search over all of them, Reset beside each field."""
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QListWidget,
+    QListWidgetItem,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -18,6 +19,7 @@ from app.settings.schema import FIELDS, PAGES, Settings, TakesEffect
 from app.widgets.setting_row import SettingRow
 
 _PAGES_PX = 168
+_PAGE_ROW_PX = 32
 _DEFAULTS = Settings()
 
 
@@ -40,7 +42,10 @@ class SettingsDialog(QDialog):
         self.search.textChanged.connect(self._on_filter_changed)
         self.pages = QListWidget()
         self.pages.setAccessibleName("Pages")
-        self.pages.addItems(list(PAGES))
+        for page in PAGES:
+            item = QListWidgetItem(page)
+            item.setSizeHint(QSize(0, _PAGE_ROW_PX))  # asked for before the style sheet counts
+            self.pages.addItem(item)
         self.pages.currentRowChanged.connect(self._on_filter_changed)
         self.heading = QLabel()
         self.heading.setProperty("role", "title")

@@ -90,7 +90,7 @@ class UserMessage(MessageWidget):
         """Put an editor in the bubble's place."""
         if self.editor is not None or self.row_style.busy:
             return
-        self.editor = MessageEditor(self.entry.message.content)
+        self.editor = MessageEditor(self.entry.message.content, self.row_style.theme.text_size_px)
         self.editor.accepted.connect(self._on_edit_accepted)
         self.editor.cancelled.connect(self.end_editing)
         self.column.insertWidget(0, self.editor)

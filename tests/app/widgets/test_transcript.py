@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.widgets.assistant_message import AssistantMessage
 from app.widgets.message_widget import MessageWidget
 from app.widgets.transcript import Transcript
 from app.widgets.transcript_view import TranscriptView
@@ -311,3 +312,13 @@ def test_nothing_to_show_and_back(page: Transcript, page_model: TranscriptModel)
     page_model.set_entries(long_conversation(3))
     settle()
     assert at_bottom(page)
+
+
+def test_no_line_is_cut_at_any_width(page: Transcript, page_model: TranscriptModel) -> None:
+    page_model.set_entries(entries([user(1, "Hi"), answer(2, CODE_ANSWER)]))
+    for width in (840, 471, 700, 380):
+        page.resize(width, 600)
+        settle()
+        widget = page.view.live_widget(1)
+        assert isinstance(widget, AssistantMessage)
+        assert widget.body.height() >= widget.body.heightForWidth(widget.body.width())
