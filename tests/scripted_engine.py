@@ -20,7 +20,7 @@ One thing may go wrong: `fault` happens at the command named by `fault_on`, afte
     freeze         the whole process stops (SIGSTOP): it no longer reads, and nothing but SIGKILL ends it
     garbage        bytes that are no frame        wrong_event    a good frame with an unknown event
     half_frame     half a frame, then the end     close_pipe     stdout is closed, the process stays
-    orphan         the process dies, but a child that it forked holds the pipe open for three seconds
+    orphan         the process dies, but a child that it forked holds the pipe open
 
 With --once FILE it goes wrong in the first process only: FILE is made then, and a process that finds it is healthy.
 `ignore_cancel` makes the answer stream on after Stop; `{message}` in `answer` stands for the last message's text.
@@ -235,7 +235,7 @@ class ScriptedHandler:
                 os.kill(os.getpid(), signal.SIGSTOP)
             case "orphan":
                 if os.fork() == 0:
-                    time.sleep(3)
+                    time.sleep(30)
                 leave(1)
             case "hang":
                 while True:

@@ -27,6 +27,7 @@ _LOG_TAIL_BYTES = 4_000
 _LOG_TAIL_LINES = 20
 _KILLED_WITHIN_SECONDS = 5.0
 _JOIN_SECONDS = 2.0
+_LINGER_SECONDS = 0.3
 
 _log = logging.getLogger(__name__)
 
@@ -126,11 +127,14 @@ class EngineProcess:
         """
         if not self.wait(grace_seconds):
             self._was_killed = True
-            self._kill()
+            self._kill_group()
             self.wait(_KILLED_WITHIN_SECONDS)
         self._outgoing.put(None)
-        for thread in self._threads:
-            thread.join(_JOIN_SECONDS)
+        if not self._join_threads(_LINGER_SECONDS):
+            # The process is gone but its pipe is open: a child that it forked holds it. As long as that lives, the
+            # number of the group can't be given to another.
+            self._kill_group()
+            self._join_threads(_JOIN_SECONDS)
         if self.exit_status is None:
             _log.error("engine process %s could not be ended", self.process_id)
         return self.exit_status
@@ -148,13 +152,17 @@ class EngineProcess:
             return ""
         return "\n".join(text.splitlines()[-_LOG_TAIL_LINES:])
 
-    def _kill(self) -> None:
+    def _join_threads(self, timeout_seconds: float) -> bool:
+        for thread in self._threads:
+            thread.join(timeout_seconds)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _kill_group(self) -> None:
+        """Kill the process with all that it started; it leads its own group."""
         with suppress(OSError):
             if sys.platform == "win32":
                 self._popen.kill()
             else:
-                # It leads its own group, so what it may have started goes with it; it is not reaped yet, so the
-                # number can't belong to another group.
                 os.killpg(self._popen.pid, signal.SIGKILL)
 
     def _read(self, stream: IO[bytes]) -> None:

@@ -213,7 +213,12 @@ def test_a_broken_frame_ends_it_with_status_3(scripted: Callable[..., Engine], d
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_ctrl_c_is_left_to_the_app(scripted: Callable[..., Engine]) -> None:
-    engine = scripted()
+    # A shell starts background jobs with SIGINT ignored, and the engine would inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        engine = scripted()
+    finally:
+        signal.signal(signal.SIGINT, before)
     for _ in range(3):
         engine.process.send_signal(signal.SIGINT)
     engine.send(generate("g"))
