@@ -1,0 +1,73 @@
+"""Predicted KV and weight bytes against what transformers really keeps, for every tiny architecture."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import DynamicCache, LlamaConfig
+
+from engine.api.cancellation import CancellationToken
+from engine.api.plan import Precision, PrecisionChoice
+from engine.checkpoints import loader
+from engine.planning.memory import LayerMemory, kv_bytes, kv_bytes_per_token, layer_memory, weight_bytes
+from tests import tiny_checkpoints
+
+TOKENS = 40
+FLOAT32_BYTES = 4
+
+
+def stored_bytes(layer: object) -> int:
+    """Bytes of all tensors that a cache layer holds, in lists and dicts too."""
+    found = 0
+    for value in vars(layer).values():
+        parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else [value]
+        found += sum(part.nbytes for part in parts if isinstance(part, torch.Tensor))
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(tiny_checkpoints.ARCHITECTURES))
+def test_prediction_is_what_the_cache_holds(name: str, tiny_folder: Path) -> None:
+    loaded = loader.load(
+        str(tiny_checkpoints.make(name, tiny_folder)),
+        PrecisionChoice.AUTO, None, "cpu", tiny_folder, CancellationToken(), lambda *_: None,
+    )  # fmt: skip
+    config = loaded.model.config
+    cache = DynamicCache(config=config)
+    argument = "cache_params" if name.startswith("mamba") else "past_key_values"
+    with torch.inference_mode():
+        loaded.model(torch.arange(3, 3 + TOKENS).unsqueeze(0), **{argument: cache}, use_cache=True)
+    layers = layer_memory(config, FLOAT32_BYTES)
+    real = [stored_bytes(layer) for layer in cache.layers]
+    predicted = [layer.bytes_at(TOKENS) for layer in layers]
+    for index, layer in enumerate(layers):
+        if layer.window is not None:  # transformers keeps window - 1 states; Hearth keeps all, so that it can rewind
+            bookkeeping = real[index] - layer.bytes_at(layer.window - 1, windowed=True)
+            assert 0 <= bookkeeping <= 8
+            predicted[index] = real[index]
+    assert predicted == real
+    assert loaded.plan.kv_bytes == kv_bytes(layers, loaded.plan.context_window)
+    weights = sum(parameter.nbytes for parameter in loaded.model.parameters())
+    assert loaded.plan.weight_bytes == pytest.approx(weights, rel=0.01)  # small buffers are published too
+    loader.free(loaded)
+
+
+def test_published_figure_of_llama_3_1_8b() -> None:
+    config = LlamaConfig(
+        hidden_size=4096, num_hidden_layers=32, num_attention_heads=32, num_key_value_heads=8, vocab_size=128_256
+    )
+    assert kv_bytes_per_token(layer_memory(config, element_bytes=2)) == 128 * 1024
+
+
+def test_window_counts_only_when_asked() -> None:
+    layer = LayerMemory(bytes_per_token=10, window=16, constant_bytes=3)
+    assert layer.bytes_at(100) == 1003
+    assert layer.bytes_at(100, windowed=True) == 163
+    assert layer.bytes_at(4, windowed=True) == 43
+
+
+@pytest.mark.parametrize(
+    ("precision", "expected"),
+    [(Precision.FP32, 400), (Precision.BF16, 200), (Precision.FP16, 200), (Precision.INT8, 100), (Precision.INT4, 50)],
+)
+def test_weight_bytes(precision: Precision, expected: int) -> None:
+    assert weight_bytes(100, precision) == expected
