@@ -114,8 +114,8 @@ class ConversationController(QObject):
     def _on_opened(self, opened: _Opened) -> None:
         conversation, messages = opened
         if conversation is not None and conversation.id == self._wanted_id:
-            known = self.shelf.get(conversation.id) if conversation.id in self._busy_ids else None
-            self._show(known or self.shelf.put(conversation, messages))
+            # A turn that began after this was asked for comes after it: the store answers in order.
+            self._show(self.shelf.put(conversation, messages))
 
     @Slot()
     def new(self) -> None:

@@ -150,6 +150,31 @@ def test_of_two_conversations_that_are_opened_the_later_is_shown(desk: Desk) -> 
     assert desk.texts() == ["Two", "2"]
 
 
+def test_a_conversation_that_arrives_after_new_was_pressed_is_not_shown(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("One", "1")
+    one = desk.conversations.current_id
+    desk.conversations.new()
+    desk.conversations.open(one)
+    desk.conversations.new()
+    desk.settle()
+    assert desk.conversations.current is None
+    assert desk.texts() == []
+
+
+def test_an_old_state_that_arrives_late_does_not_undo_what_was_sent(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("One", "1")
+    one = desk.conversations.current_id
+    desk.conversations.new()
+    desk.conversations.shown.connect(lambda: desk.chat.send("Two") if not desk.engine.generates[1:] else None)
+    desk.conversations.open(one)
+    desk.conversations.open(one)
+    desk.next_generate(1)
+    desk.settle()
+    assert desk.texts()[:3] == ["One", "1", "Two"]
+
+
 def test_what_another_process_wrote_is_seen_when_the_conversation_is_opened(desk: Desk, database: Path) -> None:
     desk.open_shop()
     desk.talk("One", "1")
@@ -168,7 +193,9 @@ def test_a_database_that_can_not_be_opened_is_told(qtbot: QtBot, tmp_path: Path)
     blocked = tmp_path / "blocked.db"
     blocked.mkdir()
     desk = Desk(qtbot, blocked)
-    desk.conversations.start(None)
-    desk.wait_until(lambda: bool(desk.notices))
-    assert "conversations" in next(iter(desk.notices.values())).text
-    desk.close()
+    try:
+        desk.conversations.start(None)
+        desk.wait_until(lambda: "store" in desk.notices)
+        assert desk.notices["store"].text
+    finally:
+        desk.close()
