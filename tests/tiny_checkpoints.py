@@ -218,7 +218,7 @@ def make(name: str, folder: Path, seed: int = 0) -> Path:
     return path
 
 
-def save(config: PretrainedConfig, path: Path, seed: int = 0) -> Path:
+def save(config: PretrainedConfig, path: Path, seed: int = 0, shard_size: str = "5GB") -> Path:
     """Save a random model of the configuration with tokenizer, template and generation configuration."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # hints of some architectures about faster kernels that a CPU has no use for
@@ -227,7 +227,7 @@ def save(config: PretrainedConfig, path: Path, seed: int = 0) -> Path:
     model.generation_config.eos_token_id = EOS_ID
     model.generation_config.bos_token_id = 1
     model.generation_config.pad_token_id = 0
-    model.save_pretrained(path)
+    model.save_pretrained(path, max_shard_size=shard_size)
     tokenizer().save_pretrained(path)
     return path
 
