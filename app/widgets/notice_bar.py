@@ -13,6 +13,7 @@ from app.widgets.theme import TEXT_COLUMN_PX, Theme
 
 _SHOWN_NOTICES = 3
 _INFO_SECONDS = 12
+_SHOWN_CHARACTERS = 400
 _ICON_PX = 16
 _DETAILS_PX = 120
 _SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
@@ -93,7 +94,7 @@ class NoticeRow(QFrame):
         self.setAccessibleName(notice.text)
         self._icon = QLabel()
         self._icon.setFixedSize(_ICON_PX, _ICON_PX + 8)
-        self.text = QLabel(notice.text)
+        self.text = QLabel(_shortened(notice.text))
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(80)
@@ -103,7 +104,7 @@ class NoticeRow(QFrame):
         self.details_button = QPushButton("Details")
         self.details_button.setProperty("kind", "quiet")
         self.details_button.setCheckable(True)
-        self.details_button.setVisible(bool(notice.details))
+        self.details_button.setVisible(bool(self._hidden_text()))
         self.details_button.toggled.connect(self._on_details_toggled)
         self.close_button = IconButton("x", "Close", theme)
         self.close_button.clicked.connect(self._on_close)
@@ -144,13 +145,19 @@ class NoticeRow(QFrame):
         if self.notice.severity is Severity.INFO:
             self._timer.start()
 
+    def _hidden_text(self) -> str:
+        """Return what does not stand in the row: the details, and the whole text if it was too long for it."""
+        is_cut = len(self.notice.text) > _SHOWN_CHARACTERS
+        parts = (self.notice.text if is_cut else "", self.notice.details)
+        return "\n\n".join(part for part in parts if part)
+
     def _build_details(self) -> QWidget:
         details = QWidget()
         text = PlainTextView()
         text.setProperty("bare", "true")
         text.setAccessibleName("Details")
         text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        text.set_text(self.notice.details)
+        text.set_text(self._hidden_text())
         text.setFixedHeight(_DETAILS_PX)
         copy = QPushButton("Copy details")
         copy.clicked.connect(self._on_copy)
@@ -178,3 +185,7 @@ class NoticeRow(QFrame):
             self.details = self._build_details()
             self._grid.addWidget(self.details, 1, 1, 1, 4)
         self.details.setVisible(checked)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS].rstrip() + "…"

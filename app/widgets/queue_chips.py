@@ -7,6 +7,8 @@ from app.widgets.elided_label import ElidedLabel
 from app.widgets.icon_button import IconButton
 from app.widgets.theme import Theme
 
+_SHOWN_CHIPS = 3
+
 
 class QueueChips(QWidget):
     """One chip per waiting message, each with Remove."""
@@ -22,6 +24,9 @@ class QueueChips(QWidget):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 8)
         self._column.setSpacing(4)
+        self._more = QLabel()
+        self._more.setProperty("role", "small")
+        self._more.setContentsMargins(12, 0, 0, 0)
         self.hide()
 
     @property
@@ -35,11 +40,15 @@ class QueueChips(QWidget):
         for chip in self._chips:
             chip.hide()
             chip.deleteLater()
-        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue)]
+        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue[:_SHOWN_CHIPS])]
         for chip in self._chips:
             chip.remove_requested.connect(self.remove_requested)
             chip.edit_requested.connect(self.edit_requested)
             self._column.addWidget(chip)
+        self._column.removeWidget(self._more)
+        self._more.setText(f"and {len(queue) - _SHOWN_CHIPS} more")
+        self._more.setVisible(len(queue) > _SHOWN_CHIPS)
+        self._column.addWidget(self._more)
         self.setVisible(bool(queue))
 
     def set_theme(self, theme: Theme) -> None:

@@ -47,16 +47,18 @@ def test_shift_enter_is_a_new_line(qtbot: QtBot, composer: Composer) -> None:
 
 def test_nothing_is_sent_while_an_input_method_composes(qtbot: QtBot, composer: Composer) -> None:
     texts = sent(composer)
+    qtbot.keyClicks(composer.editor, "a")
     QApplication.sendEvent(composer.editor, QInputMethodEvent("にほ", []))
     assert composer.editor.is_composing
     qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
     assert texts == []
+    assert composer.text == "a"
     entered = QInputMethodEvent("", [])
     entered.setCommitString("日本")
     QApplication.sendEvent(composer.editor, entered)
     assert not composer.editor.is_composing
     qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
-    assert [str(text).strip() for text in texts] == ["日本"]
+    assert texts == ["a日本"]
 
 
 @pytest.mark.parametrize("blank", ["", "   ", "\n \n"])
@@ -135,12 +137,12 @@ def test_it_grows_to_a_limit_then_scrolls(qtbot: QtBot, composer: Composer) -> N
 def test_a_long_paste_stays_responsive(qtbot: QtBot, composer: Composer, text: str) -> None:
     clipboard = QMimeData()
     clipboard.setText(text)
-    start = time.perf_counter()
+    start = time.thread_time()
     composer.editor.insertFromMimeData(clipboard)
     QApplication.processEvents()
     qtbot.keyClicks(composer.editor, "abc")
     QApplication.processEvents()
-    assert time.perf_counter() - start < 1.5
+    assert time.thread_time() - start < 1.5
     texts = sent(composer)
     qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
     assert texts == [(text + "abc").strip()]
@@ -162,5 +164,7 @@ def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Comp
     with qtbot.waitSignal(composer.queue_edit_requested) as edited:
         qtbot.mouseClick(chips[0].edit_button, Qt.MouseButton.LeftButton)
     assert edited.args == [0]
+    composer.set_queue(tuple("abcdef"))
+    assert len(composer.chips._chips) == 3
     composer.set_queue(())
     assert not composer.chips.isVisible()

@@ -5,6 +5,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.notice import Notice, Severity
 from app.widgets.notice_bar import NoticeBar
+from app.widgets.plain_text_view import PlainTextView
 from app.widgets.theme import DARK, Theme
 
 
@@ -77,3 +78,13 @@ def test_it_closes_and_is_drawn_in_both_themes(qtbot: QtBot, bar: NoticeBar) -> 
     bar.set_theme(DARK)
     qtbot.mouseClick(bar.rows[0].close_button, Qt.MouseButton.LeftButton)
     assert keys(bar) == []
+
+
+def test_a_very_long_sentence_does_not_fill_the_window(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="k", text="far too long " * 500, severity=Severity.ERROR))
+    row = bar.rows[0]
+    assert row.heightForWidth(700) < 200
+    assert row.details_button.isVisible()
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    assert row.details is not None
+    assert "far too long " * 500 in row.details.findChild(PlainTextView).toPlainText()

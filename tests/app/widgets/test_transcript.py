@@ -74,10 +74,10 @@ def assert_rows_touch(page: Transcript, model: TranscriptModel) -> None:
 
 def test_ten_thousand_messages_open_at_once(page: Transcript, page_model: TranscriptModel) -> None:
     messages = long_conversation(5_000)
-    start = time.perf_counter()
+    start = time.thread_time()
     page_model.set_entries(messages)
     QApplication.processEvents()
-    assert time.perf_counter() - start < 2.0
+    assert time.thread_time() - start < 2.0
     assert 0 < len(page.view.live_rows) < LIVE_LIMIT
     assert at_bottom(page)
     assert page.view.live_widget(9_999) is not None
@@ -87,11 +87,13 @@ def test_ten_thousand_messages_open_at_once(page: Transcript, page_model: Transc
 def test_scrolling_anywhere_keeps_few_widgets(page: Transcript, page_model: TranscriptModel) -> None:
     page_model.set_entries(long_conversation(5_000))
     bar = page.view.verticalScrollBar()
-    for share in (0.0, 0.5, 0.1, 0.9, 1.0, 0.0):
-        bar.setValue(int(bar.maximum() * share))
+    for step in range(30):
+        bar.setValue(int(bar.maximum() * (step * 7 % 30) / 30))
         settle()
         assert 0 < len(page.view.live_rows) < LIVE_LIMIT
         assert_rows_touch(page, page_model)
+    bar.setValue(0)
+    settle()
     assert page.view.live_widget(0) is not None
     assert first_visible(page.view).message_id == "u0"
 
@@ -251,19 +253,19 @@ def test_an_open_editor_survives_scrolling_away(page: Transcript, page_model: Tr
 
 
 def test_streaming_into_a_thousand_messages_never_stalls(page: Transcript, page_model: TranscriptModel) -> None:
-    """The budget is 50 ms; a busy machine gets three times that, so the median says more than the worst."""
+    """The budget is 50 ms; the thread's own time is measured, as another process may hold the processor meanwhile."""
     page_model.set_entries(long_conversation(500))
     page_model.append(TranscriptEntry(streaming("")))
     settle()
     text = CODE_ANSWER * 4
     stalls = []
     for end in range(0, len(text), 24):
-        start = time.perf_counter()
+        start = time.thread_time()
         page_model.update_message(streaming(text[:end]))
         QApplication.processEvents()
-        stalls.append(time.perf_counter() - start)
+        stalls.append(time.thread_time() - start)
     assert sorted(stalls)[len(stalls) // 2] < 0.05
-    assert sorted(stalls)[int(len(stalls) * 0.95)] < 0.15
+    assert max(stalls) < 0.15
     assert len(page.view.live_rows) < LIVE_LIMIT
 
 
