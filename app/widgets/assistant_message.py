@@ -79,6 +79,7 @@ class AssistantMessage(MessageWidget):
         self.statistics.show_message(entry.message if self.row_style.show_statistics else None)
         self.statistics.setVisible(not streaming)
         self.regenerate_button.setEnabled(not self.row_style.busy)
+        self.copy_button.setEnabled(bool(entry.message.content))
         for button in self.action_buttons:
             button.setVisible(not streaming)
 

@@ -73,8 +73,8 @@ class ChoiceControl(SettingControl):
 class SwitchControl(SettingControl):
     """On or off."""
 
-    def __init__(self, field: Field) -> None:
-        self._box = QCheckBox(field.label)
+    def __init__(self) -> None:
+        self._box = QCheckBox("On")
         super().__init__(self._box)
         self._box.clicked.connect(self._on_clicked)
 
@@ -272,13 +272,14 @@ def make_control(field: Field) -> SettingControl:
     """Return the control for a field's kind."""
     if field.kind is FieldKind.INTEGER and not field.optional and (field.maximum or 0) < 2**31:
         return SpinControl(field)
+    if field.kind is FieldKind.SWITCH:
+        return SwitchControl()
     controls = {
         FieldKind.CHOICE: ChoiceControl,
         FieldKind.INTEGER: NumberControl,
         FieldKind.NUMBER: NumberControl,
         FieldKind.TEXT: TextControl,
         FieldKind.LONG_TEXT: LongTextControl,
-        FieldKind.SWITCH: SwitchControl,
         FieldKind.FOLDERS: FoldersControl,
     }
     return controls[field.kind](field)

@@ -133,7 +133,7 @@ def test_it_grows_to_a_limit_then_scrolls(qtbot: QtBot, composer: Composer) -> N
     assert composer.editor.height() == one_line
 
 
-@pytest.mark.parametrize("text", ["word " * 40_000, "x" * 200_000, "line\n" * 40_000])
+@pytest.mark.parametrize("text", ["word " * 40_000, "x" * 100_000, "line\n" * 40_000])
 def test_a_long_paste_stays_responsive(qtbot: QtBot, composer: Composer, text: str) -> None:
     clipboard = QMimeData()
     clipboard.setText(text)
