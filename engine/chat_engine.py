@@ -5,7 +5,6 @@ Owns the model, its KV and, on a GPU, all of the device's memory that Hearth use
 
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -24,7 +23,7 @@ from engine.api.events import (
     CheckpointLoaded,
     CheckpointUnloaded,
     ConversationForgotten,
-    Event,
+    Emit,
     GenerationFinished,
     HardwareDescribed,
     LoadPhase,
@@ -38,7 +37,6 @@ from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
 from engine.hardware import machine
 
-Emit = Callable[[Event], None]
 _log = logging.getLogger(__name__)
 
 

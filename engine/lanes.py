@@ -19,6 +19,7 @@ from engine.api.errors import Cancelled, EngineError, ErrorKind, ErrorReport
 from engine.api.events import (
     CommandCancelled,
     CommandFailed,
+    Emit,
     EngineReady,
     Event,
     LoadPhase,
@@ -27,7 +28,6 @@ from engine.api.events import (
     is_terminal,
 )
 
-Emit = Callable[[Event], None]
 _log = logging.getLogger(__name__)
 
 

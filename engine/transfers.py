@@ -6,10 +6,9 @@ from engine.api.cancellation import CancellationToken
 from engine.api.codec import clean_text
 from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints
 from engine.api.errors import EngineError, ErrorKind
-from engine.api.events import CheckpointsListed, DownloadFinished, DownloadProgress, Terminal
+from engine.api.events import CheckpointsListed, DownloadFinished, DownloadProgress, Emit, Terminal
 from engine.checkpoints.download import download
 from engine.checkpoints.local import list_checkpoints
-from engine.lanes import Emit
 
 
 class Transfers:

@@ -62,6 +62,7 @@ from engine.api.events import (
     ConversationForgotten,
     DownloadFinished,
     DownloadProgress,
+    Emit,
     FinishReason,
     GenerationFinished,
     HardwareDescribed,
@@ -72,7 +73,6 @@ from engine.api.events import (
     Terminal,
     TextGenerated,
 )
-from engine.lanes import Emit
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
 
 

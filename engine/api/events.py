@@ -1,5 +1,6 @@
 """What comes out of the engine. Events of a command carry its id; the terminal ones end it."""
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -163,6 +164,7 @@ Terminal = (
 )
 Progress = LoadProgress | PrefillProgress | TextGenerated | DownloadProgress
 Event = EngineReady | Progress | Terminal
+Emit = Callable[[Event], None]
 
 
 def is_terminal(event: Event) -> bool:
