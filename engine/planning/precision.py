@@ -109,7 +109,7 @@ def _choose(target: Target, facts: CheckpointFacts, choice: PrecisionChoice) -> 
         size = in_gib(facts.published_bytes)
         return Precision.FP32, f"FP32 as published: at {size} GiB this model is small enough to stay exact on the CPU."
     if target.kind is DeviceKind.CPU:
-        return Precision.BF16, "BF16 because a CPU answers twice as fast with half the bytes to read."
+        return Precision.BF16, "BF16: on a CPU the speed is that of reading the weights, and this halves them."
     return Precision.BF16, f"BF16: full quality, and {target.name} computes with it directly."
 
 

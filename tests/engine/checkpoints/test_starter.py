@@ -50,7 +50,8 @@ def test_starter_is_what_its_publisher_made(converted_starter: Path) -> None:
         f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
     )
     assert loaded.tokenizer.convert_tokens_to_ids("<|im_end|>") == 2
-    assert loaded.tokenizer.tokenize("in 2024") == ["in", "Ġ", "2", "0", "2", "4"]
+    # Digits are split off before words: that keeps the two spaces together.
+    assert loaded.tokenizer.tokenize("in 2024  5") == ["in", "Ġ", "2", "0", "2", "4", "ĠĠ", "5"]
     loader.free(loaded)
 
 
