@@ -221,7 +221,7 @@ class _BlockWriter:
             marker = f"{current.next_number}."
             current.next_number = min(current.next_number + 1, 999_999_999)
         self._html.append(f'{opening}<li style="{style}">{html}</li>{closing}')
-        self._text.append("  " * (depth - 1) + f"{marker} {text}")
+        self._text.append("  " * (depth - 1) + f"{marker} {text}".rstrip())
 
     def _write_heading(self, html: str, text: str) -> None:
         if self._lists and self._lists[-1].marker_due:

@@ -92,7 +92,7 @@ class _PassageReader:
         """Return the blocks of ``text``, which should begin like the text of the call before."""
         if self._is_final and text == self._text and not streaming:
             return list(self._done)
-        if self._is_final or not text.startswith(self._text[: self._position]):
+        if self._is_final or not text.startswith(self._text):
             self._restart()
         if not streaming and _REFERENCE.search(text):
             self._restart()
@@ -113,24 +113,25 @@ class _PassageReader:
         last = streaming and end == len(text)
         while (start := _skip_empty_lines(text, self._position, end)) < end:
             self._position = start
-            open_blocks = self._read_fence(text, end, last)
-            if open_blocks is None:
+            opening = _fence_at(text, start, end)
+            if opening is None:
                 open_blocks = self._read_window(text, end, last)
-            if open_blocks:
+            else:
+                open_blocks = self._read_fence(opening, end, last)
+            if open_blocks is not None:
                 return open_blocks
-        if end < len(text):
-            self._position = max(self._position, end)
+        if end == len(text):
+            return []
+        self._position = max(self._position, end)
         while self._position < len(text):
             open_blocks = self._read_plain(text, streaming)
-            if open_blocks:
+            if open_blocks is not None:
                 return open_blocks
         return []
 
-    def _read_fence(self, text: str, end: int, last: bool) -> list[Block] | None:
-        """Read the code block that begins here (None if none does); return it only while it is open."""
-        opening = _OPENING_FENCE.match(text, self._position, end)
-        if opening is None or (opening["marks"][0] == "`" and "`" in opening["info"]):
-            return None
+    def _read_fence(self, opening: re.Match[str], end: int, last: bool) -> list[Block] | None:
+        """Read the code block that begins here; return it if it is still open, else None."""
+        text = opening.string
         closing = re.compile(rf"^ {{0,3}}{opening['marks']}{opening['marks'][0]}*[ \t]*$", re.MULTILINE)
         found = closing.search(text, opening.end(), end)
         code = text[opening.end() : found.start() if found else end].removesuffix("\n")
@@ -143,27 +144,29 @@ class _PassageReader:
             return [block]
         self._done.append(block)
         self._position = min(found.end() + 1, end) if found else end
-        return []
+        return None
 
-    def _read_window(self, text: str, end: int, last: bool) -> list[Block]:
-        """Read the Markdown that begins here; return the blocks of the last group if it is not finished."""
+    def _read_window(self, text: str, end: int, last: bool) -> list[Block] | None:
+        """Read the Markdown that begins here; return the blocks of the last group if it is still open, else None."""
         window = text[self._position : min(self._position + WINDOW_CHARACTERS, end)]
         groups = self._groups(window)
         if self._position + len(window) == end:
             if groups and groups[-1].is_fence and groups[-1].start > 0:
                 self._finish(groups[:-1], self._position + groups[-1].start)
-                return []
-            if not groups or not last:
+                return None
+            if not last:
                 self._finish(groups, end)
+                return None
+            if not groups:  # a link definition, perhaps half of one
                 return []
             self._finish(groups[:-1], self._position + groups[-1].start)
             return self._open_blocks(groups[-1])
         if len(groups) > 1:
             self._finish(groups[:-1], self._position + groups[-1].start)
-            return []
+            return None
         window = window[: _cut(window, 0, len(window))]
         self._finish(self._groups(window), self._position + len(window))
-        return []
+        return None
 
     def _finish(self, groups: "list[_Group]", position: int) -> None:
         for group in groups:
@@ -202,14 +205,14 @@ class _PassageReader:
         self._parser.inline.parse(content, self._parser, self._environment, tokens)
         return tokens
 
-    def _read_plain(self, text: str, streaming: bool) -> list[Block]:
+    def _read_plain(self, text: str, streaming: bool) -> list[Block] | None:
         end = _plain_end(text, self._position)
         block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
         if streaming and end == len(text):
             return [replace(block, closed=False)]
         self._done.append(block)
         self._position = end
-        return []
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,13 @@ class _Group:
     def is_fence(self) -> bool:
         """True for a fenced code block at top level."""
         return self.tokens[0].type == "fence"
+
+
+def _fence_at(text: str, start: int, end: int) -> re.Match[str] | None:
+    opening = _OPENING_FENCE.match(text, start, end)
+    if opening is not None and opening["marks"][0] == "`" and "`" in opening["info"]:
+        return None
+    return opening
 
 
 def _skip_empty_lines(text: str, start: int, end: int) -> int:

@@ -5,11 +5,12 @@ import re
 # A last line of nothing but marks: it could become a list, a heading, a rule, a fence or a table, or underline the
 # line before it as a heading. The next piece of text decides.
 _UNDECIDED_LINE = re.compile(r"(?:\A|\n)[ \t>]*(?:[-=*_+#>|~`:]{1,5}|\d{1,3}[.)]?)?[ \t]*\Z")
-_TABLE_HEAD = re.compile(r"(?:\A|\n\n)[ \t]*\|[^\n]*(?:\n[ \t]*\|[-:| \t]*)?\Z")
+_TABLE_HEAD = re.compile(r"(?:\A|\n\n)[ \t]*\|[^\n]*(?:\n[-:| \t]*)?\Z")
 _CODE_SPAN = re.compile(r"(?<!`)(`{1,3})(?!`)[^\n]*?(?<!`)\1(?!`)")
 _OPEN_CODE = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]*)\Z")
 _HALF_LINK = re.compile(r"(?P<image>!?)\[(?P<words>[^\[\]\n]*)\](?:\([^()\n]*)?\Z")
 _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)(?!\s|\Z)|(?<=[^\s*])\*(?!\*)")
+_HALF_CLOSER = re.compile(r"[^\s*]\*\Z")
 _CHECKED_CHARACTERS = 4_000
 
 
@@ -40,6 +41,8 @@ def _closed_line(line: str) -> str:
         words = "" if link["image"] else line[link.start("words") : link.end("words")]
         line = line[: link.start()] + words
         without_code = without_code[: link.start()] + words
+    if _HALF_CLOSER.search(without_code) and without_code.count("**") % 2:
+        line, without_code = line[:-1], without_code[:-1]
     for mark in ("~~", "**"):
         if without_code.endswith(mark) and without_code.count(mark) % 2:
             line, without_code = line[:-2].rstrip(), without_code[:-2].rstrip()

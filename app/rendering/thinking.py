@@ -49,8 +49,7 @@ def split_thinking(text: str, streaming: bool = False) -> list[Passage]:
 
 
 def _append(passages: list[Passage], is_thinking: bool, text: str, closed: bool) -> None:
-    if is_thinking or passages:
-        text = text.lstrip("\n") if text.strip() else ""
+    text = text.lstrip("\n") if text.strip() else ""
     if text or (is_thinking and not closed):
         passages.append(Passage(is_thinking, text, closed))
 

@@ -32,6 +32,8 @@ _HEADER_PX = 36
 _PADDING_PX = 16
 _BOTTOM_PX = 14  # holds the horizontal scroll bar, so that its coming and going changes no height
 _SLICE_SECONDS = 0.004
+_LONGEST_SLICE_SECONDS = 0.1  # code made to be slow stays as it is from here on
+_LONGEST_PASS_SECONDS = 3.0
 _REST_FACTOR = 8  # while code streams, colouring takes at most about one part in so many of the time
 _COPIED_MS = 1500
 
@@ -262,6 +264,7 @@ class _Colours(QSyntaxHighlighter):
         self._pending: Iterator[tuple[int, list[Span]]] = iter(())
         self._wanted: tuple[str, str] | None = None
         self._is_running = False
+        self._gave_up = False
         self._spent = 0.0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -279,11 +282,13 @@ class _Colours(QSyntaxHighlighter):
     def forget(self) -> None:
         """Another text comes: what was found in the old one does not fit it."""
         self._lines.clear()
-        self._is_running = False
+        self._is_running = self._gave_up = False
         self._timer.stop()
 
     def colour(self, code: str, language: str, closed: bool) -> None:
         """Colour this text, at once if that is quick; a text that still grows is coloured now and then."""
+        if self._gave_up:
+            return
         self._wanted = (code, language)
         if closed or not self._timer.isActive():
             self._on_slice_due()
@@ -302,17 +307,15 @@ class _Colours(QSyntaxHighlighter):
             self._wanted, self._is_running, self._spent = None, True, 0.0
         started = time.perf_counter()
         self._run_until(started + _SLICE_SECONDS)
-        self._spent += time.perf_counter() - started
+        taken = time.perf_counter() - started
+        self._spent += taken
+        if taken > _LONGEST_SLICE_SECONDS or self._spent > _LONGEST_PASS_SECONDS:
+            self._gave_up, self._is_running = True, False
+            return
         if self._is_running:
             self._timer.start(8)
-        elif self._wanted is not None:
+        else:  # text that arrives within the pause waits for its end
             self._timer.start(round(_REST_FACTOR * self._spent * 1000))
-        else:
-            self._rest()
-
-    def _rest(self) -> None:
-        """Text that arrives within the pause waits for its end."""
-        self._timer.start(round(_REST_FACTOR * self._spent * 1000))
 
     def _run_until(self, deadline: float) -> None:
         document = self.document()

@@ -38,6 +38,7 @@ def code_font(size_px: int) -> QFont:
     """Return JetBrains Mono at ``size_px`` logical pixels."""
     font = _font([CODE_FAMILY, "monospace"], QFont.StyleHint.Monospace, size_px, QFont.Weight.Normal)
     font.setFixedPitch(True)
+    font.setFeature(QFont.Tag("calt"), 0)  # no ligatures: "->" and "!=" stay the characters that they are
     return font
 
 

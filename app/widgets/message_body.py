@@ -30,7 +30,7 @@ class MessageBody(BlockColumn):
         self._free_at = 0.0
         self._late = QTimer(self)
         self._late.setSingleShot(True)
-        self._late.timeout.connect(self._update)
+        self._late.timeout.connect(self.draw_now)
 
     def set_text(self, text: str, streaming: bool = False) -> None:
         """Show Markdown; while ``streaming`` only what changed since the last call is drawn again.
@@ -43,26 +43,27 @@ class MessageBody(BlockColumn):
             if not self._late.isActive():
                 self._late.start(round(pause * 1000) + 1)
             return
-        self._update()
+        self.draw_now()
 
     def set_plain_text(self, text: str) -> None:
         """Show the text exactly as it is, wrapped, without any markup."""
         self._text, self._streaming, self._is_plain = text, False, True
-        self._update()
+        self.draw_now()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw everything again in another theme or text size."""
         if theme != self.theme:
             self._theme = theme
             self._stream = MarkdownStream(theme.render_theme())
-            self._update()
+            self.draw_now()
 
     def plain_text(self) -> str:
         """Return the source text (Markdown as the model wrote it), as Copy should copy it."""
         return self._text
 
     @Slot()
-    def _update(self) -> None:
+    def draw_now(self) -> None:
+        """Draw the text given last without waiting for its turn."""
         self._late.stop()
         started = time.perf_counter()
         blocks = self._blocks()

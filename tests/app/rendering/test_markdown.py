@@ -1,0 +1,154 @@
+"""Markdown becomes safe blocks."""
+
+import re
+
+import pytest
+
+from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.markdown import render, render_plain
+
+THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
+
+
+def blocks(text: str) -> list[Block]:
+    return render(text, THEME)
+
+
+def one(text: str) -> Block:
+    (block,) = blocks(text)
+    return block
+
+
+def words(html: str) -> str:
+    return re.sub(r"<[^>]*>", "", html)
+
+
+def test_inline_marks() -> None:
+    block = one("plain **bold** *italic* ~~gone~~ `a < b`")
+    assert block.kind is BlockKind.HTML
+    assert block.text == "plain bold italic gone a < b"
+    for piece in ("<b>bold</b>", "<i>italic</i>", "<s>gone</s>", "a &lt; b</span>"):
+        assert piece in block.html
+
+
+def test_a_newline_stays_a_newline() -> None:
+    block = one("roses are red\nviolets are blue")
+    assert "red<br/>violets" in block.html
+    assert block.text == "roses are red\nviolets are blue"
+
+
+def test_line_height_is_one_and_a_half_times_the_text() -> None:
+    assert "line-height:22px" in one("text").html  # 1.5 x 15 px
+
+
+@pytest.mark.parametrize(("source", "tag"), [("# a", "h1"), ("## a", "h2"), ("a\n===", "h1"), ("###### a", "h6")])
+def test_headings(source: str, tag: str) -> None:
+    block = one(source)
+    assert block.html.startswith(f"<{tag} ")
+    assert block.text == "a"
+
+
+def test_lists_keep_numbers_and_depth() -> None:
+    block = one("7. seven\n8. eight\n   - inner\n     - innermost")
+    assert block.text == "7. seven\n8. eight\n  • inner\n    • innermost"
+    assert '<ol start="7"' in block.html
+    assert '<ol start="8"' in block.html
+    assert "-qt-list-indent:3;" in block.html
+
+
+def test_code_inside_a_list_stands_alone_and_the_list_goes_on() -> None:
+    found = blocks("1. do\n\n   ```sh\n   ls\n     -l\n   ```\n\n   then\n2. done")
+    assert [block.kind for block in found] == [BlockKind.HTML, BlockKind.CODE, BlockKind.HTML]
+    assert (found[1].text, found[1].language, found[1].indent) == ("ls\n  -l", "sh", 1)
+    assert found[2].text == "  then\n2. done"
+    assert '<ol start="2"' in found[2].html
+
+
+def test_code_first_in_an_item_keeps_the_marker() -> None:
+    found = blocks("- ```\n  x\n  ```")
+    assert [block.kind for block in found] == [BlockKind.HTML, BlockKind.CODE]
+    assert found[0].text == "•"
+
+
+def test_fences() -> None:
+    found = blocks("~~~ python title=x\na\n\n```\n~~~\nafter\n\n    indented\n")
+    assert (found[0].language, found[0].text) == ("python", "a\n\n```")
+    assert found[1].text == "after"
+    assert (found[2].kind, found[2].text) == (BlockKind.CODE, "indented")
+
+
+def test_an_indented_fence_loses_its_indent_only() -> None:
+    assert blocks("  ```\n  a\n    b\n c\n  ```")[0].text == "a\n  b\nc"
+
+
+def test_an_unclosed_fence_is_code() -> None:
+    (block,) = render("```python\nx = 1", THEME, streaming=True)
+    assert (block.kind, block.text, block.closed) == (BlockKind.CODE, "x = 1", False)
+    assert one("```python\nx = 1").closed
+
+
+def test_tables() -> None:
+    block, after = blocks("| a | b |\n|:--|--:|\n| 1 | `2` |\n\nafter")
+    assert after.text == "after"
+    assert block.text == "a\tb\n1\t2"
+    assert block.html.startswith("<table")
+    assert "text-align:right" in block.html
+    assert "<th " in block.html
+
+
+def test_quotes_are_levels_not_nested_frames() -> None:
+    block = one("> a\n> > b")
+    assert "-qt-user-state:1;" in block.html
+    assert "-qt-user-state:2;" in block.html
+    assert "<table" not in block.html
+
+
+def test_links_carry_their_url() -> None:
+    assert '<a href="https://example.com/a?b=c&amp;d=e"' in one("[words](https://example.com/a?b=c&d=e)").html
+    assert '<a href="mailto:a@b.example"' in one("<a@b.example>").html
+
+
+def test_a_definition_at_the_end_serves_a_link_before_it() -> None:
+    assert '<a href="https://example.com/"' in blocks("See [it][1].\n\n[1]: https://example.com/")[0].html
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["$a_1 * b_2 * c_3$", r"\(x_1 + y_1\)", r"\[ \frac{a*b*c}{d} \]", "$$\na_1 * b\n- c * d\n$$", r"$\alpha_1$"],
+)
+def test_formulas_stay_as_written(formula: str) -> None:
+    block = one(formula)
+    assert block.text == formula
+    assert "<i>" not in block.html
+    assert "<ul" not in block.html
+
+
+def test_prices_are_no_formulas() -> None:
+    assert "<b>" in one("from $5 to **$10** and $20").html
+
+
+def test_escapes_and_entities() -> None:
+    assert one(r"\*no\* &amp; &lt;b&gt;").text == "*no* & <b>"
+    assert "&lt;b&gt;" in one("&lt;b&gt;").html
+
+
+def test_empty_texts() -> None:
+    assert blocks("") == []
+    assert blocks("\n \n\t\n") == []
+
+
+def test_line_ends_and_nul() -> None:
+    assert one("a\r\nb\rc\0").text == "a\nb\nc\ufffd"
+
+
+def test_plain_text_is_not_read_as_markup() -> None:
+    (block,) = render_plain("# no\n  <b>no</b> [no](x) **no**", THEME)
+    assert words(block.html).replace("&lt;", "<").replace("&gt;", ">") == "# no  <b>no</b> [no](x) **no**"
+    assert "white-space:pre-wrap" in block.html
+
+
+def test_long_plain_text_comes_in_pieces_that_make_up_the_whole() -> None:
+    text = "".join(f"line {number}\n" for number in range(5000))
+    pieces = render_plain(text, THEME)
+    assert len(pieces) > 5
+    assert "\n".join(piece.text for piece in pieces) == text.removesuffix("\n")
