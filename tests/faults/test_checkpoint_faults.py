@@ -369,45 +369,6 @@ def test_damaged_gguf(tmp_path: Path, content: bytes) -> None:
     assert not list((tmp_path / "checkpoints").glob("*")) if (tmp_path / "checkpoints").exists() else True
 
 
-# ---- models that are not there --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "reference",
-    [
-        "no-such-model",
-        "publisher/no-such-model",
-        "/no/such/folder",
-        "~nobody-here/model",
-        "",
-        " ",
-        "a" * 5000,
-        "a/b/c",
-        "name\0with nul",
-        "name\nwith line",
-        "\udcff",
-        "-rf",
-    ],
-)
-def test_unknown_model(tmp_path: Path, reference: str) -> None:
-    report = refused(reference, tmp_path)
-    assert report.kind is ErrorKind.CHECKPOINT_NOT_FOUND
-    assert "starter" in report.hint
-
-
-def test_empty_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "nothing-here"
-    folder.mkdir()
-    report = refused(folder, tmp_path)
-    assert report.kind is ErrorKind.CHECKPOINT_NOT_FOUND
-    assert "nothing-here" in report.message
-
-
-def test_folder_with_a_gguf_file_names_it(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    assert "model.gguf" in refused(tmp_path, tmp_path).hint
-
-
 def test_engine_loads_a_healthy_model_after_a_refusal(healthy: Path, broken: Path, tmp_path: Path) -> None:
     (broken / "model.safetensors").unlink()
     refused(broken, tmp_path)
