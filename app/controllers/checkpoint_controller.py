@@ -137,10 +137,11 @@ class CheckpointController(QObject):
         chosen = command_id == self._load_id
         if self._load_id and not chosen:
             return  # the engine's own reload, while something else is already wanted
+        # First the model, then the end of the wait: so what waited for it begins without a moment of idleness.
+        self._set_plan(plan)
         self._end_load()
         self.notice_cleared.emit(notices.MODEL_KEY)
         self.notice_cleared.emit(notices.ENGINE_KEY)
-        self._set_plan(plan)
         if chosen:
             self.checkpoint_chosen.emit(self._reference)
             self.refresh()
