@@ -84,7 +84,7 @@ class _PassageReader:
     def _restart(self) -> None:
         self._text = ""
         self._is_final = False
-        self._environment: dict[str, object] = {}
+        self._references: dict[str, object] = {}
         self._done: list[Block] = []
         self._position = 0
 
@@ -101,9 +101,9 @@ class _PassageReader:
         return self._done + self._read_on(hold_back(text) if streaming else text, streaming)
 
     def _learn_references(self, text: str) -> None:
-        """Definitions at the end of an answer serve links at its beginning."""
+        """Definitions at the end of an answer serve links at its beginning; until it is whole they serve none."""
         for match in islice(_REFERENCE.finditer(text), MAXIMUM_REFERENCES):
-            self._parser.block.parse(match.group(), self._parser, self._environment, [])
+            self._parser.block.parse(match.group(), self._parser, self._references, [])
 
     def _read_on(self, text: str, streaming: bool) -> list[Block]:
         """Move finished blocks to ``_done``; return those of the unfinished end (none unless ``streaming``)."""
@@ -147,25 +147,21 @@ class _PassageReader:
         return None
 
     def _read_window(self, text: str, end: int, last: bool) -> list[Block] | None:
-        """Read the Markdown that begins here; return the blocks of the last group if it is still open, else None."""
+        """Read the Markdown that begins here; return the blocks that are still open at the end, or None to read on."""
         window = text[self._position : min(self._position + WINDOW_CHARACTERS, end)]
-        groups = self._groups(window)
-        if self._position + len(window) == end:
-            if groups and groups[-1].is_fence and groups[-1].start > 0:
-                self._finish(groups[:-1], self._position + groups[-1].start)
-                return None
-            if not last:
-                self._finish(groups, end)
-                return None
-            if not groups:  # a link definition, perhaps half of one
-                return []
-            self._finish(groups[:-1], self._position + groups[-1].start)
-            return self._open_blocks(groups[-1])
+        is_end = self._position + len(window) == end
+        if is_end and not last:
+            self._finish(self._groups(window), end)
+            return None
+        # Only whole lines decide: "```py" begins a code block, "```py`" does not.
+        lines = window if is_end else window[: _cut(window, 0, len(window))]
+        groups = self._groups(lines[: lines.rfind("\n") + 1] or lines)
         if len(groups) > 1:
             self._finish(groups[:-1], self._position + groups[-1].start)
             return None
-        window = window[: _cut(window, 0, len(window))]
-        self._finish(self._groups(window), self._position + len(window))
+        if is_end:
+            return self._open_blocks(self._groups(window))
+        self._finish(self._groups(lines), self._position + len(lines))
         return None
 
     def _finish(self, groups: "list[_Group]", position: int) -> None:
@@ -173,21 +169,21 @@ class _PassageReader:
             self._done.extend(self._blocks(group))
         self._position = position
 
-    def _open_blocks(self, group: "_Group") -> list[Block]:
-        """Return the blocks of a group that still grows, the half-written marks at its end closed."""
-        leaf = next((token for token in reversed(group.tokens) if token.nesting == 0), None)
-        groups = [group]
+    def _open_blocks(self, groups: "list[_Group]") -> list[Block]:
+        """Return the blocks of groups that may still change, the half-written marks at their end closed."""
+        if not groups:  # a link definition, perhaps half of one
+            return []
+        leaf = next((token for token in reversed(groups[-1].tokens) if token.nesting == 0), None)
         if leaf is not None and leaf.type == "inline":
-            repaired = close_open_marks(group.source)
-            groups = groups if repaired == group.source else self._groups(repaired)
-        blocks = [block for each in groups for block in self._blocks(each)]
+            groups = [*groups[:-1], *self._groups(close_open_marks(groups[-1].source))]
+        blocks = [block for group in groups for block in self._blocks(group)]
         return [*blocks[:-1], replace(blocks[-1], closed=False)] if blocks else []
 
     def _groups(self, source: str) -> "list[_Group]":
         tokens: list[Token] = []
         many = len(_REFERENCE.findall(source)) > MAXIMUM_REFERENCES
         parser = make_parser(references=not many)
-        parser.block.parse(source, parser, self._environment, tokens)
+        parser.block.parse(source, parser, {}, tokens)
         return _grouped(tokens, source)
 
     def _blocks(self, group: "_Group") -> list[Block]:
@@ -202,7 +198,7 @@ class _PassageReader:
         if content.count("[") > MAXIMUM_BRACKETS:  # each one is tried as a link: quadratic time
             return [Token("text", "", 0, content=content)]
         tokens: list[Token] = []
-        self._parser.inline.parse(content, self._parser, self._environment, tokens)
+        self._parser.inline.parse(content, self._parser, self._references, tokens)
         return tokens
 
     def _read_plain(self, text: str, streaming: bool) -> list[Block] | None:
@@ -222,11 +218,6 @@ class _Group:
     tokens: list[Token]
     source: str
     start: int
-
-    @property
-    def is_fence(self) -> bool:
-        """True for a fenced code block at top level."""
-        return self.tokens[0].type == "fence"
 
 
 def _fence_at(text: str, start: int, end: int) -> re.Match[str] | None:
