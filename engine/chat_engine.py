@@ -70,7 +70,6 @@ class ChatEngine:
 
     def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
         started = time.monotonic()
-        self._unload()
 
         def report(phase: LoadPhase, done: int, total: int) -> None:
             emit(LoadProgress(command_id=command.command_id, phase=phase, done=done, total=total))
@@ -83,6 +82,7 @@ class ChatEngine:
             self._data_folder,
             cancellation,
             report,
+            make_room=self._unload,
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()

@@ -6,7 +6,7 @@ import psutil
 import torch
 
 from engine.api.errors import EngineError, ErrorKind
-from engine.hardware.cpu import cpu_name
+from engine.hardware.cpu import computes_bf16, cpu_name
 from engine.planning.precision import DeviceKind, Target
 from engine.planning.sizes import GIB
 
@@ -40,8 +40,10 @@ def target_of(device: torch.device) -> Target:
         properties = torch.cuda.get_device_properties(device)
         capability = (int(properties.major), int(properties.minor))
         return Target(DeviceKind.CUDA, str(properties.name), int(free), GIB, capability)
-    kind = DeviceKind.MPS if device.type == "mps" else DeviceKind.CPU
-    return Target(kind, cpu_name(), int(psutil.virtual_memory().available), _CPU_RESERVE_BYTES)
+    free = int(psutil.virtual_memory().available)
+    if device.type == "mps":
+        return Target(DeviceKind.MPS, cpu_name(), free, _CPU_RESERVE_BYTES)
+    return Target(DeviceKind.CPU, cpu_name(), free, _CPU_RESERVE_BYTES, computes_bf16=computes_bf16())
 
 
 def _best_device() -> torch.device:

@@ -5,6 +5,7 @@ Owns the memory of the loaded model until free() is called.
 
 import gc
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -53,9 +54,12 @@ def load(
     data_folder: Path,
     cancellation: CancellationToken,
     report: ReportProgress,
+    make_room: Callable[[], None] = lambda: None,
 ) -> LoadedModel:
     """Load the checkpoint as planned for the device (`auto`, `cpu`, `cuda`, `cuda:1`, `mps`).
 
+    make_room is called once the checkpoint was found fit to load, before memory is counted: it frees the model
+    that is to be replaced, so that a wrong choice costs nothing.
     Raises EngineError (any kind about checkpoints, PRECISION_UNAVAILABLE, OUT_OF_MEMORY, INVALID_COMMAND for a
     device that is not there) and Cancelled. Nothing stays in memory after either.
     """
@@ -66,6 +70,8 @@ def load(
     cancellation.raise_if_cancelled()
     config = _read_config(files, contents)
     tokenizer = load_tokenizer(files)
+    cancellation.raise_if_cancelled()
+    make_room()
     target = target_of(place)
     decision = decide(target, _facts(files, contents, config), context_tokens, choice)
     cancellation.raise_if_cancelled()

@@ -18,6 +18,7 @@ _FEATURES = (
     "asimd",
     "bf16",
 )
+_BF16_FEATURES = frozenset(("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def cpu_name() -> str:
@@ -33,6 +34,11 @@ def cpu_features() -> tuple[str, ...]:
     flags = set((_cpu_info("flags") or _cpu_info("Features")).split())
     found = tuple(feature for feature in _FEATURES if feature in flags)
     return found or (torch.backends.cpu.get_cpu_capability().lower(),)
+
+
+def computes_bf16() -> bool:
+    """Return whether the processor multiplies bfloat16 itself; without, PyTorch converts at every step."""
+    return not _BF16_FEATURES.isdisjoint(cpu_features())
 
 
 def _cpu_info(key: str) -> str:

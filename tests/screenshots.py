@@ -1,0 +1,240 @@
+"""`python -m tests.screenshots [FOLDER]`: draws the window's main states, light and dark, at 100 % and 200 %.
+
+The real application with the real starter model, offscreen, under a HEARTH_HOME of its own. What a model of 135 M
+parameters can't say on demand (code, thinking, a long history) is read from stored conversations or streamed by the
+scripted engine. Each scale is a process of its own, as Qt reads it once.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.conversations.records import Conversation, Message, MessageState, new_id
+from app.conversations.store import ConversationStore
+from app.main import Hearth, set_up
+from app.paths import Paths, locate
+from app.worker.engine_process import engine_command
+from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.events import FinishReason, Statistics
+from engine.api.message import Role
+from tests.app.widgets.demo_conversation import CODE_ANSWER
+from tests.scripted_engine import scripted_engine_command
+
+LARGE, SMALL = (1100, 760), (720, 480)
+DAY = 86_400.0
+STATISTICS = Statistics(
+    prompt_tokens=6450, reused_tokens=6412, prefilled_tokens=38, generated_tokens=212,
+    time_to_first_token_seconds=0.12, prefill_seconds=0.12, decode_seconds=6.8, tokens_per_second=31.1,
+)  # fmt: skip
+TITLES = (
+    ("Split a text into words", 0.0), ("Names for a sailing boat", 0.05), ("Weekend in the Harz mountains", 1.0),
+    ("Why is the sky blue?", 3.0), ("A polite letter to the landlord", 5.0), ("Bread without yeast", 40.0),
+    ("SQL: the newest row of each group", 41.0),
+)  # fmt: skip
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("folder", nargs="?", type=Path, default=Path("build/screenshots"))
+    arguments.add_argument("--scale", type=int, choices=(100, 200), help="draw only this scale, in this process")
+    options = arguments.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    if options.scale is None:
+        for scale in ("100", "200"):
+            environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_SCALE_FACTOR": str(int(scale) / 100)}
+            command = [sys.executable, "-m", "tests.screenshots", str(options.folder), "--scale", scale]
+            subprocess.run(command, env=environment, check=True)
+        return
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["HEARTH_HOME"] = home
+        Studio(options.folder, options.scale).draw_all()
+
+
+class Studio:
+    """Opens the application once per engine and grabs its states."""
+
+    def __init__(self, folder: Path, scale: int) -> None:
+        self._folder = folder
+        self._scale = scale
+        self._application = QApplication([])
+        set_up(self._application)
+        self._hearth: Hearth
+        self._is_busy = False
+
+    def draw_all(self) -> None:
+        paths = locate()
+        paths.make_folders()
+        self._with_real_model(paths)
+        for script in ("thinking", "long_prefill", "slow_load", "markdown"):
+            self._with_script(script, paths)
+
+    def _with_real_model(self, paths: Paths) -> None:
+        self._open(paths, None)
+        self._wait(lambda: self._hearth.checkpoints.plan is not None, 180)
+        self._grab_both("empty")
+        self._send("What is the capital of France?")
+        self._wait(self._is_idle, 60)
+        self._send("And what is it famous for?")
+        self._wait(self._is_idle, 120)
+        self._grab_both("starter")
+        self._send("Write a short story about a lighthouse.")
+        self._wait(lambda: len(self._newest_text()) > 120, 60)
+        self._grab_both("streaming")
+        self._hearth.window.stop_requested.emit()
+        self._wait(self._is_idle, 10)
+        self._grab_popup("model-picker", self._hearth.window.choose_model)
+        self._grab_popup("settings", self._hearth.window.open_settings)
+        self._close()
+        known = fill_store(paths)
+        for name in ("conversation", "long", "failed"):
+            self._open(paths, None)
+            self._hearth.window.open_requested.emit(known[name])
+            self._wait(lambda: self._hearth.checkpoints.plan is not None, 60)
+            self._grab_both(name)
+            if name == "conversation":
+                self._grab_both("conversation-small", SMALL)
+            self._close()
+
+    def _with_script(self, script: str, paths: Paths) -> None:
+        self._open(paths, scripted_engine_command(script))
+        self._hearth.window.new_requested.emit()
+        if script == "slow_load":
+            self._pause(0.8)
+            self._grab_both("loading")
+        else:
+            self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
+            self._send("Which city is the capital of France, and how do you know?")
+            self._pause(0.6 if script == "long_prefill" else 0.3)
+            self._grab(f"{script}-running", "light")
+            if script != "long_prefill":
+                self._wait(self._is_idle, 30)
+                self._grab_both(script)
+        self._close()
+
+    def _open(self, paths: Paths, engine_argv: list[str] | None) -> None:
+        self._hearth = Hearth(paths, engine_argv or engine_command(paths.data))
+        self._is_busy = False
+        self._hearth.chat.busy_changed.connect(self._on_busy_changed)
+        self._hearth.window.resize(*LARGE)
+        self._hearth.start()
+        self._pause(0.2)
+
+    def _close(self) -> None:
+        self._hearth.shut_down()
+        self._hearth.window.deleteLater()
+        self._pause(0.05)
+
+    def _on_busy_changed(self, is_busy: bool) -> None:
+        self._is_busy = is_busy
+
+    def _send(self, text: str) -> None:
+        self._hearth.window.send_requested.emit(text)
+        self._wait(lambda: self._is_busy, 10)
+
+    def _is_idle(self) -> bool:
+        return not self._is_busy
+
+    def _newest_text(self) -> str:
+        return self._hearth.transcript_model.entry(self._hearth.transcript_model.rowCount() - 1).message.content
+
+    def _grab_both(self, name: str, size: tuple[int, int] = LARGE) -> None:
+        self._hearth.window.resize(*size)
+        for theme in ("light", "dark"):
+            self._grab(name, theme)
+        self._hearth.window.resize(*LARGE)
+        self._set_theme("light")
+
+    def _grab(self, name: str, theme: str, widget: QWidget | None = None) -> None:
+        self._set_theme(theme)
+        self._pause(0.3)
+        (widget or self._hearth.window).grab().save(str(self._folder / f"{name}-{theme}-{self._scale}.png"))
+
+    def _grab_popup(self, name: str, show: Callable[[], None]) -> None:
+        """Grab the window with what pops up over it; the popup may be modal, so a timer does the work."""
+
+        def grab() -> None:
+            popup = self._application.activePopupWidget() or self._application.activeModalWidget()
+            if popup is None:
+                others = [w for w in self._application.topLevelWidgets() if w.isVisible() and w.isWindow()]
+                popup = next((w for w in others if w is not self._hearth.window), None)
+            if popup is not None:
+                for theme in ("light", "dark"):
+                    self._grab(name, theme, popup)
+                popup.close()
+
+        QTimer.singleShot(300, grab)
+        show()
+        self._pause(2.0)
+        self._set_theme("light")
+
+    def _set_theme(self, theme: str) -> None:
+        self._hearth.window.settings_changed.emit(("theme", theme))
+
+    def _wait(self, done: Callable[[], bool], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > end:
+                raise TimeoutError("the window did not come to the state that was to be drawn")
+            self._pause(0.05)
+
+    def _pause(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._application.processEvents()
+            time.sleep(0.005)
+
+
+def fill_store(paths: Paths) -> dict[str, str]:
+    """Store the conversations that are drawn; return their ids by the name of the picture."""
+    now = time.time()
+    store = ConversationStore(paths.database)
+    known: dict[str, str] = {}
+    for title, days in TITLES:
+        known[title] = _store(store, title, now - days * DAY, [("How?", "Like this.")])
+    code = [("Write a Python function that returns the words of a text.", CODE_ANSWER)]
+    known["conversation"] = _store(store, "Split a text into words", now, code)
+    turns = [(f"Question {number}?", f"Answer {number}. " + "It goes on for a while. " * 12) for number in range(300)]
+    known["long"] = _store(store, "Three hundred questions", now - 1, turns)
+    failed = ErrorReport(kind=ErrorKind.ENGINE_DIED, message="The engine stopped unexpectedly while answering.",
+                         hint="What was written is kept. Press Continue or send your message again.")  # fmt: skip
+    known["failed"] = _store(store, "A cut-off answer", now - 2, [("Tell me about tides.", "Tides are the")], failed)
+    store.close()
+    return known
+
+
+def _store(
+    store: ConversationStore, title: str, at: float, turns: list[tuple[str, str]], error: ErrorReport | None = None
+) -> str:
+    conversation = Conversation(id=new_id(), title=title, created_at=at, updated_at=at, title_is_manual=True)
+    messages: list[Message] = []
+    parent: str | None = None
+    for question, answer in turns:
+        for role, text in ((Role.USER, question), (Role.ASSISTANT, answer)):
+            is_answer = role is Role.ASSISTANT
+            interrupted = is_answer and error is not None
+            message = Message(
+                id=new_id(), conversation_id=conversation.id, parent_id=parent, sequence=store.next_sequence(),
+                role=role, content=text, created_at=at, model="Qwen3 8B" if is_answer else "",
+                state=MessageState.INTERRUPTED if interrupted else MessageState.COMPLETE,
+                precision="bf16" if is_answer else "", statistics=STATISTICS if is_answer else None,
+                finish_reason=FinishReason.END if is_answer and not interrupted else None,
+                error=error if interrupted else None,
+            )  # fmt: skip
+            messages.append(message)
+            parent = message.id
+    done = Conversation(**{**{f: getattr(conversation, f) for f in conversation.__struct_fields__},
+                           "active_leaf_id": parent})  # fmt: skip
+    store.save_turn(done, messages)
+    return conversation.id
+
+
+if __name__ == "__main__":
+    main()
