@@ -10,9 +10,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# The same examples on every machine; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _PATIENCE_SECONDS = 5.0
 # Threads that a library starts once per process and keeps: they belong to no test.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import (
     Command,
@@ -58,9 +59,7 @@ def lane(converted_starter: Path) -> Iterator[Lane]:
 
 
 def generate(*messages: PromptMessage, conversation: str = "c", sampling: Sampling = GREEDY) -> Generate:
-    return Generate(
-        command_id="g", conversation_id=conversation, message_id="m", messages=messages, sampling=sampling
-    )
+    return Generate(command_id="g", conversation_id=conversation, message_id="m", messages=messages, sampling=sampling)
 
 
 def test_a_load_tells_progress_and_ends_in_a_plan(converted_starter: Path) -> None:

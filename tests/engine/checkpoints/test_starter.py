@@ -26,7 +26,7 @@ def no_report(*_: object) -> None:
 
 def load(data_folder: Path) -> loader.LoadedModel:
     return loader.load(
-        "starter", PrecisionChoice.AUTO, None, "cpu", data_folder, CancellationToken(), no_report
+        "starter", PrecisionChoice.BF16, None, "cpu", data_folder, CancellationToken(), no_report
     )  # fmt: skip
 
 
