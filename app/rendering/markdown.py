@@ -151,7 +151,9 @@ class _PassageReader:
         window = text[self._position : min(self._position + WINDOW_CHARACTERS, end)]
         is_end = self._position + len(window) == end
         if is_end and not last:
-            self._finish(self._groups(window), end)
+            groups = self._groups(window)
+            cut = len(groups) > 1 and groups[-1].tokens[0].type == "fence"  # read by its own method, open or not
+            self._finish(groups[:-1] if cut else groups, self._position + groups[-1].start if cut else end)
             return None
         # Only whole lines decide: "```py" begins a code block, "```py`" does not.
         lines = window if is_end else window[: _cut(window, 0, len(window))]

@@ -178,9 +178,7 @@ class _CodeView(QPlainTextEdit):
         """Show the code, coloured as ``language``."""
         text = reveal(code)
         if self._shown and text.startswith(self._shown):
-            cursor = QTextCursor(self.document())
-            cursor.movePosition(QTextCursor.MoveOperation.End)
-            cursor.insertText(text[len(self._shown) :])
+            self._append(text[len(self._shown) :])
         else:
             self._colours.forget()
             self.setPlainText(text)
@@ -188,11 +186,24 @@ class _CodeView(QPlainTextEdit):
         self._heights.clear()
         self._colours.colour(text, language, closed)
 
+    def _append(self, text: str) -> None:
+        selection = self.textCursor()
+        anchor, position = selection.anchor(), selection.position()
+        cursor = QTextCursor(self.document())
+        cursor.movePosition(QTextCursor.MoveOperation.End)
+        cursor.insertText(text)
+        if anchor != position:  # a selection up to the old end would have grown
+            selection.setPosition(anchor)
+            selection.setPosition(position, QTextCursor.MoveMode.KeepAnchor)
+            self.setTextCursor(selection)
+
     def set_wrapped(self, wrap: bool) -> None:
         """Break long lines, or let them scroll."""
         self._is_wrapped = wrap
         modes = QPlainTextEdit.LineWrapMode
         self.setLineWrapMode(modes.WidgetWidth if wrap else modes.NoWrap)
+        bars = Qt.ScrollBarPolicy
+        self.setHorizontalScrollBarPolicy(bars.ScrollBarAlwaysOff if wrap else bars.ScrollBarAsNeeded)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere if wrap else QTextOption.WrapMode.NoWrap)
         self._heights.clear()
 

@@ -1,12 +1,15 @@
-"""Lucide outline icons, drawn from their SVG in any colour and sharp at any scale."""
+"""Lucide outline icons, drawn from their SVG in any colour and sharp on every screen that is connected."""
 
 from functools import lru_cache
 
-from PySide6.QtCore import QByteArray, QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QIcon, QIconEngine, QPainter, QPixmap
+from PySide6.QtCore import QByteArray, QRectF, Qt
+from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from app.widgets.assets import asset
+
+_SIZES_PX = (14, 16, 18, 20, 24)
+_DISABLED_OPACITY = 0.4
 
 
 def icon(name: str, color: str, disabled_color: str | None = None) -> QIcon:
@@ -15,20 +18,15 @@ def icon(name: str, color: str, disabled_color: str | None = None) -> QIcon:
     A disabled button draws it in ``disabled_color``, or in ``color`` at 40 % opacity without one.
     FileNotFoundError names an icon that is not shipped.
     """
-    _svg(name)  # tell about a missing icon here, not while painting
-    return QIcon(_SvgEngine(name, color, disabled_color))
+    # Pictures for each screen's own ratio, because Qt would scale others, and that blurs at 125 %. (An icon engine in
+    # Python would draw any size, but Qt keeps the copy that clone() returns after Python has freed it: a crash.)
+    ratios = frozenset({1.0} | {screen.devicePixelRatio() for screen in QGuiApplication.screens()})
+    return _icon(name, color, disabled_color, ratios)
 
 
 def pixmap(name: str, color: str, size_px: int, device_pixel_ratio: float = 1.0) -> QPixmap:
     """Return the icon as a pixmap of ``size_px`` logical pixels for a screen of ``device_pixel_ratio``."""
-    side = round(size_px * device_pixel_ratio)
-    picture = QPixmap(side, side)
-    picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    _draw(painter, name, color, QRectF(0, 0, side, side))
-    painter.end()
-    picture.setDevicePixelRatio(device_pixel_ratio)
-    return picture
+    return _draw(_renderer(name, color), size_px, device_pixel_ratio)
 
 
 def app_icon() -> QIcon:
@@ -36,51 +34,46 @@ def app_icon() -> QIcon:
     result = QIcon()
     renderer = QSvgRenderer(str(asset("hearth.svg")))
     for side in (16, 24, 32, 48, 64, 128, 256):
-        picture = QPixmap(side, side)
-        picture.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(picture)
-        renderer.render(painter, QRectF(0, 0, side, side))
-        painter.end()
-        result.addPixmap(picture)
+        result.addPixmap(_draw(renderer, side, 1.0))
     return result
 
 
-@lru_cache(maxsize=128)
-def _svg(name: str) -> str:
-    return asset("icons", f"{name}.svg").read_text(encoding="utf-8")
+@lru_cache(maxsize=256)
+def _icon(name: str, color: str, disabled_color: str | None, ratios: frozenset[float]) -> QIcon:
+    result = QIcon()
+    enabled = _renderer(name, color)
+    disabled = _renderer(name, disabled_color) if disabled_color else None
+    for ratio in sorted(ratios):
+        for size in _SIZES_PX:
+            picture = _draw(enabled, size, ratio)
+            result.addPixmap(picture)
+            result.addPixmap(_draw(disabled, size, ratio) if disabled else _faded(picture), QIcon.Mode.Disabled)
+    return result
 
 
-def _draw(painter: QPainter, name: str, color: str, rectangle: QRectF) -> None:
-    data = _svg(name).replace("currentColor", color)
+def _faded(picture: QPixmap) -> QPixmap:
+    result = QPixmap(picture.size())
+    result.setDevicePixelRatio(picture.devicePixelRatio())
+    result.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(result)
+    painter.setOpacity(_DISABLED_OPACITY)
+    painter.drawPixmap(0, 0, picture)
+    painter.end()
+    return result
+
+
+def _renderer(name: str, color: str) -> QSvgRenderer:
+    data = asset("icons", f"{name}.svg").read_text(encoding="utf-8").replace("currentColor", color)
+    return QSvgRenderer(QByteArray(data.encode()))
+
+
+def _draw(renderer: QSvgRenderer, size_px: int, ratio: float) -> QPixmap:
+    side = int(size_px * ratio + 0.5)  # as Qt rounds
+    picture = QPixmap(side, side)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    QSvgRenderer(QByteArray(data.encode())).render(painter, rectangle)
-
-
-class _SvgEngine(QIconEngine):
-    """Draws one recoloured SVG at whatever size Qt asks for, so that 125 % and 150 % screens stay sharp."""
-
-    def __init__(self, name: str, color: str, disabled_color: str | None) -> None:
-        super().__init__()
-        self._name, self._color, self._disabled_color = name, color, disabled_color
-
-    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
-        color = self._color
-        painter.save()
-        if mode == QIcon.Mode.Disabled:
-            color = self._disabled_color or color
-            painter.setOpacity(painter.opacity() * (1.0 if self._disabled_color else 0.4))
-        side = min(rect.width(), rect.height())
-        corner = rect.topLeft() + QPoint((rect.width() - side) // 2, (rect.height() - side) // 2)
-        _draw(painter, self._name, color, QRectF(corner.x(), corner.y(), side, side))
-        painter.restore()
-
-    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
-        picture = QPixmap(size)
-        picture.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(picture)
-        self.paint(painter, QRect(QPoint(0, 0), size), mode, state)
-        painter.end()
-        return picture
-
-    def clone(self) -> QIconEngine:
-        return _SvgEngine(self._name, self._color, self._disabled_color)
+    renderer.render(painter, QRectF(0, 0, side, side))
+    painter.end()
+    picture.setDevicePixelRatio(ratio)
+    return picture
