@@ -160,7 +160,7 @@ class _BlockWriter:
 
     def _write_table_open(self, token: Token) -> None:
         indent = len(self._lists) * LIST_INDENT_PX + self._quotes * QUOTE_INDENT_PX
-        margin = f"margin-top:4px; margin-bottom:{_PARAGRAPH_GAP_PX}px; margin-left:{indent}px;"
+        margin = f"margin-top:{_PARAGRAPH_GAP_PX}px; margin-bottom:{_PARAGRAPH_GAP_PX}px; margin-left:{indent}px;"
         self._html.append(f'<table cellspacing="0" cellpadding="0" style="border-collapse:collapse; {margin}">')
         self._in_table = True
 

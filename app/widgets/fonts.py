@@ -38,7 +38,6 @@ def code_font(size_px: int) -> QFont:
     """Return JetBrains Mono at ``size_px`` logical pixels."""
     font = _font([CODE_FAMILY, "monospace"], QFont.StyleHint.Monospace, size_px, QFont.Weight.Normal)
     font.setFixedPitch(True)
-    font.setFeature(QFont.Tag("calt"), 0)  # no ligatures: "->" and "!=" stay the characters that they are
     return font
 
 
@@ -51,5 +50,6 @@ def _font(families: list[str], hint: QFont.StyleHint, size_px: int, weight: QFon
     font = QFont(families)
     font.setStyleHint(hint)
     font.setPixelSize(size_px)
+    font.setFeature(QFont.Tag("calt"), 0)  # no ligatures: "->" and "--" stay the characters that they are
     font.setWeight(weight)
     return font
