@@ -1,20 +1,12 @@
-"""A code block: its language, a wrap switch, Copy, and the code, coloured a little at a time."""
-
-import time
-from collections.abc import Iterator
-from dataclasses import asdict
+"""A code block: its language, a wrap switch, Copy, and the code."""
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import (
-    QColor,
     QFontMetricsF,
     QGuiApplication,
     QKeyEvent,
     QResizeEvent,
-    QSyntaxHighlighter,
-    QTextCharFormat,
     QTextCursor,
-    QTextDocument,
     QTextOption,
     QWheelEvent,
 )
@@ -22,8 +14,8 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QTool
 
 from app.rendering.bidi import reveal
 from app.rendering.blocks import Block
-from app.rendering.highlight import Span, highlight
 from app.rendering.languages import language_name
+from app.widgets.code_colours import CodeColours
 from app.widgets.fonts import code_font, text_font
 from app.widgets.icons import icon
 from app.widgets.theme import Theme
@@ -31,10 +23,6 @@ from app.widgets.theme import Theme
 _HEADER_PX = 36
 _PADDING_PX = 16
 _BOTTOM_PX = 14  # holds the horizontal scroll bar, so that its coming and going changes no height
-_SLICE_SECONDS = 0.004
-_LONGEST_SLICE_SECONDS = 0.1  # code made to be slow stays as it is from here on
-_LONGEST_PASS_SECONDS = 3.0
-_REST_FACTOR = 8  # while code streams, colouring takes at most about one part in so many of the time
 _COPIED_MS = 1500
 
 
@@ -149,7 +137,7 @@ class _CodeView(QPlainTextEdit):
         self._shown = ""
         self._is_wrapped = False
         self._heights: dict[int, int] = {}
-        self._colours = _Colours(self.document())
+        self._colours = CodeColours(self.document())
         self.setReadOnly(True)
         self.setUndoRedoEnabled(False)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -263,77 +251,3 @@ class _CodeView(QPlainTextEdit):
             height += self.blockBoundingRect(block).height()
             block = block.next()
         return round(height) + 1
-
-
-class _Colours(QSyntaxHighlighter):
-    """Applies the spans that Pygments finds, a slice of time after the other, so that no frame waits for them."""
-
-    def __init__(self, document: QTextDocument) -> None:
-        super().__init__(document)
-        self._formats: dict[str, QTextCharFormat] = {}
-        self._lines: dict[int, list[Span]] = {}
-        self._pending: Iterator[tuple[int, list[Span]]] = iter(())
-        self._wanted: tuple[str, str] | None = None
-        self._is_running = False
-        self._gave_up = False
-        self._spent = 0.0
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._on_slice_due)
-
-    def set_theme(self, theme: Theme) -> None:
-        """Use this theme's colours of code."""
-        self._formats = {}
-        for name, color in asdict(theme.syntax).items():
-            self._formats[name] = QTextCharFormat()
-            self._formats[name].setForeground(QColor(color))
-        self._formats["comment"].setFontItalic(True)
-        self.rehighlight()
-
-    def forget(self) -> None:
-        """Another text comes: what was found in the old one does not fit it."""
-        self._lines.clear()
-        self._is_running = self._gave_up = False
-        self._timer.stop()
-
-    def colour(self, code: str, language: str, closed: bool) -> None:
-        """Colour this text, at once if that is quick; a text that still grows is coloured now and then."""
-        if self._gave_up:
-            return
-        self._wanted = (code, language)
-        if closed or not self._timer.isActive():
-            self._on_slice_due()
-
-    def highlightBlock(self, text: str) -> None:
-        for span in self._lines.get(self.currentBlock().blockNumber(), ()):
-            if span.style in self._formats:
-                self.setFormat(span.start, span.length, self._formats[span.style])
-
-    @Slot()
-    def _on_slice_due(self) -> None:
-        if not self._is_running:
-            if self._wanted is None:
-                return
-            self._pending = enumerate(highlight(*self._wanted))
-            self._wanted, self._is_running, self._spent = None, True, 0.0
-        started = time.perf_counter()
-        self._run_until(started + _SLICE_SECONDS)
-        taken = time.perf_counter() - started
-        self._spent += taken
-        if taken > _LONGEST_SLICE_SECONDS or self._spent > _LONGEST_PASS_SECONDS:
-            self._gave_up, self._is_running = True, False
-            return
-        if self._is_running:
-            self._timer.start(8)
-        else:  # text that arrives within the pause waits for its end
-            self._timer.start(round(_REST_FACTOR * self._spent * 1000))
-
-    def _run_until(self, deadline: float) -> None:
-        document = self.document()
-        for number, spans in self._pending:
-            if self._lines.get(number, []) != spans:
-                self._lines[number] = spans
-                self.rehighlightBlock(document.findBlockByNumber(number))
-            if time.perf_counter() > deadline:
-                return
-        self._is_running = False

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QGuiApplication, QTextCursor, QTextDocument
+from PySide6.QtGui import QTextCursor, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QScrollArea, QToolButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -144,83 +144,6 @@ def test_a_layout_gives_it_the_height_it_needs(make_body: MakeBody, qtbot: QtBot
         body.set_text(text)
         qtbot.waitUntil(lambda: body.height() == body.heightForWidth(body.width()))
         assert [widget.height() for widget in body.block_widgets] == [body.height()]
-
-
-def test_code_is_as_high_as_its_lines_in_any_script(make_body: MakeBody) -> None:
-    body = make_body("```\none\n漢字 🔥\nשלום\n\nfive\n```")
-    (block,) = body.block_widgets
-    assert isinstance(block, CodeBlock)
-    block.resize(600, block.height_for(600))
-    view = block.view
-    last = view.document().lastBlock()
-    bottom = view.blockBoundingGeometry(last).translated(view.contentOffset()).bottom()
-    assert bottom <= view.viewport().height()
-    assert bottom > view.viewport().height() - 40
-
-
-def test_long_code_lines_scroll_or_wrap(make_body: MakeBody) -> None:
-    body = make_body("```python\n" + "x = 1 + 2 " * 40 + "\n```")
-    (block,) = body.block_widgets
-    assert isinstance(block, CodeBlock)
-    body.resize(400, body.heightForWidth(400))
-    QApplication.processEvents()
-    narrow = body.heightForWidth(400)
-    assert block.view.horizontalScrollBar().maximum() > 0
-    block.wrap_button.click()
-    QApplication.processEvents()
-    assert body.heightForWidth(400) > narrow + 50
-    body.resize(400, body.heightForWidth(400))
-    QApplication.processEvents()
-    assert not block.view.horizontalScrollBar().isVisible()
-    block.wrap_button.click()
-    QApplication.processEvents()
-    assert body.heightForWidth(400) == narrow
-
-
-def test_copy_takes_the_code_as_written_and_says_so(make_body: MakeBody, qtbot: QtBot) -> None:
-    body = make_body("```js\nif (a) {\u202e\n\tb();\n}\n```")
-    (block,) = body.block_widgets
-    assert isinstance(block, CodeBlock)
-    qtbot.mouseClick(block.copy_button, Qt.MouseButton.LeftButton)
-    assert QGuiApplication.clipboard().text() == "if (a) {\u202e\n\tb();\n}"
-    assert block.copy_button.text().strip() == "Copied"
-    assert "<U+202E>" in block.view.toPlainText()
-    qtbot.waitUntil(lambda: block.copy_button.text().strip() == "Copy", timeout=3000)
-
-
-def test_code_gets_its_colours_and_keeps_them_while_it_grows(make_body: MakeBody, qtbot: QtBot) -> None:
-    code = "".join(f"def f{number}():\n    return 'x'\n" for number in range(200))
-    body = make_body("")
-    for end in range(0, len(code), 500):
-        stream(body, "```python\n" + code[:end])
-    body.set_text("```python\n" + code + "```")
-    (block,) = body.block_widgets
-    assert isinstance(block, CodeBlock)
-
-    def coloured() -> bool:
-        last = block.view.document().findBlockByNumber(399)
-        return bool(last.layout().formats())
-
-    qtbot.waitUntil(coloured, timeout=5000)
-    line = block.view.document().findBlockByNumber(398)
-    ranges = {
-        (piece.start, piece.length): piece.format.foreground().color().name() for piece in line.layout().formats()
-    }
-    assert ranges[(0, 3)] == LIGHT.syntax.keyword
-
-
-def test_growing_code_is_appended(make_body: MakeBody) -> None:
-    body = make_body("")
-    stream(body, "```python\nx = 1\n")
-    (block,) = body.block_widgets
-    assert isinstance(block, CodeBlock)
-    cursor = block.view.textCursor()
-    cursor.setPosition(0)
-    cursor.setPosition(5, QTextCursor.MoveMode.KeepAnchor)
-    block.view.setTextCursor(cursor)
-    stream(body, "```python\nx = 1\ny = 2\n")
-    assert block.view.toPlainText() == "x = 1\ny = 2"
-    assert block.view.textCursor().selectedText() == "x = 1"
 
 
 def test_a_selection_survives_what_is_written_below_it(make_body: MakeBody) -> None:

@@ -1,0 +1,129 @@
+"""A code block: as high as its lines, copied as written, coloured without waiting."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.widgets import code_colours
+from app.widgets.code_block import CodeBlock
+from app.widgets.fonts import load_fonts
+from app.widgets.message_body import MessageBody
+from app.widgets.theme import LIGHT, apply_theme
+
+MakeBody = Callable[[str], MessageBody]
+
+
+@pytest.fixture
+def make_body(qtbot: QtBot) -> MakeBody:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    load_fonts()
+    apply_theme(application, LIGHT)
+
+    def make(text: str) -> MessageBody:
+        body = MessageBody(LIGHT)
+        qtbot.addWidget(body)
+        body.resize(600, 400)
+        body.show()
+        body.set_text(text)
+        return body
+
+    return make
+
+
+def stream(body: MessageBody, text: str) -> None:
+    """Show growing text at once, as if enough time had passed since the last update."""
+    body.set_text(text, streaming=True)
+    body.draw_now()
+
+
+def test_code_is_as_high_as_its_lines_in_any_script(make_body: MakeBody) -> None:
+    body = make_body("```\none\n漢字 🔥\nשלום\n\nfive\n```")
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    block.resize(600, block.height_for(600))
+    view = block.view
+    last = view.document().lastBlock()
+    bottom = view.blockBoundingGeometry(last).translated(view.contentOffset()).bottom()
+    assert bottom <= view.viewport().height()
+    assert bottom > view.viewport().height() - 40
+
+
+def test_long_code_lines_scroll_or_wrap(make_body: MakeBody) -> None:
+    body = make_body("```python\n" + "x = 1 + 2 " * 40 + "\n```")
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    body.resize(400, body.heightForWidth(400))
+    QApplication.processEvents()
+    narrow = body.heightForWidth(400)
+    assert block.view.horizontalScrollBar().maximum() > 0
+    block.wrap_button.click()
+    QApplication.processEvents()
+    assert body.heightForWidth(400) > narrow + 50
+    body.resize(400, body.heightForWidth(400))
+    QApplication.processEvents()
+    assert not block.view.horizontalScrollBar().isVisible()
+    block.wrap_button.click()
+    QApplication.processEvents()
+    assert body.heightForWidth(400) == narrow
+
+
+def test_copy_takes_the_code_as_written_and_says_so(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body("```js\nif (a) {\u202e\n\tb();\n}\n```")
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    qtbot.mouseClick(block.copy_button, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == "if (a) {\u202e\n\tb();\n}"
+    assert block.copy_button.text().strip() == "Copied"
+    assert "<U+202E>" in block.view.toPlainText()
+    qtbot.waitUntil(lambda: block.copy_button.text().strip() == "Copy", timeout=3000)
+
+
+def test_code_gets_its_colours_and_keeps_them_while_it_grows(make_body: MakeBody, qtbot: QtBot) -> None:
+    code = "".join(f"def f{number}():\n    return 'x'\n" for number in range(200))
+    body = make_body("")
+    for end in range(0, len(code), 500):
+        stream(body, "```python\n" + code[:end])
+    body.set_text("```python\n" + code + "```")
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+
+    def coloured() -> bool:
+        last = block.view.document().findBlockByNumber(399)
+        return bool(last.layout().formats())
+
+    qtbot.waitUntil(coloured, timeout=5000)
+    line = block.view.document().findBlockByNumber(398)
+    ranges = {
+        (piece.start, piece.length): piece.format.foreground().color().name() for piece in line.layout().formats()
+    }
+    assert ranges[(0, 3)] == LIGHT.syntax.keyword
+
+
+def test_growing_code_is_appended(make_body: MakeBody) -> None:
+    body = make_body("")
+    stream(body, "```python\nx = 1\n")
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    cursor = block.view.textCursor()
+    cursor.setPosition(0)
+    cursor.setPosition(5, QTextCursor.MoveMode.KeepAnchor)
+    block.view.setTextCursor(cursor)
+    stream(body, "```python\nx = 1\ny = 2\n")
+    assert block.view.toPlainText() == "x = 1\ny = 2"
+    assert block.view.textCursor().selectedText() == "x = 1"
+
+
+def test_code_that_is_slow_to_colour_stays_plain(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code_colours, "_LONGEST_SLICE_SECONDS", 0.0)
+    body = make_body("")
+    for count in range(1, 5):
+        stream(body, "```python\n" + "def f(): pass\n" * 100 * count)
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    assert block.view.document().blockCount() == 400
+    assert not block.view.document().findBlockByNumber(399).layout().formats()
