@@ -35,7 +35,7 @@ STATISTICS = Statistics(
     time_to_first_token_seconds=0.12, prefill_seconds=0.12, decode_seconds=6.8, tokens_per_second=31.1,
 )  # fmt: skip
 TITLES = (
-    ("Split a text into words", 0.0), ("Names for a sailing boat", 0.05), ("Weekend in the Harz mountains", 1.0),
+    ("Names for a sailing boat", 0.05), ("Weekend in the Harz mountains", 1.0),
     ("Why is the sky blue?", 3.0), ("A polite letter to the landlord", 5.0), ("Bread without yeast", 40.0),
     ("SQL: the newest row of each group", 41.0),
 )  # fmt: skip
@@ -124,6 +124,8 @@ class Studio:
         self._is_busy = False
         self._hearth.chat.busy_changed.connect(self._on_busy_changed)
         self._hearth.start()
+        for key, value in (("temperature", 0.0), ("maximum_tokens", 200)):
+            self._hearth.settings.change((key, value))
         self._hearth.window.resize(*LARGE)
         self._pause(0.2)
 
@@ -222,7 +224,7 @@ def _store(
             interrupted = is_answer and error is not None
             message = Message(
                 id=new_id(), conversation_id=conversation.id, parent_id=parent, sequence=store.next_sequence(),
-                role=role, content=text, created_at=at, model="Qwen3 8B" if is_answer else "",
+                role=role, content=text, created_at=at, model="Example model" if is_answer else "",
                 state=MessageState.INTERRUPTED if interrupted else MessageState.COMPLETE,
                 precision="bf16" if is_answer else "", statistics=STATISTICS if is_answer else None,
                 finish_reason=FinishReason.END if is_answer and not interrupted else None,

@@ -80,7 +80,10 @@ class MessageWidget(QFrame):
 
     def height_at(self, width: int) -> int:
         """Return the height this message needs at a width in pixels."""
-        return self.column.totalHeightForWidth(width)
+        if self.column.hasHeightForWidth():
+            return self.column.totalHeightForWidth(width)
+        # No part wraps, as while an answer has no text yet: the layout then knows no height for a width.
+        return self.column.totalSizeHint().height()
 
     def block_at(self, y: int) -> QWidget | None:
         """Return the block of the message that covers a height inside it, for the view to hold on to."""

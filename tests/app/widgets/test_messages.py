@@ -126,6 +126,13 @@ def test_while_it_is_written_the_phase_stands_for_the_statistics(qtbot: QtBot, p
     assert "42 tokens" in widget.statistics.shown_text()
 
 
+def test_an_answer_without_text_is_as_high_as_its_phase(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
+    waiting = answer(1, "", state=MessageState.STREAMING)
+    widget = row(paper, theme, TranscriptEntry(waiting, phase="Reading 320 of 640 tokens"))
+    assert isinstance(widget, AssistantMessage)
+    assert widget.height_at(600) >= widget.phase.sizeHint().height() > 10
+
+
 def test_the_statistics_line_fits_and_tells_all_on_click(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
     widget = assistant(paper, theme, answer(1, "Done."))
     qtbot.wait(1)
