@@ -27,7 +27,8 @@ class Dialogue:
     def __init__(self, options: ChatOptions, database: Path) -> None:
         self._options = options
         self._thread = StoreThread(database) if options.conversation is not None else None
-        self._saver = AnswerSaver(self._thread) if self._thread is not None else None
+        # A terminal can't wait for a disk to get room again, as the window does: after three tries it says so.
+        self._saver = AnswerSaver(self._thread, retry_seconds=0.5, maximum_tries=3) if self._thread else None
         self._tree = ConversationTree()
         self._is_stored = False
         self.name = options.conversation

@@ -1,0 +1,125 @@
+"""`python -m tests.benchmarks.window`: how soon the window is there, and how long it ever keeps its user waiting.
+
+Offscreen, with the scripted engine. Stalls are the longest gaps between two turns of the event loop (wall clock).
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HISTORY_MESSAGES = 1000
+LARGE_MESSAGES = 10_000
+
+
+def main() -> None:
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    if "--inner" in sys.argv:
+        print(json.dumps(_measure()))
+        return
+    with tempfile.TemporaryDirectory() as home:
+        environment = {**os.environ, "HEARTH_HOME": home}
+        shown = [_seconds_to_window(environment) for _ in range(5)]
+        command = [sys.executable, "-m", "tests.benchmarks.window", "--inner"]
+        found = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+    print(f"window on screen after start        {statistics.median(shown):.2f} s (median of 5)")
+    print(f"open {LARGE_MESSAGES:,} messages                {found['open']:.2f} s until drawn")
+    print(f"longest stall while streaming       {found['stall'] * 1000:.0f} ms after {HISTORY_MESSAGES:,} messages")
+    print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
+
+
+def _seconds_to_window(environment: dict[str, str]) -> float:
+    """Return the time from starting Python until the window has been painted; torch plays no part in it."""
+    code = (
+        "import sys; from PySide6.QtWidgets import QApplication; from app.main import Hearth, set_up\n"
+        "from app.paths import locate; application = QApplication([]); set_up(application)\n"
+        "paths = locate(); paths.make_folders(); engine = [sys.executable, 'tests/scripted_engine.py']\n"
+        "hearth = Hearth(paths, [*engine, '--script', 'answer']); hearth.start()\n"
+        "application.processEvents(); import time; print(time.time()); hearth.shut_down()"
+    )
+    began = time.time()
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True)
+    return float(done.stdout.splitlines()[-1]) - began
+
+
+def _measure() -> dict[str, float]:
+    from PySide6.QtWidgets import QApplication
+
+    from app.main import Hearth, set_up
+    from app.paths import locate
+    from tests.scripted_engine import scripted_engine_command
+
+    application = QApplication([])
+    set_up(application)
+    paths = locate()
+    paths.make_folders()
+    ids = _fill(paths.database)
+    hearth = Hearth(paths, scripted_engine_command("slow"))
+    hearth.start()
+
+    def run_until(done: object, seconds: float = 60.0) -> float:
+        """Turn the event loop until done() and return the longest turn in seconds."""
+        longest, end = 0.0, time.monotonic() + seconds
+        while not done():  # type: ignore[operator]
+            began = time.monotonic()
+            application.processEvents()
+            longest = max(longest, time.monotonic() - began)
+            assert began < end, "the window did not get there"
+            time.sleep(0.001)
+        return longest
+
+    run_until(lambda: hearth.checkpoints.plan is not None)
+    began = time.monotonic()
+    hearth.conversations.open(ids[LARGE_MESSAGES])
+    run_until(lambda: hearth.transcript_model.rowCount() == LARGE_MESSAGES)
+    application.processEvents()
+    hearth.window.grab()
+    opened = time.monotonic() - began
+    hearth.conversations.open(ids[HISTORY_MESSAGES])
+    run_until(lambda: hearth.transcript_model.rowCount() == HISTORY_MESSAGES)
+    busy: list[bool] = []
+    hearth.chat.busy_changed.connect(busy.append)
+    hearth.chat.send("Go on")
+    run_until(lambda: hearth.transcript_model.rowCount() == HISTORY_MESSAGES + 2)
+    newest = HISTORY_MESSAGES + 1
+    stall = run_until(lambda: len(hearth.transcript_model.entry(newest).message.content) > 150)
+    began = time.monotonic()
+    hearth.chat.stop()
+    run_until(lambda: not busy[-1])
+    stopped = time.monotonic() - began
+    hearth.shut_down()
+    return {"open": opened, "stall": stall, "stop": stopped}
+
+
+def _fill(database: Path) -> dict[int, str]:
+    from app.conversations.records import Conversation, Message, new_id
+    from app.conversations.store import ConversationStore
+    from engine.api.message import Role
+
+    store = ConversationStore(database)
+    ids: dict[int, str] = {}
+    for count in (HISTORY_MESSAGES, LARGE_MESSAGES):
+        conversation_id = ids[count] = new_id()
+        now = time.time()
+        messages: list[Message] = []
+        parent: str | None = None
+        for number in range(count):
+            role = Role.ASSISTANT if number % 2 else Role.USER
+            text = f"Turn {number}. " + "Some **words** and `code` in a paragraph. " * (4 if number % 2 else 1)
+            message = Message(id=new_id(), conversation_id=conversation_id, parent_id=parent, role=role, content=text,
+                              sequence=store.next_sequence(), created_at=now)  # fmt: skip
+            messages.append(message)
+            parent = message.id
+        conversation = Conversation(id=conversation_id, title=f"{count} turns", created_at=now, updated_at=now,
+                                    active_leaf_id=parent)  # fmt: skip
+        store.save_turn(conversation, messages)
+    store.close()
+    return ids
+
+
+if __name__ == "__main__":
+    main()
