@@ -36,8 +36,14 @@ class Detokenizer:
 
     def finish(self) -> tuple[str, str]:
         """Return the text still held back, and the whole text (the full decode, which wins over the pieces)."""
-        whole = self._decode(self._ids).removeprefix(self._before)
+        whole = self._decode(self._ids)
+        before = self._before if whole.startswith(self._before) else self._before.rstrip(_HALF)
         shown = "".join(self._text)
+        if whole.startswith(before):
+            whole = whole[len(before) :]
+        else:  # what was spoken before reads otherwise now: only the new ids' own window can be told
+            window = self._decode(self._ids[self._context :])
+            whole = shown + window.removeprefix(self._decode(self._ids[self._context : self._shown]))
         return (whole[len(shown) :] if whole.startswith(shown) else ""), whole
 
     def _decode(self, ids: list[int]) -> str:

@@ -19,6 +19,7 @@ from engine.generation.chat_template import ChatTemplate
 
 _PLACEHOLDER = re.compile("\ue0f0(\\d+)\ue0f1")
 _CACHED_RUNS = 1024
+_SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ class PromptBuilder:
         """
         history = list(messages[:-1] if continue_last else messages)
         _require_text(history, messages, continue_last)
-        today = datetime.fromtimestamp(started_at, UTC).astimezone()
+        # No system's local time is asked for a day before the epoch, where some have none.
+        today = datetime.fromtimestamp(max(started_at, _SECONDS_PER_DAY), UTC).astimezone()
         try:
             runs = self._runs_of(history, today)
         except EngineError as error:

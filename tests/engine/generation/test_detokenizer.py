@@ -45,3 +45,10 @@ def test_an_emoji_appears_at_once_when_its_last_byte_is_there() -> None:
 def test_a_continued_answer_gives_only_what_is_new() -> None:
     pieces, whole = run(ids_of(" world"), before=ids_of("Hello"))
     assert "".join(pieces) == whole == " world"
+
+
+def test_an_answer_continued_in_mid_character_is_not_told_twice() -> None:
+    ids = ids_of("abcé fine")
+    cut = next(n for n in range(1, len(ids)) if str(tokenizer.decode(ids[:n])).endswith("\ufffd"))
+    _, whole = run(ids[cut:], before=ids[:cut])
+    assert whole == "é fine"
