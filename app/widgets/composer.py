@@ -86,7 +86,7 @@ class Composer(QWidget):
 
     def set_model_name(self, name: str) -> None:
         """Say to whom one writes."""
-        self.editor.setPlaceholderText(f"Message {name}" if name else "Write a message")
+        self.editor.set_placeholder(f"Message {name}" if name else "Write a message")
 
     def set_window_height(self, height: int) -> None:
         """Grow to at most a third of the window."""
@@ -114,7 +114,7 @@ class Composer(QWidget):
         editor = GrowingTextEdit()
         editor.setProperty("bare", "true")
         editor.setAccessibleName("Message")
-        editor.setPlaceholderText("Write a message")
+        editor.set_placeholder("Write a message")
         editor.set_text_size(self._theme.text_size_px)
         editor.submitted.connect(self._on_submitted)
         editor.escaped.connect(self._on_escaped)

@@ -54,6 +54,11 @@ class GrowingTextEdit(QPlainTextEdit):
             self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
         super().insertFromMimeData(source)
 
+    def set_placeholder(self, text: str) -> None:
+        """Show this while nothing is written."""
+        self.setPlaceholderText(text)
+        self.viewport().update()  # Qt only draws it anew when it comes or goes
+
     def set_maximum_height(self, height: int) -> None:
         """Grow to this height, then scroll."""
         self._maximum_height = height
@@ -110,6 +115,7 @@ class GrowingTextEdit(QPlainTextEdit):
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self.fit()
+        self._show_all()
 
     @Slot()
     def _on_text_changed(self) -> None:
@@ -132,3 +138,9 @@ class GrowingTextEdit(QPlainTextEdit):
         policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
         if policy != self.verticalScrollBarPolicy():
             self.setVerticalScrollBarPolicy(policy)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        # Qt scrolls to the cursor while the editor is still lower than its text, and does not scroll back.
+        if self.height() >= self._wanted_height() and self.height() < self._maximum_height:
+            self.verticalScrollBar().setValue(0)
