@@ -22,6 +22,7 @@ CHAT_TEMPLATE = (
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 EOS_ID = 2
 SLIDING_WINDOW = 16
+ORIGINAL_WINDOW = 96
 MAXIMUM_CONTEXT = 2048
 WEIGHT_STD = 0.3
 OUTPUT_STD = 1.0
@@ -89,6 +90,18 @@ def _gemma3() -> PretrainedConfig:
 def _phi3() -> PretrainedConfig:
     shape = {key: value for key, value in _DENSE.items() if key != "head_dim"}
     return transformers.Phi3Config(**shape, original_max_position_embeddings=MAXIMUM_CONTEXT)
+
+
+def _phi3_longrope() -> PretrainedConfig:
+    shape = {key: value for key, value in _DENSE.items() if key != "head_dim"}
+    return transformers.Phi3Config(
+        **shape,
+        original_max_position_embeddings=ORIGINAL_WINDOW,
+        rope_parameters={
+            "rope_type": "longrope", "rope_theta": 10_000.0, "short_factor": [1.0] * 6, "long_factor": [3.0] * 6,
+            "original_max_position_embeddings": ORIGINAL_WINDOW,
+        },
+    )  # fmt: skip
 
 
 def _gpt_neox() -> PretrainedConfig:
@@ -191,6 +204,7 @@ ARCHITECTURES: dict[str, Callable[[], PretrainedConfig]] = {
     "gemma2": _gemma2,
     "gemma3": _gemma3,
     "phi3": _phi3,
+    "phi3_longrope": _phi3_longrope,
     "gpt_neox": _gpt_neox,
     "gpt2": _gpt2,
     "opt": _opt,

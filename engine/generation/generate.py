@@ -110,7 +110,7 @@ class Generation:
         while done < len(prompt_ids):
             if cancellation.is_cancelled:
                 return None
-            size = self._pace.chunk if self._runner.reads_in_chunks else len(prompt_ids) - done
+            size = self._runner.chunk_size(self._pace.chunk, len(prompt_ids))
             chunk = prompt_ids[done : done + size]
             started = time.monotonic()
             try:

@@ -67,6 +67,7 @@ class Snapshot:
     """A copy of everything valid at some moment, in main memory, with the ids it was computed from."""
 
     ids: Ids
+    reach: int
     slab: tuple[tuple[torch.Tensor, torch.Tensor] | None, ...]
     others: tuple[Any, ...]
     size_bytes: int
@@ -82,6 +83,8 @@ class KvSlab:
         self._layers = self._new_layers([])
         self.cache = Cache(layers=self._layers)
         self._ids: list[int] = []
+        self._reach = 0
+        self._turn = _position_turn(config)
 
     @property
     def length(self) -> int:
@@ -98,9 +101,23 @@ class KvSlab:
         """Whether any earlier length can be gone back to."""
         return all(isinstance(layer, (SlabLayer, DummyLayer)) for layer in self._layers)
 
+    @property
+    def turn(self) -> int | None:
+        """Longest conversation with short position factors, where the architecture has two sets of them."""
+        return self._turn
+
+    def fits(self, total: int, reach: int | None = None) -> bool:
+        """Return whether a KV that was once reach ids long (None: this one) is one of a conversation of total ids.
+
+        LongRoPE turns all positions by other factors as soon as a conversation is longer than the original window.
+        """
+        reach = self._reach if reach is None else reach
+        return self._turn is None or reach == 0 or (reach > self._turn) == (total > self._turn)
+
     def record(self, ids: Sequence[int]) -> None:
         """Note that the model has just been fed these ids."""
         self._ids += ids
+        self._reach = max(self._reach, len(self._ids))
 
     def usable(self, common: int, length: int) -> int:
         """Return how many of `common` equal leading ids can be kept of a cache computed from `length` ids."""
@@ -132,6 +149,7 @@ class KvSlab:
         self._layers = self._new_layers(self._layers)
         self.cache.layers = self._layers
         self._ids = []
+        self._reach = 0
 
     @torch.inference_mode()
     def snapshot(self) -> Snapshot:
@@ -151,7 +169,7 @@ class KvSlab:
                 slab.append(None)
                 others.append(copy.deepcopy(layer))
                 size += _state_bytes(layer)
-        return Snapshot(ids=self.ids, slab=tuple(slab), others=tuple(others), size_bytes=size)
+        return Snapshot(ids=self.ids, reach=self._reach, slab=tuple(slab), others=tuple(others), size_bytes=size)
 
     @torch.inference_mode()
     def restore(self, snapshot: Snapshot, length: int) -> None:
@@ -167,6 +185,7 @@ class KvSlab:
             else:
                 self._layers[index] = copy.deepcopy(snapshot.others[index])
         self._ids = snapshot.ids[:length].tolist()
+        self._reach = snapshot.reach
 
     def _new_layers(self, old: list[Any]) -> list[Any]:
         """Return transformers' layers for this architecture, attention ones as slab layers (the old ones emptied)."""
@@ -186,6 +205,16 @@ def common_prefix(left: Ids, right: Ids) -> int:
     length = min(len(left), len(right))
     differing = np.flatnonzero(left[:length] != right[:length])
     return int(differing[0]) if len(differing) else length
+
+
+def _position_turn(config: PreTrainedConfig) -> int | None:
+    """Return the length after which LongRoPE takes its long factors; None for architectures without it."""
+    text = config.get_text_config()
+    rope = getattr(text, "rope_parameters", None)
+    if not isinstance(rope, dict) or rope.get("rope_type") != "longrope":
+        return None
+    turn = rope.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None)
+    return turn if isinstance(turn, int) else None
 
 
 def _buffer(states: torch.Tensor, capacity: int) -> torch.Tensor:

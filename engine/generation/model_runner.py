@@ -88,9 +88,11 @@ class ModelRunner:
     def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
         """Run the model over ids after what the KV holds; return float32 logits (vocabulary,) after the last.
 
-        With a cancellation, a Stop raises Cancelled between two layers; the KV then holds what it held before.
+        With a cancellation, a Stop raises Cancelled between two layers; the KV then holds what it held before,
+        or nothing where all had to be read again.
         """
-        if self.mode is KvMode.NONE or (self.mode is KvMode.WHOLE and len(ids) > 1 and self.kv.length):
+        reads_again = self.mode is KvMode.NONE or (self.mode is KvMode.WHOLE and len(ids) > 1 and self.kv.length)
+        if reads_again or not self.kv.fits(self.kv.length + len(ids)):
             ids = [*self.kv.ids.tolist(), *ids]
             self.kv.clear()
         self.fed_tokens += len(ids)
@@ -106,6 +108,18 @@ class ModelRunner:
         logits = output[0, -1].float()
         assert isinstance(logits, torch.Tensor)
         return logits
+
+    def chunk_size(self, wanted: int, total: int) -> int:
+        """Return how many ids to feed at once on the way to total: all where chunks don't work, else wanted.
+
+        A prompt that is to pass the turn of its position factors passes it at once: else all is read twice.
+        """
+        if not self.reads_in_chunks:
+            return total - self.kv.length
+        turn = self.kv.turn
+        if turn is not None and self.kv.length <= turn < total:
+            return max(wanted, turn + 1 - self.kv.length)
+        return wanted
 
     def _forward(self, ids: Sequence[int], cached: bool, all_logits: bool = False) -> torch.Tensor:
         """Return logits (1, kept positions, vocabulary)."""

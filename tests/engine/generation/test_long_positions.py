@@ -1,0 +1,66 @@
+"""LongRoPE: a conversation that passes the original window, or comes back below it, is read as a cold run reads it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.generation.chat_session import ChatSession
+from tests import tiny_checkpoints
+from tests.chat_probe import answered, ask, cold_ids, load_session, user
+
+SHORT = user("Tell me a story")
+LONG = user("Tell me a story about a small lighthouse and the sea. " * 5)
+
+
+@pytest.fixture(scope="module")
+def session(tiny_folder: Path) -> Iterator[ChatSession]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two threads only wait for each other over matrices this small
+    yield load_session(str(tiny_checkpoints.make("phi3_longrope", tiny_folder)), tiny_folder)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def cold(session: ChatSession) -> None:
+    session.forget("c")
+    session.forget("other")
+
+
+def test_an_answer_that_passes_the_original_window_while_it_is_written(session: ChatSession) -> None:
+    tokens = tiny_checkpoints.ORIGINAL_WINDOW
+    assert ask(session, [SHORT], maximum_tokens=tokens).token_ids == cold_ids(session, [SHORT], tokens)
+
+
+def test_a_follow_up_that_passes_the_original_window(session: ChatSession) -> None:
+    first = ask(session, [SHORT])
+    follow_up = [SHORT, answered(session, first), LONG]
+    second = ask(session, follow_up)
+    assert second.statistics.prompt_tokens > tiny_checkpoints.ORIGINAL_WINDOW
+    assert second.token_ids == cold_ids(session, follow_up)
+    assert (second.statistics.reused_tokens, second.statistics.prefilled_tokens) == (
+        0,
+        second.statistics.prompt_tokens,
+    )
+
+
+def test_an_edit_that_comes_back_below_the_original_window(session: ChatSession) -> None:
+    first = ask(session, [SHORT])
+    ask(session, [SHORT, answered(session, first), LONG])
+    edited = [SHORT, answered(session, first), user("And?")]
+    assert ask(session, edited).token_ids == cold_ids(session, edited)
+
+
+def test_a_follow_up_beyond_the_original_window_feeds_only_the_new_ids(session: ChatSession) -> None:
+    first = ask(session, [LONG])
+    again = ask(session, [LONG, answered(session, first), user("And then?")])
+    held = first.statistics.prompt_tokens + len(first.token_ids)
+    assert again.statistics.reused_tokens in (held, held - 1)
+
+
+def test_a_snapshot_from_the_other_side_is_not_taken(session: ChatSession) -> None:
+    first = ask(session, [SHORT])
+    ask(session, [user("Hello")], conversation="other")
+    follow_up = [SHORT, answered(session, first), LONG]
+    assert ask(session, follow_up).token_ids == cold_ids(session, follow_up)
