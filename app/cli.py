@@ -19,7 +19,7 @@ from app.settings.file import load
 from app.settings.schema import sampling_from
 from app.terminal import ask, chat, doctor, models
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, ChatOptions, TerminalFailure, merged_sampling
-from app.terminal.output import Output, standard_output
+from app.terminal.output import Output, OutputFailed, standard_output
 from engine.api.codec import clean_text
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
@@ -36,15 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         output.clear_progress()
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has gone; pointing stdout at nothing keeps the interpreter's own flush quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone
+        _silence_stdout()
         return EXIT_FAILED
+    except OutputFailed as failure:
+        _silence_stdout()
+        output.say(str(failure))
     except (TerminalFailure, FolderUnusable) as failure:
         output.say(str(failure))
     except StoreError as failure:
         output.say(failure.sentence())
     return EXIT_FAILED
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's own flush at the end stays quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import sys
 import unicodedata
+from pathlib import Path
 from typing import TextIO
 
 from app.controllers import phases
@@ -11,6 +13,10 @@ from engine.api.events import DownloadProgress, Event, LoadProgress, PrefillProg
 from engine.api.plan import Plan
 
 _ERASE_LINE = "\r\x1b[K"
+
+
+class OutputFailed(Exception):
+    """stdout takes nothing more, as on a full disk; its text says so in one sentence."""
 
 
 class Output:
@@ -28,26 +34,31 @@ class Output:
         if not text:
             return
         self.clear_progress()
-        self._out.write(printable(text) if self._out_is_terminal else text)
-        self._out.flush()
+        self._write(printable(text) if self._out_is_terminal else text)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFailed(f"The output could not be written ({error.strerror or error}).") from error
 
     def end_line(self) -> None:
         """End the answer's line."""
-        self._out.write("\n")
-        self._out.flush()
+        self._write("\n")
 
     def json(self, value: object, *, indent: int | None = None) -> None:
         """Write one JSON object on stdout."""
         self.clear_progress()
         ascii_only = (self._out.encoding or "ascii").lower().replace("-", "") != "utf8"
-        self._out.write(json.dumps(value, ensure_ascii=ascii_only, indent=indent) + "\n")
-        self._out.flush()
+        self._write(json.dumps(value, ensure_ascii=ascii_only, indent=indent) + "\n")
 
     def line(self, text: str) -> None:
         """Write one line of plain text on stdout."""
         self.clear_progress()
-        self._out.write(printable(text) + "\n")
-        self._out.flush()
+        self._write(printable(text) + "\n")
 
     def say(self, sentence: str) -> None:
         """Write one sentence for a person on stderr."""
@@ -83,7 +94,13 @@ class Output:
 
 
 def standard_output() -> Output:
-    """Return the output on this process's streams; all three are made robust against characters they can't hold."""
+    """Return the output on this process's streams; all three are made robust against characters they can't hold.
+
+    A stream that was closed before the start (`>&-`, a service) is an empty one from here on, as in C.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  open to the end
     for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)

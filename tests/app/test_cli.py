@@ -149,6 +149,30 @@ def test_a_reader_that_goes_away_is_no_crash() -> None:
     process.stderr.close()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only some systems have a device that is always full")
+def test_a_full_disk_behind_stdout_is_told_in_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "app", "models", "list"],
+            cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("The output could not be written (")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell closes the streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_were_closed_before_the_start_are_no_crash(closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"$0" -m app ask - {closed}', sys.executable],
+        cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("The question is empty.") or "2>&-" in closed
+
+
 def test_ctrl_c_in_a_chat_from_a_pipe_stops_it() -> None:
     process = start_hearth("slow", "chat", stdin=subprocess.PIPE)
     assert process.stdin is not None
