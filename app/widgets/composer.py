@@ -1,6 +1,7 @@
 """Where messages are written: grows with the text, Send becomes Stop, typing goes on while an answer is written."""
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.widgets.growing_text_edit import GrowingTextEdit
@@ -102,6 +103,11 @@ class Composer(QWidget):
     def take_focus(self) -> None:
         """Let the next key be typed here."""
         self.editor.setFocus()
+
+    def take_key(self, event: QKeyEvent) -> None:
+        """Take the focus and a key that was pressed elsewhere."""
+        self.take_focus()
+        self.editor.keyPressEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Show on the frame that the editor has the keyboard."""

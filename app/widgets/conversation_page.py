@@ -1,7 +1,7 @@
 """One conversation: its messages (or an invitation), what has to be said about it, and the composer."""
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.transcript_model import TranscriptModel
@@ -12,9 +12,14 @@ from app.widgets.theme import Theme
 from app.widgets.transcript import Transcript
 from engine.api.message import Role
 
+_COMMAND_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+
 
 class ConversationPage(QWidget):
-    """What asks for an answer also goes to the newest message, so that the answer is seen."""
+    """What asks for an answer also goes to the newest message, so that the answer is seen, and back to the composer.
+
+    The button that asked may be gone with it: the keyboard is not left to whatever happens to come next.
+    """
 
     send_requested = Signal(object)  # str
     regenerate_requested = Signal(object)  # message id
@@ -69,6 +74,14 @@ class ConversationPage(QWidget):
         """Return whether somebody has said anything yet."""
         return self.transcript.last_of(role) is not None
 
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take what is typed while a message or a button has the keyboard as the beginning of a message."""
+        text = event.text()
+        if text.isprintable() and text.strip() and not event.modifiers() & _COMMAND_KEYS:
+            self.composer.take_key(event)
+        else:
+            super().keyPressEvent(event)
+
     @Slot()
     def edit_last(self) -> None:
         """Begin to edit the user's last message, unless an answer is being written."""
@@ -107,11 +120,13 @@ class ConversationPage(QWidget):
     def _on_regenerate(self, message_id: object) -> None:
         self.transcript.follow()
         self.regenerate_requested.emit(message_id)
+        self.composer.take_focus()
 
     @Slot(object)
     def _on_continue(self, message_id: object) -> None:
         self.transcript.follow()
         self.continue_requested.emit(message_id)
+        self.composer.take_focus()
 
     @Slot(object)
     def _on_edit(self, change: object) -> None:

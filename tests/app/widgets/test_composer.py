@@ -1,8 +1,8 @@
 import time
 
 import pytest
-from PySide6.QtCore import QMimeData, Qt
-from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtCore import QEvent, QMimeData, QObject, Qt
+from PySide6.QtGui import QInputMethodEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -168,3 +168,32 @@ def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Comp
     assert len(composer.chips._chips) == 3
     composer.set_queue(())
     assert not composer.chips.isVisible()
+
+
+def test_another_placeholder_is_drawn_at_once(qtbot: QtBot, composer: Composer) -> None:
+    class Drawn(QObject):
+        whole = False
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+            if isinstance(event, QPaintEvent) and event.rect().width() > 100:  # more than the blinking cursor
+                self.whole = True
+            return False
+
+    QApplication.processEvents()
+    drawn = Drawn()
+    composer.editor.viewport().installEventFilter(drawn)
+    composer.set_model_name("SmolLM2 135M Instruct")
+    qtbot.waitUntil(lambda: drawn.whole, timeout=1000)
+
+
+def test_an_editor_that_was_too_low_shows_its_first_line_again(composer: Composer) -> None:
+    composer.set_window_height(600)
+    editor = composer.editor
+    composer.set_text("first line\nsecond line")
+    editor.setFixedHeight(editor.fontMetrics().lineSpacing())  # as before it knows its font
+    QApplication.processEvents()
+    editor.ensureCursorVisible()
+    assert editor.firstVisibleBlock().blockNumber() == 1
+    editor.fit()
+    QApplication.processEvents()
+    assert editor.firstVisibleBlock().blockNumber() == 0

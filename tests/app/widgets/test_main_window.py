@@ -129,6 +129,29 @@ def test_up_in_the_empty_composer_edits_the_last_message(qtbot: QtBot, shown: Sh
     assert shown.asked_for("edit_requested") == [("u1", "Hi again")]
 
 
+def test_what_is_typed_at_a_message_goes_to_the_composer(qtbot: QtBot, shown: Shown) -> None:
+    fill(shown)
+    editor = shown.window.page.composer.editor
+    qtbot.keyClick(editor, Qt.Key.Key_Up)
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert QApplication.focusWidget() is not editor
+    for key in "Next":
+        qtbot.keyClicks(QApplication.focusWidget(), key)
+    assert QApplication.focusWidget() is editor
+    assert editor.text == "Next"
+
+
+def test_asking_again_brings_the_keyboard_back_to_the_composer(qtbot: QtBot, shown: Shown) -> None:
+    shown.transcript.set_entries(entries([user(1, "Hi"), answer(2, "Half", MessageState.STOPPED)]))
+    shown.window.show_conversation(conversations()[0])
+    QApplication.processEvents()
+    page = shown.window.page
+    for ask in (page.transcript.continue_requested, page.transcript.regenerate_requested):
+        page.transcript.setFocus()
+        ask.emit("a2")
+        assert QApplication.focusWidget() is page.composer.editor
+
+
 def test_the_draft_is_handed_over_before_another_conversation_opens(qtbot: QtBot, shown: Shown) -> None:
     fill(shown)
     qtbot.keyClicks(shown.window.page.composer.editor, "half")
