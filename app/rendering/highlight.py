@@ -101,6 +101,11 @@ def highlight(code: str, language: str) -> Iterator[list[Span]]:
             column += length
 
 
+def prepare(language: str) -> None:
+    """Load what colouring this language needs, once: loading takes its time whatever the code."""
+    _lexer(language.lower())
+
+
 def _longest_line(code: str) -> int:
     return max(map(len, code.split("\n")))
 

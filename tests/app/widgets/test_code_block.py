@@ -1,13 +1,17 @@
 """A code block: as high as its lines, copied as written, coloured without waiting."""
 
+import time
 from collections.abc import Callable
 
 import pytest
+from pygments.lexer import Lexer
+from pygments.lexers import get_lexer_by_name
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.rendering import highlight
 from app.widgets import code_colours
 from app.widgets.code_block import CodeBlock
 from app.widgets.fonts import load_fonts
@@ -127,3 +131,18 @@ def test_code_that_is_slow_to_colour_stays_plain(make_body: MakeBody, monkeypatc
     assert isinstance(block, CodeBlock)
     assert block.view.document().blockCount() == 400
     assert not block.view.document().findBlockByNumber(399).layout().formats()
+
+
+def test_loading_a_language_is_not_held_against_the_code(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(name: str) -> Lexer:
+        end = time.thread_time() + 0.15
+        while time.thread_time() < end:
+            pass
+        return get_lexer_by_name(name)
+
+    monkeypatch.setattr(highlight, "get_lexer_by_name", slow)
+    highlight._lexer.cache_clear()
+    body = make_body("```python\ndef f():\n    pass\n```")
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    assert block.view.document().findBlockByNumber(1).layout().formats()
