@@ -74,6 +74,11 @@ class ChatEngine:
         def report(phase: LoadPhase, done: int, total: int) -> None:
             emit(LoadProgress(command_id=command.command_id, phase=phase, done=done, total=total))
 
+        def make_room() -> None:
+            # Told first: who hears no LOADING before a failure knows that the model from before still answers.
+            report(LoadPhase.LOADING, 0, 0)
+            self._unload()
+
         loaded = loader.load(
             command.checkpoint,
             command.precision,
@@ -82,7 +87,7 @@ class ChatEngine:
             self._data_folder,
             cancellation,
             report,
-            make_room=self._unload,
+            make_room=make_room,
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()

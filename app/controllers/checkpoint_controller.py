@@ -12,12 +12,14 @@ from app.models.notice import Notice, Severity
 from app.settings.schema import Settings
 from app.worker.engine_link import RELOAD_PREFIX, EngineState, EngineStateChanged
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
+from engine.api.errors import ErrorKind
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointsListed,
     CheckpointUnloaded,
     CommandCancelled,
     CommandFailed,
+    LoadPhase,
     LoadProgress,
 )
 from engine.api.plan import Plan
@@ -54,6 +56,7 @@ class CheckpointController(QObject):
         self._load_id = ""
         self._reference = ""
         self._had_plan = False
+        self._replaced: tuple[str, Plan] | None = None
         self.plan: Plan | None = None
         self.loading = ""
 
@@ -63,6 +66,8 @@ class CheckpointController(QObject):
         if self._load_id:
             self._cancel(self._load_id)
         settings = self._settings()
+        if self.plan is not None:
+            self._replaced = (self._reference, self.plan)
         self._reference = reference
         self._load_id = new_id()
         self.notice_cleared.emit(notices.MODEL_KEY)
@@ -113,6 +118,8 @@ class CheckpointController(QObject):
     @Slot(object)
     def on_event(self, event: object) -> None:
         """Take an event of the engine."""
+        if isinstance(event, LoadProgress) and event.phase in (LoadPhase.LOADING, LoadPhase.CHECKING):
+            self._replaced = None
         match event:
             case EngineStateChanged():
                 self._on_engine_state(event)
@@ -125,9 +132,13 @@ class CheckpointController(QObject):
             case CheckpointsListed(checkpoints=found):
                 self._checkpoints.set_checkpoints(found)
             case CommandFailed(command_id=command_id, error=error) if self._is_load(command_id):
+                if error.kind is ErrorKind.ENGINE_DIED:
+                    self._replaced = None
+                self._take_back()
                 self._end_load()
                 self.notice_raised.emit(notices.load_failed_notice(error))
             case CommandCancelled(command_id=command_id) if self._is_load(command_id):
+                self._take_back()
                 self._end_load()
 
     def _is_load(self, command_id: str) -> bool:
@@ -146,8 +157,15 @@ class CheckpointController(QObject):
             self.checkpoint_chosen.emit(self._reference)
             self.refresh()
 
+    def _take_back(self) -> None:
+        """Show the model from before again: the engine gives it up only for one that can be loaded."""
+        if self._replaced is not None:
+            self._reference, plan = self._replaced
+            self._set_plan(plan)
+
     def _end_load(self) -> None:
         self._load_id = ""
+        self._replaced = None
         self._had_plan = False
         self._set_loading("")
 

@@ -27,7 +27,7 @@ class EngineReady(_Event, frozen=True, tag="engine_ready"):
 
 
 class LoadPhase(StrEnum):
-    """What a load is busy with, in the order it happens."""
+    """What a load is busy with, in the order it happens. The model loaded before stays until LOADING is told."""
 
     IMPORTING = "importing"
     CONVERTING = "converting"

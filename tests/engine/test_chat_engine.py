@@ -24,6 +24,7 @@ from engine.api.events import (
     FinishReason,
     GenerationFinished,
     HardwareDescribed,
+    LoadPhase,
     LoadProgress,
     PrefillProgress,
     Terminal,
@@ -35,6 +36,7 @@ from engine.api.sampling import Sampling
 from engine.chat_engine import ChatEngine
 
 GREEDY = Sampling(temperature=0.0, maximum_tokens=24)
+GONE_FROM = (LoadPhase.LOADING, LoadPhase.CHECKING)
 QUESTION = PromptMessage(role=Role.USER, content="What is the capital of France?")
 
 
@@ -72,6 +74,10 @@ def test_a_load_tells_progress_and_ends_in_a_plan(converted_starter: Path) -> No
     assert plan.attention
     assert plan.kv_reuse
     assert all(isinstance(event, LoadProgress) for event in lane.events)
+    with pytest.raises(EngineError):
+        lane.run(LoadCheckpoint(command_id="l", checkpoint=str(converted_starter)))
+    assert not [event for event in lane.events if isinstance(event, LoadProgress) and event.phase in GONE_FROM]
+    assert isinstance(lane.run(generate(QUESTION)), GenerationFinished), "the model from before still answers"
     assert isinstance(lane.run(UnloadCheckpoint(command_id="u")), CheckpointUnloaded)
 
 

@@ -115,6 +115,33 @@ def test_the_plan_is_gone_from_the_moment_another_model_is_loaded(models: Models
     assert models.plans == [PLAN, None]
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_load_that_fails_early_leaves_the_model_from_before(models: Models, cancelled: bool) -> None:
+    models.loaded(models.load("good").command_id)
+    wrong = models.load("broken").command_id
+    models.controller.on_event(LoadProgress(command_id=wrong, phase=LoadPhase.IMPORTING, done=0, total=0))
+    if cancelled:
+        models.controller.on_event(CommandCancelled(command_id=wrong))
+    else:
+        models.failed(wrong, ErrorKind.CHECKPOINT_NOT_FOUND)
+    assert models.plans == [PLAN, None, PLAN]
+    models.controller.reload()
+    command = models.engine.commands[-1]
+    assert isinstance(command, LoadCheckpoint)
+    assert command.checkpoint == "good"
+
+
+def test_a_load_that_fails_late_or_with_the_engine_leaves_none(models: Models) -> None:
+    models.loaded(models.load("good").command_id)
+    late = models.load("large").command_id
+    models.controller.on_event(LoadProgress(command_id=late, phase=LoadPhase.LOADING, done=0, total=0))
+    models.failed(late, ErrorKind.OUT_OF_MEMORY)
+    assert models.controller.plan is None
+    models.loaded(models.load("good").command_id)
+    models.failed(models.load("large").command_id, ErrorKind.ENGINE_DIED)
+    assert models.controller.plan is None
+
+
 def test_unload(models: Models) -> None:
     models.loaded(models.load().command_id)
     models.controller.unload()
