@@ -1,0 +1,77 @@
+"""The real window on a real X server, written to from outside as a person would."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from app.conversations.records import Message, MessageState
+from app.conversations.store import ConversationStore
+from app.paths import locate
+from tests.app.hearth_process import start_hearth, wait_for
+
+_MISSING = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
+pytestmark = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")
+
+
+@pytest.fixture
+def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An X server of this test's own, on a number that it finds itself."""
+    reading, writing = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        pass_fds=[writing],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as numbers:
+            number = numbers.readline().strip()
+        if not number:
+            pytest.skip("Xvfb does not start here")
+        monkeypatch.setenv("DISPLAY", f":{number}")
+        monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+        yield
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def xdotool(*arguments: str) -> str:
+    """Do something as a person at the keyboard would; returns what the tool says."""
+    return subprocess.run(["xdotool", *arguments], capture_output=True, text=True, timeout=10, check=False).stdout
+
+
+def shown_windows() -> list[str]:
+    """Return the ids of the windows that can be seen."""
+    return xdotool("search", "--onlyvisible", "--name", "^Hearth$").split()
+
+
+def stored() -> list[Message]:
+    if not locate().database.exists():
+        return []
+    store = ConversationStore(locate().database)
+    try:
+        return [message for each in store.list_conversations() for message in store.load_messages(each.id)]
+    finally:
+        store.close()
+
+
+def test_a_message_typed_from_outside_is_answered_and_stored(display: None) -> None:
+    hearth = start_hearth("echo", "window")
+    try:
+        wait_for(lambda: bool(shown_windows()), hearth)
+        xdotool("windowfocus", "--sync", shown_windows()[0])  # there is no window manager to do it
+        xdotool("type", "--delay", "10", "Hello there")
+        xdotool("key", "Return")
+        wait_for(lambda: [each.state for each in stored()] == [MessageState.COMPLETE] * 2, hearth)
+        assert [each.content for each in stored()] == ["Hello there", "You said: Hello there"]
+        xdotool("key", "ctrl+q")
+        assert hearth.wait(15) == 0
+        assert hearth.communicate()[1] == ""
+    finally:
+        if hearth.poll() is None:
+            hearth.kill()
+        hearth.communicate()
