@@ -184,16 +184,3 @@ def test_another_placeholder_is_drawn_at_once(qtbot: QtBot, composer: Composer) 
     composer.editor.viewport().installEventFilter(drawn)
     composer.set_model_name("SmolLM2 135M Instruct")
     qtbot.waitUntil(lambda: drawn.whole, timeout=1000)
-
-
-def test_an_editor_that_was_too_low_shows_its_first_line_again(composer: Composer) -> None:
-    composer.set_window_height(600)
-    editor = composer.editor
-    composer.set_text("first line\nsecond line")
-    editor.setFixedHeight(editor.fontMetrics().lineSpacing())  # as before it knows its font
-    QApplication.processEvents()
-    editor.ensureCursorVisible()
-    assert editor.firstVisibleBlock().blockNumber() == 1
-    editor.fit()
-    QApplication.processEvents()
-    assert editor.firstVisibleBlock().blockNumber() == 0

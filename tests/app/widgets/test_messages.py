@@ -5,12 +5,13 @@ import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.assistant_message import AssistantMessage
+from app.widgets.message_editor import MessageEditor
 from app.widgets.message_mark import Remedy, mark_of
 from app.widgets.message_rows import estimate_height, make_row
 from app.widgets.message_widget import MessageWidget, RowStyle
@@ -191,6 +192,16 @@ def test_editing_in_place(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
     assert asked.args == [("u1", "Hello")]
     assert widget.editor is None
     assert widget.bubble.isVisible()
+
+
+def test_an_editor_shows_its_text_from_the_first_line(paper: QWidget, theme: Theme) -> None:
+    editor = MessageEditor("first line\nsecond line", 18, paper)  # in a size that it only learns once it is shown
+    editor.resize(600, 120)
+    editor.show()
+    editor.begin()
+    QApplication.processEvents()
+    assert editor.editor.height() > 1.8 * editor.editor.fontMetrics().lineSpacing()
+    assert editor.editor.firstVisibleBlock().blockNumber() == 0
 
 
 def test_escape_leaves_editing_and_keeps_the_text(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
