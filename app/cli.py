@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from app.conversations.errors import StoreError
-from app.excepthook import versions
+from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
 from app.settings.schema import sampling_from
@@ -82,6 +82,16 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
 def _run(options: argparse.Namespace, output: Output) -> int:
     paths = locate()
     paths.make_folders()
+    if options.command == "window" and has_display(os.environ, sys.platform):
+        return _open_window(paths)
+    stop_logging = start_logging(paths.app_log)
+    try:
+        return _run_in_terminal(options, paths, output)
+    finally:
+        stop_logging()
+
+
+def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) -> int:
     match options.command:
         case "ask":
             return ask.run(options.text, _chat_options(options, paths, output), paths, output)
@@ -94,13 +104,11 @@ def _run(options: argparse.Namespace, output: Output) -> int:
         case "doctor":
             return doctor.run(paths, output, as_json=options.json)
         case _:
-            return _open_window(paths, output)
+            output.say(_NO_DISPLAY)
+            return chat.run(_chat_options(build_parser().parse_args(["chat"]), paths, output), paths, output)
 
 
-def _open_window(paths: Paths, output: Output) -> int:
-    if not has_display(os.environ, sys.platform):
-        output.say(_NO_DISPLAY)
-        return chat.run(_chat_options(build_parser().parse_args(["chat"]), paths, output), paths, output)
+def _open_window(paths: Paths) -> int:
     try:
         from app import main as window
     except ImportError as error:

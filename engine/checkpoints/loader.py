@@ -136,7 +136,9 @@ def _facts(files: CheckpointFiles, contents: CheckpointContents, config: PreTrai
     try:
         layers = layer_memory(text, element_bytes=1)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
-        raise unsupported(files, "its configuration makes no sense", repr(error)) from error
+        raise unsupported(
+            files, f"the memory of this kind of model ({text.model_type}) can't be planned", repr(error)
+        ) from error
     return CheckpointFacts(
         name=files.name,
         parameters=contents.parameters,

@@ -27,9 +27,9 @@ class Detokenizer:
         before = self._decode(self._ids[self._context : self._shown])
         after = self._decode(self._ids[self._context :])
         held = len(self._ids) - self._shown
-        if (after.endswith(_HALF) and held < _LONGEST_HOLD) or not after.startswith(before):
+        if held < _LONGEST_HOLD and (after.endswith(_HALF) or not after.startswith(before)):
             return ""
-        piece = after[len(before) :]
+        piece = _after_common(before, after)
         self._context, self._shown = self._shown, len(self._ids)
         self._text.append(piece)
         return piece
@@ -39,14 +39,19 @@ class Detokenizer:
         whole = self._decode(self._ids)
         before = self._before if whole.startswith(self._before) else self._before.rstrip(_HALF)
         shown = "".join(self._text)
-        if whole.startswith(before):
-            whole = whole[len(before) :]
-        else:  # what was spoken before reads otherwise now: only the new ids' own window can be told
-            window = self._decode(self._ids[self._context :])
-            whole = shown + window.removeprefix(self._decode(self._ids[self._context : self._shown]))
-        return (whole[len(shown) :] if whole.startswith(shown) else ""), whole
+        window = self._decode(self._ids[self._context :])
+        rest = _after_common(self._decode(self._ids[self._context : self._shown]), window)
+        # What was spoken before may read otherwise now (a character cut in two): then the pieces are all there is.
+        whole = whole[len(before) :] if whole.startswith(before) else shown + rest
+        return (whole[len(shown) :] if whole.startswith(shown) else rest), whole
 
     def _decode(self, ids: list[int]) -> str:
         text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         assert isinstance(text, str)
         return text
+
+
+def _after_common(before: str, after: str) -> str:
+    """Return what follows the common beginning: bytes that are no text can change how shown ones read."""
+    length = next((i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), None)
+    return after[min(len(before), len(after)) if length is None else length :]

@@ -2,6 +2,8 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
 
 from engine.generation.detokenizer import Detokenizer
 from tests import tiny_checkpoints
@@ -52,3 +54,23 @@ def test_an_answer_continued_in_mid_character_is_not_told_twice() -> None:
     cut = next(n for n in range(1, len(ids)) if str(tokenizer.decode(ids[:n])).endswith("\ufffd"))
     _, whole = run(ids[cut:], before=ids[:cut])
     assert whole == "é fine"
+
+
+def byte_fallback_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer of the Llama-2 kind: a run of byte tokens with one bad byte becomes U+FFFD as a whole."""
+    pieces = ["<unk>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "fine"]
+    model = models.BPE(vocab={piece: i for i, piece in enumerate(pieces)}, merges=[], byte_fallback=True)
+    made = Tokenizer(model)
+    made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return PreTrainedTokenizerFast(tokenizer_object=made, unk_token="<unk>")
+
+
+def test_bytes_that_change_how_shown_ones_read_dont_stop_the_stream() -> None:
+    other = byte_fallback_tokenizer()
+    ids = [1 + 0x2D, 1 + 0xC8, 1 + 0x07, 1 + 0xFD, *[257, 258] * 40]
+    detokenizer = Detokenizer(other)
+    pieces = [detokenizer.push(token_id) for token_id in ids]
+    rest, whole = detokenizer.finish()
+    assert whole == other.decode(ids, clean_up_tokenization_spaces=False)
+    assert "".join(pieces).count("fine") > 30
+    assert ("".join(pieces) + rest).count("fine") == 40
