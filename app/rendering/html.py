@@ -14,7 +14,7 @@ from app.rendering.bidi import isolate
 from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.links import safe_url
 
-LIST_INDENT_PX = 24
+LIST_INDENT_PX = 32
 QUOTE_INDENT_PX = 16
 _PARAGRAPH_GAP_PX = 12
 _ITEM_GAP_PX = 4
