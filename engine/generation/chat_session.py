@@ -24,6 +24,7 @@ from engine.generation.prompt import PromptBuilder
 from engine.generation.warm_conversations import WarmConversations
 
 _LARGEST_STORE_BYTES = 4 * 2**30
+_OUT_OF_MEMORY_SIGNS = ("out of memory", "not enough memory", "can't allocate memory")
 _log = logging.getLogger(__name__)
 
 
@@ -59,9 +60,11 @@ class ChatSession:
         except torch.OutOfMemoryError as error:
             failure = _out_of_memory(str(error))
         except RuntimeError as error:
-            if "memory" not in str(error).lower():
+            failure = _failure_of_device(error)
+            if failure is None:
                 raise
-            failure = _out_of_memory(str(error))
+        if failure.report.kind is ErrorKind.DEVICE_LOST:
+            raise failure  # nothing on the device can be touched any more; the app starts a fresh engine
         # Freed only here: inside the except block the traceback still holds the tensors (pytorch#18853).
         self._runner.kv.clear()
         gc.collect()
@@ -123,6 +126,21 @@ def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
 def _store_budget() -> int:
     """Return the bytes of main memory that inactive conversations may take: a quarter of what is free."""
     return int(min(psutil.virtual_memory().available // 4, _LARGEST_STORE_BYTES))
+
+
+def _failure_of_device(error: RuntimeError) -> EngineError | None:
+    """Tell memory that ran out (PyTorch's CPU allocator has no type for it) from a device that is lost."""
+    text = str(error)
+    if any(sign in text.lower() for sign in _OUT_OF_MEMORY_SIGNS):
+        return _out_of_memory(text)
+    if "CUDA error" not in text:
+        return None
+    return EngineError(
+        ErrorKind.DEVICE_LOST,
+        "The graphics card stopped working for Hearth.",
+        "What was written is kept. The engine starts anew; then continue the answer.",
+        text,
+    )
 
 
 def _out_of_memory(details: str) -> EngineError:

@@ -147,6 +147,35 @@ def test_running_out_of_memory_is_told_and_the_next_message_works(session: ChatS
     assert ask(session, [LONG]).token_ids == cold_ids(session, [LONG])
 
 
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("CUDA error: an illegal memory access was encountered", ErrorKind.DEVICE_LOST),
+        ("CUDA error: out of memory", ErrorKind.OUT_OF_MEMORY),
+        ("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes", ErrorKind.OUT_OF_MEMORY),
+    ],
+)
+def test_a_lost_device_is_not_taken_for_want_of_memory(session: ChatSession, text: str, kind: ErrorKind) -> None:
+    def fail(module: torch.nn.Module, arguments: object) -> None:
+        raise RuntimeError(text)
+
+    hook = session.loaded.model.model.layers[1].register_forward_pre_hook(fail)
+    with pytest.raises(EngineError) as caught:
+        ask(session, [LONG])
+    hook.remove()
+    assert caught.value.report.kind is kind
+
+
+def test_another_runtime_error_stays_a_bug(session: ChatSession) -> None:
+    def fail(module: torch.nn.Module, arguments: object) -> None:
+        raise RuntimeError("shapes of a memory view don't match")
+
+    hook = session.loaded.model.model.layers[1].register_forward_pre_hook(fail)
+    with pytest.raises(RuntimeError, match="memory view"):
+        ask(session, [LONG])
+    hook.remove()
+
+
 def test_progress_counts_to_the_end(session: ChatSession) -> None:
     listener = Listener()
     session.answer(command([LONG], sampling=GREEDY), CancellationToken(), listener.report())
