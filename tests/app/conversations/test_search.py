@@ -61,6 +61,7 @@ def test_deleted_conversations_are_not_found(store: ConversationStore) -> None:
 def test_nothing_that_is_typed_is_query_syntax(store: ConversationStore, text: str) -> None:
     store.save_turn(a_conversation(), [a_message(content="a b")])
     store.search(text)
+    assert is_index_sound(store)
 
 
 @given(st.text(st.characters()), st.text(st.characters()))

@@ -14,9 +14,11 @@ from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.widgets.fonts import load_fonts
 from app.widgets.main_window import MainWindow
-from app.widgets.theme import Theme, apply_theme, theme_for
+from app.widgets.message_body import MessageBody
+from app.widgets.theme import LIGHT, Theme, apply_theme, theme_for
 from app.widgets.transcript import Transcript
 from tests.app.widgets.demo_conversation import NOW
+from tests.app.widgets.message_probe import MakeBody
 
 _LOADED: list[bool] = []
 
@@ -104,3 +106,21 @@ def page_model(page: Transcript) -> TranscriptModel:
     model = page.findChild(TranscriptModel)
     assert isinstance(model, TranscriptModel)
     return model
+
+
+@pytest.fixture
+def make_body(qtbot: QtBot) -> MakeBody:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    load_fonts()
+    apply_theme(application, LIGHT)
+
+    def make(text: str) -> MessageBody:
+        body = MessageBody(LIGHT)
+        qtbot.addWidget(body)
+        body.resize(600, 400)
+        body.show()
+        body.set_text(text)
+        return body
+
+    return make

@@ -1,7 +1,6 @@
 """A code block: as high as its lines, copied as written, coloured without waiting."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 from pygments.lexer import Lexer
@@ -14,35 +13,8 @@ from pytestqt.qtbot import QtBot
 from app.rendering import highlight
 from app.widgets import code_colours
 from app.widgets.code_block import CodeBlock
-from app.widgets.fonts import load_fonts
-from app.widgets.message_body import MessageBody
-from app.widgets.theme import LIGHT, apply_theme
-
-MakeBody = Callable[[str], MessageBody]
-
-
-@pytest.fixture
-def make_body(qtbot: QtBot) -> MakeBody:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    load_fonts()
-    apply_theme(application, LIGHT)
-
-    def make(text: str) -> MessageBody:
-        body = MessageBody(LIGHT)
-        qtbot.addWidget(body)
-        body.resize(600, 400)
-        body.show()
-        body.set_text(text)
-        return body
-
-    return make
-
-
-def stream(body: MessageBody, text: str) -> None:
-    """Show growing text at once, as if enough time had passed since the last update."""
-    body.set_text(text, streaming=True)
-    body.draw_now()
+from app.widgets.theme import LIGHT
+from tests.app.widgets.message_probe import MakeBody, stream
 
 
 def test_code_is_as_high_as_its_lines_in_any_script(make_body: MakeBody) -> None:

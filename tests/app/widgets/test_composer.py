@@ -152,7 +152,8 @@ def test_lone_surrogates_never_leave(qtbot: QtBot, composer: Composer) -> None:
     texts = sent(composer)
     composer.editor.insertPlainText("a\ud800b")
     qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
-    str(texts[0]).encode()
+    assert len(texts) == 1
+    assert str(texts[0]).encode().startswith(b"a")
 
 
 def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Composer) -> None:

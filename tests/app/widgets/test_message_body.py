@@ -1,7 +1,6 @@
 """One message as it is seen: only what changed is drawn again, heights fit, links are only reported."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt, QUrl
@@ -12,41 +11,15 @@ from pytestqt.qtbot import QtBot
 
 from app.widgets.block_column import BlockColumn, ThinkingBlock
 from app.widgets.code_block import CodeBlock
-from app.widgets.fonts import load_fonts
-from app.widgets.message_body import MessageBody
 from app.widgets.text_view import TextView
 from app.widgets.theme import DARK, LIGHT, apply_theme
+from tests.app.widgets.message_probe import MakeBody, stream
 
-MakeBody = Callable[[str], MessageBody]
 SAMPLE = "# Title\n\nfirst **one**\n\n```python\nx = 1\n```\n\n- a\n- b\n\n> quoted\n\n| a |\n|---|\n| 1 |\n\nlast"
-
-
-@pytest.fixture
-def make_body(qtbot: QtBot) -> MakeBody:
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    load_fonts()
-    apply_theme(application, LIGHT)
-
-    def make(text: str) -> MessageBody:
-        body = MessageBody(LIGHT)
-        qtbot.addWidget(body)
-        body.resize(600, 400)
-        body.show()
-        body.set_text(text)
-        return body
-
-    return make
 
 
 def kinds(body: BlockColumn) -> list[str]:
     return [type(widget).__name__ for widget in body.block_widgets]
-
-
-def stream(body: MessageBody, text: str) -> None:
-    """Show growing text at once, as if enough time had passed since the last update."""
-    body.set_text(text, streaming=True)
-    body.draw_now()
 
 
 def test_text_and_code_each_have_their_widget(make_body: MakeBody) -> None:
