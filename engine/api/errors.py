@@ -2,13 +2,16 @@
 
 EngineError                 carries an ErrorReport through the engine until it becomes CommandFailed
 ErrorReport                 what crosses the pipe and is shown
-ErrorKind                   what the app may decide upon (which button to offer)
+ErrorKind                   what the app may decide upon
+Remedy                      a way out that the app offers as a button
 Cancelled                   not an error: the user stopped this command
 """
 
 from enum import StrEnum
 
 import msgspec
+
+from engine.api.plan import PrecisionChoice
 
 
 class ErrorKind(StrEnum):
@@ -33,6 +36,15 @@ class ErrorKind(StrEnum):
     INTERNAL = "internal"
 
 
+class Remedy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way out that the app offers as a button: load the model again with these choices (None: as before)."""
+
+    label: str
+    precision: PrecisionChoice | None = None
+    context_tokens: int | None = None
+    device: str | None = None
+
+
 class ErrorReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One failure for a person: what happened, what to do, and the folded technical part."""
 
@@ -40,6 +52,7 @@ class ErrorReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     message: str
     hint: str = ""
     details: str = ""
+    remedies: tuple[Remedy, ...] = ()
 
     def sentence(self) -> str:
         """Return message and hint as the one line that a terminal prints."""
@@ -49,9 +62,11 @@ class ErrorReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EngineError(Exception):
     """A failure of the world (files, memory, network, input), never a bug of ours."""
 
-    def __init__(self, kind: ErrorKind, message: str, hint: str = "", details: str = "") -> None:
+    def __init__(
+        self, kind: ErrorKind, message: str, hint: str = "", details: str = "", remedies: tuple[Remedy, ...] = ()
+    ) -> None:
         super().__init__(message)
-        self.report = ErrorReport(kind=kind, message=message, hint=hint, details=details)
+        self.report = ErrorReport(kind=kind, message=message, hint=hint, details=details, remedies=remedies)
 
 
 class Cancelled(Exception):

@@ -4,7 +4,11 @@ import msgspec
 
 
 class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One CUDA device. Memory in bytes; compute_capability as (major, minor)."""
+    """One CUDA device. Memory in bytes; compute_capability as (major, minor).
+
+    bandwidth_bytes_per_second: bytes read plus bytes written by a copy; 0 if not known. bandwidth_source says where it
+    is from: `measured`, `data sheet` or empty.
+    """
 
     index: int
     name: str
@@ -12,10 +16,16 @@ class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     total_bytes: int
     free_bytes: int
     supports_bf16: bool
+    bandwidth_bytes_per_second: float = 0.0
+    bandwidth_source: str = ""
 
 
 class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """GPUs first, then the CPU and RAM that are always there; versions of what the engine stands on."""
+    """GPUs first, then the CPU and RAM that are always there; versions of what the engine stands on.
+
+    quantization_kernels: what was tried and works, `cpu int8`, `cpu nf4`, `cuda int8`, `cuda nf4`, `mps int8`.
+    platform: `linux`, `windows` or `darwin`. RAM counts what a container allows.
+    """
 
     system: str
     cpu_name: str
@@ -30,3 +40,8 @@ class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gpu_problem: str = ""
     versions: dict[str, str] = {}
     attention_kernels: tuple[str, ...] = ()
+    quantization_kernels: tuple[str, ...] = ()
+    platform: str = "linux"
+    cpu_computes_bf16: bool = False
+    ram_bandwidth_bytes_per_second: float = 0.0
+    has_mps: bool = False

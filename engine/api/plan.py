@@ -25,8 +25,49 @@ class PrecisionChoice(StrEnum):
     INT4 = "int4"
 
 
+class Fit(StrEnum):
+    """How well a checkpoint suits a machine."""
+
+    FITS = "fits"
+    LESS_CONTEXT = "less_context"
+    SLOW = "slow"
+    TOO_BIG = "too_big"
+
+
+class KvLayout(StrEnum):
+    """How layers with a sliding window are kept: FULL remembers all (any edit is cheap), WINDOWED what is looked at."""
+
+    FULL = "full"
+    WINDOWED = "windowed"
+
+
+class MemoryParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Expected bytes on the device (all cards together), by what they are for.
+
+    overhead_bytes: what CUDA and its libraries take before any tensor. offloaded_bytes: weights kept in main memory
+    instead, not part of the sum. free_bytes: what there was to plan with.
+    """
+
+    weights_bytes: int = 0
+    kv_bytes: int = 0
+    working_bytes: int = 0
+    overhead_bytes: int = 0
+    reserve_bytes: int = 0
+    offloaded_bytes: int = 0
+    free_bytes: int = 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """Everything that has to be free on the device."""
+        return self.weights_bytes + self.kv_bytes + self.working_bytes + self.overhead_bytes + self.reserve_bytes
+
+
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was loaded, where, how, and why not better. Bytes are bytes; context_window is in tokens."""
+    """What is to be loaded (or was), where, how, and why not better. Bytes are bytes; context_window is in tokens.
+
+    quantization: how INT8 or INT4 is made, empty for 16 and 32 bit. device_map: module name to device, empty if all is
+    on `device`. expected_tokens_per_second: what the memory bandwidth allows at most, 0 where that is not known.
+    """
 
     checkpoint: str
     name: str
@@ -49,3 +90,11 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chat_template: str = "publisher"
     tokenizer_id: str = ""
     load_seconds: float = 0.0
+    fit: Fit = Fit.FITS
+    quantization: str = ""
+    device_map: dict[str, str] = {}
+    kv_layout: KvLayout = KvLayout.FULL
+    prefill_chunk_tokens: int = 2048
+    parts: MemoryParts = MemoryParts()
+    expected_tokens_per_second: float = 0.0
+    speed_reason: str = ""
