@@ -4,6 +4,9 @@ from enum import StrEnum
 
 import msgspec
 
+# Positions that a windowed layer has room for beside its window: what it appends in, and can go back over.
+WINDOW_SLACK_TOKENS = 1024
+
 
 class Precision(StrEnum):
     """Number format of the loaded weights."""
@@ -65,7 +68,8 @@ class MemoryParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is to be loaded (or was), where, how, and why not better. Bytes are bytes; context_window is in tokens.
 
-    quantization: how INT8 or INT4 is made, empty for 16 and 32 bit. device_map: module name to device, empty if all is
+    quantization: how INT8 or INT4 is made, empty for 16 and 32 bit. compute: the format of activations, KV and of
+    what is not packed. device_map: module name to device, empty if all is
     on `device`. expected_tokens_per_second: what the memory bandwidth allows at most, 0 where that is not known.
     """
 
@@ -92,6 +96,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     load_seconds: float = 0.0
     fit: Fit = Fit.FITS
     quantization: str = ""
+    compute: Precision = Precision.BF16
     device_map: dict[str, str] = {}
     kv_layout: KvLayout = KvLayout.FULL
     prefill_chunk_tokens: int = 2048

@@ -1,16 +1,10 @@
-"""The device that a load goes to, and what there is of it to plan with."""
+"""The device that a load goes to."""
 
 import platform
 
-import psutil
 import torch
 
 from engine.api.errors import EngineError, ErrorKind
-from engine.hardware.cpu import computes_bf16, cpu_name
-from engine.planning.precision import DeviceKind, Target
-from engine.planning.sizes import GIB
-
-_CPU_RESERVE_BYTES = GIB // 2
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -31,19 +25,6 @@ def choose_device(wanted: str) -> torch.device:
         f"There is no device “{wanted}” on this computer.",
         "Use auto, cpu, cuda or mps.",
     )
-
-
-def target_of(device: torch.device) -> Target:
-    """Return what can be planned with on the device right now."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        properties = torch.cuda.get_device_properties(device)
-        capability = (int(properties.major), int(properties.minor))
-        return Target(DeviceKind.CUDA, str(properties.name), int(free), GIB, capability)
-    free = int(psutil.virtual_memory().available)
-    if device.type == "mps":
-        return Target(DeviceKind.MPS, cpu_name(), free, _CPU_RESERVE_BYTES)
-    return Target(DeviceKind.CPU, cpu_name(), free, _CPU_RESERVE_BYTES, computes_bf16=computes_bf16())
 
 
 def _best_device() -> torch.device:

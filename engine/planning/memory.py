@@ -1,4 +1,4 @@
-"""Bytes that a checkpoint takes: weights by precision, and KV and recurrent state by layer. Pure arithmetic.
+"""Bytes that a conversation takes: KV and recurrent state by layer. Pure arithmetic on a configuration.
 
 Sources: transformers.cache_utils (what each kind of layer keeps) and configuration_utils.get_head_shapes.
 """
@@ -7,10 +7,6 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedConfig
 from transformers.cache_utils import get_layer_types_and_kwargs
-
-from engine.api.plan import Precision
-
-BYTES_PER_PARAMETER = {Precision.FP32: 4, Precision.BF16: 2, Precision.FP16: 2, Precision.INT8: 1, Precision.INT4: 0.5}
 
 _WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_sliding"})
 _ATTENTION_TYPES = frozenset({"full_attention", "hybrid", *_WINDOWED_TYPES})
@@ -26,15 +22,14 @@ class LayerMemory:
     window: int | None = None
     constant_bytes: int = 0
 
-    def bytes_at(self, tokens: int, windowed: bool = False) -> int:
-        """Return the bytes after that many tokens; windowed counts a sliding window as no longer than it is."""
-        kept = min(tokens, self.window) if windowed and self.window else tokens
+    def bytes_at(self, tokens: int, slack_tokens: int | None = None) -> int:
+        """Return the bytes after that many tokens; with a slack, a sliding window keeps that much beyond itself."""
+        kept = tokens if slack_tokens is None or not self.window else min(tokens, self.window + slack_tokens)
         return self.bytes_per_token * kept + self.constant_bytes
 
-
-def weight_bytes(parameters: int, precision: Precision) -> int:
-    """Return the bytes of that many values in the precision."""
-    return int(parameters * BYTES_PER_PARAMETER[precision])
+    def scaled(self, element_bytes: int) -> "LayerMemory":
+        """Return the same for elements of that many bytes, if this one has elements of one byte."""
+        return LayerMemory(self.bytes_per_token * element_bytes, self.window, self.constant_bytes * element_bytes)
 
 
 def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMemory, ...]:
@@ -51,9 +46,9 @@ def kv_bytes_per_token(layers: tuple[LayerMemory, ...]) -> int:
     return sum(layer.bytes_per_token for layer in layers)
 
 
-def kv_bytes(layers: tuple[LayerMemory, ...], tokens: int) -> int:
-    """Return the bytes for a conversation of that many tokens, all layers kept at full length."""
-    return sum(layer.bytes_at(tokens) for layer in layers)
+def kv_bytes(layers: tuple[LayerMemory, ...], tokens: int, slack_tokens: int | None = None) -> int:
+    """Return the bytes for a conversation of that many tokens: all at full length, or sliding windows with a slack."""
+    return sum(layer.bytes_at(tokens, slack_tokens) for layer in layers)
 
 
 def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, element_bytes: int) -> LayerMemory:

@@ -7,9 +7,9 @@ import torch
 from transformers import DynamicCache, LlamaConfig
 
 from engine.api.cancellation import CancellationToken
-from engine.api.plan import Precision, PrecisionChoice
+from engine.api.plan import PrecisionChoice
 from engine.checkpoints import loader
-from engine.planning.memory import LayerMemory, kv_bytes, kv_bytes_per_token, layer_memory, weight_bytes
+from engine.planning.memory import LayerMemory, kv_bytes, kv_bytes_per_token, layer_memory
 from tests import tiny_checkpoints
 
 TOKENS = 40
@@ -41,7 +41,7 @@ def test_prediction_is_what_the_cache_holds(name: str, tiny_folder: Path) -> Non
     predicted = [layer.bytes_at(TOKENS) for layer in layers]
     for index, layer in enumerate(layers):
         if layer.window is not None:  # transformers keeps window - 1 states; Hearth keeps all, so that it can rewind
-            bookkeeping = real[index] - layer.bytes_at(layer.window - 1, windowed=True)
+            bookkeeping = real[index] - layer.bytes_at(layer.window - 1, slack_tokens=0)
             assert 0 <= bookkeeping <= 8
             predicted[index] = real[index]
     assert predicted == real
@@ -61,13 +61,6 @@ def test_published_figure_of_llama_3_1_8b() -> None:
 def test_window_counts_only_when_asked() -> None:
     layer = LayerMemory(bytes_per_token=10, window=16, constant_bytes=3)
     assert layer.bytes_at(100) == 1003
-    assert layer.bytes_at(100, windowed=True) == 163
-    assert layer.bytes_at(4, windowed=True) == 43
-
-
-@pytest.mark.parametrize(
-    ("precision", "expected"),
-    [(Precision.FP32, 400), (Precision.BF16, 200), (Precision.FP16, 200), (Precision.INT8, 100), (Precision.INT4, 50)],
-)
-def test_weight_bytes(precision: Precision, expected: int) -> None:
-    assert weight_bytes(100, precision) == expected
+    assert layer.bytes_at(100, slack_tokens=0) == 163
+    assert layer.bytes_at(100, slack_tokens=4) == 203
+    assert layer.bytes_at(4, slack_tokens=0) == 43

@@ -1,0 +1,182 @@
+"""A plan and a checkpoint's files -> the model with its weights, or nothing at all and all memory back."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+
+from engine.api.errors import EngineError, ErrorKind, Remedy
+from engine.api.plan import Plan, Precision, PrecisionChoice
+from engine.checkpoints.files import CheckpointFiles, incomplete
+from engine.checkpoints.progress import WeightProgress, watched
+from engine.checkpoints.safety import unsupported
+from engine.checkpoints.skeleton import attention_for
+from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
+from engine.planning.sizes import in_gib
+from engine.quantization import quantizers
+from engine.quantization.published import LoadOptions, lost_scales
+
+DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+PACKED = (Precision.INT8, Precision.INT4)
+_SHOWN_KEYS = 3
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """What to build: files that were found fit, their configuration, how they are to be loaded.
+
+    options: for checkpoints that their publisher quantised. is_copy: the folder holds weights that Hearth has packed
+    as the plan says, so nothing is packed again.
+    """
+
+    files: CheckpointFiles
+    folder: Path
+    config: PreTrainedConfig
+    plan: Plan
+    device: torch.device
+    options: LoadOptions | None = None
+    is_copy: bool = False
+
+    @property
+    def packs(self) -> bool:
+        """Whether weights are packed while they are read."""
+        return self.plan.precision in PACKED and self.options is None and not self.is_copy
+
+    @property
+    def packed(self) -> bool:
+        """Whether the model comes out with weights that Hearth has packed."""
+        return self.plan.precision in PACKED and self.options is None
+
+
+def build(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel:
+    """Return the model, ready to compute but for quantizers.finish.
+
+    Memory that runs out while it should have been enough (another program took it for a moment) is tried once more.
+    Raises EngineError (CHECKPOINT_INCOMPLETE, CHECKPOINT_UNSUPPORTED, OUT_OF_MEMORY, DEVICE_LOST) and Cancelled;
+    nothing stays in memory then.
+    """
+    outcome = _attempt(blueprint, progress)
+    if isinstance(outcome, EngineError) and outcome.report.kind is ErrorKind.OUT_OF_MEMORY and _should_fit(blueprint):
+        outcome = _attempt(blueprint, progress)
+    if isinstance(outcome, EngineError):
+        raise outcome
+    outcome.train(False)
+    outcome.requires_grad_(False)
+    return outcome
+
+
+def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel | EngineError:
+    model: PreTrainedModel | None = None
+    try:
+        with watched(progress.on_step):
+            model, loading = _from_pretrained(blueprint)
+        _refuse_random_weights(blueprint.files, loading)
+        progress.finish()
+        return model
+    except EngineError as error:
+        failure = error
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, MemoryError) as error:
+        failure = _explained(blueprint, error)
+    except BaseException:
+        model = None
+        release()
+        raise
+    # Only here, after the except block, does no traceback hold the tensors any more (pytorch#18853).
+    model = None
+    if failure.report.kind is not ErrorKind.DEVICE_LOST:  # nothing on a lost device can be touched
+        release()
+    return failure
+
+
+def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, object]]:
+    plan, config = blueprint.plan, blueprint.config
+    if blueprint.options is not None:
+        config.quantization_config = dict(blueprint.options.quantization_config)
+    wanted: dict[str, object] = {}
+    if blueprint.packs:
+        offloads = "cpu" in plan.device_map.values()
+        wanted["quantization_config"] = quantizers.quantization_config_for(
+            plan.precision, DTYPES[plan.compute], offloads
+        )
+    elif blueprint.packed:
+        quantizers.register()
+    return cast(
+        "tuple[PreTrainedModel, dict[str, object]]",
+        AutoModelForCausalLM.from_pretrained(
+            str(blueprint.folder),
+            config=config,
+            dtype=DTYPES[plan.compute],
+            attn_implementation=attention_for(config),
+            device_map=_device_map(blueprint),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are listed with their names, and refused below
+            **wanted,
+        ),
+    )
+
+
+def _device_map(blueprint: Blueprint) -> dict[str, object] | None:
+    if blueprint.plan.device_map:
+        return {name: device for name, device in blueprint.plan.device_map.items() if name}
+    plain = blueprint.device.type == "cpu" and not blueprint.packed and blueprint.options is None
+    return None if plain else {"": blueprint.device}
+
+
+def _should_fit(blueprint: Blueprint) -> bool:
+    parts = blueprint.plan.parts
+    return free_bytes(blueprint.device) > parts.needed_bytes - parts.overhead_bytes
+
+
+def _explained(blueprint: Blueprint, error: Exception) -> EngineError:
+    match fault_of(error):
+        case Fault.OUT_OF_MEMORY:
+            return _out_of_memory(blueprint, error)
+        case Fault.DEVICE_LOST:
+            return device_lost(error)
+        case Fault.DEVICE_UNFIT:
+            return device_unfit(error)
+    return unsupported(blueprint.files, "it could not be built from its files", repr(error))
+
+
+def _out_of_memory(blueprint: Blueprint, error: Exception) -> EngineError:
+    plan = blueprint.plan
+    memory = "main memory" if is_main_memory(error) or blueprint.device.type == "cpu" else "graphics memory"
+    return EngineError(
+        ErrorKind.OUT_OF_MEMORY,
+        f"There was not enough {memory} to load {plan.name}: {in_gib(plan.parts.needed_bytes)} GiB were planned of"
+        f" {in_gib(plan.parts.free_bytes)} GiB free on {plan.device_name}.",
+        "Close other programs, load it with a lower precision, or choose a smaller model.",
+        str(error),
+        remedies=tuple(_remedies(blueprint)),
+    )
+
+
+def _remedies(blueprint: Blueprint) -> list[Remedy]:
+    remedies: list[Remedy] = []
+    if blueprint.options is None and blueprint.plan.precision is not Precision.INT4:
+        if blueprint.plan.precision is not Precision.INT8:
+            remedies.append(Remedy("Load in 8-bit", PrecisionChoice.INT8))
+        remedies.append(Remedy("Load in 4-bit", PrecisionChoice.INT4))
+    if blueprint.device.type != "cpu":
+        remedies.append(Remedy("Use the CPU", device="cpu"))
+    return remedies
+
+
+def _refuse_random_weights(files: CheckpointFiles, loading: dict[str, object]) -> None:
+    """Transformers fills what is missing with random numbers and only logs it; tied weights are not in the list."""
+    missing = sorted(str(key) for key in _listed(loading, "missing_keys"))
+    mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in _listed(loading, "mismatched_keys"))
+    bad = missing + mismatched + lost_scales(str(key) for key in _listed(loading, "unexpected_keys"))
+    if bad:
+        shown = ", ".join(bad[:_SHOWN_KEYS]) + (f" and {len(bad) - _SHOWN_KEYS} more" if len(bad) > _SHOWN_KEYS else "")
+        raise incomplete(files, f"parts of it are missing or have the wrong size ({shown})", "\n".join(bad))
+
+
+def _listed(loading: dict[str, object], key: str) -> list[object]:
+    value = loading.get(key)
+    return list(value) if isinstance(value, list | set | tuple) else []

@@ -1,0 +1,108 @@
+"""Everything that is known of a checkpoint on this computer before its weights are read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+
+from engine.api.cancellation import CancellationToken
+from engine.api.checkpoint import CheckpointKind
+from engine.api.errors import EngineError, ErrorKind
+from engine.checkpoints.conversion import discard
+from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomplete
+from engine.checkpoints.progress import ReportProgress
+from engine.checkpoints.resolve import resolve
+from engine.checkpoints.safety import check, unsupported
+from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
+from engine.planning.facts import CheckpointFacts, Published
+from engine.quantization.published import Environment, PublishedQuantization, elements_of, load_options, read
+
+_LONGEST_KIND = 40
+# More than tied weights that are published twice, or vision parts that are left out, can explain.
+_LARGEST_EXCESS = 2
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A checkpoint that was found fit to load, as far as its files tell; published is None if it is not quantised."""
+
+    files: CheckpointFiles
+    contents: CheckpointContents
+    config: PreTrainedConfig
+    published: PublishedQuantization | None
+
+
+def inspect(reference: str, data_folder: Path, cancellation: CancellationToken, report: ReportProgress) -> Inspection:
+    """Find the checkpoint and refuse what can't or mustn't be loaded. A GGUF file is converted the first time.
+
+    Raises EngineError (any kind about checkpoints) and Cancelled.
+    """
+    files, contents = _find(reference, data_folder, cancellation, report)
+    cancellation.raise_if_cancelled()
+    published = read(contents.config, files.name)
+    return Inspection(files, contents, read_config(files, contents.config), published)
+
+
+def facts_for(inspection: Inspection, environment: Environment) -> CheckpointFacts:
+    """Return what the planner needs to know when the checkpoint goes to a device of the environment.
+
+    Raises EngineError(CHECKPOINT_INCOMPLETE) if the configuration describes far more than the files hold.
+    """
+    contents, published = inspection.contents, inspection.published
+    stored = sum(elements_of(published, header.shape, header.dtype, name) for name, header in contents.tensors.items())
+    skeleton = _skeleton(inspection)
+    described = sum(parameter.numel() for parameter in skeleton.parameters())
+    if described > _LARGEST_EXCESS * stored:
+        what = f"its configuration describes {described:,} values, its files hold {stored:,}"
+        raise incomplete(inspection.files, what)
+    sizes = {name: header.size_bytes for name, header in contents.tensors.items()}
+    source = Source(contents.published_dtype, contents.weight_bytes, sizes)
+    return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))
+
+
+def published_facts(published: PublishedQuantization | None, environment: Environment) -> Published | None:
+    """Return how the planner has to see a checkpoint that its publisher quantised."""
+    if published is None:
+        return None
+    options = load_options(published, environment)
+    return Published(published.precision, published.label, options.unpacks, options.dtype)
+
+
+def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTrainedConfig:
+    """Return transformers' configuration of a text-generation model. Raises EngineError(CHECKPOINT_UNSUPPORTED)."""
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(
+            str(files.folder), local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # unknown model types and odd values raise anything from KeyError to validation errors
+        kind = str(content.get("model_type"))[:_LONGEST_KIND]
+        raise unsupported(files, f"this version does not know models of the kind “{kind}”", repr(error)) from error
+    if type(config) not in AutoModelForCausalLM._model_mapping or config.is_encoder_decoder:
+        raise unsupported(files, f"it is no text-generation model ({config.model_type})")
+    if getattr(config, "is_decoder", True) is False and hasattr(config, "type_vocab_size"):
+        raise unsupported(files, f"it reads text but does not write any ({config.model_type})")
+    return config
+
+
+def _skeleton(inspection: Inspection) -> PreTrainedModel:
+    try:
+        return skeleton_of(inspection.config)
+    except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
+        raise unsupported(inspection.files, "it could not be built from its files", repr(error)) from error
+
+
+def _find(
+    reference: str, data_folder: Path, cancellation: CancellationToken, report: ReportProgress
+) -> tuple[CheckpointFiles, CheckpointContents]:
+    files = resolve(reference, data_folder, cancellation, report)
+    try:
+        return files, check(files)
+    except EngineError as error:
+        own = files.kind in (CheckpointKind.STARTER, CheckpointKind.GGUF)
+        if not own or error.report.kind is not ErrorKind.CHECKPOINT_INCOMPLETE:
+            raise
+    # Our own copy is damaged: the file that it was made from is still there.
+    discard(files.folder)
+    files = resolve(reference, data_folder, cancellation, report)
+    return files, check(files)

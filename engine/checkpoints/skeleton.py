@@ -1,0 +1,198 @@
+"""Configuration -> the model without its weights -> what the planner needs to know of it.
+
+The skeleton is built by transformers on the meta device: names and shapes of all weights, no memory. So the planner
+counts what will really be loaded, for any architecture, before a byte of weights is read or downloaded.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+
+from engine.checkpoints.files import CheckpointFiles
+from engine.checkpoints.safety import unsupported
+from engine.planning.facts import Block, CheckpointFacts, Dimensions, Matrix, Published
+from engine.planning.memory import LayerMemory, layer_memory
+from engine.quantization.packing import packed_shapes
+
+_EXPERT_DIMENSIONS = 3
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the weights are published: dtype in safetensors' spelling, bytes by tensor name where headers are known."""
+
+    dtype: str = ""
+    weight_bytes: int = 0
+    tensor_bytes: Mapping[str, int] = field(default_factory=dict)
+
+
+def attention_for(config: PreTrainedConfig) -> str:
+    """Return the attention implementation that transformers' class for this configuration can run."""
+    found: object = AutoModelForCausalLM._model_mapping[type(config)]
+    model_class = found[0] if isinstance(found, tuple | list) else found
+    return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+
+
+def skeleton_of(config: PreTrainedConfig) -> PreTrainedModel:
+    """Return the model on the meta device. Raises whatever a wrong configuration makes transformers raise."""
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+            config, attn_implementation=attention_for(config)
+        )
+    return model
+
+
+def facts_of(
+    files: CheckpointFiles,
+    config: PreTrainedConfig,
+    skeleton: PreTrainedModel,
+    source: Source,
+    published: Published | None = None,
+) -> CheckpointFacts:
+    """Return what the planner needs to know. Raises EngineError(CHECKPOINT_UNSUPPORTED)."""
+    text = config.get_text_config(decoder=True)
+    try:
+        memories = layer_memory(text, element_bytes=1)
+        blocks = tuple(_blocks(skeleton, memories, source.tensor_bytes))
+        dimensions = _dimensions(text, attention_for(config) == "eager")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
+        raise unsupported(
+            files, f"the memory of this kind of model ({text.model_type}) can't be planned", repr(error)
+        ) from error
+    maximum = getattr(text, "max_position_embeddings", None)
+    return CheckpointFacts(
+        reference=files.reference,
+        name=files.name,
+        revision=files.revision,
+        parameters=sum(parameter.numel() for parameter in skeleton.parameters()),
+        published_dtype=source.dtype,
+        published_bytes=source.weight_bytes,
+        blocks=blocks,
+        dimensions=dimensions,
+        maximum_context=maximum if isinstance(maximum, int) and maximum > 0 else None,
+        expert_share=_expert_share(text, blocks),
+        tied_head=bool(skeleton.all_tied_weights_keys),
+        published=published,
+        packs=any(block.packed or block.experts for block in blocks),
+    )
+
+
+def _blocks(
+    skeleton: PreTrainedModel, memories: tuple[LayerMemory, ...], tensor_bytes: Mapping[str, int]
+) -> Iterator[Block]:
+    packed = packed_shapes(skeleton)
+    seen: set[int] = set()
+    layers = _layer_list(skeleton, len(memories))
+    assigned = 0
+    for name, module in _units(skeleton, layers):
+        memory = None
+        if layers and name.startswith(f"{layers}.") and assigned < len(memories):
+            memory = memories[assigned]
+            assigned += 1
+        yield _block(name, module, memory, packed, seen, tensor_bytes)
+    for memory in memories[assigned:]:  # layers that aren't one list: what they keep counts all the same
+        yield Block(name="", memory=memory)
+
+
+def _block(
+    name: str,
+    module: nn.Module,
+    memory: LayerMemory | None,
+    packed: Mapping[str, tuple[int, ...]],
+    seen: set[int],
+    tensor_bytes: Mapping[str, int],
+) -> Block:
+    linears: list[Matrix] = []
+    experts: list[Matrix] = []
+    kept = float32 = looked_up = 0
+    for inner, parameter in module.named_parameters(remove_duplicate=True):
+        if id(parameter) in seen:  # tied to one that was counted before
+            continue
+        seen.add(id(parameter))
+        full = f"{name}.{inner}"
+        shape = packed.get(full)
+        if shape is None:
+            kept += parameter.numel()
+            looked_up += parameter.numel() if _is_embedding(module, inner) else 0
+        elif len(shape) == _EXPERT_DIMENSIONS:
+            experts.append(Matrix(shape[1], shape[2], shape[0]))
+        else:
+            linears.append(Matrix(shape[0], shape[1]))
+    for buffer in module.buffers():
+        kept += buffer.numel()
+        float32 += buffer.numel()
+    return Block(
+        name=name,
+        packed=tuple(linears),
+        experts=tuple(experts),
+        kept_elements=kept,
+        float32_elements=float32,
+        looked_up_elements=looked_up,
+        published_bytes=sum(size for tensor, size in tensor_bytes.items() if tensor.startswith(f"{name}.")),
+        memory=memory,
+    )
+
+
+def _units(skeleton: PreTrainedModel, layers: str) -> Iterator[tuple[str, nn.Module]]:
+    """Yield the modules that go to one device as a whole: each decoder layer, and all that lies beside their list."""
+    waiting: list[tuple[str, nn.Module]] = [(name, child) for name, child in skeleton.named_children()]
+    while waiting:
+        name, module = waiting.pop(0)
+        if layers and (layers == name or layers.startswith(f"{name}.")):
+            waiting[:0] = [(f"{name}.{inner}", child) for inner, child in module.named_children()]
+        else:
+            yield name, module
+
+
+def _layer_list(skeleton: PreTrainedModel, count: int) -> str:
+    """Return the name of the list of decoder layers, empty where there is no list of that length."""
+    lists = (
+        name for name, module in skeleton.named_modules() if isinstance(module, nn.ModuleList) and len(module) == count
+    )
+    found = [name for name in lists if "vision" not in name and "audio" not in name]
+    return found[0] if found else ""
+
+
+def _is_embedding(module: nn.Module, inner: str) -> bool:
+    owner = module.get_submodule(inner.rpartition(".")[0])
+    return isinstance(owner, nn.Embedding)
+
+
+def _dimensions(text: PreTrainedConfig, keeps_attention_matrix: bool) -> Dimensions:
+    heads = _whole(text, "num_attention_heads") or 1
+    hidden = _whole(text, "hidden_size")
+    used = _experts_per_token(text)
+    latent = _whole(text, "kv_lora_rank") and _whole(text, "qk_nope_head_dim") + _whole(text, "qk_rope_head_dim")
+    wide = _whole(text, "intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size") or 4 * hidden
+    return Dimensions(
+        hidden=hidden,
+        intermediate=(_whole(text, "moe_intermediate_size") or wide) if used else wide,
+        attention_heads=heads,
+        # Latent attention is unpacked for each query head while it is read, as if all heads shared one key.
+        key_value_heads=1 if latent else _whole(text, "num_key_value_heads", "num_kv_heads") or heads,
+        head_width=max(latent, _whole(text, "head_dim") or hidden // heads),
+        vocabulary=_whole(text, "vocab_size"),
+        experts_per_token=used,
+        keeps_attention_matrix=keeps_attention_matrix,
+    )
+
+
+def _experts_per_token(text: PreTrainedConfig) -> int:
+    return _whole(text, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
+
+
+def _expert_share(text: PreTrainedConfig, blocks: tuple[Block, ...]) -> float:
+    counts = [matrix.count for block in blocks for matrix in block.experts]
+    used = _experts_per_token(text)
+    return min(used / max(counts), 1.0) if counts and used else 1.0
+
+
+def _whole(config: PreTrainedConfig, *names: str) -> int:
+    for name in names:
+        value = getattr(config, name, None)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return value
+    return 0

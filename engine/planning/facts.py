@@ -1,0 +1,106 @@
+"""What planning needs to know of a checkpoint: its weights by module, and what it keeps of a conversation.
+
+Counts are values, not bytes: the precision decides about those. How the facts are found is no matter of this room.
+"""
+
+from dataclasses import dataclass
+
+from engine.api.plan import Precision
+from engine.planning.memory import LayerMemory
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """count weights of rows x columns that INT8 and INT4 store packed; count is the number of experts, else 1."""
+
+    rows: int
+    columns: int
+    count: int = 1
+
+    @property
+    def elements(self) -> int:
+        """Number of values."""
+        return self.rows * self.columns * self.count
+
+
+@dataclass(frozen=True)
+class Block:
+    """A module that lives on one device: a decoder layer, or a module before, beside or after the layers.
+
+    kept_elements: values that no precision packs (norms, embeddings, head, biases), float32_elements: those of them
+    that stay in 32 bit even then. looked_up_elements: embedding values, of which a token reads one row.
+    published_bytes: as the files hold it, for checkpoints that are published packed. memory: with elements of 1 byte.
+    """
+
+    name: str
+    packed: tuple[Matrix, ...] = ()
+    experts: tuple[Matrix, ...] = ()
+    kept_elements: int = 0
+    float32_elements: int = 0
+    looked_up_elements: int = 0
+    published_bytes: int = 0
+    memory: LayerMemory | None = None
+
+    @property
+    def elements(self) -> int:
+        """Number of values in all its weights."""
+        return sum(matrix.elements for matrix in (*self.packed, *self.experts)) + self.kept_elements
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """The lengths that decide how much space a pass through the model needs."""
+
+    hidden: int
+    intermediate: int
+    attention_heads: int
+    key_value_heads: int
+    head_width: int
+    vocabulary: int
+    experts_per_token: int = 0
+    keeps_attention_matrix: bool = False
+
+
+@dataclass(frozen=True)
+class Published:
+    """How a checkpoint that was quantised by its publisher is loaded: as it is, or unpacked into 16 bit.
+
+    compute_dtype: `float16` or `bfloat16` if its layers compute in nothing else.
+    """
+
+    precision: Precision
+    label: str
+    unpacked: bool = False
+    compute_dtype: str = ""
+
+
+@dataclass(frozen=True)
+class CheckpointFacts:
+    """All that the planner asks about a checkpoint. expert_share: part of the experts that one token uses."""
+
+    reference: str
+    name: str
+    revision: str
+    parameters: int
+    published_dtype: str
+    published_bytes: int
+    blocks: tuple[Block, ...]
+    dimensions: Dimensions
+    maximum_context: int | None = None
+    expert_share: float = 1.0
+    tied_head: bool = False
+    published: Published | None = None
+    packs: bool = True
+
+    @property
+    def layers(self) -> tuple[LayerMemory, ...]:
+        """What each layer keeps of a conversation, with elements of one byte."""
+        return tuple(block.memory for block in self.blocks if block.memory is not None)
+
+    @property
+    def largest_matrix_elements(self) -> int:
+        """Values of the largest single weight that is unpacked for a multiplication."""
+        return max(
+            (matrix.rows * matrix.columns for block in self.blocks for matrix in (*block.packed, *block.experts)),
+            default=0,
+        )
