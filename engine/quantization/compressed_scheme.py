@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _PACKED_FORMATS = ("pack-quantized", "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp6-pack-quantized")
 _WHOLE_FORMATS = ("dense", "int-quantized", "float-quantized", "naive-quantized", "mxfp8-quantized", "mixed-precision")
+_ROWS = ("tensor", "channel")
 _MOST_BITS = 16
 _BITS_OF_FP8 = 8
 _LONGEST_SHOWN = 40
@@ -15,13 +16,14 @@ class CompressedScheme:
     """How the weights are stored.
 
     label: for people (`4-bit integers in packs`). bits: of the largest group's weights, the most of all groups if they
-    differ. is_fp8: every group is FP8. is_uniform: all groups are stored alike, so that transformers can unpack them
+    differ. fits_fp8_product: every group is FP8 with one scale per row or tensor, as PyTorch's product of FP8 matrices
+    takes it. is_uniform: all groups are stored alike, so that transformers can unpack them
     while loading; it takes the first group's scheme for all. problem: why it can't be loaded, a clause, else empty.
     """
 
     label: str
     bits: int
-    is_fp8: bool = False
+    fits_fp8_product: bool = False
     is_uniform: bool = True
     problem: str = ""
 
@@ -37,7 +39,7 @@ def scheme_of(settings: Mapping[str, object]) -> CompressedScheme:
     return CompressedScheme(
         label=" and ".join(sorted(set(kinds))) or "nothing quantized",
         bits=max(bits, default=_MOST_BITS) or _BITS_OF_FP8,
-        is_fp8=bool(kinds) and set(kinds) == {"FP8"},
+        fits_fp8_product=set(kinds) == {"FP8"} and all(item.get("strategy") in _ROWS for item in weights),
         is_uniform=alike and settings.get("quantization_status") == "compressed",
         problem=_problem(settings, weights, bits, formats),
     )

@@ -4,6 +4,7 @@ Pure, and importable without torch or transformers; this_environment() alone ask
 """
 
 import importlib.metadata
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
@@ -14,10 +15,12 @@ from packaging.version import InvalidVersion, Version
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision
 from engine.quantization.compressed_scheme import CompressedScheme, scheme_of
-from engine.quantization.published_elements import belongs_to_weights, count
+from engine.quantization.published_elements import count, without_their_scales
 from engine.quantization.published_kinds import KINDS, Kind
 
 _FP8_CAPABILITY = (8, 9)
+_EXPERTS = ".experts."
+_COMPILERS = ("cc", "gcc", "clang", "cl")
 _MOST_BITS = 16
 _LONGEST_SHOWN = 40
 _NONE: Mapping[str, object] = MappingProxyType({})
@@ -51,13 +54,14 @@ class Environment:
     """The device to load on and what is installed.
 
     device: `cuda`, `cpu` or `mps`. versions: by distribution name. quantization_kernels: as in Hardware, what was
-    tried and works (`cuda nf4`); None if nothing was tried.
+    tried and works (`cuda nf4`); None if nothing was tried. has_compiler: whether there is a C compiler.
     """
 
     device: str
     compute_capability: tuple[int, int] = (0, 0)
     versions: Mapping[str, str] = field(default_factory=dict)
     quantization_kernels: tuple[str, ...] | None = None
+    has_compiler: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def requirement(published: PublishedQuantization, environment: Environment) -> s
     if known.capability > environment.compute_capability and known.needs_cuda:
         needed, there = (".".join(map(str, item)) for item in (known.capability, environment.compute_capability))
         return f"{subject}, which needs a graphics card of compute capability {needed} or higher; this one has {there}."
+    if known.compiles and not environment.has_compiler:
+        return f"{subject}, which needs a C compiler on this computer."
     lacking = [package for package in known.packages if not _is_installed(package.name, package.lowest, environment)]
     if lacking:
         words = " and ".join(package.words for package in lacking)
@@ -159,15 +165,19 @@ def elements_of(published: PublishedQuantization | None, shape: Sequence[int], d
 
 
 def lost_scales(unexpected: Iterable[str]) -> list[str]:
-    """Return those of the tensors that no weight of the model took which scale weights: without them it is wrong."""
-    return sorted(name for name in unexpected if belongs_to_weights(name))
+    """Return those of the tensors that the model did not take which scale its weights: without them it is wrong."""
+    return without_their_scales(unexpected)
 
 
 def bytes_after_load(
-    published: PublishedQuantization, environment: Environment, stored_bytes: int, elements: int
+    published: PublishedQuantization, environment: Environment, stored_bytes: int, elements: int, name: str = ""
 ) -> int:
-    """Return what a tensor (or sum of tensors) takes in memory: 2 bytes per value if unpacked, else as stored."""
-    return 2 * elements if unpacks(published, environment) else stored_bytes
+    """Return what a tensor (or sum of tensors) takes in memory: 2 bytes per value if unpacked, else as stored.
+
+    Experts of compressed-tensors models are always unpacked: transformers merges them into one tensor per layer.
+    """
+    merged = published.compressed is not None and _EXPERTS in name
+    return 2 * elements if merged or unpacks(published, environment) else stored_bytes
 
 
 def this_environment(
@@ -183,7 +193,8 @@ def this_environment(
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return Environment(device, compute_capability, versions, quantization_kernels)
+    has_compiler = any(shutil.which(command) for command in _COMPILERS)
+    return Environment(device, compute_capability, versions, quantization_kernels, has_compiler)
 
 
 def _settings(config: Mapping[str, object], name: str) -> Mapping[str, object] | None:
@@ -244,7 +255,9 @@ def _label(
 
 
 def _keeps_fp8(scheme: CompressedScheme, environment: Environment) -> bool:
-    return scheme.is_fp8 and environment.device == "cuda" and environment.compute_capability >= _FP8_CAPABILITY
+    return (
+        scheme.fits_fp8_product and environment.device == "cuda" and environment.compute_capability >= _FP8_CAPABILITY
+    )
 
 
 def _device_word(environment: Environment) -> str:

@@ -1,6 +1,6 @@
 """How many weights a stored tensor of a quantised checkpoint stands for: packed numbers hold several, scales none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from types import MappingProxyType
 
@@ -22,8 +22,13 @@ _SCALES = frozenset(
 )  # fmt: skip
 _SCALE_ENDINGS = ("_scale", "_scales", "_scale_inv", "_zero_point", "_global_scale")
 # Scales of activations or of the KV cache: a model without them computes the same, only in 16 bit.
-_HARMLESS = ("input_scale", "output_scale", "activation_scale", "k_scale", "v_scale", "q_scale", "input_global_scale",
-             "k_cache_scale", "v_cache_scale", "qact_scale")  # fmt: skip
+_HARMLESS = frozenset(
+    {
+        "input_scale", "output_scale", "activation_scale", "k_scale", "v_scale", "q_scale", "input_global_scale",
+        "k_cache_scale", "v_cache_scale", "input_zero_point", "output_zero_point", "qact_scale",
+    }
+)  # fmt: skip
+_EXPERT_SCALES = ("_proj_scales", "_proj_scale_inv", "_proj_weight_scale", "_proj_weight_scale_inv")
 _BITSANDBYTES_STATE = ".quant_state."
 
 
@@ -33,9 +38,19 @@ def is_scale(name: str) -> bool:
     return last in _SCALES or last.endswith(_SCALE_ENDINGS) or _BITSANDBYTES_STATE in name
 
 
-def belongs_to_weights(name: str) -> bool:
-    """Whether weights are wrong without this tensor; false for scales of activations and of the KV cache."""
-    return is_scale(name) and not name.rsplit(".", 1)[-1].endswith(_HARMLESS)
+def without_their_scales(unused: Iterable[str]) -> list[str]:
+    """Return the names of unused tensors that scale weights which were used: the model is wrong without them.
+
+    Scales of activations and of the KV cache are left out, and whole modules that nothing used (a vision tower).
+    """
+    names = set(unused)
+    unused_modules = {name.rpartition(".")[0] for name in names if not is_scale(name)}
+    return sorted(name for name in names if _scales_weights(name) and name.rpartition(".")[0] not in unused_modules)
+
+
+def _scales_weights(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return last not in _HARMLESS and (last in _SCALES or last.endswith(_EXPERT_SCALES) or _BITSANDBYTES_STATE in name)
 
 
 def count(kind: str, bits: int, settings: Mapping[str, object], shape: Sequence[int], dtype: str, name: str) -> int:

@@ -36,7 +36,8 @@ class Kind:
 
     bits: of a weight, if the configuration does not say. needs_cuda, capability: the card that its kernels are for.
     unpacks: transformers turns it into 16 bit while loading, so that no kernel is needed. dtype: the only 16-bit
-    format that its layers compute in. never: why it can't be loaded anywhere, as a clause.
+    format that its layers compute in. compiles: its layers are compiled when they first run. never: why it can't be
+    loaded anywhere, as a clause.
     """
 
     label: str
@@ -48,6 +49,7 @@ class Kind:
     capability: tuple[int, int] = (0, 0)
     unpacks: bool = False
     dtype: str = ""
+    compiles: bool = False
     never: str = ""
 
 
@@ -68,7 +70,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "mxfp4": Kind("MXFP4", 4, bits_key="", group_key="", unpacks=True),
         "metal": Kind("Metal", unpacks=True),
         "gemma": Kind("Gemma", bits_key="num_bits", group_key=""),
-        "bitnet": Kind("BitNet", 2, bits_key="", group_key=""),
+        "bitnet": Kind("BitNet", 2, bits_key="", group_key="", compiles=True),
         "torchao": Kind("torchao", 8, bits_key="", packages=(Package("torchao", "0.15.0"),)),
         "quanto": Kind("Quanto", 8, bits_key="", packages=(Package("optimum"), Package("optimum-quanto"))),
         "aqlm": Kind("AQLM", 2, bits_key="", group_key="in_group_size", packages=(Package("aqlm[gpu,cpu]"),)),
