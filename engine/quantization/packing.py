@@ -1,0 +1,97 @@
+"""Which parameters INT8 and INT4 pack, and the bytes that they then take. Arithmetic on shapes: no weights are needed.
+
+A model has to be on the meta device (or anywhere else); nothing is allocated and nothing is changed.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+from transformers.quantizers.base import HfQuantizer
+from transformers.quantizers.quantizers_utils import should_convert_module
+
+from engine.api.plan import Precision
+
+NF4_BLOCK = 64  # values that share one absmax
+_NESTED_BLOCK = 256  # absmax values that share a second one
+# Tables of code values (16 and 256 float32) that all NF4 weights of a model share once it is finished.
+NF4_TABLE_BYTES = 4 * (16 + 256)
+_MATRIX_DIMENSIONS = 2
+_EXPERTS_DIMENSIONS = 3
+
+
+def packed_bytes(
+    precision: Precision, shape: tuple[int, ...], element_bytes: int = 2, interleaved: bool = False
+) -> int:
+    """Return the bytes of one packed tensor of that shape, with everything that is needed to unpack it.
+
+    shape: (rows, columns) of a linear layer, (experts, rows, columns) of expert weights, rows being output features.
+    element_bytes: size of one value of the compute format. interleaved: NF4 in the layout of the CPU kernel, which
+    keeps plain absmax values in 16 bit. For formats that pack nothing it is the bytes of the plain tensor.
+    """
+    values = math.prod(shape)
+    if precision is Precision.INT8:
+        rows = values // max(shape[-1], 1)
+        # Row scales in float32; linear layers have them in the compute format too.
+        return values + rows * (4 if len(shape) == _EXPERTS_DIMENSIONS else 4 + element_bytes)
+    if precision is not Precision.INT4:
+        return values * element_bytes
+    if len(shape) == _EXPERTS_DIMENSIONS:
+        each = math.prod(shape[1:])
+        return shape[0] * (-(each // -2) + 2 * -(each // -NF4_BLOCK))
+    blocks = -(values // -NF4_BLOCK)
+    if interleaved and is_interleavable(shape):
+        return values // 2 + 2 * blocks
+    return -(values // -2) + blocks + 4 * -(blocks // -_NESTED_BLOCK) + 4  # 4: the offset of the absmax values
+
+
+def is_interleavable(shape: tuple[int, ...]) -> bool:
+    """Tell whether the 4-bit CPU kernel takes a weight of that shape (rows, columns)."""
+    return len(shape) == _MATRIX_DIMENSIONS and shape[0] % 32 == 0 and shape[1] % NF4_BLOCK == 0
+
+
+def packed_parameter_names(model: PreTrainedModel) -> frozenset[str]:
+    """Return the names of the parameters that INT8 and INT4 pack; all others keep 16 (or 32) bit."""
+    return frozenset(packed_shapes(model))
+
+
+def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape as it is packed (see packed_bytes) of each parameter that INT8 and INT4 pack."""
+    kept = modules_kept(model)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, module in model.named_modules():
+        if not should_convert_module(name, kept):
+            continue
+        if isinstance(module, Conv1D):
+            shapes[f"{name}.weight"] = tuple(reversed(module.weight.shape))
+        elif type(module) is torch.nn.Linear:
+            shapes[f"{name}.weight"] = tuple(module.weight.shape)
+        else:
+            shapes.update({f"{name}.{local}": shape for local, shape in expert_shapes(module)})
+    return shapes
+
+
+def modules_kept(model: PreTrainedModel) -> list[str]:
+    """Return patterns of the modules that bitsandbytes leaves as they are: output head, tied weights, float32 parts."""
+    in_float32 = list(model._keep_in_fp32_modules or ())
+    kept: list[str] = HfQuantizer.get_modules_to_not_convert(model, None, in_float32)
+    return kept
+
+
+def expert_shapes(module: torch.nn.Module) -> Iterator[tuple[str, tuple[int, int, int]]]:
+    """Yield parameter name and (experts, output features, input features) of a module of fused experts.
+
+    Fused experts are those that transformers dispatches through its experts interface; anything else yields nothing.
+    """
+    if not hasattr(module, "is_transposed") or not hasattr(module, "has_gate") or not hasattr(module, "_apply_gate"):
+        return
+    names = ("gate_up_proj" if module.has_gate else "up_proj", "down_proj")
+    weights = [module._parameters.get(name) for name in names]
+    if any(weight is None or weight.dim() != _EXPERTS_DIMENSIONS for weight in weights):
+        return
+    for name, weight in zip(names, weights, strict=True):
+        assert weight is not None
+        experts, first, second = weight.shape
+        yield name, (experts, second, first) if module.is_transposed else (experts, first, second)

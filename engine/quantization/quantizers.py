@@ -1,0 +1,272 @@
+"""How transformers is told to quantise while it loads, and what is done to the model afterwards.
+
+Linear layers become bitsandbytes' own (NF4 with double quantisation, or INT8 rows); the fused experts of a mixture of
+experts, which bitsandbytes leaves in 16 bit, are packed tensor by tensor as they are read. A model without experts
+is a standard bitsandbytes checkpoint when it is saved; one with packed experts names the format of this module.
+
+Order for the caller: register(), from_pretrained(quantization_config=quantization_config_for(...)), save_pretrained if
+a quantised copy is wanted, then finish(). A copy is loaded with from_pretrained and no configuration, then finish().
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import BitsAndBytesConfig, PreTrainedModel
+from transformers.core_model_loading import ConversionOps, WeightConverter, WeightTransform
+from transformers.integrations.accelerate import get_device
+from transformers.quantizers.auto import (
+    AUTO_QUANTIZATION_CONFIG_MAPPING,
+    AUTO_QUANTIZER_MAPPING,
+    register_quantization_config,
+    register_quantizer,
+)
+from transformers.quantizers.quantizer_bnb_4bit import Bnb4BitHfQuantizer
+from transformers.quantizers.quantizer_bnb_8bit import Bnb8BitHfQuantizer
+from transformers.quantizers.quantizers_utils import get_module_from_name, should_convert_module
+
+from engine.api.plan import Precision
+from engine.quantization.packed_experts import (
+    PACKED,
+    SCALES,
+    PackedShape,
+    is_packed,
+    mark,
+    pack,
+    packed_shapes_of,
+    use_packed_experts,
+)
+from engine.quantization.packed_experts import register as register_experts
+from engine.quantization.packing import expert_shapes
+
+METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
+_FORMAT_VERSION = 1
+
+
+class PackedConfig(BitsAndBytesConfig):
+    """bitsandbytes' settings for one precision, under a name of its own so that the experts are packed too."""
+
+    def __init__(
+        self, precision: str = "int4", compute_dtype: str = "bfloat16", offloads: bool = False, **unused: object
+    ) -> None:
+        is_4bit = precision == Precision.INT4
+        super().__init__(  # type: ignore[no-untyped-call]
+            load_in_4bit=is_4bit,
+            load_in_8bit=not is_4bit,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=compute_dtype,
+            llm_int8_threshold=0.0,
+            llm_int8_enable_fp32_cpu_offload=offloads,
+        )
+        self.precision = Precision(precision)
+        self.quant_method = METHODS[self.precision]  # type: ignore[assignment]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what config.json keeps. No load_in_4bit: that would send transformers to bitsandbytes' quantiser."""
+        return {
+            "quant_method": self.quant_method,
+            "precision": self.precision.value,
+            "compute_dtype": str(self.bnb_4bit_compute_dtype).removeprefix("torch."),
+            "format_version": _FORMAT_VERSION,
+        }
+
+    def to_diff_dict(self) -> dict[str, Any]:
+        """Return the same as to_dict; every key is needed to load."""
+        return self.to_dict()
+
+    def plain(self) -> BitsAndBytesConfig:
+        """Return the standard bitsandbytes configuration with the same settings."""
+        return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=self.load_in_4bit,
+            load_in_8bit=self.load_in_8bit,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=self.bnb_4bit_compute_dtype,
+            llm_int8_threshold=0.0,
+            llm_int8_enable_fp32_cpu_offload=self.llm_int8_enable_fp32_cpu_offload,
+        )
+
+
+class _AsItIs(ConversionOps):
+    """Changes nothing: a converter with it is how a tensor is read in main memory."""
+
+    def convert(
+        self, input_dict: dict[str, Any], source_patterns: list[str], target_patterns: list[str], **others: object
+    ) -> dict[str, Any]:
+        """Return what came in."""
+        return input_dict
+
+    @property
+    def reverse_op(self) -> ConversionOps:
+        """Nothing is to be undone for saving either."""
+        return self
+
+
+class _PackExperts(ConversionOps):
+    """Packs expert weights that were just read; leaves everything else to the operation of bitsandbytes."""
+
+    def __init__(self, quantizer: "_PacksExperts", linears: ConversionOps) -> None:
+        self._quantizer = quantizer
+        self._linears = linears
+
+    def convert(
+        self, input_dict: dict[str, Any], source_patterns: list[str], target_patterns: list[str], **others: object
+    ) -> dict[str, Any]:
+        """Return name -> tensor to set; expert weights come back as two tensors in place of one."""
+        result: dict[str, Any] = {}
+        model, missing = others["model"], others.get("missing_keys")
+        for name, value in input_dict.items():
+            module, local = get_module_from_name(model, name)
+            shape = packed_shapes_of(module).get(local)
+            if shape is None:
+                result.update(self._linears.convert({name: value}, source_patterns, target_patterns, **others))
+                continue
+            dense = value[0] if isinstance(value, list) else value
+            packed = pack(dense, shape, module.is_transposed, self._quantizer.device_of(name))
+            _make_place(module, local, shape)
+            result[name + PACKED], result[name + SCALES] = packed
+            if isinstance(missing, set):
+                missing.discard(name)
+        return result
+
+
+def _make_place(module: torch.nn.Module, local: str, shape: PackedShape) -> None:
+    """Replace the dense parameter by empty ones for its packed form; its initialisation has nothing to do here."""
+    module._parameters.pop(local, None)
+    for suffix, tensor in zip((PACKED, SCALES), shape.empty("meta"), strict=True):
+        module.register_parameter(local + suffix, torch.nn.Parameter(tensor, requires_grad=False))
+    setattr(module, "_is_hf_initialized", True)  # noqa: B010
+
+
+class _PacksExperts:
+    """What both quantisers add to those of bitsandbytes. Mixed in first."""
+
+    quantization_config: PackedConfig
+    pre_quantized: bool
+    modules_to_not_convert: list[str]
+    _device_map: dict[str, Any]
+
+    def device_of(self, name: str) -> torch.device:
+        """Return the device that the parameter is meant for."""
+        return torch.device(get_device(self._device_map, name, valid_torch_device=True))
+
+    def param_needs_quantization(self, model: PreTrainedModel, param_name: str, **others: object) -> bool:
+        """Say whether get_quantize_ops is wanted for the parameter."""
+        module, local = get_module_from_name(model, param_name)
+        if is_packed(module):
+            return local in packed_shapes_of(module)
+        return bool(super().param_needs_quantization(model, param_name, **others))  # type: ignore[misc]
+
+    def get_quantize_ops(self) -> ConversionOps:
+        """Return the operation for one parameter."""
+        return _PackExperts(self, super().get_quantize_ops())  # type: ignore[misc]
+
+    def _process_model_before_weight_loading(
+        self, model: PreTrainedModel, device_map: object = None, **others: object
+    ) -> None:
+        super()._process_model_before_weight_loading(model, device_map=device_map, **others)  # type: ignore[misc]
+        self._device_map = device_map if isinstance(device_map, dict) else {"": "cpu"}
+        for name, module in model.named_modules():
+            if not should_convert_module(name, self.modules_to_not_convert):
+                continue
+            precision = self.quantization_config.precision
+            shapes = {local: PackedShape(*shape, precision) for local, shape in expert_shapes(module)}
+            mark(module, shapes)
+            if self.pre_quantized:
+                for local, shape in shapes.items():
+                    _make_place(module, local, shape)
+
+    def update_weight_conversions(
+        self, weight_conversions: list[WeightTransform], model: PreTrainedModel
+    ) -> list[WeightTransform]:
+        """Have dense experts put together in main memory, so that the device never holds a layer of them."""
+        conversions: list[WeightTransform] = super().update_weight_conversions(weight_conversions, model)  # type: ignore[misc]
+        if self.pre_quantized:
+            return conversions
+        wanted = {f"{name}.{local}" for name, module in model.named_modules() for local in packed_shapes_of(module)}
+        converters = [item for item in conversions if isinstance(item, WeightConverter)]
+        for converter in converters:
+            if any(_ends_with(name, target) for name in wanted for target in converter.target_patterns):
+                converter.force_cpu = True
+        known = {source for converter in converters for source in converter.source_patterns}
+        endings = {".".join(name.split(".")[-2:]) for name in wanted} - known
+        whole = [WeightConverter([ending], [ending], [_AsItIs()], force_cpu=True) for ending in sorted(endings)]
+        return [*conversions, *whole]
+
+    def postprocess_model(self, model: PreTrainedModel, **others: object) -> object:
+        """Name the format that the model would be saved in: plain bitsandbytes where there are no packed experts."""
+        result: object = super().postprocess_model(model, **others)  # type: ignore[misc]
+        if not any(is_packed(module) for module in model.modules()):
+            plain = self.quantization_config.plain()
+            setattr(model.config, "quantization_config", plain)  # noqa: B010
+            setattr(model, "quantization_method", plain.quant_method)  # noqa: B010
+        use_packed_experts(model)
+        return result
+
+
+def _ends_with(name: str, pattern: str) -> bool:
+    return re.search(rf"(?:{pattern})$", name) is not None
+
+
+class PackedInt4Quantizer(_PacksExperts, Bnb4BitHfQuantizer):  # type: ignore[misc]
+    """NF4 with double quantisation for linear layers, NF4 for experts."""
+
+
+class PackedInt8Quantizer(_PacksExperts, Bnb8BitHfQuantizer):  # type: ignore[misc]
+    """INT8 rows for linear layers and experts."""
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What a finished model consists of; bytes of tensors as they lie in memory."""
+
+    packed_tensors: int
+    packed_bytes: int
+    dense_bytes: int
+    dense_expert_bytes: int
+    sentence: str
+
+
+def register() -> None:
+    """Make the formats of this module known to transformers; has to run before a quantised copy is loaded."""
+    register_experts()
+    for method, quantizer in zip(METHODS.values(), (PackedInt4Quantizer, PackedInt8Quantizer), strict=True):
+        if method not in AUTO_QUANTIZER_MAPPING:
+            register_quantizer(method)(quantizer)
+        if method not in AUTO_QUANTIZATION_CONFIG_MAPPING:
+            register_quantization_config(method)(PackedConfig)
+
+
+def quantization_config_for(precision: Precision, compute_dtype: torch.dtype, offloads: bool = False) -> PackedConfig:
+    """Return what from_pretrained takes as quantization_config for INT8 or INT4; registers the formats.
+
+    offloads: some modules of the device map stay in main memory; those are left in 16 bit.
+    """
+    register()
+    return PackedConfig(precision, str(compute_dtype).removeprefix("torch."), offloads)
+
+
+def finish(model: PreTrainedModel) -> QuantizationReport:
+    """Make a loaded quantised model fast and say what it consists of. Save the quantised copy before."""
+    use_packed_experts(model)
+    return describe(model)
+
+
+def describe(model: PreTrainedModel) -> QuantizationReport:
+    """Count what is packed and what was left in 16 (or 32) bit."""
+    packed = packed_tensors = dense = experts = 0
+    for module in model.modules():
+        left = {id(module._parameters[name]) for name, _ in expert_shapes(module)}
+        for parameter in module._parameters.values():
+            if parameter is None:
+                continue
+            if parameter.dtype in (torch.int8, torch.uint8):
+                packed_tensors += 1
+                packed += parameter.nbytes
+            else:
+                dense += parameter.nbytes
+                experts += parameter.nbytes if id(parameter) in left else 0
+    sentence = f"{packed_tensors} weights packed into {packed:,} bytes; {dense:,} bytes are left as they were"
+    return QuantizationReport(packed_tensors, packed, dense, experts, sentence + ".")
