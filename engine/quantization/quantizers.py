@@ -121,7 +121,11 @@ class _PackExperts(ConversionOps):
             module, local = get_module_from_name(model, name)
             shape = packed_shapes_of(module).get(local)
             if shape is None:
-                result.update(self._linears.convert({name: value}, source_patterns, target_patterns, **others))
+                result.update(
+                    self._linears.convert(
+                        {name: value}, source_patterns=source_patterns, target_patterns=target_patterns, **others
+                    )
+                )
                 continue
             dense = value[0] if isinstance(value, list) else value
             packed = pack(dense, shape, module.is_transposed, self._quantizer.device_of(name))
