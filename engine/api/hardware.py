@@ -24,7 +24,9 @@ class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """GPUs first, then the CPU and RAM that are always there; versions of what the engine stands on.
 
     quantization_kernels: what was tried and works, `cpu int8`, `cpu nf4`, `cuda int8`, `cuda nf4`, `mps int8`.
-    platform: `linux`, `windows` or `darwin`. RAM counts what a container allows.
+    quantization_problem: why others don't, empty if all do. platform: `linux`, `windows` or `darwin`. RAM counts what a
+    container allows. Bandwidths: bytes read plus bytes written by a copy; 0 if not known. mps_memory_bytes: what
+    Metal recommends to use at most of the memory that Apple's GPU shares with the processor; 0 without one.
     """
 
     system: str
@@ -45,3 +47,6 @@ class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu_computes_bf16: bool = False
     ram_bandwidth_bytes_per_second: float = 0.0
     has_mps: bool = False
+    quantization_problem: str = ""
+    mps_memory_bytes: int = 0
+    mps_bandwidth_bytes_per_second: float = 0.0

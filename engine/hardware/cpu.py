@@ -1,11 +1,15 @@
 """The processor's name and the instruction sets that matter to matrix products."""
 
 import platform
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import torch
 
 _CPU_INFO = Path("/proc/cpuinfo")
+_SYSCTL_SECONDS = 2.0
 _FEATURES = (
     "avx2",
     "f16c",
@@ -19,6 +23,7 @@ _FEATURES = (
     "bf16",
 )
 _BF16_FEATURES = frozenset(("avx512_bf16", "amx_bf16", "bf16"))
+_TORCH_WORDS = {"avx512_f": "avx512f", "neon": "asimd"}
 
 
 def cpu_name() -> str:
@@ -26,12 +31,12 @@ def cpu_name() -> str:
     for key in ("model name", "Model"):
         if value := _cpu_info(key):
             return value
-    return platform.processor() or platform.machine() or "unknown processor"
+    return _name_from_system() or platform.processor() or platform.machine() or "unknown processor"
 
 
 def cpu_features() -> tuple[str, ...]:
-    """Return the instruction sets of interest; torch's own word for them where the system doesn't list any."""
-    flags = set((_cpu_info("flags") or _cpu_info("Features")).split())
+    """Return the instruction sets of interest; torch's own findings where the system doesn't list any."""
+    flags = set((_cpu_info("flags") or _cpu_info("Features")).split()) or _torch_features()
     found = tuple(feature for feature in _FEATURES if feature in flags)
     return found or (torch.backends.cpu.get_cpu_capability().lower(),)
 
@@ -39,6 +44,34 @@ def cpu_features() -> tuple[str, ...]:
 def computes_bf16() -> bool:
     """Return whether the processor multiplies bfloat16 itself; without, PyTorch converts at every step."""
     return not _BF16_FEATURES.isdisjoint(cpu_features())
+
+
+def _torch_features() -> set[str]:
+    try:
+        found = torch.cpu.get_capabilities()
+    except (AttributeError, RuntimeError):
+        return set()
+    return {_TORCH_WORDS.get(name, name) for name, value in found.items() if value is True}
+
+
+def _name_from_system() -> str:
+    """Return the name that Windows and macOS keep elsewhere; empty where they don't tell."""
+    if sys.platform == "win32":
+        import winreg
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+        except OSError:
+            return ""
+    program = shutil.which("sysctl") if sys.platform == "darwin" else None
+    if program is None:
+        return ""
+    query = [program, "-n", "machdep.cpu.brand_string"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True, timeout=_SYSCTL_SECONDS, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def _cpu_info(key: str) -> str:

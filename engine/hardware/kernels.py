@@ -1,4 +1,7 @@
-"""Which attention kernels really work here: each one is tried on a tiny tensor."""
+"""Which attention kernels really work here: each one is tried on a tiny tensor and compared with a plain product."""
+
+import functools
+import warnings
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -10,39 +13,57 @@ _BACKENDS = {
     "cudnn": SDPBackend.CUDNN_ATTENTION,
     "math": SDPBackend.MATH,
 }
+_PACKAGE = "flash-attn package"
+_OF_KIND = {"cuda": (_PACKAGE, *_BACKENDS), "mps": ("math",), "cpu": ("flash", "math")}
+_SHAPE = (1, 2, 16, 64)  # (batch, heads, length, head_dim)
+_MOST_ERROR = 0.02
 
 
-def working_attention_kernels(with_cuda: bool) -> tuple[str, ...]:
-    """Return names such as `cuda flash` or `cpu math`, in the order in which they would be preferred."""
-    names = [f"cuda {name}" for name, backend in _BACKENDS.items() if with_cuda and _works("cuda", backend)]
-    if with_cuda and _flash_attn_works():
-        names.insert(0, "cuda flash-attn package")
-    names += [f"cpu {name}" for name in ("flash", "math") if _works("cpu", _BACKENDS[name])]
+def working_attention_kernels(devices: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names such as `cuda flash` or `cpu math`, in the order in which they would be preferred.
+
+    devices: `cuda:0`, `cuda:1`, `mps`, `cpu`. Several cards have what works on each of them.
+    """
+    names = []
+    for kind in dict.fromkeys(device.partition(":")[0] for device in devices):
+        same = [device for device in devices if device.partition(":")[0] == kind]
+        names += [f"{kind} {name}" for name in _OF_KIND[kind] if all(_works(device, name) for device in same)]
     return tuple(names)
 
 
-def _works(device: str, backend: SDPBackend) -> bool:
-    dtype = torch.float16 if device == "cuda" else torch.float32
+def _works(device: str, name: str) -> bool:
     try:
-        query = torch.zeros(1, 2, 16, 64, device=device, dtype=dtype)  # (batch, heads, length, head_dim)
-        with sdpa_kernel([backend]), torch.inference_mode():
-            scaled_dot_product_attention(query, query, query)
-        if device == "cuda":
-            torch.cuda.synchronize()
-    except RuntimeError:
+        return _tried(device, name)
+    except torch.OutOfMemoryError:  # not remembered: there may be room the next time
         return False
-    return True
 
 
-def _flash_attn_works() -> bool:
+@functools.cache
+def _tried(device: str, name: str) -> bool:
+    dtype = torch.float32 if device == "cpu" else torch.float16
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(_SHAPE, generator=generator) for _ in range(3))
+    expected = torch.softmax(query @ key.transpose(-2, -1) / _SHAPE[-1] ** 0.5, dim=-1) @ value
+    attend = _attend_by_package if name == _PACKAGE else functools.partial(_attend, _BACKENDS[name])
     try:
-        from flash_attn import flash_attn_func  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of each reason why a kernel can't be had
+            found = attend(*(tensor.to(device, dtype) for tensor in (query, key, value))).float().cpu()
+    except torch.OutOfMemoryError:
+        raise
+    except Exception:  # each kernel, driver and package has its own way to refuse
         return False
-    try:
-        query = torch.zeros(1, 16, 2, 64, device="cuda", dtype=torch.float16)  # (batch, length, heads, head_dim)
-        flash_attn_func(query, query, query, causal=True)
-        torch.cuda.synchronize()
-    except (RuntimeError, TypeError):
-        return False
-    return True
+    return float((found - expected).norm() / expected.norm()) < _MOST_ERROR
+
+
+def _attend(backend: SDPBackend, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    with sdpa_kernel([backend]):
+        return scaled_dot_product_attention(query, key, value)
+
+
+def _attend_by_package(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    from flash_attn import flash_attn_func  # type: ignore[import-not-found,unused-ignore]
+
+    swapped = (tensor.transpose(1, 2) for tensor in (query, key, value))  # (batch, length, heads, head_dim)
+    answer: torch.Tensor = flash_attn_func(*swapped)
+    return answer.transpose(1, 2)

@@ -1,11 +1,19 @@
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
+import msgspec
 import pytest
 
+from app.terminal import doctor
+from engine.api.commands import DescribeHardware
+from engine.api.events import HardwareDescribed
+from engine.api.hardware import Gpu, Hardware
 from tests.app.terminal.conftest import Run
-from tests.engine_scripts import CHECKPOINTS, Script
+from tests.engine_scripts import CHECKPOINTS, HARDWARE, Script
 
 
 def test_models_are_listed(hearth: Run) -> None:
@@ -36,17 +44,99 @@ def test_the_doctor_says_what_there_is_and_nothing_about_the_person(
     home = tmp_path / "ada"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("HEARTH_HOME", str(home / "hearth"))
+    monkeypatch.setenv("USER", "ada")
+    monkeypatch.setenv("HF_TOKEN", "hf_canary")
+    monkeypatch.setenv("HEARTH_HOME", str(tmp_path / "lovelace project" / "hearth"))
     text = hearth("doctor")
     assert text.status == 0
     assert "Scripted processor" in text.out
-    assert "~/hearth" in text.out
+    assert f"HEARTH_HOME{os.sep}data{os.sep}conversations.db" in text.out
     report = json.loads(hearth("doctor", "--json").out)
     assert set(report) == {"versions", "paths", "hardware", "problem"}
     assert report["hardware"]["cpu_name"] == "Scripted processor"
     assert report["problem"] is None
-    for out in (text.out, json.dumps(report)):
-        assert "/ada" not in out
+    for out in (text.out, text.err, json.dumps(report)):
+        for canary in ("/ada", "lovelace", "hf_canary", str(tmp_path)):
+            assert canary not in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="these variables move folders on Linux only")
+def test_the_doctor_tells_no_folders_that_the_user_named(
+    hearth: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("HEARTH_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "ada"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "lovelace" / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "ada" / ".config"))
+    out = hearth("doctor").out
+    assert "conversations: …/hearth/conversations.db" in out
+    assert "settings: ~/.config/hearth/settings.json" in out
+    assert "lovelace" not in out
+
+
+def report_of(hardware: Hardware, hearth: Run, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the lines that the doctor prints for this machine."""
+
+    class Session:
+        def __init__(self, *_: object) -> None: ...
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def run(self, command: DescribeHardware, *_: object) -> HardwareDescribed:
+            return HardwareDescribed(command_id=command.command_id, hardware=hardware)
+
+    monkeypatch.setattr(doctor, "EngineSession", Session)
+    return hearth("doctor").out.splitlines()
+
+
+def test_the_doctor_groups_what_it_found(hearth: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = Gpu(0, "NVIDIA GeForce RTX 3070", (8, 6), 8 * 2**30, 7 * 2**30, True, 4.1e11, "measured")
+    second = msgspec.structs.replace(gpu, index=1, supports_bf16=False, bandwidth_source="data sheet")
+    hardware = msgspec.structs.replace(
+        HARDWARE,
+        gpus=(gpu, second),
+        cuda_build="13.0",
+        driver="570.86.10",
+        gpu_problem="Old card is there, but it is too old.",
+        cpu_computes_bf16=True,
+        ram_bandwidth_bytes_per_second=4.2e10,
+        attention_kernels=("cuda flash", "cpu math"),
+        quantization_kernels=("cuda int8",),
+        quantization_problem="bitsandbytes: No module named bitsandbytes",
+        has_mps=True,
+        mps_memory_bytes=12 * 2**30,
+    )
+    lines = report_of(hardware, hearth, monkeypatch)
+    titles = [line.partition(" (")[0] for line in lines if line and not line.startswith(" ")]
+    assert titles == [
+        "This computer",
+        "Graphics cards",
+        "Kernels",
+        "Memory bandwidth",
+        "Engine",
+        "Window and terminal",
+        "Folders",
+    ]
+    for expected in (
+        "  processor: Scripted processor, 2 cores, computes bf16 itself",
+        "  0: NVIDIA GeForce RTX 3070, 7.0 free of 8.0 GiB, compute capability 8.6, with bf16",
+        "  1: NVIDIA GeForce RTX 3070, 7.0 free of 8.0 GiB, compute capability 8.6, without bf16",
+        "  Apple GPU: shares the memory, may use up to 12.0 GiB of it",
+        "  problem: Old card is there, but it is too old.",
+        "  driver: 570.86.10",
+        "  CUDA build: 13.0",
+        "  attention: cuda flash, cpu math",
+        "  quantised weights: cuda int8",
+        "  what does not work: bitsandbytes: No module named bitsandbytes",
+        "  main memory: 42 GB/s, measured",
+        "  Apple GPU: not known",
+        "  graphics card 0: 410 GB/s, measured",
+        "  graphics card 1: 410 GB/s, from its data sheet",
+    ):
+        assert expected in lines
 
 
 def test_the_doctor_works_without_an_engine(hearth: Run, use_script: Callable[..., None]) -> None:

@@ -3,8 +3,7 @@
 import getpass
 import platform
 import socket
-import subprocess
-import time
+import sys
 from pathlib import Path
 
 import msgspec
@@ -13,15 +12,24 @@ import pytest
 import torch
 import transformers
 
-from engine.hardware import gpus
-from engine.hardware.gpus import find_gpus
-from engine.hardware.kernels import working_attention_kernels
+from engine.api.hardware import Gpu
+from engine.hardware import bandwidth, copies, machine
+from engine.hardware.copies import Copied
+from engine.hardware.gpus import GpuFindings
 from engine.hardware.machine import describe
+from engine.hardware.quantization_kernels import QuantizationFindings
+
+GIB = 2**30
+
+
+@pytest.fixture(autouse=True)
+def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bandwidth, "_of_this_process", {})
 
 
 def test_description_matches_this_machine(tmp_path: Path) -> None:
     hardware = describe(tmp_path)
-    assert hardware.ram_total_bytes == psutil.virtual_memory().total
+    assert 0 < hardware.ram_total_bytes <= psutil.virtual_memory().total
     assert 0 < hardware.ram_available_bytes <= hardware.ram_total_bytes
     assert hardware.physical_cores >= 1
     assert hardware.cpu_name
@@ -33,6 +41,11 @@ def test_description_matches_this_machine(tmp_path: Path) -> None:
     for package in ("tokenizers", "safetensors", "huggingface_hub", "bitsandbytes"):
         assert hardware.versions[package]
     assert "cpu math" in hardware.attention_kernels
+    assert set(hardware.quantization_kernels) >= {"cpu int8", "cpu nf4"}
+    assert hardware.quantization_problem == ""
+    assert hardware.platform == {"linux": "linux", "win32": "windows", "darwin": "darwin"}[sys.platform]
+    assert 1e8 < hardware.ram_bandwidth_bytes_per_second < 1e13
+    assert hardware.has_mps == torch.backends.mps.is_available()
     assert len(hardware.gpus) == (torch.cuda.device_count() if torch.cuda.is_available() else 0)
 
 
@@ -51,61 +64,76 @@ def test_disk_of_a_folder_that_does_not_exist_yet(tmp_path: Path) -> None:
     assert describe(tmp_path / "a" / "b", try_kernels=False).disk_free_bytes > 0
 
 
-def test_kernels_are_tried_quickly() -> None:
-    started = time.perf_counter()
-    names = working_attention_kernels(with_cuda=False)
-    assert set(names) <= {"cpu flash", "cpu math"}
-    assert time.perf_counter() - started < 5
+def test_without_trials_only_what_is_remembered_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bandwidth, "copy_ram", lambda _: Copied(5e9))
+    nothing = describe(tmp_path, try_kernels=False, measure=False)
+    assert (nothing.attention_kernels, nothing.quantization_kernels) == ((), ())
+    assert nothing.ram_bandwidth_bytes_per_second == 0
+    tried = describe(tmp_path)
+    monkeypatch.setattr(bandwidth, "_of_this_process", {})  # as another process would have it
+    remembered = describe(tmp_path, try_kernels=False, measure=False)
+    assert remembered.attention_kernels == tried.attention_kernels
+    assert remembered.quantization_kernels == tried.quantization_kernels
+    assert remembered.ram_bandwidth_bytes_per_second == 5e9
 
 
-def answer_of_driver(monkeypatch: pytest.MonkeyPatch, output: str) -> None:
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    answer = subprocess.CompletedProcess([], 0, stdout=output)
-    monkeypatch.setattr(gpus.subprocess, "run", lambda *_, **__: answer)
+def test_kernels_are_tried_once_for_a_machine_or_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trials: list[tuple[str, ...]] = []
+
+    def count(devices: tuple[str, ...]) -> QuantizationFindings:
+        trials.append(devices)
+        return QuantizationFindings(("cpu int8",), "")
+
+    monkeypatch.setattr(machine, "working_quantization_kernels", count)
+    describe(tmp_path, measure=False)
+    describe(tmp_path, measure=False)
+    assert trials == [("cpu",)]
+    describe(tmp_path, measure=False, afresh=True)
+    assert len(trials) == 2
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a working GPU")
-def test_gpu_with_a_torch_that_knows_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 570.86.10\nNVIDIA GeForce RTX 3090, 570.86.10\n")
-    monkeypatch.setattr(torch.version, "cuda", None)
-    found = find_gpus()
-    assert found.driver == "570.86.10"
-    assert found.gpus == ()
-    assert "NVIDIA GeForce RTX 4090" in found.problem
-    assert "without CUDA" in found.problem
+def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [QuantizationFindings((), "bitsandbytes: is missing"), QuantizationFindings(("cpu int8", "cpu nf4"), "")]
+    monkeypatch.setattr(machine, "working_quantization_kernels", lambda _: found.pop(0))
+    assert describe(tmp_path, measure=False).quantization_problem == "bitsandbytes: is missing"
+    mended = describe(tmp_path, measure=False)
+    assert (mended.quantization_kernels, mended.quantization_problem) == (("cpu int8", "cpu nf4"), "")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a working GPU")
-def test_gpu_that_torch_cannot_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 570.86.10\n")
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert "driver" in find_gpus().problem
+def card(index: int, name: str, capability: tuple[int, int]) -> Gpu:
+    return Gpu(index, name, capability, 24 * GIB, 23 * GIB, supports_bf16=capability >= (8, 0))
 
 
-def test_gpu_that_fails_is_a_sentence_not_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> int:
-        raise RuntimeError("CUDA unknown error\nlong explanation")
-
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: None)
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
-    monkeypatch.setattr(torch.cuda, "device_count", fail)
-    found = find_gpus()
-    assert "CUDA unknown error" in found.problem
-    assert "\n" not in found.problem
-
-
-def test_no_driver_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: None)
-    monkeypatch.setattr(torch.version, "cuda", None)
-    assert find_gpus().problem == ""
-    assert find_gpus().driver == ""
+def test_cards_are_measured_and_one_of_each_kind_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = (card(0, "Old", (7, 5)), card(1, "New", (8, 6)), card(2, "New", (8, 6)))
+    tried: list[tuple[str, ...]] = []
+    monkeypatch.setattr(machine, "find_gpus", lambda: GpuFindings(cards, "13.0", "570.1", ""))
+    monkeypatch.setattr(machine, "working_attention_kernels", lambda devices: tried.append(devices) or ())
+    monkeypatch.setattr(machine, "working_quantization_kernels", lambda _: QuantizationFindings((), ""))
+    monkeypatch.setattr(bandwidth, "copy_gpu", lambda index, free: Copied((index + 1) * 1e11))
+    monkeypatch.setattr(bandwidth, "copy_ram", lambda _: Copied(0.0))
+    hardware = describe(tmp_path)
+    assert tried == [("cuda:0", "cuda:1", "cpu")]
+    # The third is the second's twin: measured once.
+    assert [gpu.bandwidth_bytes_per_second for gpu in hardware.gpus] == [1e11, 2e11, 2e11]
+    assert {gpu.bandwidth_source for gpu in hardware.gpus} == {"measured"}
+    assert (hardware.cuda_build, hardware.driver) == ("13.0", "570.1")
+    assert hardware.ram_bandwidth_bytes_per_second == 0
 
 
-def test_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang(*_: object, **__: object) -> None:
-        raise subprocess.TimeoutExpired("nvidia-smi", 5)
+def test_apples_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "mps_memory_bytes", lambda total: 12 * GIB)
+    monkeypatch.setattr(machine, "working_attention_kernels", lambda devices: devices)
+    monkeypatch.setattr(machine, "working_quantization_kernels", lambda devices: QuantizationFindings(devices, ""))
+    monkeypatch.setattr(bandwidth, "copy_mps", lambda free: Copied(2e11))
+    hardware = describe(tmp_path)
+    assert (hardware.has_mps, hardware.mps_memory_bytes) == (True, 12 * GIB)
+    assert hardware.mps_bandwidth_bytes_per_second == 2e11
+    assert hardware.quantization_kernels == ("mps", "cpu")
 
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    monkeypatch.setattr(gpus.subprocess, "run", hang)
-    assert find_gpus().driver == ""
+
+def test_a_measurement_holds_no_memory(tmp_path: Path) -> None:
+    describe(tmp_path)
+    before = psutil.Process().memory_info().rss
+    assert copies.copy_ram(64 * GIB).bytes_per_second > 0
+    assert psutil.Process().memory_info().rss - before < 32 * 2**20

@@ -1,0 +1,59 @@
+"""How fast memory is: measured once for a machine, then remembered; the data sheet where it can't be measured."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import torch
+
+from engine.api.hardware import Gpu
+from engine.hardware.copies import Copied, copy_gpu, copy_mps, copy_ram
+from engine.hardware.known_cards import card_named, typical_card
+from engine.hardware.machine_file import MachineFile, keep
+
+MEASURED = "measured"
+DATA_SHEET = "data sheet"
+
+_of_this_process: dict[str, float] = {}
+
+
+def ram_bandwidth(folder: Path, cpu_name: str, cores: int, available_bytes: int, *, measure: bool = True) -> float:
+    """Return bytes read plus written per second in main memory; 0 if that is not known.
+
+    folder keeps the result; measure False takes only what is remembered. A measurement takes about 0.2 s.
+    """
+    key = f"RAM; {cpu_name}; {cores} cores, {torch.get_num_threads()} threads; torch {torch.__version__}"
+    return _known(folder, key, (lambda: copy_ram(available_bytes)) if measure else None)
+
+
+def mps_bandwidth(folder: Path, cpu_name: str, free_bytes: int, *, measure: bool = True) -> float:
+    """Return the same for Apple's GPU."""
+    key = f"MPS; {cpu_name}; torch {torch.__version__}"
+    return _known(folder, key, (lambda: copy_mps(free_bytes)) if measure else None)
+
+
+def with_bandwidth(gpu: Gpu, folder: Path, driver: str, *, measure: bool = True) -> Gpu:
+    """Return the card with its bandwidth and where that is from: measured, data sheet, or not known (0, empty)."""
+    mib = gpu.total_bytes // 2**20
+    key = f"CUDA; {gpu.name}; {mib} MiB; driver {driver or 'unknown'}; torch {torch.__version__}"
+    found = _known(folder, key, (lambda: copy_gpu(gpu.index, gpu.free_bytes)) if measure else None)
+    if found:
+        return msgspec.structs.replace(gpu, bandwidth_bytes_per_second=found, bandwidth_source=MEASURED)
+    card = card_named(gpu.name, gpu.total_bytes) or typical_card(gpu.compute_capability, gpu.total_bytes)
+    if card is None:
+        return gpu
+    return msgspec.structs.replace(
+        gpu, bandwidth_bytes_per_second=card.bandwidth_bytes_per_second, bandwidth_source=DATA_SHEET
+    )
+
+
+def _known(folder: Path, key: str, measure: Callable[[], Copied] | None) -> float:
+    found = _of_this_process.get(key, 0.0) or MachineFile.read(folder).bandwidth(key)
+    if not found and measure is not None:
+        copied = measure()
+        found = copied.bytes_per_second
+        if found and copied.is_undisturbed:
+            keep(folder, bandwidths={key: found})
+    if found:
+        _of_this_process[key] = found
+    return found

@@ -1,0 +1,101 @@
+"""What was measured and tried on this machine, kept in one small file so that it need not be done at every start."""
+
+import math
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Self, TypeVar
+
+import msgspec
+
+_NAME = "hardware.json"
+_MOST_BYTES = 256 * 1024
+_MOST_ENTRIES = 32
+_GOOD_FOR_SECONDS = 30 * 86400.0
+_PLAUSIBLE = (1e8, 1e14)  # bytes per second; anything else is a damaged file
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """A bandwidth in bytes per second, and when it was measured (seconds since 1970)."""
+
+    bytes_per_second: float
+    at: float
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """Kernels that worked, and when they were tried (seconds since 1970)."""
+
+    attention: tuple[str, ...]
+    quantization: tuple[str, ...]
+    at: float
+
+
+_Entry = TypeVar("_Entry", Measured, Tried)
+
+
+class MachineFile(msgspec.Struct, frozen=True):
+    """Findings by a key that names device, driver and versions: what changes is looked for under a new key."""
+
+    bandwidths: dict[str, Measured] = {}
+    kernels: dict[str, Tried] = {}
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Return what the folder's file holds; nothing if it is missing, damaged or not a plain file."""
+        file = folder / _NAME
+        try:
+            if not file.is_file() or file.stat().st_size > _MOST_BYTES:
+                return cls()
+            return msgspec.json.decode(file.read_bytes(), type=cls)
+        except (OSError, msgspec.DecodeError, RecursionError):
+            return cls()
+
+    def bandwidth(self, key: str) -> float:
+        """Return bytes per second; 0 if that was not measured, too long ago, or can't be true."""
+        found = self.bandwidths.get(key)
+        if found is None or not _is_fresh(found.at):
+            return 0.0
+        least, most = _PLAUSIBLE
+        return found.bytes_per_second if least < found.bytes_per_second < most else 0.0
+
+    def tried(self, key: str) -> Tried | None:
+        """Return the kernels that worked; None if they were not tried, or too long ago."""
+        found = self.kernels.get(key)
+        return found if found is not None and _is_fresh(found.at) else None
+
+
+def keep(
+    folder: Path,
+    bandwidths: dict[str, float] | None = None,
+    kernels: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
+) -> None:
+    """Add findings to the folder's file at once and as a whole. A folder that can't be written to is no error."""
+    now = time.time()
+    before = MachineFile.read(folder)
+    measured = {key: Measured(value, now) for key, value in (bandwidths or {}).items() if math.isfinite(value)}
+    tried = {key: Tried(attention, quantization, now) for key, (attention, quantization) in (kernels or {}).items()}
+    after = MachineFile(_newest(before.bandwidths | measured), _newest(before.kernels | tried))
+    _write(folder, msgspec.json.encode(after))
+
+
+def _newest(entries: dict[str, _Entry]) -> dict[str, _Entry]:
+    newest = sorted(entries.items(), key=lambda item: item[1].at)[-_MOST_ENTRIES:]
+    return dict(newest)
+
+
+def _write(folder: Path, content: bytes) -> None:
+    temporary = ""
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=".hardware-", suffix=".json", dir=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(folder / _NAME)
+    except OSError:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def _is_fresh(at: float) -> bool:
+    # A clock that was set back makes the time lie ahead: measured anew.
+    return 0 <= time.time() - at <= _GOOD_FOR_SECONDS
