@@ -64,7 +64,7 @@ class ChatEngine:
                 freed = self._session.forget(command.conversation_id) if self._session else 0
                 return ConversationForgotten(command_id=command.command_id, freed_bytes=freed)
             case DescribeHardware():
-                hardware = machine.describe(self._data_folder)
+                hardware = machine.describe(self._data_folder, afresh=True)
                 return HardwareDescribed(command_id=command.command_id, hardware=hardware)
         raise EngineError(ErrorKind.INVALID_COMMAND, "This command doesn't belong on the compute lane.")
 
