@@ -9,7 +9,7 @@ import torch
 from engine.api.hardware import Gpu
 from engine.hardware.copies import Copied, copy_gpu, copy_mps, copy_ram
 from engine.hardware.known_cards import card_named, typical_card
-from engine.hardware.machine_file import MachineFile, keep
+from engine.hardware.machine_file import MachineFile, keep_bandwidth
 
 MEASURED = "measured"
 DATA_SHEET = "data sheet"
@@ -53,7 +53,7 @@ def _known(folder: Path, key: str, measure: Callable[[], Copied] | None) -> floa
         copied = measure()
         found = copied.bytes_per_second
         if found and copied.is_undisturbed:
-            keep(folder, bandwidths={key: found})
+            keep_bandwidth(folder, key, found)
     if found:
         _of_this_process[key] = found
     return found

@@ -2,6 +2,7 @@
 
 import functools
 import warnings
+from dataclasses import dataclass
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -19,23 +20,31 @@ _SHAPE = (1, 2, 16, 64)  # (batch, heads, length, head_dim)
 _MOST_ERROR = 0.02
 
 
-def working_attention_kernels(devices: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names such as `cuda flash` or `cpu math`, in the order in which they would be preferred.
+@dataclass(frozen=True)
+class AttentionFindings:
+    """Names such as `cuda flash` or `cpu math`, in the order in which they would be preferred.
 
-    devices: `cuda:0`, `cuda:1`, `mps`, `cpu`. Several cards have what works on each of them.
+    is_lasting: False if there was no room to try one of them.
     """
+
+    kernels: tuple[str, ...]
+    is_lasting: bool = True
+
+
+def working_attention_kernels(devices: tuple[str, ...]) -> AttentionFindings:
+    """Try what there is for `cuda:0`, `cuda:1`, `mps` and `cpu`; several cards have what works on each of them."""
     names = []
+    is_lasting = True
     for kind in dict.fromkeys(device.partition(":")[0] for device in devices):
         same = [device for device in devices if device.partition(":")[0] == kind]
-        names += [f"{kind} {name}" for name in _OF_KIND[kind] if all(_works(device, name) for device in same)]
-    return tuple(names)
-
-
-def _works(device: str, name: str) -> bool:
-    try:
-        return _tried(device, name)
-    except torch.OutOfMemoryError:  # not remembered: there may be room the next time
-        return False
+        for name in _OF_KIND[kind]:
+            try:
+                works = all(_tried(device, name) for device in same)
+            except torch.OutOfMemoryError:
+                works = is_lasting = False
+            if works:
+                names.append(f"{kind} {name}")
+    return AttentionFindings(tuple(names), is_lasting)
 
 
 @functools.cache

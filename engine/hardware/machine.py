@@ -13,7 +13,7 @@ from engine.hardware.bandwidth import mps_bandwidth, ram_bandwidth, with_bandwid
 from engine.hardware.cpu import computes_bf16, cpu_features, cpu_name
 from engine.hardware.gpus import GpuFindings, find_gpus
 from engine.hardware.kernels import working_attention_kernels
-from engine.hardware.machine_file import MachineFile, keep
+from engine.hardware.machine_file import MachineFile, keep_kernels
 from engine.hardware.mps import mps_memory_bytes
 from engine.hardware.quantization_kernels import working_quantization_kernels
 from engine.hardware.ram import read_ram
@@ -76,7 +76,7 @@ def _kernels(
     key = _kernels_key(found, has_mps, versions)
     remembered = None if afresh and may_try else MachineFile.read(folder).tried(key)
     if remembered is not None:
-        return _Kernels(remembered.attention, remembered.quantization)
+        return _Kernels(remembered.attention, remembered.quantization, remembered.problem)
     if not may_try:
         return _Kernels()
     devices = (*_one_of_each_kind(found.gpus), *(("mps",) if has_mps else ()), "cpu")
@@ -84,10 +84,9 @@ def _kernels(
     quantization = working_quantization_kernels(devices)
     if found.gpus:
         _empty_cuda_cache()
-    # What failed may be mended without a new version: it is tried again by the next process.
-    if not quantization.problem:
-        keep(folder, kernels={key: (attention, quantization.kernels)})
-    return _Kernels(attention, quantization.kernels, quantization.problem)
+    if attention.is_lasting and quantization.is_lasting:
+        keep_kernels(folder, key, attention.kernels, quantization.kernels, quantization.problem)
+    return _Kernels(attention.kernels, quantization.kernels, quantization.problem)
 
 
 def _kernels_key(found: GpuFindings, has_mps: bool, versions: dict[str, str]) -> str:

@@ -1,6 +1,5 @@
 """What was measured and tried on this machine, kept in one small file so that it need not be done at every start."""
 
-import math
 import os
 import tempfile
 import time
@@ -13,6 +12,7 @@ _NAME = "hardware.json"
 _MOST_BYTES = 256 * 1024
 _MOST_ENTRIES = 32
 _GOOD_FOR_SECONDS = 30 * 86400.0
+_FAILURE_GOOD_FOR_SECONDS = 86400.0  # it may be mended without a new version of anything
 _PLAUSIBLE = (1e8, 1e14)  # bytes per second; anything else is a damaged file
 
 
@@ -24,10 +24,11 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 class Tried(msgspec.Struct, frozen=True):
-    """Kernels that worked, and when they were tried (seconds since 1970)."""
+    """Kernels that worked, why others didn't, and when they were tried (seconds since 1970)."""
 
     attention: tuple[str, ...]
     quantization: tuple[str, ...]
+    problem: str
     at: float
 
 
@@ -62,21 +63,25 @@ class MachineFile(msgspec.Struct, frozen=True):
     def tried(self, key: str) -> Tried | None:
         """Return the kernels that worked; None if they were not tried, or too long ago."""
         found = self.kernels.get(key)
-        return found if found is not None and _is_fresh(found.at) else None
+        if found is None:
+            return None
+        return found if _is_fresh(found.at, _FAILURE_GOOD_FOR_SECONDS if found.problem else _GOOD_FOR_SECONDS) else None
 
 
-def keep(
-    folder: Path,
-    bandwidths: dict[str, float] | None = None,
-    kernels: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] | None = None,
-) -> None:
-    """Add findings to the folder's file at once and as a whole. A folder that can't be written to is no error."""
-    now = time.time()
+def keep_bandwidth(folder: Path, key: str, bytes_per_second: float) -> None:
+    """Add a bandwidth to the folder's file, at once and as a whole. A folder that can't be written to is no error."""
     before = MachineFile.read(folder)
-    measured = {key: Measured(value, now) for key, value in (bandwidths or {}).items() if math.isfinite(value)}
-    tried = {key: Tried(attention, quantization, now) for key, (attention, quantization) in (kernels or {}).items()}
-    after = MachineFile(_newest(before.bandwidths | measured), _newest(before.kernels | tried))
-    _write(folder, msgspec.json.encode(after))
+    entry = {key: Measured(bytes_per_second, time.time())}
+    _write(folder, msgspec.structs.replace(before, bandwidths=_newest(before.bandwidths | entry)))
+
+
+def keep_kernels(
+    folder: Path, key: str, attention: tuple[str, ...], quantization: tuple[str, ...], problem: str
+) -> None:
+    """Add kernels that were tried, in the same way."""
+    before = MachineFile.read(folder)
+    entry = {key: Tried(attention, quantization, problem, time.time())}
+    _write(folder, msgspec.structs.replace(before, kernels=_newest(before.kernels | entry)))
 
 
 def _newest(entries: dict[str, _Entry]) -> dict[str, _Entry]:
@@ -84,18 +89,18 @@ def _newest(entries: dict[str, _Entry]) -> dict[str, _Entry]:
     return dict(newest)
 
 
-def _write(folder: Path, content: bytes) -> None:
+def _write(folder: Path, content: MachineFile) -> None:
     temporary = ""
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=".hardware-", suffix=".json", dir=folder)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.write(msgspec.json.encode(content))
         Path(temporary).replace(folder / _NAME)
     except OSError:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _is_fresh(at: float) -> bool:
+def _is_fresh(at: float, good_for_seconds: float = _GOOD_FOR_SECONDS) -> bool:
     # A clock that was set back makes the time lie ahead: measured anew.
-    return 0 <= time.time() - at <= _GOOD_FOR_SECONDS
+    return 0 <= time.time() - at <= good_for_seconds

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from engine.api.hardware import Gpu
-from engine.hardware import bandwidth, copies
+from engine.hardware import bandwidth, copies, machine_file
 from engine.hardware.bandwidth import ram_bandwidth, with_bandwidth
 from engine.hardware.copies import Copied, copy_gpu, copy_ram
-from engine.hardware.machine_file import MachineFile, keep
+from engine.hardware.machine_file import MachineFile, keep_bandwidth, keep_kernels
 
 GIB = 2**30
 CARD = Gpu(0, "NVIDIA GeForce RTX 3070", (8, 6), 8191 * 2**20, 7 * GIB, True)
@@ -148,13 +148,13 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, measured: Counter) -
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep(tmp_path, bandwidths={"a": 1e10})
+    keep_bandwidth(tmp_path, "a", 1e10)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    keep(tmp_path, bandwidths={"b": 2e10})
+    keep_bandwidth(tmp_path, "b", 2e10)
     monkeypatch.undo()
     assert [file.name for file in tmp_path.iterdir() if "hardware" in file.name and file.is_file()] == ["hardware.json"]
     assert MachineFile.read(tmp_path).bandwidth("a") == 1e10
@@ -169,13 +169,26 @@ def test_what_is_no_plain_file_is_not_read(tmp_path: Path) -> None:
 
 def test_the_file_stays_small(tmp_path: Path) -> None:
     for number in range(40):
-        keep(tmp_path, bandwidths={str(number): 1e10}, kernels={str(number): (("cpu math",), ())})
+        keep_bandwidth(tmp_path, str(number), 1e10)
+        keep_kernels(tmp_path, str(number), ("cpu math",), (), "")
     found = MachineFile.read(tmp_path)
     assert len(found.bandwidths) == len(found.kernels) == 32
     assert found.bandwidth("39") == 1e10
     tried = found.tried("39")
     assert tried is not None
     assert tried.attention == ("cpu math",)
+
+
+def test_what_failed_is_forgotten_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_kernels(tmp_path, "good", ("cpu math",), ("cpu int8",), "")
+    keep_kernels(tmp_path, "bad", ("cpu math",), (), "bitsandbytes: is broken")
+    bad = MachineFile.read(tmp_path).tried("bad")
+    assert bad is not None
+    assert bad.problem == "bitsandbytes: is broken"
+    now = time.time()
+    monkeypatch.setattr(machine_file.time, "time", lambda: now + 2 * 86400)
+    assert MachineFile.read(tmp_path).tried("bad") is None
+    assert MachineFile.read(tmp_path).tried("good") is not None
 
 
 def test_a_card_is_measured_or_has_its_data_sheet(

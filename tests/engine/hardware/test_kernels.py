@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from engine.hardware import bitsandbytes_library, kernels, quantization_kernels
-from engine.hardware.kernels import working_attention_kernels
+from engine.hardware.kernels import AttentionFindings, working_attention_kernels
 from engine.hardware.quantization_kernels import working_quantization_kernels
 from engine.hardware.reasons import one_line
 
@@ -32,7 +32,7 @@ def tried_anew() -> Iterator[None]:
 
 
 def test_kernels_of_this_processor() -> None:
-    assert set(working_attention_kernels(("cpu",))) == {"cpu flash", "cpu math"}
+    assert set(working_attention_kernels(("cpu",)).kernels) == {"cpu flash", "cpu math"}
     found = working_quantization_kernels(("cpu",))
     assert (found.kernels, found.problem) == (("cpu int8", "cpu nf4"), "")
 
@@ -46,7 +46,7 @@ def test_trials_leave_random_numbers_alone() -> None:
 
 def test_wrong_attention_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "_attend", lambda backend, query, key, value: value)
-    assert working_attention_kernels(("cpu",)) == ()
+    assert working_attention_kernels(("cpu",)) == AttentionFindings(())
 
 
 def test_attention_without_room_is_not_listed_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,13 +55,13 @@ def test_attention_without_room_is_not_listed_and_tried_again(monkeypatch: pytes
 
     with monkeypatch.context() as patched:
         patched.setattr(kernels, "_attend", full)
-        assert working_attention_kernels(("cpu",)) == ()
-    assert "cpu math" in working_attention_kernels(("cpu",))
+        assert working_attention_kernels(("cpu",)) == AttentionFindings((), is_lasting=False)
+    assert "cpu math" in working_attention_kernels(("cpu",)).kernels
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a working GPU")
 def test_a_device_that_is_not_there_has_no_kernels() -> None:
-    assert working_attention_kernels(("cuda:0", "mps")) == ()
+    assert working_attention_kernels(("cuda:0", "mps")) == AttentionFindings(())
     found = working_quantization_kernels(("cuda:0", "mps"))
     assert found.kernels == ()
     assert "cuda int8: " in found.problem
@@ -71,7 +71,7 @@ def test_a_device_that_is_not_there_has_no_kernels() -> None:
 
 def test_several_cards_have_what_works_on_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernels, "_tried", lambda device, name: name == "math" or (device, name) == ("cuda:1", "flash"))
-    assert working_attention_kernels(("cuda:0", "cuda:1")) == ("cuda math",)
+    assert working_attention_kernels(("cuda:0", "cuda:1")).kernels == ("cuda math",)
     monkeypatch.setattr(quantization_kernels, "_int8", lambda device: "")
     monkeypatch.setattr(quantization_kernels, "_nf4", lambda device: "" if device == "cuda:1" else "too old")
     found = working_quantization_kernels(("cuda:0", "cuda:1"))
@@ -121,7 +121,8 @@ def test_no_room_to_try_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> No
 
     with monkeypatch.context() as patched:
         patched.setattr(quantization_kernels, "nf4_problem", full)
-        assert working_quantization_kernels(("cpu",)).problem == "cpu nf4: there is no memory left to try it"
+        found = working_quantization_kernels(("cpu",))
+        assert (found.problem, found.is_lasting) == ("cpu nf4: there is no memory left to try it", False)
     assert working_quantization_kernels(("cpu",)).problem == ""
 
 

@@ -16,6 +16,7 @@ from engine.api.hardware import Gpu
 from engine.hardware import bandwidth, copies, machine
 from engine.hardware.copies import Copied
 from engine.hardware.gpus import GpuFindings
+from engine.hardware.kernels import AttentionFindings
 from engine.hardware.machine import describe
 from engine.hardware.quantization_kernels import QuantizationFindings
 
@@ -92,12 +93,27 @@ def test_kernels_are_tried_once_for_a_machine_or_afresh(tmp_path: Path, monkeypa
     assert len(trials) == 2
 
 
-def test_what_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = [QuantizationFindings((), "bitsandbytes: is missing"), QuantizationFindings(("cpu int8", "cpu nf4"), "")]
+def test_what_failed_is_remembered_until_it_is_tried_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [QuantizationFindings((), "bitsandbytes: is broken"), QuantizationFindings(("cpu int8", "cpu nf4"), "")]
     monkeypatch.setattr(machine, "working_quantization_kernels", lambda _: found.pop(0))
-    assert describe(tmp_path, measure=False).quantization_problem == "bitsandbytes: is missing"
-    mended = describe(tmp_path, measure=False)
-    assert (mended.quantization_kernels, mended.quantization_problem) == (("cpu int8", "cpu nf4"), "")
+    for _ in range(2):
+        assert describe(tmp_path, measure=False).quantization_problem == "bitsandbytes: is broken"
+    for afresh in (True, False):
+        mended = describe(tmp_path, measure=False, afresh=afresh)
+        assert (mended.quantization_kernels, mended.quantization_problem) == (("cpu int8", "cpu nf4"), "")
+
+
+@pytest.mark.parametrize("full", ["attention", "quantization"])
+def test_what_there_was_no_room_to_try_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    with monkeypatch.context() as patched:
+        attention = AttentionFindings((), is_lasting=full != "attention")
+        quantization = QuantizationFindings((), "", is_lasting=full != "quantization")
+        patched.setattr(machine, "working_attention_kernels", lambda _: attention)
+        patched.setattr(machine, "working_quantization_kernels", lambda _: quantization)
+        assert describe(tmp_path, measure=False).attention_kernels == ()
+    assert "cpu math" in describe(tmp_path, measure=False).attention_kernels
 
 
 def card(index: int, name: str, capability: tuple[int, int]) -> Gpu:
@@ -108,7 +124,9 @@ def test_cards_are_measured_and_one_of_each_kind_is_tried(tmp_path: Path, monkey
     cards = (card(0, "Old", (7, 5)), card(1, "New", (8, 6)), card(2, "New", (8, 6)))
     tried: list[tuple[str, ...]] = []
     monkeypatch.setattr(machine, "find_gpus", lambda: GpuFindings(cards, "13.0", "570.1", ""))
-    monkeypatch.setattr(machine, "working_attention_kernels", lambda devices: tried.append(devices) or ())
+    monkeypatch.setattr(
+        machine, "working_attention_kernels", lambda devices: tried.append(devices) or AttentionFindings(())
+    )
     monkeypatch.setattr(machine, "working_quantization_kernels", lambda _: QuantizationFindings((), ""))
     monkeypatch.setattr(bandwidth, "copy_gpu", lambda index, free: Copied((index + 1) * 1e11))
     monkeypatch.setattr(bandwidth, "copy_ram", lambda _: Copied(0.0))
@@ -123,7 +141,7 @@ def test_cards_are_measured_and_one_of_each_kind_is_tried(tmp_path: Path, monkey
 
 def test_apples_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "mps_memory_bytes", lambda total: 12 * GIB)
-    monkeypatch.setattr(machine, "working_attention_kernels", lambda devices: devices)
+    monkeypatch.setattr(machine, "working_attention_kernels", AttentionFindings)
     monkeypatch.setattr(machine, "working_quantization_kernels", lambda devices: QuantizationFindings(devices, ""))
     monkeypatch.setattr(bandwidth, "copy_mps", lambda free: Copied(2e11))
     hardware = describe(tmp_path)
