@@ -1,6 +1,7 @@
 """A checkpoint's files as they lie in one folder: names, tensor headers, configuration. Nothing is built from them."""
 
 import json
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,20 @@ INDEX_NAME = "model.safetensors.index.json"
 SINGLE_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
 
-_ELEMENT_BITS = {"F64": 64, "I64": 64, "U64": 64, "F32": 32, "I32": 32, "U32": 32, "F4": 4}
+LARGEST_JSON_BYTES = 64 * 2**20
+
+_ELEMENT_BITS = {
+    "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
+}  # fmt: skip
 _BITS_OF_HALVES = 16
 _BITS_OF_BYTES = 8
+_SHOWN_NAMES = 3
+_OPENING_BYTES = 64
+# What lies under the name of a weight file when the file itself was never fetched.
+_STAND_INS = (
+    (b"version https://git-lfs", "is only a pointer to the file, which Git LFS has not fetched"),
+    (b"<", "is a web page instead of the file"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +44,10 @@ class CheckpointFiles:
 
 @dataclass(frozen=True)
 class TensorHeader:
-    """One tensor as its file announces it; dtype in safetensors' spelling (`BF16`, `F32`, `U8`)."""
+    """One tensor as its file announces it; dtype in safetensors' spelling (`BF16`, `F32`, `U8`).
+
+    elements: the weights that it stands for: several for each packed number of a quantised checkpoint, none for scales.
+    """
 
     shape: tuple[int, ...]
     dtype: str
@@ -54,7 +69,7 @@ class CheckpointContents:
 
     @property
     def parameters(self) -> int:
-        """Number of values in all tensors."""
+        """Number of weights, however they are packed."""
         return sum(header.elements for header in self.tensors.values())
 
     @property
@@ -78,42 +93,109 @@ def incomplete(files: CheckpointFiles, what: str, details: str = "") -> EngineEr
     return EngineError(ErrorKind.CHECKPOINT_INCOMPLETE, message, hints[files.kind], details)
 
 
-def shard_names(files: CheckpointFiles) -> list[str]:
-    """Return the names of the safetensors files, from the index if there is one; every one of them exists.
+def shard_names(files: CheckpointFiles, named: str = "") -> list[str]:
+    """Return the names of the safetensors files that transformers will read; every one of them exists.
 
+    That is model.safetensors if it is there, else what the index lists. named: what the configuration names instead.
     Raises EngineError(CHECKPOINT_INCOMPLETE) for a damaged index or a missing shard.
     """
-    index = files.folder / INDEX_NAME
-    if not index.is_file():
-        return [SINGLE_NAME] if (files.folder / SINGLE_NAME).is_file() else []
-    try:
-        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        names = sorted({str(name) for name in weight_map.values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise incomplete(files, f"{INDEX_NAME} cannot be read", str(error)) from error
-    for name in names:
-        if Path(name).name != name:
-            raise incomplete(files, f"{INDEX_NAME} names a file outside the folder", name)
-        if not (files.folder / name).is_file():
+    single, index = (named, "") if named.endswith(".safetensors") else (SINGLE_NAME, named or INDEX_NAME)
+    listed = sorted({str(name) for name in _weight_map(files, index).values()}) if index else []
+    if is_there(files, single):
+        return [single]
+    for name in listed:
+        if not is_there(files, name):
             raise incomplete(files, f"{name} is missing")
-    return names
+    return listed
+
+
+def check_index(files: CheckpointFiles, names: list[str], tensors: Mapping[str, object], named: str = "") -> None:
+    """Compare the index with what its files hold. Raises EngineError(CHECKPOINT_INCOMPLETE) for tensors they lack."""
+    index = named or INDEX_NAME
+    if names in ([SINGLE_NAME], [named]) or not index.endswith(".json"):
+        return
+    missing = sorted(str(key) for key in _weight_map(files, index) if key not in tensors)
+    if missing:
+        more = f" and {len(missing) - _SHOWN_NAMES} more" if len(missing) > _SHOWN_NAMES else ""
+        shown = ", ".join(missing[:_SHOWN_NAMES]) + more
+        raise incomplete(files, f"{index} lists parts that no file holds ({shown})", "\n".join(missing))
+
+
+def is_there(files: CheckpointFiles, name: str) -> bool:
+    """Whether the folder has the ordinary file, or a link to one as in the Hub's cache.
+
+    Raises EngineError(CHECKPOINT_INCOMPLETE) for a link that leads nowhere, a pipe or a device: opening those may wait
+    for ever.
+    """
+    path = files.folder / name
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        if path.is_symlink():
+            raise incomplete(files, f"{name} is missing (its link leads nowhere)") from None
+        return False
+    except OSError as error:  # a loop of links
+        raise incomplete(files, f"{name} cannot be read", str(error)) from error
+    if not stat.S_ISREG(mode):
+        raise incomplete(files, f"{name} is no ordinary file")
+    return True
+
+
+def read_json(files: CheckpointFiles, name: str) -> object:
+    """Return the content of a JSON file of bounded size. Raises EngineError(CHECKPOINT_INCOMPLETE) if it is damaged."""
+    path = files.folder / name
+    try:
+        if path.stat().st_size > LARGEST_JSON_BYTES:
+            raise incomplete(files, f"{name} is far too large")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise incomplete(files, f"{name} is damaged", str(error)) from error
 
 
 def read_tensors(files: CheckpointFiles, names: list[str]) -> dict[str, TensorHeader]:
     """Return the header of every tensor in the named safetensors files; reads headers only.
 
-    Raises EngineError(CHECKPOINT_INCOMPLETE) for a file that is cut, damaged or no safetensors at all.
+    Raises EngineError(CHECKPOINT_INCOMPLETE) for a file that is cut, damaged or no safetensors at all, and for a
+    tensor that lies in two files.
     """
     tensors: dict[str, TensorHeader] = {}
+    places: dict[str, str] = {}
     for name in names:
         try:
             with safe_open(files.folder / name, framework="np") as opened:  # checks the length against the header
                 for key in opened.keys():  # noqa: SIM118 - not a mapping
+                    if key in tensors:
+                        raise incomplete(files, f"{name} and {places[key]} both hold {key}")
                     part = opened.get_slice(key)
                     tensors[key] = _header(tuple(part.get_shape()), part.get_dtype())
+                    places[key] = name
         except (SafetensorError, OSError) as error:
-            raise incomplete(files, f"{name} is damaged or was not downloaded completely", str(error)) from error
+            raise incomplete(files, f"{name} {_fault(files.folder / name)}", str(error)) from error
     return tensors
+
+
+def _weight_map(files: CheckpointFiles, index: str) -> Mapping[str, object]:
+    """Return tensor -> file from the index, empty if there is none; the names are those of files in the folder."""
+    if not is_there(files, index):
+        return {}
+    content = read_json(files, index)
+    found = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(found, dict):
+        raise incomplete(files, f"{index} cannot be read")
+    for name in found.values():
+        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+            raise incomplete(files, f"{index} names a file that is no .safetensors file in the folder", str(name))
+    return found
+
+
+def _fault(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            opening = stream.read(_OPENING_BYTES)
+    except OSError:
+        return "cannot be read"
+    known = (words for start, words in _STAND_INS if opening.lstrip().startswith(start))
+    return "is empty" if not opening else next(known, "is damaged or was not downloaded completely")
 
 
 def _header(shape: tuple[int, ...], dtype: str) -> TensorHeader:

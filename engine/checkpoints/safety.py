@@ -1,44 +1,57 @@
 """Refuses what could run code, is incomplete or can't chat, before anything is built from it."""
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from engine.api.errors import EngineError, ErrorKind
+from engine.checkpoints.config_limits import refuse_odd_sizes, refuse_other_weights
 from engine.checkpoints.files import (
     CONFIG_NAME,
     CheckpointContents,
     CheckpointFiles,
     TensorHeader,
+    check_index,
     incomplete,
+    is_there,
+    read_json,
     read_tensors,
     shard_names,
 )
+from engine.checkpoints.other_formats import refuse_other_purpose, without_config, without_weights
+from engine.quantization import published_tensors
+from engine.quantization.published import PublishedQuantization, elements_of, read
 
-_CODE_KEYS = ("auto_map", "_attn_implementation_internal", "trust_remote_code", "custom_pipelines")
-_PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+_CODE_KEYS = frozenset(
+    {
+        "auto_map", "_attn_implementation_internal", "_experts_implementation_internal", "trust_remote_code",
+        "custom_pipelines", "custom_generate", "kernel_config", "use_kernels",
+    }
+)  # fmt: skip
+# Keys that would name a place to fetch code from inside a quantization_config; transformers 5.23 has none of them.
+_FETCHING_KEYS = frozenset(
+    {
+        "kernel", "kernels", "kernel_name", "kernel_repo", "hub_kernel", "repo_id", "repo", "custom_code",
+        "code_revision", "module_path", "import_path", "entry_point",
+    }
+)  # fmt: skip
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json", "spiece.model")
 _JSON_FILES = (CONFIG_NAME, "tokenizer_config.json", "generation_config.json")
+# Everything else that transformers may open by name while it loads a model and its tokenizer.
+_OTHER_FILES = (
+    "special_tokens_map.json", "added_tokens.json", "merges.txt", "chat_template.jinja", "chat_template.json",
+    "processor_config.json", "preprocessor_config.json", "adapter_config.json", "additional_chat_templates",
+)  # fmt: skip
+_WEIGHTS_KEY = "transformers_weights"
+_WEIGHT_NAMES = (".safetensors", ".safetensors.index.json")
 _CHAT_ARCHITECTURES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-# Smallest and largest value that any published model comes near.
-_LIMITS = {
-    "num_hidden_layers": (1, 1_000),
-    "hidden_size": (1, 1_000_000),
-    "num_attention_heads": (1, 10_000),
-    "num_key_value_heads": (0, 10_000),
-    "head_dim": (0, 100_000),
-    "intermediate_size": (0, 10_000_000),
-    "vocab_size": (1, 100_000_000),
-    "max_position_embeddings": (0, 10**9),
-    "num_experts": (0, 100_000),
-    "num_local_experts": (0, 100_000),
-}
 _DEEPEST_NESTING = 50
-_LARGEST_JSON_BYTES = 64 * 2**20
+_LONGEST_SHOWN = 60
 
 
 def check(files: CheckpointFiles) -> CheckpointContents:
     """Return configuration and tensor headers of a checkpoint that may be loaded.
 
+    Whether a quantised one can be loaded on this machine is another question: published.requirement answers it.
     Raises EngineError: CHECKPOINT_UNSAFE if it wants to run code or is pickle, CHECKPOINT_INCOMPLETE if files are
     missing or damaged, CHECKPOINT_UNSUPPORTED if it is no text model that transformers knows.
     """
@@ -55,18 +68,17 @@ def check(files: CheckpointFiles) -> CheckpointContents:
 
 def _check(files: CheckpointFiles) -> CheckpointContents:
     config = _read_config(files)
+    _refuse_odd_files(files)
     for name in _JSON_FILES:
-        if (files.folder / name).is_file():
-            _refuse_code(files, name, _read_json(files, name))
-    _refuse_odd_config(files, config)
-    names = shard_names(files)
-    if not names:
-        raise _no_weights(files)
-    tensors = read_tensors(files, names)
-    if not tensors:
-        raise incomplete(files, "its weight files are empty")
-    _refuse_other_weights(files, config, tensors)
-    if not any((files.folder / name).is_file() for name in _TOKENIZER_FILES):
+        if is_there(files, name):
+            _refuse_code(files, name, read_json(files, name))
+    refuse_other_purpose(files)
+    _refuse_other_models(files, config)
+    refuse_odd_sizes(files, config)
+    published = read(config, files.name)
+    tensors = _read_weights(files, config, published)
+    refuse_other_weights(files, config, tensors)
+    if not any(is_there(files, name) for name in _TOKENIZER_FILES):
         raise incomplete(files, "its tokenizer (tokenizer.json) is missing")
     return CheckpointContents(config=config, tensors=tensors)
 
@@ -82,109 +94,108 @@ def unsupported(files: CheckpointFiles, why: str, details: str = "") -> EngineEr
 
 
 def _read_config(files: CheckpointFiles) -> Mapping[str, object]:
-    if not (files.folder / CONFIG_NAME).is_file():
-        if gguf := sorted(path.name for path in files.folder.glob("*.gguf")):
-            raise EngineError(
-                ErrorKind.CHECKPOINT_NOT_FOUND,
-                f"The folder {files.name} holds a GGUF file, which is opened by itself.",
-                f"Choose the file {gguf[0]} instead of the folder.",
-            )
-        has_any = any(path.suffix in (".safetensors", ".json", *_PICKLE_SUFFIXES) for path in files.folder.iterdir())
-        if has_any:
-            raise incomplete(files, f"{CONFIG_NAME} is missing")
-        raise EngineError(
-            ErrorKind.CHECKPOINT_NOT_FOUND,
-            f"The folder {files.name} holds no model.",
-            "Choose the folder in which config.json and the .safetensors files lie.",
-        )
-    config = _read_json(files, CONFIG_NAME)
+    if not is_there(files, CONFIG_NAME):
+        raise without_config(files)
+    config = read_json(files, CONFIG_NAME)
     if not isinstance(config, dict) or not config:
         raise incomplete(files, f"{CONFIG_NAME} is empty or damaged")
     return config
 
 
-def _read_json(files: CheckpointFiles, name: str) -> object:
-    path = files.folder / name
-    try:
-        if path.stat().st_size > _LARGEST_JSON_BYTES:
-            raise incomplete(files, f"{name} is far too large")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise incomplete(files, f"{name} is damaged", str(error)) from error
+def _refuse_odd_files(files: CheckpointFiles) -> None:
+    """Opening a pipe or a device waits for ever, so each file that transformers may open is looked at first."""
+    for name in (*_TOKENIZER_FILES, *_OTHER_FILES):
+        path = files.folder / name
+        if path.is_dir():
+            inside = (entry for entry in path.iterdir() if not entry.is_file() and not entry.is_dir())
+            if odd := next(inside, None):
+                raise incomplete(files, f"{name}/{odd.name} is no ordinary file")
+        elif path.exists():
+            is_there(files, name)
 
 
 def _refuse_code(files: CheckpointFiles, name: str, content: object) -> None:
-    for key in _keys(content, 0):
-        if key in _CODE_KEYS:
+    for key, inside_quantization in _keys(content):
+        if key in _CODE_KEYS or (inside_quantization and key in _FETCHING_KEYS):
             raise EngineError(
                 ErrorKind.CHECKPOINT_UNSAFE,
                 f"The model {files.name} wants to run its own program code, which Hearth does not allow.",
                 "Choose a version of the model that transformers supports without custom code.",
                 f"{name}: {key}",
             )
+    if _depth(content) > _DEEPEST_NESTING:
+        raise incomplete(files, f"{name} is damaged (nested too deeply)")
 
 
-def _keys(content: object, depth: int) -> Iterator[str]:
+def _keys(content: object, depth: int = 0, inside_quantization: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield every key down to the deepest level allowed, and whether it stands inside a quantization_config."""
     if depth > _DEEPEST_NESTING:
         return
     if isinstance(content, dict):
         for key, value in content.items():
-            yield str(key)
-            yield from _keys(value, depth + 1)
+            yield str(key), inside_quantization
+            yield from _keys(value, depth + 1, inside_quantization or str(key).startswith("quantization"))
     elif isinstance(content, list):
         for value in content:
-            yield from _keys(value, depth + 1)
+            yield from _keys(value, depth + 1, inside_quantization)
 
 
-def _refuse_odd_config(files: CheckpointFiles, config: Mapping[str, object]) -> None:
+def _depth(content: object) -> int:
+    deepest, waiting = 0, [(content, 0)]
+    while waiting and deepest <= _DEEPEST_NESTING:
+        item, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        waiting += [(value, depth + 1) for value in inner if isinstance(value, dict | list)]
+    return deepest
+
+
+def _refuse_other_models(files: CheckpointFiles, config: Mapping[str, object]) -> None:
     if not isinstance(config.get("model_type"), str):
         raise unsupported(files, f"{CONFIG_NAME} does not say what kind of model it is")
-    for part in _parts(config):
-        for key, (least, most) in _LIMITS.items():
-            value = part.get(key)
-            if isinstance(value, int | float) and not least <= value <= most:
-                raise incomplete(files, f"{CONFIG_NAME} is damaged ({key} is {value})")
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures:
         names = [str(name) for name in architectures]
         if not any(name.endswith(_CHAT_ARCHITECTURES) for name in names):
-            raise unsupported(files, f"it does not write text ({names[0]})")
-    if config.get("quantization_config") is not None:
-        raise unsupported(files, "it is published in a quantized form, which this version cannot load yet")
+            raise unsupported(files, f"it does not write text ({names[0][:_LONGEST_SHOWN]})")
     if config.get("is_encoder_decoder") is True:
         raise unsupported(files, "it translates one text into another and does not continue a conversation")
 
 
-def _refuse_other_weights(
-    files: CheckpointFiles, config: Mapping[str, object], tensors: Mapping[str, TensorHeader]
-) -> None:
-    """Compare sizes with the headers: transformers would allocate what the configuration says and fill in noise."""
-    lengths = {length for header in tensors.values() for length in header.shape}
-    for part in _parts(config):
-        layers, hidden, vocabulary = (part.get(key) for key in ("num_hidden_layers", "hidden_size", "vocab_size"))
-        if isinstance(layers, int) and layers > len(tensors):
-            raise incomplete(files, f"{CONFIG_NAME} speaks of {layers} layers, the weights hold fewer")
-        if isinstance(vocabulary, int) and vocabulary > max(lengths, default=0):
-            raise incomplete(files, f"{CONFIG_NAME} speaks of {vocabulary} words, the weights hold fewer")
-        if isinstance(hidden, int) and hidden not in lengths:
-            raise incomplete(files, f"{CONFIG_NAME} speaks of a width of {hidden}, the weights have another")
-
-
-def _parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
-    """Yield the configuration and the one of the text model inside it, if there is one."""
-    yield config
-    text = config.get("text_config")
-    if isinstance(text, dict):
-        yield text
-
-
-def _no_weights(files: CheckpointFiles) -> EngineError:
-    pickles = sorted(path.name for path in files.folder.iterdir() if path.suffix in _PICKLE_SUFFIXES)
-    if pickles:
-        return EngineError(
-            ErrorKind.CHECKPOINT_UNSAFE,
-            f"The model {files.name} has its weights only in a format that can run code ({pickles[0]}).",
-            "Choose a version of the model with .safetensors files.",
-            ", ".join(pickles),
+def _read_weights(
+    files: CheckpointFiles, config: Mapping[str, object], published: PublishedQuantization | None
+) -> dict[str, TensorHeader]:
+    named = _named_weights(files, config)
+    names = shard_names(files, named)
+    if not names:
+        raise without_weights(files)
+    tensors = read_tensors(files, names)
+    if not tensors:
+        raise incomplete(files, "its weight files are empty")
+    check_index(files, names, tensors, named)
+    headers = {name: (header.shape, header.dtype) for name, header in tensors.items()}
+    if problem := published_tensors.problem(published, headers):
+        raise EngineError(
+            ErrorKind.CHECKPOINT_UNSUPPORTED,
+            f"The model {files.name} cannot be loaded: {problem}.",
+            "Choose a version of the model that is not quantized, or a GGUF file of it.",
         )
-    return incomplete(files, "it has no weights (.safetensors files)")
+    return {
+        name: replace(header, elements=elements_of(published, header.shape, header.dtype, name))
+        for name, header in tensors.items()
+    }
+
+
+def _named_weights(files: CheckpointFiles, config: Mapping[str, object]) -> str:
+    """Return the file that the configuration names in place of model.safetensors, as transformers 5.23 reads it."""
+    named = config.get(_WEIGHTS_KEY)
+    if named is None:
+        return ""
+    if not isinstance(named, str) or "/" in named or "\\" in named or not named.endswith(_WEIGHT_NAMES):
+        raise EngineError(
+            ErrorKind.CHECKPOINT_UNSAFE,
+            f"The model {files.name} wants its weights read from a file that Hearth does not allow.",
+            "Choose a version of the model with ordinary .safetensors files.",
+            f"{_WEIGHTS_KEY}: {str(named)[:_LONGEST_SHOWN]}",
+        )
+    return named

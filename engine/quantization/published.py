@@ -100,7 +100,7 @@ def read(config: Mapping[str, object], name: str = "") -> PublishedQuantization 
 def requirement(published: PublishedQuantization, environment: Environment) -> str:
     """Return one sentence that says what is lacking to load it on this machine; empty if nothing is."""
     known = KINDS[published.kind]
-    subject = f"It is published in the form “{published.label}”"
+    subject = f"It is published in a quantized form ({published.label})"
     if known.never:
         return f"{subject}, and {known.never}."
     if published.compressed and published.compressed.problem:
@@ -247,7 +247,7 @@ def _label(
     if compressed:
         return f"{known.label}, {compressed.label}"
     if kind == "bitsandbytes_4bit":
-        quantity = "FP4" if settings.get("bnb_4bit_quant_type") == "fp4" else "NF4"
+        quantity = "NF4" if settings.get("bnb_4bit_quant_type") == "nf4" else "FP4"
         return f"{known.label}, 4-bit ({quantity})"
     if known.label[-1].isdigit():  # the name says it already: FP8, MXFP4
         return known.label

@@ -1,0 +1,99 @@
+"""What a configuration may ask for: sizes that some published model comes near, and that the weights bear out.
+
+transformers would allocate what the configuration says and fill it with random numbers.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, TensorHeader, incomplete
+
+_LAYERS, _WIDTHS, _HEADS, _EXPERTS = (1, 1_000), (1, 1_000_000), (1, 10_000), (0, 100_000)
+_INNER, _POSITIONS = (0, 10_000_000), (0, 100_000_000)
+# Smallest and largest value, by the names that the architectures have for them.
+_LIMITS = {
+    **dict.fromkeys(("num_hidden_layers", "n_layer", "n_layers", "num_layers"), _LAYERS),
+    **dict.fromkeys(("hidden_size", "n_embd", "d_model"), _WIDTHS),
+    **dict.fromkeys(("num_attention_heads", "n_head", "n_heads"), _HEADS),
+    **dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts"), _EXPERTS),
+    **dict.fromkeys(("intermediate_size", "moe_intermediate_size", "ffn_dim", "ffn_hidden_size"), _INNER),
+    **dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"), _POSITIONS),
+    **dict.fromkeys(("head_dim", "kv_lora_rank", "q_lora_rank", "qk_rope_head_dim", "qk_nope_head_dim"), (0, 100_000)),
+    **dict.fromkeys(("v_head_dim", "state_size", "d_state", "conv_kernel", "d_conv"), (0, 100_000)),
+    "num_key_value_heads": (0, 10_000),
+    "num_experts_per_tok": (0, 10_000),
+    "vocab_size": (1, 100_000_000),
+}
+_LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
+_EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+# Per layer, so a list may stand for one number.
+_LONGEST_LIST = 10_000
+_LONGEST_SHOWN = 40
+
+
+def refuse_odd_sizes(files: CheckpointFiles, config: Mapping[str, object]) -> None:
+    """Raise EngineError(CHECKPOINT_INCOMPLETE) for sizes that no model has: negative, huge, no whole numbers."""
+    for part in parts(config):
+        for key, limits in _LIMITS.items():
+            for value in _each(part.get(key)):
+                if value is not None and not _is_within(value, limits):
+                    raise _damaged(files, key, value)
+        for key, value in part.items():
+            if isinstance(value, list) and len(value) > _LONGEST_LIST:
+                raise incomplete(files, f"{CONFIG_NAME} is damaged ({_shown(key)} has {len(value):,} entries)")
+
+
+def refuse_other_weights(
+    files: CheckpointFiles, config: Mapping[str, object], tensors: Mapping[str, TensorHeader]
+) -> None:
+    """Raise EngineError(CHECKPOINT_INCOMPLETE) if the tensors are not those of the model that is described.
+
+    Counts layers, words, width and experts only, so that packed tensors of any kind will do.
+    """
+    lengths = {length for header in tensors.values() for length in header.shape}
+    for part in parts(config):
+        for layers in _numbers(part, _LAYER_KEYS):
+            if layers > len(tensors):
+                raise incomplete(files, f"{CONFIG_NAME} speaks of {layers} layers, the weights hold fewer")
+        for words in _numbers(part, ("vocab_size",)):
+            if words > max(lengths, default=0):
+                raise incomplete(files, f"{CONFIG_NAME} speaks of {words} words, the weights hold fewer")
+        for width in _numbers(part, _WIDTH_KEYS):
+            if width not in lengths:
+                raise incomplete(files, f"{CONFIG_NAME} speaks of a width of {width}, the weights have another")
+        for experts in _numbers(part, _EXPERT_KEYS):
+            if experts > len(tensors) and experts not in lengths:
+                raise incomplete(files, f"{CONFIG_NAME} speaks of {experts} experts, the weights hold fewer")
+
+
+def parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """Yield the configuration and the one of the text model inside it, if there is one."""
+    yield config
+    text = config.get("text_config")
+    if isinstance(text, dict):
+        yield text
+
+
+def _each(value: object) -> list[object]:
+    return value[:_LONGEST_LIST] if isinstance(value, list) else [value]
+
+
+def _is_within(value: object, limits: tuple[int, int]) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return limits[0] <= value <= limits[1] and value == int(value)  # not a number fails the comparison
+
+
+def _numbers(part: Mapping[str, object], keys: tuple[str, ...]) -> Iterator[int]:
+    values = (part.get(key) for key in keys)
+    return (value for value in values if isinstance(value, int) and not isinstance(value, bool))
+
+
+def _damaged(files: CheckpointFiles, key: str, value: object) -> Exception:
+    return incomplete(files, f"{CONFIG_NAME} is damaged ({key} is {_shown(value)})")
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    printable = "".join(character for character in text[:_LONGEST_SHOWN] if character.isprintable())
+    return printable + ("..." if len(text) > _LONGEST_SHOWN else "")
