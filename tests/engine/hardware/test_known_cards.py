@@ -11,6 +11,7 @@ GIB = 2**30
     ("capability", "gib", "expected"),
     [
         ((6, 1), 8, 192e9),
+        ((7, 5), 10.75, 616e9),  # an RTX 2080 Ti, though one of 12 GiB is slower
         ((7, 5), 15, 320e9),  # a T4 tells 15 of its 16 GB
         ((8, 6), 4, 192e9),
         ((8, 6), 8, 224e9),  # the slowest with 8 GiB, so as not to promise too much
