@@ -1,0 +1,188 @@
+"""Attention layers of the KV at fixed addresses: one that keeps every position, one that keeps a sliding window."""
+
+from dataclasses import dataclass
+
+import torch
+from transformers.cache_utils import CacheLayerMixin
+
+
+@dataclass(frozen=True)
+class SavedLayer:
+    """What one layer held, in main memory: (1, heads, positions, head_dim) each, the first position being `start`."""
+
+    keys: torch.Tensor
+    values: torch.Tensor
+    start: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of both."""
+        return self.keys.nbytes + self.values.nbytes
+
+
+class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers leaves its hook untyped
+    """Keys and values of one layer for all positions; a layer with a sliding window is limited by its mask alone.
+
+    length: positions computed. start: the position that the buffers begin with, 0 here. capacity: positions there is
+    room for.
+    """
+
+    is_croppable = True
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.keys: torch.Tensor
+        self.values: torch.Tensor
+        self.capacity = capacity
+        self.length = 0
+        self.start = 0
+
+    @property
+    def earliest(self) -> int:
+        """Shortest length that can be gone back to; 0 where that is any."""
+        return 0
+
+    @property
+    def allocated_bytes(self) -> int:
+        """Bytes of the buffers, 0 before the first update."""
+        return self.keys.nbytes + self.values.nbytes if self.is_initialized else 0
+
+    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
+        """Allocate for states of shape (1, heads, length, head_dim); keys and values may differ in head_dim."""
+        self.dtype, self.device = key_states.dtype, key_states.device
+        keys, values = _buffer(key_states, self.capacity), _buffer(value_states, self.capacity)
+        self.keys, self.values = keys, values
+        self.is_initialized = True
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append states and return views of all that is valid, (1, heads, new length, head_dim)."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        return self._append(key_states, value_states, seen=self.length)
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Return the key length and offset that a mask for the next query_length ids has."""
+        return self.length + query_length, 0
+
+    def get_seq_length(self) -> int:
+        """Return the number of positions computed."""
+        return self.length
+
+    def get_max_length(self) -> int:
+        """Return the number of positions there is room for."""
+        return self.capacity
+
+    def rewind(self, length: int) -> None:
+        """Forget positions from `length` on, which must not be before `earliest`."""
+        self.length = min(self.length, length)
+
+    def reset(self) -> None:
+        """Forget all positions; the buffers keep their addresses."""
+        self.length = self.start = 0
+
+    def save(self) -> SavedLayer | None:
+        """Copy what is held into main memory; None before the first update."""
+        if not self.is_initialized:
+            return None
+        held = self.length - self.start
+        return SavedLayer(_saved(self.keys, held), _saved(self.values, held), self.start)
+
+    def restore(self, saved: SavedLayer, length: int) -> None:
+        """Copy a saved layer back, up to position `length`, which must not be before what was `earliest` then."""
+        held = length - saved.start
+        self.reset()
+        self.keys[:, :, :held].copy_(saved.keys[:, :, :held])
+        self.values[:, :, :held].copy_(saved.values[:, :, :held])
+        self.start, self.length = saved.start, length
+
+    def _append(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, seen: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Write states behind what is held; return views of them and of the `seen` positions before them."""
+        begin = self.length - self.start
+        end = begin + key_states.shape[-2]
+        self.keys[:, :, begin:end].copy_(key_states)
+        self.values[:, :, begin:end].copy_(value_states)
+        self.length = self.start + end
+        return self.keys[:, :, begin - seen : end], self.values[:, :, begin - seen : end]
+
+
+class WindowedSlabLayer(SlabLayer):  # type: ignore[no-untyped-call] # as above
+    """The same for a sliding window: room for `window` positions and some slack to append in and to go back over.
+
+    A query sees itself and the window - 1 positions before it. When the buffers are full, the last positions move to
+    their front: what the next query sees and half of the slack, so that going back that far always works.
+    """
+
+    is_croppable = False
+    is_sliding = True
+
+    def __init__(self, window: int, slack: int) -> None:
+        super().__init__(window + slack)
+        self.window = window
+        self.slack = slack
+
+    @property
+    def earliest(self) -> int:
+        """Shortest length that can be gone back to: all that its next query sees must still be there."""
+        return self.start + self.window - 1 if self.start else 0
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append states; return them with the positions before that their first query sees.
+
+        Up to slack + 1 positions at a time can be undone with rewind; more take temporary memory for all of them.
+        """
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        count, held, seen = key_states.shape[-2], self.length - self.start, self._seen()
+        if seen + count > self.capacity:
+            return self._pass_through(key_states, value_states, seen)
+        if held + count > self.capacity:
+            self._drop_all_but(min(seen + self.slack // 2, self.capacity - count))
+        return self._append(key_states, value_states, seen)
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Return key length and offset for the next query_length ids; the same for all layers of equal window."""
+        seen = self._seen()
+        return seen + query_length, self.length - seen
+
+    def _seen(self) -> int:
+        """Return how many positions before it the next query sees."""
+        return min(self.window - 1, self.length)
+
+    def _drop_all_but(self, kept: int) -> None:
+        """Move the last `kept` positions to the front."""
+        held = self.length - self.start
+        # Copied aside first, as the ranges may overlap, and both, so that want of memory leaves the layer whole.
+        keys = self.keys[:, :, held - kept : held].clone()
+        values = self.values[:, :, held - kept : held].clone()
+        self.keys[:, :, :kept].copy_(keys)
+        self.values[:, :, :kept].copy_(values)
+        self.start = self.length - kept
+
+    def _pass_through(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, seen: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return states too many for the buffers with the `seen` positions before them; keep the last ones."""
+        held = self.length - self.start
+        if seen:
+            key_states = torch.cat((self.keys[:, :, held - seen : held], key_states), dim=-2)
+            value_states = torch.cat((self.values[:, :, held - seen : held], value_states), dim=-2)
+        self.keys.copy_(key_states[:, :, -self.capacity :])
+        self.values.copy_(value_states[:, :, -self.capacity :])
+        self.length += key_states.shape[-2] - seen
+        self.start = self.length - self.capacity
+        return key_states, value_states
+
+
+def _buffer(states: torch.Tensor, capacity: int) -> torch.Tensor:
+    shape = (*states.shape[:-2], capacity, states.shape[-1])
+    return torch.empty(shape, dtype=states.dtype, device=states.device)
+
+
+def _saved(buffer: torch.Tensor, held: int) -> torch.Tensor:
+    return buffer[:, :, :held].to("cpu", copy=True).contiguous()

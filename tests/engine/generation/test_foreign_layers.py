@@ -1,0 +1,81 @@
+"""Layers that stay transformers' own: copies in main memory, and slab layers that keep out of their way."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from engine.generation.kv_slab import KvSlab
+from engine.generation.slab_layers import SlabLayer
+from tests import tiny_checkpoints
+
+IDS = [(17 + 7919 * index) % 384 for index in range(90)]
+
+
+def load(path: Path) -> PreTrainedModel:
+    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    return found.eval()
+
+
+def feed(model: PreTrainedModel, kv: KvSlab, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        output = model(input_ids=torch.tensor([ids]), past_key_values=kv.cache, use_cache=True)
+    kv.record(ids)
+    logits: torch.Tensor = output.logits[0]
+    return logits
+
+
+def plain(model: PreTrainedModel, ids: list[int]) -> torch.Tensor:
+    with torch.inference_mode():
+        logits: torch.Tensor = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+    return logits
+
+
+@pytest.mark.parametrize("name", ["qwen3_next", "lfm2", "falcon_h1"])
+def test_a_snapshot_is_a_copy_that_can_be_restored_twice(name: str, tiny_folder: Path) -> None:
+    model = load(tiny_checkpoints.make(name, tiny_folder))
+    kv = KvSlab(model.config, 128)
+    feed(model, kv, IDS[:40])
+    snapshot = kv.snapshot()
+    expected = plain(model, IDS[:41])[-1]
+    for _ in range(2):
+        feed(model, kv, IDS[50:60])
+        assert snapshot.usable(39) == 0
+        kv.restore(snapshot, snapshot.usable(40))
+        torch.testing.assert_close(feed(model, kv, [IDS[40]])[-1], expected, rtol=1e-4, atol=1e-4)
+    assert kv.usable(40, kv.length) == 0
+    assert kv.usable(41, kv.length) == 41
+    assert kv.undoable_tokens == 0
+
+
+def test_all_states_count_as_allocated(tiny_folder: Path) -> None:
+    model = load(tiny_checkpoints.make("qwen3_next", tiny_folder))
+    kv = KvSlab(model.config, 128)
+    feed(model, kv, IDS[:40])
+    slab = sum(layer.allocated_bytes for layer in kv.cache.layers if isinstance(layer, SlabLayer))
+    recurrent = [layer for layer in kv.cache.layers if not isinstance(layer, SlabLayer)]
+    states = [tensor for layer in recurrent for held in (layer.conv_states, layer.recurrent_states)
+              for tensor in held.values()]  # fmt: skip
+    assert len(states) == 6
+    assert kv.allocated_bytes == slab + sum(tensor.nbytes for tensor in states)
+    filled = kv.allocated_bytes
+    kv.clear()
+    assert kv.allocated_bytes == slab < filled
+
+
+@pytest.mark.parametrize("windowed", [False, True])
+def test_sliding_layers_stay_beside_foreign_sliding_layers(windowed: bool, tmp_path: Path) -> None:
+    config = transformers.DeepseekV4Config(
+        vocab_size=384, hidden_size=48, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=1, head_dim=12,
+        moe_intermediate_size=32, num_experts_per_tok=2, max_position_embeddings=2048, sliding_window=16,
+        bos_token_id=1, eos_token_id=2, pad_token_id=0, n_routed_experts=4, q_lora_rank=24, o_lora_rank=24,
+        index_n_heads=4, index_head_dim=12, index_topk=8, qk_rope_head_dim=4,
+        layer_types=["sliding_attention", "heavily_compressed_attention", "sliding_attention",
+                     "compressed_sparse_attention"],
+    )  # fmt: skip
+    model = load(tiny_checkpoints.save(config, tmp_path / "model"))
+    kv = KvSlab(model.config, 128, windowed=windowed, slack_tokens=8)
+    found = torch.cat([feed(model, kv, IDS[begin : begin + 10]) for begin in range(0, 90, 10)])
+    torch.testing.assert_close(found, plain(model, IDS), rtol=1e-3, atol=1e-3)
