@@ -18,7 +18,7 @@ from engine.api.commands import (
     LoadCheckpoint,
     UnloadCheckpoint,
 )
-from engine.api.errors import EngineError, ErrorKind
+from engine.api.errors import EngineError, ErrorKind, ErrorReport
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointUnloaded,
@@ -33,9 +33,11 @@ from engine.api.events import (
     TextGenerated,
 )
 from engine.checkpoints import loader
+from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
 from engine.hardware import machine
+from engine.hardware.faults import Fault, device_lost, fault_of
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +48,30 @@ class ChatEngine:
     def __init__(self, data_folder: Path) -> None:
         self._data_folder = data_folder
         self._session: ChatSession | None = None
+        self._lost: ErrorReport | None = None
 
     def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
         """Carry out a command; progress goes to emit, the terminal event is returned.
 
-        Raises EngineError for what a person should be told, Cancelled where a Stop leaves nothing to keep.
+        Raises EngineError for what a person should be told, Cancelled where a Stop leaves nothing to keep. After
+        DEVICE_LOST every command fails the same way, as the device can't be touched any more: only a new process helps.
         """
+        if self._lost is not None:
+            raise _as_error(self._lost)
+        try:
+            return self._handle(command, cancellation, emit)
+        except EngineError as error:
+            if error.report.kind is ErrorKind.DEVICE_LOST:
+                self._lost = error.report
+            raise
+        except RuntimeError as error:
+            if fault_of(error) is not Fault.DEVICE_LOST:
+                raise
+            failure = device_lost(error)
+            self._lost = failure.report
+            raise failure from error
+
+    def _handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
         match command:
             case LoadCheckpoint():
                 return self._load(command, cancellation, emit)
@@ -91,7 +111,7 @@ class ChatEngine:
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()
-        session = ChatSession(loaded)
+        session = _session_on(loaded)
         self._session = session
         plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
         _log.info("loaded %s as %s on %s, KV: %s", plan.name, plan.precision, plan.device, plan.kv_reuse)
@@ -132,3 +152,23 @@ class ChatEngine:
             statistics=result.statistics,
             **ids,
         )
+
+
+def _session_on(loaded: LoadedModel) -> ChatSession:
+    """Return a session; where none can be made the model's memory is given back, unless its device is lost."""
+    failure: EngineError | None = None
+    try:
+        return ChatSession(loaded)
+    except EngineError as error:
+        failure = error.with_traceback(None)  # it holds the half-made session
+    except BaseException as error:
+        if fault_of(error) is not Fault.DEVICE_LOST:
+            loader.free(loaded)
+        raise
+    if failure.report.kind is not ErrorKind.DEVICE_LOST:
+        loader.free(loaded)
+    raise failure
+
+
+def _as_error(report: ErrorReport) -> EngineError:
+    return EngineError(report.kind, report.message, report.hint, report.details, report.remedies)

@@ -239,4 +239,5 @@ def _cleaned(report: ErrorReport) -> ErrorReport:
         message=clean_text(report.message),
         hint=clean_text(report.hint),
         details=clean_text(report.details),
+        remedies=report.remedies,
     )

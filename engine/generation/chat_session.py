@@ -1,12 +1,9 @@
 """Everything that lives as long as one loaded model: its prompts, KV, pace; answers one conversation at a time."""
 
-import gc
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
-import psutil
-import torch
 from transformers import GenerationConfig
 
 from engine.api.cancellation import CancellationToken
@@ -21,15 +18,21 @@ from engine.generation.generate import Generation, PrefillPace, Report, Result
 from engine.generation.kv_store import KvStore
 from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
+from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
 from engine.generation.warm_conversations import WarmConversations
+from engine.hardware import faults
+from engine.hardware.faults import Fault
+from engine.hardware.ram import read_ram
 
 _LARGEST_STORE_BYTES = 4 * 2**30
-_OUT_OF_MEMORY_SIGNS = ("out of memory", "not enough memory", "can't allocate memory")
-_log = logging.getLogger(__name__)
+_Outcome = TypeVar("_Outcome")
 
 
 class ChatSession:
-    """A loaded model ready to answer. Made on the compute lane, used only there."""
+    """A loaded model ready to answer. Made on the compute lane, used only there.
+
+    Making it raises EngineError: OUT_OF_MEMORY (the KV buffers are allocated here), DEVICE_LOST.
+    """
 
     def __init__(self, loaded: LoadedModel) -> None:
         self.loaded = loaded
@@ -37,40 +40,91 @@ class ChatSession:
         template = ChatTemplate(tokenizer.get_chat_template(), _special_tokens(loaded))
         self._prompts = PromptBuilder(tokenizer, template, loaded.plan.tokenizer_id)
         self._runner = ModelRunner(loaded.model, loaded.device, loaded.plan.context_window)
-        self._runner.choose_mode()
+        self._choose_mode()
         self._warm = WarmConversations(self._runner.kv, KvStore(_store_budget()))
-        self._pace = PrefillPace(self._runner.stops_inside_chunks)
+        self._pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
         self._published: GenerationConfig | None = loaded.model.generation_config
         self._end_ids = _end_ids(loaded) | self._prompts.end_token_ids()
         self.plan = _completed_plan(loaded, self._runner)
 
     def answer(self, command: Generate, cancellation: CancellationToken, report: Report) -> Result:
-        """Generate the next answer, reusing every id the KV already holds. Raises EngineError."""
-        prompt_ids = self._prompts.build(command.messages, command.continue_last, command.started_at)
+        """Generate the next answer, reusing every id the KV already holds.
+
+        Raises EngineError. After OUT_OF_MEMORY what was written has been reported and the next message works; after
+        DEVICE_LOST nothing works in this process any more.
+        """
+        prompt_tokens = 0
+
+        def run() -> Result:
+            nonlocal prompt_tokens
+            prompt_ids = self._prompts.build(command.messages, command.continue_last, command.started_at)
+            prompt_tokens = len(prompt_ids)
+            self._refuse_too_long(prompt_tokens)
+            return self._run(command, prompt_ids, cancellation, report)
+
+        outcome = self._attempt(run)
+        if isinstance(outcome, Shortage):
+            faults.release()
+            hint = "What was written is kept. Close other programs or load the model so that it needs less, then go on."
+            raise self._out_of_memory(outcome, prompt_tokens, hint)
+        return outcome
+
+    def _choose_mode(self) -> None:
+        """Allocate and try the KV; once more where memory was not enough, as loading leaves some that can be freed."""
+        outcome = self._attempt(self._runner.choose_mode)
+        if isinstance(outcome, Shortage):
+            faults.release()
+            outcome = self._attempt(self._runner.choose_mode)
+        if isinstance(outcome, Shortage):
+            hint = "Close other programs, or load the model so that it needs less."
+            raise self._out_of_memory(outcome, 0, hint)
+
+    def _attempt(self, work: Callable[[], _Outcome]) -> _Outcome | Shortage:
+        """Return what work returns, or the numbers if memory ran out. Raises EngineError where the device is lost.
+
+        The shortage is returned and not raised: only outside the except block the tensors can be freed.
+        """
+        try:
+            return work()
+        except MemoryRanOut as error:
+            return error.shortage
+        except (RuntimeError, MemoryError) as error:
+            match faults.fault_of(error):
+                case Fault.DEVICE_LOST:
+                    raise faults.device_lost(error) from error
+                case Fault.DEVICE_UNFIT:
+                    raise faults.device_unfit(error) from error
+            shortage = shortage_of(error, self.loaded.device)
+            if shortage is None:
+                raise
+            return shortage
+
+    def _out_of_memory(self, shortage: Shortage, conversation_tokens: int, hint: str) -> EngineError:
+        if shortage.is_main_memory and self.loaded.device.type != "cpu":
+            # Another form of the model would leave room on the card, not here.
+            return out_of_memory(shortage, self.loaded.plan, (), hint)
+        ways_out = remedies(
+            self.loaded.plan,
+            is_published_packed=_is_published_packed(self.loaded),
+            conversation_tokens=conversation_tokens,
+            main_memory_bytes=read_ram().available_bytes,
+        )
+        return out_of_memory(shortage, self.loaded.plan, ways_out, hint)
+
+    def _refuse_too_long(self, prompt_tokens: int) -> None:
         window = self.plan.context_window
-        if len(prompt_ids) >= window:
+        if prompt_tokens >= window:
             raise EngineError(
                 ErrorKind.PROMPT_TOO_LONG,
-                f"The conversation has {len(prompt_ids):,} tokens, but the model's window holds {window:,}.",
+                f"The conversation has {prompt_tokens:,} tokens, but the model's window holds {window:,}.",
                 "Shorten the message, start a new conversation, or choose a larger context in the settings.",
             )
-        failure: EngineError | None = None
-        try:
-            return self._run(command, prompt_ids, cancellation, report)
-        except torch.OutOfMemoryError as error:
-            failure = _out_of_memory(str(error))
-        except RuntimeError as error:
-            failure = _failure_of_device(error)
-            if failure is None:
-                raise
-        if failure.report.kind is ErrorKind.DEVICE_LOST:
-            raise failure  # nothing on the device can be touched any more; the app starts a fresh engine
-        # Freed only here: inside the except block the traceback still holds the tensors (pytorch#18853).
-        self._runner.kv.clear()
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        raise failure
+
+    def _make_room(self, shortage: Shortage, failed_tokens: int) -> None:
+        """Give back all that this answer can do without, and feed less at once from now on."""
+        self._pace.shrink(failed_tokens)
+        self._warm.spare(main_memory=shortage.is_main_memory or self.loaded.device.type == "mps")
+        faults.release()
 
     def forget(self, conversation_id: str) -> int:
         """Drop a conversation's KV from slab and snapshots; return the bytes freed."""
@@ -88,6 +142,7 @@ class ChatSession:
             end_ids=self._end_ids,
             pace=self._pace,
             report=report,
+            make_room=self._make_room,
         )
         return generation.run(prompt_ids, command.sampling.maximum_tokens, cancellation)
 
@@ -125,28 +180,10 @@ def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
 
 def _store_budget() -> int:
     """Return the bytes of main memory that inactive conversations may take: a quarter of what is free."""
-    return int(min(psutil.virtual_memory().available // 4, _LARGEST_STORE_BYTES))
+    return int(min(read_ram().available_bytes // 4, _LARGEST_STORE_BYTES))
 
 
-def _failure_of_device(error: RuntimeError) -> EngineError | None:
-    """Tell memory that ran out (PyTorch's CPU allocator has no type for it) from a device that is lost."""
-    text = str(error)
-    if any(sign in text.lower() for sign in _OUT_OF_MEMORY_SIGNS):
-        return _out_of_memory(text)
-    if "CUDA error" not in text:
-        return None
-    return EngineError(
-        ErrorKind.DEVICE_LOST,
-        "The graphics card stopped working for Hearth.",
-        "What was written is kept. The engine starts anew; then continue the answer.",
-        text,
-    )
-
-
-def _out_of_memory(details: str) -> EngineError:
-    return EngineError(
-        ErrorKind.OUT_OF_MEMORY,
-        "The memory was not enough to go on with this answer.",
-        "What was written is kept. Choose a smaller context in the settings or a smaller model, then continue.",
-        details,
-    )
+def _is_published_packed(loaded: LoadedModel) -> bool:
+    """Return whether the publisher's files hold quantised weights, as opposed to ones that Hearth packed."""
+    quantizer = getattr(loaded.model, "hf_quantizer", None)
+    return bool(loaded.plan.quantization) and bool(getattr(quantizer, "pre_quantized", False))

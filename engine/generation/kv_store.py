@@ -46,6 +46,12 @@ class KvStore:
             self._held.move_to_end(best_key)
         return best, best_length
 
+    def forget_all(self) -> int:
+        """Drop every snapshot; return the bytes freed."""
+        freed = self.size_bytes
+        self._held.clear()
+        return freed
+
     def forget(self, conversation_id: str) -> int:
         """Drop everything of a conversation; return the bytes freed."""
         freed = 0

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
 from engine.generation.kv_slab import KvSlab
+from engine.hardware.faults import fault_of
 
 _CHECK_IDS = 24
 # Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
@@ -73,13 +74,20 @@ class ModelRunner:
         return "follow-ups, edits and branches read only what is new"
 
     def choose_mode(self) -> KvMode:
-        """Compare the ways of keeping KV with a plain forward, keep the first that agrees; allocates the slab."""
+        """Compare the ways of keeping KV with a plain forward, keep the first that agrees; allocates the slab.
+
+        Errors about the machine (memory, a lost card) get through; nothing is kept then.
+        """
         ids = _check_ids(int(self._model.config.get_text_config().vocab_size))
-        expected = self._plain_logits(ids)
-        for mode in KvMode:
-            self._use(mode)
-            if mode is KvMode.NONE or self._agrees(ids, expected):
-                break
+        try:
+            expected = self._plain_logits(ids)
+            for mode in KvMode:
+                self._use(mode)
+                if mode is KvMode.NONE or self._agrees(ids, expected):
+                    break
+        except BaseException:
+            self._use(KvMode.NONE)
+            raise
         self.kv.clear()
         self.fed_tokens = 0
         return self.mode
@@ -88,8 +96,8 @@ class ModelRunner:
     def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
         """Run the model over ids after what the KV holds; return float32 logits (vocabulary,) after the last.
 
-        With a cancellation, a Stop raises Cancelled between two layers; the KV then holds what it held before,
-        or nothing where all had to be read again.
+        With a cancellation, a Stop raises Cancelled between two layers. After that, and after any other error, the KV
+        holds what it held before, or nothing where all had to be read again or can't be rewound.
         """
         reads_again = self.mode is KvMode.NONE or (self.mode is KvMode.WHOLE and len(ids) > 1 and self.kv.length)
         if reads_again or not self.kv.fits(self.kv.length + len(ids)):
@@ -99,13 +107,13 @@ class ModelRunner:
         self._cancellation = cancellation if self.stops_inside_chunks else None
         try:
             output = self._forward(ids, cached=self.mode is not KvMode.NONE)
+            logits = output[0, -1].float()
         except BaseException:
             self.kv.realign()
             raise
         finally:
             self._cancellation = None
         self.kv.record(ids)
-        logits = output[0, -1].float()
         assert isinstance(logits, torch.Tensor)
         return logits
 
@@ -158,7 +166,7 @@ class ModelRunner:
                 pairs.append((self.feed(ids[12:20]), expected[19]))
                 pairs.append((self.feed(ids[20:21]), expected[20]))
         except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if fault_of(error) is not None:
                 raise
             return False
         tolerance = _TOLERANCE.get(self._model.dtype, 8e-2)
