@@ -1,4 +1,4 @@
-"""The engine process: reads commands from the pipe, runs them on two lanes, writes events.
+"""The engine process: reads commands from the pipe, runs them on their lanes, writes events.
 
     python -m engine --data FOLDER [--offline]
 
@@ -24,6 +24,7 @@ from typing import BinaryIO, NoReturn
 from engine.api.codec import FrameError, decode_incoming, encode_frame, read_frame
 from engine.api.commands import Cancel, Shutdown
 from engine.api.events import EngineReady, Event
+from engine.checkpoints.lookups import Lookups
 from engine.lanes import Handler, HandlerFactory, Lanes
 
 EXIT_ORDERLY = 0
@@ -58,7 +59,13 @@ class _FrameWriter:
                 leave(EXIT_APP_GONE)
 
 
-def run(stdin: BinaryIO, stdout: BinaryIO, compute_factory: HandlerFactory, transfer_factory: HandlerFactory) -> int:
+def run(
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    compute_factory: HandlerFactory,
+    transfer_factory: HandlerFactory,
+    lookup_factory: HandlerFactory | None = None,
+) -> int:
     """Serve commands until the stream ends or Shutdown; return the exit status.
 
     A lane that does not stop in LANES_END_SECONDS is left behind (its thread is a daemon): call leave() next, or
@@ -66,7 +73,7 @@ def run(stdin: BinaryIO, stdout: BinaryIO, compute_factory: HandlerFactory, tran
     """
     writer = _FrameWriter(stdout)
     writer.send(EngineReady(engine_version=_version(), process_id=os.getpid()))
-    lanes = Lanes(compute_factory, transfer_factory, writer.send)
+    lanes = Lanes(compute_factory, transfer_factory, writer.send, lookup_factory)
     try:
         status = _read_until_end(stdin, lanes)
     except _Terminated:
@@ -77,12 +84,16 @@ def run(stdin: BinaryIO, stdout: BinaryIO, compute_factory: HandlerFactory, tran
 
 
 def serve(
-    stdin: BinaryIO, stdout: BinaryIO, compute_factory: HandlerFactory, transfer_factory: HandlerFactory
+    stdin: BinaryIO,
+    stdout: BinaryIO,
+    compute_factory: HandlerFactory,
+    transfer_factory: HandlerFactory,
+    lookup_factory: HandlerFactory | None = None,
 ) -> NoReturn:
     """Run as this process's only purpose: signals as handle_signals() sets them, then leave(). Main thread only."""
     try:
         handle_signals()
-        status = run(stdin, stdout, compute_factory, transfer_factory)
+        status = run(stdin, stdout, compute_factory, transfer_factory, lookup_factory)
     except _Terminated:
         status = EXIT_ORDERLY
     except Exception:
@@ -180,21 +191,27 @@ def main() -> NoReturn:
     parser.add_argument("--offline", action="store_true", help="never open a connection")
     arguments = parser.parse_args()
     data_folder: Path = arguments.data
+    lookups = Lookups()
 
     def build_compute() -> Handler:
         from engine.chat_engine import ChatEngine
 
-        return ChatEngine(data_folder)
+        return ChatEngine(data_folder, lookups)
 
     def build_transfers() -> Handler:
         from engine.transfers import Transfers
 
         return Transfers(data_folder)
 
+    def build_lookups() -> Handler:
+        from engine.lookups import HubLookups
+
+        return HubLookups(lookups)
+
     stdin, stdout = claim_pipes()
     _prepare_environment(arguments.offline)
     _prepare_log()
-    serve(stdin, stdout, build_compute, build_transfers)
+    serve(stdin, stdout, build_compute, build_transfers, build_lookups)
 
 
 if __name__ == "__main__":

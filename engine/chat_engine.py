@@ -16,6 +16,7 @@ from engine.api.commands import (
     ForgetConversation,
     Generate,
     LoadCheckpoint,
+    PlanCheckpoint,
     UnloadCheckpoint,
 )
 from engine.api.errors import EngineError, ErrorKind, ErrorReport
@@ -33,6 +34,8 @@ from engine.api.events import (
     TextGenerated,
 )
 from engine.checkpoints import loader
+from engine.checkpoints.lookups import Lookups
+from engine.checkpoints.planning import plan_checkpoint
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
@@ -43,10 +46,14 @@ _log = logging.getLogger(__name__)
 
 
 class ChatEngine:
-    """The compute lane's handler. data_folder is where converted checkpoints are kept."""
+    """The compute lane's handler. data_folder is where converted checkpoints are kept.
 
-    def __init__(self, data_folder: Path) -> None:
+    lookups holds what the lookup lane found for the plans that it passes on.
+    """
+
+    def __init__(self, data_folder: Path, lookups: Lookups | None = None) -> None:
         self._data_folder = data_folder
+        self._lookups = lookups or Lookups()
         self._session: ChatSession | None = None
         self._lost: ErrorReport | None = None
 
@@ -86,6 +93,10 @@ class ChatEngine:
             case DescribeHardware():
                 hardware = machine.describe(self._data_folder, afresh=True)
                 return HardwareDescribed(command_id=command.command_id, hardware=hardware)
+            case PlanCheckpoint():
+                looked_up = self._lookups.take(command.command_id)
+                replaced = self._session.loaded if self._session is not None else None
+                return plan_checkpoint(command, looked_up, replaced, self._data_folder, cancellation)
         raise EngineError(ErrorKind.INVALID_COMMAND, "This command doesn't belong on the compute lane.")
 
     def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:

@@ -1,7 +1,9 @@
-"""The two lanes: each runs its commands one by one on its own thread and ends every command exactly once.
+"""The lanes: each runs its commands one by one on its own thread and ends every command exactly once.
 
 The compute lane owns model, KV and CUDA; the transfer lane owns the Hub and downloads, so that a long download never
-delays a token. A handler only returns or raises; the terminal event is sent here and nowhere else.
+delays a token; the lookup lane asks the Hub about a checkpoint that is to be planned, which neither a download nor an
+answer may delay, and passes the command on to the compute lane. A handler only returns or raises; the terminal event
+is sent here and nowhere else.
 """
 
 import logging
@@ -14,7 +16,7 @@ from typing import Protocol
 
 from engine.api.cancellation import CancellationToken
 from engine.api.codec import clean_text
-from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint
+from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint, PlanCheckpoint
 from engine.api.errors import Cancelled, EngineError, ErrorKind, ErrorReport
 from engine.api.events import (
     CommandCancelled,
@@ -34,10 +36,11 @@ _log = logging.getLogger(__name__)
 class Handler(Protocol):
     """Runs one command of a lane, always on that lane's thread."""
 
-    def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
+    def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal | None:
         """Do it, reporting progress through emit, and return the one terminal event.
 
-        Raises EngineError for a failure of the world and Cancelled if stopped with nothing to keep.
+        The lookup lane's handler returns None for a command that the compute lane has to finish. Raises EngineError
+        for a failure of the world and Cancelled if stopped with nothing to keep.
         """
         ...
 
@@ -56,19 +59,26 @@ class _OpenCommand:
 
 
 class Lanes:
-    """Accepts commands on the reading thread, runs them on two lanes, and sends their events through `send`.
+    """Accepts commands on the reading thread, runs them on their lanes, and sends their events through `send`.
 
-    send may be called from any of the three threads, and raises for an event that can't be put in a frame. The
-    factories are called on their lane's thread, at its first command.
+    send may be called from any of these threads, and raises for an event that can't be put in a frame. The factories
+    are called on their lane's thread, at its first command. Without a lookup_factory there is no such lane.
     """
 
-    def __init__(self, compute_factory: HandlerFactory, transfer_factory: HandlerFactory, send: Emit) -> None:
+    def __init__(
+        self,
+        compute_factory: HandlerFactory,
+        transfer_factory: HandlerFactory,
+        send: Emit,
+        lookup_factory: HandlerFactory | None = None,
+    ) -> None:
         self._send = send
         self._lock = threading.Lock()
         self._open: dict[str, _OpenCommand] = {}
         self._seen: set[str] = set()
         self._compute = _Lane("compute", compute_factory, self)
         self._transfer = _Lane("transfer", transfer_factory, self)
+        self._lookup = _Lane("lookup", lookup_factory, self, passes_on=True) if lookup_factory else None
 
     def accept(self, command: Command) -> None:
         """Queue a command. One whose id was used before is ignored, as its id already has its terminal event."""
@@ -79,8 +89,14 @@ class Lanes:
                 return
             self._seen.add(command.command_id)
             self._open[command.command_id] = opened
-        is_transfer = isinstance(command, ListCheckpoints | DownloadCheckpoint)
-        (self._transfer if is_transfer else self._compute).put(opened)
+        self._lane_of(command).put(opened)
+
+    def _lane_of(self, command: Command) -> "_Lane":
+        if isinstance(command, ListCheckpoints | DownloadCheckpoint):
+            return self._transfer
+        if isinstance(command, PlanCheckpoint) and command.ask_hub and self._lookup is not None:
+            return self._lookup
+        return self._compute
 
     def cancel(self, command_id: str) -> None:
         """Stop a command: one that still waits ends at once, a running one at its next safe point."""
@@ -95,13 +111,13 @@ class Lanes:
         self._send(CommandCancelled(command_id=command_id))
 
     def close(self, timeout_seconds: float) -> bool:
-        """Cancel everything, take no more commands, and return whether both lanes ended in time."""
+        """Cancel everything, take no more commands, and return whether all lanes ended in time."""
         with self._lock:
             command_ids = list(self._open)
         for command_id in command_ids:
             self.cancel(command_id)
         deadline = time.monotonic() + timeout_seconds
-        lanes = (self._compute, self._transfer)
+        lanes = [lane for lane in (self._lookup, self._compute, self._transfer) if lane is not None]
         for lane in lanes:
             lane.close()
         return all(lane.join(max(0.0, deadline - time.monotonic())) for lane in lanes)
@@ -121,6 +137,18 @@ class Lanes:
         except Exception as error:  # a value that no frame can hold: a lone surrogate, a huge number, a wrong type
             self._send(_internal_failure(opened.command.command_id, error))
 
+    def pass_on(self, opened: _OpenCommand) -> None:
+        """Let the compute lane finish a command; one that was cancelled meanwhile ends here."""
+        with self._lock:
+            opened.has_begun = False
+            is_cancelled = opened.cancellation.is_cancelled
+            if is_cancelled:
+                self._close_command(opened)
+        if is_cancelled:
+            self._send(CommandCancelled(command_id=opened.command.command_id))
+        else:
+            self._compute.put(opened)
+
     def _close_command(self, opened: _OpenCommand) -> None:
         """Let a command be over; whoever does this sends its terminal event. Raises KeyError if it was over before."""
         del self._open[opened.command.command_id]
@@ -139,7 +167,8 @@ class Lanes:
 class _Lane:
     """Owns one thread and the handler that lives on it."""
 
-    def __init__(self, name: str, factory: HandlerFactory, lanes: Lanes) -> None:
+    def __init__(self, name: str, factory: HandlerFactory, lanes: Lanes, *, passes_on: bool = False) -> None:
+        self._passes_on = passes_on
         self._factory = factory
         self._lanes = lanes
         self._handler: Handler | None = None
@@ -160,11 +189,19 @@ class _Lane:
 
     def _work(self) -> None:
         while (opened := self._queue.get()) is not None:
-            if self._lanes.begin(opened):
-                self._lanes.end(opened, self._outcome(opened))
+            if not self._lanes.begin(opened):
+                continue
+            outcome = self._outcome(opened)
+            if outcome is None:
+                self._lanes.pass_on(opened)
+            else:
+                self._lanes.end(opened, outcome)
 
-    def _outcome(self, opened: _OpenCommand) -> Terminal:
-        """Run a command and return how it ended. Never raises: a lane that dies would hang every later command."""
+    def _outcome(self, opened: _OpenCommand) -> Terminal | None:
+        """Run a command and return how it ended, None if another lane goes on with it.
+
+        Never raises: a lane that dies would hang every later command.
+        """
         command_id = opened.command.command_id
 
         def emit(event: Event) -> None:
@@ -173,7 +210,9 @@ class _Lane:
         try:
             handler = self._prepared_handler(opened.command, emit)
             terminal = handler.handle(opened.command, opened.cancellation, emit)
-            if not is_terminal(terminal) or terminal.command_id != command_id:
+            if terminal is None and self._passes_on:
+                return None
+            if terminal is None or not is_terminal(terminal) or terminal.command_id != command_id:
                 raise TypeError(f"{type(terminal).__name__} does not end this command")
             if isinstance(terminal, CommandFailed):
                 return CommandFailed(command_id=command_id, error=_cleaned(terminal.error))

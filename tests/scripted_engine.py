@@ -7,7 +7,7 @@ JSON is an object of Script's fields, for example
 
     {"answer": "One two three", "delay_seconds": 0.05, "fault": "kill", "fault_after": 2}
 
-Load, list, download, forget and describe work and return plausible values; Generate streams `answer` word by word.
+Load, list, download, plan, forget and describe work and return plausible values; Generate streams `answer` word by word.
 One thing may go wrong: `fault` happens at the command named by `fault_on`, after `fault_after` pieces or steps:
 
     fail           the command fails with the ErrorReport in `error`
@@ -52,11 +52,13 @@ from engine.api.commands import (
     Generate,
     ListCheckpoints,
     LoadCheckpoint,
+    PlanCheckpoint,
     UnloadCheckpoint,
 )
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import (
     CheckpointLoaded,
+    CheckpointPlanned,
     CheckpointsListed,
     CheckpointUnloaded,
     ConversationForgotten,
@@ -110,6 +112,10 @@ class ScriptedHandler:
                 return CheckpointsListed(command_id=command.command_id, checkpoints=CHECKPOINTS)
             case DownloadCheckpoint():
                 return self._download(command, cancellation, emit)
+            case PlanCheckpoint():
+                self.go_wrong_at("plan_checkpoint", 0)
+                plan = msgspec.structs.replace(PLAN, checkpoint=command.checkpoint)
+                return CheckpointPlanned(command_id=command.command_id, plan=plan, hardware=HARDWARE)
 
     def go_wrong_at(self, place: str, step: int) -> None:
         """Let the script's fault happen if this is its place and step."""

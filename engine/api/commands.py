@@ -3,6 +3,8 @@
 Cancel and Shutdown are control messages: they have no event of their own.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from engine.api.message import PromptMessage
@@ -67,6 +69,41 @@ class DownloadCheckpoint(_Message, frozen=True, tag="download_checkpoint"):
     token: str = ""
 
 
+Bytes = Annotated[int, msgspec.Meta(ge=0, le=2**56)]
+Cards = Annotated[int, msgspec.Meta(ge=0, le=64)]
+Capability = Annotated[int, msgspec.Meta(ge=0, le=99)]
+
+
+class SupposedMachine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a plan is to suppose instead of what this computer has; None leaves what is here.
+
+    cards: that many equal graphics cards of vram_bytes each, 0 for none. ram_bytes: main memory that is free.
+    """
+
+    cards: Cards | None = None
+    vram_bytes: Bytes = 0
+    compute_capability: tuple[Capability, Capability] = (8, 6)
+    ram_bytes: Bytes | None = None
+
+
+class PlanCheckpoint(_Message, frozen=True, tag="plan_checkpoint"):
+    """Say how a checkpoint would be loaded, without loading it; what the loaded model holds counts as free.
+
+    ask_hub: for a checkpoint that is not on this computer the Hub is asked for its configuration and the headers of
+    its weights. Only that is done on a lane of its own; all else runs on the compute lane.
+    """
+
+    checkpoint: str
+    precision: PrecisionChoice = PrecisionChoice.AUTO
+    context_tokens: PositiveCount | None = None
+    device: str = "auto"
+    supposed: SupposedMachine | None = None
+    ask_hub: bool = False
+    revision: str = "main"
+    endpoint: str = ""
+    token: str = ""
+
+
 class Cancel(_Message, frozen=True, tag="cancel"):
     """Ask the command with this id to stop; counts even before that command has started."""
 
@@ -83,6 +120,7 @@ Command = (
     | DescribeHardware
     | ListCheckpoints
     | DownloadCheckpoint
+    | PlanCheckpoint
 )
 Control = Cancel | Shutdown
 Incoming = Command | Control

@@ -126,6 +126,24 @@ class CheckpointsListed(_CommandEvent, frozen=True, tag="checkpoints_listed"):
     checkpoints: tuple[LocalCheckpoint, ...]
 
 
+class PlanSource(StrEnum):
+    """What a plan stands on: the files here, what the Hub tells of them, a GGUF file's description, a known shape."""
+
+    FILES = "files"
+    HUB = "hub"
+    GGUF = "gguf"
+    KNOWN_SHAPE = "known_shape"
+
+
+class CheckpointPlanned(_CommandEvent, frozen=True, tag="checkpoint_planned"):
+    """Terminal: how the checkpoint would be loaded on that hardware. notes: sentences about what was assumed."""
+
+    plan: Plan
+    hardware: Hardware
+    source: PlanSource = PlanSource.FILES
+    notes: tuple[str, ...] = ()
+
+
 class DownloadProgress(_CommandEvent, frozen=True, tag="download_progress"):
     """Bytes received so far over all files; total 0 means not known."""
 
@@ -159,6 +177,7 @@ Terminal = (
     | HardwareDescribed
     | CheckpointsListed
     | DownloadFinished
+    | CheckpointPlanned
     | CommandFailed
     | CommandCancelled
 )

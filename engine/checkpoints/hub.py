@@ -37,11 +37,12 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class RemoteCheckpoint:
-    """The files worth downloading of a repository at a commit."""
+    """The files worth downloading of a repository at a commit; names: of all files beside each other at its top."""
 
     hub_id: str
     commit: str
     files: tuple[RemoteFile, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -71,7 +72,8 @@ def inspect(hub_id: str, revision: str, endpoint: str, token: str) -> RemoteChec
             f"The model {hub_id} has no .safetensors files, the only format Hearth downloads.",
             "Choose another version of the model.",
         )
-    return RemoteCheckpoint(hub_id, found.sha or "", files)
+    names = tuple(item.rfilename for item in found.siblings or () if "/" not in item.rfilename)
+    return RemoteCheckpoint(hub_id, found.sha or "", files, names)
 
 
 def is_wanted(path: str) -> bool:

@@ -23,9 +23,22 @@ def resolve(
 
     Raises EngineError (CHECKPOINT_NOT_FOUND, CHECKPOINT_INCOMPLETE, CHECKPOINT_UNSUPPORTED, DISK) and Cancelled.
     """
+    files, source = locate(reference, data_folder)
+    if files.kind is CheckpointKind.STARTER:
+        starter.provide(data_folder, cancellation, report)
+    elif source is not None:
+        converted(source, files.folder, files.name, cancellation, report)
+    return files
+
+
+def locate(reference: str, data_folder: Path) -> tuple[CheckpointFiles, Path | None]:
+    """Return where the checkpoint lies or will lie, and the GGUF file that it is to be converted from, if there is one.
+
+    Nothing is converted. Raises EngineError (CHECKPOINT_NOT_FOUND, CHECKPOINT_UNSUPPORTED).
+    """
     if reference == starter.REFERENCE:
-        folder = starter.provide(data_folder, cancellation, report)
-        return CheckpointFiles(reference, starter.NAME, CheckpointKind.STARTER, folder, starter.SHA256[:8])
+        folder, source = starter.folder_in(data_folder), starter.source_file()
+        return CheckpointFiles(reference, starter.NAME, CheckpointKind.STARTER, folder, starter.SHA256[:8]), source
     if not reference.strip():
         raise _not_found(reference)
     try:
@@ -35,14 +48,14 @@ def resolve(
         raise _not_found(reference) from None
     if is_folder:
         folder = path.resolve()
-        return CheckpointFiles(reference, folder.name or str(folder), CheckpointKind.FOLDER, folder)
+        return CheckpointFiles(reference, folder.name or str(folder), CheckpointKind.FOLDER, folder), None
     if is_file:
-        return _gguf(reference, path.resolve(), data_folder, cancellation, report)
+        return _gguf(reference, path.resolve(), data_folder), path.resolve()
     cached = hub_cache.find(reference)
     if cached is None:
         raise _not_found(reference)
     name = reference.split("/")[-1]
-    return CheckpointFiles(reference, name, CheckpointKind.HUB_CACHE, cached.folder, cached.revision)
+    return CheckpointFiles(reference, name, CheckpointKind.HUB_CACHE, cached.folder, cached.revision), None
 
 
 def _not_found(reference: str) -> EngineError:
@@ -55,9 +68,7 @@ def _not_found(reference: str) -> EngineError:
     )
 
 
-def _gguf(
-    reference: str, path: Path, data_folder: Path, cancellation: CancellationToken, report: ReportProgress
-) -> CheckpointFiles:
+def _gguf(reference: str, path: Path, data_folder: Path) -> CheckpointFiles:
     size = path.stat().st_size
     with path.open("rb") as stream:
         magic = stream.read(len(_GGUF_MAGIC))
@@ -69,6 +80,5 @@ def _gguf(
         )
     stamp = f"{path}\0{size}\0{path.stat().st_mtime_ns}"
     identity = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:_IDENTITY_CHARACTERS]
-    target = data_folder / "checkpoints" / f"gguf-{identity}"
-    folder = converted(path, target, path.stem, cancellation, report)
+    folder = data_folder / "checkpoints" / f"gguf-{identity}"
     return CheckpointFiles(reference, path.stem, CheckpointKind.GGUF, folder, identity)

@@ -1,6 +1,6 @@
 """Refuses what could run code, is incomplete or can't chat, before anything is built from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from engine.api.errors import EngineError, ErrorKind
@@ -48,15 +48,20 @@ _DEEPEST_NESTING = 50
 _LONGEST_SHOWN = 60
 
 
-def check(files: CheckpointFiles) -> CheckpointContents:
+ReadTensors = Callable[[CheckpointFiles, list[str]], dict[str, TensorHeader]]
+"""(checkpoint, names of its safetensors files) -> header of each tensor by name"""
+
+
+def check(files: CheckpointFiles, read_headers: ReadTensors = read_tensors) -> CheckpointContents:
     """Return configuration and tensor headers of a checkpoint that may be loaded.
 
+    read_headers is called once all else was found fit; another one lets weights lie elsewhere than in the folder.
     Whether a quantised one can be loaded on this machine is another question: published.requirement answers it.
     Raises EngineError: CHECKPOINT_UNSAFE if it wants to run code or is pickle, CHECKPOINT_INCOMPLETE if files are
     missing or damaged, CHECKPOINT_UNSUPPORTED if it is no text model that transformers knows.
     """
     try:
-        return _check(files)
+        return _check(files, read_headers)
     except OSError as error:
         raise EngineError(
             ErrorKind.DISK,
@@ -66,7 +71,7 @@ def check(files: CheckpointFiles) -> CheckpointContents:
         ) from error
 
 
-def _check(files: CheckpointFiles) -> CheckpointContents:
+def _check(files: CheckpointFiles, read_headers: ReadTensors) -> CheckpointContents:
     config = _read_config(files)
     _refuse_odd_files(files)
     for name in _JSON_FILES:
@@ -76,7 +81,7 @@ def _check(files: CheckpointFiles) -> CheckpointContents:
     _refuse_other_models(files, config)
     refuse_odd_sizes(files, config)
     published = read(config, files.name)
-    tensors = _read_weights(files, config, published)
+    tensors = _read_weights(files, config, published, read_headers)
     refuse_other_weights(files, config, tensors)
     if not any(is_there(files, name) for name in _TOKENIZER_FILES):
         raise incomplete(files, "its tokenizer (tokenizer.json) is missing")
@@ -163,13 +168,16 @@ def _refuse_other_models(files: CheckpointFiles, config: Mapping[str, object]) -
 
 
 def _read_weights(
-    files: CheckpointFiles, config: Mapping[str, object], published: PublishedQuantization | None
+    files: CheckpointFiles,
+    config: Mapping[str, object],
+    published: PublishedQuantization | None,
+    read_headers: ReadTensors,
 ) -> dict[str, TensorHeader]:
     named = _named_weights(files, config)
     names = shard_names(files, named)
     if not names:
         raise without_weights(files)
-    tensors = read_tensors(files, names)
+    tensors = read_headers(files, names)
     if not tensors:
         raise incomplete(files, "its weight files are empty")
     check_index(files, names, tensors, named)

@@ -6,7 +6,7 @@ Pure, and importable without torch or transformers; this_environment() alone ask
 import importlib.metadata
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from types import MappingProxyType
 
@@ -195,6 +195,12 @@ def this_environment(
             continue
     has_compiler = any(shutil.which(command) for command in _COMPILERS)
     return Environment(device, compute_capability, versions, quantization_kernels, has_compiler)
+
+
+def everything_installed(environment: Environment) -> Environment:
+    """Return the environment as if every package that some kind asks for were there in a new enough version."""
+    names = {_distribution(package.name) for kind in KINDS.values() for package in kind.packages}
+    return replace(environment, versions=dict.fromkeys(names, "9999"))
 
 
 def _settings(config: Mapping[str, object], name: str) -> Mapping[str, object] | None:

@@ -260,7 +260,7 @@ def test_the_libraries_find_their_environment(start: Callable[..., Engine], tmp_
         "names = ('HF_HUB_DISABLE_TELEMETRY', 'HF_HUB_DISABLE_IMPLICIT_TOKEN', 'HF_HUB_DISABLE_PROGRESS_BARS',\n"
         "         'TOKENIZERS_PARALLELISM', 'HF_HUB_OFFLINE')\n"
         "class ChatEngine:\n"
-        "    def __init__(self, folder):\n"
+        "    def __init__(self, folder, *_others):\n"
         "        raise RuntimeError(repr([folder.name, *[os.environ.get(name) for name in names]]))\n"
         "sys.modules['engine.chat_engine'] = sys.modules['engine_probe']\n"
     )

@@ -1,0 +1,145 @@
+"""A reference -> the plan for loading it, without loading, converting or downloading it.
+
+Runs on the compute lane: transformers changes torch's defaults for the whole process while it builds a skeleton.
+"""
+
+import json
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from engine.api.cancellation import CancellationToken
+from engine.api.checkpoint import CheckpointKind
+from engine.api.commands import PlanCheckpoint
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.events import CheckpointPlanned, PlanSource
+from engine.api.hardware import Hardware
+from engine.checkpoints import gguf_description, known_shapes
+from engine.checkpoints.conversion import is_complete
+from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles
+from engine.checkpoints.inspection import Inspection, facts_for, published_facts, read_config
+from engine.checkpoints.loader import LoadedModel, environment_of, refuse_missing_kernels
+from engine.checkpoints.machines import supposed_hardware, with_freed
+from engine.checkpoints.published_files import PublishedFiles
+from engine.checkpoints.resolve import locate
+from engine.checkpoints.safety import check, unsupported
+from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
+from engine.hardware import machine
+from engine.planning import precision
+from engine.planning.facts import CheckpointFacts
+from engine.planning.shapes import Shape, shape_of
+from engine.planning.targets import targets_of
+from engine.quantization.published import Environment, everything_installed, read, requirement
+
+_DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)}
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What is known of the checkpoint, from where. shape: the known shape that stands in for its files."""
+
+    inspection: Inspection
+    source: PlanSource
+    shape: Shape | None = None
+    note: str = ""
+
+
+def plan_checkpoint(
+    command: PlanCheckpoint,
+    looked_up: PublishedFiles | EngineError | None,
+    replaced: LoadedModel | None,
+    data_folder: Path,
+    cancellation: CancellationToken,
+) -> CheckpointPlanned:
+    """Return how the checkpoint would be loaded on this computer or the supposed one; fit TOO_BIG is a plan as well.
+
+    looked_up: what the Hub told, or why it told nothing. replaced: the loaded model, whose memory counts as free.
+    Raises EngineError as loading would, but for memory, and Cancelled.
+    """
+    found = _find(command.checkpoint, looked_up, data_folder)
+    cancellation.raise_if_cancelled()
+    hardware = machine.describe(data_folder)
+    if replaced is not None:
+        hardware = with_freed(hardware, replaced)
+    hardware = supposed_hardware(hardware, command.supposed)
+    target = targets_of(hardware, command.device)[0]
+    environment = environment_of(torch.device(target.device), hardware)
+    lacking = _lacking(found.inspection, environment, is_supposed=command.supposed is not None)
+    cancellation.raise_if_cancelled()
+    facts = _shape_facts(found, environment) if found.shape else facts_for(found.inspection, environment)
+    wishes = precision.Wishes(command.context_tokens, command.precision, command.device)
+    plan = precision.plan(hardware, facts, wishes)
+    notes = tuple(note for note in (found.note, lacking) if note)
+    return CheckpointPlanned(
+        command_id=command.command_id, plan=plan, hardware=hardware, source=found.source, notes=notes
+    )
+
+
+def _find(reference: str, looked_up: PublishedFiles | EngineError | None, data_folder: Path) -> _Found:
+    if isinstance(looked_up, PublishedFiles):
+        config = json.loads(looked_up.config_text)
+        return _Found(_inspected(looked_up.files, looked_up.contents, config), PlanSource.HUB)
+    try:
+        return _found_here(reference, data_folder)
+    except EngineError as error:
+        name = known_shapes.named(reference)
+        unknown = error.report.kind in (ErrorKind.CHECKPOINT_NOT_FOUND, ErrorKind.CHECKPOINT_INCOMPLETE)
+        if not name or not unknown:
+            raise looked_up or error from None
+    return _from_shape(reference, shape_of(name), looked_up)
+
+
+def _found_here(reference: str, data_folder: Path) -> _Found:
+    files, gguf_file = locate(reference, data_folder)
+    own = files.kind in (CheckpointKind.STARTER, CheckpointKind.GGUF)
+    if own and gguf_file is not None and not is_complete(files.folder):
+        described = gguf_description.describe(gguf_file)
+        contents = CheckpointContents(described.config, described.tensors)
+        note = "The file's own description was read; it is converted when it is loaded for the first time."
+        return _Found(_inspected(files, contents, described.config), PlanSource.GGUF, note=note)
+    contents = check(files)
+    config = read_config(files, contents.config)
+    return _Found(Inspection(files, contents, config, read(contents.config, files.name)), PlanSource.FILES)
+
+
+def _from_shape(reference: str, shape: Shape, why: EngineError | None) -> _Found:
+    files = CheckpointFiles(reference, shape.title, CheckpointKind.HUB_CACHE, Path())
+    inspection = _inspected(files, CheckpointContents(shape.config), shape.config)
+    because = f" {why.report.message}" if why is not None else ""
+    note = f"Planned by the known shape of {shape.title}; its files were not looked at.{because}"
+    return _Found(inspection, PlanSource.KNOWN_SHAPE, shape, note)
+
+
+def _inspected(files: CheckpointFiles, contents: CheckpointContents, content: object) -> Inspection:
+    """Let transformers read a configuration that lies in no folder."""
+    with tempfile.TemporaryDirectory(prefix="hearth-") as name:
+        (Path(name) / CONFIG_NAME).write_text(json.dumps(content), encoding="utf-8")
+        config = read_config(replace(files, folder=Path(name)), contents.config)
+    return Inspection(files, contents, config, read(contents.config, files.name))
+
+
+def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
+    inspection, shape = found.inspection, found.shape
+    assert shape is not None
+    dtype, size = _DTYPES.get(str(shape.config.get("dtype") or shape.config.get("torch_dtype")), _DTYPES["bfloat16"])
+    published = inspection.published
+    weight_bytes = shape.parameters * (published.bits if published is not None else 8 * size) // 8
+    try:
+        skeleton = skeleton_of(inspection.config)
+    except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
+        raise unsupported(inspection.files, "it could not be built from its known shape", repr(error)) from error
+    source = Source(dtype, weight_bytes)
+    return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))
+
+
+def _lacking(inspection: Inspection, environment: Environment, *, is_supposed: bool) -> str:
+    """Return what would have to be installed on a supposed machine; on this one that is a refusal as in loading."""
+    published = inspection.published
+    if published is None or not is_supposed:
+        refuse_missing_kernels(inspection, environment)
+        return ""
+    if lacking := requirement(published, everything_installed(environment)):
+        raise unsupported(inspection.files, f"{lacking[0].lower()}{lacking[1:].rstrip('.')}")
+    return requirement(published, environment)
