@@ -75,6 +75,7 @@ from engine.api.events import (
     Terminal,
     TextGenerated,
 )
+from engine.api.plan import Precision, PrecisionChoice
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
 
 
@@ -194,8 +195,13 @@ class ScriptedHandler:
                     total=self._script.steps * 1_000_000,
                 )
             )
+        is_auto = command.precision is PrecisionChoice.AUTO
         plan = msgspec.structs.replace(
-            PLAN, checkpoint=command.checkpoint, context_window=command.context_tokens or self._script.context_window
+            PLAN,
+            checkpoint=command.checkpoint,
+            context_window=command.context_tokens or self._script.context_window,
+            precision=PLAN.precision if is_auto else Precision(command.precision.value),
+            device=PLAN.device if command.device == "auto" else command.device,
         )
         return CheckpointLoaded(command_id=command.command_id, plan=plan)
 
@@ -224,7 +230,7 @@ class ScriptedHandler:
         match self._script.fault:
             case "fail":
                 error = self._script.error
-                raise EngineError(error.kind, error.message, error.hint, error.details)
+                raise EngineError(error.kind, error.message, error.hint, error.details, error.remedies)
             case "device_lost":
                 raise EngineError(ErrorKind.DEVICE_LOST, "The graphics card was lost.", "Restart the computer.")
             case "out_of_memory":

@@ -1,6 +1,7 @@
 """Which model is loaded: load, reload, unload, the list of what is on this computer, and the state of the engine."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -12,7 +13,7 @@ from app.models.notice import Notice, Severity
 from app.settings.schema import Settings
 from app.worker.engine_link import RELOAD_PREFIX, EngineState, EngineStateChanged
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
-from engine.api.errors import ErrorKind
+from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointsListed,
@@ -22,9 +23,19 @@ from engine.api.events import (
     LoadPhase,
     LoadProgress,
 )
-from engine.api.plan import Plan
+from engine.api.plan import Plan, PrecisionChoice
 
 _LOADING = "Loading the model"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What was asked for with a load."""
+
+    reference: str = ""
+    precision: PrecisionChoice = PrecisionChoice.AUTO
+    context_tokens: int | None = None
+    device: str = "auto"
 
 
 class CheckpointController(QObject):
@@ -54,38 +65,24 @@ class CheckpointController(QObject):
         self._settings = settings
         self._engine_is_ready = False
         self._load_id = ""
-        self._reference = ""
+        self._wanted = _Wanted()
+        self._remedy: notices.RemedyChoice | None = None
         self._had_plan = False
-        self._replaced: tuple[str, Plan] | None = None
+        self._card_is_lost = False
+        self._replaced: tuple[_Wanted, Plan] | None = None
         self.plan: Plan | None = None
         self.loading = ""
 
     @Slot(object)
     def load(self, reference: str) -> None:
         """Load a checkpoint under the settings' precision and context window; a load that runs is given up for it."""
-        if self._load_id:
-            self._cancel(self._load_id)
         settings = self._settings()
-        if self.plan is not None:
-            self._replaced = (self._reference, self.plan)
-        self._reference = reference
-        self._load_id = new_id()
-        self.notice_cleared.emit(notices.MODEL_KEY)
-        self._set_plan(None)
-        self._set_loading(_LOADING if self._engine_is_ready else phases.STARTING_ENGINE)
-        self._submit(
-            LoadCheckpoint(
-                command_id=self._load_id,
-                checkpoint=reference,
-                precision=settings.precision,
-                context_tokens=settings.context_tokens,
-            )
-        )
+        self._begin_load(_Wanted(reference, settings.precision, settings.context_tokens), None)
 
     @Slot()
     def reload(self) -> None:
         """Load the same checkpoint again, under the settings of now."""
-        self.load(self._reference or self._settings().checkpoint)
+        self.load(self._wanted.reference or self._settings().checkpoint)
 
     @Slot()
     def unload(self) -> None:
@@ -114,10 +111,14 @@ class CheckpointController(QObject):
         elif action_key == notices.RESTART_ENGINE:
             self.notice_cleared.emit(notices.ENGINE_KEY)
             self._restart_engine()
+        elif (choice := notices.remedy_choice(action_key)) is not None:
+            self._load_with(choice)
 
     @Slot(object)
     def on_event(self, event: object) -> None:
         """Take an event of the engine."""
+        if isinstance(event, CommandFailed) and event.error.kind is ErrorKind.DEVICE_LOST:
+            self._card_is_lost = True
         if isinstance(event, LoadProgress) and event.phase in (LoadPhase.LOADING, LoadPhase.CHECKING):
             self._replaced = None
         match event:
@@ -132,14 +133,46 @@ class CheckpointController(QObject):
             case CheckpointsListed(checkpoints=found):
                 self._checkpoints.set_checkpoints(found)
             case CommandFailed(command_id=command_id, error=error) if self._is_load(command_id):
-                if error.kind is ErrorKind.ENGINE_DIED:
-                    self._replaced = None
-                self._take_back()
-                self._end_load()
-                self.notice_raised.emit(notices.load_failed_notice(error))
+                self._on_load_failed(error)
             case CommandCancelled(command_id=command_id) if self._is_load(command_id):
                 self._take_back()
                 self._end_load()
+
+    def _load_with(self, choice: notices.RemedyChoice) -> None:
+        """Load as before, but for what the remedy changes."""
+        reference, remedy = choice.checkpoint or self._wanted.reference, choice.remedy
+        settings = self._settings()
+        before = self._wanted
+        if reference != before.reference:
+            before = _Wanted(reference or settings.checkpoint, settings.precision, settings.context_tokens)
+        wanted = replace(
+            before,
+            precision=remedy.precision or before.precision,
+            context_tokens=remedy.context_tokens or before.context_tokens,
+            device=remedy.device or before.device,
+        )
+        self._begin_load(wanted, choice)
+
+    def _begin_load(self, wanted: _Wanted, remedy: notices.RemedyChoice | None) -> None:
+        if self._load_id:
+            self._cancel(self._load_id)
+        if self.plan is not None:
+            self._replaced = (self._wanted, self.plan)
+        self._wanted = wanted
+        self._remedy = remedy
+        self._load_id = new_id()
+        self.notice_cleared.emit(notices.MODEL_KEY)
+        self._set_plan(None)
+        self._set_loading(_LOADING if self._engine_is_ready else phases.STARTING_ENGINE)
+        self._submit(
+            LoadCheckpoint(
+                command_id=self._load_id,
+                checkpoint=wanted.reference,
+                precision=wanted.precision,
+                context_tokens=wanted.context_tokens,
+                device=wanted.device,
+            )
+        )
 
     def _is_load(self, command_id: str) -> bool:
         return command_id == self._load_id or command_id.startswith(RELOAD_PREFIX)
@@ -148,23 +181,37 @@ class CheckpointController(QObject):
         chosen = command_id == self._load_id
         if self._load_id and not chosen:
             return  # the engine's own reload, while something else is already wanted
+        remedy, card_was_lost, self._card_is_lost = self._remedy, self._card_is_lost, False
         # First the model, then the end of the wait: so what waited for it begins without a moment of idleness.
         self._set_plan(plan)
         self._end_load()
         self.notice_cleared.emit(notices.MODEL_KEY)
         self.notice_cleared.emit(notices.ENGINE_KEY)
         if chosen:
-            self.checkpoint_chosen.emit(self._reference)
+            self.checkpoint_chosen.emit(self._wanted.reference)
             self.refresh()
+            if remedy is not None:
+                self.notice_raised.emit(notices.loaded_again_notice(plan, remedy))
+        if card_was_lost and plan.device == "cpu" and self._wanted.device != "cpu":
+            self.notice_raised.emit(notices.card_gone_notice(plan))
+
+    def _on_load_failed(self, error: ErrorReport) -> None:
+        if error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
+            self._replaced = None
+        failed = self._wanted.reference
+        self._take_back()
+        self._end_load()
+        self.notice_raised.emit(notices.load_failed_notice(error, failed, card_is_lost=self._card_is_lost))
 
     def _take_back(self) -> None:
         """Show the model from before again: the engine gives it up only for one that can be loaded."""
         if self._replaced is not None:
-            self._reference, plan = self._replaced
+            self._wanted, plan = self._replaced
             self._set_plan(plan)
 
     def _end_load(self) -> None:
         self._load_id = ""
+        self._remedy = None
         self._replaced = None
         self._had_plan = False
         self._set_loading("")

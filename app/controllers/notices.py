@@ -1,12 +1,17 @@
-"""What the window says beside the transcript when something went wrong, and the button that helps. Pure.
+"""What the window says beside the transcript when something went wrong, and the buttons that help. Pure.
 
 How an answer ended stands under the answer itself; a notice adds what is not seen there.
 """
 
+import sys
+
+import msgspec
+
 from app.conversations.errors import StoreError
 from app.conversations.records import Conversation, Message, MessageState
-from app.models.notice import Notice, Severity
-from engine.api.errors import ErrorKind, ErrorReport
+from app.models.notice import Choice, Notice, Severity
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.plan import Plan
 
 ANSWER_KEY = "answer"
 NOT_SAVED_KEY = "not_saved"
@@ -20,23 +25,60 @@ RETRY_SAVING = "retry_saving"
 LOAD_MODEL = "load_model"
 CHOOSE_MODEL = "choose_model"
 RESTART_ENGINE = "restart_engine"
+REMEDY = "remedy:"
+
+_USE_CPU = Remedy(label="Use the CPU", device="cpu")
+_CARD_HINT = "Restart the computer, or install the graphics driver again, and load the model again."
+_LINUX_CARD_HINT = (
+    "If the computer has slept, “sudo rmmod nvidia_uvm” and then “sudo modprobe nvidia_uvm” often bring the card back"
+    " without a restart of the computer; then load the model again."
+)
+
+
+class RemedyChoice(msgspec.Struct, frozen=True):
+    """What a remedy's button stands for: the checkpoint ("": the one of before) and the answer that may go on then."""
+
+    remedy: Remedy
+    checkpoint: str = ""
+    answer_id: str = ""
+    answer_has_text: bool = False
+
+
+def remedy_choice(action_key: str) -> RemedyChoice | None:
+    """Return what the button of a remedy stands for; None for another button."""
+    if not action_key.startswith(REMEDY):
+        return None
+    return msgspec.json.decode(action_key.removeprefix(REMEDY), type=RemedyChoice)
+
+
+def _choice_of(choice: RemedyChoice) -> Choice:
+    return Choice(choice.remedy.label, f"{REMEDY}{msgspec.json.encode(choice).decode()}")
 
 
 def answer_notice(answer: Message, conversation: Conversation, *, is_shown: bool) -> Notice | None:
     """Return what to say about an answer that has just ended, None if the transcript says enough."""
     if answer.state not in (MessageState.INTERRUPTED, MessageState.FAILED) or answer.error is None:
         return None
+    choices = tuple(
+        _choice_of(RemedyChoice(remedy, answer_id=answer.id, answer_has_text=bool(answer.content)))
+        for remedy in answer.error.remedies
+    )
     if not is_shown:
-        return _answer_notice(
-            answer.error, f"In “{conversation.title}”: {answer.error.message}", "Show", f"{OPEN}{conversation.id}"
-        )
+        text = f"In “{conversation.title}”: {answer.error.message}"
+        return _answer_notice(answer.error, text, "Show", f"{OPEN}{conversation.id}", choices)
+    if choices:
+        text = "Hearth can load the model so that it needs less memory, and then go on:"
+        return _answer_notice(answer.error, text, "", "", choices)
     if answer.error.kind is ErrorKind.NO_MODEL_LOADED:
         return _answer_notice(answer.error, answer.error.message, "Load the model", LOAD_MODEL)
-    if answer.error.kind is ErrorKind.ENGINE_DIED:
-        if answer.content:
-            return _answer_notice(answer.error, answer.error.message, "Continue", f"{CONTINUE}{answer.id}")
-        return _answer_notice(answer.error, answer.error.message, "Try again", f"{RETRY}{answer.id}")
+    if answer.error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
+        return _answer_notice(answer.error, answer.error.message, *_going_on(answer.id, bool(answer.content)))
     return None
+
+
+def _going_on(answer_id: str, has_text: bool) -> tuple[str, str]:
+    """Return label and key of the button that has an answer written on, or once more."""
+    return ("Continue", f"{CONTINUE}{answer_id}") if has_text else ("Try again", f"{RETRY}{answer_id}")
 
 
 def not_saved_notice(error: StoreError) -> Notice:
@@ -71,25 +113,57 @@ def deleted_key(conversation_id: str) -> str:
     return f"deleted:{conversation_id}"
 
 
-def load_failed_notice(error: ErrorReport) -> Notice:
-    """Return what to say when a model could not be loaded."""
-    died = error.kind is ErrorKind.ENGINE_DIED
+def load_failed_notice(error: ErrorReport, checkpoint: str, *, card_is_lost: bool = False) -> Notice:
+    """Return what to say when a model could not be loaded; card_is_lost: after the graphics card had been lost."""
+    again = card_is_lost or error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST)
+    remedies = error.remedies
+    if again and error.kind is not ErrorKind.ENGINE_DIED and not any(each.device for each in remedies):
+        remedies = (*remedies, _USE_CPU)
     return Notice(
         key=MODEL_KEY,
-        text=error.sentence(),
+        text=f"{error.sentence()} {_card_hint()}" if card_is_lost else error.sentence(),
         severity=Severity.ERROR,
-        action="Load again" if died else "Choose another model",
-        action_key=LOAD_MODEL if died else CHOOSE_MODEL,
+        action="Load again" if again else "Choose another model",
+        action_key=LOAD_MODEL if again else CHOOSE_MODEL,
+        choices=tuple(_choice_of(RemedyChoice(remedy, checkpoint)) for remedy in remedies),
         details=error.details,
     )
 
 
-def _answer_notice(error: ErrorReport, text: str, action: str, action_key: str) -> Notice:
+def card_gone_notice(plan: Plan) -> Notice:
+    """Return what to say when the card was lost and the model has come back without it."""
+    return Notice(
+        key=MODEL_KEY,
+        text=f"The graphics card can't be reached any more, so {plan.name} answers on the CPU now. {_card_hint()}",
+        severity=Severity.WARNING,
+        action="Load again",
+        action_key=LOAD_MODEL,
+    )
+
+
+def loaded_again_notice(plan: Plan, choice: RemedyChoice) -> Notice:
+    """Return what to say when a remedy has been applied, with the button that lets the answer go on."""
+    place = plan.device_name or plan.device
+    text = f"{plan.name} is loaded in {plan.precision.value.upper()} on {place}, {plan.context_window:,} tokens."
+    if not choice.answer_id:
+        return Notice(key=MODEL_KEY, text=text)
+    action, action_key = _going_on(choice.answer_id, choice.answer_has_text)
+    return Notice(key=ANSWER_KEY, text=text, action=action, action_key=action_key)
+
+
+def _card_hint() -> str:
+    return _LINUX_CARD_HINT if sys.platform.startswith("linux") else _CARD_HINT
+
+
+def _answer_notice(
+    error: ErrorReport, text: str, action: str, action_key: str, choices: tuple[Choice, ...] = ()
+) -> Notice:
     return Notice(
         key=ANSWER_KEY,
         text=text,
         severity=Severity.WARNING,
         action=action,
         action_key=action_key,
+        choices=choices,
         details=error.details,
     )

@@ -1,4 +1,4 @@
-"""A sentence that the window shows above the composer, with at most one button."""
+"""A sentence that the window shows above the composer, with a button for each thing that can be done about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,12 +12,20 @@ class Severity(StrEnum):
     ERROR = "error"
 
 
+@dataclass(frozen=True)
+class Choice:
+    """One of several ways out: the label of its button, and what comes back when it is pressed."""
+
+    label: str
+    key: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Notice:
     """One notice; a later one with the same key takes its place.
 
-    action is the label of the button ("" for none); action_key is what comes back when it is pressed.
-    details is the technical part, shown folded.
+    action is the label of the button ("" for none); action_key is what comes back when it is pressed. choices are
+    further buttons, in a row of their own. details is the technical part, shown folded.
     """
 
     key: str
@@ -25,4 +33,5 @@ class Notice:
     severity: Severity = Severity.INFO
     action: str = ""
     action_key: str = ""
+    choices: tuple[Choice, ...] = ()
     details: str = ""

@@ -10,6 +10,7 @@ from app.terminal.interrupts import Interrupts
 from app.terminal.options import ChatOptions, TerminalFailure
 from app.terminal.output import Output
 from engine.api.commands import Generate, LoadCheckpoint
+from engine.api.errors import ErrorReport, Remedy
 from engine.api.events import CheckpointLoaded, CommandFailed, Event, Statistics, TextGenerated
 from engine.api.plan import Plan
 
@@ -38,7 +39,7 @@ def load_model(session: EngineSession, options: ChatOptions, output: Output) -> 
     if isinstance(terminal, CheckpointLoaded) and not interrupts.requested:
         return terminal.plan
     if isinstance(terminal, CommandFailed):
-        raise TerminalFailure(terminal.error.sentence())
+        raise TerminalFailure(_sentence(terminal.error))
     raise KeyboardInterrupt
 
 
@@ -76,9 +77,27 @@ def answer_question(
         output.text(message.content.removeprefix(streamed) if message.content.startswith(streamed) else "")
         output.end_line()
     if message.error is not None:
-        raise TerminalFailure(message.error.sentence())
+        raise TerminalFailure(_sentence(message.error))
     was_stopped = interrupts.requested or message.state is MessageState.INTERRUPTED
     return Answered(message, was_stopped)
+
+
+def _sentence(error: ErrorReport) -> str:
+    """Return what happened and what to do; the ways out as options of the command line."""
+    options = [option for remedy in error.remedies if (option := _option(remedy))]
+    if not options:
+        return error.sentence()
+    choice = options[0] if len(options) == 1 else f"{', '.join(options[:-1])} or {options[-1]}"
+    return f"{error.sentence()} Try {choice}."
+
+
+def _option(remedy: Remedy) -> str:
+    parts = (
+        f"--precision {remedy.precision.value}" if remedy.precision is not None else "",
+        f"--context {remedy.context_tokens}" if remedy.context_tokens is not None else "",
+        f"--device {remedy.device}" if remedy.device is not None else "",
+    )
+    return " ".join(part for part in parts if part)
 
 
 def answer_object(message: Message, plan: Plan, conversation: str | None) -> dict[str, object]:

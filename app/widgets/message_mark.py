@@ -34,8 +34,7 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     remedy = going_on if is_last else Remedy.NONE
     if message.state is MessageState.FAILED:
         sentence = message.error.sentence() if message.error else "Something went wrong while this was written."
-        again = Remedy.TRY_AGAIN if is_last else Remedy.NONE
-        return Mark(sentence, "danger", again, message.error.details if message.error else "")
+        return Mark(sentence, "danger", remedy, message.error.details if message.error else "")
     if message.state is MessageState.INTERRUPTED:
         kept = "This answer was interrupted. What was written is kept."
         lost = "This answer was interrupted before it began."

@@ -1,10 +1,10 @@
-"""Sentences above the composer: what happened, what to do about it in one button, the technical part folded."""
+"""Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.models.notice import Notice, Severity
+from app.models.notice import Choice, Notice, Severity
 from app.widgets.foreign_text import menu_text
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import pixmap
@@ -75,17 +75,17 @@ class NoticeBar(QWidget):
         self.clear_notice(str(key))
 
     @Slot(object)
-    def _on_action_requested(self, notice: object) -> None:
-        assert isinstance(notice, Notice)
-        self.clear_notice(notice.key)
-        self.action_requested.emit(notice.action_key)
+    def _on_action_requested(self, asked: tuple[str, str]) -> None:
+        key, action_key = asked
+        self.clear_notice(key)
+        self.action_requested.emit(action_key)
 
 
 class NoticeRow(QFrame):
     """One notice. Information goes by itself after a while, unless it is pointed at."""
 
     closed = Signal(object)  # key
-    action_requested = Signal(object)  # Notice
+    action_requested = Signal(object)  # (key, action_key)
 
     def __init__(self, notice: Notice, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -118,6 +118,9 @@ class NoticeRow(QFrame):
         self._grid.addWidget(self.text, 0, 1, Qt.AlignmentFlag.AlignVCenter)
         for column, button in enumerate((self.details_button, self.action_button, self.close_button), start=2):
             self._grid.addWidget(button, 0, column, top)
+        self.choice_buttons = [self._choice_button(choice) for choice in notice.choices]
+        if self.choice_buttons:
+            self._grid.addLayout(_row_of(self.choice_buttons), 1, 1, 1, 4)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INFO_SECONDS * 1000)
@@ -145,6 +148,14 @@ class NoticeRow(QFrame):
         if self.notice.severity is Severity.INFO:
             self._timer.start()
 
+    def _choice_button(self, choice: Choice) -> QPushButton:
+        button = QPushButton(menu_text(choice.label))
+        button.setAccessibleName(choice.label)
+        button.setAccessibleDescription(self.notice.text)
+        button.setProperty("choice", choice.key)
+        button.clicked.connect(self._on_choice)
+        return button
+
     def _hidden_text(self) -> str:
         """Return what does not stand in the row: the details, and the whole text if it was too long for it."""
         is_cut = len(self.notice.text) > _SHOWN_CHARACTERS
@@ -169,7 +180,13 @@ class NoticeRow(QFrame):
 
     @Slot()
     def _on_action(self) -> None:
-        self.action_requested.emit(self.notice)
+        self.action_requested.emit((self.notice.key, self.notice.action_key))
+
+    @Slot()
+    def _on_choice(self) -> None:
+        button = self.sender()
+        assert isinstance(button, QPushButton)
+        self.action_requested.emit((self.notice.key, str(button.property("choice"))))
 
     @Slot()
     def _on_close(self) -> None:
@@ -183,8 +200,18 @@ class NoticeRow(QFrame):
     def _on_details_toggled(self, checked: bool) -> None:
         if self.details is None:
             self.details = self._build_details()
-            self._grid.addWidget(self.details, 1, 1, 1, 4)
+            self._grid.addWidget(self.details, 2, 1, 1, 4)
         self.details.setVisible(checked)
+
+
+def _row_of(buttons: list[QPushButton]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 4, 0, 4)
+    row.setSpacing(8)
+    for button in buttons:
+        row.addWidget(button)
+    row.addStretch(1)
+    return row
 
 
 def _shortened(text: str) -> str:

@@ -1,8 +1,9 @@
 from app.controllers import notices
 from app.conversations.records import MessageState
-from engine.api.errors import ErrorKind
-from engine.api.events import CommandCancelled
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.events import CommandCancelled, CommandFailed
 from engine.api.message import Role
+from engine.api.plan import PrecisionChoice
 from tests.app.controllers.conftest import Desk, FailingStore
 from tests.engine_scripts import PLAN
 
@@ -67,6 +68,33 @@ def test_a_failure_is_kept_with_the_answer(desk: Desk) -> None:
     assert desk.stored()[1].state is MessageState.FAILED
     assert desk.stored()[1].error is not None
     assert not desk.busy
+
+
+def test_ways_out_of_a_full_memory_are_offered_with_the_answer_that_may_go_on(desk: Desk) -> None:
+    desk.open_shop()
+    command = desk.send("Hello")
+    desk.say(command, "Half an", 1, 2)
+    remedy = Remedy(label="Load in 8-bit", precision=PrecisionChoice.INT8)
+    error = ErrorReport(kind=ErrorKind.OUT_OF_MEMORY, message="2 GiB needed, 1 GiB free.", remedies=(remedy,))
+    desk.chat.on_event(CommandFailed(command_id=command.command_id, error=error))
+    desk.settle()
+    stored = desk.stored()[1]
+    assert (stored.content, stored.token_ids, stored.error) == ("Half an", (1, 2), error)
+    (choice,) = desk.notices[notices.ANSWER_KEY].choices
+    assert choice.label == "Load in 8-bit"
+    assert notices.remedy_choice(choice.key) == notices.RemedyChoice(remedy, "", command.message_id, True)
+    desk.chat.continue_message(command.message_id)
+    assert desk.next_generate(1).continue_last
+
+
+def test_a_lost_card_keeps_the_text_and_offers_to_continue(desk: Desk) -> None:
+    desk.open_shop()
+    command = desk.send("Hello")
+    desk.say(command, "Half an", 1, 2)
+    desk.fail(command, ErrorKind.DEVICE_LOST)
+    desk.settle()
+    assert desk.stored()[1].content == "Half an"
+    assert desk.notices[notices.ANSWER_KEY].action == "Continue"
 
 
 def test_a_missing_model_can_be_loaded_from_the_notice(desk: Desk) -> None:

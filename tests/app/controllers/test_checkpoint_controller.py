@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
@@ -10,7 +11,7 @@ from app.models.notice import Notice
 from app.settings.schema import Settings
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
-from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointsListed,
@@ -215,3 +216,127 @@ def test_an_engine_that_is_given_up_can_be_started_by_hand(models: Models) -> No
     models.controller.on_notice_action(models.notices[notices.ENGINE_KEY].action_key)
     assert models.restarts == 1
     assert notices.ENGINE_KEY not in models.notices
+
+
+# Remedies
+
+EIGHT_BIT = Remedy(label="Load in 8-bit", precision=PrecisionChoice.INT8)
+SMALLER = Remedy(label="Use 4,096 tokens of context", context_tokens=4096)
+ON_CPU = Remedy(label="Use the CPU", device="cpu")
+
+
+def choices(models: Models, key: str = notices.MODEL_KEY) -> dict[str, str]:
+    return {choice.label: choice.key for choice in models.notices[key].choices}
+
+
+def ran_out(models: Models, command_id: str, *remedies: Remedy) -> None:
+    error = ErrorReport(kind=ErrorKind.OUT_OF_MEMORY, message="3 GiB needed, 1 GiB free.", remedies=remedies)
+    models.controller.on_event(CommandFailed(command_id=command_id, error=error))
+
+
+def newest_load(models: Models) -> LoadCheckpoint:
+    command = models.engine.commands[-1]
+    assert isinstance(command, LoadCheckpoint)
+    return command
+
+
+def test_a_remedy_loads_the_model_that_failed_with_just_that_changed(models: Models) -> None:
+    ran_out(models, models.load("large").command_id, EIGHT_BIT, SMALLER, ON_CPU)
+    assert models.notices[notices.MODEL_KEY].action_key == notices.CHOOSE_MODEL
+    models.controller.on_notice_action(choices(models)["Use the CPU"])
+    command = newest_load(models)
+    assert command == LoadCheckpoint(
+        command_id=command.command_id,
+        checkpoint="large",
+        precision=PrecisionChoice.BF16,
+        context_tokens=512,
+        device="cpu",
+    )
+    models.loaded(command.command_id)
+    assert models.notices[notices.MODEL_KEY].text == (
+        "Scripted model is loaded in BF16 on Scripted processor, 2,048 tokens."
+    )
+
+
+def test_one_remedy_after_the_other_adds_up(models: Models) -> None:
+    ran_out(models, models.load("large").command_id, EIGHT_BIT)
+    models.controller.on_notice_action(choices(models)["Load in 8-bit"])
+    ran_out(models, newest_load(models).command_id, SMALLER)
+    models.controller.on_notice_action(choices(models)["Use 4,096 tokens of context"])
+    command = newest_load(models)
+    assert (command.checkpoint, command.precision, command.context_tokens) == ("large", PrecisionChoice.INT8, 4096)
+    models.loaded(command.command_id)
+    models.controller.reload()
+    assert newest_load(models).precision is PrecisionChoice.BF16, "the settings hold again when loaded by hand"
+
+
+def test_a_failed_choice_of_another_model_leaves_the_remedies_to_that_one(models: Models) -> None:
+    models.loaded(models.load("small").command_id)
+    ran_out(models, models.load("large").command_id, EIGHT_BIT)
+    assert models.controller.plan == PLAN, "the small one still answers"
+    models.controller.on_notice_action(choices(models)["Load in 8-bit"])
+    assert newest_load(models).checkpoint == "large"
+
+
+def test_after_a_remedy_the_answer_can_go_on(models: Models) -> None:
+    models.loaded(models.load("large").command_id)
+    choice = notices.RemedyChoice(EIGHT_BIT, answer_id="a", answer_has_text=True)
+    models.controller.on_notice_action(notices._choice_of(choice).key)
+    command = newest_load(models)
+    assert (command.checkpoint, command.precision) == ("large", PrecisionChoice.INT8)
+    models.loaded(command.command_id)
+    notice = models.notices[notices.ANSWER_KEY]
+    assert (notice.action, notice.action_key) == ("Continue", f"{notices.CONTINUE}a")
+
+
+# A lost card
+
+
+def lost(models: Models, command_id: str) -> None:
+    error = ErrorReport(kind=ErrorKind.DEVICE_LOST, message="The graphics card stopped working for Hearth.")
+    models.controller.on_event(CommandFailed(command_id=command_id, error=error))
+    models.state(EngineState.RESTARTING)
+    models.state(EngineState.READY)
+
+
+@pytest.mark.parametrize(("system", "hint"), [("linux", "nvidia_uvm"), ("win32", "Restart the computer")])
+def test_a_card_that_stays_away_is_told_with_what_brings_it_back(
+    models: Models, monkeypatch: pytest.MonkeyPatch, system: str, hint: str
+) -> None:
+    monkeypatch.setattr("app.controllers.notices.sys.platform", system)
+    models.loaded(models.load("large").command_id)
+    lost(models, "some answer")
+    models.loaded("reload-1")
+    notice = models.notices[notices.MODEL_KEY]
+    assert "answers on the CPU now" in notice.text
+    assert hint in notice.text
+    models.controller.on_notice_action(notice.action_key)
+    assert newest_load(models).device == "auto"
+
+
+def test_a_reload_without_the_card_offers_the_cpu(models: Models) -> None:
+    models.loaded(models.load("large").command_id)
+    lost(models, "some answer")
+    models.failed("reload-1", ErrorKind.INVALID_COMMAND)
+    assert models.notices[notices.MODEL_KEY].action_key == notices.LOAD_MODEL
+    models.controller.on_notice_action(choices(models)["Use the CPU"])
+    command = newest_load(models)
+    assert (command.checkpoint, command.device) == ("large", "cpu")
+    models.loaded(command.command_id)
+    assert "can't be reached" not in models.notices[notices.MODEL_KEY].text, "it was chosen"
+
+
+def test_a_card_lost_while_loading_offers_to_load_again_or_the_cpu(models: Models) -> None:
+    lost(models, models.load("large").command_id)
+    notice = models.notices[notices.MODEL_KEY]
+    assert (notice.action, [choice.label for choice in notice.choices]) == ("Load again", ["Use the CPU"])
+
+
+def test_a_card_that_came_back_is_no_matter_any_more(models: Models) -> None:
+    models.loaded(models.load("large").command_id)
+    lost(models, "some answer")
+    card = msgspec.structs.replace(PLAN, device="cuda:0")
+    models.controller.on_event(CheckpointLoaded(command_id="reload-1", plan=card))
+    assert notices.MODEL_KEY not in models.notices
+    models.failed(models.load("other").command_id, ErrorKind.CHECKPOINT_NOT_FOUND)
+    assert models.notices[notices.MODEL_KEY].choices == ()

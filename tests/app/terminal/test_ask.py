@@ -7,7 +7,8 @@ import pytest
 from app.conversations.records import Message, MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
-from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.plan import PrecisionChoice
 from tests.app.terminal.conftest import Run
 from tests.engine_scripts import Script
 
@@ -159,3 +160,21 @@ def test_settings_hold_where_the_command_line_says_nothing(hearth: Run, use_scri
     store = ConversationStore(paths.database)
     assert store.list_conversations()[0].system_prompt == "From the settings."
     store.close()
+
+
+@pytest.mark.parametrize("place", ["load_checkpoint", "generate"])
+def test_ways_out_are_named_as_options(hearth: Run, use_script: Callable[..., None], place: str) -> None:
+    remedies = (
+        Remedy(label="Load in 8-bit", precision=PrecisionChoice.INT8),
+        Remedy(label="Use 4,096 tokens of context", context_tokens=4096),
+        Remedy(label="Use the CPU", device="cpu"),
+    )
+    error = ErrorReport(
+        kind=ErrorKind.OUT_OF_MEMORY, message="2 GiB needed, 1 GiB free.", hint="Close programs.", remedies=remedies
+    )
+    use_script(Script(fault="fail", fault_on=place, fault_after=1, error=error))
+    result = hearth("ask", "Hello")
+    assert result.status == 1
+    assert result.err.endswith(
+        "2 GiB needed, 1 GiB free. Close programs. Try --precision int8, --context 4096 or --device cpu.\n"
+    )

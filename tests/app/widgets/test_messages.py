@@ -68,6 +68,7 @@ def failed(hint: str = "Try a smaller model.") -> Message:
         (answer(1, "Half", MessageState.INTERRUPTED), "What was written is kept.", Remedy.CONTINUE),
         (answer(1, "", MessageState.INTERRUPTED), "before it began", Remedy.TRY_AGAIN),
         (failed(), "Memory ran out. Try a smaller model.", Remedy.TRY_AGAIN),
+        (msgspec.structs.replace(failed(), content="Half"), "Memory ran out.", Remedy.CONTINUE),
         (
             msgspec.structs.replace(answer(1, "Half"), finish_reason=FinishReason.MAXIMUM_TOKENS),
             "length limit",

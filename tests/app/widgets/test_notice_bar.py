@@ -3,7 +3,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
-from app.models.notice import Notice, Severity
+from app.models.notice import Choice, Notice, Severity
 from app.widgets.notice_bar import NoticeBar
 from app.widgets.plain_text_view import PlainTextView
 from app.widgets.theme import DARK, Theme
@@ -88,3 +88,32 @@ def test_a_very_long_sentence_does_not_fill_the_window(qtbot: QtBot, bar: Notice
     qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
     assert row.details is not None
     assert "far too long " * 500 in row.details.findChild(PlainTextView).toPlainText()
+
+
+WAYS_OUT = (Choice("Load in 8-bit", "remedy:8"), Choice("Use <b>4,096</b> & less", "remedy:4"))
+
+
+def test_every_way_out_is_a_button_for_mouse_and_keyboard(qtbot: QtBot, bar: NoticeBar) -> None:
+    for press in (
+        lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton),
+        lambda button: qtbot.keyClick(button, Qt.Key.Key_Space),
+    ):
+        bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT))
+        buttons = bar.rows[0].choice_buttons
+        assert [button.accessibleName() for button in buttons] == ["Load in 8-bit", "Use <b>4,096</b> & less"]
+        assert all(button.focusPolicy() & Qt.FocusPolicy.TabFocus for button in buttons)
+        assert all(button.isVisible() for button in buttons)
+        with qtbot.waitSignal(bar.action_requested) as asked:
+            press(buttons[1])
+        assert asked.args == ["remedy:4"]
+        assert bar.rows == []
+
+
+def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT, details="CUDA out of memory"))
+    row = bar.rows[0]
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    bar.layout().activate()
+    row.layout().activate()
+    assert row.details is not None
+    assert not any(row.details.geometry().intersects(button.geometry()) for button in row.choice_buttons)
