@@ -24,6 +24,7 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision
 from engine.quantization import published, published_tensors
 from engine.quantization.published_kinds import KINDS
+from engine.quantization.published_repair import settle
 from tests import tiny_checkpoints
 
 NAMES = {package.name.split("[")[0]: "99.0" for kind in KINDS.values() for package in kind.packages}
@@ -321,8 +322,8 @@ def write(path: Path, tensors: dict[str, torch.Tensor], source: Path, settings: 
     tiny_checkpoints.edit_config(path, quantization_config=settings)
 
 
-def load(path: Path, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
-    """Load as the loader does and return the state; fails if a tensor was missing or left over."""
+def load(path: Path, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
+    """Load as the loader does; fails if a tensor was missing or left over."""
     config = AutoConfig.from_pretrained(path)
     found = published.read(json.loads((path / "config.json").read_text()))
     assert found is not None
@@ -335,8 +336,10 @@ def load(path: Path, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tens
         ),
     )
     assert not any(loading[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys"))
-    state: dict[str, torch.Tensor] = model.state_dict()
-    return state
+    settle(model, dtype)
+    model.requires_grad_(False)
+    model.train(False)
+    return model
 
 
 def counted(path: Path) -> int:
@@ -364,10 +367,32 @@ def test_fp8_is_unpacked_exactly(llama: Path, tmp_path: Path) -> None:
             wanted[name] = (packed.float() * scale[:, None, :, None]).reshape(tensor.shape)
     settings: dict[str, object] = {"quant_method": "fp8", "weight_block_size": [128, 128]}
     write(tmp_path / "fp8", tensors, llama, settings)
-    state = load(tmp_path / "fp8")
+    state = load(tmp_path / "fp8").state_dict()
     assert len(wanted) == 14
     assert all(torch.equal(state[name], tensor) for name, tensor in wanted.items())
     assert counted(tmp_path / "fp8") == values_in(llama)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_an_unpacked_model_computes_in_one_type(llama: Path, tmp_path: Path, dtype: torch.dtype) -> None:
+    tensors = {}
+    for name, tensor in load_file(llama / "model.safetensors").items():
+        tensors[name] = tensor
+        if name.endswith("_proj.weight"):
+            tensors[name], tensors[name + "_scale_inv"] = (tensor / 8).to(torch.float8_e4m3fn), torch.tensor(8.0)
+    write(tmp_path / "fp8", tensors, llama, {"quant_method": "fp8", "weight_block_size": None})
+    model = load(tmp_path / "fp8", dtype)
+    assert {tensor.dtype for tensor in model.state_dict().values()} == {dtype}
+    assert model(torch.tensor([[5, 6, 7]])).logits.isfinite().all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_bitsandbytes_layers_of_odd_sizes_run_on_every_cpu(tiny_folder: Path, tmp_path: Path) -> None:
+    odd = tiny_checkpoints.make("llama", tiny_folder)  # 24 rows, 48 columns
+    recipe = BitsAndBytesConfig(load_in_4bit=True)  # type: ignore[no-untyped-call]
+    model = AutoModelForCausalLM.from_pretrained(str(odd), quantization_config=recipe, device_map={"": "cpu"})
+    model.save_pretrained(tmp_path / "packed")
+    assert load(tmp_path / "packed")(torch.tensor([[5, 6, 7]])).logits.isfinite().all()
 
 
 def test_mxfp4_is_unpacked_exactly(tmp_path: Path) -> None:
@@ -391,7 +416,7 @@ def test_mxfp4_is_unpacked_exactly(tmp_path: Path) -> None:
         scaled = pairs.reshape(*blocks.shape[:3], 32) * torch.exp2(exponents.float() - 127)[..., None]
         wanted[name] = scaled.reshape(experts, outside, inside).transpose(1, 2)
     write(tmp_path / "mxfp4", tensors, whole, {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]})
-    state = load(tmp_path / "mxfp4")
+    state = load(tmp_path / "mxfp4").state_dict()
     assert len(wanted) == 2
     assert all(torch.equal(state[name], tensor) for name, tensor in wanted.items())
     assert counted(tmp_path / "mxfp4") == values_in(whole)
@@ -405,7 +430,7 @@ def test_bitsandbytes_loads_as_published(llama: Path, tmp_path: Path, bits: int)
     )
     model = AutoModelForCausalLM.from_pretrained(str(llama), quantization_config=recipe, device_map={"": "cpu"})
     model.save_pretrained(tmp_path / "packed")
-    state = load(tmp_path / "packed")
+    state = load(tmp_path / "packed").state_dict()
     saved = model.state_dict()
     name = "model.layers.0.mlp.down_proj.weight"
     assert state[name].dtype is (torch.uint8 if bits == 4 else torch.int8)
