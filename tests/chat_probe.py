@@ -91,6 +91,14 @@ def cold_ids(session: ChatSession, messages: list[PromptMessage], maximum_tokens
     return tuple(ids[:-1] if ids and ids[-1] in session._end_ids else ids)
 
 
+def filling(session: ChatSession, tokens: int) -> PromptMessage:
+    """Return a message whose whole prompt has a few ids less than this, whatever the tokenizer makes of words."""
+    words = ["word"] * tokens
+    while (length := len(session._prompts.build((user(" ".join(words)),), False, 0.0))) > tokens:
+        words = words[: int(len(words) * min(tokens / length, 0.99))]
+    return user(" ".join(words))
+
+
 def load_session(
     reference: str, folder: Path, choice: PrecisionChoice = PrecisionChoice.FP32, context: int = 1024
 ) -> ChatSession:

@@ -15,7 +15,6 @@ from engine.checkpoints.safety import unsupported
 from engine.checkpoints.skeleton import attention_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
-from engine.quantization import quantizers
 from engine.quantization.published import LoadOptions, lost_scales
 
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
@@ -95,13 +94,16 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
     if blueprint.options is not None:
         config.quantization_config = dict(blueprint.options.quantization_config)
     wanted: dict[str, object] = {}
+    if blueprint.packed:
+        # Imported here: it takes seconds, and where bitsandbytes is broken everything else still works.
+        from engine.quantization import quantizers
+
+        quantizers.register()
     if blueprint.packs:
         offloads = "cpu" in plan.device_map.values()
         wanted["quantization_config"] = quantizers.quantization_config_for(
             plan.precision, DTYPES[plan.compute], offloads
         )
-    elif blueprint.packed:
-        quantizers.register()
     return cast(
         "tuple[PreTrainedModel, dict[str, object]]",
         AutoModelForCausalLM.from_pretrained(

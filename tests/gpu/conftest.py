@@ -1,0 +1,22 @@
+"""Tests that compute on an NVIDIA card: `python -m pytest tests/gpu`. Without one they are skipped, saying why."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def card() -> Iterator[torch.device]:
+    """Skip without a card; afterwards nothing of the test may be left on it."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA graphics card that PyTorch can use")
+    yield torch.device("cuda", 0)
+    torch.cuda.empty_cache()
+
+
+@pytest.fixture(scope="session")
+def shape_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where random checkpoints of real shapes are kept for the whole run."""
+    return tmp_path_factory.mktemp("shapes")
