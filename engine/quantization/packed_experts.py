@@ -25,6 +25,7 @@ GATHER_LIMIT_BYTES = 2**29
 _GATHER_TOKENS = 4
 _MARK = "packed_shapes"
 _LARGEST_HALF = 65504.0
+_SMALLEST = torch.finfo(torch.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,9 @@ def pack(
         dense = weight[index].to(device)
         dense = (dense.t() if transposed else dense).contiguous()
         if shape.precision is Precision.INT8:
-            # float32 keeps what float16 would lose of very small and very large weights
-            rows, absmax, _ = torch.ops.bitsandbytes.int8_vectorwise_quant.default(dense.float())
-            packed[index] = rows
-            scales[index] = absmax / 127
+            exact = dense.float()
+            scales[index] = exact.abs().amax(dim=1) / 127
+            packed[index] = (exact / scales[index].clamp(min=_SMALLEST).unsqueeze(1)).round()
         else:
             codes, absmax = torch.ops.bitsandbytes.quantize_4bit.default(dense, NF4_BLOCK, "nf4", torch.uint8)
             packed[index] = codes.reshape(-1)

@@ -9,7 +9,6 @@ a quantised copy is wanted, then finish(). A copy is loaded with from_pretrained
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,6 +26,8 @@ from transformers.quantizers.quantizer_bnb_8bit import Bnb8BitHfQuantizer
 from transformers.quantizers.quantizers_utils import get_module_from_name, should_convert_module
 
 from engine.api.plan import Precision
+from engine.quantization.int8_linear import replace_int8_linears
+from engine.quantization.nf4_linear import replace_nf4_linears
 from engine.quantization.packed_experts import (
     PACKED,
     SCALES,
@@ -39,6 +40,7 @@ from engine.quantization.packed_experts import (
 )
 from engine.quantization.packed_experts import register as register_experts
 from engine.quantization.packing import expert_shapes
+from engine.quantization.report import QuantizationReport, describe, share_tables
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
 _FORMAT_VERSION = 1
@@ -222,17 +224,6 @@ class PackedInt8Quantizer(_PacksExperts, Bnb8BitHfQuantizer):  # type: ignore[mi
     """INT8 rows for linear layers and experts."""
 
 
-@dataclass(frozen=True)
-class QuantizationReport:
-    """What a finished model consists of; bytes of tensors as they lie in memory."""
-
-    packed_tensors: int
-    packed_bytes: int
-    dense_bytes: int
-    dense_expert_bytes: int
-    sentence: str
-
-
 def register() -> None:
     """Make the formats of this module known to transformers; has to run before a quantised copy is loaded."""
     register_experts()
@@ -253,24 +244,12 @@ def quantization_config_for(precision: Precision, compute_dtype: torch.dtype, of
 
 
 def finish(model: PreTrainedModel) -> QuantizationReport:
-    """Make a loaded quantised model fast and say what it consists of. Save the quantised copy before."""
+    """Make a loaded quantised model fast and say what it consists of; does nothing to a plain one.
+
+    Save the quantised copy before: NF4 layers on the CPU are laid out anew and can't be saved any more.
+    """
     use_packed_experts(model)
+    replace_int8_linears(model, model.dtype)
+    replace_nf4_linears(model)
+    share_tables(model)
     return describe(model)
-
-
-def describe(model: PreTrainedModel) -> QuantizationReport:
-    """Count what is packed and what was left in 16 (or 32) bit."""
-    packed = packed_tensors = dense = experts = 0
-    for module in model.modules():
-        left = {id(module._parameters[name]) for name, _ in expert_shapes(module)}
-        for parameter in module._parameters.values():
-            if parameter is None:
-                continue
-            if parameter.dtype in (torch.int8, torch.uint8):
-                packed_tensors += 1
-                packed += parameter.nbytes
-            else:
-                dense += parameter.nbytes
-                experts += parameter.nbytes if id(parameter) in left else 0
-    sentence = f"{packed_tensors} weights packed into {packed:,} bytes; {dense:,} bytes are left as they were"
-    return QuantizationReport(packed_tensors, packed, dense, experts, sentence + ".")

@@ -1,0 +1,213 @@
+"""Products of activations with INT8 weights, and the choice among them by trying: right first, then fast.
+
+All compute activations (M, K) x weight (N, K) int8 with one scale per row of the weight -> (M, N) in the activations'
+format. The activations keep their precision in every one of them: quantising those too loses what 8 bit promises
+(outliers in the activations of language models are what LLM.int8() was made for).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import linear
+
+from engine.quantization.int8_gemv import GEMV_ROWS, gemv, takes
+
+Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+# Rows of activations that are tried; a product serves up to the count it won at.
+_TRIED_ROWS = (1, 4, 8, 16, 64, 256)
+_TRIED_SHAPE = (4096, 4096)
+_ROUNDS = 5
+_BUDGET_SECONDS = 1.5  # for all of it; on a busy machine the order of the candidates decides the rest
+_SCRATCH_BYTES = 8 * 2**20
+_OUTLIER_EVERY, _OUTLIER = 97, 30.0
+_DIGIT = 254  # steps of one digit in the next larger one: -127 to 127 on both sides
+# Relative error against float32: formats round, and a broken kernel is off by about 1.
+_TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1.2e-2}
+
+
+def packed(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """PyTorch's kernel for INT8 weights: reads half the bytes of 16 bit, best for few rows."""
+    return torch.ops.aten._weight_int8pack_mm(states, weight, scale)  # type: ignore[no-any-return]
+
+
+def whole(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Unpack the weight, then an ordinary product: the reference, and for many rows on a graphics card."""
+    return linear(states, weight * scale.unsqueeze(1))
+
+
+def blockwise(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Unpack some rows of the weight at a time into the same memory, so that it stays in the processor's cache."""
+    rows = max(1, _SCRATCH_BYTES // (weight.shape[1] * states.element_size()))
+    scratch = states.new_empty(min(rows, weight.shape[0]), weight.shape[1])
+    result = states.new_empty(states.shape[0], weight.shape[0])
+    # float16 would overflow before the scale is applied to the result; the other formats save a pass that way
+    is_narrow = states.dtype is torch.float16
+    for start in range(0, weight.shape[0], rows):
+        piece = weight[start : start + rows]
+        dense = scratch[: piece.shape[0]].copy_(piece)
+        if is_narrow:
+            dense.mul_(scale[start : start + rows].unsqueeze(1))
+        result[:, start : start + rows] = linear(states, dense)
+    return result if is_narrow else result.mul_(scale)
+
+
+def own_kernel(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Hearth's kernel for NVIDIA cards, for shapes that it takes."""
+    return gemv(states, weight, scale) if takes(states, weight) else whole(states, weight, scale)
+
+
+def digits(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Write the activations as INT8 digits, two for 16 bit and three for 32, and multiply all digits at once.
+
+    That is the processor's integer product without the loss of INT8 activations.
+    """
+    exact = states.float()
+    step = (exact.abs().amax(dim=1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+    rest = exact / step
+    parts = []
+    for _ in range(3 if states.dtype is torch.float32 else 2):
+        parts.append(rest.round())
+        rest = (rest - parts[-1]) * _DIGIT
+    products = torch._int_mm(torch.cat(parts).to(torch.int8), weight.t()).float().view(len(parts), -1, weight.shape[0])
+    result = products[0]
+    for power, product in enumerate(products[1:], 1):
+        result = result.add_(product, alpha=_DIGIT**-power)
+    return result.mul_(step).mul_(scale).to(scale.dtype)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """The product for up to that many rows of activations (None: any number), by name."""
+
+    rows: int | None
+    name: str
+    product: Product
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Rungs by growing number of rows; the last one takes any number."""
+
+    rungs: tuple[Rung, ...]
+
+    def product_for(self, rows: int) -> Product:
+        """Return the product for activations of that many rows."""
+        for rung in self.rungs:
+            if rung.rows is None or rows <= rung.rows:
+                return rung.product
+        return self.rungs[-1].product
+
+    def describe(self) -> str:
+        """Return which product serves which number of rows, for people: `packed kernel up to 8 rows, ...`."""
+        parts = [rung.name if rung.rows is None else f"{rung.name} up to {rung.rows} rows" for rung in self.rungs]
+        return ", then ".join(parts)
+
+
+_ladders: dict[tuple[str, torch.dtype], Ladder] = {}
+
+
+def ladder_for(device: torch.device, dtype: torch.dtype) -> Ladder:
+    """Return the products to use on the device for activations of that type; tried once per process."""
+    key = (str(device), dtype)
+    if key not in _ladders:
+        _ladders[key] = _try_products(device, dtype)
+    return _ladders[key]
+
+
+def _candidates(device: torch.device, dtype: torch.dtype) -> dict[str, tuple[Product, range]]:
+    """Return name -> product and the rows that it is the first choice for, where time was too short to try."""
+    everything = range(1, 2**62)
+    if device.type == "cpu":
+        return {
+            # vectorised for bfloat16 only
+            "packed kernel": (packed, range(1, 5) if dtype is torch.bfloat16 else range(0)),
+            "integer digits": (digits, range(1, 65)),
+            "unpacking by block": (blockwise, everything),
+        }
+    if device.type == "cuda":
+        own: dict[str, tuple[Product, range]] = {"own kernel": (own_kernel, range(1, GEMV_ROWS + 1))}
+        return {**own, "packed kernel": (packed, range(0)), "unpacking": (whole, everything)}
+    return {"packed kernel": (packed, range(1, 5)), "unpacking": (whole, everything)}
+
+
+@torch.inference_mode()
+def _try_products(device: torch.device, dtype: torch.dtype) -> Ladder:
+    end = time.perf_counter() + _BUDGET_SECONDS
+    weight, scale = _example(device, dtype)
+    candidates = _right_ones(device, dtype, weight, scale)
+    fastest: list[Rung] = []
+    for rows in _TRIED_ROWS:
+        possible = {name: item for name, item in candidates.items() if name != "own kernel" or rows <= GEMV_ROWS}
+        times = dict.fromkeys(possible, float("inf"))
+        states = _activations(rows, device, dtype)
+        for _ in range(_ROUNDS):  # in turns, and the best counts: others use this machine too
+            for name, (product, _) in possible.items():
+                if time.perf_counter() < end:
+                    times[name] = min(times[name], _seconds(product, states, weight, scale))
+        tried = all(seconds < float("inf") for seconds in times.values())
+        first = next(name for name, (_, served) in possible.items() if rows in served)
+        best = min(times, key=lambda name: times[name]) if tried else first
+        fastest.append(Rung(rows, best, possible[best][0]))
+    return Ladder(_joined(fastest))
+
+
+def _right_ones(
+    device: torch.device, dtype: torch.dtype, weight: torch.Tensor, scale: torch.Tensor
+) -> dict[str, tuple[Product, range]]:
+    """Return the candidates that exist here and agree with a float32 product; unpacking is always among them."""
+    dense = weight.float() * scale.float().unsqueeze(1)
+    right = {}
+    for name, (product, served) in _candidates(device, dtype).items():
+        agrees = product in (blockwise, whole)
+        for rows in () if agrees else (1, 3, 40):
+            states = _activations(rows, device, dtype)
+            agrees = _agrees(product, states, weight, scale, linear(states.float(), dense))
+            if not agrees:
+                break
+        if agrees:
+            right[name] = (product, served)
+    return right
+
+
+def _agrees(
+    product: Product, states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor, expected: torch.Tensor
+) -> bool:
+    try:
+        error = float((product(states, weight, scale).float() - expected).norm() / expected.norm())
+    except (RuntimeError, NotImplementedError, OSError, ImportError, AttributeError, TypeError, ValueError):
+        return False  # no such kernel here
+    return error <= _TOLERANCE.get(states.dtype, min(_TOLERANCE.values()))
+
+
+def _seconds(product: Product, states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> float:
+    started = time.perf_counter()
+    product(states, weight, scale)
+    if states.device.type != "cpu":
+        torch.accelerator.synchronize(states.device)
+    return time.perf_counter() - started
+
+
+def _joined(fastest: list[Rung]) -> tuple[Rung, ...]:
+    """Join neighbours with the same product; the last one takes over for all larger numbers."""
+    joined: list[Rung] = []
+    for rung in fastest:
+        if joined and joined[-1].name == rung.name:
+            joined.pop()
+        joined.append(rung)
+    return (*joined[:-1], Rung(None, joined[-1].name, joined[-1].product))
+
+
+def _example(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randint(-127, 128, _TRIED_SHAPE, generator=generator, dtype=torch.int8)
+    scale = torch.rand(_TRIED_SHAPE[0], generator=generator) * 1e-3 + 1e-4
+    return weight.to(device), scale.to(device, dtype)
+
+
+def _activations(rows: int, device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    states = torch.randn(rows, _TRIED_SHAPE[1], generator=torch.Generator().manual_seed(rows))
+    states[:, ::_OUTLIER_EVERY] *= _OUTLIER  # a few large columns, as language models have
+    return states.to(device, dtype)

@@ -1,0 +1,68 @@
+"""What a quantised model consists of, counted on its tensors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from engine.planning.sizes import in_gib
+from engine.quantization.packing import expert_shapes
+
+_PACKED_TYPES = (torch.int8, torch.uint8)
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What a finished model consists of; bytes of tensors as they lie in memory."""
+
+    packed_tensors: int
+    packed_bytes: int
+    dense_bytes: int
+    dense_expert_bytes: int
+    sentence: str
+
+
+def share_tables(model: PreTrainedModel) -> None:
+    """Let all NF4 weights on a device use one table of codes; loaded from a copy, each of them has its own."""
+    tables: dict[tuple[torch.device, int], torch.Tensor] = {}
+    for state in _quant_states(model):
+        state.code = tables.setdefault((state.code.device, state.code.numel()), state.code)
+        if state.nested:
+            state.state2.code = tables.setdefault(
+                (state.state2.code.device, state.state2.code.numel()), state.state2.code
+            )
+
+
+def _quant_states(model: PreTrainedModel) -> Iterator[Any]:
+    for module in model.modules():
+        state = getattr(module, "quant_state", None) or getattr(getattr(module, "weight", None), "quant_state", None)
+        if state is not None:
+            yield state
+
+
+def _tensors(model: PreTrainedModel) -> Iterator[torch.Tensor]:
+    yield from model.parameters()
+    yield from model.buffers()
+    for state in _quant_states(model):
+        yield from (state.absmax, state.code)
+        if state.nested:
+            yield from (state.offset, state.state2.absmax, state.state2.code)
+
+
+def resident_bytes(model: PreTrainedModel) -> int:
+    """Return the bytes of all tensors that the model holds, those of quantisation included; shared ones count once."""
+    return sum({tensor.data_ptr(): tensor.nbytes for tensor in _tensors(model) if tensor.nbytes}.values())
+
+
+def describe(model: PreTrainedModel) -> QuantizationReport:
+    """Count what is packed and what was left in 16 (or 32) bit."""
+    packed = [parameter for parameter in model.parameters() if parameter.dtype in _PACKED_TYPES]
+    dense = sum(parameter.nbytes for parameter in model.parameters() if parameter.dtype not in _PACKED_TYPES)
+    left = sum(getattr(module, name).nbytes for module in model.modules() for name, _ in expert_shapes(module))
+    total = resident_bytes(model)
+    sentence = f"{len(packed)} weights are packed into {in_gib(total - dense)} GiB, {in_gib(dense)} GiB stay in 16 bit"
+    if left:
+        sentence += f", {in_gib(left)} GiB of them experts that can't be packed"
+    return QuantizationReport(len(packed), total - dense, dense, left, sentence + ".")
