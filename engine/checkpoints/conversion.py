@@ -5,6 +5,7 @@ is complete: a killed conversion leaves nothing that could be taken for a checkp
 each convert, and the second one drops its copy.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ RECORD_NAME = "hearth.json"
 _TEMPORARY_PREFIX = ".converting-"
 _BLOCK_BYTES = 4 * 2**20
 _STEPS = 1000
+_CLOCK_SLACK_SECONDS = 2.0
 
 ReportProgress = Callable[[LoadPhase, int, int], None]
 
@@ -55,15 +57,12 @@ def converted(source: Path, target: Path, name: str, cancellation: CancellationT
     if is_complete(target):
         return target
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(target.parent)
-        temporary = target.parent / f"{_TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        temporary.mkdir()
+        temporary = temporary_folder(target.parent)
     except OSError as error:
         raise _disk_error(error) from error
     try:
         _convert(source, temporary, name, cancellation, report)
-        _put_in_place(temporary, target)
+        put_in_place(temporary, target)
     except OSError as error:
         raise _disk_error(error) from error
     finally:
@@ -73,8 +72,12 @@ def converted(source: Path, target: Path, name: str, cancellation: CancellationT
 
 
 def discard(folder: Path) -> None:
-    """Remove a conversion that turned out to be damaged, so that the next load makes it anew."""
-    (folder / RECORD_NAME).unlink(missing_ok=True)
+    """Remove a folder that turned out to be damaged, so that the next load makes it anew; what can't be removed stays.
+
+    The record goes first: what is left of a folder in use (Windows) is then no complete one any more.
+    """
+    with contextlib.suppress(OSError):
+        (folder / RECORD_NAME).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -87,7 +90,25 @@ def _disk_error(error: OSError) -> EngineError:
     )
 
 
-def _put_in_place(temporary: Path, target: Path) -> None:
+def temporary_folder(parent: Path) -> Path:
+    """Return a new folder in parent, named as this process's; those of processes that have died are removed.
+
+    Raises OSError.
+    """
+    parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(parent)
+    temporary = parent / f"{_TEMPORARY_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary.mkdir()
+    return temporary
+
+
+def is_temporary(folder: Path) -> bool:
+    """Return whether the folder is one that a process is filling, or was when it died."""
+    return folder.name.startswith(_TEMPORARY_PREFIX)
+
+
+def put_in_place(temporary: Path, target: Path) -> None:
+    """Rename a complete folder, unless another process has been faster. Raises OSError."""
     if target.exists() and not is_complete(target):
         shutil.rmtree(target)
     try:
@@ -100,8 +121,18 @@ def _put_in_place(temporary: Path, target: Path) -> None:
 def _remove_abandoned(parent: Path) -> None:
     for folder in parent.glob(f"{_TEMPORARY_PREFIX}*"):
         owner = folder.name.removeprefix(_TEMPORARY_PREFIX).split("-")[0]
-        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+        if not (owner.isdigit() and _is_filling(int(owner), folder)):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_filling(process_id: int, folder: Path) -> bool:
+    try:
+        # Ids are used again (in a container the same one at each start): the owner is older than its folder.
+        return bool(psutil.Process(process_id).create_time() <= folder.stat().st_mtime + _CLOCK_SLACK_SECONDS)
+    except psutil.AccessDenied:
+        return True
+    except (OSError, psutil.Error):
+        return False
 
 
 def _convert(source: Path, folder: Path, name: str, cancellation: CancellationToken, report: ReportProgress) -> None:

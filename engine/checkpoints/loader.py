@@ -14,10 +14,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
+from engine.api.errors import Cancelled
 from engine.api.events import LoadPhase
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, PrecisionChoice
-from engine.checkpoints import starter
+from engine.checkpoints import copies, starter
 from engine.checkpoints.building import DTYPES, Blueprint, build
 from engine.checkpoints.device import choose_device
 from engine.checkpoints.inspection import Inspection, facts_for, inspect
@@ -87,7 +88,11 @@ def load(
 
 def free(loaded: LoadedModel) -> None:
     """Give the model's memory back; the model can't be used any more."""
-    for module in loaded.model.modules():
+    _clear(loaded.model)
+
+
+def _clear(model: PreTrainedModel) -> None:
+    for module in model.modules():
         module._parameters.clear()
         module._buffers.clear()
         module.__dict__.pop("_hf_hook", None)  # accelerate's hooks hold what lies in main memory
@@ -122,14 +127,34 @@ def _load_model(
     blueprint = Blueprint(
         inspection.files, inspection.files.folder, inspection.config, plan, torch.device(plan.device), options
     )
-    sizes = {name: header.size_bytes for name, header in inspection.contents.tensors.items()}
-    model = build(blueprint, WeightProgress(sizes, report, cancellation))
+    identity = copies.identify(inspection.files, plan) if blueprint.packs else None
+    model = copies.load(blueprint, identity, data_folder, report, cancellation) if identity else None
+    if model is None:
+        sizes = {name: header.size_bytes for name, header in inspection.contents.tensors.items()}
+        model = build(blueprint, WeightProgress(sizes, report, cancellation))
+        if identity:
+            _keep_copy(model, identity, inspection, data_folder, report, cancellation)
     if blueprint.packed:
         quantizers.finish(model)
     if inspection.files.kind is CheckpointKind.STARTER:
         for name, value in starter.RECOMMENDED_SAMPLING.items():
             setattr(model.generation_config, name, value)
     return model
+
+
+def _keep_copy(
+    model: PreTrainedModel,
+    identity: copies.CopyIdentity,
+    inspection: Inspection,
+    data_folder: Path,
+    report: ReportProgress,
+    cancellation: CancellationToken,
+) -> None:
+    try:
+        copies.keep(model, identity, inspection.contents.weight_bytes, data_folder, report, cancellation)
+    except Cancelled:
+        _clear(model)
+        raise
 
 
 def _dtype_name(plan: Plan) -> str:
