@@ -17,19 +17,21 @@ from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
 from app.settings.schema import sampling_from
-from app.terminal import ask, chat, doctor, models
+from app.terminal import ask, chat, doctor, models, plan
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, ChatOptions, TerminalFailure, merged_sampling
 from app.terminal.output import Output, OutputFailed, standard_output
+from app.terminal.quantities import capability, card_size, count_up_to, memory_size
 from engine.api.codec import clean_text
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
 
+_MOST_CARDS = 16
 _NO_DISPLAY = "There is no display here, so Hearth chats in the terminal (hearth --help shows more)."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the `hearth` command and return its exit status."""
-    options = build_parser().parse_args(arguments)
+    options = _parsed(arguments)
     output = standard_output()
     try:
         return _run(options, output)
@@ -47,6 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StoreError as failure:
         output.say(failure.sentence())
     return EXIT_FAILED
+
+
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    options = build_parser().parse_args(arguments)
+    if options.command == "plan":
+        try:
+            options.plan = plan.options_from(options)
+        except argparse.ArgumentTypeError as error:
+            options.usage_error(str(error))
+    return options
 
 
 def _silence_stdout() -> None:
@@ -68,6 +80,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ask(commands)
     _add_chat(commands)
     _add_models(commands)
+    _add_plan(commands)
     _add_doctor(commands)
     return parser
 
@@ -101,6 +114,8 @@ def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) 
             return models.list_checkpoints(paths, output, as_json=options.json)
         case "models download":
             return models.download(options.checkpoint, options.revision, paths, output, as_json=options.json)
+        case "plan":
+            return plan.run(options.plan, paths, output)
         case "doctor":
             return doctor.run(paths, output, as_json=options.json)
         case _:
@@ -152,6 +167,30 @@ def _add_models(commands: Any) -> None:  # noqa: ANN401
     download.add_argument("--revision", default="main", type=clean_text, help="branch, tag or commit (default: main)")
     download.add_argument("--json", action="store_true", help="print one JSON object")
     download.set_defaults(command="models download")
+
+
+def _add_plan(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "plan",
+        help="how a model would be loaded, before anything is downloaded",
+        description="Say how a model would be loaded: precision, context window, memory by part, and why. Nothing is "
+        "loaded or downloaded; of a model on the Hub only its description is read. Without --vram and --ram it is "
+        "about this computer. GB means GiB here. Exit status 1: the model is too big.",
+    )
+    add = parser.add_argument
+    add("model", metavar="MODEL", type=clean_text, help="a Hub id, a local folder, a GGUF file, or: starter")
+    add(
+        "--vram", metavar="SIZE", type=card_size, help="suppose a graphics card with so much memory, e.g. 8GiB; 0: none"
+    )
+    add("--compute-capability", metavar="X.Y", type=capability, help="of that card, e.g. 8.6 (default: 8.6)")
+    add("--gpus", metavar="N", type=count_up_to(_MOST_CARDS), help="so many such cards (default: 1)")
+    add("--ram", metavar="SIZE", type=memory_size, help="suppose so much free main memory, e.g. 32GiB")
+    precisions = list(PrecisionChoice)
+    add("--precision", type=PrecisionChoice, choices=precisions, metavar="P", help="auto, bf16, int8, int4 or fp32")
+    add("--context", metavar="N", type=_bounded(PositiveCount), help="context window in tokens")
+    add("--device", default="auto", type=clean_text, help="auto, cpu, cuda, cuda:1, ...")
+    add("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command="plan", usage_error=parser.error)
 
 
 def _add_doctor(commands: Any) -> None:  # noqa: ANN401

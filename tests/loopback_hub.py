@@ -28,6 +28,7 @@ class Behaviour:
     seconds_per_block: float = 0.0
     flip_byte_of: str = ""
     drop_after_bytes: int = 0
+    ignore_ranges: bool = False
 
 
 @dataclass
@@ -37,6 +38,7 @@ class LoopbackHub:
     repositories: dict[str, Path]
     behaviour: Behaviour = field(default_factory=Behaviour)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    sent_bytes: dict[str, int] = field(default_factory=dict)
 
     def __enter__(self) -> "LoopbackHub":
         hub = self
@@ -127,16 +129,20 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.behaviour.flip_byte_of == path.name:
             content = content[:-1] + bytes([content[-1] ^ 1])
         start = 0
-        if found := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
-            start = int(found[1])
-            headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        self.send_response(206 if start else 200)
+        end = len(content)
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if found and not self.hub.behaviour.ignore_ranges:
+            start, end = int(found[1]), min(int(found[2]) + 1, end) if found[2] else end
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
+        self.send_response(206 if "Content-Range" in headers else 200)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content) - start))
+        self.send_header("Content-Length", str(end - start))
         self.end_headers()
         if self.command == "GET":
-            self._write_slowly(content[start:])
+            sent = self.hub.sent_bytes
+            sent[path.name] = sent.get(path.name, 0) + end - start
+            self._write_slowly(content[start:end])
 
     def _write_slowly(self, content: bytes) -> None:
         behaviour = self.hub.behaviour

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from app.worker.event_joiner import EventJoiner
-from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints
+from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, PlanCheckpoint
 from engine.api.events import CommandCancelled, Event, Progress, Terminal
 
 # Stop must feel immediate; an engine that then stays silent is in a state from which only a new process helps.
 CANCEL_SECONDS = 1.0
 KILL_SECONDS = 5.0
-# A download may wait for a slow server, and the other lane's answer is not thrown away for that.
+# A download or lookup may wait for a slow server, and the other lane's answer is not thrown away for that.
 TRANSFER_KILL_SECONDS = 30.0
 
 
@@ -23,7 +23,9 @@ class _OpenCommand:
 
     @property
     def kill_after_seconds(self) -> float:
-        is_transfer = isinstance(self.command, ListCheckpoints | DownloadCheckpoint)
+        command = self.command
+        asks_hub = isinstance(command, PlanCheckpoint) and command.ask_hub
+        is_transfer = asks_hub or isinstance(command, ListCheckpoints | DownloadCheckpoint)
         return TRANSFER_KILL_SECONDS if is_transfer else KILL_SECONDS
 
 

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import torch
 
 from engine.api.cancellation import CancellationToken
@@ -15,7 +16,7 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.commands import PlanCheckpoint
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import CheckpointPlanned, PlanSource
-from engine.api.hardware import Hardware
+from engine.api.plan import Fit
 from engine.checkpoints import gguf_description, known_shapes
 from engine.checkpoints.conversion import is_complete
 from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles
@@ -64,13 +65,16 @@ def plan_checkpoint(
     if replaced is not None:
         hardware = with_freed(hardware, replaced)
     hardware = supposed_hardware(hardware, command.supposed)
-    target = targets_of(hardware, command.device)[0]
-    environment = environment_of(torch.device(target.device), hardware)
-    lacking = _lacking(found.inspection, environment, is_supposed=command.supposed is not None)
+    targets = targets_of(hardware, command.device)
+    environment = environment_of(torch.device(targets[0].device), hardware)
+    lacking = lacking_parts(found.inspection, environment, is_supposed=command.supposed is not None)
     cancellation.raise_if_cancelled()
     facts = _shape_facts(found, environment) if found.shape else facts_for(found.inspection, environment)
     wishes = precision.Wishes(command.context_tokens, command.precision, command.device)
     plan = precision.plan(hardware, facts, wishes)
+    if plan.fit is Fit.TOO_BIG:  # its parts are those of a device without bounds
+        free_bytes = sum(target.free_bytes for target in targets)
+        plan = msgspec.structs.replace(plan, parts=msgspec.structs.replace(plan.parts, free_bytes=free_bytes))
     notes = tuple(note for note in (found.note, lacking) if note)
     return CheckpointPlanned(
         command_id=command.command_id, plan=plan, hardware=hardware, source=found.source, notes=notes
@@ -134,8 +138,11 @@ def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
     return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))
 
 
-def _lacking(inspection: Inspection, environment: Environment, *, is_supposed: bool) -> str:
-    """Return what would have to be installed on a supposed machine; on this one that is a refusal as in loading."""
+def lacking_parts(inspection: Inspection, environment: Environment, *, is_supposed: bool) -> str:
+    """Return the sentence about what has to be installed on a supposed machine, empty if nothing has.
+
+    Raises EngineError(CHECKPOINT_UNSUPPORTED) for what can't be installed, and on this computer for either.
+    """
     published = inspection.published
     if published is None or not is_supposed:
         refuse_missing_kernels(inspection, environment)

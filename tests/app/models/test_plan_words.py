@@ -1,0 +1,62 @@
+import msgspec
+import pytest
+
+from app.models.plan_words import device_lines, fit_label, memory_rows, parameters_text, speed_text
+from engine.api.plan import Fit, MemoryParts, Plan, Precision
+from tests.engine_scripts import PLAN
+
+GIB = 2**30
+
+
+def changed(**fields: object) -> Plan:
+    return msgspec.structs.replace(PLAN, **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "label"),
+    [
+        ({"precision": Precision.BF16}, "Fits (bf16)"),
+        ({"precision": Precision.INT8}, "Fits (8-bit)"),
+        ({"precision": Precision.INT4}, "Fits (4-bit)"),
+        ({"precision": Precision.INT4, "fit": Fit.LESS_CONTEXT}, "Fits with less context"),
+        ({"fit": Fit.SLOW, "parts": MemoryParts(offloaded_bytes=1)}, "Slow (offload)"),
+        ({"fit": Fit.SLOW}, "Slow (processor)"),
+        ({"fit": Fit.TOO_BIG}, "Too big"),
+    ],
+)
+def test_every_fit_has_a_label(fields: dict[str, object], label: str) -> None:
+    assert fit_label(changed(**fields)) == label
+
+
+def test_memory_adds_up_to_the_digit() -> None:
+    parts = MemoryParts(int(4.984 * GIB), int(1.004 * GIB), int(0.094 * GIB), int(0.404 * GIB), int(0.644 * GIB))
+    rows = memory_rows(changed(device="cuda:0", parts=parts))
+    assert [words for words, _ in rows] == ["weights", "conversation", "working space", "CUDA", "reserve", "needed"]
+    *values, total = [round(100 * float(value)) for _, value in rows]
+    assert sum(values) == total == int(100 * parts.needed_bytes / GIB)
+
+
+def test_layers_are_gathered_by_device() -> None:
+    layers = {f"model.layers.{index}": "cuda:0" if index < 16 else "cuda:1" for index in range(32)}
+    plan = changed(device_map={"model.embed_tokens": "cuda:0", **layers, "model.norm": "cuda:1", "lm_head": "cpu"})
+    assert device_lines(plan) == [
+        "model.embed_tokens, layers 0-15 on cuda:0",
+        "layers 16-31, model.norm on cuda:1",
+        "lm_head on the processor (main memory)",
+    ]
+    assert device_lines(changed(device_map={"h.7": "cuda:0"})) == ["layer 7 on cuda:0"]
+    assert device_lines(PLAN) == []
+
+
+def test_speed_is_a_bound_with_its_reason_or_nothing() -> None:
+    plan = changed(expected_tokens_per_second=23.4, speed_reason="At most: the card moves 500 GB/s.")
+    assert speed_text(plan) == "At most 23 tokens per second: the card moves 500 GB/s."
+    assert speed_text(changed(expected_tokens_per_second=0.0)) == ""
+    assert speed_text(msgspec.structs.replace(plan, fit=Fit.TOO_BIG)) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(512, "512"), (134_515_008, "135 million"), (8_030_261_248, "8.0 billion")]
+)
+def test_parameters(count: int, text: str) -> None:
+    assert parameters_text(count) == text

@@ -1,0 +1,97 @@
+"""`hearth plan` on the real engine, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.app.terminal.conftest import Run
+
+ROOT = Path(__file__).resolve().parents[3]
+GIB = 2**30
+
+
+def plan(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "app.cli", "plan", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def test_the_starter_model_on_a_card_that_nobody_has(starter_home: Path) -> None:
+    result = plan("starter", "--vram", "8GiB", "--compute-capability", "8.6", "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    found = json.loads(result.stdout)
+    assert (found["checkpoint"], found["precision"], found["device"], found["fit"]) == (
+        "starter", "bf16", "cuda:0", "fits",
+    )  # fmt: skip
+    assert found["fits"] is True
+    assert found["source"] == "files"
+    assert found["notes"] == []
+    parts = found["parts"]
+    asked = ("weights_bytes", "kv_bytes", "working_bytes", "overhead_bytes", "reserve_bytes")
+    assert found["needed_bytes"] == sum(parts[name] for name in asked) < parts["free_bytes"] < 8 * GIB
+    assert [card["total_bytes"] for card in found["hardware"]["gpus"]] == [8 * GIB]
+    assert str(starter_home) not in result.stdout
+
+
+def test_a_known_shape_without_the_network_says_what_it_is(starter_home: Path) -> None:
+    result = plan("meta-llama/llama-3.1-8b-instruct", "--vram", "8")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Planned by the known shape of Llama 3.1 8B" in result.stdout.replace("\n", " ")
+    assert "compute capability 8.6" in result.stdout.replace("\n", " ")
+    assert "INT4 because" in result.stdout
+    rows = [line.split() for line in result.stdout.partition("Memory in GiB\n")[2].splitlines()]
+    sizes = {row[0]: float(row[-1]) for row in rows}
+    free, needed = sizes.pop("free"), sizes.pop("needed")
+    assert round(sum(sizes.values()), 2) == needed < free
+
+
+def test_too_big_is_a_report_and_one_sentence(starter_home: Path) -> None:
+    result = plan("deepseek-v3", "--vram", "24", "--ram", "32", "--json")
+    assert result.returncode == 1
+    found = json.loads(result.stdout)
+    assert (found["fit"], found["fits"], found["source"]) == ("too_big", False, "known_shape")
+    assert found["parts"]["free_bytes"] < 24 * GIB
+    assert result.stderr.count("\n") == 1
+    assert "does not fit" in result.stderr
+
+
+def test_an_unknown_name_offline_is_the_sentence_of_downloads(starter_home: Path) -> None:
+    result = plan("publisher/no-such-model", "--vram", "8")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "Downloads are switched off (HF_HUB_OFFLINE is set). Unset it and try again.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--vram", "many"),
+        ("--vram=-8",),
+        ("--vram", "1e99"),
+        ("--ram", "0"),
+        ("--vram", "8", "--compute-capability", "86"),
+        ("--compute-capability", "8.6"),
+        ("--gpus", "2"),
+        ("--vram", "0", "--gpus", "2"),
+        ("--vram", "8", "--gpus", "0"),
+        ("--vram", "8", "--context", "0"),
+        ("--vram", "8", "--precision", "int3"),
+    ],
+)
+def test_wrong_usage_ends_with_status_2_and_one_sentence(
+    arguments: tuple[str, ...], hearth: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        hearth("plan", "starter", *arguments)
+    assert ended.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("error:") == 1

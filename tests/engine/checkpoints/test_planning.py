@@ -1,0 +1,133 @@
+"""Plans of what is on this computer, without loading or converting it; the memory of the model to be replaced."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import PlanCheckpoint, SupposedMachine
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.events import CheckpointPlanned, PlanSource
+from engine.api.hardware import Gpu
+from engine.api.plan import Fit, MemoryParts, PrecisionChoice
+from engine.checkpoints import loader, planning
+from engine.checkpoints.inspection import inspect
+from engine.checkpoints.loader import LoadedModel
+from engine.checkpoints.machines import freed_bytes, supposed_hardware, with_freed
+from engine.hardware import machine
+from engine.planning import shapes
+from engine.quantization.published import Environment, read
+from tests import tiny_checkpoints, tiny_gguf
+
+GIB = 2**30
+
+
+def plan(reference: str, data_folder: Path, **fields: object) -> CheckpointPlanned:
+    options: dict[str, object] = {"supposed": SupposedMachine(cards=1, vram_bytes=8 * GIB), **fields}
+    command = PlanCheckpoint(command_id="p", checkpoint=reference, **options)  # type: ignore[arg-type]
+    return planning.plan_checkpoint(command, None, None, data_folder, CancellationToken())
+
+
+def load(folder: Path, data_folder: Path) -> LoadedModel:
+    return loader.load(
+        str(folder), PrecisionChoice.AUTO, None, "cpu", data_folder, CancellationToken(), lambda *_: None
+    )
+
+
+def test_a_gguf_file_is_planned_by_its_description_as_its_copy_would_be(tiny_folder: Path, tmp_path: Path) -> None:
+    path = tiny_gguf.write_gguf(tiny_checkpoints.make("llama", tiny_folder), tmp_path / "tiny.gguf")
+    before = plan(str(path), tmp_path / "data")
+    assert before.source is PlanSource.GGUF
+    assert "converted when it is loaded" in before.notes[0]
+    assert not (tmp_path / "data" / "checkpoints").exists()
+    loader.free(load(path, tmp_path / "data"))
+    after = plan(str(path), tmp_path / "data")
+    assert after.source is PlanSource.FILES
+    assert after.plan == before.plan
+
+
+def test_the_starter_model_is_planned_before_it_is_converted(converted_starter: Path, tmp_path: Path) -> None:
+    before, after = plan("starter", tmp_path), plan("starter", converted_starter)
+    assert (before.source, after.source) == (PlanSource.GGUF, PlanSource.FILES)
+    assert before.plan == after.plan
+    assert before.plan.parameters == 134_515_008
+
+
+def test_a_damaged_gguf_file_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "cut.gguf"
+    path.write_bytes(b"GGUF" + b"\x03\0\0\0" + b"\xff" * 40)
+    with pytest.raises(EngineError) as refused:
+        plan(str(path), tmp_path / "data")
+    assert refused.value.report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+
+
+@pytest.mark.parametrize("name", shapes.names())
+def test_every_known_shape_can_be_planned(name: str, tmp_path: Path) -> None:
+    planned = plan(name, tmp_path, supposed=SupposedMachine(cards=1, vram_bytes=2048 * GIB))
+    assert planned.source is PlanSource.KNOWN_SHAPE
+    assert planned.plan.fit is Fit.FITS
+    assert planned.plan.parameters == pytest.approx(shapes.shape_of(name).parameters, rel=0.005)
+
+
+def test_what_a_supposed_card_would_need_is_a_note_and_on_this_computer_a_refusal(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    inspection = inspect(
+        str(tiny_checkpoints.make("llama", tiny_folder)), tmp_path, CancellationToken(), lambda *_: None
+    )
+    published = read({"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}})
+    quantized = replace(inspection, published=published)
+    card = Environment("cuda", (8, 6))
+    assert "pip install" in planning.lacking_parts(quantized, card, is_supposed=True)
+    with pytest.raises(EngineError, match="needs"):
+        planning.lacking_parts(quantized, card, is_supposed=False)
+    cards_only = replace(inspection, published=read({"quantization_config": {"quant_method": "hqq"}}))
+    with pytest.raises(EngineError, match="graphics cards only"):
+        planning.lacking_parts(cards_only, Environment("cpu"), is_supposed=True)
+    assert planning.lacking_parts(inspection, card, is_supposed=False) == ""
+
+
+def test_supposed_cards_take_the_place_of_real_ones(tmp_path: Path) -> None:
+    real = machine.describe(tmp_path, try_kernels=False, measure=False)
+    two = supposed_hardware(real, SupposedMachine(cards=2, vram_bytes=8 * GIB, ram_bytes=32 * GIB))
+    assert [(gpu.index, gpu.total_bytes) for gpu in two.gpus] == [(0, 8 * GIB), (1, 8 * GIB)]
+    assert two.ram_available_bytes == 32 * GIB
+    assert {"cuda int8", "cuda nf4"} <= set(two.quantization_kernels)
+    none = supposed_hardware(two, SupposedMachine(cards=0))
+    assert none.gpus == ()
+    assert not any(kernel.startswith("cuda") for kernel in none.quantization_kernels)
+    assert supposed_hardware(real, SupposedMachine(ram_bytes=GIB)).gpus == real.gpus
+    assert supposed_hardware(real, None) is real
+
+
+def test_the_memory_of_the_model_to_be_replaced_counts_as_free(tiny_folder: Path, tmp_path: Path) -> None:
+    loaded = load(tiny_checkpoints.make("llama", tiny_folder), tmp_path)
+    parts = MemoryParts(weights_bytes=3 * GIB, kv_bytes=GIB, offloaded_bytes=2 * GIB)
+    plan_on_card = msgspec.structs.replace(loaded.plan, device="cuda:1", parts=parts)
+    on_card = LoadedModel(loaded.model, loaded.tokenizer, plan_on_card, torch.device("cpu"), loaded.dtype)
+    assert freed_bytes(on_card) == {"cuda:1": 4 * GIB, "cpu": 2 * GIB}
+    real = machine.describe(tmp_path, try_kernels=False, measure=False)
+    card = Gpu(0, "card", (8, 6), 8 * GIB, 2 * GIB, True)
+    cards = (card, msgspec.structs.replace(card, index=1), msgspec.structs.replace(card, index=2))
+    with_cards = msgspec.structs.replace(real, gpus=cards)
+    free = [gpu.free_bytes for gpu in with_freed(with_cards, on_card).gpus]
+    assert free == [2 * GIB, 6 * GIB, 2 * GIB]
+    huge = msgspec.structs.replace(plan_on_card, parts=MemoryParts(weights_bytes=100 * GIB))
+    replaced = LoadedModel(loaded.model, loaded.tokenizer, huge, torch.device("cpu"), loaded.dtype)
+    assert with_freed(with_cards, replaced).gpus[1].free_bytes == 8 * GIB
+    loader.free(loaded)
+
+
+def test_on_the_processor_no_more_counts_as_free_than_this_process_holds(tiny_folder: Path, tmp_path: Path) -> None:
+    loaded = load(tiny_checkpoints.make("llama", tiny_folder), tmp_path)
+    real = machine.describe(tmp_path, try_kernels=False, measure=False)
+    real = msgspec.structs.replace(real, ram_total_bytes=2**50, ram_available_bytes=GIB)
+    small = with_freed(real, loaded).ram_available_bytes - GIB
+    assert small == loaded.plan.parts.weights_bytes + loaded.plan.parts.kv_bytes
+    huge = msgspec.structs.replace(loaded.plan, parts=MemoryParts(weights_bytes=2**45))
+    replaced = LoadedModel(loaded.model, loaded.tokenizer, huge, loaded.device, loaded.dtype)
+    assert with_freed(real, replaced).ram_available_bytes < 2**40
+    loader.free(loaded)
