@@ -13,6 +13,7 @@ from app.controllers.answer_saves import AnswerSaves
 from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
 from app.controllers.conversation_controller import ConversationController
+from app.controllers.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
 from app.conversations.errors import StoreError
@@ -134,6 +135,7 @@ class Hearth(QObject):
             lambda: self.settings.settings,
             self,
         )
+        self.plans = PlanController(self.engine.submit, self.checkpoint_model, lambda: self.settings.settings, self)
         self.chat = ChatController(
             self.conversations,
             requests,
@@ -154,6 +156,7 @@ class Hearth(QObject):
     def _connect_engine(self) -> None:
         self.engine.event_received.connect(self.chat.on_event)
         self.engine.event_received.connect(self.checkpoints.on_event)
+        self.engine.event_received.connect(self.plans.on_event)
         self.checkpoints.plan_changed.connect(self.chat.set_plan)
         self.checkpoints.loading_changed.connect(self.chat.set_loading)
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
@@ -176,6 +179,7 @@ class Hearth(QObject):
         window.version_requested.connect(conversations.show_version)
         window.draft_changed.connect(conversations.save_draft)
         window.load_requested.connect(checkpoints.load)
+        window.fits_requested.connect(self.plans.request)
         window.reload_requested.connect(checkpoints.reload)
         window.unload_requested.connect(checkpoints.unload)
         window.settings_changed.connect(self.settings.change)
@@ -196,6 +200,7 @@ class Hearth(QObject):
         self.chat.phase_changed.connect(window.set_phase)
         self.chat.queue_changed.connect(window.set_queue)
         self.checkpoints.plan_changed.connect(window.set_plan)
+        self.plans.fit_found.connect(window.show_fit)
         self.checkpoints.loading_changed.connect(window.set_loading)
         self.settings.settings_changed.connect(window.apply_settings)
         for source in (self.conversations, self.chat, self.checkpoints, self.settings):

@@ -8,6 +8,7 @@ from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice
+from app.models.plan_words import ModelFit
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from app.widgets.conversation_page import ConversationPage
@@ -40,6 +41,7 @@ class MainWindow(QMainWindow):
     continue_requested = Signal(object)  # message id
     version_requested = Signal(object)  # (message id, step)
     load_requested = Signal(object)  # reference
+    fits_requested = Signal()
     unload_requested = Signal()
     reload_requested = Signal()
     notice_action_requested = Signal(object)  # action_key
@@ -153,6 +155,12 @@ class MainWindow(QMainWindow):
         self._show_state()
 
     @Slot(object)
+    def show_fit(self, fit: object) -> None:
+        """Show in the model menu how well a model would fit."""
+        if isinstance(fit, ModelFit):
+            self.model_button.show_fit(fit)
+
+    @Slot(object)
     def set_loading(self, phase: object) -> None:
         """Show how far a load has come, "" when it is over."""
         self._loading = str(phase)
@@ -233,6 +241,7 @@ class MainWindow(QMainWindow):
         self.sidebar_button.clicked.connect(self.actions_by_name.sidebar.toggle)
         self.settings_button.clicked.connect(self.open_settings)
         self.model_button.load_requested.connect(self.load_requested)
+        self.model_button.fits_requested.connect(self.fits_requested)
         self.model_button.reload_requested.connect(self.reload_requested)
         self.model_button.unload_requested.connect(self.unload_requested)
         self.page.send_requested.connect(self.send_requested)

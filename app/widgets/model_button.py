@@ -4,12 +4,15 @@ import re
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QMenu, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QSizePolicy, QWidget
 
 from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.plan_words import ModelFit
 from app.widgets.fonts import text_font
-from app.widgets.foreign_text import menu_text, plain_tooltip
+from app.widgets.foreign_text import plain_tooltip
 from app.widgets.icons import icon
+from app.widgets.model_menu import ModelMenu, open_menu_of
+from app.widgets.plan_tooltip import plan_html, plan_tooltip
 from app.widgets.theme import RADIUS_PX, Theme
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.plan import Plan
@@ -19,6 +22,7 @@ _CHEVRON_PX = 16
 _PADDING_PX = 12
 _GAP_PX = 8
 NO_MODEL = "Choose a model"
+_HOW_TO_CHOOSE = "Choose another one with Ctrl+L."
 
 
 def plan_summary(plan: Plan) -> str:
@@ -26,24 +30,11 @@ def plan_summary(plan: Plan) -> str:
     return f"{plan.precision.upper()} · {plan.context_window:,} tokens"
 
 
-def plan_tooltip(plan: Plan) -> str:
-    """Return why the model is loaded as it is."""
-    lines = [f"{plan.name} on {plan.device_name}", plan.precision_reason, plan.context_reason]
-    lines += [plan.attention_reason, plan.decode_reason]
-    return "\n".join(line for line in lines if line)
-
-
-def size_text(size_bytes: int) -> str:
-    """Return a file size as people read it."""
-    if size_bytes >= 10**9:
-        return f"{size_bytes / 10**9:.1f} GB"
-    return f"{max(1, round(size_bytes / 10**6)):,} MB"
-
-
 class ModelButton(QAbstractButton):
     """Shows the loaded model, or the phase of a load; opens the model menu."""
 
     load_requested = Signal(object)  # reference: what `--model` takes
+    fits_requested = Signal()  # the menu opens: show_fit() is wanted for each model
     reload_requested = Signal()
     unload_requested = Signal()
 
@@ -84,21 +75,28 @@ class ModelButton(QAbstractButton):
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._theme = theme
-        self.updateGeometry()
-        self.update()
+        self._describe()
+
+    @Slot(object)
+    def show_fit(self, fit: ModelFit) -> None:
+        """Say in the open menu how well a model fits."""
+        menu = open_menu_of(self)
+        if menu is not None:
+            menu.show_fit(fit)
 
     @Slot()
     def open_menu(self) -> None:
         """Show the menu below the button, the first model ready to be chosen."""
         menu = self.build_menu()
+        menu.keep_room_for_fits()
         left = (self.width() - menu.sizeHint().width()) // 2
         menu.popup(self.mapToGlobal(QPoint(max(0, left), self.height() + 4)))
+        self.fits_requested.emit()
 
-    def build_menu(self) -> QMenu:
+    def build_menu(self) -> ModelMenu:
         """Return the menu: models on this computer, a folder or file, reload and unload."""
-        menu = QMenu(self)
+        menu = ModelMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        menu.setAccessibleName("Models on this computer")
         for row in range(self._checkpoints.rowCount()):
             self._add_checkpoint(menu, self._checkpoints.checkpoint(row))
         if self._checkpoints.rowCount():
@@ -193,17 +191,18 @@ class ModelButton(QAbstractButton):
 
     def _describe(self) -> None:
         self.setAccessibleName(f"Model: {self.name} {self.summary}".strip())
-        tooltip = plan_tooltip(self._plan) if self._plan is not None else "No model is loaded."
-        self.setToolTip(plain_tooltip(f"{tooltip}\nChoose another one with Ctrl+L."))
+        if self._plan is None:
+            self.setToolTip(plain_tooltip(f"No model is loaded.\n{_HOW_TO_CHOOSE}"))
+        else:
+            self.setToolTip(plan_html(self._plan, self._theme, _HOW_TO_CHOOSE))
+        self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else _HOW_TO_CHOOSE)
         self.updateGeometry()
         self.update()
 
-    def _add_checkpoint(self, menu: QMenu, checkpoint: LocalCheckpoint) -> None:
+    def _add_checkpoint(self, menu: ModelMenu, checkpoint: LocalCheckpoint) -> None:
         reference = checkpoint.reference
-        text = f"{menu_text(checkpoint.name)}\t{size_text(checkpoint.size_bytes)}"
-        action = menu.addAction(text, lambda: self.load_requested.emit(reference))
-        action.setCheckable(True)
-        action.setChecked(self._plan is not None and self._plan.checkpoint == reference)
+        is_loaded = self._plan is not None and self._plan.checkpoint == reference
+        menu.add_checkpoint(checkpoint, is_loaded, lambda: self.load_requested.emit(reference))
 
     def _open_dialog(self, dialog: QFileDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,11 +1,16 @@
+import msgspec
 import pytest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from app.models.checkpoint_list_model import CheckpointListModel
-from app.widgets.model_button import NO_MODEL, ModelButton, plan_tooltip, size_text
+from app.models.plan_words import ModelFit
+from app.widgets.model_button import NO_MODEL, ModelButton
+from app.widgets.model_menu import open_menu_of, size_text
+from app.widgets.plan_tooltip import plan_tooltip
 from app.widgets.theme import Theme
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
+from engine.api.plan import MemoryParts
 from tests.app.widgets.demo_conversation import PLAN
 
 CHECKPOINTS = (
@@ -88,3 +93,31 @@ def test_a_folder_or_file_can_be_chosen(qtbot: QtBot, button: ModelButton) -> No
 @pytest.mark.parametrize(("size", "text"), [(1, "1 MB"), (270_000_000, "270 MB"), (16_380_000_000, "16.4 GB")])
 def test_sizes(size: int, text: str) -> None:
     assert size_text(size) == text
+
+
+def test_the_menu_opens_at_once_and_is_completed_while_it_is_open(qtbot: QtBot, button: ModelButton) -> None:
+    with qtbot.waitSignal(button.fits_requested):
+        button.open_menu()
+    menu = open_menu_of(button)
+    assert menu is not None
+    width = menu.width()
+    button.show_fit(ModelFit("/models/r&d", "Fits with less context", "BF16 because <b>8 & 4</b>."))
+    button.show_fit(ModelFit("/models/unknown", "Fits (bf16)", ""))
+    qtbot.wait(1)
+    lines = [action.text() for action in menu.actions()[:2]]
+    assert lines == [
+        "SmolLM2 135M Instruct\t270 MB",
+        "R&&D <b>8B</b>\t16.4 GB · Fits with less context",
+    ]
+    assert "BF16 because &lt;b&gt;8 &amp; 4&lt;/b&gt;." in menu.actions()[1].toolTip()
+    assert menu.width() == width
+    menu.close()
+    button.show_fit(ModelFit("starter", "Fits (bf16)", ""))
+
+
+def test_the_tooltip_shows_what_the_memory_is_for(button: ModelButton) -> None:
+    parts = MemoryParts(weights_bytes=5 * 2**30, kv_bytes=2**30, reserve_bytes=2**30, free_bytes=10 * 2**30)
+    button.set_plan(msgspec.structs.replace(PLAN, name="R&D <b>", parts=parts))
+    for words in ("R&amp;D &lt;b&gt;", "5.00&nbsp;GiB&nbsp;weights", "3.00&nbsp;GiB&nbsp;free", "Ctrl+L"):
+        assert words in button.toolTip()
+    assert "12 GiB of memory are free" in button.accessibleDescription()
