@@ -4,20 +4,22 @@ The skeleton is built by transformers on the meta device: names and shapes of al
 counts what will really be loaded, for any architecture, before a byte of weights is read or downloaded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
+from engine.checkpoints.dimensions import dimensions_of, experts_per_token
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.safety import unsupported
-from engine.planning.facts import Block, CheckpointFacts, Dimensions, Matrix, Published
+from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
 from engine.quantization.packing import packed_shapes
 
 _EXPERT_DIMENSIONS = 3
+_FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def facts_of(
     try:
         memories = layer_memory(text, element_bytes=1)
         blocks = tuple(_blocks(skeleton, memories, source.tensor_bytes))
-        dimensions = _dimensions(text, attention_for(config) == "eager")
+        dimensions = dimensions_of(text, skeleton, blocks, memories, attention_for(config) == "eager")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise unsupported(
             files, f"the memory of this kind of model ({text.model_type}) can't be planned", repr(error)
@@ -92,7 +94,7 @@ def _blocks(
         if layers and name.startswith(f"{layers}.") and assigned < len(memories):
             memory = memories[assigned]
             assigned += 1
-        yield _block(name, module, memory, packed, seen, tensor_bytes)
+        yield _block(name, module, memory, packed, seen, tensor_bytes, skeleton._keep_in_fp32_modules_strict or ())
     for memory in memories[assigned:]:  # layers that aren't one list: what they keep counts all the same
         yield Block(name="", memory=memory)
 
@@ -104,6 +106,7 @@ def _block(
     packed: Mapping[str, tuple[int, ...]],
     seen: set[int],
     tensor_bytes: Mapping[str, int],
+    always_float32: Collection[str],
 ) -> Block:
     linears: list[Matrix] = []
     experts: list[Matrix] = []
@@ -116,14 +119,16 @@ def _block(
         shape = packed.get(full)
         if shape is None:
             kept += parameter.numel()
+            float32 += parameter.numel() if _stays_float32(full, always_float32) else 0
             looked_up += parameter.numel() if _is_embedding(module, inner) else 0
         elif len(shape) == _EXPERT_DIMENSIONS:
             experts.append(Matrix(shape[1], shape[2], shape[0]))
         else:
             linears.append(Matrix(shape[0], shape[1]))
     for buffer in module.buffers():
-        kept += buffer.numel()
-        float32 += buffer.numel()
+        size = -(-buffer.nbytes // _FLOAT32_BYTES)
+        kept += size
+        float32 += size
     return Block(
         name=name,
         packed=tuple(linears),
@@ -156,43 +161,16 @@ def _layer_list(skeleton: PreTrainedModel, count: int) -> str:
     return found[0] if found else ""
 
 
+def _stays_float32(name: str, parts: Collection[str]) -> bool:
+    return any(part in name for part in parts)
+
+
 def _is_embedding(module: nn.Module, inner: str) -> bool:
     owner = module.get_submodule(inner.rpartition(".")[0])
     return isinstance(owner, nn.Embedding)
 
 
-def _dimensions(text: PreTrainedConfig, keeps_attention_matrix: bool) -> Dimensions:
-    heads = _whole(text, "num_attention_heads") or 1
-    hidden = _whole(text, "hidden_size")
-    used = _experts_per_token(text)
-    latent = _whole(text, "kv_lora_rank") and _whole(text, "qk_nope_head_dim") + _whole(text, "qk_rope_head_dim")
-    wide = _whole(text, "intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size") or 4 * hidden
-    return Dimensions(
-        hidden=hidden,
-        intermediate=(_whole(text, "moe_intermediate_size") or wide) if used else wide,
-        attention_heads=heads,
-        # Latent attention is unpacked for each query head while it is read, as if all heads shared one key.
-        key_value_heads=1 if latent else _whole(text, "num_key_value_heads", "num_kv_heads") or heads,
-        head_width=max(latent, _whole(text, "head_dim") or hidden // heads),
-        vocabulary=_whole(text, "vocab_size"),
-        experts_per_token=used,
-        keeps_attention_matrix=keeps_attention_matrix,
-    )
-
-
-def _experts_per_token(text: PreTrainedConfig) -> int:
-    return _whole(text, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
-
-
 def _expert_share(text: PreTrainedConfig, blocks: tuple[Block, ...]) -> float:
     counts = [matrix.count for block in blocks for matrix in block.experts]
-    used = _experts_per_token(text)
+    used = experts_per_token(text)
     return min(used / max(counts), 1.0) if counts and used else 1.0
-
-
-def _whole(config: PreTrainedConfig, *names: str) -> int:
-    for name in names:
-        value = getattr(config, name, None)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return 0

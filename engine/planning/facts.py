@@ -49,16 +49,54 @@ class Block:
 
 @dataclass(frozen=True)
 class Dimensions:
-    """The lengths that decide how much space a pass through the model needs."""
+    """The lengths that decide how much space a pass through the model needs.
+
+    head_width, value_width: of queries and keys, and of values. fused_projection: outputs of a product that queries,
+    keys and values are cut out of, 0 if there is none. expanded_latent: values that each position of the
+    context becomes while multi-head latent attention reads it, 0 for others. intermediate: inner width of the widest
+    dense MLP, of which gated_copies are alive at once. experts_per_token, expert_intermediate, expert_rows (outputs of
+    an expert's first product): 0 without experts. wide_scores: experts are weighted in 32 bit. mask_kinds: masks that
+    are kept while a chunk is read.
+    """
 
     hidden: int
     intermediate: int
     attention_heads: int
     key_value_heads: int
     head_width: int
+    value_width: int
     vocabulary: int
+    fused_projection: int = 0
+    expanded_latent: int = 0
+    gated_copies: int = 3
+    mask_kinds: int = 1
     experts_per_token: int = 0
-    keeps_attention_matrix: bool = False
+    expert_intermediate: int = 0
+    expert_rows: int = 0
+    wide_scores: bool = False
+    matrix: "AttentionMatrix | None" = None
+    recurrent: "RecurrentWork | None" = None
+    keeps_all_logits: bool = False
+
+
+@dataclass(frozen=True)
+class AttentionMatrix:
+    """Copies of heads x queries x keys that attention without a fused kernel holds at once, by format."""
+
+    copies: int
+    float32_copies: int
+
+
+@dataclass(frozen=True)
+class RecurrentWork:
+    """Values that a recurrent layer holds at once for each id of a chunk, by format.
+
+    Chunks are filled up to a multiple of padding.
+    """
+
+    values: int
+    float32_values: int
+    padding: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,9 +136,6 @@ class CheckpointFacts:
         return tuple(block.memory for block in self.blocks if block.memory is not None)
 
     @property
-    def largest_matrix_elements(self) -> int:
-        """Values of the largest single weight that is unpacked for a multiplication."""
-        return max(
-            (matrix.rows * matrix.columns for block in self.blocks for matrix in (*block.packed, *block.experts)),
-            default=0,
-        )
+    def stays_packed(self) -> bool:
+        """Whether its publisher packed it and it is loaded just so."""
+        return self.published is not None and not self.published.unpacked

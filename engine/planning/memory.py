@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from transformers import PreTrainedConfig
 from transformers.cache_utils import get_layer_types_and_kwargs
 
+from engine.planning.configuration import first_of, whole
+
 _WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_sliding"})
 _ATTENTION_TYPES = frozenset({"full_attention", "hybrid", *_WINDOWED_TYPES})
 _HYBRID_TYPES = frozenset({"hybrid", "hybrid_sliding"})
@@ -62,15 +64,15 @@ def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, elem
 
 
 def _attention_elements(config: PreTrainedConfig, index: int) -> int:
-    latent = _integer(config, "kv_lora_rank")
+    latent = whole(config, "kv_lora_rank")
     if latent:  # multi-head latent attention keeps one compressed vector for K and V of all heads
-        return latent + _integer(config, "qk_rope_head_dim")
+        return latent + whole(config, "qk_rope_head_dim")
     heads, width = _head_shape(config, index)
     return 2 * heads * width
 
 
 def _head_shape(config: PreTrainedConfig, index: int) -> tuple[int, int]:
-    width = _integer(config, "head_dim") or config.hidden_size // config.num_attention_heads
+    width = whole(config, "head_dim") or config.hidden_size // config.num_attention_heads
     if getattr(config, "multi_query", False) and not getattr(config, "new_decoder_architecture", False):
         return 1, width
     for name in ("num_key_value_heads", "num_kv_heads"):
@@ -85,33 +87,24 @@ def _head_shape(config: PreTrainedConfig, index: int) -> tuple[int, int]:
 def _state_elements(config: PreTrainedConfig, kind: str) -> int:
     """Values in the convolution and recurrent states of one layer."""
     if kind == "conv":  # LFM2
-        return _integer(config, "hidden_size") * (_integer(config, "conv_L_cache") or 1)
-    key_heads, value_heads = _integer(config, "linear_num_key_heads"), _integer(config, "linear_num_value_heads")
+        return whole(config, "hidden_size") * (whole(config, "conv_L_cache") or 1)
+    key_heads, value_heads = whole(config, "linear_num_key_heads"), whole(config, "linear_num_value_heads")
     if value_heads:  # gated delta net
-        key_width, value_width = _integer(config, "linear_key_head_dim"), _integer(config, "linear_value_head_dim")
+        key_width, value_width = whole(config, "linear_key_head_dim"), whole(config, "linear_value_head_dim")
         channels = 2 * key_heads * key_width + value_heads * value_width
-        return channels * _integer(config, "linear_conv_kernel_dim") + value_heads * key_width * value_width
+        return channels * whole(config, "linear_conv_kernel_dim") + value_heads * key_width * value_width
     return _state_space_elements(config)
 
 
 def _state_space_elements(config: PreTrainedConfig) -> int:
-    state = _first(config, "state_size", "mamba_d_state", "ssm_state_size")
-    kernel = _first(config, "conv_kernel", "mamba_d_conv", "conv_kernel_size")
-    heads = _first(config, "num_heads", "mamba_n_heads", "mamba_num_heads")
-    width = _first(config, "head_dim", "mamba_d_head", "mamba_head_dim") if heads else 0
-    inner = heads * width or _first(config, "intermediate_size", "mamba_d_ssm")
+    state = first_of(config, "state_size", "mamba_d_state", "ssm_state_size")
+    kernel = first_of(config, "conv_kernel", "mamba_d_conv", "conv_kernel_size")
+    heads = first_of(config, "num_heads", "mamba_n_heads", "mamba_num_heads")
+    width = first_of(config, "head_dim", "mamba_d_head", "mamba_head_dim") if heads else 0
+    inner = heads * width or first_of(config, "intermediate_size", "mamba_d_ssm")
     if not heads:
-        expand = _first(config, "expand", "mamba_expand")
-        inner = _integer(config, "intermediate_size") or _integer(config, "hidden_size") * expand
+        expand = first_of(config, "expand", "mamba_expand")
+        inner = whole(config, "intermediate_size") or whole(config, "hidden_size") * expand
         return inner * (kernel + state)
-    groups = _first(config, "n_groups", "mamba_n_groups")
+    groups = first_of(config, "n_groups", "mamba_n_groups")
     return (inner + 2 * groups * state) * kernel + inner * state
-
-
-def _first(config: PreTrainedConfig, *names: str) -> int:
-    return next((value for name in names if (value := _integer(config, name))), 0)
-
-
-def _integer(config: PreTrainedConfig, name: str) -> int:
-    value = getattr(config, name, None)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -3,29 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.api.plan import WINDOW_SLACK_TOKENS, KvLayout, MemoryParts, Precision
+from engine.api.plan import KvLayout, MemoryParts
 from engine.planning.facts import Block, CheckpointFacts
+from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
 from engine.planning.targets import Target
-from engine.planning.weights import ELEMENT_BYTES, block_bytes
+from engine.planning.weights import block_bytes, table_bytes
 from engine.planning.working import working_bytes
 
 CPU = "cpu"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How a checkpoint would be loaded: everything about it but the devices and the context window."""
-
-    precision: Precision
-    compute: Precision
-    kv_layout: KvLayout = KvLayout.FULL
-    chunk_tokens: int = 2048
-
-    @property
-    def slack_tokens(self) -> int | None:
-        """What windowed layers keep beyond their window, None if all is kept."""
-        return WINDOW_SLACK_TOKENS if self.kv_layout is KvLayout.WINDOWED else None
 
 
 @dataclass(frozen=True)
@@ -45,17 +31,17 @@ def place(
     spare_bytes of main memory take what is left over (CPU offload; the first target computes it and holds all KV).
     """
     work = min(shape.chunk_tokens, max(context_tokens, 1))
-    working = working_bytes(facts, shape.precision, shape.compute, work, context_tokens)
+    seen = seen_tokens(facts, shape)
+    working = working_bytes(facts, shape, work, context_tokens, seen)
     room = [target.room_bytes - working for target in targets]
     if spare_bytes:
-        largest = max(block_bytes(facts, block, shape.precision, shape.compute) for block in facts.blocks)
+        largest = max(block_bytes(facts, block, shape) for block in facts.blocks)
         room[0] -= largest + sum(_memory_bytes(block, shape, context_tokens) for block in facts.blocks)
     device_map: dict[str, str] = {}
     weights = dict.fromkeys((target.device for target in targets), 0)
     current, offloaded = 0, 0
-    head_goes_to = ""
     for block in facts.blocks:
-        size = block_bytes(facts, block, shape.precision, shape.compute)
+        size = block_bytes(facts, block, shape)
         needed = size if spare_bytes else size + _memory_bytes(block, shape, context_tokens)
         while current < len(targets) and room[current] < needed:
             current += 1
@@ -68,14 +54,23 @@ def place(
         room[current] -= needed
         weights[targets[current].device] += size
         device_map[block.name] = targets[current].device
-        head_goes_to = head_goes_to or (targets[current].device if block.kept_elements else "")
-    if facts.tied_head:  # it is the embedding's own weight: they stay together
-        device_map.update({block.name: head_goes_to for block in facts.blocks if block.elements == 0})
+    weights[targets[0].device] += table_bytes(facts, shape)
+    embedding = next((block.name for block in facts.blocks if block.looked_up_elements), "")
+    if facts.tied_head and embedding:  # the head is the embedding's own weight: they stay together
+        device_map.update({block.name: device_map[embedding] for block in facts.blocks if block.elements == 0})
     return Placement(
         device_map=device_map if len(targets) > 1 or offloaded else {},
         parts=_parts(facts, shape, targets, context_tokens, working, weights, offloaded),
         weights_by_device=weights,
     )
+
+
+def seen_tokens(facts: CheckpointFacts, shape: Shape) -> int | None:
+    """Return how many positions before a chunk its first query sees; None if some layer keeps them all."""
+    windows = [layer.window for layer in facts.layers if layer.bytes_per_token]
+    if shape.kv_layout is KvLayout.FULL or not windows or None in windows:
+        return None
+    return max(window for window in windows if window is not None) - 1
 
 
 def _memory_bytes(block: Block, shape: Shape, tokens: int) -> int:

@@ -1,50 +1,94 @@
 """The planner's sentences: arithmetic that a person can check, in GiB with two digits, the parts adding up exactly."""
 
-from engine.api.plan import MemoryParts, Precision
+from engine.api.hardware import Hardware
+from engine.api.plan import MemoryParts, Precision, PrecisionChoice
 from engine.planning.facts import CheckpointFacts
+from engine.planning.ladder import (
+    DEFAULT_CONTEXT_TOKENS,
+    MINIMUM_CONTEXT_TOKENS,
+    PACKED,
+    Rung,
+    Wishes,
+    kernel_works,
+    unlimited,
+    wanted_window,
+)
 from engine.planning.sizes import GIB
 from engine.planning.targets import DeviceKind, Target
-
-LABELS = {
-    Precision.FP32: "FP32",
-    Precision.BF16: "BF16",
-    Precision.FP16: "FP16",
-    Precision.INT8: "INT8",
-    Precision.INT4: "INT4",
-}
-WORDS = {
-    Precision.FP32: "32 bit",
-    Precision.BF16: "16 bit",
-    Precision.FP16: "16 bit",
-    Precision.INT8: "8 bit",
-    Precision.INT4: "4 bit",
-}
+from engine.planning.words import LABELS, WORDS
 
 
-def gib(size_bytes: int) -> str:
-    """Return the size with two digits after the point."""
-    return f"{size_bytes / GIB:.2f}"
+def reason(
+    hardware: Hardware,
+    facts: CheckpointFacts,
+    wishes: Wishes,
+    precisions: tuple[Precision, ...],
+    found: Rung,
+    targets: tuple[Target, ...],
+) -> str:
+    """Say why the precision is the one that was found, and that it fits."""
+    precision, target = found.shape.precision, targets[0]
+    label, sums = LABELS[precision], arithmetic(found.placement.parts, found.window, found.targets)
+    if facts.published is not None:
+        how = "as published in" if facts.stays_packed else "unpacked from"
+        return f"{label}, {how} {facts.published.label}: {sums}."
+    if wishes.precision is not PrecisionChoice.AUTO:
+        asked = wishes.precision.value == precision.value
+        return f"{label} because {'you asked for it' if asked else f'{target.name} has no BF16'}: {sums}."
+    if precision is precisions[0]:
+        return f"{label}{_first_rung(found.targets[0], precision)}: {sums}."
+    higher = precisions[precisions.index(precision) - 1]
+    too_large = _does_not_fit(facts, higher, targets, found.window)
+    skipped = PACKED[: PACKED.index(precision)] if precision in PACKED else ()
+    missing = _without(hardware, facts, target, skipped, ", and ")
+    return f"{label} because {too_large}{missing}. In {WORDS[precision]}: {sums}."
+
+
+def slow_reason(found: Rung, why: str) -> str:
+    """Say that main memory has to help, and why."""
+    alone = found.targets[0].kind is DeviceKind.CPU
+    where = "on the processor alone" if alone else "partly from main memory"
+    parts = found.placement.parts
+    moved = f", and {gib(parts.offloaded_bytes)} GiB in main memory" if parts.offloaded_bytes else ""
+    sums = arithmetic(parts, found.window, found.targets)
+    return f"{LABELS[found.shape.precision]} {where}, which is slow: {why} {sums}{moved}."
+
+
+def too_big_reason(
+    hardware: Hardware,
+    facts: CheckpointFacts,
+    wishes: Wishes,
+    precisions: tuple[Precision, ...],
+    targets: tuple[Target, ...],
+) -> str:
+    """Say what the smallest precision would need for the smallest window, and what there is."""
+    smallest = min(MINIMUM_CONTEXT_TOKENS, wanted_window(facts, wishes))
+    sentence = _does_not_fit(facts, precisions[-1], targets, smallest)
+    is_free = facts.published is None and wishes.precision is PrecisionChoice.AUTO
+    missing = _without(hardware, facts, targets[0], PACKED, "; ") if is_free else ""
+    return f"{sentence[0].upper()}{sentence[1:]}, even with only {smallest:,} tokens{missing}."
 
 
 def arithmetic(parts: MemoryParts, context_tokens: int, targets: tuple[Target, ...]) -> str:
     """Return `4.98 GiB of weights + 1.00 for 8,192 tokens + ... = 7.73 of 8.00 GiB free on NAME`."""
     library = "for CUDA" if any(target.kind is DeviceKind.CUDA for target in targets) else "for libraries"
-    others = [
-        f"{gib(size)} {words}"
-        for size, words in (
-            (parts.kv_bytes, f"for {context_tokens:,} tokens"),
-            (parts.working_bytes, "to work in"),
-            (parts.overhead_bytes, library),
-            (parts.reserve_bytes, "in reserve"),
-        )
-        if size
-    ]
-    # The weights take the rounding, so that the line adds up to the digit.
-    total = _hundredths(parts.needed_bytes)
-    weights = total - sum(round(float(other.split()[0]) * 100) for other in others)
-    listed = [f"{weights / 100:.2f} GiB of weights", *others]
+    named = (
+        (parts.weights_bytes, "GiB of weights"),
+        (parts.kv_bytes, f"for {context_tokens:,} tokens"),
+        (parts.working_bytes, "to work in"),
+        (parts.overhead_bytes, library),
+        (parts.reserve_bytes, "in reserve"),
+    )
+    shown = [(size, words) for size, words in named if size]
+    sizes = _rounded([size for size, _ in shown])
+    listed = [f"{size / 100:.2f} {words}" for size, (_, words) in zip(sizes, shown, strict=True)]
     free = _hundredths(parts.free_bytes)
-    return f"{' + '.join(listed)} = {total / 100:.2f} of {free / 100:.2f} GiB free on {names(targets)}"
+    return f"{' + '.join(listed)} = {sum(sizes) / 100:.2f} of {free / 100:.2f} GiB free on {names(targets)}"
+
+
+def gib(size_bytes: int) -> str:
+    """Return the size with two digits after the point."""
+    return f"{size_bytes / GIB:.2f}"
 
 
 def names(targets: tuple[Target, ...]) -> str:
@@ -55,15 +99,55 @@ def names(targets: tuple[Target, ...]) -> str:
     return " and ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
 
 
-def context_reason(facts: CheckpointFacts, window: int, wanted: int | None, usual: int, shrunk: bool) -> str:
+def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int) -> str:
     """Say why the window is as long as it is."""
-    if shrunk:
+    wanted = wishes.context_tokens
+    if not window:
+        return "No useful window fits."
+    if window < wanted_window(facts, wishes):
         return f"{window:,} tokens is what fits into the memory that is left."
     if wanted is not None and window == wanted:
         return f"{window:,} tokens because you asked for it."
-    if window == facts.maximum_context and window <= (wanted or usual):
+    if window == facts.maximum_context and window <= (wanted or DEFAULT_CONTEXT_TOKENS):
         return f"{window:,} tokens is the most this model was made for."
     return f"{window:,} tokens is Hearth's usual window."
+
+
+def _first_rung(target: Target, precision: Precision) -> str:
+    if precision is Precision.FP16:
+        return f" because {target.name} has no BF16"
+    if precision is not Precision.FP32:
+        return ""
+    if not target.computes_bf16:
+        return f" because {target.name} has no BF16 instructions and is several times faster with it"
+    return " as published, small enough to stay exact"
+
+
+def _does_not_fit(facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int) -> str:
+    needed = unlimited(facts, precision, targets, window).placement.parts.needed_bytes
+    free = sum(target.free_bytes for target in targets)
+    # Needs are rounded up and what is free down: what does not fit must not look as if it did.
+    size, there = f"{-(needed * 100 // -GIB) / 100:.2f}", f"{_hundredths(free) / 100:.2f}"
+    if needed <= free:  # several cards, and a layer can't be divided
+        return f"{WORDS[precision]} would need {size} GiB in whole layers and {there} are free on {names(targets)}"
+    return f"{WORDS[precision]} would need {size} GiB and {there} are free on {names(targets)}"
+
+
+def _without(
+    hardware: Hardware, facts: CheckpointFacts, target: Target, skipped: tuple[Precision, ...], joint: str
+) -> str:
+    """Name those of the rungs that were left out as their kernels don't work; empty if there are none."""
+    missing = [WORDS[one] for one in skipped if facts.packs and not kernel_works(hardware, target, one)]
+    return f"{joint}{' and '.join(missing)} {'do' if len(missing) > 1 else 'does'} not work here" if missing else ""
+
+
+def _rounded(sizes: list[int]) -> list[int]:
+    """Return hundredths of a GiB that add up to the whole, rounded down; the largest rests are rounded up."""
+    down = [_hundredths(size) for size in sizes]
+    left = _hundredths(sum(sizes)) - sum(down)
+    for index in sorted(range(len(sizes)), key=lambda one: -(sizes[one] * 100 % GIB))[:left]:
+        down[index] += 1
+    return down
 
 
 def _hundredths(size_bytes: int) -> int:

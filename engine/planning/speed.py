@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from engine.api.plan import Precision
 from engine.planning.facts import CheckpointFacts
+from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
-from engine.planning.placement import Placement, Shape
+from engine.planning.placement import Placement
 from engine.planning.targets import DeviceKind, Target
-from engine.planning.weights import ELEMENT_BYTES, read_bytes_per_token
+from engine.planning.weights import read_bytes_per_token
 
 # A conversation of this length is read with each token.
 TYPICAL_CONTEXT_TOKENS = 2048
@@ -29,7 +30,7 @@ def expected_tokens_per_second(
     if any(not target.bandwidth_bytes_per_second for target in targets):
         return 0.0
     total = placement.parts.weights_bytes + placement.parts.offloaded_bytes
-    share = read_bytes_per_token(facts, shape.precision, shape.compute) / total if total else 0.0
+    share = read_bytes_per_token(facts, shape) / total if total else 0.0
     layers = tuple(layer.scaled(ELEMENT_BYTES[shape.compute]) for layer in facts.layers)
     conversation = kv_bytes(layers, min(context_tokens, TYPICAL_CONTEXT_TOKENS), shape.slack_tokens)
     seconds = placement.parts.offloaded_bytes * share / TRANSFER_BYTES_PER_SECOND

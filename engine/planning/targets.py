@@ -26,7 +26,10 @@ class DeviceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Target:
-    """One device to plan for. bandwidth: bytes per second of a copy, read and written; 0 if not known."""
+    """One device to plan for. bandwidth: bytes per second of a copy, read and written; 0 if not known.
+
+    interleaves_nf4: bitsandbytes' 4-bit kernel for this processor wants weights in a layout of its own.
+    """
 
     kind: DeviceKind
     device: str
@@ -37,6 +40,7 @@ class Target:
     computes_bf16: bool = True
     bandwidth_bytes_per_second: float = 0.0
     bandwidth_source: str = ""
+    interleaves_nf4: bool = False
 
     @property
     def room_bytes(self) -> int:
@@ -78,6 +82,7 @@ def processor(hardware: Hardware) -> Target:
         computes_bf16=hardware.cpu_computes_bf16,
         bandwidth_bytes_per_second=hardware.ram_bandwidth_bytes_per_second,
         bandwidth_source="measured" if hardware.ram_bandwidth_bytes_per_second else "",
+        interleaves_nf4="avx512_bf16" in hardware.cpu_features and "cpu nf4" in hardware.quantization_kernels,
     )
 
 

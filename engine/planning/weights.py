@@ -1,11 +1,9 @@
 """Bytes of a checkpoint's weights in each precision, as the tensors really take them. Pure arithmetic."""
 
-from collections.abc import Callable
-
 from engine.api.plan import Precision
 from engine.planning.facts import Block, CheckpointFacts, Matrix
+from engine.planning.loading import ELEMENT_BYTES, Shape
 
-ELEMENT_BYTES = {Precision.FP32: 4, Precision.BF16: 2, Precision.FP16: 2}
 _FLOAT32_BYTES = 4
 
 # bitsandbytes' NF4 with double quantisation: two values a byte, a scale of 8 bits for 64 values, one of 32 bits for
@@ -14,6 +12,28 @@ _NF4_BLOCK, _NF4_SCALES_BLOCK = 64, 256
 _NF4_TABLE_BYTES = (16 + 256) * _FLOAT32_BYTES
 # Experts are packed so that any of them can be picked out: scales of 16 bits, no second level.
 _SHORT_SCALE_BYTES = 2
+_INTERLEAVED_ROWS = 32
+_NAMED_SHARE = 0.95
+
+
+def matrix_bytes(matrix: Matrix, shape: Shape) -> int:
+    """Return the bytes of a weight of a linear layer in the shape's precision, with its scales."""
+    if shape.precision is Precision.INT4:
+        return interleaved_nf4_bytes(matrix) if shape.interleaves and _interleavable(matrix) else nf4_bytes(matrix)
+    if shape.precision is Precision.INT8:
+        # A scale for each row in 32 bit, and once more in the format that is computed in.
+        return matrix.elements + matrix.rows * (_FLOAT32_BYTES + ELEMENT_BYTES[shape.compute])
+    return matrix.elements * ELEMENT_BYTES[shape.precision]
+
+
+def experts_bytes(matrix: Matrix, shape: Shape) -> int:
+    """Return the bytes of all experts of one weight in the shape's precision, with their scales."""
+    one = matrix.rows * matrix.columns
+    if shape.precision is Precision.INT4:
+        return matrix.count * (_ceiling(one, 2) + _ceiling(one, _NF4_BLOCK) * _SHORT_SCALE_BYTES)
+    if shape.precision is Precision.INT8:
+        return matrix.elements + matrix.rows * matrix.count * _FLOAT32_BYTES
+    return matrix.elements * ELEMENT_BYTES[shape.precision]
 
 
 def nf4_bytes(matrix: Matrix) -> int:
@@ -22,26 +42,19 @@ def nf4_bytes(matrix: Matrix) -> int:
     return _ceiling(matrix.elements, 2) + scales + (_ceiling(scales, _NF4_SCALES_BLOCK) + 1) * _FLOAT32_BYTES
 
 
-def expert_nf4_bytes(matrix: Matrix) -> int:
-    """Return the bytes of all experts of one weight in 4 bits."""
-    one = matrix.rows * matrix.columns
-    return matrix.count * (_ceiling(one, 2) + _ceiling(one, _NF4_BLOCK) * _SHORT_SCALE_BYTES)
+def interleaved_nf4_bytes(matrix: Matrix) -> int:
+    """Return the bytes of a weight in 4 bits as the CPU kernel wants it: scales of 16 bits without a second level."""
+    return matrix.elements // 2 + matrix.elements // _NF4_BLOCK * _SHORT_SCALE_BYTES
 
 
-def int8_bytes(matrix: Matrix) -> int:
-    """Return the bytes of a weight in 8 bits with a scale for each row, in 32 bit and ready to use in 16 bit."""
-    scales = matrix.rows * matrix.count
-    return matrix.elements + scales * (_FLOAT32_BYTES + (_SHORT_SCALE_BYTES if matrix.count == 1 else 0))
-
-
-def packed_bytes(block: Block, precision: Precision) -> int:
+def packed_bytes(block: Block, shape: Shape) -> int:
     """Return the bytes of the weights that the precision may pack, experts not among them."""
-    return sum(_matrix_bytes(matrix, precision, nf4_bytes) for matrix in block.packed)
+    return sum(matrix_bytes(matrix, shape) for matrix in block.packed)
 
 
-def expert_bytes(block: Block, precision: Precision) -> int:
+def expert_bytes(block: Block, shape: Shape) -> int:
     """Return the bytes of all experts."""
-    return sum(_matrix_bytes(matrix, precision, expert_nf4_bytes) for matrix in block.experts)
+    return sum(experts_bytes(matrix, shape) for matrix in block.experts)
 
 
 def kept_bytes(block: Block, compute: Precision) -> int:
@@ -51,28 +64,46 @@ def kept_bytes(block: Block, compute: Precision) -> int:
     )
 
 
-def block_bytes(facts: CheckpointFacts, block: Block, precision: Precision, compute: Precision) -> int:
+def block_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> int:
     """Return the bytes of one module as it will be loaded."""
-    if facts.published is not None and not facts.published.unpacked:
-        return block.published_bytes
-    return packed_bytes(block, precision) + expert_bytes(block, precision) + kept_bytes(block, compute)
+    if facts.stays_packed:
+        return _published_bytes(facts, block)
+    return packed_bytes(block, shape) + expert_bytes(block, shape) + kept_bytes(block, shape.compute)
 
 
-def weight_bytes(facts: CheckpointFacts, precision: Precision, compute: Precision) -> int:
+def weight_bytes(facts: CheckpointFacts, shape: Shape) -> int:
     """Return the bytes of all weights as they will be loaded."""
-    tables = _NF4_TABLE_BYTES if precision is Precision.INT4 and facts.published is None and facts.packs else 0
-    return sum(block_bytes(facts, block, precision, compute) for block in facts.blocks) + tables
+    return sum(block_bytes(facts, block, shape) for block in facts.blocks) + table_bytes(facts, shape)
 
 
-def read_bytes_per_token(facts: CheckpointFacts, precision: Precision, compute: Precision) -> int:
-    """Return the bytes of weights that one decoded token reads: of the experts only the chosen ones, of an embedding
-    that is no head as well one row."""
-    total = weight_bytes(facts, precision, compute)
-    unread = sum(block.looked_up_elements for block in facts.blocks) * ELEMENT_BYTES[compute]
-    if facts.published is not None and not facts.published.unpacked:
+def table_bytes(facts: CheckpointFacts, shape: Shape) -> int:
+    """Return the bytes of the code tables that all NF4 weights of linear layers share."""
+    if shape.precision is not Precision.INT4 or facts.stays_packed:
+        return 0
+    plain = any(not (shape.interleaves and _interleavable(matrix)) for block in facts.blocks for matrix in block.packed)
+    return _NF4_TABLE_BYTES if plain else 0
+
+
+def read_bytes_per_token(facts: CheckpointFacts, shape: Shape) -> int:
+    """Return the bytes of weights that one decoded token reads.
+
+    Of the experts only the chosen ones, and of an embedding that is no head as well one row.
+    """
+    total = weight_bytes(facts, shape)
+    unread = sum(block.looked_up_elements for block in facts.blocks) * ELEMENT_BYTES[shape.compute]
+    unread = 0 if facts.tied_head else unread
+    if facts.stays_packed:
         return max(int((total - unread) * _read_share(facts)), 0)
-    experts = sum(expert_bytes(block, precision) for block in facts.blocks)
+    experts = sum(expert_bytes(block, shape) for block in facts.blocks)
     return total - unread - int(experts * (1 - facts.expert_share))
+
+
+def _published_bytes(facts: CheckpointFacts, block: Block) -> int:
+    """As the files hold the module; by its share of all values where their names don't tell whose they are."""
+    named = sum(block.published_bytes for block in facts.blocks)
+    if named >= facts.published_bytes * _NAMED_SHARE:
+        return block.published_bytes
+    return _ceiling(facts.published_bytes * block.elements, max(sum(one.elements for one in facts.blocks), 1))
 
 
 def _read_share(facts: CheckpointFacts) -> float:
@@ -82,10 +113,8 @@ def _read_share(facts: CheckpointFacts) -> float:
     return 1 - experts / everything * (1 - facts.expert_share) if everything else 1.0
 
 
-def _matrix_bytes(matrix: Matrix, precision: Precision, nf4: Callable[[Matrix], int]) -> int:
-    if precision is Precision.INT4:
-        return nf4(matrix)
-    return int8_bytes(matrix) if precision is Precision.INT8 else matrix.elements * ELEMENT_BYTES[precision]
+def _interleavable(matrix: Matrix) -> bool:
+    return matrix.rows % _INTERLEAVED_ROWS == 0 and matrix.columns % _NF4_BLOCK == 0
 
 
 def _ceiling(value: int, divisor: int) -> int:

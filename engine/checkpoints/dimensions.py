@@ -1,0 +1,92 @@
+"""The lengths of a model that decide how much space a pass through it needs, from configuration and skeleton."""
+
+import inspect
+
+from transformers import PreTrainedConfig, PreTrainedModel
+
+from engine.planning.configuration import first_of, whole
+from engine.planning.facts import AttentionMatrix, Block, Dimensions
+from engine.planning.memory import LayerMemory
+from engine.planning.recurrent import recurrent_work
+
+# Copies of the attention matrix in transformers' eager functions: with sinks (gpt-oss), with a cap (Gemma 2), and the
+# most that any other has (Bloom, whose positions are added to it).
+_WITH_SINKS, _WITH_CAP, _ANY_OTHER = AttentionMatrix(3, 0), AttentionMatrix(1, 2), AttentionMatrix(3, 2)
+
+
+def dimensions_of(
+    text: PreTrainedConfig,
+    skeleton: PreTrainedModel,
+    blocks: tuple[Block, ...],
+    memories: tuple[LayerMemory, ...],
+    is_eager: bool,
+) -> Dimensions:
+    """Return the dimensions of the text model; is_eager: attention has no fused kernel."""
+    heads = whole(text, "num_attention_heads") or first_of(text, "n_head") or 1
+    hidden = whole(text, "hidden_size")
+    intermediate, copies = _dense_mlp(blocks, hidden)
+    key_heads = first_of(text, "num_key_value_heads", "num_kv_heads") or heads
+    width, value_width, expanded = _widths(text, heads, hidden)
+    up, down = next((block.experts for block in blocks if len(block.experts) > 1), (None, None))[:2]
+    attending = [memory for memory in memories if memory.bytes_per_token]
+    return Dimensions(
+        hidden=hidden,
+        intermediate=intermediate,
+        attention_heads=heads if attending else 0,
+        key_value_heads=key_heads,
+        head_width=width,
+        value_width=value_width,
+        fused_projection=_fused_projection(blocks, (heads + 2 * key_heads) * width),
+        vocabulary=whole(text, "vocab_size"),
+        expanded_latent=expanded,
+        gated_copies=copies,
+        mask_kinds=len({memory.window is None for memory in attending}),
+        experts_per_token=experts_per_token(text) if up is not None else 0,
+        expert_intermediate=down.columns if down is not None else 0,
+        expert_rows=up.rows if up is not None else 0,
+        # The families that scale what their router chose do it in 32 bit.
+        wide_scores=hasattr(text, "routed_scaling_factor"),
+        matrix=_matrix(text, skeleton) if is_eager and attending else None,
+        recurrent=recurrent_work(text),
+        keeps_all_logits="logits_to_keep" not in inspect.signature(skeleton.forward).parameters,
+    )
+
+
+def experts_per_token(text: PreTrainedConfig) -> int:
+    """Return how many experts a token is sent to, 0 if the model has none."""
+    return first_of(text, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
+
+
+def _widths(text: PreTrainedConfig, heads: int, hidden: int) -> tuple[int, int, int]:
+    """Return the widths of a key and a value, and what a position becomes if latent attention unpacks it."""
+    if whole(text, "kv_lora_rank"):
+        plain, value = whole(text, "qk_nope_head_dim"), whole(text, "v_head_dim")
+        width = plain + whole(text, "qk_rope_head_dim")
+        return width, value, heads * (plain + value) + heads * width
+    width = whole(text, "head_dim") or hidden // heads
+    return width, width, 0
+
+
+def _dense_mlp(blocks: tuple[Block, ...], hidden: int) -> tuple[int, int]:
+    """Return the inner width of the widest MLP and how many tensors of it are alive at once.
+
+    The inner width is the longest row that becomes `hidden` values again. Gate and up are separate (3 tensors), or one
+    product that is cut in two (4); an MLP without a gate has 4 if its activation is computed step by step.
+    """
+    inner = max(
+        (one.columns for block in blocks for one in block.packed if one.rows == hidden and one.columns != hidden),
+        default=4 * hidden,
+    )
+    has_gate = any(sum(one.rows == inner for one in block.packed) > 1 for block in blocks)
+    return inner, 3 if has_gate else 4
+
+
+def _fused_projection(blocks: tuple[Block, ...], rows: int) -> int:
+    """Return rows if queries, keys and values come out of one product, which stays alive behind them; else 0."""
+    return rows if any(one.rows == rows for block in blocks for one in block.packed) else 0
+
+
+def _matrix(text: PreTrainedConfig, skeleton: PreTrainedModel) -> AttentionMatrix:
+    if any(name.endswith(".sinks") for name, _ in skeleton.named_parameters()):
+        return _WITH_SINKS
+    return _WITH_CAP if getattr(text, "attn_logit_softcapping", None) else _ANY_OTHER
