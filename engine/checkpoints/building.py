@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
@@ -72,10 +73,16 @@ def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel 
         with watched(progress.on_step):
             model, loading = _from_pretrained(blueprint)
         _refuse_random_weights(blueprint.files, loading)
+        if blueprint.options is not None:
+            from engine.quantization.published_repair import settle
+
+            settle(model, DTYPES[blueprint.plan.compute])
         progress.finish()
         return model
     except EngineError as error:
         failure = error
+    except SafetensorError as error:
+        failure = incomplete(blueprint.files, "its weights were damaged while they were read", str(error))
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, MemoryError) as error:
         failure = _explained(blueprint, error)
     except BaseException:

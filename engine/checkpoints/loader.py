@@ -20,7 +20,6 @@ from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, PrecisionChoice
 from engine.checkpoints import copies, starter
 from engine.checkpoints.building import DTYPES, Blueprint, build
-from engine.checkpoints.device import choose_device
 from engine.checkpoints.inspection import Inspection, facts_for, inspect
 from engine.checkpoints.progress import ReportProgress, WeightProgress
 from engine.checkpoints.safety import unsupported
@@ -28,7 +27,7 @@ from engine.checkpoints.tokenizer import load_tokenizer, tokenizer_identity
 from engine.hardware import machine
 from engine.hardware.faults import release
 from engine.planning import precision
-from engine.quantization import quantizers
+from engine.planning.targets import targets_of
 from engine.quantization.published import Environment, load_options, requirement, this_environment
 
 
@@ -62,11 +61,11 @@ def load(
     """
     started = time.perf_counter()
     cancellation.raise_if_cancelled()
-    place = choose_device(device)
+    hardware = machine.describe(data_folder)
+    place = torch.device(targets_of(hardware, device)[0].device)
     inspection = inspect(reference, data_folder, cancellation, report)
     cancellation.raise_if_cancelled()
     tokenizer = load_tokenizer(inspection.files)
-    hardware = machine.describe(data_folder)
     environment = environment_of(place, hardware)
     refuse_missing_kernels(inspection, environment)
     facts = facts_for(inspection, environment)
@@ -134,7 +133,10 @@ def _load_model(
         model = build(blueprint, WeightProgress(sizes, report, cancellation))
         if identity:
             _keep_copy(model, identity, inspection, data_folder, report, cancellation)
-    if blueprint.packed:
+    if blueprint.packed or _is_bitsandbytes(inspection):
+        # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.
+        from engine.quantization import quantizers
+
         quantizers.finish(model)
     if inspection.files.kind is CheckpointKind.STARTER:
         for name, value in starter.RECOMMENDED_SAMPLING.items():
@@ -155,6 +157,10 @@ def _keep_copy(
     except Cancelled:
         _clear(model)
         raise
+
+
+def _is_bitsandbytes(inspection: Inspection) -> bool:
+    return inspection.published is not None and inspection.published.kind.startswith("bitsandbytes")
 
 
 def _dtype_name(plan: Plan) -> str:

@@ -1,9 +1,9 @@
 """What transformers and bitsandbytes leave undone in a model whose weights were published quantised."""
 
+import sys
 from collections.abc import Iterator
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit
 from transformers import PreTrainedModel
 
 _CPU_ROWS = 32
@@ -17,6 +17,13 @@ def settle(model: PreTrainedModel, dtype: torch.dtype) -> None:
     for name, parameter in _plain_parameters(model):
         if parameter.dtype != dtype and not _stays_in_32_bit(model, name):
             parameter.data = parameter.data.to(dtype)
+    if "bitsandbytes" in sys.modules:  # else there is no layer of its own
+        _keep_plain_layout(model)
+
+
+def _keep_plain_layout(model: PreTrainedModel) -> None:
+    from bitsandbytes.nn.modules import Linear4bit
+
     for module in model.modules():
         if isinstance(module, Linear4bit) and not _suits_cpu_layout(module):
             module.support_avx512bf16_for_cpu = False
@@ -42,7 +49,7 @@ def _stays_in_32_bit(model: PreTrainedModel, name: str) -> bool:
     return any(part in name for part in kept)
 
 
-def _suits_cpu_layout(layer: Linear4bit) -> bool:
+def _suits_cpu_layout(layer: torch.nn.Linear) -> bool:
     """Whether bitsandbytes can turn the weights into the layout of its CPU product.
 
     WORKAROUND bitsandbytes 0.50: on processors with AVX-512 BF16 it tries with every size, and asserts at the first

@@ -252,3 +252,24 @@ def test_bitsandbytes_loads_as_published(
     assert engine.answer()
     assert plan.parameters == engine.load(sized).plan.parameters
     assert tripwire == []
+
+
+def test_fp8_answers_as_its_unpacked_weights(engine: Engine, healthy: Path, broken: Path) -> None:
+    plain = Path(shutil.copytree(healthy, broken.parent / "plain"))
+    tensors = load_file(broken / "model.safetensors")
+    packed, unpacked = {}, {}
+    for name, tensor in tensors.items():
+        packed[name] = unpacked[name] = tensor
+        if name.endswith("_proj.weight"):
+            scale = tensor.abs().max() / 448
+            packed[name] = (tensor / scale).to(torch.float8_e4m3fn)
+            packed[name + "_scale_inv"] = scale.clone()
+            unpacked[name] = packed[name].float() * scale
+    save_file(packed, broken / "model.safetensors", metadata={"format": "pt"})
+    save_file(unpacked, plain / "model.safetensors", metadata={"format": "pt"})
+    tiny_checkpoints.edit_config(broken, quantization_config={"quant_method": "fp8", "weight_block_size": None})
+    wanted_plan = engine.load(plain).plan
+    wanted = engine.answer()
+    plan = engine.load(broken).plan
+    assert plan.parameters == wanted_plan.parameters
+    assert engine.answer() == wanted
