@@ -39,7 +39,7 @@ class ChatSession:
         tokenizer = loaded.tokenizer
         template = ChatTemplate(tokenizer.get_chat_template(), _special_tokens(loaded))
         self._prompts = PromptBuilder(tokenizer, template, loaded.plan.tokenizer_id)
-        self._runner = ModelRunner(loaded.model, loaded.device, loaded.plan.context_window)
+        self._runner = ModelRunner(loaded.model, loaded.device, loaded.plan.context_window, loaded.plan.kv_layout)
         self._choose_mode()
         self._warm = WarmConversations(self._runner.kv, KvStore(_store_budget()))
         self._pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)

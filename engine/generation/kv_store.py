@@ -31,16 +31,16 @@ class KvStore:
         self._held[self._next_key] = (conversation_id, snapshot)
         self._next_key += 1
 
-    def best_match(self, ids: Ids, must_be_whole: bool) -> tuple[Snapshot | None, int]:
-        """Return the snapshot that shares the longest beginning with ids, and how long that is.
+    def best_match(self, ids: Ids) -> tuple[Snapshot | None, int]:
+        """Return the snapshot of which the longest beginning of ids can be restored, and how long that is.
 
-        At least one id is left to feed. With must_be_whole a snapshot counts only if all of it is shared.
+        At least one id is left to feed.
         """
         best: Snapshot | None = None
         best_key, best_length = -1, 0
         for key, (_, snapshot) in self._held.items():
-            length = common_prefix(snapshot.ids, ids[:-1])
-            if length > best_length and (not must_be_whole or length == len(snapshot.ids)):
+            length = snapshot.usable(common_prefix(snapshot.ids, ids[:-1]))
+            if length > best_length:
                 best, best_key, best_length = snapshot, key, length
         if best is not None:
             self._held.move_to_end(best_key)

@@ -13,12 +13,17 @@ import torch
 from transformers import PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
+from engine.api.plan import KvLayout
 from engine.generation.kv_slab import KvSlab
+from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from engine.hardware.faults import fault_of
 
 _CHECK_IDS = 24
 # Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
 _TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
+
+# What a model raises that doesn't get on with a way of keeping KV.
+_UNSUITABLE = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
 class KvMode(StrEnum):
@@ -33,10 +38,13 @@ class KvMode(StrEnum):
 class ModelRunner:
     """The model with its KV. All methods run on the compute lane's thread."""
 
-    def __init__(self, model: PreTrainedModel, device: torch.device, capacity: int) -> None:
+    def __init__(
+        self, model: PreTrainedModel, device: torch.device, capacity: int, kv_layout: KvLayout = KvLayout.FULL
+    ) -> None:
         self._model = model
         self._device = device
         self._capacity = capacity
+        self._windowed = kv_layout is KvLayout.WINDOWED
         accepted = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in accepted
         # State-space families call the same cache by another name.
@@ -44,7 +52,7 @@ class ModelRunner:
         self._cancellation: CancellationToken | None = None
         self.fed_tokens = 0
         self.mode = KvMode.SLAB
-        self.kv = KvSlab(model.config, capacity)
+        self.kv = KvSlab(model.config, capacity, windowed=self._windowed)
         for layer in _decoder_layers(model):
             layer.register_forward_pre_hook(self._stop_between_layers)
 
@@ -56,7 +64,7 @@ class ModelRunner:
     @property
     def stops_inside_chunks(self) -> bool:
         """Whether a feed can be given up half way without losing what was read before."""
-        return self.mode is KvMode.SLAB and self.kv.can_rewind
+        return self.mode is KvMode.SLAB and self.kv.undoable_tokens > 0
 
     @property
     def reads_in_chunks(self) -> bool:
@@ -69,6 +77,8 @@ class ModelRunner:
             return "this architecture can't keep what it has read: each token reads everything again"
         if self.mode is KvMode.WHOLE:
             return "this architecture reads the whole conversation for each answer"
+        if self.kv.undoable_tokens and self.kv.is_windowed:
+            return "follow-ups and edits near the end read only what is new; earlier edits read the conversation again"
         if not self.kv.can_rewind:
             return "follow-ups read only what is new; edits read the conversation again"
         return "follow-ups, edits and branches read only what is new"
@@ -78,8 +88,10 @@ class ModelRunner:
 
         Errors about the machine (memory, a lost card) get through; nothing is kept then.
         """
-        ids = _check_ids(int(self._model.config.get_text_config().vocab_size))
+        vocabulary = int(self._model.config.get_text_config().vocab_size)
+        ids = _check_ids(vocabulary, _CHECK_IDS)
         try:
+            self._windowed = self._windowed and self._masks_by_window(_check_ids(vocabulary, CHECK_IDS))
             expected = self._plain_logits(ids)
             for mode in KvMode:
                 self._use(mode)
@@ -120,14 +132,15 @@ class ModelRunner:
     def chunk_size(self, wanted: int, total: int) -> int:
         """Return how many ids to feed at once on the way to total: all where chunks don't work, else wanted.
 
-        A prompt that is to pass the turn of its position factors passes it at once: else all is read twice.
+        A prompt that is to pass the turn of its position factors passes it at once: else all is read twice. Windowed
+        layers can take back only so many ids, and need memory beside their buffers for more.
         """
         if not self.reads_in_chunks:
             return total - self.kv.length
         turn = self.kv.turn
         if turn is not None and self.kv.length <= turn < total:
             return max(wanted, turn + 1 - self.kv.length)
-        return wanted
+        return min(wanted, self.kv.undoable_tokens or wanted)
 
     def _forward(self, ids: Sequence[int], cached: bool, all_logits: bool = False) -> torch.Tensor:
         """Return logits (1, kept positions, vocabulary)."""
@@ -150,7 +163,7 @@ class ModelRunner:
 
     def _use(self, mode: KvMode) -> None:
         self.mode = mode
-        self.kv = KvSlab(self._model.config, self._capacity, use_slab=mode is KvMode.SLAB)
+        self.kv = KvSlab(self._model.config, self._capacity, mode is KvMode.SLAB, self._windowed)
 
     def _agrees(self, ids: list[int], expected: torch.Tensor) -> bool:
         """Feed in chunks, token by token and (where the KV can be rewound) over other ids; compare each time."""
@@ -160,15 +173,28 @@ class ModelRunner:
                 pairs.append((self.feed(ids[10:20]), expected[19]))
             else:
                 pairs.append((self.feed(ids[10:11]), expected[10]))
-            if self.kv.can_rewind and self.reads_in_chunks:
+            if self.reads_in_chunks and self.kv.undoable_tokens:
                 self.feed(ids[:4])
                 self.kv.rewind(12)
                 pairs.append((self.feed(ids[12:20]), expected[19]))
                 pairs.append((self.feed(ids[20:21]), expected[20]))
-        except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        except _UNSUITABLE as error:
             if fault_of(error) is not None:
                 raise
             return False
+        return self._all_equal(pairs)
+
+    def _masks_by_window(self, ids: list[int]) -> bool:
+        """Return whether layers with a sliding window may forget what has left it."""
+        try:
+            pairs = logits_under_small_windows(self._model, ids, self._device)
+        except _UNSUITABLE as error:
+            if fault_of(error) is not None:
+                raise
+            return False
+        return self._all_equal(pairs)
+
+    def _all_equal(self, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
         tolerance = _TOLERANCE.get(self._model.dtype, 8e-2)
         return all(_difference(found, wanted) < tolerance for found, wanted in pairs)
 
@@ -182,9 +208,9 @@ def _decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
     return []
 
 
-def _check_ids(vocabulary: int) -> list[int]:
+def _check_ids(vocabulary: int, count: int) -> list[int]:
     """Return ids spread over the vocabulary, the same for every load."""
-    return [(17 + 7919 * index) % vocabulary for index in range(_CHECK_IDS)]
+    return [(17 + 7919 * index) % vocabulary for index in range(count)]
 
 
 def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:

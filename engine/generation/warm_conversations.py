@@ -29,7 +29,7 @@ class WarmConversations:
         ids = np.asarray(prompt_ids, dtype=np.int64)
         kv = self._kv
         here = kv.usable(common_prefix(kv.ids, ids[:-1]), kv.length) if kv.fits(len(ids)) else 0
-        snapshot, there = self._store.best_match(ids, must_be_whole=not kv.can_rewind)
+        snapshot, there = self._store.best_match(ids)
         take_snapshot = snapshot is not None and there > here and kv.fits(len(ids), snapshot.reach)
         lost = kv.length - (0 if take_snapshot else here)
         if lost and (self._owner != conversation_id or lost >= _WORTH_KEEPING_IDS):
