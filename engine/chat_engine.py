@@ -34,9 +34,9 @@ from engine.api.events import (
     TextGenerated,
 )
 from engine.checkpoints import loader
+from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups
 from engine.checkpoints.planning import plan_checkpoint
-from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
 from engine.hardware import machine

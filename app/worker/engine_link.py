@@ -42,6 +42,7 @@ from engine.api.events import (
     EngineReady,
     Event,
 )
+from engine.api.plan import Plan
 
 RELOAD_PREFIX = "reload-"
 SHUTDOWN_SECONDS = 2.0
@@ -219,11 +220,13 @@ class EngineLink:
         if command is None:
             return
         if isinstance(event, CheckpointLoaded) and isinstance(command, LoadCheckpoint):
-            self._last_load = command
+            self._last_load = _on_the_same_card(command, event.plan)
         elif isinstance(event, CheckpointUnloaded):
             self._last_load = None
         elif isinstance(event, CommandFailed) and event.error.kind is ErrorKind.DEVICE_LOST:
             # A CUDA context that met an illegal access stays poisoned (pytorch#44624); only a new process helps.
+            if command.command_id.startswith(RELOAD_PREFIX):
+                self._last_load = None  # loading it again would most likely end the same way
             self._lose_process(DeathCause.DEVICE_LOST, event.error.details)
 
     def _watch_liveness(self) -> None:
@@ -312,6 +315,13 @@ class EngineLink:
             except Exception:  # of on_event: the others must still be told
                 _log.exception("an event could not be delivered")
         self._on_event(last_word)
+
+
+def _on_the_same_card(command: LoadCheckpoint, plan: Plan) -> LoadCheckpoint:
+    """Return the load that is repeated after a death: a card that has gone is told, not quietly replaced by the CPU."""
+    if command.device == "auto" and plan.device.startswith("cuda") and not plan.device_map:
+        return msgspec.structs.replace(command, device=plan.device)
+    return command
 
 
 def _died(command: Command, death: EngineDeath) -> CommandFailed:

@@ -33,13 +33,17 @@ from engine.quantization.published import Environment, load_options, requirement
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to compute, with the decision that led to it."""
+    """A model ready to compute, with the decision that led to it.
+
+    is_published_packed: its publisher quantised it and it stays so, so that no other precision can be had of it.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     plan: Plan
     device: torch.device
     dtype: torch.dtype
+    is_published_packed: bool = False
 
 
 def load(
@@ -82,7 +86,8 @@ def load(
     plan = msgspec.structs.replace(
         plan, tokenizer_id=tokenizer_identity(inspection.files.folder), load_seconds=time.perf_counter() - started
     )
-    return LoadedModel(model, tokenizer, plan, torch.device(plan.device), DTYPES[plan.compute])
+    packed = facts.published is not None and not facts.published.unpacked
+    return LoadedModel(model, tokenizer, plan, torch.device(plan.device), DTYPES[plan.compute], packed)
 
 
 def free(loaded: LoadedModel) -> None:

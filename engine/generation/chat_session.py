@@ -105,7 +105,7 @@ class ChatSession:
             return out_of_memory(shortage, self.loaded.plan, (), hint)
         ways_out = remedies(
             self.loaded.plan,
-            is_published_packed=_is_published_packed(self.loaded),
+            is_published_packed=self.loaded.is_published_packed,
             conversation_tokens=conversation_tokens,
             main_memory_bytes=read_ram().available_bytes,
         )
@@ -181,9 +181,3 @@ def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
 def _store_budget() -> int:
     """Return the bytes of main memory that inactive conversations may take: a quarter of what is free."""
     return int(min(read_ram().available_bytes // 4, _LARGEST_STORE_BYTES))
-
-
-def _is_published_packed(loaded: LoadedModel) -> bool:
-    """Return whether the publisher's files hold quantised weights, as opposed to ones that Hearth packed."""
-    quantizer = getattr(loaded.model, "hf_quantizer", None)
-    return bool(loaded.plan.quantization) and bool(getattr(quantizer, "pre_quantized", False))

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.worker import open_commands
-from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent
+from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent, _on_the_same_card
 from engine.api.commands import (
     DescribeHardware,
     DownloadCheckpoint,
@@ -29,7 +29,7 @@ from engine.api.events import (
     HardwareDescribed,
 )
 from engine.api.sampling import Sampling
-from tests.engine_scripts import Script
+from tests.engine_scripts import PLAN, Script
 from tests.link_probe import PATIENCE_SECONDS, LinkProbe, generate, load
 from tests.scripted_engine import scripted_engine_command
 
@@ -331,3 +331,21 @@ def _act(probe: LinkProbe, action: str, number: int, submitted: list[str]) -> No
             process._kill_group()
     else:
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "loaded_on", "device_map", "again"),
+    [
+        ("auto", "cuda:0", {}, "cuda:0"),
+        ("auto", "cpu", {}, "auto"),
+        ("cpu", "cpu", {}, "cpu"),
+        ("auto", "cuda:0", {"model.layers.0": "cuda:0", "model.layers.1": "cuda:1"}, "auto"),
+    ],
+)
+def test_a_model_is_loaded_again_where_it_was(
+    wanted: str, loaded_on: str, device_map: dict[str, str], again: str
+) -> None:
+    """A card that is gone after a fault is told about, not quietly replaced by the processor."""
+    command = msgspec.structs.replace(load(), device=wanted)
+    plan = msgspec.structs.replace(PLAN, device=loaded_on, device_map=device_map)
+    assert _on_the_same_card(command, plan).device == again
