@@ -36,7 +36,7 @@ def dimensions_of(
         key_value_heads=key_heads,
         head_width=width,
         value_width=value_width,
-        fused_projection=_fused_projection(blocks, (heads + 2 * key_heads) * width),
+        fused_projection=_fused_projection(blocks, hidden, (heads + 2 * key_heads) * width, key_heads * width),
         vocabulary=whole(text, "vocab_size"),
         expanded_latent=expanded,
         gated_copies=copies,
@@ -81,9 +81,13 @@ def _dense_mlp(blocks: tuple[Block, ...], hidden: int) -> tuple[int, int]:
     return inner, 3 if has_gate else 4
 
 
-def _fused_projection(blocks: tuple[Block, ...], rows: int) -> int:
+def _fused_projection(blocks: tuple[Block, ...], hidden: int, rows: int, key_rows: int) -> int:
     """Return rows if queries, keys and values come out of one product, which stays alive behind them; else 0."""
-    return rows if any(one.rows == rows for block in blocks for one in block.packed) else 0
+    for block in blocks:
+        projections = [one.rows for one in block.packed if one.columns == hidden]
+        if rows in projections and projections.count(key_rows) <= 1:  # the one may be the output of attention
+            return rows
+    return 0
 
 
 def _matrix(text: PreTrainedConfig, skeleton: PreTrainedModel) -> AttentionMatrix:

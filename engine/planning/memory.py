@@ -14,24 +14,31 @@ _WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_s
 _ATTENTION_TYPES = frozenset({"full_attention", "hybrid", *_WINDOWED_TYPES})
 _HYBRID_TYPES = frozenset({"hybrid", "hybrid_sliding"})
 _EMPTY_TYPE = "dummy"
+_FLOAT32_BYTES = 4
 
 
 @dataclass(frozen=True)
 class LayerMemory:
-    """What one layer keeps of a conversation: bytes per token, at most window tokens (None: all), plus a constant."""
+    """What one layer keeps of a conversation: bytes per token, at most window tokens (None: all), plus a constant.
+
+    float32_bytes: the part that is constant and in 32 bit whatever the rest is (recurrent states).
+    """
 
     bytes_per_token: int
     window: int | None = None
     constant_bytes: int = 0
+    float32_bytes: int = 0
 
     def bytes_at(self, tokens: int, slack_tokens: int | None = None) -> int:
         """Return the bytes after that many tokens; with a slack, a sliding window keeps that much beyond itself."""
         kept = tokens if slack_tokens is None or not self.window else min(tokens, self.window + slack_tokens)
-        return self.bytes_per_token * kept + self.constant_bytes
+        return self.bytes_per_token * kept + self.constant_bytes + self.float32_bytes
 
     def scaled(self, element_bytes: int) -> "LayerMemory":
         """Return the same for elements of that many bytes, if this one has elements of one byte."""
-        return LayerMemory(self.bytes_per_token * element_bytes, self.window, self.constant_bytes * element_bytes)
+        return LayerMemory(
+            self.bytes_per_token * element_bytes, self.window, self.constant_bytes * element_bytes, self.float32_bytes
+        )
 
 
 def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMemory, ...]:
@@ -57,10 +64,12 @@ def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, elem
     if kind == _EMPTY_TYPE:  # layers without a memory, or that read the KV of earlier ones (Gemma 3n)
         return LayerMemory(0)
     if kind not in _ATTENTION_TYPES:
-        return LayerMemory(0, constant_bytes=_state_elements(config, kind) * element_bytes)
-    constant = _state_elements(config, kind) * element_bytes if kind in _HYBRID_TYPES else 0
+        convolved, recurrent = _state_elements(config, kind)
+        return LayerMemory(0, None, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
+    convolved, recurrent = _state_elements(config, kind) if kind in _HYBRID_TYPES else (0, 0)
     kept = window if isinstance(window, int) and kind in _WINDOWED_TYPES else None
-    return LayerMemory(_attention_elements(config, index) * element_bytes, kept, constant)
+    per_token = _attention_elements(config, index) * element_bytes
+    return LayerMemory(per_token, kept, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
 
 
 def _attention_elements(config: PreTrainedConfig, index: int) -> int:
@@ -84,19 +93,19 @@ def _head_shape(config: PreTrainedConfig, index: int) -> tuple[int, int]:
     return config.num_attention_heads, width
 
 
-def _state_elements(config: PreTrainedConfig, kind: str) -> int:
-    """Values in the convolution and recurrent states of one layer."""
+def _state_elements(config: PreTrainedConfig, kind: str) -> tuple[int, int]:
+    """Values in the convolution state and in the recurrent state of one layer."""
     if kind == "conv":  # LFM2
-        return whole(config, "hidden_size") * (whole(config, "conv_L_cache") or 1)
+        return whole(config, "hidden_size") * (whole(config, "conv_L_cache") or 1), 0
     key_heads, value_heads = whole(config, "linear_num_key_heads"), whole(config, "linear_num_value_heads")
     if value_heads:  # gated delta net
         key_width, value_width = whole(config, "linear_key_head_dim"), whole(config, "linear_value_head_dim")
         channels = 2 * key_heads * key_width + value_heads * value_width
-        return channels * whole(config, "linear_conv_kernel_dim") + value_heads * key_width * value_width
+        return channels * whole(config, "linear_conv_kernel_dim"), value_heads * key_width * value_width
     return _state_space_elements(config)
 
 
-def _state_space_elements(config: PreTrainedConfig) -> int:
+def _state_space_elements(config: PreTrainedConfig) -> tuple[int, int]:
     state = first_of(config, "state_size", "mamba_d_state", "ssm_state_size")
     kernel = first_of(config, "conv_kernel", "mamba_d_conv", "conv_kernel_size")
     heads = first_of(config, "num_heads", "mamba_n_heads", "mamba_num_heads")
@@ -105,6 +114,6 @@ def _state_space_elements(config: PreTrainedConfig) -> int:
     if not heads:
         expand = first_of(config, "expand", "mamba_expand")
         inner = whole(config, "intermediate_size") or whole(config, "hidden_size") * expand
-        return inner * (kernel + state)
+        return inner * kernel, inner * state
     groups = first_of(config, "n_groups", "mamba_n_groups")
-    return (inner + 2 * groups * state) * kernel + inner * state
+    return (inner + 2 * groups * state) * kernel, inner * state

@@ -1,0 +1,224 @@
+"""The planner's decisions: whatever it plans fits, says why in sums that add up, and follows the ladder and wishes."""
+
+import re
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.hardware import Gpu, Hardware
+from engine.api.plan import Fit, KvLayout, Plan, Precision, PrecisionChoice
+from engine.planning.facts import Published
+from engine.planning.ladder import Wishes
+from engine.planning.precision import plan, refusal
+from engine.planning.sizes import GIB
+from tests.plan_table import facts_for
+
+NAMES = ("llama-3.1-8b", "gemma-3-4b", "qwen3-30b-a3b", "falcon-h1-0.5b", "gpt-oss-20b", "smollm2-135m")
+KERNELS = ("cpu int8", "cpu nf4", "cuda int8", "cuda nf4")
+_SUMS = re.compile(r"(\d+\.\d\d GiB of weights(?: \+ \d+\.\d\d [^+=]+?)*) = (\d+\.\d\d) of (\d+\.\d\d) GiB free")
+
+
+def machine(
+    *card_gib: float, ram_gib: float = 28, kernels: tuple[str, ...] = KERNELS, capability: tuple[int, int] = (8, 6),
+    platform: str = "linux", bf16: bool = True,
+) -> Hardware:  # fmt: skip
+    cards = tuple(
+        Gpu(index, "RTX", capability, int(size * GIB), int(size * GIB), capability >= (8, 0), 5e11, "data sheet")
+        for index, size in enumerate(card_gib)
+    )
+    return Hardware(
+        system="x", cpu_name="EPYC", physical_cores=8, cpu_features=(), ram_total_bytes=int(ram_gib * GIB),
+        ram_available_bytes=int(ram_gib * GIB), disk_free_bytes=100 * GIB, gpus=cards, quantization_kernels=kernels,
+        cpu_computes_bf16=bf16, ram_bandwidth_bytes_per_second=5e10, platform=platform,
+        versions={"bitsandbytes": "0.50.2"},
+    )  # fmt: skip
+
+
+def planned(
+    name: str, hardware: Hardware, context: int | None = None, choice: PrecisionChoice = PrecisionChoice.AUTO,
+    device: str = "auto",
+) -> Plan:  # fmt: skip
+    facts = replace(facts_for(name), published=None)
+    return plan(hardware, facts, Wishes(context, choice, device))
+
+
+def check_sums(found: Plan) -> None:
+    match = _SUMS.search(found.precision_reason)
+    assert match is not None, found.precision_reason
+    parts = [round(float(number) * 100) for number in re.findall(r"(\d+\.\d\d) ", match[1])]
+    assert sum(parts) == round(float(match[2]) * 100)
+    assert float(match[2]) <= float(match[3])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(NAMES), st.lists(st.floats(1, 150), max_size=3), st.floats(1, 200),
+    st.one_of(st.none(), st.integers(1, 200_000)), st.sampled_from(["linux", "windows"]),
+)  # fmt: skip
+def test_whatever_is_planned_fits_and_adds_up(
+    name: str, cards: list[float], ram: float, context: int | None, platform: str
+) -> None:
+    found = planned(name, machine(*cards, ram_gib=ram, platform=platform), context)
+    wanted = min(context or 8192, facts_for(name).maximum_context or 10**9)
+    assert "  " not in found.precision_reason
+    assert "  " not in found.context_reason
+    if found.fit is Fit.TOO_BIG:
+        assert found.parts.needed_bytes > found.parts.free_bytes or not cards or len(cards) > 1
+        return
+    assert min(2048, wanted) <= found.context_window <= wanted
+    assert found.parts.needed_bytes <= found.parts.free_bytes
+    assert found.parts.weights_bytes + found.parts.offloaded_bytes == pytest.approx(found.weight_bytes, abs=4096)
+    check_sums(found)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(NAMES), st.floats(1, 100), st.floats(0, 60), st.sampled_from([2048, 8192, 32768]))
+def test_more_memory_is_never_worse(name: str, size: float, more: float, context: int) -> None:
+    small, large = planned(name, machine(size), context), planned(name, machine(size + more), context)
+    assert rank(large) >= rank(small)
+
+
+def rank(found: Plan) -> tuple[int, int, int]:
+    order = (Precision.INT4, Precision.INT8, Precision.FP16, Precision.BF16)
+    fit = {Fit.TOO_BIG: 0, Fit.SLOW: 1, Fit.LESS_CONTEXT: 2, Fit.FITS: 3}[found.fit]
+    # Without the card, or with less context, the fastest way or the lowest precision is taken.
+    return (fit, found.context_window if fit > 1 else 0, order.index(found.precision) if found.fit is Fit.FITS else 0)
+
+
+def test_cards_below_8_0_compute_in_fp16_and_say_so() -> None:
+    found = planned("smollm2-135m", machine(8, capability=(7, 5)))
+    assert (found.precision, found.compute) == (Precision.FP16, Precision.FP16)
+    assert found.precision_reason.startswith("FP16 because RTX has no BF16: ")
+    packed = planned("llama-3.1-8b", machine(8, capability=(7, 5)))
+    assert (packed.precision, packed.compute) == (Precision.INT4, Precision.FP16)
+
+
+@pytest.mark.parametrize("choice", [PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4])
+def test_a_wish_is_kept_and_named(choice: PrecisionChoice) -> None:
+    found = planned("llama-3.1-8b", machine(24), choice=choice)
+    assert found.precision.value == choice.value
+    assert found.precision_reason.startswith(f"{choice.value.upper()} because you asked for it: ")
+    assert planned("llama-3.1-8b", machine(24), context=3000).context_reason == "3,000 tokens because you asked for it."
+
+
+def test_a_rung_without_kernels_is_left_out_and_named() -> None:
+    found = planned("llama-3.1-8b", machine(10, kernels=("cuda nf4",)), context=4096)
+    assert found.precision is Precision.INT4
+    assert "8 bit does not work here" in found.precision_reason
+    none = planned("llama-3.1-8b", machine(8, ram_gib=2, kernels=()))
+    assert none.fit is Fit.TOO_BIG
+    assert "8 bit and 4 bit do not work here" in none.precision_reason
+    only_int8 = planned("llama-3.1-8b", machine(12, kernels=("cuda int8",)))
+    assert only_int8.precision is Precision.INT8
+    assert "not work" not in only_int8.precision_reason
+
+
+def test_a_wish_without_kernels_is_refused() -> None:
+    with pytest.raises(EngineError) as caught:
+        planned("llama-3.1-8b", machine(24, kernels=("cuda int8",)), choice=PrecisionChoice.INT4)
+    assert caught.value.report.kind is ErrorKind.PRECISION_UNAVAILABLE
+    bare = msgspec.structs.replace(machine(24, kernels=()), versions={})
+    with pytest.raises(EngineError, match="bitsandbytes is not installed"):
+        planned("llama-3.1-8b", bare, choice=PrecisionChoice.INT8)
+
+
+def test_windows_keeps_more_in_reserve() -> None:
+    linux, windows = (planned("llama-3.1-8b", machine(24, platform=name)) for name in ("linux", "windows"))
+    assert windows.parts.reserve_bytes == linux.parts.reserve_bytes + GIB // 2
+
+
+def test_one_card_if_it_fits_else_all_of_them() -> None:
+    one = planned("llama-3.1-8b", machine(8, 24))
+    assert (one.device, one.device_map, one.precision) == ("cuda:1", {}, Precision.BF16)
+    for cards in ((12, 12), (8, 16), (16, 8)):
+        hardware = machine(*cards)
+        found = planned("llama-3.1-8b", hardware)
+        assert found.precision is Precision.BF16
+        assert set(found.device_map.values()) == {"cuda:0", "cuda:1"}
+        assert set(found.device_map) == {block.name for block in facts_for("llama-3.1-8b").blocks}
+        assert found.parts.free_bytes == sum(gpu.free_bytes for gpu in hardware.gpus)
+        assert found.device_name == "2 x RTX"
+        check_sums(found)
+
+
+def test_a_tied_head_stays_beside_its_embedding() -> None:
+    found = planned("gemma-3-4b", machine(6, 6), choice=PrecisionChoice.BF16)
+    facts = facts_for("gemma-3-4b")
+    embedding = next(block.name for block in facts.blocks if block.looked_up_elements)
+    assert found.device_map["lm_head"] == found.device_map[embedding]
+    assert len(set(found.device_map.values())) == 2
+
+
+def test_offload_is_16_bit_with_all_kv_on_the_first_card() -> None:
+    found = planned("llama-3.1-8b", machine(12, ram_gib=64), choice=PrecisionChoice.BF16, device="cuda:0")
+    assert (found.fit, found.precision, found.device) == (Fit.SLOW, Precision.BF16, "cuda:0")
+    assert found.parts.offloaded_bytes > 0
+    assert set(found.device_map.values()) == {"cuda:0", "cpu"}
+    assert found.parts.kv_bytes == found.kv_bytes_per_token * found.context_window
+    assert "partly from main memory" in found.precision_reason
+    assert "GiB in main memory." in found.precision_reason
+    check_sums(found)
+
+
+def test_the_processor_alone_where_it_is_faster() -> None:
+    found = planned("llama-3.1-8b", machine(4))
+    assert (found.fit, found.device) == (Fit.SLOW, "cpu")
+    assert "on the processor alone, which is slow: 4 bit would need" in found.precision_reason
+    only = planned("llama-3.1-8b", machine())
+    assert (only.device, only.fit, only.precision) == ("cpu", Fit.FITS, Precision.BF16)
+    old = planned("llama-3.2-1b", machine(bf16=False))
+    assert old.precision is Precision.FP32
+    assert "no BF16 instructions" in old.precision_reason
+
+
+def test_a_refusal_says_the_arithmetic() -> None:
+    found = planned("llama-3.1-70b", machine(8, ram_gib=16))
+    assert (found.fit, found.context_window) == (Fit.TOO_BIG, 0)
+    error = refusal(found).report
+    assert error.kind is ErrorKind.OUT_OF_MEMORY
+    assert re.fullmatch(
+        r"Llama 3.1 70B Instruct does not fit: 4 bit would need \d\d\.\d\d GiB and 8\.00 are free on RTX, even with "
+        r"only 2,048 tokens\.",
+        error.message,
+    )
+
+
+def test_published_packed_checkpoints_are_loaded_as_they_are_or_unpacked() -> None:
+    facts = replace(
+        facts_for("llama-3.1-8b"), published=Published(Precision.INT4, "GPTQ, 4-bit", False, "float16"),
+        published_bytes=5 * GIB,
+    )  # fmt: skip
+    kept = plan(machine(12), facts, Wishes(None, PrecisionChoice.BF16))
+    assert (kept.precision, kept.compute, kept.quantization) == (Precision.INT4, Precision.FP16, "GPTQ, 4-bit")
+    assert kept.precision_reason.startswith("INT4, as published in GPTQ, 4-bit: 5.0")
+    unpacked = replace(facts, published=Published(Precision.INT4, "MXFP4", True))
+    assert plan(machine(24), unpacked, Wishes()).precision_reason.startswith("BF16, unpacked from MXFP4: 14.9")
+
+
+def test_apples_gpu_shares_main_memory() -> None:
+    mac = msgspec.structs.replace(
+        machine(ram_gib=24, kernels=("mps int8",)), has_mps=True, mps_memory_bytes=16 * GIB, platform="darwin"
+    )
+    found = planned("llama-3.1-8b", mac)
+    assert (found.device, found.precision, found.parts.free_bytes) == ("mps", Precision.INT8, 16 * GIB)
+
+
+def test_windows_of_sliding_layers_come_before_a_lower_precision() -> None:
+    found = planned("gemma-3-4b", machine(12), context=65536)
+    assert (found.precision, found.kv_layout) == (Precision.BF16, KvLayout.WINDOWED)
+    roomy = planned("gemma-3-4b", machine(24), context=8192)
+    assert roomy.kv_layout is KvLayout.FULL
+
+
+def test_models_without_kv_or_maximum_are_planned() -> None:
+    facts = replace(
+        facts_for("smollm2-135m"), maximum_context=None,
+        blocks=tuple(replace(block, memory=None) for block in facts_for("smollm2-135m").blocks),
+    )  # fmt: skip
+    found = plan(machine(8), facts, Wishes(500_000))
+    assert (found.context_window, found.kv_bytes, found.kv_bytes_per_token) == (500_000, 0, 0)
+    assert plan(machine(8), facts, Wishes()).context_window == 8192

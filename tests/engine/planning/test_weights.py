@@ -1,0 +1,58 @@
+"""The planner's arithmetic for packed weights is that of the packers, and that of the tensors that they make."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.api.plan import Precision
+from engine.planning.facts import Block, CheckpointFacts, Dimensions, Matrix, Published
+from engine.planning.loading import ELEMENT_BYTES, Shape
+from engine.planning.weights import block_bytes, experts_bytes, matrix_bytes, read_bytes_per_token, weight_bytes
+from engine.quantization import packing
+
+LENGTHS = st.one_of(st.integers(1, 400), st.integers(1, 40).map(lambda count: 32 * count))
+SIZE = Dimensions(64, 128, 4, 4, 16, 16, 100)
+
+
+@given(
+    LENGTHS, LENGTHS, st.sampled_from((Precision.BF16, Precision.INT8, Precision.INT4)),
+    st.sampled_from((Precision.BF16, Precision.FP32)), st.booleans(),
+)  # fmt: skip
+def test_a_linear_layer_takes_what_the_packer_says(
+    rows: int, columns: int, precision: Precision, compute: Precision, interleaves: bool
+) -> None:
+    precision = compute if precision is Precision.BF16 else precision
+    shape = Shape(precision, compute, interleaves=interleaves)
+    told = packing.packed_bytes(precision, (rows, columns), ELEMENT_BYTES[compute], interleaves)
+    assert matrix_bytes(Matrix(rows, columns), shape) == told
+
+
+@given(st.integers(1, 9), LENGTHS, LENGTHS, st.sampled_from((Precision.BF16, Precision.INT8, Precision.INT4)))
+def test_experts_take_what_the_packer_says(count: int, rows: int, columns: int, precision: Precision) -> None:
+    told = packing.packed_bytes(precision, (count, rows, columns))
+    assert experts_bytes(Matrix(rows, columns, count), Shape(precision, Precision.BF16)) == told
+
+
+def facts(published: Published | None = None, tied: bool = False, named: bool = True) -> CheckpointFacts:
+    blocks = (
+        Block("embed", kept_elements=1000, looked_up_elements=1000, published_bytes=2000 * named),
+        Block("layer", (Matrix(64, 64),), (Matrix(64, 64, 8),), 128, published_bytes=6000 * named),
+    )
+    return CheckpointFacts(
+        "reference", "name", "", 37_992, "BF16", 8000, blocks, SIZE, expert_share=0.25, tied_head=tied,
+        published=published,
+    )  # fmt: skip
+
+
+def test_a_token_reads_one_row_of_an_embedding_and_its_own_experts() -> None:
+    shape = Shape(Precision.BF16, Precision.BF16)
+    assert weight_bytes(facts(), shape) == 2 * (1000 + 9 * 4096 + 128)
+    assert read_bytes_per_token(facts(), shape) == 2 * (3 * 4096 + 128)
+    assert read_bytes_per_token(facts(tied=True), shape) == 2 * (1000 + 3 * 4096 + 128)
+
+
+def test_published_packed_weights_count_as_the_files_hold_them() -> None:
+    packed = facts(Published(Precision.INT4, "GPTQ, 4-bit"))
+    shape = Shape(Precision.INT4, Precision.FP16)
+    assert [block_bytes(packed, block, shape) for block in packed.blocks] == [2000, 6000]
+    unnamed = facts(Published(Precision.INT4, "GPTQ, 4-bit"), named=False)
+    assert abs(weight_bytes(unnamed, shape) - 8000) <= len(unnamed.blocks)
