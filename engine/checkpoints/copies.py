@@ -30,7 +30,6 @@ from engine.checkpoints.conversion import discard
 from engine.checkpoints.files import CONFIG_NAME, INDEX_NAME, CheckpointFiles, read_tensors, shard_names
 from engine.checkpoints.progress import ReportProgress, WeightProgress, watched
 from engine.hardware.faults import Fault, device_lost, fault_of
-from engine.quantization import quantizers
 
 _FORMAT_VERSION = 1
 _SHARD_BYTES = 256 * 2**20  # a Stop is looked for between two of them
@@ -65,6 +64,9 @@ def identify(files: CheckpointFiles, plan: Plan) -> CopyIdentity | None:
     except OSError as error:
         _log.warning("no quantised copy of %s: %s", files.name, error)
         return None
+    # Imported here: it takes seconds, and where bitsandbytes is broken everything else still works.
+    from engine.quantization import quantizers
+
     recipe = quantizers.quantization_config_for(plan.precision, DTYPES[plan.compute])
     content: dict[str, object] = {"original": original, "recipe": recipe.to_dict(), "linears": recipe.plain().to_dict()}
     content |= {"versions": _versions(), "format": _FORMAT_VERSION}
