@@ -37,7 +37,7 @@ CARDS = {
 }  # fmt: skip
 _EXPLAINED = (
     ("llama-3.1-8b", 8, 4096), ("llama-3.1-8b", 8, 32768), ("llama-3.1-8b", 12, 4096), ("llama-3.1-8b", 24, 32768),
-    ("gemma-3-12b", 16, 32768), ("qwen3-30b-a3b", 24, 32768), ("qwen3-32b", 24, 32768), ("gpt-oss-20b", 48, 32768),
+    ("gemma-3-12b", 16, 32768), ("qwen3-30b-a3b", 24, 32768), ("qwen3-32b", 24, 32768), ("gpt-oss-20b", 16, 4096),
     ("llama-3.1-70b", 48, 4096), ("llama-3.1-70b", 80, 4096), ("mistral-7b", 4, 4096), ("llama-3.1-70b", 24, 4096),
 )  # fmt: skip
 _WORDS = {
@@ -53,14 +53,13 @@ shape, by graphics memory in GiB.
   loading. `fp16` is what cards below compute capability 8.0 compute in.
 - `4-bit, 12k`: it fits with a context window of that many thousand tokens only.
 - `slow 8-bit`: not on the card; the processor alone, or the card with weights in main memory, whichever is faster.
+- `MXFP4`: as published (gpt-oss). DeepSeek-V3 is published in FP8, which is unpacked into 16 bit, as its kernels come
+  in packages that Hearth does not install.
 - `-`: refused, with the arithmetic.
 
 Taken for granted: one card, {FREE_SHARE:.0%} of its memory free, Linux, {RAM_GIB} GiB of main memory of which
 {RAM_FREE_GIB} are free, a processor without BF16 instructions, working 8-bit and 4-bit kernels. Compute capabilities:
 {", ".join(f"{size} GiB {major}.{minor}" for size, ((major, minor), _) in CARDS.items())}.
-
-Models that are published packed in MXFP4 or FP8 (gpt-oss, DeepSeek-V3) are unpacked into 16 bit, as their kernels come
-in packages that Hearth does not install.
 """
 
 
@@ -99,11 +98,11 @@ def planned(name: str, card_gib: int, context_tokens: int) -> Plan:
     return plan(machine_with(card_gib), facts_for(name), Wishes(context_tokens))
 
 
-def cell(found: Plan, context_tokens: int) -> str:
+def cell(facts: CheckpointFacts, found: Plan) -> str:
     """Return the plan in a word or two."""
     if found.fit is Fit.TOO_BIG:
         return "-"
-    words = _WORDS[found.precision]
+    words = facts.published.label if facts.stays_packed and facts.published else _WORDS[found.precision]
     if found.fit is Fit.SLOW:
         return f"slow {words}"
     return f"{words}, {found.context_window / 1024:.1f}k" if found.fit is Fit.LESS_CONTEXT else words
@@ -127,7 +126,7 @@ def _table(names: list[str], context: int) -> Iterator[str]:
     yield "|---|--:|" + "---|" * len(CARDS)
     for name in names:
         shape = shapes.shape_of(name)
-        cells = " | ".join(cell(planned(name, size, context), context) for size in CARDS)
+        cells = " | ".join(cell(facts_for(name), planned(name, size, context)) for size in CARDS)
         yield f"| {shape.title} | {shape.parameters / 1e9:.1f}B | {cells} |"
 
 

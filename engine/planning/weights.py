@@ -1,5 +1,7 @@
 """Bytes of a checkpoint's weights in each precision, as the tensors really take them. Pure arithmetic."""
 
+import math
+
 from engine.api.plan import Precision
 from engine.planning.facts import Block, CheckpointFacts, Matrix
 from engine.planning.loading import ELEMENT_BYTES, Shape
@@ -14,6 +16,8 @@ _NF4_TABLE_BYTES = (16 + 256) * _FLOAT32_BYTES
 _SHORT_SCALE_BYTES = 2
 _INTERLEAVED_ROWS = 32
 _NAMED_SHARE = 0.95
+# With the scales of small groups.
+_USUAL_BITS = {Precision.INT4: 4.25, Precision.INT8: 8.25}
 
 
 def matrix_bytes(matrix: Matrix, shape: Shape) -> int:
@@ -99,11 +103,21 @@ def read_bytes_per_token(facts: CheckpointFacts, shape: Shape) -> int:
 
 
 def _published_bytes(facts: CheckpointFacts, block: Block) -> int:
-    """As the files hold the module; by its share of all values where their names don't tell whose they are."""
-    named = sum(block.published_bytes for block in facts.blocks)
-    if named >= facts.published_bytes * _NAMED_SHARE:
+    """As the files hold the module; where nothing tells (no files, other names), by how publishers pack."""
+    named = sum(one.published_bytes for one in facts.blocks)
+    if named and named >= facts.published_bytes * _NAMED_SHARE:
         return block.published_bytes
-    return _ceiling(facts.published_bytes * block.elements, max(sum(one.elements for one in facts.blocks), 1))
+    usual = sum(_usual_bytes(facts, one) for one in facts.blocks)
+    return _ceiling(max(facts.published_bytes, usual) * _usual_bytes(facts, block), max(usual, 1))
+
+
+def _usual_bytes(facts: CheckpointFacts, block: Block) -> int:
+    """Experts are packed and all else is kept in 16 bit; models without experts have their linear layers packed."""
+    assert facts.published is not None
+    has_experts = any(one.experts for one in facts.blocks)
+    packed = sum(matrix.elements for matrix in (block.experts if has_experts else block.packed))
+    bits = _USUAL_BITS.get(facts.published.precision, 16)
+    return math.ceil(packed * bits / 8) + (block.elements - packed) * 2
 
 
 def _read_share(facts: CheckpointFacts) -> float:

@@ -97,7 +97,7 @@ def _expert_bytes(facts: CheckpointFacts, precision: Precision, element: int, ch
     chosen = chunk * size.experts_per_token
     score = _FLOAT32_BYTES if size.wide_scores else element
     hidden = chosen * size.hidden
-    if precision in _PACKED and facts.published is None:
+    if precision in _PACKED:
         # Expert by expert, at worst all tokens with the same one; 8-bit weights are converted, then scaled.
         one = chunk * (size.hidden + size.expert_rows + 2 * size.expert_intermediate) * element
         largest = max((one.rows * one.columns for block in facts.blocks for one in block.experts), default=0)

@@ -194,7 +194,7 @@ def test_published_packed_checkpoints_are_loaded_as_they_are_or_unpacked() -> No
     )  # fmt: skip
     kept = plan(machine(12), facts, Wishes(None, PrecisionChoice.BF16))
     assert (kept.precision, kept.compute, kept.quantization) == (Precision.INT4, Precision.FP16, "GPTQ, 4-bit")
-    assert kept.precision_reason.startswith("INT4, as published in GPTQ, 4-bit: 5.0")
+    assert re.match(r"INT4, as published in GPTQ, 4-bit: 5\.\d\d GiB of weights", kept.precision_reason)
     unpacked = replace(facts, published=Published(Precision.INT4, "MXFP4", True))
     assert plan(machine(24), unpacked, Wishes()).precision_reason.startswith("BF16, unpacked from MXFP4: 14.9")
 

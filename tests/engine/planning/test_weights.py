@@ -1,5 +1,8 @@
 """The planner's arithmetic for packed weights is that of the packers, and that of the tensors that they make."""
 
+from dataclasses import replace
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,4 +58,6 @@ def test_published_packed_weights_count_as_the_files_hold_them() -> None:
     shape = Shape(Precision.INT4, Precision.FP16)
     assert [block_bytes(packed, block, shape) for block in packed.blocks] == [2000, 6000]
     unnamed = facts(Published(Precision.INT4, "GPTQ, 4-bit"), named=False)
-    assert abs(weight_bytes(unnamed, shape) - 8000) <= len(unnamed.blocks)
+    usual = 8 * 4096 * 4.25 / 8 + 2 * (1000 + 4096 + 128)
+    assert weight_bytes(unnamed, shape) == pytest.approx(usual, rel=0.001)
+    assert weight_bytes(replace(unnamed, published_bytes=40_000), shape) == pytest.approx(40_000, rel=0.001)
