@@ -128,6 +128,10 @@ def _load_model(
     cancellation: CancellationToken,
 ) -> PreTrainedModel:
     options = load_options(inspection.published, environment, _dtype_name(plan)) if inspection.published else None
+    if options is not None and options.keeps_mxfp4:
+        from engine.quantization import mxfp4_quantizer
+
+        mxfp4_quantizer.register()
     blueprint = Blueprint(
         inspection.files, inspection.files.folder, inspection.config, plan, torch.device(plan.device), options
     )

@@ -2,7 +2,8 @@
 
 Layout of one tensor of E experts with `rows` output and `columns` input features, always rows first:
 NF4: packed (E, ceil(rows * columns / 2)) uint8 and float16 absmax (E, ceil(rows * columns / 64)); no second level, so
-that any experts can be taken out by index. INT8: packed (E, rows, columns) int8 and float32 scales (E, rows).
+that any experts can be taken out by index. INT8: packed (E, rows, columns) int8 and float32 scales (E, rows). MXFP4 is
+never made here, only kept as its publisher made it: see engine/quantization/mxfp4.py.
 """
 
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from transformers import PreTrainedModel
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS, ExpertsInterface
 
 from engine.api.plan import Precision
+from engine.quantization import mxfp4
 from engine.quantization.packing import NF4_BLOCK, expert_shapes
 
 IMPLEMENTATION = "hearth_packed"
 PACKED = "_packed"
 SCALES = "_scales"
+BLOCKS = "_blocks"
 # Unpacked weights of all chosen experts at once, on a graphics card: more than that is unpacked one by one.
 GATHER_LIMIT_BYTES = 2**29
 _GATHER_TOKENS = 4
@@ -30,15 +33,26 @@ _SMALLEST = torch.finfo(torch.float32).tiny
 
 @dataclass(frozen=True)
 class PackedShape:
-    """Experts, output features, input features of one packed tensor, and how it is packed."""
+    """Experts, output features, input features of one packed tensor, and how it is packed.
+
+    is_mxfp4: the four bits are those of MXFP4 instead of NF4.
+    """
 
     experts: int
     rows: int
     columns: int
     precision: Precision
+    is_mxfp4: bool = False
+
+    @property
+    def suffixes(self) -> tuple[str, str]:
+        """What the names of weights and scales end with, after the name of the dense parameter."""
+        return (BLOCKS if self.is_mxfp4 else PACKED), SCALES
 
     def empty(self, device: torch.device | str) -> tuple[torch.Tensor, torch.Tensor]:
         """Return tensors to pack into: the weights and their scales."""
+        if self.is_mxfp4:
+            return mxfp4.empty(self.experts, self.rows, self.columns, device)
         if self.precision is Precision.INT8:
             packed = torch.empty(self.experts, self.rows, self.columns, dtype=torch.int8, device=device)
             return packed, torch.empty(self.experts, self.rows, dtype=torch.float32, device=device)
@@ -84,6 +98,8 @@ def pack(
 
 def unpack(packed: torch.Tensor, scales: torch.Tensor, shape: PackedShape, dtype: torch.dtype) -> torch.Tensor:
     """Return the weights (S, rows, columns) of S experts that were taken out by index, in one call where possible."""
+    if shape.is_mxfp4:
+        return mxfp4.unpack(packed, scales, dtype)
     if shape.precision is Precision.INT8:
         return packed.to(dtype) * scales.to(dtype).unsqueeze(-1)
     size = (packed.shape[0], shape.rows, shape.columns)
@@ -111,6 +127,14 @@ def mark(module: torch.nn.Module, shapes: dict[str, PackedShape]) -> None:
     """Remember how the module's expert weights are packed, or are going to be: parameter name -> shape."""
     if shapes:
         setattr(module, _MARK, shapes)
+
+
+def make_place(module: torch.nn.Module, local: str, shape: PackedShape) -> None:
+    """Replace the dense parameter by empty ones for its packed form; its initialisation has nothing to do here."""
+    module._parameters.pop(local, None)
+    for suffix, tensor in zip(shape.suffixes, shape.empty("meta"), strict=True):
+        module.register_parameter(local + suffix, torch.nn.Parameter(tensor, requires_grad=False))
+    setattr(module, "_is_hf_initialized", True)  # noqa: B010
 
 
 def packed_shapes_of(module: torch.nn.Module) -> dict[str, PackedShape]:
@@ -169,6 +193,10 @@ def _names(module: Experts) -> tuple[str, str]:
     return ("gate_up_proj" if module.has_gate else "up_proj"), "down_proj"
 
 
+def _stored(module: Experts, name: str) -> list[torch.Tensor]:
+    return [getattr(module, name + suffix) for suffix in module.packed_shapes[name].suffixes]
+
+
 def _activate(module: Experts, projected: torch.Tensor) -> torch.Tensor:
     return module._apply_gate(projected) if module.has_gate else module.act_fn(projected)
 
@@ -183,7 +211,7 @@ def _all_at_once(module: Experts, hidden: torch.Tensor, top_k_index: torch.Tenso
 
 
 def _batched(module: Experts, name: str, ids: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-    packed, scales = getattr(module, name + PACKED), getattr(module, name + SCALES)
+    packed, scales = _stored(module, name)
     weights = unpack(packed[ids], scales[ids], module.packed_shapes[name], states.dtype)
     product = torch.bmm(weights, states.unsqueeze(-1)).squeeze(-1)
     return product + getattr(module, f"{name}_bias")[ids] if module.has_bias else product
@@ -212,7 +240,7 @@ def _one_expert(module: Experts, expert: int, states: torch.Tensor) -> torch.Ten
 
 
 def _product(module: Experts, name: str, expert: int, states: torch.Tensor) -> torch.Tensor:
-    packed, scales = getattr(module, name + PACKED), getattr(module, name + SCALES)
+    packed, scales = _stored(module, name)
     bias = getattr(module, f"{name}_bias")[expert] if module.has_bias else None
     here = slice(expert, expert + 1)
     weight = unpack(packed[here], scales[here], module.packed_shapes[name], states.dtype)[0]

@@ -16,7 +16,7 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision
 from engine.quantization.compressed_scheme import CompressedScheme, scheme_of
 from engine.quantization.published_elements import count, without_their_scales
-from engine.quantization.published_kinds import KINDS, Kind
+from engine.quantization.published_kinds import KEPT_MXFP4, KINDS, MXFP4_MODELS, Kind
 
 _FP8_CAPABILITY = (8, 9)
 _EXPERTS = ".experts."
@@ -32,7 +32,7 @@ class PublishedQuantization:
 
     kind: a key of KINDS. label: for people (`GPTQ, 4-bit`). precision: what it counts as while it stays packed.
     bits: of one weight. group_size: weights that share a scale; 0 if not said. settings: the configuration as
-    published. compressed: more about compressed-tensors, else None.
+    published. compressed: more about compressed-tensors, else None. model: the kind of model (`model_type`).
     """
 
     kind: str
@@ -42,11 +42,17 @@ class PublishedQuantization:
     group_size: int = 0
     settings: Mapping[str, object] = field(default_factory=dict)
     compressed: CompressedScheme | None = None
+    model: str = ""
 
     @property
     def dequantizes(self) -> bool:
         """Whether transformers can unpack it into 16 bit while loading, on any device."""
         return KINDS[self.kind].unpacks
+
+    @property
+    def keeps_mxfp4(self) -> bool:
+        """Whether its experts are used as they are stored, by Hearth's own product, on any device."""
+        return self.kind == "mxfp4" and self.model in MXFP4_MODELS
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class LoadOptions:
     dtype: str = ""
     unpacks: bool = False
 
+    @property
+    def keeps_mxfp4(self) -> bool:
+        """Whether mxfp4_quantizer.register() has to run before."""
+        return self.quantization_config.get("quant_method") == KEPT_MXFP4
+
 
 def read(config: Mapping[str, object], name: str = "") -> PublishedQuantization | None:
     """Return how the checkpoint was quantised, None if it was not; name is the model's, for the sentence.
@@ -94,7 +105,8 @@ def read(config: Mapping[str, object], name: str = "") -> PublishedQuantization 
     group_size = group if isinstance(group, int) and not isinstance(group, bool) and group > 0 else 0
     precision = Precision.INT4 if bits < 8 else Precision.INT8 if bits < 16 else Precision.BF16
     label = _label(kind, known, bits, settings, compressed)
-    return PublishedQuantization(kind, label, precision, bits, group_size, settings, compressed)
+    model = str(config.get("model_type", ""))
+    return PublishedQuantization(kind, label, precision, bits, group_size, settings, compressed, model)
 
 
 def requirement(published: PublishedQuantization, environment: Environment) -> str:
@@ -129,11 +141,12 @@ def unpacks(published: PublishedQuantization, environment: Environment) -> bool:
     """Whether its weights become plain 16 bit on this machine instead of staying packed.
 
     FP8 and MXFP4 layers of transformers run only on kernels that the `kernels` package fetches from the Hub, which
-    Hearth never installs; compressed-tensors unpacks all but FP8 layers, whose product is PyTorch's own.
+    Hearth never installs; for MXFP4 experts of known models it has a product of its own. compressed-tensors unpacks
+    all but FP8 layers, whose product is PyTorch's own.
     """
     if published.compressed:
         return not _keeps_fp8(published.compressed, environment)
-    return published.dequantizes
+    return published.dequantizes and not published.keeps_mxfp4
 
 
 def load_options(
@@ -148,6 +161,8 @@ def load_options(
         settings["use_optimized_inference"] = not unpacking
     elif unpacking:
         settings["dequantize"] = True
+    elif published.keeps_mxfp4:
+        settings["quant_method"] = KEPT_MXFP4
     if published.kind == "bitsandbytes_4bit":
         settings["bnb_4bit_compute_dtype"] = compute_dtype  # as published it may be one that this device lacks
     wanted = KINDS[published.kind].dtype if environment.device == "cuda" else ""

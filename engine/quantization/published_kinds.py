@@ -9,6 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+# The name under which MXFP4 experts are loaded without unpacking them, and the kinds of models (`model_type`) whose
+# experts can be: transformers dispatches them through its experts interface. All others are unpacked.
+KEPT_MXFP4 = "hearth_mxfp4"
+MXFP4_MODELS = frozenset({"gpt_oss"})
+
 _FETCHES_CODE = "it runs on code that is fetched from the internet while loading, which Hearth does not allow"
 
 

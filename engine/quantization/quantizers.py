@@ -33,6 +33,7 @@ from engine.quantization.packed_experts import (
     SCALES,
     PackedShape,
     is_packed,
+    make_place,
     mark,
     pack,
     packed_shapes_of,
@@ -131,19 +132,11 @@ class _PackExperts(ConversionOps):
                 continue
             dense = value[0] if isinstance(value, list) else value
             packed = pack(dense, shape, module.is_transposed, self._quantizer.device_of(name))
-            _make_place(module, local, shape)
+            make_place(module, local, shape)
             result[name + PACKED], result[name + SCALES] = packed
             if isinstance(missing, set):
                 missing.discard(name)
         return result
-
-
-def _make_place(module: torch.nn.Module, local: str, shape: PackedShape) -> None:
-    """Replace the dense parameter by empty ones for its packed form; its initialisation has nothing to do here."""
-    module._parameters.pop(local, None)
-    for suffix, tensor in zip((PACKED, SCALES), shape.empty("meta"), strict=True):
-        module.register_parameter(local + suffix, torch.nn.Parameter(tensor, requires_grad=False))
-    setattr(module, "_is_hf_initialized", True)  # noqa: B010
 
 
 class _PacksExperts:
@@ -182,7 +175,7 @@ class _PacksExperts:
             mark(module, shapes)
             if self.pre_quantized:
                 for local, shape in shapes.items():
-                    _make_place(module, local, shape)
+                    make_place(module, local, shape)
 
     def update_weight_conversions(
         self, weight_conversions: list[WeightTransform], model: PreTrainedModel
