@@ -20,6 +20,7 @@ Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 _TRIED_ROWS = (1, 4, 8, 16, 64, 256)
 _TRIED_SHAPE = (4096, 4096)
 _ROUNDS = 5
+_CPU_STEP, _DEVICE_STEP = 16, 32  # columns that the packed kernel takes at once
 _BUDGET_SECONDS = 1.5  # for all of it; on a busy machine the order of the candidates decides the rest
 _SCRATCH_BYTES = 8 * 2**20
 _OUTLIER_EVERY, _OUTLIER = 97, 30.0
@@ -29,7 +30,13 @@ _TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-3, torch.bfloat16: 1.2e-2}
 
 
 def packed(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """PyTorch's kernel for INT8 weights: reads half the bytes of 16 bit, best for few rows."""
+    """PyTorch's kernel for INT8 weights: reads half the bytes of 16 bit, best for few rows.
+
+    WORKAROUND torch 2.13: the CPU kernel steps over 16 columns at a time without looking at the end of a row: other
+    widths give wrong numbers, or end the process when the memory behind the weight isn't there.
+    """
+    if weight.shape[1] % (_CPU_STEP if states.device.type == "cpu" else _DEVICE_STEP):
+        return blockwise(states, weight, scale)
     return torch.ops.aten._weight_int8pack_mm(states, weight, scale)  # type: ignore[no-any-return]
 
 

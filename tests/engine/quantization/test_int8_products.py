@@ -1,0 +1,92 @@
+import bitsandbytes
+import pytest
+import torch
+from torch.nn.functional import linear
+
+from engine.quantization.int8_linear import Int8Linear, describe
+from engine.quantization.int8_products import Ladder, Rung, blockwise, digits, ladder_for, packed, whole
+
+# Relative error that rounding explains in each format; a broken kernel is off by about 1.
+BOUNDS = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 6e-3}
+CPU = torch.device("cpu")
+
+
+def weights(rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(rows)
+    codes = torch.randint(-127, 128, (rows, columns), generator=generator, dtype=torch.int8)
+    return codes, torch.rand(rows, generator=generator) * 1e-2
+
+
+def activations(rows: int, columns: int) -> torch.Tensor:
+    states = torch.randn(rows, columns, generator=torch.Generator().manual_seed(columns))
+    states[:, ::31] *= 30  # outliers, as language models have
+    return states
+
+
+@pytest.mark.parametrize("dtype", BOUNDS)
+@pytest.mark.parametrize("product", [packed, blockwise, digits, whole])
+@pytest.mark.parametrize("shape", [(1, 96, 64), (3, 48, 80), (40, 2500, 2048)])
+def test_each_product_is_right(product, dtype, shape) -> None:
+    rows, features, columns = shape
+    codes, scale = weights(features, columns)
+    scale, states = scale.to(dtype), activations(rows, columns).to(dtype)
+    expected = linear(states.float(), codes.float() * scale.float().unsqueeze(1))
+
+    found = product(states, codes, scale)
+
+    assert found.dtype is dtype
+    assert float((found.float() - expected).norm() / expected.norm()) < BOUNDS[dtype]
+
+
+@pytest.mark.parametrize("columns", [1, 8, 12, 15, 20, 24, 31, 33, 40, 72, 100])
+def test_widths_that_the_packed_kernel_would_read_past_are_right(columns: int) -> None:
+    codes, scale = weights(7, columns)
+    scale, states = scale.bfloat16(), activations(2, columns).bfloat16()
+    expected = linear(states.float(), codes.float() * scale.float().unsqueeze(1))
+    for product in (packed, ladder_for(CPU, torch.bfloat16).product_for(2)):
+        found = product(states, codes, scale)
+        assert float((found.float() - expected).norm() / expected.norm()) < BOUNDS[torch.bfloat16]
+
+
+def test_the_ladder_covers_every_number_of_rows_and_is_tried_once() -> None:
+    ladder = ladder_for(CPU, torch.bfloat16)
+
+    assert ladder is ladder_for(CPU, torch.bfloat16)
+    assert [rung.rows for rung in ladder.rungs][-1] is None
+    assert "INT8 weights times bfloat16 activations: " in describe(CPU, torch.bfloat16)
+
+
+def test_a_rung_serves_up_to_its_rows() -> None:
+    ladder = Ladder((Rung(4, "one", packed), Rung(None, "other", whole)))
+
+    assert [ladder.product_for(rows) for rows in (1, 4, 5, 9999)] == [packed, packed, whole, whole]
+    assert ladder.describe() == "one up to 4 rows, then other"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(5, 96), (2, 3, 4, 96), (0, 96)])
+def test_an_int8_layer_is_close_to_the_layer_that_it_was_made_of(dtype, shape) -> None:
+    torch.manual_seed(0)
+    dense = torch.nn.Linear(96, 80).requires_grad_(False)
+    quantised = bitsandbytes.nn.Linear8bitLt(96, 80, has_fp16_weights=False)
+    quantised.load_state_dict(dense.state_dict())
+    quantised = quantised.to("cpu")
+    layer = Int8Linear(quantised.weight.data, quantised.weight.SCB, quantised.bias, dtype)
+    states = torch.randn(shape)
+
+    found = layer(states.to(dtype))
+
+    assert found.dtype is dtype
+    assert found.shape == (*shape[:-1], 80)
+    expected = dense(states)
+    assert float((found.float() - expected).norm()) <= 0.02 * float(expected.norm())
+
+
+def test_an_int8_layer_saves_what_bitsandbytes_saves() -> None:
+    quantised = bitsandbytes.nn.Linear8bitLt(32, 16, has_fp16_weights=False).to("cpu")
+    layer = Int8Linear(quantised.weight.data, quantised.weight.SCB, quantised.bias, torch.bfloat16)
+
+    theirs, ours = quantised.state_dict(), layer.state_dict()
+
+    assert set(ours) == set(theirs)
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
