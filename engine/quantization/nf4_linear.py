@@ -11,11 +11,12 @@ from typing import Any
 
 import bitsandbytes  # noqa: F401  (registers its operators)
 import torch
-from bitsandbytes.functional import QuantState, dequantize_4bit, dequantize_blockwise, get_4bit_type, has_avx512bf16
+from bitsandbytes.functional import QuantState, dequantize_blockwise, get_4bit_type, has_avx512bf16
 from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from engine.quantization.nf4 import unpack_nf4
 from engine.quantization.packing import NF4_BLOCK, is_interleavable
 
 _GROUP = 32  # rows of the weight that are interleaved with each other
@@ -61,7 +62,8 @@ class Nf4Linear(torch.nn.Module):
     def _by_block(self, rows: torch.Tensor) -> torch.Tensor:
         step = max(_GROUP, _SCRATCH_BYTES // (self.in_features * rows.element_size()) // _GROUP * _GROUP)
         if self.quant_state is not None and self.in_features % NF4_BLOCK:  # a block of values spans rows
-            return linear(rows, dequantize_4bit(self.weight, self.quant_state).to(rows.dtype))
+            size = (self.out_features, self.in_features)
+            return linear(rows, unpack_nf4(self.weight, _absmax(self.quant_state), size, rows.dtype))
         whole = None if self.quant_state is None else _absmax(self.quant_state).view(self.out_features, -1)
         result = rows.new_empty(rows.shape[0], self.out_features)
         for start in range(0, self.out_features, step):
@@ -71,7 +73,7 @@ class Nf4Linear(torch.nn.Module):
             else:
                 assert self.absmax is not None
                 codes, absmax = restore(self.weight[start:end]), self.absmax[:, start:end].t().float()
-            result[:, start:end] = linear(rows, _unpack(codes, absmax, end - start, self.in_features, rows.dtype))
+            result[:, start:end] = linear(rows, unpack_nf4(codes, absmax, (end - start, self.in_features), rows.dtype))
         return result
 
     def extra_repr(self) -> str:
@@ -142,7 +144,7 @@ def kernel_works() -> bool:
     if not has_avx512bf16():  # type: ignore[no-untyped-call]
         return False
     codes, absmax, rows = _example(64, 128, 3)
-    expected = rows.float() @ _unpack(codes, absmax.float(), 64, 128, torch.float32).t()
+    expected = rows.float() @ unpack_nf4(codes, absmax, (64, 128), torch.float32).t()
     try:
         blocks = absmax.view(64, -1).t().to(torch.bfloat16).contiguous()
         found = kernel_product(rows, interleave(codes, 64, 128), blocks, 64)
@@ -190,14 +192,6 @@ def _absmax(state: QuantState) -> torch.Tensor:
     if state.nested:
         absmax = dequantize_blockwise(state.absmax, state.state2) + state.offset
     return absmax.float()
-
-
-def _unpack(codes: torch.Tensor, absmax: torch.Tensor, features: int, columns: int, dtype: torch.dtype) -> torch.Tensor:
-    unpacked = torch.ops.bitsandbytes.dequantize_4bit.default(
-        codes.reshape(-1, 1), absmax.reshape(-1), NF4_BLOCK, "nf4", (features, columns), dtype
-    )
-    assert isinstance(unpacked, torch.Tensor)
-    return unpacked
 
 
 @cache

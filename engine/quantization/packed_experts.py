@@ -9,7 +9,6 @@ never made here, only kept as its publisher made it: see engine/quantization/mxf
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import bitsandbytes  # noqa: F401  (registers its operators)
 import torch
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
@@ -17,6 +16,7 @@ from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS, ExpertsInterfac
 
 from engine.api.plan import Precision
 from engine.quantization import mxfp4
+from engine.quantization.nf4 import unpack_nf4
 from engine.quantization.packing import NF4_BLOCK, expert_shapes
 
 IMPLEMENTATION = "hearth_packed"
@@ -104,17 +104,9 @@ def unpack(packed: torch.Tensor, scales: torch.Tensor, shape: PackedShape, dtype
         return packed.to(dtype) * scales.to(dtype).unsqueeze(-1)
     size = (packed.shape[0], shape.rows, shape.columns)
     if shape.rows * shape.columns % NF4_BLOCK:  # blocks end inside an expert
-        each = [_unpack_nf4(codes, absmax, size[1:], dtype) for codes, absmax in zip(packed, scales, strict=True)]
+        each = [unpack_nf4(codes, absmax, size[1:], dtype) for codes, absmax in zip(packed, scales, strict=True)]
         return torch.stack(each)
-    return _unpack_nf4(packed.reshape(-1), scales.reshape(-1), (size[0] * size[1], size[2]), dtype).view(size)
-
-
-def _unpack_nf4(codes: torch.Tensor, absmax: torch.Tensor, size: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    unpacked = torch.ops.bitsandbytes.dequantize_4bit.default(
-        codes.reshape(-1, 1), absmax.float(), NF4_BLOCK, "nf4", size, dtype
-    )
-    assert isinstance(unpacked, torch.Tensor)
-    return unpacked
+    return unpack_nf4(packed.reshape(-1), scales.reshape(-1), (size[0] * size[1], size[2]), dtype).view(size)
 
 
 def register() -> None:

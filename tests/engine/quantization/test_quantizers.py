@@ -1,0 +1,133 @@
+import copy
+import logging
+
+import pytest
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from engine.api.plan import Precision
+from engine.quantization.nf4_linear import kernel_works
+from engine.quantization.packed_experts import (
+    PACKED,
+    SCALES,
+    _all_at_once,
+    _expert_by_expert,
+    is_packed,
+    packed_shapes_of,
+    unpack,
+)
+from engine.quantization.packing import NF4_TABLE_BYTES, packed_bytes, packed_parameter_names, packed_shapes
+from engine.quantization.quantizers import finish, quantization_config_for
+from engine.quantization.report import resident_bytes
+from tests.tiny_checkpoints import make
+
+EXPERTS = ("qwen3_moe", "mixtral", "gpt_oss", "deepseek_v3", "qwen3_next")
+DENSE = ("llama", "gpt2", "falcon_h1")
+BOTH = (Precision.INT8, Precision.INT4)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def load(path, precision=None, dtype=torch.bfloat16):
+    # a copy names its own format: passing None would take that away
+    config = {"quantization_config": quantization_config_for(precision, dtype)} if precision else {}
+    model, information = AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, device_map={"": "cpu"}, output_loading_info=True, **config
+    )
+    assert not any(information.values())
+    return model.eval()
+
+
+def on_meta(path):
+    with torch.device("meta"):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path), dtype=torch.bfloat16)
+
+
+@pytest.mark.parametrize("precision", BOTH)
+@pytest.mark.parametrize("name", [*EXPERTS, *DENSE])
+def test_a_copy_is_bit_equal_and_the_bytes_are_as_planned(name, precision, tiny_folder, tmp_path, caplog) -> None:
+    path = make(name, tiny_folder)
+    empty = on_meta(path)
+    shapes = packed_shapes(empty)
+    ids = torch.arange(3, 15).unsqueeze(0)
+
+    first = load(path, precision)
+    first.save_pretrained(tmp_path / "copy")
+    report = finish(first)
+    second = load(tmp_path / "copy")
+    finish(second)
+    caplog.clear()
+    with torch.inference_mode(), caplog.at_level(logging.WARNING):
+        equal = torch.equal(first(ids).logits, second(ids).logits)
+
+    assert equal
+    assert not [
+        record for record in caplog.records if record.name.startswith("bitsandbytes")
+    ]  # LLM.int8 warns per call
+    packed = sum(packed_bytes(precision, shape, interleaved=kernel_works()) for shape in shapes.values())
+    dense = sum(item.nbytes for key, item in empty.named_parameters() if key not in shapes)
+    others = sum(item.nbytes for key, item in first.named_buffers() if not key.endswith(("SCB", "scale", "absmax")))
+    plain_nf4 = any(getattr(module, "quant_state", None) for module in first.modules())
+    tables = NF4_TABLE_BYTES if plain_nf4 else 0
+    assert resident_bytes(first) == resident_bytes(second) == packed + dense + others + tables
+    assert report.dense_expert_bytes == 0
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_experts_are_among_what_is_packed(name, tiny_folder) -> None:
+    names = packed_parameter_names(on_meta(make(name, tiny_folder)))
+
+    assert any(key.endswith("experts.gate_up_proj") for key in names)
+    assert not any("lm_head" in key or "embed" in key or "bias" in key for key in names)
+
+
+@pytest.mark.parametrize("precision", BOTH)
+@pytest.mark.parametrize("name", EXPERTS)
+def test_packed_experts_compute_what_dense_ones_with_the_same_weights_do(name, precision, tiny_folder) -> None:
+    path = make(name, tiny_folder)
+    model, dense = load(path, precision, torch.float32), load(path, dtype=torch.float32)
+    modules = {key: module for key, module in model.named_modules() if is_packed(module)}
+    assert modules
+
+    for key, module in modules.items():
+        plain = copy.deepcopy(dense.get_submodule(key))
+        for local, shape in packed_shapes_of(module).items():
+            codes, scales = getattr(module, local + PACKED), getattr(module, local + SCALES)
+            weight = unpack(codes, scales, shape, torch.float32)
+            target = getattr(plain, local)
+            original = target.transpose(1, 2) if plain.is_transposed else target
+            bound = 0.02 if precision is Precision.INT8 else 0.15
+            assert float((weight - original).detach().norm() / original.detach().norm()) < bound
+            target.data.copy_(weight.transpose(1, 2) if plain.is_transposed else weight)
+        plain.config._experts_implementation_internal = "eager"
+        states = torch.randn(7, packed_shapes_of(module)["down_proj"].rows)
+        chosen = torch.rand(7, 4).argsort(dim=1)[:, :2]
+        shares = torch.rand(7, 2)
+        with torch.inference_mode():
+            expected, found = plain(states, chosen, shares), module(states, chosen, shares)
+            both = (_all_at_once(module, states, chosen), _expert_by_expert(module, states, chosen))
+        assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+        assert torch.allclose(*both, rtol=1e-3, atol=1e-4 * float(both[0].abs().max()))
+
+
+def test_a_finished_model_can_be_freed(tiny_folder) -> None:
+    for precision in BOTH:
+        model = load(make("qwen3_moe", tiny_folder), precision)
+        finish(model)
+        torch.nn.Module.to(model, "meta")
+
+        assert resident_bytes(model) == 0 or all(item.is_meta for item in model.parameters())
+
+
+def test_bytes_of_known_shapes() -> None:
+    assert packed_bytes(Precision.BF16, (4096, 4096)) == 2 * 4096 * 4096
+    assert packed_bytes(Precision.INT8, (4096, 4096)) == 4096 * 4096 + 4096 * 6
+    assert packed_bytes(Precision.INT4, (4096, 4096)) == 4096 * 4096 // 2 + 262144 + 1024 * 4 + 4
+    assert packed_bytes(Precision.INT4, (128, 768, 2048)) == 128 * (768 * 1024 + 2 * 24576)
+    assert packed_bytes(Precision.INT8, (128, 768, 2048)) == 128 * (768 * 2048 + 4 * 768)
