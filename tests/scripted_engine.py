@@ -7,7 +7,7 @@ JSON is an object of Script's fields, for example
 
     {"answer": "One two three", "delay_seconds": 0.05, "fault": "kill", "fault_after": 2}
 
-Load, list, download, plan, forget and describe work and return plausible values; Generate streams `answer` word by word.
+Load, list, download, plan, forget and describe return plausible values; Generate streams `answer` word by word.
 One thing may go wrong: `fault` happens at the command named by `fault_on`, after `fault_after` pieces or steps:
 
     fail           the command fails with the ErrorReport in `error`
