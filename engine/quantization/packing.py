@@ -3,8 +3,11 @@
 A model has to be on the meta device (or anywhere else); nothing is allocated and nothing is changed.
 """
 
+import inspect
 import math
+import re
 from collections.abc import Iterator
+from functools import cache
 
 import torch
 from transformers import PreTrainedModel
@@ -19,6 +22,7 @@ _NESTED_BLOCK = 256  # absmax values that share a second one
 # Tables of code values (16 and 256 float32) that all NF4 weights of a model share once it is finished.
 NF4_TABLE_BYTES = 4 * (16 + 256)
 _MATRIX_DIMENSIONS = 2
+_OWN_WEIGHT = re.compile(r"self\.(\w+)\.weight\b")
 _EXPERTS_DIMENSIONS = 3
 
 
@@ -74,10 +78,47 @@ def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
 
 
 def modules_kept(model: PreTrainedModel) -> list[str]:
-    """Return patterns of the modules that bitsandbytes leaves as they are: output head, tied weights, float32 parts."""
+    """Return patterns of the modules that are left as they are: output head, tied weights, float32 parts, and linear
+    layers whose weight the architecture takes by itself instead of calling the layer (Mamba)."""
     in_float32 = list(model._keep_in_fp32_modules or ())
     kept: list[str] = HfQuantizer.get_modules_to_not_convert(model, None, in_float32)
-    return kept
+    return [*kept, *_taken_apart(model)]
+
+
+def _taken_apart(model: PreTrainedModel) -> list[str]:
+    """Return the linear layers that a parent's code names by `.weight` and that a forward pass doesn't call."""
+    suspects = {
+        f"{name}.{local}".lstrip(".")
+        for name, module in model.named_modules()
+        for local in _weights_named(type(module))  # type: ignore[arg-type]
+        if type(getattr(module, local, None)) is torch.nn.Linear
+    }
+    return sorted(suspects - _called(model, suspects)) if suspects else []
+
+
+@cache
+def _weights_named(kind: type) -> frozenset[str]:
+    try:
+        return frozenset(_OWN_WEIGHT.findall(inspect.getsource(kind)))
+    except (OSError, TypeError):  # built in, or without a source file
+        return frozenset()
+
+
+def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
+    """Return which of the modules a forward pass calls; none where it can't be run on the meta device."""
+    called: set[str] = set()
+    hooks = [
+        model.get_submodule(name).register_forward_pre_hook(lambda *_, name=name: called.add(name)) for name in names
+    ]
+    try:
+        with torch.no_grad():
+            model(input_ids=torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
+    except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError, KeyError):
+        return set()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return called
 
 
 def expert_shapes(module: torch.nn.Module) -> Iterator[tuple[str, tuple[int, int, int]]]:

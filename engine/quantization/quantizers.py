@@ -40,7 +40,7 @@ from engine.quantization.packed_experts import (
     use_packed_experts,
 )
 from engine.quantization.packed_experts import register as register_experts
-from engine.quantization.packing import expert_shapes
+from engine.quantization.packing import expert_shapes, modules_kept
 from engine.quantization.report import QuantizationReport, describe, share_tables
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
@@ -147,6 +147,10 @@ class _PacksExperts:
     modules_to_not_convert: list[str]
     _device_map: dict[str, Any]
 
+    def get_modules_to_not_convert(self, model: PreTrainedModel, *_: object, **__: object) -> list[str]:
+        """Return what the planner counts as kept, too."""
+        return modules_kept(model)
+
     def device_of(self, name: str) -> torch.device:
         """Return the device that the parameter is meant for."""
         return torch.device(get_device(self._device_map, name, valid_torch_device=True))
@@ -199,6 +203,7 @@ class _PacksExperts:
         result: object = super().postprocess_model(model, **others)  # type: ignore[misc]
         if not any(is_packed(module) for module in model.modules()):
             plain = self.quantization_config.plain()
+            plain.llm_int8_skip_modules = sorted(self.modules_to_not_convert)
             setattr(model.config, "quantization_config", plain)  # noqa: B010
             setattr(model, "quantization_method", plain.quant_method)  # noqa: B010
         use_packed_experts(model)

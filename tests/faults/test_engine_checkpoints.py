@@ -34,8 +34,8 @@ class Engine:
         self._engine = ChatEngine(data_folder)
         self.events: list[Event] = []
 
-    def load(self, folder: Path) -> CheckpointLoaded:
-        command = LoadCheckpoint(command_id="l", checkpoint=str(folder), precision=PrecisionChoice.AUTO, device="cpu")
+    def load(self, folder: Path, precision: PrecisionChoice = PrecisionChoice.AUTO) -> CheckpointLoaded:
+        command = LoadCheckpoint(command_id="l", checkpoint=str(folder), precision=precision, device="cpu")
         event = self._engine.handle(command, CancellationToken(), self.events.append)
         assert isinstance(event, CheckpointLoaded)
         return event
@@ -268,7 +268,7 @@ def test_fp8_answers_as_its_unpacked_weights(engine: Engine, healthy: Path, brok
     save_file(packed, broken / "model.safetensors", metadata={"format": "pt"})
     save_file(unpacked, plain / "model.safetensors", metadata={"format": "pt"})
     tiny_checkpoints.edit_config(broken, quantization_config={"quant_method": "fp8", "weight_block_size": None})
-    wanted_plan = engine.load(plain).plan
+    wanted_plan = engine.load(plain, PrecisionChoice.BF16).plan
     wanted = engine.answer()
     plan = engine.load(broken).plan
     assert plan.parameters == wanted_plan.parameters
