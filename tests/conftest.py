@@ -128,3 +128,13 @@ def starter_home(converted_starter: Path, tmp_path: Path, monkeypatch: pytest.Mo
 def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where tiny random checkpoints are kept for the whole run."""
     return tmp_path_factory.mktemp("tiny-checkpoints")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty Hugging Face cache; the library reads the environment only when it is imported."""
+    from huggingface_hub import constants
+
+    folder = tmp_path / "hub-cache"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
+    return folder

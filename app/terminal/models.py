@@ -5,20 +5,18 @@ import msgspec
 from app.conversations.records import new_id
 from app.paths import Paths
 from app.settings.file import load
-from app.terminal.engine_session import EngineSession
-from app.terminal.interrupts import Interrupts
-from app.terminal.options import EXIT_OK, TerminalFailure
+from app.terminal.one_command import run_once
+from app.terminal.options import EXIT_OK
 from app.terminal.output import Output
-from app.worker.engine_process import engine_command
 from engine.api.checkpoint import LocalCheckpoint
-from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints
-from engine.api.events import CheckpointsListed, CommandFailed, DownloadFinished, Terminal
+from engine.api.commands import DownloadCheckpoint, ListCheckpoints
+from engine.api.events import CheckpointsListed, DownloadFinished
 
 
 def list_checkpoints(paths: Paths, output: Output, *, as_json: bool) -> int:
     """Print the checkpoints that can be used, one a line; raises TerminalFailure."""
     settings, _ = load(paths.settings_file)
-    terminal = _run(ListCheckpoints(command_id=new_id(), folders=settings.checkpoint_folders), paths, output)
+    terminal = run_once(ListCheckpoints(command_id=new_id(), folders=settings.checkpoint_folders), paths, output)
     assert isinstance(terminal, CheckpointsListed)
     if as_json:
         output.json({"models": msgspec.to_builtins(terminal.checkpoints)}, indent=2)
@@ -30,24 +28,13 @@ def list_checkpoints(paths: Paths, output: Output, *, as_json: bool) -> int:
 def download(checkpoint: str, revision: str, paths: Paths, output: Output, *, as_json: bool) -> int:
     """Fetch a checkpoint into the cache; raises TerminalFailure, or KeyboardInterrupt if it was stopped."""
     command = DownloadCheckpoint(command_id=new_id(), checkpoint=checkpoint, revision=revision)
-    terminal = _run(command, paths, output)
+    terminal = run_once(command, paths, output)
     assert isinstance(terminal, DownloadFinished)
     if as_json:
         output.json({"model": terminal.checkpoint, "revision": terminal.revision})
     else:
         output.line(f"{terminal.checkpoint} is on this computer. Try: hearth chat --model {terminal.checkpoint}")
     return EXIT_OK
-
-
-def _run(command: Command, paths: Paths, output: Output) -> Terminal:
-    with EngineSession(engine_command(paths.data), paths.engine_log) as session, Interrupts() as interrupts:
-        terminal = session.run(command, output.progress, interrupts)
-    output.clear_progress()
-    if isinstance(terminal, CommandFailed):
-        raise TerminalFailure(terminal.error.sentence())
-    if interrupts.requested:
-        raise KeyboardInterrupt
-    return terminal
 
 
 def _row(checkpoint: LocalCheckpoint) -> str:

@@ -10,13 +10,11 @@ import msgspec
 from app.conversations.records import new_id
 from app.models import plan_words
 from app.paths import Paths
-from app.terminal.engine_session import EngineSession
-from app.terminal.interrupts import Interrupts
-from app.terminal.options import EXIT_FAILED, EXIT_OK, TerminalFailure
+from app.terminal.one_command import run_once
+from app.terminal.options import EXIT_FAILED, EXIT_OK
 from app.terminal.output import Output
-from app.worker.engine_process import engine_command
 from engine.api.commands import PlanCheckpoint, SupposedMachine
-from engine.api.events import CheckpointPlanned, CommandFailed
+from engine.api.events import CheckpointPlanned
 from engine.api.plan import Fit, Plan, PrecisionChoice
 
 _ASSUMED_CAPABILITY = (8, 6)
@@ -83,13 +81,7 @@ def run(options: PlanOptions, paths: Paths, output: Output) -> int:
         ask_hub=True,
     )
     output.phase("Planning")
-    with EngineSession(engine_command(paths.data), paths.engine_log) as session, Interrupts() as interrupts:
-        terminal = session.run(command, output.progress, interrupts)
-    output.clear_progress()
-    if isinstance(terminal, CommandFailed):
-        raise TerminalFailure(terminal.error.sentence())
-    if interrupts.requested:
-        raise KeyboardInterrupt
+    terminal = run_once(command, paths, output)
     assert isinstance(terminal, CheckpointPlanned)
     notes = (*options.notes, *terminal.notes)
     if options.json:

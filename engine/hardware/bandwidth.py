@@ -10,7 +10,7 @@ import msgspec
 import torch
 
 from engine.api.hardware import Gpu
-from engine.hardware.copies import Copied, copy_gpu, copy_mps, copy_ram
+from engine.hardware.copy_rate import Copied, copy_gpu, copy_mps, copy_ram
 from engine.hardware.known_cards import card_named, typical_card
 from engine.hardware.machine_file import MachineFile, keep_bandwidth
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from engine.api.commands import Command, PlanCheckpoint, SupposedMachine
@@ -21,16 +20,11 @@ from engine.transfers import Transfers
 from tests import tiny_checkpoints
 from tests.loopback_hub import COMMIT, LoopbackHub
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 HUB_ID = "publisher/tiny-chat"
 CARD = SupposedMachine(cards=1, vram_bytes=8 * 2**30)
 Ask = Callable[..., Event]
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "hub-cache"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from huggingface_hub import constants
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
@@ -19,14 +18,9 @@ from engine.transfers import Transfers
 from tests import tiny_checkpoints
 from tests.loopback_hub import COMMIT, LoopbackHub
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 HUB_ID = "publisher/tiny-chat"
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "hub-cache"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(folder))
-    return folder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from app import cli
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
-MODULES = ("ask", "chat", "doctor", "models", "plan")
+MODULES = ("ask", "chat", "doctor", "one_command")
 
 
 @dataclass

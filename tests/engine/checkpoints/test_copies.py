@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -34,14 +33,6 @@ SHAPE = {
 # Fused experts, transposed linears, tied heads, latent attention, recurrent layers.
 ARCHITECTURES = ("llama", "gemma3", "gpt2", "bloom", "qwen3_moe", "gpt_oss", "deepseek_v3", "qwen3_next", "falcon_h1")
 CHOICES = (PrecisionChoice.INT8, PrecisionChoice.INT4)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -23,15 +23,6 @@ FULL = "CUDA out of memory. Tried to allocate 2.00 GiB"
 Fail = Callable[..., None]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Threads cost more than they bring for models this small."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(params=["llama", "lfm2"])
 def session(tiny_folder: Path, request: pytest.FixtureRequest) -> ChatSession:
     """One model whose KV can be rewound, and one with states that can't."""

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from engine.api.hardware import Gpu
-from engine.hardware import bandwidth, copies, machine_file
+from engine.hardware import bandwidth, copy_rate, machine_file
 from engine.hardware.bandwidth import ram_bandwidth, with_bandwidth
-from engine.hardware.copies import Copied, copy_gpu, copy_ram
+from engine.hardware.copy_rate import Copied, copy_gpu, copy_ram
 from engine.hardware.machine_file import MachineFile, keep_bandwidth, keep_kernels
 
 GIB = 2**30
@@ -238,14 +238,14 @@ class FakeEvent:
 def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A CUDA device whose memory is the processor's; returns what was asked of it."""
     said: list[str] = []
-    buffers = copies._buffers
+    buffers = copy_rate._buffers
 
     def on_the_processor(size: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
         said.append(f"{size // 2**20} MiB on {device}")
         return buffers(size, "cpu")
 
-    monkeypatch.setattr(copies, "_buffers", on_the_processor)
-    monkeypatch.setattr(copies, "_WAKE_SECONDS", 0.0)
+    monkeypatch.setattr(copy_rate, "_buffers", on_the_processor)
+    monkeypatch.setattr(copy_rate, "_WAKE_SECONDS", 0.0)
     monkeypatch.setattr(torch.cuda, "device", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
@@ -264,6 +264,6 @@ def test_a_card_that_fails_gives_its_memory_back(fake_cuda: list[str], monkeypat
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(copies, "_gpu_seconds", fail)
+    monkeypatch.setattr(copy_rate, "_gpu_seconds", fail)
     assert copy_gpu(0, 8 * GIB).bytes_per_second == 0
     assert fake_cuda == ["gave back"]

@@ -13,8 +13,8 @@ import torch
 import transformers
 
 from engine.api.hardware import Gpu
-from engine.hardware import bandwidth, copies, machine
-from engine.hardware.copies import Copied
+from engine.hardware import bandwidth, copy_rate, machine
+from engine.hardware.copy_rate import Copied
 from engine.hardware.gpus import GpuFindings
 from engine.hardware.kernels import AttentionFindings
 from engine.hardware.machine import describe
@@ -153,5 +153,5 @@ def test_apples_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_measurement_holds_no_memory(tmp_path: Path) -> None:
     describe(tmp_path)
     before = psutil.Process().memory_info().rss
-    assert copies.copy_ram(64 * GIB).bytes_per_second > 0
+    assert copy_rate.copy_ram(64 * GIB).bytes_per_second > 0
     assert psutil.Process().memory_info().rss - before < 32 * 2**20

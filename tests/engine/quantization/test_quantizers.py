@@ -26,14 +26,6 @@ DENSE = ("llama", "gpt2", "falcon_h1")
 BOTH = (Precision.INT8, Precision.INT4)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def load(path, precision=None, dtype=torch.bfloat16):
     # a copy names its own format: passing None would take that away
     config = {"quantization_config": quantization_config_for(precision, dtype)} if precision else {}
