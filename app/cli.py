@@ -185,8 +185,7 @@ def _add_plan(commands: Any) -> None:  # noqa: ANN401
     add("--compute-capability", metavar="X.Y", type=capability, help="of that card, e.g. 8.6 (default: 8.6)")
     add("--gpus", metavar="N", type=count_up_to(_MOST_CARDS), help="so many such cards (default: 1)")
     add("--ram", metavar="SIZE", type=memory_size, help="suppose so much free main memory, e.g. 32GiB")
-    precisions = list(PrecisionChoice)
-    add("--precision", type=PrecisionChoice, choices=precisions, metavar="P", help="auto, bf16, int8, int4 or fp32")
+    add("--precision", type=_precision, metavar="P", help="auto, bf16, int8, int4 or fp32")
     add("--context", metavar="N", type=_bounded(PositiveCount), help="context window in tokens")
     add("--device", default="auto", type=clean_text, help="auto, cpu, cuda, cuda:1, ...")
     add("--json", action="store_true", help="print one JSON object")
@@ -202,8 +201,7 @@ def _add_doctor(commands: Any) -> None:  # noqa: ANN401
 def _add_chat_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", metavar="M", type=clean_text, help="a Hub id, a local folder, a GGUF file, or: starter")
-    precisions = list(PrecisionChoice)
-    add("--precision", type=PrecisionChoice, choices=precisions, metavar="P", help="auto, bf16, int8, int4 or fp32")
+    add("--precision", type=_precision, metavar="P", help="auto, bf16, int8, int4 or fp32")
     add("--context", metavar="N", type=_bounded(PositiveCount), help="context window in tokens")
     add("--device", default="auto", type=clean_text, help="auto, cpu, cuda, cuda:1, ...")
     add("--system", metavar="TEXT", type=clean_text, help="the system prompt")
@@ -216,6 +214,14 @@ def _add_chat_options(parser: argparse.ArgumentParser) -> None:
     add("--repetition-penalty", metavar="X", type=_bounded(Penalty), help="above 1: repeat less")
     add("--seed", metavar="N", type=_bounded(Seed), help="the same seed gives the same answer")
     add("--json", action="store_true", help="print one JSON object for each answer instead of text")
+
+
+def _precision(text: str) -> PrecisionChoice:
+    try:
+        return PrecisionChoice(text)
+    except ValueError:
+        known = ", ".join(choice.value for choice in PrecisionChoice)
+        raise argparse.ArgumentTypeError(f"{text!r} is no precision; there are {known}") from None
 
 
 def _bounded(kind: Any) -> Callable[[str], Any]:  # noqa: ANN401  an annotated number type of engine.api.sampling
