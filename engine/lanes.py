@@ -16,7 +16,15 @@ from typing import Protocol
 
 from engine.api.cancellation import CancellationToken
 from engine.api.codec import clean_text
-from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint, PlanCheckpoint
+from engine.api.commands import (
+    Command,
+    DownloadCheckpoint,
+    ListCheckpoints,
+    LoadCheckpoint,
+    PlanCheckpoint,
+    interrupts_background,
+    is_background,
+)
 from engine.api.errors import Cancelled, EngineError, ErrorKind, ErrorReport
 from engine.api.events import (
     CommandCancelled,
@@ -88,7 +96,11 @@ class Lanes:
                 _log.warning("ignored a second command with the id %s", command.command_id)
                 return
             self._seen.add(command.command_id)
+            in_the_way = [id_ for id_, other in self._open.items() if is_background(other.command)]
             self._open[command.command_id] = opened
+        if interrupts_background(command):
+            for command_id in in_the_way:
+                self.cancel(command_id)
         self._lane_of(command).put(opened)
 
     def _lane_of(self, command: Command) -> "_Lane":

@@ -42,8 +42,11 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     ignore_cancel: bool = False
     context_window: int = 2048
     finish_reason: FinishReason = FinishReason.END
+    title: str = "Capital of France"
     fault: Fault = ""
-    fault_on: Literal["start", "generate", "load_checkpoint", "list_checkpoints", "download_checkpoint"] = "generate"
+    fault_on: Literal[
+        "start", "generate", "load_checkpoint", "list_checkpoints", "download_checkpoint", "suggest_title"
+    ] = "generate"
     fault_after: int = 3
     exit_status: int = 1
     error: ErrorReport = ErrorReport(

@@ -45,14 +45,20 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from engine.__main__ import claim_pipes, leave, serve
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import (
+    ClearWarmState,
     Command,
+    CountTokens,
     DescribeHardware,
+    DescribeWarmth,
     DownloadCheckpoint,
     ForgetConversation,
+    ForgetOthers,
     Generate,
     ListCheckpoints,
     LoadCheckpoint,
     PlanCheckpoint,
+    PrepareConversation,
+    SuggestTitle,
     UnloadCheckpoint,
 )
 from engine.api.errors import EngineError, ErrorKind
@@ -62,6 +68,7 @@ from engine.api.events import (
     CheckpointsListed,
     CheckpointUnloaded,
     ConversationForgotten,
+    ConversationPrepared,
     DownloadFinished,
     DownloadProgress,
     Emit,
@@ -74,9 +81,17 @@ from engine.api.events import (
     Statistics,
     Terminal,
     TextGenerated,
+    TitleSuggested,
+    TokensCounted,
+    WarmStateCleared,
+    WarmthDescribed,
 )
+from engine.api.message import PromptMessage
 from engine.api.plan import Precision, PrecisionChoice
+from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
+
+_BYTES_PER_WORD = 46_080
 
 
 def scripted_engine_command(script: str | Script = "answer", once: Path | None = None) -> list[str]:
@@ -103,9 +118,24 @@ class ScriptedHandler:
                 return self._load(command, cancellation, emit)
             case UnloadCheckpoint():
                 return CheckpointUnloaded(command_id=command.command_id)
+            case PrepareConversation():
+                self.go_wrong_at("prepare_conversation", 0)
+                return ConversationPrepared(command_id=command.command_id, read_tokens=0)
+            case SuggestTitle() | CountTokens():
+                return self._say(command)
             case ForgetConversation():
                 self._read_words.pop(command.conversation_id, None)
                 return ConversationForgotten(command_id=command.command_id, freed_bytes=4096)
+            case ForgetOthers():
+                kept = set(command.conversation_ids)
+                self._read_words = {key: words for key, words in self._read_words.items() if key in kept}
+                return ConversationForgotten(command_id=command.command_id, freed_bytes=0)
+            case ClearWarmState():
+                freed = sum(self._read_words.values()) * _BYTES_PER_WORD
+                self._read_words.clear()
+                return WarmStateCleared(command_id=command.command_id, freed_bytes=freed)
+            case DescribeWarmth():
+                return self._describe_warmth(command)
             case DescribeHardware():
                 return HardwareDescribed(command_id=command.command_id, hardware=HARDWARE)
             case ListCheckpoints():
@@ -136,7 +166,7 @@ class ScriptedHandler:
             "conversation_id": command.conversation_id,
             "message_id": command.message_id,
         }
-        prompt_tokens = sum(len(message.content.split()) + 4 for message in command.messages)
+        prompt_tokens = _words(command.messages)
         reused = min(self._read_words.get(command.conversation_id, 0), max(0, prompt_tokens - 1))
         started = time.monotonic()
         reason, written = script.finish_reason, []
@@ -160,6 +190,7 @@ class ScriptedHandler:
                 break
             written.append(piece)
             emit(TextGenerated(**names, text=piece, token_ids=(index,)))
+        self._read_words.pop(command.conversation_id, None)  # the last one answered comes last
         self._read_words[command.conversation_id] = prompt_tokens + len(written)
         seconds = max(time.monotonic() - started, 1e-6)
         statistics = Statistics(
@@ -180,6 +211,39 @@ class ScriptedHandler:
             tokenizer_id=TOKENIZER_ID,
             statistics=statistics,
         )
+
+    def _say(self, command: SuggestTitle | CountTokens) -> Terminal:
+        names = {"command_id": command.command_id, "conversation_id": command.conversation_id}
+        if isinstance(command, CountTokens):
+            window = self._script.context_window
+            return TokensCounted(**names, prompt_tokens=_words(command.messages), context_window=window)
+        self.go_wrong_at("suggest_title", 0)
+        return TitleSuggested(**names, title=self._script.title, read_tokens=1)
+
+    def _describe_warmth(self, command: DescribeWarmth) -> Terminal:
+        """Say that the last conversation is on the device, the one before in main memory, all others on disk."""
+        tiers = [Tier.DEVICE, Tier.RAM]
+        held = [
+            ConversationWarmth(
+                conversation_id=conversation_id,
+                tier=tiers[place] if place < len(tiers) else Tier.DISK,
+                tokens=words,
+                disk_bytes=words * _BYTES_PER_WORD,
+                ram_bytes=words * _BYTES_PER_WORD if place < len(tiers) else 0,
+            )
+            for place, (conversation_id, words) in enumerate(reversed(self._read_words.items()))
+        ]
+        uses = tuple(
+            TierUse(
+                tier=tier,
+                used_bytes=sum(item.disk_bytes for item in held),
+                budget_bytes=4 * 2**30,
+                is_used=tier is not Tier.DEVICE,
+                reason="as the script says",
+            )
+            for tier in Tier
+        )
+        return WarmthDescribed(command_id=command.command_id, conversations=tuple(held), tiers=uses)
 
     def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
         for step in range(1, self._script.steps + 1):
@@ -272,6 +336,10 @@ class ScriptedHandler:
             self._stdout.flush()
         while True:
             time.sleep(60)
+
+
+def _words(messages: tuple[PromptMessage, ...]) -> int:
+    return sum(len(message.content.split()) + 4 for message in messages)
 
 
 def main() -> NoReturn:

@@ -3,6 +3,7 @@
 Cancel and Shutdown are control messages: they have no event of their own.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from engine.api.message import PromptMessage
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import PositiveCount, Sampling
+from engine.api.warmth import TierBudgets
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True):
@@ -23,31 +25,78 @@ class LoadCheckpoint(_Message, frozen=True, tag="load_checkpoint"):
     precision: PrecisionChoice = PrecisionChoice.AUTO
     context_tokens: PositiveCount | None = None
     device: str = "auto"
+    budgets: TierBudgets = TierBudgets()
 
 
 class UnloadCheckpoint(_Message, frozen=True, tag="unload_checkpoint"):
     """Free the loaded model and all KV that belongs to it."""
 
 
-class Generate(_Message, frozen=True, tag="generate"):
-    """Answer a conversation. With continue_last the last message is an assistant turn to be written on.
+class WhenFull(StrEnum):
+    """What happens when a conversation no longer fits the context window: say so, or leave out its oldest turns."""
 
-    started_at (seconds since the epoch) is the conversation's date: templates that print today's date get this
-    one, so that the prompt's beginning stays the same tomorrow.
+    STOP = "stop"
+    ROLL = "roll"
+
+
+class _AboutConversation(_Message, frozen=True, kw_only=True):
+    """started_at (seconds since the epoch) is the conversation's date: templates that print today's date get this
+    one, so that the prompt's beginning stays the same tomorrow. is_private: nothing of it may be written to disk.
     """
 
     conversation_id: str
-    message_id: str
     messages: tuple[PromptMessage, ...]
+    started_at: float = 0.0
+    is_private: bool = False
+
+
+class Generate(_AboutConversation, frozen=True, kw_only=True, tag="generate"):
+    """Answer a conversation. With continue_last the last message is an assistant turn to be written on.
+
+    With WhenFull.ROLL a ContextRolled event says which of the messages were left out; the next command of the
+    conversation must leave out the same ones, or nothing read before can be used again.
+    """
+
+    message_id: str
     sampling: Sampling = Sampling()
     continue_last: bool = False
-    started_at: float = 0.0
+    when_full: WhenFull = WhenFull.STOP
+
+
+class PrepareConversation(_AboutConversation, frozen=True, tag="prepare_conversation"):
+    """Read in the background what the user's next message will stand behind; the last message is an answer.
+
+    Costs nothing where the template repeats answers as they were generated. A background command: it is cancelled as
+    soon as a Generate, a load or an unload arrives, and what was read by then stays.
+    """
+
+
+class SuggestTitle(_AboutConversation, frozen=True, tag="suggest_title"):
+    """Ask the model for a title, behind the conversation's own KV, which is left as it was. A background command."""
+
+
+class CountTokens(_AboutConversation, frozen=True, tag="count_tokens"):
+    """Say how much of the context window a prompt takes; the last message is the user's, as far as it is typed."""
 
 
 class ForgetConversation(_Message, frozen=True, tag="forget_conversation"):
-    """Drop the conversation's KV from every tier."""
+    """Drop the conversation's KV from every tier, of all models. Works without a model as well."""
 
     conversation_id: str
+
+
+class ForgetOthers(_Message, frozen=True, tag="forget_others"):
+    """Drop what the disk holds of conversations that are none of these: they were deleted while no engine ran."""
+
+    conversation_ids: tuple[str, ...]
+
+
+class ClearWarmState(_Message, frozen=True, tag="clear_warm_state"):
+    """Drop the KV of all conversations from every tier, of all models."""
+
+
+class DescribeWarmth(_Message, frozen=True, tag="describe_warmth"):
+    """Say what each tier holds of which conversation."""
 
 
 class DescribeHardware(_Message, frozen=True, tag="describe_hardware"):
@@ -116,7 +165,13 @@ Command = (
     LoadCheckpoint
     | UnloadCheckpoint
     | Generate
+    | PrepareConversation
+    | SuggestTitle
+    | CountTokens
     | ForgetConversation
+    | ForgetOthers
+    | ClearWarmState
+    | DescribeWarmth
     | DescribeHardware
     | ListCheckpoints
     | DownloadCheckpoint
@@ -124,3 +179,13 @@ Command = (
 )
 Control = Cancel | Shutdown
 Incoming = Command | Control
+
+
+def is_background(command: Command) -> bool:
+    """Return whether a command gives way to what the user asks for."""
+    return isinstance(command, PrepareConversation | SuggestTitle)
+
+
+def interrupts_background(command: Command) -> bool:
+    """Return whether background commands are cancelled when this one arrives."""
+    return isinstance(command, Generate | LoadCheckpoint | UnloadCheckpoint)

@@ -9,6 +9,7 @@ from engine.api.checkpoint import LocalCheckpoint
 from engine.api.errors import ErrorReport
 from engine.api.hardware import Hardware
 from engine.api.plan import Plan
+from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
 
 class _Event(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True):
@@ -66,6 +67,15 @@ class PrefillProgress(_GenerationEvent, frozen=True, tag="prefill_progress"):
     done_tokens: int
 
 
+class ContextRolled(_GenerationEvent, frozen=True, tag="context_rolled"):
+    """The conversation was longer than the window: of the command's messages those before first_kept were left out.
+
+    A system message at their beginning is always kept and doesn't count as left out.
+    """
+
+    first_kept: int
+
+
 class TextGenerated(_GenerationEvent, frozen=True, tag="text_generated"):
     """Text that is final and safe to show, with the ids generated since the last such event."""
 
@@ -83,7 +93,11 @@ class FinishReason(StrEnum):
 
 
 class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one generation cost. prefilled_tokens counts the ids that really entered the model before decoding."""
+    """What one generation cost. prefilled_tokens counts the ids that really entered the model before decoding.
+
+    Of the reused_tokens, restored_tokens had to be copied from the slowest tier named by restored_from (None: all
+    were still in place), which took restore_seconds.
+    """
 
     prompt_tokens: int
     reused_tokens: int
@@ -93,6 +107,9 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefill_seconds: float
     decode_seconds: float
     tokens_per_second: float
+    restored_tokens: int = 0
+    restored_from: Tier | None = None
+    restore_seconds: float = 0.0
 
 
 class GenerationFinished(_GenerationEvent, frozen=True, tag="generation_finished"):
@@ -108,10 +125,45 @@ class GenerationFinished(_GenerationEvent, frozen=True, tag="generation_finished
     statistics: Statistics
 
 
+class ConversationPrepared(_CommandEvent, frozen=True, tag="conversation_prepared"):
+    """Terminal: read_tokens ids were read ahead."""
+
+    read_tokens: int
+
+
+class TitleSuggested(_CommandEvent, frozen=True, tag="title_suggested"):
+    """Terminal. title is one line of plain text, empty if the model had no usable one; read_tokens: ids fed for it."""
+
+    conversation_id: str
+    title: str
+    read_tokens: int
+
+
+class TokensCounted(_CommandEvent, frozen=True, tag="tokens_counted"):
+    """Terminal: ids of the prompt, template included, and how many the window holds, answer included."""
+
+    conversation_id: str
+    prompt_tokens: int
+    context_window: int
+
+
 class ConversationForgotten(_CommandEvent, frozen=True, tag="conversation_forgotten"):
-    """Terminal: no tier holds anything of the conversation."""
+    """Terminal: no tier holds anything of the conversation, nor of the ones that were not to be kept."""
 
     freed_bytes: int
+
+
+class WarmStateCleared(_CommandEvent, frozen=True, tag="warm_state_cleared"):
+    """Terminal: no tier holds anything."""
+
+    freed_bytes: int
+
+
+class WarmthDescribed(_CommandEvent, frozen=True, tag="warmth_described"):
+    """Terminal. Conversations are those the loaded model (if any) finds again; the tiers are fastest first."""
+
+    conversations: tuple[ConversationWarmth, ...]
+    tiers: tuple[TierUse, ...]
 
 
 class HardwareDescribed(_CommandEvent, frozen=True, tag="hardware_described"):
@@ -168,12 +220,17 @@ class CommandCancelled(_CommandEvent, frozen=True, tag="command_cancelled"):
     """Terminal: stopped by the user before there was anything to keep."""
 
 
-GenerationEvent = PrefillProgress | TextGenerated | GenerationFinished
+GenerationEvent = PrefillProgress | ContextRolled | TextGenerated | GenerationFinished
 Terminal = (
     CheckpointLoaded
     | CheckpointUnloaded
     | GenerationFinished
+    | ConversationPrepared
+    | TitleSuggested
+    | TokensCounted
     | ConversationForgotten
+    | WarmStateCleared
+    | WarmthDescribed
     | HardwareDescribed
     | CheckpointsListed
     | DownloadFinished
@@ -181,7 +238,7 @@ Terminal = (
     | CommandFailed
     | CommandCancelled
 )
-Progress = LoadProgress | PrefillProgress | TextGenerated | DownloadProgress
+Progress = LoadProgress | PrefillProgress | ContextRolled | TextGenerated | DownloadProgress
 Event = EngineReady | Progress | Terminal
 Emit = Callable[[Event], None]
 

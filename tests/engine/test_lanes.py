@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from engine.api.cancellation import CancellationToken
 from engine.api.codec import encode_frame
-from engine.api.commands import Command, DownloadCheckpoint, ForgetConversation, ListCheckpoints, LoadCheckpoint
+from engine.api.commands import (
+    Command,
+    DownloadCheckpoint,
+    ForgetConversation,
+    Generate,
+    ListCheckpoints,
+    LoadCheckpoint,
+    PrepareConversation,
+    SuggestTitle,
+)
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import (
     CheckpointsListed,
@@ -229,6 +238,22 @@ def test_a_waiting_command_is_cancelled_at_once_and_never_run(start: Callable[..
     lanes.accept(forget("c"))
     sent.terminal("c")
     assert run == ["a", "c"]
+
+
+def test_what_runs_in_the_background_gives_way_to_the_user(start: Callable[..., Lanes], sent: Sent) -> None:
+    def behave(command: Command, token: CancellationToken, emit: Emit) -> Terminal:
+        return (until_cancelled if isinstance(command, PrepareConversation) else _well)(command, token, emit)
+
+    lanes = start(behave)
+    lanes.accept(PrepareConversation(command_id="running", conversation_id="c", messages=()))
+    lanes.accept(SuggestTitle(command_id="waiting", conversation_id="c", messages=()))
+    lanes.accept(forget("patient"))
+    assert sent.terminals("running") == []
+    lanes.accept(Generate(command_id="user", conversation_id="c", message_id="m", messages=()))
+    assert isinstance(sent.terminal("user"), ConversationForgotten)
+    assert isinstance(sent.terminal("running"), CommandCancelled)
+    assert isinstance(sent.terminal("waiting"), CommandCancelled)
+    assert isinstance(sent.terminal("patient"), ConversationForgotten)
 
 
 def test_cancelling_what_is_not_there_does_nothing(start: Callable[..., Lanes], sent: Sent) -> None:
