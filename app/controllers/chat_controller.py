@@ -9,27 +9,26 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.controllers import notices
-from app.controllers.answer import GrowingAnswer, reply_parent
+from app.controllers.answer import GrowingAnswer
 from app.controllers.answer_runner import AnswerRunner, CancelCommand, Submit
 from app.controllers.answer_saves import AnswerSaves
+from app.controllers.chat_status import ChatStatus
 from app.controllers.conversation_controller import ConversationController
+from app.controllers.job_turns import BeginTurn, turn_of
 from app.controllers.jobs import Ask, Continue, Edit, Job, JobQueue, Regenerate
 from app.controllers.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
-from app.controllers.turns import Turn, begin_turn, continue_turn
+from app.controllers.turns import Turn
 from app.conversations.errors import StoreError
 from app.conversations.prompting import prompt_messages
 from app.conversations.records import Message, new_id
-from app.conversations.store import ConversationStore
 from engine.api.codec import clean_text
 from engine.api.commands import ForgetConversation
 from engine.api.errors import ErrorKind
-from engine.api.message import Role
 from engine.api.plan import Plan
 from engine.api.sampling import Sampling
 
 RETRY_INTERVAL_MS = 5000
-_Begin = Callable[[ConversationStore], Turn]
 
 
 class ChatController(QObject):
@@ -65,13 +64,14 @@ class ChatController(QObject):
         self._submit = submit
         self._sampling = sampling
         self._queue = JobQueue()
-        self._beginning: Job | None = None
         self._stop_asked = False
         self._blocked = False
-        self._plan: Plan | None = None
-        self._loading = ""
         self._saves = saves
         self.runner = AnswerRunner(submit, cancel, saves, self)
+        self._status = ChatStatus(conversations, self._queue, self.runner, self)
+        self._status.busy_changed.connect(self.busy_changed)
+        self._status.phase_changed.connect(self.phase_changed)
+        self._status.queue_changed.connect(self.queue_changed)
         self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.retry_saving)
         self.runner.grown.connect(self._on_grown)
@@ -79,7 +79,6 @@ class ChatController(QObject):
         self.runner.ended.connect(self._on_ended)
         saves.failed.connect(self._on_not_saved)
         saves.recovered.connect(self._on_recovered)
-        conversations.shown.connect(self._on_shown)
         conversations.deleted.connect(self._on_deleted)
         conversations.purged.connect(self._on_purged)
 
@@ -100,11 +99,11 @@ class ChatController(QObject):
         """Stop the answer of the shown conversation, keeping what is there of it, or the load that it waits for."""
         current_id = self._conversations.current_id
         running = self.runner.message
-        if self._beginning is not None and self._beginning.conversation_id == current_id:
+        if self._status.beginning is not None and self._status.beginning.conversation_id == current_id:
             self._stop_asked = True
         elif running is not None and running.conversation_id == current_id:
             self.runner.stop()
-        elif self._waits_for_model():
+        elif self._status.waits_for_model:
             self.load_stop_requested.emit()
 
     @Slot(object)
@@ -131,8 +130,8 @@ class ChatController(QObject):
         """Take a waiting message of the shown conversation out of the queue."""
         current_id = self._conversations.current_id
         if current_id is not None and self._queue.remove(current_id, index) is not None:
-            self._tell_queue(current_id)
-            self._tell_busy()
+            self._status.tell_queue(current_id)
+            self._status.tell_busy()
 
     @Slot(object)
     def edit_queued(self, index: int) -> None:
@@ -140,8 +139,8 @@ class ChatController(QObject):
         current_id = self._conversations.current_id
         job = self._queue.remove(current_id, index) if current_id is not None else None
         if current_id is not None and job is not None:
-            self._tell_queue(current_id)
-            self._tell_busy()
+            self._status.tell_queue(current_id)
+            self._status.tell_busy()
             if isinstance(job, Ask | Edit):
                 self._conversations.drafts.set_draft(current_id, job.text)
                 self.draft_restored.emit(job.text)
@@ -174,19 +173,19 @@ class ChatController(QObject):
     @Slot(object)
     def set_plan(self, plan: Plan | None) -> None:
         """Know which model answers from now on; None while there is none."""
-        self._plan = plan
+        self._status.plan = plan
         self._pump()
-        self._tell_busy()
-        self._tell_phase()
+        self._status.tell_busy()
+        self._status.tell_phase()
 
     @Slot(object)
     def set_loading(self, words: str) -> None:
         """Know how far a load has come, as waiting messages wait for it; "" while none runs."""
-        started_or_ended = bool(words) != bool(self._loading)
-        self._loading = words
+        started_or_ended = bool(words) != bool(self._status.loading)
+        self._status.loading = words
         if started_or_ended:
-            self._tell_busy()
-        self._tell_phase()
+            self._status.tell_busy()
+        self._status.tell_phase()
 
     def shut_down(self) -> None:
         """Hand everything that is not saved yet to the store: a partial answer as interrupted, drafts, the queue."""
@@ -202,62 +201,41 @@ class ChatController(QObject):
         self.notice_cleared.emit(notices.ANSWER_KEY)
         self._blocked = False
         self._pump()
-        self._tell_queue(job.conversation_id)
-        self._tell_busy()
-        self._tell_phase()
-        if self._plan is None and not self._loading:
+        self._status.tell_queue(job.conversation_id)
+        self._status.tell_busy()
+        self._status.tell_phase()
+        if self._status.plan is None and not self._status.loading:
             self.model_needed.emit()
 
     def _pump(self) -> None:
         """Begin the next job if nothing stands against it."""
-        if self._beginning is not None or self.runner.message is not None or self._blocked or self._plan is None:
+        plan = self._status.plan
+        if self._status.beginning is not None or self.runner.message is not None or self._blocked or plan is None:
             return
         while (job := self._queue.take()) is not None:
-            work = self._begin(job, self._plan)
+            loaded = self._conversations.shelf.get(job.conversation_id)
+            work = turn_of(job, loaded, plan) if loaded is not None else None
             if work is not None:
-                self._start_saving(job, work, self._plan)
+                self._start_saving(job, work, plan)
                 return
 
-    def _begin(self, job: Job, plan: Plan) -> _Begin | None:
-        """Return what saves the job's turn, None if what it was about is gone."""
-        loaded = self._conversations.shelf.get(job.conversation_id)
-        if loaded is None:
-            return None
-        conversation = loaded.conversation
-        if isinstance(job, Ask):
-            parent_id, text = reply_parent(loaded.branch()), job.text
-            return lambda store: begin_turn(store, conversation, parent_id, text, plan)
-        message = loaded.tree.get(job.message_id)
-        if message is None:
-            return None
-        if isinstance(job, Edit):
-            above_id, edited = message.parent_id, job.text
-            return lambda store: begin_turn(store, conversation, above_id, edited, plan)
-        if isinstance(job, Continue) and message.role is Role.ASSISTANT:
-            as_version = bool(loaded.tree.children(message.id))
-            return lambda store: continue_turn(store, conversation, message, as_version=as_version)
-        question_id = message.parent_id if message.role is Role.ASSISTANT else message.id
-        if question_id is None:
-            return None
-        return lambda store: begin_turn(store, conversation, question_id, None, plan)
-
-    def _start_saving(self, job: Job, work: _Begin, plan: Plan) -> None:
-        self._beginning = job
+    def _start_saving(self, job: Job, work: BeginTurn, plan: Plan) -> None:
+        self._status.beginning = job
         self._stop_asked = False
-        self._tell_busy()
-        self._tell_queue(job.conversation_id, keep_draft=True)
+        self._status.tell_busy()
+        self._status.tell_queue(job.conversation_id, keep_draft=True)
         self._requests.request(
             work, lambda turn: self._on_begun(job, plan, turn), lambda error: self._on_not_begun(job, error)
         )
 
     def _on_begun(self, job: Job, plan: Plan, turn: Turn) -> None:
-        self._beginning = None
+        self._status.beginning = None
         self._on_recovered()
         loaded = self._conversations.apply_turn(turn)
         if loaded is None:
             self._pump()
             return
-        self._tell_queue(job.conversation_id)
+        self._status.tell_queue(job.conversation_id)
         continues = isinstance(job, Continue) and bool(turn.answer.content)
         answer = GrowingAnswer(turn.answer, plan, continues=continues)
         if self._stop_asked:
@@ -278,16 +256,16 @@ class ChatController(QObject):
             continues=continues,
             started_at=loaded.conversation.created_at,
         )
-        self._tell_busy()
+        self._status.tell_busy()
 
     def _on_not_begun(self, job: Job, error: StoreError) -> None:
-        self._beginning = None
+        self._status.beginning = None
         if self._conversations.shelf.get(job.conversation_id) is not None:
             self._queue.put_back(job)
         self._blocked = True
         self._retry_timer.start()
-        self._tell_busy()
-        self._tell_queue(job.conversation_id)
+        self._status.tell_busy()
+        self._status.tell_queue(job.conversation_id)
         self._on_not_saved(error)
 
     # The running answer
@@ -301,7 +279,7 @@ class ChatController(QObject):
         self._conversations.apply_message(message)
         self._conversations.set_phase(message.id, "")
         if message.error is not None and message.error.kind is ErrorKind.ENGINE_DIED:
-            self._plan = None  # what waits is not thrown at an engine that is just starting again
+            self._status.plan = None  # what waits is not thrown at an engine that is just starting again
         loaded = self._conversations.shelf.get(message.conversation_id)
         if loaded is not None:
             is_shown = loaded is self._conversations.current
@@ -309,62 +287,14 @@ class ChatController(QObject):
             if notice is not None:
                 self.notice_raised.emit(notice)
         self._pump()
-        self._tell_busy()
-        self._tell_phase()
+        self._status.tell_busy()
+        self._status.tell_phase()
 
     @Slot(object)
     def _on_phase_changed(self, words: str) -> None:
         if self.runner.message is not None:
             self._conversations.set_phase(self.runner.message.id, words)
-        self._tell_phase()
-
-    # What the window is told
-
-    @Slot()
-    def _on_shown(self) -> None:
-        if self.runner.message is not None:
-            self._conversations.set_phase(self.runner.message.id, self.runner.phase)
-        self._tell_busy()
-        self._tell_phase()
-        self.queue_changed.emit(self._labels(self._conversations.current_id))
-
-    def _active_ids(self) -> set[str]:
-        running = self.runner.message
-        active = {running.conversation_id} if running is not None else set()
-        return active | ({self._beginning.conversation_id} if self._beginning is not None else set())
-
-    def _tell_busy(self) -> None:
-        active = self._active_ids()
-        self._conversations.set_busy(active | self._queue.conversation_ids(), active)
-        self.busy_changed.emit(self._conversations.current_id in active or self._waits_for_model())
-
-    def _waits_for_model(self) -> bool:
-        return bool(self._loading) and self._plan is None and bool(self._queue.of(self._conversations.current_id))
-
-    def _tell_phase(self) -> None:
-        self.phase_changed.emit(self._phase_words())
-
-    def _phase_words(self) -> str:
-        current_id = self._conversations.current_id
-        running = self.runner.message
-        if running is not None and running.conversation_id == current_id:
-            return self.runner.phase
-        if self._plan is None:
-            return self._loading
-        if not self._queue.of(current_id):
-            return ""
-        other = self._conversations.shelf.get(running.conversation_id) if running is not None else None
-        return f"Waiting for the answer in “{other.conversation.title}”" if other is not None else ""
-
-    def _tell_queue(self, conversation_id: str, *, keep_draft: bool = False) -> None:
-        if not keep_draft:
-            self._conversations.drafts.set_waiting(conversation_id, self._queue.texts(conversation_id))
-        if conversation_id == self._conversations.current_id:
-            self.queue_changed.emit(self._labels(conversation_id))
-        self._conversations.set_busy(self._active_ids() | self._queue.conversation_ids(), self._active_ids())
-
-    def _labels(self, conversation_id: str | None) -> tuple[str, ...]:
-        return tuple(job.label for job in self._queue.of(conversation_id))
+        self._status.tell_phase()
 
     # The store and deletion
 

@@ -1,0 +1,92 @@
+"""What the window is told about the conversation that is shown: busy or not, in which phase, what waits."""
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.controllers.answer_runner import AnswerRunner
+from app.controllers.conversation_controller import ConversationController
+from app.controllers.jobs import Job, JobQueue
+from engine.api.plan import Plan
+
+
+class ChatStatus(QObject):
+    """Looks at queue and runner, which others own; plan, loading and beginning are set by the ChatController.
+
+    Signals: busy_changed(bool), phase_changed(str), queue_changed(tuple of str).
+    """
+
+    busy_changed = Signal(object)
+    phase_changed = Signal(object)
+    queue_changed = Signal(object)
+
+    def __init__(
+        self,
+        conversations: ConversationController,
+        queue: JobQueue,
+        runner: AnswerRunner,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._conversations = conversations
+        self._queue = queue
+        self._runner = runner
+        self.plan: Plan | None = None
+        self.loading = ""
+        self.beginning: Job | None = None
+        conversations.shown.connect(self._on_shown)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being answered, saved for an answer, or waits for one, in any conversation."""
+        return self._runner.message is None and self.beginning is None and not len(self._queue)
+
+    @property
+    def waits_for_model(self) -> bool:
+        """Whether something was asked in the shown conversation that waits for the load."""
+        return bool(self.loading) and self.plan is None and bool(self._queue.of(self._conversations.current_id))
+
+    def tell_busy(self) -> None:
+        """Say whether the shown conversation is being answered, and keep those in memory that are to be answered."""
+        active = self._active_ids()
+        self._conversations.set_busy(active | self._queue.conversation_ids(), active)
+        self.busy_changed.emit(self._conversations.current_id in active or self.waits_for_model)
+
+    def tell_phase(self) -> None:
+        """Say what the shown conversation waits for."""
+        self.phase_changed.emit(self._phase_words())
+
+    def tell_queue(self, conversation_id: str, *, keep_draft: bool = False) -> None:
+        """Say what waits in a conversation; it is kept with the draft, unless that is to stay as it is."""
+        if not keep_draft:
+            self._conversations.drafts.set_waiting(conversation_id, self._queue.texts(conversation_id))
+        if conversation_id == self._conversations.current_id:
+            self.queue_changed.emit(self._labels(conversation_id))
+        active = self._active_ids()
+        self._conversations.set_busy(active | self._queue.conversation_ids(), active)
+
+    @Slot()
+    def _on_shown(self) -> None:
+        if self._runner.message is not None:
+            self._conversations.set_phase(self._runner.message.id, self._runner.phase)
+        self.tell_busy()
+        self.tell_phase()
+        self.queue_changed.emit(self._labels(self._conversations.current_id))
+
+    def _active_ids(self) -> set[str]:
+        running = self._runner.message
+        active = {running.conversation_id} if running is not None else set()
+        return active | ({self.beginning.conversation_id} if self.beginning is not None else set())
+
+    def _phase_words(self) -> str:
+        current_id = self._conversations.current_id
+        running = self._runner.message
+        if running is not None and running.conversation_id == current_id:
+            return self._runner.phase
+        if self.plan is None:
+            return self.loading
+        if not self._queue.of(current_id):
+            return ""
+        other = self._conversations.shelf.get(running.conversation_id) if running is not None else None
+        return f"Waiting for the answer in “{other.conversation.title}”" if other is not None else ""
+
+    def _labels(self, conversation_id: str | None) -> tuple[str, ...]:
+        return tuple(job.label for job in self._queue.of(conversation_id))
