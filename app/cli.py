@@ -16,7 +16,7 @@ from app.conversations.errors import StoreError
 from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
-from app.settings.schema import sampling_from
+from app.settings.schema import budgets_from, sampling_from
 from app.terminal import ask, chat, doctor, models, plan
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, ChatOptions, TerminalFailure, merged_sampling
 from app.terminal.output import Output, OutputFailed, standard_output
@@ -259,6 +259,7 @@ def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> 
         default_system=settings.system_prompt,
         conversation=options.conversation,
         json=options.json,
+        budgets=budgets_from(settings),
     )
 
 

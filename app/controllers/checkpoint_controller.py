@@ -10,7 +10,7 @@ from app.controllers.answer_runner import CancelCommand, Submit
 from app.conversations.records import new_id
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice, Severity
-from app.settings.schema import Settings
+from app.settings.schema import Settings, budgets_from
 from app.worker.engine_link import RELOAD_PREFIX, EngineState, EngineStateChanged
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport
@@ -171,6 +171,7 @@ class CheckpointController(QObject):
                 precision=wanted.precision,
                 context_tokens=wanted.context_tokens,
                 device=wanted.device,
+                budgets=budgets_from(self._settings()),
             )
         )
 

@@ -8,8 +8,10 @@ import msgspec
 
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
+from engine.api.warmth import DEFAULT_DISK_BYTES, GIB, TierBudgets
 
 MAXIMUM_CONTEXT_TOKENS = 16_777_216
+MAXIMUM_WARM_GIB = 65_536
 
 
 class Theme(StrEnum):
@@ -22,6 +24,7 @@ class Theme(StrEnum):
 
 TextSize = Annotated[int, msgspec.Meta(ge=10, le=32)]
 ContextTokens = Annotated[int, msgspec.Meta(ge=256, le=MAXIMUM_CONTEXT_TOKENS)]
+WarmGib = Annotated[float, msgspec.Meta(ge=0, le=MAXIMUM_WARM_GIB)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: str = "starter"
     precision: PrecisionChoice = PrecisionChoice.AUTO
     context_tokens: ContextTokens | None = None
+    warm_gpu_gib: WarmGib | None = None
+    warm_ram_gib: WarmGib | None = None
+    warm_disk_gib: WarmGib | None = None
     temperature: Temperature | None = None
     top_k: Count | None = None
     top_p: Probability | None = None
@@ -93,8 +99,26 @@ class Field:
 GENERAL = "General"
 MODEL = "Model"
 ANSWERS = "Answers"
-PAGES: tuple[str, ...] = (GENERAL, MODEL, ANSWERS)
+MEMORY = "Memory"
+PAGES: tuple[str, ...] = (GENERAL, MODEL, MEMORY, ANSWERS)
 _PUBLISHER = "Publisher's choice"
+
+
+def _warm_field(key: str, label: str, help_text: str, unset_label: str) -> Field:
+    return Field(
+        key,
+        label,
+        help_text,
+        MEMORY,
+        FieldKind.NUMBER,
+        TakesEffect.AFTER_RELOAD,
+        minimum=0,
+        maximum=MAXIMUM_WARM_GIB,
+        step=0.5,
+        optional=True,
+        unset_label=unset_label,
+    )
+
 
 FIELDS: tuple[Field, ...] = (
     Field(
@@ -171,6 +195,27 @@ FIELDS: tuple[Field, ...] = (
         "More folders on this computer in which Hearth looks for models.",
         MODEL,
         FieldKind.FOLDERS,
+    ),
+    _warm_field(
+        "warm_gpu_gib",
+        "GPU memory for warm conversations (GiB)",
+        "Other conversations beside the open one stay on the graphics card, where they cost no time at all; 0 keeps "
+        "none there. Without a graphics card this changes nothing.",
+        "Automatic (what is left)",
+    ),
+    _warm_field(
+        "warm_ram_gib",
+        "RAM for warm conversations (GiB)",
+        "What the model has read stays in main memory when you go to another conversation, and is copied back when "
+        "you return; 0 keeps none there.",
+        "Automatic (a part of what is free)",
+    ),
+    _warm_field(
+        "warm_disk_gib",
+        "Disk for warm conversations (GiB)",
+        "What the model has read is kept on disk too, so that conversations are warm after the next start; 0 keeps "
+        "none there. The oldest make room for the newest.",
+        f"Automatic ({DEFAULT_DISK_BYTES // GIB} GiB)",
     ),
     Field(
         "system_prompt",
@@ -292,3 +337,16 @@ def sampling_from(settings: Settings) -> Sampling:
         seed=settings.seed,
         maximum_tokens=settings.maximum_tokens,
     )
+
+
+def budgets_from(settings: Settings) -> TierBudgets:
+    """Return how much memory conversations may take under these settings."""
+    return TierBudgets(
+        device_bytes=_bytes(settings.warm_gpu_gib),
+        ram_bytes=_bytes(settings.warm_ram_gib),
+        disk_bytes=_bytes(settings.warm_disk_gib),
+    )
+
+
+def _bytes(gib: float | None) -> int | None:
+    return None if gib is None else int(gib * GIB)

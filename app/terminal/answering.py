@@ -32,6 +32,7 @@ def load_model(session: EngineSession, options: ChatOptions, output: Output) -> 
         precision=options.precision,
         context_tokens=options.context_tokens,
         device=options.device,
+        budgets=options.budgets,
     )
     with Interrupts() as interrupts:
         terminal = session.run(command, output.progress, interrupts)
@@ -58,6 +59,7 @@ def answer_question(
         messages=prompt,
         sampling=options.sampling,
         started_at=dialogue.conversation.created_at,
+        is_private=dialogue.is_private,
     )
 
     def on_event(event: Event | None) -> None:
@@ -118,6 +120,9 @@ def answer_object(message: Message, plan: Plan, conversation: str | None) -> dic
         "prompt_tokens": statistics.prompt_tokens,
         "reused_tokens": statistics.reused_tokens,
         "prefilled_tokens": statistics.prefilled_tokens,
+        "restored_tokens": statistics.restored_tokens,
+        "restored_from": statistics.restored_from.value if statistics.restored_from is not None else None,
+        "restore_seconds": statistics.restore_seconds,
         "generated_tokens": statistics.generated_tokens,
         "token_ids": list(message.token_ids),
         "time_to_first_token_seconds": statistics.time_to_first_token_seconds,

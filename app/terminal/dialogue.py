@@ -47,6 +47,11 @@ class Dialogue:
         if self._thread is not None:
             self._thread.close()
 
+    @property
+    def is_private(self) -> bool:
+        """Whether nothing of what is said here is stored."""
+        return self._thread is None
+
     def begin_again(self) -> None:
         """Turn to a new conversation; a stored one stays as it is, and the new one is stored too, without a name."""
         self._tree = ConversationTree()

@@ -9,20 +9,23 @@ import msgspec
 
 from app.conversations.records import new_id
 from app.excepthook import scrubbed, versions
+from app.models.warmth_words import TIER_NAMES, use_words
 from app.paths import Paths
 from app.terminal.engine_session import EngineSession
 from app.terminal.interrupts import Interrupts
 from app.terminal.options import EXIT_FAILED, EXIT_OK
 from app.terminal.output import Output
 from app.worker.engine_process import engine_command
-from engine.api.commands import DescribeHardware
-from engine.api.events import CommandFailed, HardwareDescribed
+from engine.api.commands import DescribeHardware, DescribeWarmth
+from engine.api.events import CommandFailed, HardwareDescribed, WarmthDescribed
 from engine.api.hardware import Gpu, Hardware
+from engine.api.warmth import TierUse
 
 _GIB = 2**30
 _HOME_VARIABLE = "HEARTH_HOME"
 
 Group = tuple[str, list[str]]
+Tiers = tuple[TierUse, ...]
 
 
 def run(paths: Paths, output: Output, *, as_json: bool) -> int:
@@ -33,15 +36,16 @@ def run(paths: Paths, output: Output, *, as_json: bool) -> int:
     output.phase("Looking at this computer")
     with EngineSession(engine_command(paths.data), paths.engine_log) as session, Interrupts() as interrupts:
         terminal = session.run(DescribeHardware(command_id=new_id()), output.progress, interrupts)
+        tiers = _tiers(session, output, interrupts) if isinstance(terminal, HardwareDescribed) else ()
     output.clear_progress()
     if interrupts.requested:
         raise KeyboardInterrupt
     hardware = terminal.hardware if isinstance(terminal, HardwareDescribed) else None
     problem = _safe(terminal.error.sentence()) if isinstance(terminal, CommandFailed) else ""
     if as_json:
-        output.json(_report(hardware, problem, paths), indent=2)
+        output.json(_report(hardware, tiers, problem, paths), indent=2)
     else:
-        for line in _lines(hardware, problem, paths):
+        for line in _lines(hardware, tiers, problem, paths):
             output.line(line)
     if hardware is None:
         output.say(problem or "The engine did not answer.")
@@ -49,23 +53,29 @@ def run(paths: Paths, output: Output, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _report(hardware: Hardware | None, problem: str, paths: Paths) -> dict[str, object]:
+def _tiers(session: EngineSession, output: Output, interrupts: Interrupts) -> Tiers:
+    terminal = session.run(DescribeWarmth(command_id=new_id()), output.progress, interrupts)
+    return terminal.tiers if isinstance(terminal, WarmthDescribed) else ()
+
+
+def _report(hardware: Hardware | None, tiers: Tiers, problem: str, paths: Paths) -> dict[str, object]:
     return {
         "versions": _versions(),
         "paths": _folders(paths),
         "hardware": _safe_values(msgspec.to_builtins(hardware)),
+        "tiers": _safe_values(msgspec.to_builtins(tiers)),
         "problem": problem or None,
     }
 
 
-def _lines(hardware: Hardware | None, problem: str, paths: Paths) -> list[str]:
+def _lines(hardware: Hardware | None, tiers: Tiers, problem: str, paths: Paths) -> list[str]:
     lines = []
-    for title, entries in _groups(hardware, problem, paths):
+    for title, entries in _groups(hardware, tiers, problem, paths):
         lines += [title, *(f"  {_safe(entry)}" for entry in entries), ""]
     return lines[:-1]
 
 
-def _groups(hardware: Hardware | None, problem: str, paths: Paths) -> Iterator[Group]:
+def _groups(hardware: Hardware | None, tiers: Tiers, problem: str, paths: Paths) -> Iterator[Group]:
     own = _versions()
     if hardware is None:
         yield "This computer", [own["system"], problem]
@@ -74,6 +84,8 @@ def _groups(hardware: Hardware | None, problem: str, paths: Paths) -> Iterator[G
         yield "Graphics cards", _cards(hardware)
         yield "Kernels (each one was tried)", _kernels(hardware)
         yield "Memory bandwidth (bytes read and written by a copy)", _bandwidths(hardware)
+        if tiers:
+            yield "Conversations that stay warm", [_tier(use) for use in tiers]
         yield "Engine", [f"{name}: {version}" for name, version in hardware.versions.items()]
     told = {"system", *(hardware.versions if hardware is not None else ())}
     yield "Window and terminal", [f"{name}: {version}" for name, version in own.items() if name not in told]
@@ -134,6 +146,10 @@ def _rate(bytes_per_second: float, source: str) -> str:
         return "not known"
     where = "from its data sheet" if source == "data sheet" else source
     return f"{bytes_per_second / 1e9:,.0f} GB/s, {where}"
+
+
+def _tier(use: TierUse) -> str:
+    return f"{TIER_NAMES[use.tier]}: {use_words(use) if use.is_used else 'not used'}. {use.reason}"
 
 
 def _versions() -> dict[str, str]:

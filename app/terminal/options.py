@@ -6,6 +6,7 @@ import msgspec
 
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
+from engine.api.warmth import TierBudgets
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -32,6 +33,7 @@ class ChatOptions:
     default_system: str
     conversation: str | None
     json: bool
+    budgets: TierBudgets
 
 
 def merged_sampling(settings: Sampling, given: Sampling) -> Sampling:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from app.controllers import phases
+from app.models.warmth_words import reused_words
 from engine.api.events import DownloadProgress, Event, LoadProgress, PrefillProgress, Statistics, TextGenerated
 from engine.api.plan import Plan
 
@@ -118,5 +119,5 @@ def statistics_line(statistics: Statistics, plan: Plan) -> str:
         f"{plan.name} ({plan.precision.value.upper()} on {plan.device_name or plan.device}): "
         f"{statistics.generated_tokens:,} tokens, {statistics.tokens_per_second:.1f} tokens/s, "
         f"first token after {statistics.time_to_first_token_seconds:.2f} s, "
-        f"reused {statistics.reused_tokens:,}, read {statistics.prefilled_tokens:,} tokens"
+        f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,} tokens"
     )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
+from app.models.amounts import seconds
+from app.models.warmth_words import reused_words, source_name
 from engine.api.events import FinishReason, Statistics
 
 FitsWidth = Callable[[str], bool]
@@ -24,7 +26,7 @@ def statistics_parts(message: Message) -> list[str]:
             f"{statistics.generated_tokens:,} {_tokens(statistics.generated_tokens)}",
             f"{rate(statistics.tokens_per_second)} tokens/s",
             f"first token {seconds(statistics.time_to_first_token_seconds)}",
-            f"reused {statistics.reused_tokens:,}, read {statistics.prefilled_tokens:,}",
+            f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,}",
         ]
     return [part for part in parts if part]
 
@@ -57,15 +59,6 @@ def statistics_details(message: Message) -> list[tuple[str, str]]:
     return [(name, value) for name, value in rows if value]
 
 
-def seconds(value: float) -> str:
-    """Return a duration as people write it: 0.04 s, 0.4 s, 12 s, 2 min 5 s."""
-    if value >= 60:
-        return f"{int(value // 60)} min {int(value % 60)} s"
-    if value >= 9.95:
-        return f"{value:.0f} s"
-    return f"{value:.1f} s" if value >= 0.095 else f"{value:.2f} s"
-
-
 def rate(value: float) -> str:
     """Return a rate with as many digits as it deserves."""
     return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
@@ -77,9 +70,20 @@ def _measured(statistics: Statistics) -> list[tuple[str, str]]:
         ("Speed", f"{rate(statistics.tokens_per_second)} tokens per second"),
         ("First token after", seconds(statistics.time_to_first_token_seconds)),
         ("Conversation so far", f"{statistics.prompt_tokens:,} tokens"),
-        ("Still in memory", f"{statistics.reused_tokens:,} tokens"),
+        *_reused(statistics),
         ("Read anew", f"{statistics.prefilled_tokens:,} tokens in {seconds(statistics.prefill_seconds)}"),
     ]
+
+
+def _reused(statistics: Statistics) -> list[tuple[str, str]]:
+    """Return what was still in place, and what had to be brought back."""
+    restored = statistics.restored_tokens
+    in_place = ("Still in memory", f"{max(0, statistics.reused_tokens - restored):,} tokens")
+    if statistics.restored_from is None or not restored:
+        return [in_place]
+    name = f"Back from {source_name(statistics.restored_from)}"
+    back = (name, f"{restored:,} {_tokens(restored)} in {seconds(statistics.restore_seconds)}")
+    return [back] if restored >= statistics.reused_tokens else [in_place, back]
 
 
 def _tokens(count: int) -> str:

@@ -22,6 +22,7 @@ from engine.api.events import (
     LoadProgress,
 )
 from engine.api.plan import PrecisionChoice
+from engine.api.warmth import GIB, TierBudgets
 from tests.app.controllers.conftest import EngineDouble
 from tests.engine_scripts import CHECKPOINTS, PLAN
 
@@ -167,6 +168,12 @@ def test_reload_takes_the_settings_of_now(models: Models) -> None:
     command = models.engine.commands[-1]
     assert isinstance(command, LoadCheckpoint)
     assert (command.checkpoint, command.precision) == ("mine", PrecisionChoice.FP32)
+
+
+def test_the_settings_say_how_much_memory_conversations_may_take(models: Models) -> None:
+    models.settings = Settings(warm_ram_gib=0.0, warm_disk_gib=2.0)
+    assert models.load().budgets == TierBudgets(ram_bytes=0, disk_bytes=2 * GIB)
+    assert models.load("another").budgets.device_bytes is None
 
 
 def test_the_list_is_filled(models: Models) -> None:

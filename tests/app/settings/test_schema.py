@@ -1,10 +1,13 @@
 import msgspec
 import pytest
 
-from app.settings.schema import FIELDS, PAGES, FieldKind, Settings, Theme, field_of, sampling_from
+from app.settings.schema import FIELDS, PAGES, FieldKind, Settings, Theme, budgets_from, field_of, sampling_from
 from app.settings.validation import BadValue, checked, default_of, with_value
+from engine.api.codec import decode_incoming, encode_frame
+from engine.api.commands import LoadCheckpoint
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
+from engine.api.warmth import GIB, TierBudgets
 
 
 def test_every_setting_has_one_field_with_words_and_a_page() -> None:
@@ -100,3 +103,12 @@ def test_sampling_takes_what_was_chosen_and_leaves_the_rest_to_the_publisher() -
     assert sampling_from(Settings()) == Sampling()
     chosen = Settings(temperature=0.0, top_k=5, top_p=0.5, min_p=0.1, repetition_penalty=1.1, seed=3, maximum_tokens=9)
     assert sampling_from(chosen) == Sampling(0.0, 5, 0.5, 0.1, 1.1, 3, 9)
+
+
+def test_budgets_are_bytes_and_what_was_not_chosen_is_left_to_the_engine() -> None:
+    assert budgets_from(Settings()) == TierBudgets()
+    chosen = Settings(warm_gpu_gib=0.0, warm_ram_gib=1.5, warm_disk_gib=8.0)
+    assert budgets_from(chosen) == TierBudgets(device_bytes=0, ram_bytes=3 * 2**29, disk_bytes=8 * GIB)
+    most = with_value(Settings(), "warm_disk_gib", float(field_of("warm_disk_gib").maximum or 0))
+    command = LoadCheckpoint(command_id="a", checkpoint="b", budgets=budgets_from(most))
+    assert decode_incoming(encode_frame(command)[4:]) == command

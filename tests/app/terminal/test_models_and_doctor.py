@@ -12,6 +12,7 @@ from app.terminal import doctor
 from engine.api.commands import DescribeHardware
 from engine.api.events import HardwareDescribed
 from engine.api.hardware import Gpu, Hardware
+from engine.api.warmth import Tier
 from tests.app.terminal.conftest import Run
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, Script
 
@@ -52,9 +53,13 @@ def test_the_doctor_says_what_there_is_and_nothing_about_the_person(
     assert "Scripted processor" in text.out
     assert f"HEARTH_HOME{os.sep}data{os.sep}conversations.db" in text.out
     report = json.loads(hearth("doctor", "--json").out)
-    assert set(report) == {"versions", "paths", "hardware", "problem"}
+    assert set(report) == {"versions", "paths", "hardware", "tiers", "problem"}
     assert report["hardware"]["cpu_name"] == "Scripted processor"
     assert report["problem"] is None
+    assert [(tier["tier"], tier["reason"]) for tier in report["tiers"]] == [
+        (tier.value, "as the script says") for tier in Tier
+    ]
+    assert "  With the model: not used. as the script says\n  RAM: 0 MiB of 4 GiB. as the script says\n" in text.out
     for out in (text.out, text.err, json.dumps(report)):
         for canary in ("/ada", "lovelace", "hf_canary", str(tmp_path)):
             assert canary not in out

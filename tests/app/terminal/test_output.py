@@ -3,6 +3,7 @@ import json
 
 from app.terminal.output import Output, printable, statistics_line
 from engine.api.events import LoadPhase, LoadProgress, Statistics, TextGenerated
+from engine.api.warmth import Tier
 from tests.engine_scripts import PLAN
 
 
@@ -71,3 +72,8 @@ def test_the_statistics_line_says_what_was_reused_and_read() -> None:
         "Scripted model (BF16 on Scripted processor): 8 tokens, 21.3 tokens/s, first token after 0.21 s, "
         "reused 6,412, read 38 tokens"
     )
+
+
+def test_the_statistics_line_says_where_reused_tokens_came_from() -> None:
+    statistics = Statistics(6450, 6412, 38, 8, 0.2, 0.2, 0.4, 21.3, 6412, Tier.DISK, 0.21)
+    assert statistics_line(statistics, PLAN).endswith("reused 6,412 (from disk in 0.2 s), read 38 tokens")

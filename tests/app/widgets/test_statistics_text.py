@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 from app.conversations.records import MessageState
-from app.widgets.statistics_text import rate, seconds, shortened, statistics_details, statistics_line, statistics_parts
-from engine.api.events import FinishReason
+from app.widgets.statistics_text import rate, shortened, statistics_details, statistics_line, statistics_parts
+from engine.api.events import FinishReason, Statistics
+from engine.api.warmth import Tier
 from tests.app.widgets.demo_conversation import STATISTICS, answer
 
 
@@ -34,14 +35,6 @@ def test_a_narrow_line_keeps_what_matters_most() -> None:
     assert shortened(parts, lambda line: False) == "reused 6,412, read 38"
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0412, "0.04 s"), (0.4, "0.4 s"), (9.94, "9.9 s"), (12.3, "12 s"), (125.0, "2 min 5 s")],
-)
-def test_durations(value: float, text: str) -> None:
-    assert seconds(value) == text
-
-
 @pytest.mark.parametrize(("value", "text"), [(0.42, "0.4"), (9.94, "9.9"), (31.1, "31"), (1234.0, "1,234")])
 def test_rates(value: float, text: str) -> None:
     assert rate(value) == text
@@ -57,3 +50,26 @@ def test_details_say_why_it_ended(reason: FinishReason) -> None:
 
 def test_details_of_an_interrupted_answer() -> None:
     assert dict(statistics_details(answer(1, "Hi", MessageState.INTERRUPTED)))["Ended because"] == "It was interrupted."
+
+
+def test_what_was_brought_back_is_told_with_where_from() -> None:
+    restored = msgspec.structs.replace(
+        STATISTICS, restored_tokens=6412, restored_from=Tier.DISK, restore_seconds=0.2134
+    )
+    message = msgspec.structs.replace(answer(1, "Hi"), statistics=restored)
+    assert statistics_line(message).endswith("reused 6,412 (from disk in 0.2 s), read 38")
+    rows = dict(statistics_details(message))
+    assert rows["Back from disk"] == "6,412 tokens in 0.2 s"
+    assert "Still in memory" not in rows
+    part = msgspec.structs.replace(restored, restored_tokens=400, restored_from=Tier.RAM)
+    message = msgspec.structs.replace(message, statistics=part)
+    assert statistics_line(message).endswith("reused 6,412 (400 from RAM in 0.2 s), read 38")
+    rows = dict(statistics_details(message))
+    assert (rows["Still in memory"], rows["Back from RAM"]) == ("6,012 tokens", "400 tokens in 0.2 s")
+
+
+def test_numbers_that_an_older_version_stored_are_read() -> None:
+    stored = msgspec.to_builtins(STATISTICS)
+    for name in ("restored_tokens", "restored_from", "restore_seconds"):
+        del stored[name]
+    assert msgspec.json.decode(msgspec.json.encode(stored), type=Statistics) == STATISTICS

@@ -1,0 +1,22 @@
+"""Durations and sizes of memory as people write them, the same in the window and in the terminal. Pure functions."""
+
+_MIB = 2**20
+_GIB = 2**30
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people write it: 0.04 s, 0.4 s, 12 s, 2 min 5 s."""
+    if value >= 60:
+        return f"{int(value // 60)} min {int(value % 60)} s"
+    if value >= 9.95:
+        return f"{value:.0f} s"
+    return f"{value:.1f} s" if value >= 0.095 else f"{value:.2f} s"
+
+
+def memory(size_bytes: int) -> str:
+    """Return an amount of memory: 0 MiB, 0.3 MiB, 146 MiB, 1.2 GiB, 4 GiB."""
+    if size_bytes >= 1023.5 * _MIB:
+        return f"{size_bytes / _GIB:,.1f}".removesuffix(".0") + " GiB"
+    if size_bytes >= 9.95 * _MIB or size_bytes <= 0:
+        return f"{max(0, size_bytes) / _MIB:.0f} MiB"
+    return f"{max(0.1, size_bytes / _MIB):.1f}".removesuffix(".0") + " MiB"
