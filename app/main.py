@@ -13,6 +13,7 @@ from app.controllers.answer_saves import AnswerSaves
 from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
 from app.controllers.conversation_controller import ConversationController
+from app.controllers.housekeeping_controller import HousekeepingController
 from app.controllers.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
@@ -145,6 +146,9 @@ class Hearth(QObject):
             lambda: sampling_from(self.settings.settings),
             self,
         )
+        self.housekeeping = HousekeepingController(
+            self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
+        )
         self.window = MainWindow(
             self.transcript_model, self.conversation_model, self.checkpoint_model, self.settings.settings
         )
@@ -157,6 +161,8 @@ class Hearth(QObject):
         self.engine.event_received.connect(self.chat.on_event)
         self.engine.event_received.connect(self.checkpoints.on_event)
         self.engine.event_received.connect(self.plans.on_event)
+        self.engine.event_received.connect(self.housekeeping.on_event)
+        self.chat.answered.connect(self.housekeeping.after_answer)
         self.checkpoints.plan_changed.connect(self.chat.set_plan)
         self.checkpoints.loading_changed.connect(self.chat.set_loading)
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)

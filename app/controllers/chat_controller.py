@@ -36,7 +36,8 @@ class ChatController(QObject):
 
     Signals about the conversation that is shown: busy_changed(bool), phase_changed(str), queue_changed(tuple of str),
     draft_restored(str). notice_raised(Notice) and notice_cleared(key). model_needed() when something was asked and no
-    model is loaded or being loaded; load_stop_requested() when Stop was meant for the load.
+    model is loaded or being loaded; load_stop_requested() when Stop was meant for the load. answered(Message) when an
+    answer has ended and nothing else waits for the engine.
     """
 
     busy_changed = Signal(object)
@@ -47,6 +48,7 @@ class ChatController(QObject):
     notice_cleared = Signal(object)
     model_needed = Signal()
     load_stop_requested = Signal()
+    answered = Signal(object)
 
     def __init__(
         self,
@@ -289,6 +291,8 @@ class ChatController(QObject):
         self._pump()
         self._status.tell_busy()
         self._status.tell_phase()
+        if self._status.is_idle:
+            self.answered.emit(message)
 
     @Slot(object)
     def _on_phase_changed(self, words: str) -> None:

@@ -228,12 +228,21 @@ class ConversationController(QObject):
         row = self._conversations.row_of(conversation_id)
         if row is None or not title:
             return
-        renamed = msgspec.structs.replace(self._conversations.conversation(row), title=title, title_is_manual=True)
-        self._conversations.upsert(renamed)
         self._requests.request(lambda store: store.rename(conversation_id, title))
-        loaded = self.shelf.get(conversation_id)
+        self._show_title(self._conversations.conversation(row), title, by_hand=True)
+
+    def show_automatic_title(self, conversation_id: str, title: str) -> None:
+        """Show a title that the store has kept, unless the user has chosen one meanwhile."""
+        row = self._conversations.row_of(conversation_id)
+        conversation = self._conversations.conversation(row) if row is not None else None
+        if conversation is not None and not conversation.title_is_manual:
+            self._show_title(conversation, title, by_hand=False)
+
+    def _show_title(self, conversation: Conversation, title: str, *, by_hand: bool) -> None:
+        self._conversations.upsert(msgspec.structs.replace(conversation, title=title, title_is_manual=by_hand))
+        loaded = self.shelf.get(conversation.id)
         if loaded is not None:
-            loaded.conversation = msgspec.structs.replace(loaded.conversation, title=title, title_is_manual=True)
+            loaded.conversation = msgspec.structs.replace(loaded.conversation, title=title, title_is_manual=by_hand)
             if loaded is self.current:
                 self.conversation_changed.emit(loaded.conversation)
 

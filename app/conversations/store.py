@@ -107,6 +107,15 @@ class ConversationStore:
             (clean_text(title), conversation_id),
         )
 
+    def change_automatic_title(self, conversation_id: str, known: str, title: str) -> bool:
+        """Give the conversation another title; not if that is no longer the known one, or chosen by the user."""
+        rows = self._database.execute(
+            "UPDATE conversations SET title = ? WHERE id = ? AND title = ? AND title_is_manual = 0 "
+            "AND deleted_at IS NULL RETURNING id",
+            (clean_text(title), conversation_id, clean_text(known)),
+        )
+        return bool(rows)
+
     def show_branch(self, conversation_id: str, leaf_id: str | None) -> None:
         """Keep which branch is shown."""
         self._database.execute("UPDATE conversations SET active_leaf_id = ? WHERE id = ?", (leaf_id, conversation_id))

@@ -5,6 +5,7 @@ import unicodedata
 
 UNTITLED = "New conversation"
 _MAXIMUM_CHARACTERS = 60
+_FEW_WORDS = 6
 _LOOKED_AT_CHARACTERS = 4000
 _LINE_MARKS = re.compile(r"^(?:#{1,6}\s+|>\s*|[-*+]\s+|\d{1,3}[.)]\s+|```.*$|~~~.*$)+")
 
@@ -16,6 +17,11 @@ def title_from(text: str) -> str:
         if any(character.isalnum() for character in title):
             return _shortened(title)
     return _shortened(_plain(text[:_LOOKED_AT_CHARACTERS])) or UNTITLED
+
+
+def is_short(text: str) -> bool:
+    """Return whether a message's own words are a good title already: about six of them, all in the title."""
+    return len(text) <= _MAXIMUM_CHARACTERS and len(text.split()) <= _FEW_WORDS
 
 
 def _plain(line: str) -> str:

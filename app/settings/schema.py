@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     text_size_px: TextSize = 15
     show_statistics: bool = True
     checkpoint_folders: tuple[str, ...] = ()
+    write_titles: bool = True
 
 
 class FieldKind(StrEnum):
@@ -147,6 +148,13 @@ FIELDS: tuple[Field, ...] = (
         "show_statistics",
         "Show numbers under answers",
         "One quiet line under each answer: the model, its speed, and how much of the conversation was read again.",
+        GENERAL,
+        FieldKind.SWITCH,
+    ),
+    Field(
+        "write_titles",
+        "Let the model write titles",
+        "After the first answer the model finds a short title for the conversation, while nothing else is to be done.",
         GENERAL,
         FieldKind.SWITCH,
     ),

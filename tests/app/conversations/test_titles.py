@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.conversations.titles import UNTITLED, title_from
+from app.conversations.titles import UNTITLED, is_short, title_from
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,10 @@ def test_a_title_is_one_short_line(text: str) -> None:
 
 def test_a_huge_first_message_is_no_work() -> None:
     assert title_from("*" * 10_000_000)
+
+
+def test_few_words_are_a_title_already() -> None:
+    assert is_short("What is the capital of France?")
+    assert is_short("法国的首都是哪里？")
+    assert not is_short("Please tell me what the capital of France is")
+    assert not is_short("word" * 20)
