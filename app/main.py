@@ -17,6 +17,7 @@ from app.controllers.housekeeping_controller import HousekeepingController
 from app.controllers.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
+from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
@@ -136,6 +137,7 @@ class Hearth(QObject):
             lambda: self.settings.settings,
             self,
         )
+        self.warmth = WarmthController(requests, self.engine.submit, self.conversation_model, self)
         self.plans = PlanController(self.engine.submit, self.checkpoint_model, lambda: self.settings.settings, self)
         self.chat = ChatController(
             self.conversations,
@@ -158,12 +160,15 @@ class Hearth(QObject):
         self._connect_states()
 
     def _connect_engine(self) -> None:
+        # Before the chat, whose reading ahead would keep the engine from saying how warm the conversation is by now.
+        self.engine.event_received.connect(self.warmth.on_event)
         self.engine.event_received.connect(self.chat.on_event)
         self.engine.event_received.connect(self.checkpoints.on_event)
         self.engine.event_received.connect(self.plans.on_event)
         self.engine.event_received.connect(self.housekeeping.on_event)
         self.chat.answered.connect(self.housekeeping.after_answer)
         self.checkpoints.plan_changed.connect(self.chat.set_plan)
+        self.checkpoints.plan_changed.connect(self.warmth.set_plan)
         self.checkpoints.loading_changed.connect(self.chat.set_loading)
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
         self.chat.model_needed.connect(self.checkpoints.reload)
@@ -212,6 +217,7 @@ class Hearth(QObject):
         for source in (self.conversations, self.chat, self.checkpoints, self.settings):
             source.notice_raised.connect(window.show_notice)
             source.notice_cleared.connect(window.clear_notice)
+        self.warmth.notice_raised.connect(window.show_notice)
         self.bugs.notice_raised.connect(window.show_notice)
 
     def start(self) -> None:

@@ -2,17 +2,21 @@
 
 import bisect
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.conversations.records import Conversation
+from app.models.warmth_words import warmth_sentence
+from engine.api.warmth import ConversationWarmth
 
 CONVERSATION_ROLE = Qt.ItemDataRole.UserRole + 1
 GROUP_ROLE = Qt.ItemDataRole.UserRole + 2
 RUNNING_ROLE = Qt.ItemDataRole.UserRole + 3
+WARMTH_ROLE = Qt.ItemDataRole.UserRole + 4
 UNTITLED = "New conversation"
+_RUNNING_SENTENCE = "Being answered now."
 _NO_PARENT = QModelIndex()
 _MONTHS = (
     "January",
@@ -44,20 +48,24 @@ def group_of(updated_at: float, today: date) -> str:
 
 
 class ConversationListModel(QAbstractListModel):
-    """Rows of Conversation, newest first; DisplayRole and EditRole are the title."""
+    """Rows of Conversation, newest first; DisplayRole and EditRole are the title.
+
+    RUNNING_ROLE is a bool, WARMTH_ROLE a ConversationWarmth or None; AccessibleDescriptionRole says both in words.
+    """
 
     def __init__(self, parent: QObject | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(parent)
         self._clock = clock
         self._conversations: list[Conversation] = []
         self._running: frozenset[str] = frozenset()
+        self._warmth: Mapping[str, ConversationWarmth] = {}
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _NO_PARENT) -> int:  # noqa: N802  Qt's name
         """Return the number of conversations."""
         return 0 if parent.isValid() else len(self._conversations)
 
     def data(self, index: QModelIndex | QPersistentModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
-        """Return title, conversation, group or whether an answer is being written."""
+        """Return title, conversation, group, whether an answer is being written, or what is still known of it."""
         if not index.isValid() or not 0 <= index.row() < len(self._conversations):
             return None
         conversation = self._conversations[index.row()]
@@ -69,6 +77,10 @@ class ConversationListModel(QAbstractListModel):
             return group_of(conversation.updated_at, datetime.fromtimestamp(self._clock()).date())
         if role == RUNNING_ROLE:
             return conversation.id in self._running
+        if role == WARMTH_ROLE:
+            return self._warmth.get(conversation.id)
+        if role == Qt.ItemDataRole.AccessibleDescriptionRole:
+            return self._description(conversation.id)
         return None
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
@@ -133,12 +145,28 @@ class ConversationListModel(QAbstractListModel):
         for conversation_id in changed:
             row = self.row_of(conversation_id)
             if row is not None:
-                self.dataChanged.emit(self.index(row), self.index(row), [RUNNING_ROLE])
+                roles = [RUNNING_ROLE, Qt.ItemDataRole.AccessibleDescriptionRole]
+                self.dataChanged.emit(self.index(row), self.index(row), roles)
+
+    def set_warmth(self, warmth: Mapping[str, ConversationWarmth]) -> None:
+        """Show what is still known of which conversation (by id); nothing is known of the others."""
+        before, self._warmth = self._warmth, warmth
+        changed = {key for key in before.keys() | warmth.keys() if before.get(key) != warmth.get(key)}
+        # One signal for all, as looking up thousands of rows one by one would be felt.
+        rows = [row for row, conversation in enumerate(self._conversations) if conversation.id in changed]
+        if rows:
+            roles = [WARMTH_ROLE, Qt.ItemDataRole.AccessibleDescriptionRole]
+            self.dataChanged.emit(self.index(rows[0]), self.index(rows[-1]), roles)
 
     def refresh_groups(self) -> None:
         """Say that the groups may have changed, as they do at midnight."""
         if self._conversations:
             self.dataChanged.emit(self.index(0), self.index(len(self._conversations) - 1))
+
+    def _description(self, conversation_id: str) -> str:
+        warmth = self._warmth.get(conversation_id)
+        running = _RUNNING_SENTENCE if conversation_id in self._running else ""
+        return " ".join(part for part in (running, warmth_sentence(warmth) if warmth is not None else "") if part)
 
     def _insert(self, conversation: Conversation) -> None:
         place = bisect.bisect_left(self._conversations, _newest_first(conversation), key=_newest_first)

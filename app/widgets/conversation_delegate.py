@@ -1,28 +1,46 @@
-"""Draws one conversation of the sidebar, with its group's name above the first of a group, and edits its title."""
+"""Draws one conversation of the sidebar, with its group's name above the first of a group, and edits its title.
+
+On the right stands one mark at most: three dots while an answer is written, else how warm the conversation is.
+"""
 
 from PySide6.QtCore import (
     QAbstractItemModel,
     QEvent,
     QModelIndex,
     QPersistentModelIndex,
+    QPointF,
     QRect,
     QRectF,
     QSize,
     Qt,
     Signal,
 )
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
-from PySide6.QtWidgets import QLineEdit, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPen
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QToolTip,
+    QWidget,
+)
 
 from app.conversations.records import Conversation
-from app.models.conversation_list_model import CONVERSATION_ROLE, GROUP_ROLE, RUNNING_ROLE
+from app.models.conversation_list_model import CONVERSATION_ROLE, GROUP_ROLE, RUNNING_ROLE, WARMTH_ROLE
 from app.widgets.fonts import text_font
+from app.widgets.foreign_text import plain_tooltip
 from app.widgets.theme import RADIUS_PX, Theme
+from app.widgets.warmth_mark import MARK_PX, paint_mark
 from engine.api.codec import clean_text
+from engine.api.warmth import ConversationWarmth
 
 _SIDE_PX = 8
 _TEXT_PX = 8
-_DOT_PX = 8
+_DOT_PX = 4
+_DOT_STEP_PX = 6
+_DOTS = 3
+_MARK_GAP_PX = 8
 _TITLE_CHARACTERS = 200
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -57,7 +75,7 @@ class ConversationDelegate(QStyledItemDelegate):
         return QSize(120, QFontMetrics(self._title_font()).height() + 16 + self.header_height(index))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
-        """Draw group, background, title and the dot of an answer being written."""
+        """Draw group, background, title and mark."""
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         rectangle: QRect = option.rect
@@ -66,10 +84,8 @@ class ConversationDelegate(QStyledItemDelegate):
             self._paint_group(painter, rectangle, header, index)
         row = self.title_rectangle(rectangle, index)
         self._paint_background(painter, row, option, index)
-        text = row.adjusted(_TEXT_PX, 0, -_TEXT_PX, 0)
-        if index.data(RUNNING_ROLE):
-            text.setRight(text.right() - _DOT_PX - 8)
-            self._paint_dot(painter, row)
+        text = self._text_rectangle(row, index)
+        self._paint_mark(painter, row, index)
         painter.setFont(self._title_font())
         painter.setPen(QColor(self._theme.colors.text))
         title = painter.fontMetrics().elidedText(_one_line(index.data()), Qt.TextElideMode.ElideRight, text.width())
@@ -95,9 +111,31 @@ class ConversationDelegate(QStyledItemDelegate):
             if title and title != conversation.title:
                 self.renamed.emit((conversation.id, title))
 
-    def helpEvent(self, event: QEvent, view: QWidget, option: QStyleOptionViewItem, index: _Index) -> bool:
-        """Show no tooltips of Qt's own: a title could be taken for rich text."""
+    def helpEvent(
+        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: _Index
+    ) -> bool:
+        """Show the title if it is cut, and how warm the conversation is; as plain text, unlike Qt's own tooltips."""
+        if event.type() == QEvent.Type.ToolTip:
+            row = self.title_rectangle(option.rect, index)
+            QToolTip.showText(event.globalPos(), plain_tooltip(self.tooltip_text(row, index)), view.viewport(), row)
         return True
+
+    def tooltip_text(self, row: QRect, index: _Index) -> str:
+        """Return the lines of a row's tooltip, "" if there is nothing to say."""
+        title = _one_line(index.data())
+        width = QFontMetrics(self._title_font()).horizontalAdvance(title)
+        is_cut = width > self._text_rectangle(row, index).width()
+        words = index.data(Qt.ItemDataRole.AccessibleDescriptionRole)
+        return "\n".join(line for line in (title if is_cut else "", words) if line)
+
+    def _text_rectangle(self, row: QRect, index: _Index) -> QRect:
+        mark = self._mark_width(index)
+        return row.adjusted(_TEXT_PX, 0, -_TEXT_PX - (mark + _MARK_GAP_PX if mark else 0), 0)
+
+    def _mark_width(self, index: _Index) -> int:
+        if index.data(RUNNING_ROLE):
+            return _DOT_PX + (_DOTS - 1) * _DOT_STEP_PX
+        return MARK_PX if isinstance(index.data(WARMTH_ROLE), ConversationWarmth) else 0
 
     def _paint_group(self, painter: QPainter, rectangle: QRect, header: int, index: _Index) -> None:
         painter.setFont(self._group_font())
@@ -120,11 +158,21 @@ class ConversationDelegate(QStyledItemDelegate):
             painter.setPen(QPen(QColor(colors.accent), 1))
             painter.drawRoundedRect(QRectF(row).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
 
-    def _paint_dot(self, painter: QPainter, row: QRect) -> None:
+    def _paint_mark(self, painter: QPainter, row: QRect, index: _Index) -> None:
+        center = QRectF(row).center()
+        center.setX(row.right() + 1 - _TEXT_PX - self._mark_width(index) / 2)
+        warmth = index.data(WARMTH_ROLE)
+        if index.data(RUNNING_ROLE):
+            self._paint_dots(painter, center)
+        elif isinstance(warmth, ConversationWarmth):
+            paint_mark(painter, center, warmth.tier, self._theme)
+
+    def _paint_dots(self, painter: QPainter, center: QPointF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._theme.colors.accent))
-        left = row.right() - _TEXT_PX - _DOT_PX
-        painter.drawEllipse(QRectF(left, row.center().y() - _DOT_PX / 2 + 0.5, _DOT_PX, _DOT_PX))
+        for place in range(_DOTS):
+            shift = (place - (_DOTS - 1) / 2) * _DOT_STEP_PX
+            painter.drawEllipse(center + QPointF(shift, 0), _DOT_PX / 2, _DOT_PX / 2)
 
     def _title_font(self) -> QFont:
         return text_font(min(self._theme.text_size_px, 16) - 1)

@@ -136,8 +136,9 @@ class Sidebar(QFrame):
         self._midnight.timeout.connect(self._on_midnight)
         for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved):
             changed.connect(self._on_rows_changed)
-        for moved in (model.rowsInserted, model.rowsRemoved, model.rowsMoved, model.dataChanged):
+        for moved in (model.rowsInserted, model.rowsRemoved, model.rowsMoved):
             moved.connect(self._on_groups_changed)
+        model.dataChanged.connect(self._on_data_changed)
         self.set_theme(theme)
         self._on_rows_changed()
 
@@ -183,6 +184,12 @@ class Sidebar(QFrame):
         empty = self._model.rowCount() == 0
         self.list.setVisible(not empty)
         self.empty.setVisible(empty)
+
+    @Slot(QModelIndex, QModelIndex, list)
+    def _on_data_changed(self, _first: QModelIndex, _last: QModelIndex, roles: list[int]) -> None:
+        """A mark changes no row's height, and laying out thousands of them would be felt."""
+        if not roles:
+            self._on_groups_changed()
 
     @Slot()
     def _on_groups_changed(self) -> None:

@@ -14,10 +14,12 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import Conversation, Message, MessageState
 from app.conversations.store import ConversationStore
 from app.main import Hearth
+from app.models.conversation_list_model import WARMTH_ROLE
 from app.paths import locate
 from app.settings.window_state import load_window_state
 from app.widgets.composer import Composer
 from app.widgets.notice_bar import NoticeBar
+from engine.api.warmth import ConversationWarmth, Tier
 from tests.app.hearth_process import start_hearth, wait_for
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
@@ -190,6 +192,20 @@ def test_the_engines_death_is_told_and_the_next_message_works(qtbot: QtBot, whol
     window.say("Next")
     window.wait(lambda: len(window.states()) == 4 and window.states()[3] is MessageState.COMPLETE, 30)
     assert window.texts()[1] == kept
+
+
+def test_a_conversation_is_warm_after_its_answer_and_cold_without_the_model(qtbot: QtBot, whole: list[Whole]) -> None:
+    window = Whole(qtbot, "echo")
+    whole.append(window)
+    window.say("Hello")
+
+    def tier() -> Tier | None:
+        warmth = window.hearth.conversation_model.index(0).data(WARMTH_ROLE)
+        return warmth.tier if isinstance(warmth, ConversationWarmth) else None
+
+    window.wait(lambda: tier() is Tier.DEVICE)
+    window.hearth.window.unload_requested.emit()
+    window.wait(lambda: tier() is None)
 
 
 def test_stop_in_the_window(qtbot: QtBot, whole: list[Whole]) -> None:

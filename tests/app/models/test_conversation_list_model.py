@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
@@ -13,9 +14,11 @@ from app.models.conversation_list_model import (
     GROUP_ROLE,
     RUNNING_ROLE,
     UNTITLED,
+    WARMTH_ROLE,
     ConversationListModel,
     group_of,
 )
+from engine.api.warmth import ConversationWarmth, Tier
 
 TODAY = datetime(2026, 11, 21, 12, 0)
 
@@ -69,6 +72,29 @@ def test_running_marks_and_unmarks(qtbot: QtBot) -> None:
     assert model.index(1).data(RUNNING_ROLE) is True
     model.set_running([])
     assert model.index(1).data(RUNNING_ROLE) is False
+
+
+def test_warmth_is_told_once_for_all_rows_that_changed(qtbot: QtBot) -> None:
+    model = new_model()
+    model.set_conversations([conversation(key, days) for days, key in enumerate("abcd")])
+    told: list[tuple[int, int, list[int]]] = []
+    model.dataChanged.connect(lambda first, last, roles: told.append((first.row(), last.row(), roles)))
+    warmth = {
+        "b": ConversationWarmth(conversation_id="b", tier=Tier.DEVICE, tokens=10),
+        "c": ConversationWarmth(conversation_id="c", tier=Tier.DISK, tokens=20),
+        "gone": ConversationWarmth(conversation_id="gone", tier=Tier.DISK, tokens=30),
+    }
+    model.set_warmth(warmth)
+    assert [model.index(row).data(WARMTH_ROLE) for row in range(4)] == [None, warmth["b"], warmth["c"], None]
+    assert [(first, last) for first, last, _ in told] == [(1, 2)]
+    assert WARMTH_ROLE in told[0][2]
+    model.set_warmth(dict(warmth))
+    assert len(told) == 1, "nothing has changed"
+    model.set_running(["b"])
+    description = model.index(1).data(Qt.ItemDataRole.AccessibleDescriptionRole)
+    assert description.startswith("Being answered now. Warm: 10 tokens")
+    model.set_warmth({})
+    assert model.index(2).data(Qt.ItemDataRole.AccessibleDescriptionRole) == ""
 
 
 def test_an_answered_conversation_moves_to_the_top(qtbot: QtBot) -> None:

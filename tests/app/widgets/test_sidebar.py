@@ -1,12 +1,14 @@
 import pytest
-from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication, QLineEdit
+from PySide6.QtCore import QEvent, QPoint, Qt
+from PySide6.QtGui import QHelpEvent, QImage
+from PySide6.QtWidgets import QApplication, QLineEdit, QToolTip
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Conversation
 from app.models.conversation_list_model import ConversationListModel
 from app.widgets.sidebar import Sidebar
 from app.widgets.theme import DARK, Theme
+from engine.api.warmth import ConversationWarmth, Tier
 from tests.app.widgets.demo_conversation import NOW, conversations
 
 
@@ -130,3 +132,57 @@ def test_delete_key_is_not_taken_from_the_editor(qtbot: QtBot, sidebar: Sidebar)
     with qtbot.assertNotEmitted(sidebar.delete_requested):
         qtbot.keyClick(editor, Qt.Key.Key_Delete)
     qtbot.keyClick(editor, Qt.Key.Key_Escape)
+
+
+def warm(conversation_id: str, tier: Tier) -> ConversationWarmth:
+    return ConversationWarmth(conversation_id=conversation_id, tier=tier, tokens=6412, disk_bytes=146 * 2**20)
+
+
+def picture_of(sidebar: Sidebar, row: int) -> QImage:
+    index = sidebar.list.model().index(row, 0)
+    whole = sidebar.list.visualRect(index)
+    return sidebar.list.viewport().grab(sidebar.list.titles.title_rectangle(whole, index)).toImage()
+
+
+def test_each_warmth_and_a_running_answer_look_different(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    pictures = [picture_of(sidebar, 3)]
+    for tier in Tier:
+        listed.set_warmth({"c3": warm("c3", tier)})
+        pictures.append(picture_of(sidebar, 3))
+    listed.set_running(["c3"])
+    pictures.append(picture_of(sidebar, 3))
+    grey = [picture.convertToFormat(QImage.Format.Format_Grayscale8) for picture in pictures]
+    assert all(grey[a] != grey[b] for a in range(5) for b in range(a)), "colour alone says nothing"
+
+
+def test_the_tooltip_says_how_warm_and_a_title_that_is_cut(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    def tooltip(row: int) -> str:
+        index = listed.index(row)
+        place = sidebar.list.titles.title_rectangle(sidebar.list.visualRect(index), index)
+        return sidebar.list.titles.tooltip_text(place, index)
+
+    assert tooltip(3) == ""
+    listed.set_warmth({"c3": warm("c3", Tier.DISK), "c1": warm("c1", Tier.DEVICE)})
+    assert tooltip(3) == "On disk: 6,412 tokens (146 MiB) are loaded back instead of being read again."
+    assert tooltip(1).startswith("Letter to the landlord about the heating\nWarm: 6,412 tokens")
+
+
+def test_a_hover_shows_the_tooltip_as_plain_text(qtbot: QtBot, sidebar: Sidebar, listed: ConversationListModel) -> None:
+    listed.upsert(Conversation(id="x", title="<b>x</b>" * 9, created_at=NOW + 9, updated_at=NOW + 9))
+    place = middle_of(sidebar, 0)
+    viewport = sidebar.list.viewport()
+    QApplication.sendEvent(viewport, QHelpEvent(QEvent.Type.ToolTip, place, viewport.mapToGlobal(place)))
+    assert "&lt;b&gt;" in QToolTip.text()
+    QToolTip.hideText()
+    qtbot.waitUntil(lambda: not QToolTip.isVisible())
+
+
+def test_a_mark_lays_nothing_out_anew(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    asked: list[int] = []
+    laid_out = sidebar.list.scheduleDelayedItemsLayout
+    sidebar.list.scheduleDelayedItemsLayout = lambda: asked.append(1)  # type: ignore[method-assign]
+    listed.set_warmth({"c3": warm("c3", Tier.DISK)})
+    assert asked == []
+    listed.refresh_groups()
+    assert asked == [1]
+    sidebar.list.scheduleDelayedItemsLayout = laid_out  # type: ignore[method-assign]
