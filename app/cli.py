@@ -259,6 +259,7 @@ def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> 
         default_system=settings.system_prompt,
         conversation=options.conversation,
         json=options.json,
+        when_full=settings.when_full,
         budgets=budgets_from(settings),
     )
 

@@ -126,7 +126,7 @@ class Hearth(QObject):
             requests,
             self.transcript_model,
             self.conversation_model,
-            lambda: self.settings.settings.system_prompt,
+            lambda: self.settings.settings,
             self,
         )
         self.checkpoints = CheckpointController(
@@ -188,6 +188,7 @@ class Hearth(QObject):
         window.rename_requested.connect(conversations.rename)
         window.delete_requested.connect(conversations.delete)
         window.version_requested.connect(conversations.show_version)
+        window.when_full_requested.connect(conversations.set_when_full)
         window.draft_changed.connect(conversations.save_draft)
         window.load_requested.connect(checkpoints.load)
         window.fits_requested.connect(self.plans.request)
@@ -214,6 +215,7 @@ class Hearth(QObject):
         self.plans.fit_found.connect(window.show_fit)
         self.checkpoints.loading_changed.connect(window.set_loading)
         self.settings.settings_changed.connect(window.apply_settings)
+        self.settings.settings_changed.connect(self.conversations.on_settings_changed)
         for source in (self.conversations, self.chat, self.checkpoints, self.settings):
             source.notice_raised.connect(window.show_notice)
             source.notice_cleared.connect(window.clear_notice)

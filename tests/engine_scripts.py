@@ -41,6 +41,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     steps: int = 2
     ignore_cancel: bool = False
     context_window: int = 2048
+    rolls: bool = False
     finish_reason: FinishReason = FinishReason.END
     title: str = "Capital of France"
     fault: Fault = ""

@@ -60,6 +60,7 @@ from engine.api.commands import (
     PrepareConversation,
     SuggestTitle,
     UnloadCheckpoint,
+    WhenFull,
 )
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import (
@@ -67,6 +68,7 @@ from engine.api.events import (
     CheckpointPlanned,
     CheckpointsListed,
     CheckpointUnloaded,
+    ContextRolled,
     ConversationForgotten,
     ConversationPrepared,
     DownloadFinished,
@@ -86,7 +88,7 @@ from engine.api.events import (
     WarmStateCleared,
     WarmthDescribed,
 )
-from engine.api.message import PromptMessage
+from engine.api.message import PromptMessage, Role
 from engine.api.plan import Precision, PrecisionChoice
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
@@ -166,8 +168,12 @@ class ScriptedHandler:
             "conversation_id": command.conversation_id,
             "message_id": command.message_id,
         }
-        prompt_tokens = _words(command.messages)
-        reused = min(self._read_words.get(command.conversation_id, 0), max(0, prompt_tokens - 1))
+        first_kept = self._first_kept(command)
+        if first_kept:
+            emit(ContextRolled(**names, first_kept=first_kept))
+        prompt_tokens = _words(command.messages[first_kept:])
+        known = 0 if first_kept else self._read_words.get(command.conversation_id, 0)
+        reused = min(known, max(0, prompt_tokens - 1))
         started = time.monotonic()
         reason, written = script.finish_reason, []
         for step in range(1, script.prefill_steps + 1):
@@ -211,6 +217,16 @@ class ScriptedHandler:
             tokenizer_id=TOKENIZER_ID,
             statistics=statistics,
         )
+
+    def _first_kept(self, command: Generate) -> int:
+        """Return where the messages begin that the window holds, a system message apart; 0 if it holds all."""
+        messages, window = command.messages, self._script.context_window
+        if command.when_full is not WhenFull.ROLL or not self._script.rolls or _words(messages) < window:
+            return 0
+        begin = 1 if messages[0].role is Role.SYSTEM else 0
+        places = [place for place in range(begin + 1, len(messages)) if messages[place].role is Role.USER]
+        fitting = (place for place in places if _words(messages[:begin] + messages[place:]) < window)
+        return next(fitting, places[-1] if places else 0)
 
     def _say(self, command: SuggestTitle | CountTokens) -> Terminal:
         names = {"command_id": command.command_id, "conversation_id": command.conversation_id}

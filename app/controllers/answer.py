@@ -58,6 +58,10 @@ class GrowingAnswer:
         ids = self.message.token_ids + event.token_ids if self._base_ids is not None else ()
         return self._become(content=self.message.content + event.text, token_ids=ids)
 
+    def leave_out_before(self, context_start_id: str) -> Message:
+        """Note the first message that is still read for this answer and after it."""
+        return self._become(context_start_id=context_start_id)
+
     def end(self, event: Terminal, *, stopped: bool) -> Message:
         """Apply the generation's terminal event; stopped says whether the user had asked it to stop."""
         match event:

@@ -8,10 +8,10 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from app.controllers import phases
 from app.controllers.answer import GrowingAnswer
 from app.controllers.answer_saves import AnswerSaves
-from app.conversations.records import Message, new_id
-from engine.api.commands import Command, Generate
-from engine.api.events import PrefillProgress, Terminal, TextGenerated
-from engine.api.message import PromptMessage
+from app.conversations.prompting import Prompt
+from app.conversations.records import Conversation, Message, new_id
+from engine.api.commands import Command, Generate, WhenFull
+from engine.api.events import ContextRolled, PrefillProgress, Terminal, TextGenerated
 from engine.api.sampling import Sampling
 
 Submit = Callable[[Command], None]
@@ -37,6 +37,7 @@ class AnswerRunner(QObject):
         self._cancel = cancel
         self._saves = saves
         self._answer: GrowingAnswer | None = None
+        self._prompt = Prompt()
         self._command_id = ""
         self._stopped = False
         self._thinking_since: float | None = None
@@ -52,15 +53,17 @@ class AnswerRunner(QObject):
     def start(
         self,
         answer: GrowingAnswer,
-        prompt: tuple[PromptMessage, ...],
+        conversation: Conversation,
+        prompt: Prompt,
         sampling: Sampling,
         *,
         continues: bool,
-        started_at: float,
+        when_full: WhenFull,
     ) -> None:
         """Ask the engine for the answer; must not be called while another one is being written."""
         assert self._answer is None
         self._answer = answer
+        self._prompt = prompt
         self._command_id = new_id()
         self._stopped = False
         self._thinking_since = None
@@ -68,12 +71,13 @@ class AnswerRunner(QObject):
         self._submit(
             Generate(
                 command_id=self._command_id,
-                conversation_id=answer.message.conversation_id,
+                conversation_id=conversation.id,
                 message_id=answer.message.id,
-                messages=prompt,
+                messages=prompt.messages,
                 sampling=sampling,
                 continue_last=continues,
-                started_at=started_at,
+                started_at=conversation.created_at,
+                when_full=when_full,
             )
         )
 
@@ -99,10 +103,19 @@ class AnswerRunner(QObject):
         if isinstance(event, PrefillProgress):
             if not self._stopped:
                 self._set_phase(phases.reading_phase(event))
+        elif isinstance(event, ContextRolled):
+            self._leave_out(self._answer, event)
         elif isinstance(event, TextGenerated):
             self._grow(self._answer, event)
         elif isinstance(event, Terminal):
             self._end(self._answer.end(event, stopped=self._stopped))
+
+    def _leave_out(self, answer: GrowingAnswer, event: ContextRolled) -> None:
+        start_id = self._prompt.source_of(event.first_kept)
+        if start_id is not None:
+            message = answer.leave_out_before(start_id)
+            self._saves.update(message)
+            self.grown.emit(message)
 
     def _grow(self, answer: GrowingAnswer, event: TextGenerated) -> None:
         message = answer.grow(event)

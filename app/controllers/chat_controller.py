@@ -20,10 +20,9 @@ from app.controllers.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
 from app.controllers.turns import Turn
 from app.conversations.errors import StoreError
-from app.conversations.prompting import prompt_messages
 from app.conversations.records import Message, new_id
 from engine.api.codec import clean_text
-from engine.api.commands import ForgetConversation
+from engine.api.commands import ForgetConversation, WhenFull
 from engine.api.errors import ErrorKind
 from engine.api.plan import Plan
 from engine.api.sampling import Sampling
@@ -154,8 +153,17 @@ class ChatController(QObject):
             self.continue_message(action_key.removeprefix(notices.CONTINUE))
         elif action_key.startswith(notices.RETRY):
             self.regenerate(action_key.removeprefix(notices.RETRY))
+        elif action_key.startswith(notices.LEAVE_OUT):
+            self._leave_out(action_key.removeprefix(notices.LEAVE_OUT))
         elif action_key == notices.RETRY_SAVING:
             self.retry_saving()
+
+    def _leave_out(self, answer_id: str) -> None:
+        current = self._conversations.current
+        answer = current.tree.get(answer_id) if current is not None else None
+        if answer is not None:
+            self._conversations.set_when_full(WhenFull.ROLL)
+            (self.continue_message if answer.content else self.regenerate)(answer_id)
 
     @Slot()
     def retry_saving(self) -> None:
@@ -250,13 +258,13 @@ class ChatController(QObject):
     def _run(self, loaded: Loaded, answer: GrowingAnswer, *, continues: bool) -> None:
         message = answer.message
         self._conversations.apply_message(message)
-        branch = loaded.tree.branch(message.id if continues else message.parent_id)
         self.runner.start(
             answer,
-            prompt_messages(loaded.conversation, branch),
+            loaded.conversation,
+            self._conversations.prompt(loaded, message.id if continues else message.parent_id),
             self._sampling(),
             continues=continues,
-            started_at=loaded.conversation.created_at,
+            when_full=self._conversations.when_full(loaded.conversation),
         )
         self._status.tell_busy()
 
@@ -284,15 +292,24 @@ class ChatController(QObject):
             self._status.plan = None  # what waits is not thrown at an engine that is just starting again
         loaded = self._conversations.shelf.get(message.conversation_id)
         if loaded is not None:
-            is_shown = loaded is self._conversations.current
-            notice = notices.answer_notice(message, loaded.conversation, is_shown=is_shown)
-            if notice is not None:
-                self.notice_raised.emit(notice)
+            self._tell_ending(message, loaded)
         self._pump()
         self._status.tell_busy()
         self._status.tell_phase()
         if self._status.is_idle:
             self.answered.emit(message)
+
+    def _tell_ending(self, message: Message, loaded: Loaded) -> None:
+        is_shown = loaded is self._conversations.current
+        has_history = len(loaded.tree.branch(message.id)) > 2
+        notice = notices.answer_notice(
+            message,
+            loaded.conversation,
+            is_shown=is_shown,
+            when_full=self._conversations.when_full(loaded.conversation) if has_history else None,
+        )
+        if notice is not None:
+            self.notice_raised.emit(notice)
 
     @Slot(object)
     def _on_phase_changed(self, words: str) -> None:

@@ -12,13 +12,16 @@ from app.controllers.shelf import Loaded, Shelf
 from app.controllers.store_requests import StoreRequests
 from app.controllers.turns import Turn
 from app.conversations.errors import StoreError
+from app.conversations.prompting import Prompt, context_start, prompt_of
 from app.conversations.records import Conversation, Message, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.titles import UNTITLED, title_from
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.settings.schema import Settings
 from engine.api.codec import clean_text
+from engine.api.commands import WhenFull
 
 UNDO_SECONDS = 20.0
 _FirstLook = tuple[list[Conversation], list[str], tuple[str, ...]]
@@ -45,14 +48,14 @@ class ConversationController(QObject):
         requests: StoreRequests,
         transcript: TranscriptModel,
         conversations: ConversationListModel,
-        system_prompt: Callable[[], str],
+        settings: Callable[[], Settings],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._requests = requests
         self._transcript = transcript
         self._conversations = conversations
-        self._system_prompt = system_prompt
+        self._settings = settings
         self._busy_ids: frozenset[str] = frozenset()
         self._wanted_id: str | None = None
         self._blank: Conversation | None = None
@@ -139,9 +142,18 @@ class ConversationController(QObject):
         if self.current is None:
             self._transcript.clear()
             return
-        tree = self.current.tree
+        tree, branch = self.current.tree, self.current.branch()
+        start_id = context_start(branch) if self._leaves_out(self.current.conversation) else None
         self._transcript.set_entries(
-            [TranscriptEntry(message, *tree.version(message.id)) for message in self.current.branch()]
+            [
+                TranscriptEntry(
+                    message,
+                    *tree.version(message.id),
+                    phase=self._transcript.phase(message.id),
+                    is_context_start=message.id == start_id,
+                )
+                for message in branch
+            ]
         )
 
     @Slot(object)
@@ -164,7 +176,7 @@ class ConversationController(QObject):
             title=title_from(text),
             created_at=now,
             updated_at=now,
-            system_prompt=self._system_prompt(),
+            system_prompt=self._settings().system_prompt,
         )
         self._blank = None
         self._wanted_id = conversation.id
@@ -191,10 +203,14 @@ class ConversationController(QObject):
     def apply_message(self, message: Message) -> None:
         """Show an answer's newer state if it is on screen."""
         loaded = self.shelf.get(message.conversation_id)
-        if loaded is not None:
-            loaded.apply_message(message)
-            if loaded is self.current:
-                self._transcript.update_message(message)
+        if loaded is None:
+            return
+        known = loaded.tree.get(message.id)
+        loaded.apply_message(message)
+        if loaded is self.current:
+            self._transcript.update_message(message)
+            if known is not None and known.context_start_id != message.context_start_id:
+                self.show_branch()
 
     def set_phase(self, message_id: str, words: str) -> None:
         """Show what is being done for an answer if it is on screen."""
@@ -229,22 +245,52 @@ class ConversationController(QObject):
         if row is None or not title:
             return
         self._requests.request(lambda store: store.rename(conversation_id, title))
-        self._show_title(self._conversations.conversation(row), title, by_hand=True)
+        self._change(conversation_id, title=title, title_is_manual=True)
 
     def show_automatic_title(self, conversation_id: str, title: str) -> None:
         """Show a title that the store has kept, unless the user has chosen one meanwhile."""
         row = self._conversations.row_of(conversation_id)
-        conversation = self._conversations.conversation(row) if row is not None else None
-        if conversation is not None and not conversation.title_is_manual:
-            self._show_title(conversation, title, by_hand=False)
+        if row is not None and not self._conversations.conversation(row).title_is_manual:
+            self._change(conversation_id, title=title)
 
-    def _show_title(self, conversation: Conversation, title: str, *, by_hand: bool) -> None:
-        self._conversations.upsert(msgspec.structs.replace(conversation, title=title, title_is_manual=by_hand))
-        loaded = self.shelf.get(conversation.id)
+    def _change(self, conversation_id: str, **changes: object) -> None:
+        row = self._conversations.row_of(conversation_id)
+        if row is not None:
+            self._conversations.upsert(msgspec.structs.replace(self._conversations.conversation(row), **changes))
+        loaded = self.shelf.get(conversation_id)
         if loaded is not None:
-            loaded.conversation = msgspec.structs.replace(loaded.conversation, title=title, title_is_manual=by_hand)
+            loaded.conversation = msgspec.structs.replace(loaded.conversation, **changes)
             if loaded is self.current:
                 self.conversation_changed.emit(loaded.conversation)
+
+    # What the model reads
+
+    def prompt(self, loaded: Loaded, leaf_id: str | None) -> Prompt:
+        """Return what the model reads of the branch that ends with a message."""
+        leaves_out = self._leaves_out(loaded.conversation)
+        return prompt_of(loaded.conversation, loaded.tree.branch(leaf_id), leaves_out=leaves_out)
+
+    def when_full(self, conversation: Conversation) -> WhenFull:
+        """Return what happens when a conversation is full: its own choice, else the settings'."""
+        return conversation.when_full or self._settings().when_full
+
+    @Slot(object)
+    def set_when_full(self, choice: WhenFull | None) -> None:
+        """Choose what happens when the shown conversation is full; None: as the settings say."""
+        if self.current is not None and self.current.conversation.when_full is not choice:
+            conversation_id = self.current.conversation.id
+            self._requests.request(lambda store: store.set_when_full(conversation_id, choice))
+            self._change(conversation_id, when_full=choice)
+            self.show_branch()
+
+    @Slot()
+    def on_settings_changed(self) -> None:
+        """Show where the model begins to read under the settings of now."""
+        if self.current is not None:
+            self.show_branch()
+
+    def _leaves_out(self, conversation: Conversation) -> bool:
+        return self.when_full(conversation) is WhenFull.ROLL
 
     # Delete and Undo
 

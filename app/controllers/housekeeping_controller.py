@@ -11,7 +11,6 @@ from app.controllers.answer_runner import Submit
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
-from app.conversations.prompting import prompt_messages
 from app.conversations.records import Message, MessageState, new_id
 from app.conversations.titles import UNTITLED, is_short, title_from
 from app.settings.schema import Settings
@@ -46,7 +45,7 @@ class HousekeepingController(QObject):
         if loaded is None or not _has_ended_well(answer):
             return
         conversation = loaded.conversation
-        messages = prompt_messages(conversation, loaded.tree.branch(answer.id))
+        messages = self._conversations.prompt(loaded, answer.id).messages
         self._submit(
             PrepareConversation(
                 command_id=new_id(),

@@ -10,7 +10,9 @@ import msgspec
 from app.conversations.errors import StoreError
 from app.conversations.records import Conversation, Message, MessageState
 from app.models.notice import Choice, Notice, Severity
+from engine.api.commands import WhenFull
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.events import FinishReason
 from engine.api.plan import Plan
 
 ANSWER_KEY = "answer"
@@ -19,6 +21,7 @@ ENGINE_KEY = "engine"
 MODEL_KEY = "model"
 CONTINUE = "continue:"
 RETRY = "retry:"
+LEAVE_OUT = "leave_out:"
 OPEN = "open:"
 UNDO_DELETE = "undo_delete:"
 RETRY_SAVING = "retry_saving"
@@ -55,8 +58,15 @@ def _choice_of(choice: RemedyChoice) -> Choice:
     return Choice(choice.remedy.label, f"{REMEDY}{msgspec.json.encode(choice).decode()}")
 
 
-def answer_notice(answer: Message, conversation: Conversation, *, is_shown: bool) -> Notice | None:
-    """Return what to say about an answer that has just ended, None if the transcript says enough."""
+def answer_notice(
+    answer: Message, conversation: Conversation, *, is_shown: bool, when_full: WhenFull | None = None
+) -> Notice | None:
+    """Return what to say about an answer that has just ended, None if the transcript says enough.
+
+    when_full is None if there is nothing in the conversation that could be left out.
+    """
+    if is_shown and when_full is not None and answer.finish_reason is FinishReason.CONTEXT_FULL:
+        return _full_notice(answer, when_full)
     if answer.state not in (MessageState.INTERRUPTED, MessageState.FAILED) or answer.error is None:
         return None
     choices = tuple(
@@ -66,6 +76,8 @@ def answer_notice(answer: Message, conversation: Conversation, *, is_shown: bool
     if not is_shown:
         text = f"In “{conversation.title}”: {answer.error.message}"
         return _answer_notice(answer.error, text, "Show", f"{OPEN}{conversation.id}", choices)
+    if when_full is WhenFull.STOP and answer.error.kind is ErrorKind.PROMPT_TOO_LONG:
+        return _full_notice(answer, when_full)
     if choices:
         text = "Hearth can load the model so that it needs less memory, and then go on:"
         return _answer_notice(answer.error, text, "", "", choices)
@@ -79,6 +91,15 @@ def answer_notice(answer: Message, conversation: Conversation, *, is_shown: bool
 def _going_on(answer_id: str, has_text: bool) -> tuple[str, str]:
     """Return label and key of the button that has an answer written on, or once more."""
     return ("Continue", f"{CONTINUE}{answer_id}") if has_text else ("Try again", f"{RETRY}{answer_id}")
+
+
+def _full_notice(answer: Message, when_full: WhenFull) -> Notice:
+    if when_full is WhenFull.ROLL:
+        text = "The model can't hold more at once. It can go on without the oldest messages; they stay on screen."
+        return Notice(key=ANSWER_KEY, text=text, action="Continue", action_key=f"{CONTINUE}{answer.id}")
+    text = "The model can go on without the oldest messages of this conversation; they stay on screen."
+    choice = Choice("Leave out the oldest messages", f"{LEAVE_OUT}{answer.id}")
+    return Notice(key=ANSWER_KEY, text=text, choices=(choice,))
 
 
 def not_saved_notice(error: StoreError) -> Notice:

@@ -77,7 +77,12 @@ WHEN old.state <> 'streaming' AND new.state <> 'streaming' AND old.content IS NO
 END;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_FULL_CONTEXT = """
+ALTER TABLE conversations ADD COLUMN when_full TEXT;
+ALTER TABLE messages ADD COLUMN context_start_id TEXT;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT)
 
 
 def version_of(database: Database) -> int:
@@ -102,9 +107,13 @@ def is_foreign(database: Database) -> bool:
 
 
 def migrate(database: Database, back_up: Callable[[int], None], migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Take the steps the file lacks, each in one transaction after back_up(version); raises StoreError."""
+    """Take the steps the file lacks, each in one transaction after back_up(version); raises StoreError.
+
+    A file that is just being made holds nothing to be backed up.
+    """
+    is_new = not version_of(database)
     while (version := version_of(database)) < len(migrations):
-        if version:
+        if not is_new:
             back_up(version)
         with database.transaction():
             # Another process may have taken the step while this one waited for the lock.

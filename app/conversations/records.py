@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
+from engine.api.commands import WhenFull
 from engine.api.errors import ErrorReport
 from engine.api.events import FinishReason, Statistics
 from engine.api.message import Role
@@ -23,7 +24,8 @@ class MessageState(StrEnum):
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One turn in the tree; siblings share parent_id and are told apart by sequence (grows with every new message).
 
-    token_ids are the generated ids of an assistant turn (end token excluded) under tokenizer_id.
+    token_ids are the generated ids of an assistant turn (end token excluded) under tokenizer_id. context_start_id: for
+    this answer the messages before that one were left out, as the conversation had become too long.
     """
 
     id: str
@@ -41,10 +43,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: FinishReason | None = None
     statistics: Statistics | None = None
     error: ErrorReport | None = None
+    context_start_id: str | None = None
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
-    """A tree of messages with the branch that is shown (active_leaf_id). name is what `--conversation` finds it by."""
+    """A tree of messages with the branch that is shown (active_leaf_id). name is what `--conversation` finds it by.
+
+    when_full: None means as the settings say.
+    """
 
     id: str
     title: str
@@ -56,6 +62,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     active_leaf_id: str | None = None
     draft: str = ""
     deleted_at: float | None = None
+    when_full: WhenFull | None = None
 
 
 def new_id() -> str:

@@ -11,16 +11,18 @@ import msgspec
 from app.conversations.database import Row, Value
 from app.conversations.records import Conversation, Message, MessageState
 from engine.api.codec import clean_text
+from engine.api.commands import WhenFull
 from engine.api.errors import ErrorReport
 from engine.api.events import FinishReason, Statistics
 from engine.api.message import Role
 
 CONVERSATION_COLUMNS = (
-    "id, title, created_at, updated_at, name, title_is_manual, system_prompt, active_leaf_id, draft, deleted_at"
+    "id, title, created_at, updated_at, name, title_is_manual, system_prompt, active_leaf_id, draft, deleted_at, "
+    "when_full"
 )
 MESSAGE_COLUMNS = (
     "id, conversation_id, parent_id, sequence, role, created_at, state, tokenizer_id, model, precision, "
-    "finish_reason, statistics, error, token_ids, content"
+    "finish_reason, statistics, error, token_ids, content, context_start_id"
 )
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ def conversation_row(conversation: Conversation) -> tuple[Value, ...]:
         conversation.active_leaf_id,
         clean_text(conversation.draft),
         conversation.deleted_at,
+        None if conversation.when_full is None else conversation.when_full.value,
     )
 
 
@@ -57,6 +60,7 @@ def conversation_from(row: Row) -> Conversation:
         active_leaf_id=None if row[7] is None else _text(row[7]),
         draft=_text(row[8]),
         deleted_at=None if row[9] is None else _real(row[9]),
+        when_full=_choice(WhenFull, row[10]),
     )
 
 
@@ -78,6 +82,7 @@ def message_row(message: Message) -> tuple[Value, ...]:
         None if message.error is None else msgspec.json.encode(_clean_report(message.error)),
         packed(message.token_ids),
         clean_text(message.content),
+        message.context_start_id,
     )
 
 
@@ -99,6 +104,7 @@ def message_from(row: Row) -> Message:
         error=_decoded(ErrorReport, row[12]),
         token_ids=unpacked(row[13]),
         content=_text(row[14]),
+        context_start_id=None if row[15] is None else _text(row[15]),
     )
 
 

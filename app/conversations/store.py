@@ -28,6 +28,7 @@ from app.conversations.search import SearchHit, find_messages, rebuild_index
 from app.conversations.titles import title_from
 from app.conversations.writers import Writers
 from engine.api.codec import clean_text
+from engine.api.commands import WhenFull
 
 DELETED_KEPT_SECONDS = 30 * 24 * 3600.0
 
@@ -115,6 +116,11 @@ class ConversationStore:
             (clean_text(title), conversation_id, clean_text(known)),
         )
         return bool(rows)
+
+    def set_when_full(self, conversation_id: str, when_full: WhenFull | None) -> None:
+        """Keep what happens when the conversation is full; None: as the settings say."""
+        value = None if when_full is None else when_full.value
+        self._database.execute("UPDATE conversations SET when_full = ? WHERE id = ?", (value, conversation_id))
 
     def show_branch(self, conversation_id: str, leaf_id: str | None) -> None:
         """Keep which branch is shown."""

@@ -16,13 +16,14 @@ class TranscriptEntry:
     """A message with its place among its siblings (version of versions, counted from 1).
 
     phase holds the words for what the engine is doing for this message right now ("Reading 320 of 640 tokens"),
-    "" when it does nothing for it.
+    "" when it does nothing for it. is_context_start: the model no longer reads what stands above.
     """
 
     message: Message
     version: int = 1
     versions: int = 1
     phase: str = ""
+    is_context_start: bool = False
 
 
 class TranscriptModel(QAbstractListModel):
@@ -85,6 +86,11 @@ class TranscriptModel(QAbstractListModel):
         row = self._rows.get(message_id)
         if row is not None:
             self._replace(row, replace(self._entries[row], phase=phase))
+
+    def phase(self, message_id: str) -> str:
+        """Return the words of set_phase; "" if the message is not shown."""
+        row = self._rows.get(message_id)
+        return self._entries[row].phase if row is not None else ""
 
     def clear(self) -> None:
         """Show nothing."""

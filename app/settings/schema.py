@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from engine.api.commands import WhenFull
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
 from engine.api.warmth import DEFAULT_DISK_BYTES, GIB, TierBudgets
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     show_statistics: bool = True
     checkpoint_folders: tuple[str, ...] = ()
     write_titles: bool = True
+    when_full: WhenFull = WhenFull.ROLL
 
 
 class FieldKind(StrEnum):
@@ -231,6 +233,19 @@ FIELDS: tuple[Field, ...] = (
         "What the model is told before you say anything, such as who it should be or how it should write.",
         ANSWERS,
         FieldKind.LONG_TEXT,
+    ),
+    Field(
+        "when_full",
+        "When a conversation is full",
+        "What happens when a conversation gets longer than what the model can hold. Messages that are left out stay on "
+        "screen, and a line marks where the model begins to read. Each conversation may have its own choice.",
+        ANSWERS,
+        FieldKind.CHOICE,
+        TakesEffect.NEXT_ANSWER,
+        choices=(
+            Choice(WhenFull.ROLL, "Leave out the oldest messages"),
+            Choice(WhenFull.STOP, "Stop and say so"),
+        ),
     ),
     Field(
         "maximum_tokens",

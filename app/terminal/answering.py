@@ -11,7 +11,7 @@ from app.terminal.options import ChatOptions, TerminalFailure
 from app.terminal.output import Output
 from engine.api.commands import Generate, LoadCheckpoint
 from engine.api.errors import ErrorReport, Remedy
-from engine.api.events import CheckpointLoaded, CommandFailed, Event, Statistics, TextGenerated
+from engine.api.events import CheckpointLoaded, CommandFailed, ContextRolled, Event, Statistics, TextGenerated
 from engine.api.plan import Plan
 
 
@@ -56,14 +56,19 @@ def answer_question(
         command_id=new_id(),
         conversation_id=dialogue.conversation.id,
         message_id=answer.message.id,
-        messages=prompt,
+        messages=prompt.messages,
         sampling=options.sampling,
         started_at=dialogue.conversation.created_at,
+        when_full=dialogue.when_full,
         is_private=dialogue.is_private,
     )
 
     def on_event(event: Event | None) -> None:
         output.progress(event)
+        start_id = prompt.source_of(event.first_kept) if isinstance(event, ContextRolled) else None
+        if start_id is not None:
+            dialogue.keep(answer.leave_out_before(start_id))
+            output.say("The conversation is full: from here on the model reads without its oldest messages.")
         if isinstance(event, TextGenerated):
             dialogue.keep(answer.grow(event))
             if not options.json:

@@ -11,13 +11,13 @@ import msgspec
 from app.controllers.answer import GrowingAnswer, reply_parent
 from app.controllers.turns import Turn, begin_turn, new_turn
 from app.conversations.answer_saver import AnswerSaver
-from app.conversations.prompting import prompt_messages
+from app.conversations.prompting import Prompt, prompt_of
 from app.conversations.records import Conversation, Message, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from app.conversations.tree import ConversationTree
 from app.terminal.options import ChatOptions
-from engine.api.message import PromptMessage
+from engine.api.commands import WhenFull
 from engine.api.plan import Plan
 
 
@@ -52,6 +52,11 @@ class Dialogue:
         """Whether nothing of what is said here is stored."""
         return self._thread is None
 
+    @property
+    def when_full(self) -> WhenFull:
+        """What happens when the conversation is full: its own choice, else the settings'."""
+        return self.conversation.when_full or self._options.when_full
+
     def begin_again(self) -> None:
         """Turn to a new conversation; a stored one stays as it is, and the new one is stored too, without a name."""
         self._tree = ConversationTree()
@@ -59,7 +64,7 @@ class Dialogue:
         self.name = None
         self.conversation = self._new_conversation()
 
-    def begin_turn(self, text: str, plan: Plan) -> tuple[GrowingAnswer, tuple[PromptMessage, ...]]:
+    def begin_turn(self, text: str, plan: Plan) -> tuple[GrowingAnswer, Prompt]:
         """Keep the question (saved when this returns) and return the empty answer and the prompt for it.
 
         Raises StoreError; then nothing has changed.
@@ -108,8 +113,9 @@ class Dialogue:
         parent_id = reply_parent(self._tree.branch(self.conversation.active_leaf_id))
         return begin_turn(store, self.conversation, parent_id, text, plan)
 
-    def _prompt(self, turn: Turn) -> tuple[PromptMessage, ...]:
-        return prompt_messages(turn.conversation, self._tree.branch(turn.answer.parent_id))
+    def _prompt(self, turn: Turn) -> Prompt:
+        branch = self._tree.branch(turn.answer.parent_id)
+        return prompt_of(turn.conversation, branch, leaves_out=self.when_full is WhenFull.ROLL)
 
     def _next_sequence(self) -> int:
         return len(self._tree) + 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from engine.api.commands import WhenFull
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
 from engine.api.warmth import TierBudgets
@@ -33,6 +34,7 @@ class ChatOptions:
     default_system: str
     conversation: str | None
     json: bool
+    when_full: WhenFull = WhenFull.ROLL
     budgets: TierBudgets
 
 

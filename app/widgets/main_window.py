@@ -40,6 +40,7 @@ class MainWindow(QMainWindow):
     edit_requested = Signal(object)  # (message id, text)
     continue_requested = Signal(object)  # message id
     version_requested = Signal(object)  # (message id, step)
+    when_full_requested = Signal(object)  # WhenFull, or None: as the settings say
     load_requested = Signal(object)  # reference
     fits_requested = Signal()
     unload_requested = Signal()
@@ -180,6 +181,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name.themes[settings.theme].setChecked(True)
         self.page.transcript.set_statistics_shown(settings.show_statistics)
         self.dialogs.show_settings(settings)
+        self._show_state()
         self._on_color_scheme_changed()
 
     @Slot()
@@ -283,6 +285,8 @@ class MainWindow(QMainWindow):
         actions.about.triggered.connect(self.dialogs.open_about)
         for action in actions.themes.values():
             action.triggered.connect(self._on_theme_chosen)
+        for action in actions.when_full.values():
+            action.triggered.connect(self._on_when_full_chosen)
 
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
@@ -299,6 +303,8 @@ class MainWindow(QMainWindow):
             busy=self._busy,
             model=self._plan is not None,
         )
+        choice = self._conversation.when_full if self._conversation is not None else None
+        self.actions_by_name.show_when_full(choice, self._settings.when_full)
 
     @Slot()
     def _on_color_scheme_changed(self) -> None:
@@ -311,6 +317,12 @@ class MainWindow(QMainWindow):
         for choice, action in self.actions_by_name.themes.items():
             if action is self.sender():
                 self.settings_changed.emit(("theme", choice))
+
+    @Slot()
+    def _on_when_full_chosen(self) -> None:
+        for choice, action in self.actions_by_name.when_full.items():
+            if action is self.sender():
+                self.when_full_requested.emit(choice)
 
     @Slot()
     def _on_new(self) -> None:

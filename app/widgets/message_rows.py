@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.assistant_message import AssistantMessage
+from app.widgets.context_mark import MARK_PX
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.user_message import BUBBLE_PADDING_PX, BUBBLE_SHARE, UserMessage, folded
 from engine.api.message import Role
@@ -27,6 +28,7 @@ def estimate_height(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
     """Return about how high an entry's widget will be at a width in pixels, without building it. Cheap."""
     content = entry.message.content
     height = _ANSWER_FRAME_PX
+    mark = MARK_PX if entry.is_context_start else 0
     if entry.message.role is Role.USER:
         width = int(width * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
         shown = folded(content)
@@ -35,4 +37,4 @@ def estimate_height(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
     size = style.theme.text_size_px
     characters_per_line = max(1, int(width / (size * _CHARACTER_SHARE)))
     line_count = math.ceil(len(content) / characters_per_line) + content.count("\n") // 2
-    return height + int(max(1, line_count) * size * _LINE_SHARE)
+    return mark + height + int(max(1, line_count) * size * _LINE_SHARE)

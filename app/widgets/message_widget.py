@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QGuiApplication, QKe
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.models.transcript_model import TranscriptEntry
+from app.widgets.context_mark import ContextMark
 from app.widgets.icon_button import IconButton
 from app.widgets.theme import RADIUS_PX, Theme
 from app.widgets.version_switch import VersionSwitch
@@ -50,6 +51,8 @@ class MessageWidget(QFrame):
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(0, 0, 0, 16)
         self.column.setSpacing(6)
+        self.context_mark = ContextMark()
+        self.column.addWidget(self.context_mark)
         self.copy_button.clicked.connect(self.copy)
         self.versions.step_requested.connect(self._on_step_requested)
 
@@ -68,6 +71,7 @@ class MessageWidget(QFrame):
         """Show the entry's newer state."""
         self.entry = entry
         self.is_last = is_last
+        self.context_mark.setVisible(entry.is_context_start)
         self.versions.show_version(entry.version, entry.versions)
         self.update_actions()
 
@@ -102,7 +106,8 @@ class MessageWidget(QFrame):
         """Tell assistive technology who says what."""
         content = self.entry.message.content
         shortened = content[:_NAMED_CHARACTERS] + ("…" if len(content) > _NAMED_CHARACTERS else "")
-        self.setAccessibleName(f"{speaker}: {shortened}")
+        mark = f"{self.context_mark.text} " if self.entry.is_context_start else ""
+        self.setAccessibleName(f"{mark}{speaker}: {shortened}")
 
     @Slot()
     def copy(self) -> None:
@@ -154,7 +159,9 @@ class MessageWidget(QFrame):
             painter = QPainter(self)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
-            inset = self.rect().adjusted(0, 0, -1, -self.column.contentsMargins().bottom())
+            mark_px = self.context_mark.height() + self.column.spacing()
+            top = mark_px if self.entry.is_context_start else 0
+            inset = self.rect().adjusted(0, top, -1, -self.column.contentsMargins().bottom())
             painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
 
     def update_actions(self) -> None:

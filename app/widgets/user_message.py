@@ -93,7 +93,7 @@ class UserMessage(MessageWidget):
         self.editor = MessageEditor(self.entry.message.content, self.row_style.theme.text_size_px)
         self.editor.accepted.connect(self._on_edit_accepted)
         self.editor.cancelled.connect(self.end_editing)
-        self.column.insertWidget(0, self.editor)
+        self.column.insertWidget(self.column.indexOf(self.context_mark) + 1, self.editor)
         self._show_editor(True)
         self.editor.begin()
 

@@ -2,9 +2,11 @@
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenuBar, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.settings.schema import Theme as ThemeChoice
+from app.settings.schema import field_of
+from engine.api.commands import WhenFull
 
 _THEME_WORDS = {
     ThemeChoice.SYSTEM: "Colours of the &desktop",
@@ -40,6 +42,7 @@ class WindowActions(QObject):
         self.keys = self._make("&Keyboard shortcuts", "Ctrl+/")
         self.about = self._make("&About Hearth", role=QAction.MenuRole.AboutRole)
         self.themes = self._make_themes()
+        self.when_full = self._make_when_full()
 
     @property
     def all(self) -> list[QAction]:
@@ -70,10 +73,14 @@ class WindowActions(QObject):
                     menu.addSeparator()
                 else:
                     menu.addAction(action)
+            if title == "&Conversation":
+                self._fill_when_full(menu)
 
     def show_state(self, *, conversation: bool, answer: bool, question: bool, busy: bool, model: bool) -> None:
         """Enable what can be done now."""
         self.rename.setEnabled(conversation)
+        for action in self.when_full.values():
+            action.setEnabled(conversation)
         self.delete.setEnabled(conversation)
         self.copy_answer.setEnabled(answer)
         self.regenerate.setEnabled(answer and not busy)
@@ -81,6 +88,33 @@ class WindowActions(QObject):
         self.stop.setEnabled(busy)
         self.reload.setEnabled(model)
         self.unload.setEnabled(model)
+
+    def show_when_full(self, choice: WhenFull | None, by_settings: WhenFull) -> None:
+        """Show what happens when the conversation is full; None: what the settings say."""
+        words = {each.value: each.label for each in field_of("when_full").choices}
+        self.when_full[None].setText(f"As in the &settings ({words[by_settings].lower()})")
+        self.when_full[choice].setChecked(True)
+
+    def _make_when_full(self) -> dict[WhenFull | None, QAction]:
+        group = QActionGroup(self)
+        labels: dict[WhenFull | None, str] = {
+            WhenFull.ROLL: "&Leave out the oldest messages",
+            WhenFull.STOP: "S&top and say so",
+        }
+        made = {
+            choice: self._make(labels.get(choice, "As in the &settings"))
+            for choice in (None, WhenFull.ROLL, WhenFull.STOP)
+        }
+        for action in made.values():
+            action.setCheckable(True)
+            group.addAction(action)
+        return made
+
+    def _fill_when_full(self, menu: QMenu) -> None:
+        menu.addSeparator()
+        choices = menu.addMenu("When it is &full")
+        for action in self.when_full.values():
+            choices.addAction(action)
 
     def _make(self, text: str, key: str = "", role: QAction.MenuRole = QAction.MenuRole.NoRole) -> QAction:
         action = QAction(text, self._parent)

@@ -18,6 +18,7 @@ from app.conversations.store_thread import StoreThread
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptModel
+from app.settings.schema import Settings
 from engine.api.commands import Command, Generate
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import CommandFailed, FinishReason, GenerationFinished, Statistics, TextGenerated
@@ -69,10 +70,8 @@ class Desk:
         self.list = ConversationListModel()
         self.requests = StoreRequests(self.thread)
         self.saves = AnswerSaves(self.thread)
-        self.system_prompt = ""
-        self.conversations = ConversationController(
-            self.requests, self.transcript, self.list, lambda: self.system_prompt
-        )
+        self.settings = Settings()
+        self.conversations = ConversationController(self.requests, self.transcript, self.list, lambda: self.settings)
         self.chat = ChatController(
             self.conversations,
             self.requests,

@@ -3,6 +3,7 @@ import pytest
 
 from app.controllers import notices
 from app.conversations.records import MessageState
+from app.settings.schema import Settings
 from engine.api.commands import ForgetConversation
 from engine.api.errors import ErrorKind
 from engine.api.events import CommandCancelled, FinishReason, PrefillProgress
@@ -86,11 +87,11 @@ def test_lone_surrogates_become_replacement_characters(desk: Desk) -> None:
 
 
 def test_new_conversations_keep_the_system_prompt_they_began_with(desk: Desk) -> None:
-    desk.system_prompt = "Be brief."
+    desk.settings = Settings(system_prompt="Be brief.")
     desk.open_shop()
     command = desk.send("Hello")
     desk.finish(command, "Hi", 1)
-    desk.system_prompt = "Be long."
+    desk.settings = Settings(system_prompt="Be long.")
     command = desk.send("And?")
     assert (command.messages[0].role, command.messages[0].content) == (Role.SYSTEM, "Be brief.")
 

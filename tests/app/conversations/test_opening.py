@@ -11,8 +11,10 @@ import pytest
 from app.conversations.backups import KEPT_BEFORE_MIGRATION, KEPT_DAILY, Backups
 from app.conversations.database import Database
 from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreDamaged, StoreError, StoreReadOnly
-from app.conversations.migrations import MIGRATIONS, version_of
+from app.conversations.migrations import APPLICATION_ID, MIGRATIONS, version_of
 from app.conversations.store import ConversationStore
+from engine.api.commands import WhenFull
+from engine.api.message import Role
 from tests.app.conversations.samples import a_conversation, a_message
 
 DAY = 24 * 3600.0
@@ -77,13 +79,29 @@ def test_a_migration_makes_a_backup_of_the_old_format_first(open_store: OpenStor
     store = open_store(migrations=(*MIGRATIONS, ADD_COLUMN))
     assert store.load_messages("c") == [a_message()]
     (backup,) = Backups(database).newest_first()
-    assert "before-format-2" in backup.name
+    assert f"before-format-{len(MIGRATIONS) + 1}" in backup.name
     old = Database(backup, read_only=True)
-    assert version_of(old) == 1
+    assert version_of(old) == len(MIGRATIONS)
     assert old.number("SELECT count(*) FROM messages") == 1
     old.close()
     with pytest.raises(NewerDatabase):
         open_store()
+
+
+def test_conversations_of_the_first_format_are_read(open_store: OpenStore, database: Path) -> None:
+    database.parent.mkdir()
+    old = apsw.Connection(str(database))
+    old.execute(f"{MIGRATIONS[0]}; PRAGMA user_version = 1; PRAGMA application_id = {APPLICATION_ID}").fetchall()
+    old.execute("INSERT INTO conversations VALUES ('c', 'Title', 1.0, 1.0, NULL, 0, '', NULL, '', NULL)").fetchall()
+    old.close()
+    store = open_store()
+    assert store.load_conversation("c") == a_conversation()
+    (backup,) = Backups(database).newest_first()
+    assert "before-format-2" in backup.name
+    store.set_when_full("c", WhenFull.STOP)
+    store.save_message(a_message("a", role=Role.ASSISTANT, context_start_id="q"))
+    assert store.load_conversation("c") == a_conversation(when_full=WhenFull.STOP)
+    assert store.load_messages("c")[0].context_start_id == "q"
 
 
 def test_a_migration_that_fails_changes_nothing_and_can_be_tried_again(open_store: OpenStore, database: Path) -> None:
@@ -101,7 +119,7 @@ def test_no_backup_no_migration(open_store: OpenStore, database: Path) -> None:
     database.with_name("conversations-backups").write_text("a file where the folder should be")
     with pytest.raises(StorageFailed, match="backup"):
         open_store(migrations=(*MIGRATIONS, ADD_COLUMN))
-    assert version_of(Database(database)) == 1
+    assert version_of(Database(database)) == len(MIGRATIONS)
 
 
 def test_the_daily_backup_is_made_once_a_day_and_seven_are_kept(open_store: OpenStore, database: Path) -> None:

@@ -1,5 +1,5 @@
-from app.conversations.prompting import prompt_messages
-from app.conversations.records import MessageState
+from app.conversations.prompting import context_start, prompt_of
+from app.conversations.records import Message, MessageState
 from engine.api.message import PromptMessage, Role
 from tests.app.conversations.samples import a_conversation, a_message
 
@@ -10,7 +10,7 @@ def test_system_prompt_comes_first_and_generated_ids_go_along() -> None:
         a_message("hello", role=Role.ASSISTANT, token_ids=(1, 2), tokenizer_id="t"),
         a_message("more"),
     ]
-    assert prompt_messages(a_conversation(system_prompt="Be brief."), branch) == (
+    assert prompt_of(a_conversation(system_prompt="Be brief."), branch, leaves_out=True).messages == (
         PromptMessage(role=Role.SYSTEM, content="Be brief."),
         PromptMessage(role=Role.USER, content="hi"),
         PromptMessage(role=Role.ASSISTANT, content="hello", token_ids=(1, 2), tokenizer_id="t"),
@@ -19,7 +19,9 @@ def test_system_prompt_comes_first_and_generated_ids_go_along() -> None:
 
 
 def test_a_blank_system_prompt_is_none() -> None:
-    assert prompt_messages(a_conversation(system_prompt=" \n"), [a_message("hi")])[0].role is Role.USER
+    assert (
+        prompt_of(a_conversation(system_prompt=" \n"), [a_message("hi")], leaves_out=True).messages[0].role is Role.USER
+    )
 
 
 def test_an_answer_without_text_is_left_out_and_its_question_joins_the_next() -> None:
@@ -28,9 +30,55 @@ def test_an_answer_without_text_is_left_out_and_its_question_joins_the_next() ->
         a_message("x", role=Role.ASSISTANT, content="", state=MessageState.FAILED),
         a_message("second"),
     ]
-    assert prompt_messages(a_conversation(), branch) == (PromptMessage(role=Role.USER, content="first\n\nsecond"),)
+    assert prompt_of(a_conversation(), branch, leaves_out=True).messages == (
+        PromptMessage(role=Role.USER, content="first\n\nsecond"),
+    )
 
 
 def test_what_an_answer_said_before_it_failed_stays() -> None:
     branch = [a_message("hi"), a_message("x", role=Role.ASSISTANT, content="Once", state=MessageState.FAILED)]
-    assert prompt_messages(a_conversation(), branch)[-1] == PromptMessage(role=Role.ASSISTANT, content="Once")
+    assert prompt_of(a_conversation(), branch, leaves_out=True).messages[-1] == PromptMessage(
+        role=Role.ASSISTANT, content="Once"
+    )
+
+
+def rolled_branch() -> list[Message]:
+    """The second answer was given without the first turn; its question stands in two messages."""
+    return [
+        a_message("one"),
+        a_message("first", role=Role.ASSISTANT),
+        a_message("two"),
+        a_message("nothing", role=Role.ASSISTANT, content="", state=MessageState.FAILED),
+        a_message("three"),
+        a_message("second", role=Role.ASSISTANT, context_start_id="two"),
+        a_message("four"),
+    ]
+
+
+def test_each_turn_knows_the_message_that_it_begins_with() -> None:
+    prompt = prompt_of(a_conversation(system_prompt="Be brief."), rolled_branch()[:5], leaves_out=True)
+    assert [prompt.source_of(place) for place in range(-1, 5)] == [None, None, "one", "first", "two", None]
+
+
+def test_what_was_left_out_stays_left_out_and_the_system_prompt_stays() -> None:
+    conversation, branch = a_conversation(system_prompt="Be brief."), rolled_branch()
+    prompt = prompt_of(conversation, branch, leaves_out=True)
+    assert [turn.content for turn in prompt.messages] == ["Be brief.", "two\n\nthree", "second", "four"]
+    assert prompt.sources == (None, "two", "second", "four")
+    assert context_start(branch) == "two"
+
+
+def test_the_last_mark_of_the_branch_counts() -> None:
+    branch = [*rolled_branch(), a_message("third", role=Role.ASSISTANT, context_start_id="four")]
+    assert context_start(branch) == "four"
+    assert context_start(branch[:4]) is None
+
+
+def test_a_mark_at_a_message_that_is_gone_counts_for_nothing() -> None:
+    branch = [a_message("one"), a_message("first", role=Role.ASSISTANT, context_start_id="gone")]
+    assert len(prompt_of(a_conversation(), branch, leaves_out=True).messages) == 2
+
+
+def test_nothing_is_left_out_of_a_conversation_that_is_to_stop_instead() -> None:
+    prompt = prompt_of(a_conversation(), rolled_branch(), leaves_out=False)
+    assert [turn.content for turn in prompt.messages] == ["one", "first", "two\n\nthree", "second", "four"]

@@ -6,6 +6,7 @@ from app.conversations.store import ConversationStore
 from app.paths import locate
 from tests.app.terminal.conftest import Run
 from tests.app.terminal.test_ask import FIELDS, messages_of
+from tests.engine_scripts import Script
 
 
 def test_each_line_from_a_pipe_is_one_message(hearth: Run) -> None:
@@ -50,3 +51,14 @@ def test_the_next_message_after_the_engines_death_is_answered(
     result = hearth("chat", stdin="One\nTwo\n")
     assert result.status == 1
     assert result.err.count("Scripted model") == 1
+
+
+def test_a_full_conversation_goes_on_without_its_oldest_messages_and_says_so(
+    hearth: Run, use_script: Callable[..., None]
+) -> None:
+    use_script(Script(answer="one two three four five six", context_window=25, rolls=True))
+    result = hearth("chat", "--conversation", "Rome", stdin="One\nTwo\nThree\nFour\n")
+    assert result.status == 0
+    assert result.err.count("without its oldest messages") == 2
+    stored = messages_of("Rome")
+    assert [message.context_start_id for message in stored[1::2]] == [None, None, stored[2].id, stored[4].id]

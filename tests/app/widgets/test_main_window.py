@@ -1,7 +1,8 @@
+import msgspec
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
@@ -12,6 +13,7 @@ from app.settings.schema import Theme as ThemeChoice
 from app.widgets.keys_dialog import KeysDialog
 from app.widgets.link_dialog import LinkDialog
 from app.widgets.user_message import UserMessage
+from engine.api.commands import WhenFull
 from tests.app.widgets.conftest import Shown
 from tests.app.widgets.demo_conversation import PLAN, answer, conversations, entries, long_conversation, user
 
@@ -173,9 +175,13 @@ def test_actions_are_enabled_only_where_they_do_something(shown: Shown) -> None:
 
 def test_every_action_is_in_a_menu_and_no_key_is_taken_twice(shown: Shown) -> None:
     in_menus: list[QAction] = []
-    for top in shown.window.menuBar().actions():
-        menu = top.menu()
-        in_menus += [action for action in menu.actions() if not action.isSeparator()]  # type: ignore[union-attr]
+    waiting = list(shown.window.menuBar().actions())
+    for action in waiting:  # grows while it is walked
+        menu = action.menu()
+        if isinstance(menu, QMenu):
+            waiting += menu.actions()
+        elif not action.isSeparator():
+            in_menus.append(action)
     assert set(in_menus) == set(shown.window.actions_by_name.all)
     keys = [action.shortcut().toString() for action in in_menus if not action.shortcut().isEmpty()]
     assert len(keys) == len(set(keys))
@@ -300,3 +306,19 @@ def test_it_looks_as_at_the_last_time(qtbot: QtBot, shown: Shown) -> None:
     shown.window.restore_window(b"garbage", None, True)
     assert shown.window.sidebar.isVisible()
     assert shown.window.sidebar_width == 300
+
+
+def test_what_happens_when_a_conversation_is_full_is_chosen_in_the_menu(shown: Shown) -> None:
+    chosen: list[object] = []
+    shown.window.when_full_requested.connect(chosen.append)
+    choices = shown.window.actions_by_name.when_full
+    assert not choices[WhenFull.STOP].isEnabled()
+    fill(shown)
+    assert choices[None].isChecked()
+    assert choices[None].text() == "As in the &settings (leave out the oldest messages)"
+    choices[WhenFull.STOP].trigger()
+    assert chosen == [WhenFull.STOP]
+    shown.window.show_conversation(msgspec.structs.replace(conversations()[0], when_full=WhenFull.STOP))
+    assert choices[WhenFull.STOP].isChecked()
+    shown.window.apply_settings(Settings(when_full=WhenFull.STOP))
+    assert choices[None].text() == "As in the &settings (stop and say so)"

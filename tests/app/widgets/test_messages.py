@@ -269,3 +269,24 @@ def test_another_theme_changes_the_drawing_only(qtbot: QtBot, paper: QWidget, th
     widget.set_row_style(replace(widget.row_style, theme=larger))
     assert widget.row_style.theme == larger
     assert widget.body.plain_text() == "Hi"
+
+
+@pytest.mark.parametrize("message", [user(1, "And the sun?"), answer(2, "It pulls, too.")])
+def test_a_line_marks_where_the_model_begins_to_read(paper: QWidget, theme: Theme, message: Message) -> None:
+    plain = row(paper, theme, TranscriptEntry(message))
+    entry = TranscriptEntry(message, is_context_start=True)
+    marked = row(paper, theme, entry)
+    assert marked.context_mark.isVisible()
+    assert not plain.context_mark.isVisible()
+    assert marked.height() == plain.height() + marked.context_mark.height() + marked.column.spacing()
+    assert marked.accessibleName().startswith("The model no longer reads what stands above. ")
+    guessed = estimate_height(entry, marked.row_style, WIDTH) - estimate_height(plain.entry, plain.row_style, WIDTH)
+    assert guessed == marked.context_mark.height()
+
+
+def test_editing_begins_below_the_line(paper: QWidget, theme: Theme) -> None:
+    widget = row(paper, theme, TranscriptEntry(user(1, "And the sun?"), is_context_start=True))
+    assert isinstance(widget, UserMessage)
+    widget.begin_editing()
+    assert widget.column.indexOf(widget.editor) == widget.column.indexOf(widget.context_mark) + 1
+    widget.end_editing()
