@@ -196,6 +196,9 @@ class Hearth(QObject):
         window.unload_requested.connect(checkpoints.unload)
         window.settings_changed.connect(self.settings.change)
         window.setting_reset_requested.connect(self.settings.reset)
+        window.dialogs.warmth_requested.connect(self.warmth.refresh)
+        window.dialogs.forget_requested.connect(self.warmth.forget)
+        window.dialogs.clear_requested.connect(self.warmth.clear)
         window.notice_action_requested.connect(chat.on_notice_action)
         window.notice_action_requested.connect(conversations.on_notice_action)
         window.notice_action_requested.connect(checkpoints.on_notice_action)
@@ -220,6 +223,8 @@ class Hearth(QObject):
             source.notice_raised.connect(window.show_notice)
             source.notice_cleared.connect(window.clear_notice)
         self.warmth.notice_raised.connect(window.show_notice)
+        self.warmth.described.connect(window.dialogs.show_warmth)
+        self.warmth.freed.connect(window.dialogs.show_freed)
         self.bugs.notice_raised.connect(window.show_notice)
 
     def start(self) -> None:

@@ -101,6 +101,10 @@ class ConversationListModel(QAbstractListModel):
             raise IndexError(row)
         return self._conversations[row]
 
+    def titles(self) -> dict[str, str]:
+        """Return the titles that are shown, by conversation."""
+        return {conversation.id: conversation.title or UNTITLED for conversation in self._conversations}
+
     def set_conversations(self, conversations: Iterable[Conversation]) -> None:
         """List exactly these."""
         self.beginResetModel()

@@ -4,8 +4,8 @@ from app.models.amounts import memory, seconds
 from engine.api.events import Statistics
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
-# The fastest tier lies where the model lies: on a graphics card, or in main memory without one.
-TIER_NAMES = {Tier.DEVICE: "With the model", Tier.RAM: "RAM", Tier.DISK: "Disk"}
+# The fastest tier lies where the model computes: on a graphics card, or in main memory without one.
+TIER_NAMES = {Tier.DEVICE: "In place", Tier.RAM: "RAM", Tier.DISK: "Disk"}
 STATE_NAMES = {Tier.DEVICE: "Warm", Tier.RAM: "In RAM", Tier.DISK: "On disk"}
 # Nothing is restored from the model's own buffers, only from the graphics card's memory beside them.
 _SOURCES = {Tier.DEVICE: "GPU memory", Tier.RAM: "RAM", Tier.DISK: "disk"}

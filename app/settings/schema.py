@@ -209,22 +209,20 @@ FIELDS: tuple[Field, ...] = (
     _warm_field(
         "warm_gpu_gib",
         "GPU memory for warm conversations (GiB)",
-        "Other conversations beside the open one stay on the graphics card, where they cost no time at all; 0 keeps "
-        "none there. Without a graphics card this changes nothing.",
-        "Automatic (what is left)",
+        "Other conversations beside the open one stay on the graphics card, where going back costs no time; 0 keeps "
+        "none there.",
+        "Automatic (if there is a card)",
     ),
     _warm_field(
         "warm_ram_gib",
         "RAM for warm conversations (GiB)",
-        "What the model has read stays in main memory when you go to another conversation, and is copied back when "
-        "you return; 0 keeps none there.",
+        "What the model has read stays in main memory, and is copied back when you return; 0 keeps none there.",
         "Automatic (a part of what is free)",
     ),
     _warm_field(
         "warm_disk_gib",
         "Disk for warm conversations (GiB)",
-        "What the model has read is kept on disk too, so that conversations are warm after the next start; 0 keeps "
-        "none there. The oldest make room for the newest.",
+        "What the model has read is kept on disk, so that conversations stay warm over a restart; 0 keeps none there.",
         f"Automatic ({DEFAULT_DISK_BYTES // GIB} GiB)",
     ),
     Field(

@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self.page = ConversationPage(transcript_model, self._theme)
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
-        self.dialogs = WindowDialogs(self._settings, self)
+        self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
         self._build_layout()
         self._connect_parts()
         self._connect_actions()
@@ -153,6 +153,7 @@ class MainWindow(QMainWindow):
         self._plan = plan if isinstance(plan, Plan) else None
         self.model_button.set_plan(self._plan)
         self.page.set_model_name(self._plan.name if self._plan else "")
+        self.dialogs.set_has_model(self._plan is not None)
         self._show_state()
 
     @Slot(object)
@@ -281,6 +282,7 @@ class MainWindow(QMainWindow):
         actions.unload.triggered.connect(self.unload_requested)
         actions.sidebar.toggled.connect(self.sidebar.setVisible)
         actions.newest.triggered.connect(self.page.transcript.follow)
+        actions.memory.triggered.connect(self.dialogs.open_memory)
         actions.keys.triggered.connect(self._on_keys)
         actions.about.triggered.connect(self.dialogs.open_about)
         for action in actions.themes.values():
@@ -291,7 +293,14 @@ class MainWindow(QMainWindow):
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
         _give_look(theme)
-        for part in (self.sidebar, self.sidebar_button, self.model_button, self.settings_button, self.page):
+        for part in (
+            self.sidebar,
+            self.sidebar_button,
+            self.model_button,
+            self.settings_button,
+            self.page,
+            self.dialogs,
+        ):
             part.set_theme(theme)
 
     @Slot()

@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.settings.schema import FIELDS, PAGES, Settings, TakesEffect
+from app.settings.schema import FIELDS, MEMORY, PAGES, Settings, TakesEffect
+from app.widgets.memory_row import MemoryRow
 from app.widgets.setting_row import SettingRow
 
 _PAGES_PX = 168
@@ -34,6 +35,7 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.resize(720, 560)
+        self.memory = MemoryRow()
         self.rows = [SettingRow(field, getattr(_DEFAULTS, field.key)) for field in FIELDS]
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search settings")
@@ -80,6 +82,7 @@ class SettingsDialog(QDialog):
         rows.addWidget(self.nothing)
         for row in self.rows:
             rows.addWidget(row)
+        rows.addWidget(self.memory)
         rows.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -127,7 +130,9 @@ class SettingsDialog(QDialog):
         shown = [row for row in self.rows if (row.matches(words) if words else row.field.page == page)]
         for row in self.rows:
             row.setVisible(row in shown)
-        self.nothing.setVisible(not shown)
+        shows_memory = self.memory.matches(words) if words else page == MEMORY
+        self.memory.setVisible(shows_memory)
+        self.nothing.setVisible(not shown and not shows_memory)
         self.heading.setText("Found" if words else page)
 
     @Slot(object)

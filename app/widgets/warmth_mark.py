@@ -53,5 +53,6 @@ def _icon(tier: Tier, theme: Theme, ratios: frozenset[float]) -> QIcon:
         painter = QPainter(picture)
         paint_mark(painter, QPointF(_ICON_PX / 2, _ICON_PX / 2), tier, theme)
         painter.end()
-        result.addPixmap(picture)
+        for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # Qt would tint it in a chosen row
+            result.addPixmap(picture, mode)
     return result

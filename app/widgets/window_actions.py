@@ -39,6 +39,7 @@ class WindowActions(QObject):
         self.sidebar.setCheckable(True)
         self.sidebar.setChecked(True)
         self.newest = self._make("Go to the &newest message", "Ctrl+End")
+        self.memory = self._make("Conversation &memory…", "Ctrl+Shift+M")
         self.keys = self._make("&Keyboard shortcuts", "Ctrl+/")
         self.about = self._make("&About Hearth", role=QAction.MenuRole.AboutRole)
         self.themes = self._make_themes()
@@ -63,7 +64,7 @@ class WindowActions(QObject):
                 self.reload,
                 self.unload,
             ],
-            "&View": [self.sidebar, self.newest, separator, *self.themes.values()],
+            "&View": [self.sidebar, self.newest, self.memory, separator, *self.themes.values()],
             "&Help": [self.keys, self.about],
         }
         for title, entries in menus.items():

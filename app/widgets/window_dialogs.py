@@ -1,30 +1,43 @@
-"""The windows beside the window: settings, keys, about, and the question before a link is opened."""
+"""The windows beside the window: settings, memory, keys, about, and the questions before something is done."""
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDialog, QWidget
 
+from app.models.conversation_list_model import ConversationListModel
 from app.settings.schema import Settings
 from app.widgets.about_dialog import AboutDialog
+from app.widgets.clear_dialog import ClearDialog
 from app.widgets.keys_dialog import KeysDialog
 from app.widgets.link_dialog import LinkDialog
+from app.widgets.memory_dialog import MemoryDialog
 from app.widgets.settings_dialog import SettingsDialog
+from app.widgets.theme import Theme
+from engine.api.events import WarmthDescribed
 
 
 class WindowDialogs(QObject):
-    """Opens them without blocking; the settings stay open and are made once."""
+    """Opens them without blocking; settings and memory stay open and are made once."""
 
     setting_changed = Signal(object)  # (key, value)
     setting_reset_requested = Signal(object)  # key
     reload_requested = Signal()
+    warmth_requested = Signal()  # show_warmth() is wanted
+    forget_requested = Signal(object)  # tuple of conversation ids
+    clear_requested = Signal()
 
-    def __init__(self, settings: Settings, parent: QWidget) -> None:
+    def __init__(self, settings: Settings, conversations: ConversationListModel, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._parent = parent
         self._settings = settings
+        self._conversations = conversations
+        self._theme = theme
+        self._known: WarmthDescribed | None = None
+        self._has_model = False
         self._settings_dialog: SettingsDialog | None = None
+        self._memory_dialog: MemoryDialog | None = None
 
     @property
     def settings_dialog(self) -> SettingsDialog | None:
@@ -37,6 +50,50 @@ class WindowDialogs(QObject):
         if self._settings_dialog is not None:
             self._settings_dialog.show_settings(settings)
 
+    @property
+    def memory_dialog(self) -> MemoryDialog | None:
+        """The view of the memory for conversations once it was opened."""
+        return self._memory_dialog
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        if self._memory_dialog is not None:
+            self._memory_dialog.set_theme(theme)
+
+    def set_has_model(self, has_model: bool) -> None:
+        """Know whether a model is loaded."""
+        self._has_model = has_model
+        self.show_warmth(self._known)
+
+    @Slot(object)
+    def show_warmth(self, known: WarmthDescribed | None) -> None:
+        """Show what is kept of conversations; None while the engine has not said it."""
+        self._known = known
+        if self._memory_dialog is not None:
+            self._memory_dialog.show_warmth(known, has_model=self._has_model)
+        if self._settings_dialog is not None:
+            self._settings_dialog.memory.show_warmth(known)
+
+    @Slot(object)
+    def show_freed(self, freed_bytes: int) -> None:
+        """Say where it was asked for what came of forgetting."""
+        if self._memory_dialog is not None:
+            self._memory_dialog.show_freed(freed_bytes)
+        if self._settings_dialog is not None:
+            self._settings_dialog.memory.show_freed(freed_bytes)
+
+    def open_memory(self) -> None:
+        """Open the view of the memory for conversations, or bring it to the front."""
+        if self._memory_dialog is None:
+            dialog = MemoryDialog(self._conversations, self._theme, self._parent)
+            dialog.forget_requested.connect(self.forget_requested)
+            dialog.clear_requested.connect(lambda: self._ask_to_clear(dialog))
+            self._memory_dialog = dialog
+        self._memory_dialog.show_warmth(self._known, has_model=self._has_model)
+        _bring_up(self._memory_dialog)
+        self.warmth_requested.emit()
+
     def open_settings(self) -> None:
         """Open the settings, or bring them to the front."""
         if self._settings_dialog is None:
@@ -44,11 +101,12 @@ class WindowDialogs(QObject):
             dialog.changed.connect(self.setting_changed)
             dialog.reset_requested.connect(self.setting_reset_requested)
             dialog.reload_requested.connect(self.reload_requested)
+            dialog.memory.shown_requested.connect(self.open_memory)
+            dialog.memory.clear_requested.connect(lambda: self._ask_to_clear(dialog))
             self._settings_dialog = dialog
-        if self._settings_dialog.isVisible():
-            self._settings_dialog.raise_()
-            self._settings_dialog.activateWindow()
-        self._settings_dialog.show()
+        self._settings_dialog.memory.show_warmth(self._known)
+        _bring_up(self._settings_dialog)
+        self.warmth_requested.emit()
 
     def open_keys(self, actions: Sequence[QAction]) -> None:
         """List all keys."""
@@ -61,6 +119,18 @@ class WindowDialogs(QObject):
     def ask_about_link(self, url: str) -> None:
         """Show a link in full and ask whether to open it."""
         _open(LinkDialog(url, self._parent))
+
+    def _ask_to_clear(self, parent: QWidget) -> None:
+        dialog = ClearDialog(self._known.tiers if self._known is not None else (), parent)
+        dialog.accepted.connect(self.clear_requested)
+        _open(dialog)
+
+
+def _bring_up(dialog: QDialog) -> None:
+    if dialog.isVisible():
+        dialog.raise_()
+        dialog.activateWindow()
+    dialog.show()
 
 
 def _open(dialog: QDialog) -> None:

@@ -1,0 +1,69 @@
+"""The question before all warm conversations are forgotten."""
+
+import re
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.models.amounts import memory
+from engine.api.warmth import Tier, TierUse
+
+_WIDTH_PX = 440
+_NO_BREAK = "\u00a0"
+_PLACES = {Tier.DEVICE: "in place", Tier.RAM: "in RAM", Tier.DISK: "on disk"}
+
+
+def freeable_bytes(tiers: Sequence[TierUse]) -> int:
+    """Return what all tiers hold together."""
+    return sum(use.used_bytes for use in tiers)
+
+
+def freeable_words(tiers: Sequence[TierUse]) -> str:
+    """Return what clearing frees: e.g. "1.3 GiB (0.2 GiB in RAM, 1.1 GiB on disk)"."""
+    parts = [f"{memory(use.used_bytes)} {_PLACES[use.tier]}" for use in tiers if use.used_bytes]
+    total = memory(freeable_bytes(tiers))
+    words = f"{total} ({', '.join(parts)})" if len(parts) > 1 else "".join(parts) or total
+    return re.sub(r" (?=[MG]iB)", _NO_BREAK, words)
+
+
+class ClearDialog(QDialog):
+    """Clear or Cancel; Cancel is what Enter does. accepted is emitted for Clear."""
+
+    def __init__(self, tiers: Sequence[TierUse], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Clear all warm state")
+        self.setFixedWidth(_WIDTH_PX)
+        self.question = _line("Forget what the model has read of all conversations?", "heading")
+        self.consequences = _line(
+            f"This frees {freeable_words(tiers)}, of all models. Your conversations keep every word; each is read "
+            "again with its next message.",
+            "",
+        )
+        self.clear_button = QPushButton("Clear")
+        self.clear_button.setProperty("kind", "danger")
+        self.clear_button.setAutoDefault(False)
+        self.clear_button.clicked.connect(self.accept)
+        cancel = QPushButton("Cancel")
+        cancel.setDefault(True)
+        cancel.clicked.connect(self.reject)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(self.clear_button)
+        buttons.addWidget(cancel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 20, 24, 16)
+        column.setSpacing(12)
+        column.addWidget(self.question)
+        column.addWidget(self.consequences)
+        column.addLayout(buttons)
+        self.setFixedHeight(column.totalHeightForWidth(_WIDTH_PX))
+        cancel.setFocus()
+
+
+def _line(text: str, role: str) -> QLabel:
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setProperty("role", role)
+    label.setWordWrap(True)
+    return label

@@ -1,0 +1,72 @@
+"""What is kept of conversations, on the settings' page about memory: how much, where to see more, and Clear."""
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.models.amounts import memory
+from app.settings.schema import MEMORY
+from app.widgets.clear_dialog import freeable_bytes, freeable_words
+from engine.api.events import WarmthDescribed
+
+_LABEL = "What is kept now"
+_HELP = "Clearing frees it. Conversations keep every word, and are read again with their next message."
+_NOT_KNOWN = "The engine says it as soon as it has a moment."
+
+
+class MemoryRow(QWidget):
+    """Looks like a setting, but holds none."""
+
+    shown_requested = Signal()
+    clear_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        label = QLabel(_LABEL)
+        label.setProperty("role", "heading")
+        about = QLabel(_HELP)
+        about.setProperty("role", "muted")
+        about.setWordWrap(True)
+        self.amount = QLabel(_NOT_KNOWN)
+        self.amount.setWordWrap(True)
+        self.status = QLabel()
+        self.status.setProperty("role", "muted")
+        self.clear_button = QPushButton("Clear all warm state…")
+        self.clear_button.setAutoDefault(False)
+        self.clear_button.clicked.connect(self._on_clear)
+        self.show_button = QPushButton("Show by conversation…")
+        self.show_button.setAutoDefault(False)
+        self.show_button.clicked.connect(self.shown_requested)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addWidget(self.clear_button)
+        buttons.addWidget(self.show_button)
+        buttons.addWidget(self.status, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for widget in (label, about, self.amount):
+            column.addWidget(widget)
+        column.addSpacing(4)
+        column.addLayout(buttons)
+        self.show_warmth(None)
+
+    def matches(self, words: str) -> bool:
+        """Return whether every word is found here."""
+        text = f"{_LABEL} {_HELP} {MEMORY} {self.clear_button.text()}".casefold()
+        return all(word in text for word in words.casefold().split())
+
+    def show_warmth(self, known: WarmthDescribed | None) -> None:
+        """Show how much is kept; None while the engine has not said it."""
+        size = freeable_bytes(known.tiers) if known is not None else 0
+        nothing = _NOT_KNOWN if known is None else "Nothing."
+        self.amount.setText(f"{freeable_words(known.tiers)}, of all models." if known and size else nothing)
+        self.clear_button.setEnabled(size > 0)
+
+    def show_freed(self, freed_bytes: int) -> None:
+        """Say what came of clearing."""
+        self.status.setText(f"{memory(freed_bytes)} freed.")
+
+    @Slot()
+    def _on_clear(self) -> None:
+        self.status.clear()
+        self.clear_requested.emit()

@@ -1,0 +1,91 @@
+"""The table of what is kept of which conversation: sorted by any column, several rows chosen at once."""
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from app.models.memory_table_model import ID_ROLE, SORT_ROLE, TIER_ROLE, Column, MemoryTableModel
+from app.widgets.theme import Theme
+from app.widgets.warmth_mark import mark_icon
+from engine.api.warmth import Tier
+
+_ROW_PX = 32
+_TITLE_PX = 160
+
+
+class _Cells(QStyledItemDelegate):
+    """Puts the tier's mark before its name, and draws one focus ring for a row, not one for each cell."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.theme = theme
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.state &= ~QStyle.StateFlag.State_HasFocus
+        if index.column() == Column.STATE:
+            option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
+            option.icon = mark_icon(Tier(index.data(TIER_ROLE)), self.theme)
+
+
+class MemoryTable(QTableView):
+    """Emits chosen_changed() when other rows are chosen, and forget_requested() for the Delete key."""
+
+    chosen_changed = Signal()
+    forget_requested = Signal()
+
+    def __init__(self, model: MemoryTableModel, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._cells = _Cells(theme, self)
+        self._sorted = QSortFilterProxyModel(self)
+        self._sorted.setSortRole(SORT_ROLE)
+        self._sorted.setSortCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self._sorted.setSortLocaleAware(True)
+        self._sorted.setSourceModel(model)
+        self.setModel(self._sorted)
+        self.setItemDelegate(self._cells)
+        self.setAccessibleName("What is kept of which conversation")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(_ROW_PX)
+        self._set_up_header(self.horizontalHeader())
+        self.setSortingEnabled(True)
+        self.sortByColumn(Column.STATE, Qt.SortOrder.AscendingOrder)
+        self.selectionModel().selectionChanged.connect(self.chosen_changed)
+
+    def chosen_ids(self) -> tuple[str, ...]:
+        """Return the conversations of the chosen rows."""
+        return tuple(str(index.data(ID_ROLE)) for index in self.selectionModel().selectedRows())
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._cells.theme = theme
+        self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Forget with the keyboard."""
+        if event.key() == Qt.Key.Key_Delete:
+            self.forget_requested.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def _set_up_header(self, header: QHeaderView) -> None:
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(56)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(Column.TITLE, QHeaderView.ResizeMode.Stretch)
+        header.resizeSection(Column.TITLE, _TITLE_PX)
