@@ -12,6 +12,7 @@ from app.controllers import notices
 from app.controllers.answer_saves import AnswerSaves
 from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
+from app.controllers.context_controller import ContextController
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.housekeeping_controller import HousekeepingController
 from app.controllers.plan_controller import PlanController
@@ -148,6 +149,9 @@ class Hearth(QObject):
             lambda: sampling_from(self.settings.settings),
             self,
         )
+        self.context = ContextController(
+            self.conversations, self.engine.submit, lambda: self.chat.is_idle, lambda: self.settings.settings, self
+        )
         self.housekeeping = HousekeepingController(
             self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
         )
@@ -165,9 +169,12 @@ class Hearth(QObject):
         self.engine.event_received.connect(self.chat.on_event)
         self.engine.event_received.connect(self.checkpoints.on_event)
         self.engine.event_received.connect(self.plans.on_event)
+        self.engine.event_received.connect(self.context.on_event)
         self.engine.event_received.connect(self.housekeeping.on_event)
         self.chat.answered.connect(self.housekeeping.after_answer)
         self.checkpoints.plan_changed.connect(self.chat.set_plan)
+        self.checkpoints.plan_changed.connect(self.context.set_plan)
+        self.chat.busy_changed.connect(self.context.refresh)
         self.checkpoints.plan_changed.connect(self.warmth.set_plan)
         self.checkpoints.loading_changed.connect(self.chat.set_loading)
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
@@ -190,6 +197,7 @@ class Hearth(QObject):
         window.version_requested.connect(conversations.show_version)
         window.when_full_requested.connect(conversations.set_when_full)
         window.draft_changed.connect(conversations.save_draft)
+        window.draft_changed.connect(self.context.set_draft)
         window.load_requested.connect(checkpoints.load)
         window.fits_requested.connect(self.plans.request)
         window.reload_requested.connect(checkpoints.reload)
@@ -209,8 +217,9 @@ class Hearth(QObject):
         window = self.window
         self.conversations.conversation_changed.connect(window.show_conversation)
         self.conversations.conversation_changed.connect(self._on_conversation_changed)
-        self.conversations.draft_restored.connect(window.set_draft)
-        self.chat.draft_restored.connect(window.set_draft)
+        for restored in (self.conversations.draft_restored, self.chat.draft_restored):
+            restored.connect(window.set_draft)
+            restored.connect(self.context.set_draft)
         self.chat.busy_changed.connect(window.set_busy)
         self.chat.phase_changed.connect(window.set_phase)
         self.chat.queue_changed.connect(window.set_queue)
@@ -219,6 +228,8 @@ class Hearth(QObject):
         self.checkpoints.loading_changed.connect(window.set_loading)
         self.settings.settings_changed.connect(window.apply_settings)
         self.settings.settings_changed.connect(self.conversations.on_settings_changed)
+        self.settings.settings_changed.connect(self.context.refresh)
+        self.context.use_changed.connect(window.set_context_use)
         for source in (self.conversations, self.chat, self.checkpoints, self.settings):
             source.notice_raised.connect(window.show_notice)
             source.notice_cleared.connect(window.clear_notice)

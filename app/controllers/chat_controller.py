@@ -83,6 +83,11 @@ class ChatController(QObject):
         conversations.deleted.connect(self._on_deleted)
         conversations.purged.connect(self._on_purged)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no conversation is being answered or waits for it."""
+        return self._status.is_idle
+
     # What the user does
 
     @Slot(object)

@@ -282,6 +282,7 @@ class ConversationController(QObject):
             self._requests.request(lambda store: store.set_when_full(conversation_id, choice))
             self._change(conversation_id, when_full=choice)
             self.show_branch()
+            self.shown.emit()
 
     @Slot()
     def on_settings_changed(self) -> None:

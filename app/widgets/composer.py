@@ -4,12 +4,14 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
+from app.models.context_use import ContextUse
+from app.widgets.context_meter import ContextMeter
 from app.widgets.growing_text_edit import GrowingTextEdit
 from app.widgets.icons import icon
 from app.widgets.queue_chips import QueueChips
 from app.widgets.theme import TEXT_COLUMN_PX, Theme
 
-_DRAFT_DELAY_MS = 400
+_DRAFT_DELAY_MS = 300
 _BUTTON_PX = 36
 _SMALLEST_GROWTH_PX = 72
 
@@ -37,6 +39,7 @@ class Composer(QWidget):
         self.chips.edit_requested.connect(self.queue_edit_requested)
         self.editor = self._build_editor()
         self.button = self._build_button()
+        self.meter = ContextMeter()
         self.frame = QFrame()
         self.frame.setProperty("surface", "composer")
         row = QHBoxLayout(self.frame)
@@ -51,8 +54,9 @@ class Composer(QWidget):
         column.setSpacing(0)
         column.addWidget(self.chips)
         column.addWidget(self.frame)
+        column.addWidget(self.meter)
         outer = QHBoxLayout(self)
-        outer.setContentsMargins(8, 4, 8, 12)
+        outer.setContentsMargins(8, 4, 8, 6)
         outer.addWidget(inner)
         self._show_button()
 
@@ -84,6 +88,11 @@ class Composer(QWidget):
     def set_queue(self, queue: tuple[str, ...]) -> None:
         """Show the messages that wait."""
         self.chips.set_queue(queue)
+
+    def set_context_use(self, use: ContextUse | None) -> None:
+        """Show how much the model can still hold; assistive technology reads a warning with the editor."""
+        self.meter.show_use(use)
+        self.editor.setAccessibleDescription(use.sentence if use is not None and use.words else "")
 
     def set_model_name(self, name: str) -> None:
         """Say to whom one writes."""

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter,
 
 from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.context_use import ContextUse
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice
 from app.models.plan_words import ModelFit
@@ -173,6 +174,11 @@ class MainWindow(QMainWindow):
     def set_queue(self, queue: object) -> None:
         """Show the messages that wait for the present answer."""
         self.page.composer.set_queue(queue if isinstance(queue, tuple) else ())
+
+    @Slot(object)
+    def set_context_use(self, use: object) -> None:
+        """Show how much of the model's context window is taken, None if that is not known."""
+        self.page.composer.set_context_use(use if isinstance(use, ContextUse) else None)
 
     @Slot(object)
     def apply_settings(self, settings: object) -> None:

@@ -6,6 +6,7 @@ from PySide6.QtGui import QInputMethodEvent, QPaintEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.models.context_use import ContextUse
 from app.widgets.composer import Composer
 from app.widgets.theme import Theme
 
@@ -185,3 +186,24 @@ def test_another_placeholder_is_drawn_at_once(qtbot: QtBot, composer: Composer) 
     composer.editor.viewport().installEventFilter(drawn)
     composer.set_model_name("SmolLM2 135M Instruct")
     qtbot.waitUntil(lambda: drawn.whole, timeout=1000)
+
+
+def test_the_meter_takes_the_same_room_whatever_it_says(composer: Composer) -> None:
+    height = composer.sizeHint().height()
+    heard: list[tuple[str, str, str]] = []
+    for use in (
+        None,
+        ContextUse(used_tokens=1240, window_tokens=8192),
+        ContextUse(used_tokens=9000, window_tokens=8192),
+    ):
+        composer.set_context_use(use)
+        assert composer.sizeHint().height() == height
+        editor, meter = composer.editor, composer.meter
+        heard.append((meter.text(), meter.property("role"), editor.accessibleDescription()[:21]))
+    assert heard == [
+        ("", "small", ""),
+        ("1,240 / 8,192", "small", ""),
+        ("Oldest messages will be left out  ·  9,000 / 8,192", "small-warning", "This message does not"),
+    ]
+    composer.set_context_use(None)
+    assert (composer.meter.text(), composer.meter.toolTip()) == ("", "")
