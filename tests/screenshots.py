@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -23,9 +24,11 @@ from app.main import Hearth, set_up
 from app.paths import Paths, locate
 from app.worker.engine_process import engine_command
 from engine.api.errors import ErrorKind, ErrorReport
-from engine.api.events import FinishReason, Statistics
+from engine.api.events import FinishReason, Statistics, WarmthDescribed
 from engine.api.message import Role
+from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.widgets.demo_conversation import CODE_ANSWER
+from tests.engine_scripts import PLAN
 from tests.scripted_engine import scripted_engine_command
 
 LARGE, SMALL = (1100, 760), (720, 480)
@@ -34,6 +37,10 @@ STATISTICS = Statistics(
     prompt_tokens=6450, reused_tokens=6412, prefilled_tokens=38, generated_tokens=212,
     time_to_first_token_seconds=0.12, prefill_seconds=0.12, decode_seconds=6.8, tokens_per_second=31.1,
 )  # fmt: skip
+RESTORED = msgspec.structs.replace(
+    STATISTICS, restored_tokens=6412, restored_from=Tier.DISK, restore_seconds=0.21
+)  # fmt: skip
+MIB = 2**20
 TITLES = (
     ("Names for a sailing boat", 0.05), ("Weekend in the Harz mountains", 1.0),
     ("Why is the sky blue?", 3.0), ("A polite letter to the landlord", 5.0), ("Bread without yeast", 40.0),
@@ -102,6 +109,32 @@ class Studio:
             if name == "conversation":
                 self._grab_both("conversation-small", SMALL)
             self._close()
+        self._with_warmth(paths, known)
+
+    def _with_warmth(self, paths: Paths, known: dict[str, str]) -> None:
+        """Draw an invented state of the tiers: filling them for real would take gigabytes."""
+        self._open(paths, scripted_engine_command("answer"))
+        self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
+        self._pause(0.5)
+        self._hearth.window.open_requested.emit(known["restored"])
+        warmth = warmth_of([known["restored"], *(known[title] for title, _ in TITLES), "deleted"])
+        self._hearth.conversation_model.set_warmth({each.conversation_id: each for each in warmth.conversations})
+        self._grab_both("warmth")
+        self._grab_both("warmth-small", SMALL)
+        dialogs = self._hearth.window.dialogs
+        dialogs.open_memory()
+        self._pause(0.3)  # what the engine says is late enough to take the place of the invented state
+        dialogs.show_warmth(warmth)
+        dialogs.show_freed(46 * MIB)
+        view = dialogs.memory_dialog
+        assert view is not None
+        view.table.selectRow(2)
+        for name, size in (("memory", view.size()), ("memory-small", view.minimumSize())):
+            view.resize(size)
+            for theme in ("light", "dark"):
+                self._grab(name, theme, view)
+        view.close()
+        self._close()
 
     def _with_script(self, script: str, paths: Paths) -> None:
         self._open(paths, scripted_engine_command(script))
@@ -203,6 +236,8 @@ def fill_store(paths: Paths) -> dict[str, str]:
         known[title] = _store(store, title, now - days * DAY, [("How?", "Like this.")])
     code = [("Write a Python function that returns the words of a text.", CODE_ANSWER)]
     known["conversation"] = _store(store, "Split a text into words", now, code)
+    restored = [("What else could we see on the way home?", "The old mines of Goslar are worth a stop.")]
+    known["restored"] = _store(store, "Three days around Goslar", now - 3, restored, statistics=RESTORED)
     turns = [(f"Question {number}?", f"Answer {number}. " + "It goes on for a while. " * 12) for number in range(300)]
     known["long"] = _store(store, "Three hundred questions", now - 1, turns)
     failed = ErrorReport(kind=ErrorKind.ENGINE_DIED, message="The engine stopped unexpectedly while answering.",
@@ -212,8 +247,37 @@ def fill_store(paths: Paths) -> dict[str, str]:
     return known
 
 
+def warmth_of(conversation_ids: list[str]) -> WarmthDescribed:
+    """Return a state in which the first conversation is in place, two more are in RAM and the others on disk."""
+    tiers = [Tier.DEVICE, Tier.RAM, Tier.RAM]
+    conversations = []
+    for place, conversation_id in enumerate(conversation_ids):
+        tier, tokens = tiers[place] if place < len(tiers) else Tier.DISK, (6412, 812, 12006, 300, 4100, 960)[place % 6]
+        size = {tier: tokens * PLAN.kv_bytes_per_token, Tier.DISK: tokens * PLAN.kv_bytes_per_token}
+        conversations.append(
+            ConversationWarmth(
+                conversation_id=conversation_id, tier=tier, tokens=tokens,
+                ram_bytes=size.get(Tier.RAM, 0), disk_bytes=size[Tier.DISK],
+            )
+        )  # fmt: skip
+    uses = (
+        TierUse(tier=Tier.DEVICE, used_bytes=180 * MIB, budget_bytes=180 * MIB, is_used=True,
+                reason="the running conversation"),
+        TierUse(tier=Tier.RAM, used_bytes=282 * MIB, budget_bytes=4096 * MIB, is_used=True,
+                reason="restores 152,000 tokens per second, reading again does 412"),
+        TierUse(tier=Tier.DISK, used_bytes=1340 * MIB, budget_bytes=4096 * MIB, is_used=True,
+                reason="restores 41,300 tokens per second, reading again does 412"),
+    )  # fmt: skip
+    return WarmthDescribed(command_id="invented", conversations=tuple(conversations), tiers=uses)
+
+
 def _store(
-    store: ConversationStore, title: str, at: float, turns: list[tuple[str, str]], error: ErrorReport | None = None
+    store: ConversationStore,
+    title: str,
+    at: float,
+    turns: list[tuple[str, str]],
+    error: ErrorReport | None = None,
+    statistics: Statistics = STATISTICS,
 ) -> str:
     conversation = Conversation(id=new_id(), title=title, created_at=at, updated_at=at, title_is_manual=True)
     messages: list[Message] = []
@@ -226,7 +290,7 @@ def _store(
                 id=new_id(), conversation_id=conversation.id, parent_id=parent, sequence=store.next_sequence(),
                 role=role, content=text, created_at=at, model="Example model" if is_answer else "",
                 state=MessageState.INTERRUPTED if interrupted else MessageState.COMPLETE,
-                precision="bf16" if is_answer else "", statistics=STATISTICS if is_answer else None,
+                precision="bf16" if is_answer else "", statistics=statistics if is_answer else None,
                 finish_reason=FinishReason.END if is_answer and not interrupted else None,
                 error=error if interrupted else None,
             )  # fmt: skip

@@ -6,7 +6,7 @@ from enum import IntEnum
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.models.amounts import memory
-from app.models.warmth_words import STATE_NAMES, TIER_NAMES, tier_bytes, warmth_sentence
+from app.models.warmth_words import STATE_NAMES, TIER_NAMES, place_name, tier_bytes, warmth_sentence
 from engine.api.warmth import ConversationWarmth, Tier
 
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -29,7 +29,7 @@ class Column(IntEnum):
     TITLE = 0
     STATE = 1
     TOKENS = 2
-    DEVICE = 3
+    GPU = 3
     RAM = 4
     DISK = 5
 
@@ -38,11 +38,11 @@ _HEADERS = {
     Column.TITLE: "Conversation",
     Column.STATE: "State",
     Column.TOKENS: "Tokens",
-    Column.DEVICE: TIER_NAMES[Tier.DEVICE],
+    Column.GPU: place_name(Tier.DEVICE),
     Column.RAM: TIER_NAMES[Tier.RAM],
     Column.DISK: TIER_NAMES[Tier.DISK],
 }
-_TIER_COLUMNS = {Column.DEVICE: Tier.DEVICE, Column.RAM: Tier.RAM, Column.DISK: Tier.DISK}
+_TIER_COLUMNS = {Column.GPU: Tier.DEVICE, Column.RAM: Tier.RAM, Column.DISK: Tier.DISK}
 
 
 class MemoryTableModel(QAbstractTableModel):

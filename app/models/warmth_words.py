@@ -1,14 +1,14 @@
 """The words for what is still known of conversations, the same in the window and in the terminal. Pure functions."""
 
 from app.models.amounts import memory, seconds
-from engine.api.events import Statistics
+from engine.api.events import Statistics, WarmthDescribed
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
 # The fastest tier lies where the model computes: on a graphics card, or in main memory without one.
 TIER_NAMES = {Tier.DEVICE: "In place", Tier.RAM: "RAM", Tier.DISK: "Disk"}
 STATE_NAMES = {Tier.DEVICE: "Warm", Tier.RAM: "In RAM", Tier.DISK: "On disk"}
 # Nothing is restored from the model's own buffers, only from the graphics card's memory beside them.
-_SOURCES = {Tier.DEVICE: "GPU memory", Tier.RAM: "RAM", Tier.DISK: "disk"}
+_PLACES = {Tier.DEVICE: "GPU memory", Tier.RAM: "RAM", Tier.DISK: "disk"}
 _CONSEQUENCES = {
     Tier.DEVICE: "in place, so that nothing is read again",
     Tier.RAM: "copied back at once instead of being read again",
@@ -19,7 +19,8 @@ _CONSEQUENCES = {
 def warmth_sentence(warmth: ConversationWarmth) -> str:
     """Return what is known of a conversation and what that is good for."""
     is_one = warmth.tokens == 1
-    size = tier_bytes(warmth, warmth.tier)
+    # What lies in the model's own buffers is not counted there; copies of it elsewhere are as large.
+    size = tier_bytes(warmth, warmth.tier) or max(tier_bytes(warmth, tier) for tier in Tier)
     amount = f"{warmth.tokens:,} token{'' if is_one else 's'}" + (f" ({memory(size)})" if size else "")
     verb = "is" if is_one else "are"
     return f"{STATE_NAMES[warmth.tier]}: {amount} {verb} {_CONSEQUENCES[warmth.tier]}."
@@ -31,10 +32,23 @@ def tier_bytes(warmth: ConversationWarmth, tier: Tier) -> int:
 
 
 def use_words(use: TierUse) -> str:
-    """Return e.g. "1.2 GiB of 4 GiB", without a limit where there is none."""
+    """Return how full a tier is, e.g. "1.2 GiB of 4 GiB"."""
     if not use.budget_bytes:
-        return memory(use.used_bytes)
+        return memory(use.used_bytes) if use.used_bytes else "Not used"
     return f"{memory(use.used_bytes)} of {memory(use.budget_bytes)}"
+
+
+def reason_sentence(use: TierUse) -> str:
+    """Return the engine's reason, which is a phrase, as a sentence."""
+    reason = use.reason.strip()
+    return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith(('.', '!', '?')) else '.'}" if reason else ""
+
+
+def freeable_bytes(known: WarmthDescribed) -> dict[Tier, int]:
+    """Return what clearing frees in each tier: all but the model's own buffers, which are part of Tier.DEVICE."""
+    freeable = {use.tier: use.used_bytes for use in known.tiers}
+    beside = sum(warmth.device_bytes for warmth in known.conversations)
+    return freeable | {Tier.DEVICE: min(freeable.get(Tier.DEVICE, 0), beside)}
 
 
 def reused_words(statistics: Statistics) -> str:
@@ -46,9 +60,9 @@ def reused_words(statistics: Statistics) -> str:
     if statistics.restored_from is None or not statistics.restored_tokens:
         return reused
     part = "" if statistics.restored_tokens >= statistics.reused_tokens else f"{statistics.restored_tokens:,} "
-    return f"{reused} ({part}from {source_name(statistics.restored_from)} in {seconds(statistics.restore_seconds)})"
+    return f"{reused} ({part}from {place_name(statistics.restored_from)} in {seconds(statistics.restore_seconds)})"
 
 
-def source_name(tier: Tier) -> str:
-    """Return the tier as it stands behind "from"."""
-    return _SOURCES[tier]
+def place_name(tier: Tier) -> str:
+    """Return where something lies that is no longer in the model's own buffers, as it stands behind "from"."""
+    return _PLACES[tier]

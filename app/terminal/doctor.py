@@ -9,7 +9,7 @@ import msgspec
 
 from app.conversations.records import new_id
 from app.excepthook import scrubbed, versions
-from app.models.warmth_words import TIER_NAMES, use_words
+from app.models.warmth_words import TIER_NAMES, reason_sentence, use_words
 from app.paths import Paths
 from app.terminal.engine_session import EngineSession
 from app.terminal.interrupts import Interrupts
@@ -149,7 +149,7 @@ def _rate(bytes_per_second: float, source: str) -> str:
 
 
 def _tier(use: TierUse) -> str:
-    return f"{TIER_NAMES[use.tier]}: {use_words(use) if use.is_used else 'not used'}. {use.reason}"
+    return f"{TIER_NAMES[use.tier]}: {use_words(use)}. {reason_sentence(use)}"
 
 
 def _versions() -> dict[str, str]:

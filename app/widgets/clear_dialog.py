@@ -1,28 +1,23 @@
 """The question before all warm conversations are forgotten."""
 
 import re
-from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.models.amounts import memory
-from engine.api.warmth import Tier, TierUse
+from app.models.warmth_words import freeable_bytes, place_name
+from engine.api.events import WarmthDescribed
 
 _WIDTH_PX = 440
 _NO_BREAK = "\u00a0"
-_PLACES = {Tier.DEVICE: "in place", Tier.RAM: "in RAM", Tier.DISK: "on disk"}
 
 
-def freeable_bytes(tiers: Sequence[TierUse]) -> int:
-    """Return what all tiers hold together."""
-    return sum(use.used_bytes for use in tiers)
-
-
-def freeable_words(tiers: Sequence[TierUse]) -> str:
-    """Return what clearing frees: e.g. "1.3 GiB (0.2 GiB in RAM, 1.1 GiB on disk)"."""
-    parts = [f"{memory(use.used_bytes)} {_PLACES[use.tier]}" for use in tiers if use.used_bytes]
-    total = memory(freeable_bytes(tiers))
+def freeable_words(known: WarmthDescribed) -> str:
+    """Return what clearing frees: e.g. "1.3 GiB (0.2 GiB of RAM, 1.1 GiB of disk)"."""
+    freeable = freeable_bytes(known)
+    parts = [f"{memory(size)} of {place_name(tier)}" for tier, size in freeable.items() if size]
+    total = memory(sum(freeable.values()))
     words = f"{total} ({', '.join(parts)})" if len(parts) > 1 else "".join(parts) or total
     return re.sub(r" (?=[MG]iB)", _NO_BREAK, words)
 
@@ -30,13 +25,13 @@ def freeable_words(tiers: Sequence[TierUse]) -> str:
 class ClearDialog(QDialog):
     """Clear or Cancel; Cancel is what Enter does. accepted is emitted for Clear."""
 
-    def __init__(self, tiers: Sequence[TierUse], parent: QWidget | None = None) -> None:
+    def __init__(self, known: WarmthDescribed, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Clear all warm state")
         self.setFixedWidth(_WIDTH_PX)
         self.question = _line("Forget what the model has read of all conversations?", "heading")
         self.consequences = _line(
-            f"This frees {freeable_words(tiers)}, of all models. Your conversations keep every word; each is read "
+            f"This frees {freeable_words(known)}, of all models. Your conversations keep every word; each is read "
             "again with its next message.",
             "",
         )

@@ -1,17 +1,18 @@
 """What is kept of conversations: how full each tier is, which conversation takes what, and ways to free it."""
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.amounts import memory
 from app.models.conversation_list_model import ConversationListModel
 from app.models.memory_table_model import MemoryTableModel
-from app.widgets.clear_dialog import freeable_bytes
+from app.models.warmth_words import freeable_bytes
 from app.widgets.memory_table import MemoryTable
 from app.widgets.theme import Theme
 from app.widgets.tier_meter import TierMeter
 from engine.api.events import WarmthDescribed
-from engine.api.warmth import Tier, TierUse
+from engine.api.warmth import Tier
 
 _SIZE = QSize(760, 560)
 _SMALLEST = QSize(640, 440)
@@ -33,8 +34,7 @@ class MemoryDialog(QDialog):
         self.setWindowTitle("Conversation memory")
         self.setMinimumSize(_SMALLEST)
         self.resize(_SIZE)
-        self._tiers: tuple[TierUse, ...] = ()
-        self._has_model = False
+        self._freeable_bytes = 0
         self.rows = MemoryTableModel(conversations.titles, self)
         self.meters = {tier: TierMeter(tier) for tier in Tier}
         self.table = MemoryTable(self.rows, theme)
@@ -69,16 +69,21 @@ class MemoryDialog(QDialog):
 
     def show_warmth(self, known: WarmthDescribed | None, *, has_model: bool) -> None:
         """Show what is kept now; None while the engine has not said it."""
-        self._has_model = has_model
         self.rows.set_rows(known.conversations if known is not None else ())
         if known is not None:
-            self._tiers = known.tiers
+            self._freeable_bytes = sum(freeable_bytes(known).values())
             for use in known.tiers:
                 self.meters[use.tier].show_use(use)
         nothing = _NOT_KNOWN if known is None else _NOTHING
         self.empty.setText(nothing if has_model else _NO_MODEL)
+        self.table.show_gpu(known is not None and any(warmth.device_bytes for warmth in known.conversations))
         self.pages.setCurrentWidget(self.table if self.rows.rowCount() else self.empty)
         self._show_buttons()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin in the table, if there is one."""
+        super().showEvent(event)
+        (self.table if self.rows.rowCount() else self.close_button).setFocus()
 
     def show_freed(self, freed_bytes: int) -> None:
         """Say what came of forgetting."""
@@ -122,7 +127,7 @@ class MemoryDialog(QDialog):
     @Slot()
     def _show_buttons(self) -> None:
         self.forget_button.setEnabled(bool(self.table.chosen_ids()))
-        self.clear_button.setEnabled(bool(self.rows.rowCount()) or freeable_bytes(self._tiers) > 0)
+        self.clear_button.setEnabled(bool(self.rows.rowCount()) or self._freeable_bytes > 0)
 
     @Slot()
     def _on_forget(self) -> None:

@@ -4,8 +4,9 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.models.amounts import memory
+from app.models.warmth_words import freeable_bytes
 from app.settings.schema import MEMORY
-from app.widgets.clear_dialog import freeable_bytes, freeable_words
+from app.widgets.clear_dialog import freeable_words
 from engine.api.events import WarmthDescribed
 
 _LABEL = "What is kept now"
@@ -30,6 +31,7 @@ class MemoryRow(QWidget):
         self.amount.setWordWrap(True)
         self.status = QLabel()
         self.status.setProperty("role", "muted")
+        self.status.hide()
         self.clear_button = QPushButton("Clear all warm state…")
         self.clear_button.setAutoDefault(False)
         self.clear_button.clicked.connect(self._on_clear)
@@ -40,7 +42,7 @@ class MemoryRow(QWidget):
         buttons.setSpacing(8)
         buttons.addWidget(self.clear_button)
         buttons.addWidget(self.show_button)
-        buttons.addWidget(self.status, 1)
+        buttons.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -48,6 +50,7 @@ class MemoryRow(QWidget):
             column.addWidget(widget)
         column.addSpacing(4)
         column.addLayout(buttons)
+        column.addWidget(self.status)
         self.show_warmth(None)
 
     def matches(self, words: str) -> bool:
@@ -57,16 +60,17 @@ class MemoryRow(QWidget):
 
     def show_warmth(self, known: WarmthDescribed | None) -> None:
         """Show how much is kept; None while the engine has not said it."""
-        size = freeable_bytes(known.tiers) if known is not None else 0
+        size = sum(freeable_bytes(known).values()) if known is not None else 0
         nothing = _NOT_KNOWN if known is None else "Nothing."
-        self.amount.setText(f"{freeable_words(known.tiers)}, of all models." if known and size else nothing)
+        self.amount.setText(f"{freeable_words(known)}, of all models." if known and size else nothing)
         self.clear_button.setEnabled(size > 0)
 
     def show_freed(self, freed_bytes: int) -> None:
         """Say what came of clearing."""
         self.status.setText(f"{memory(freed_bytes)} freed.")
+        self.status.show()
 
     @Slot()
     def _on_clear(self) -> None:
-        self.status.clear()
+        self.status.hide()
         self.clear_requested.emit()

@@ -71,6 +71,10 @@ class MemoryTable(QTableView):
         """Return the conversations of the chosen rows."""
         return tuple(str(index.data(ID_ROLE)) for index in self.selectionModel().selectedRows())
 
+    def show_gpu(self, is_used: bool) -> None:
+        """Show what lies on the graphics card, where anything does."""
+        self.setColumnHidden(Column.GPU, not is_used)
+
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._cells.theme = theme

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
 from app.models.amounts import seconds
-from app.models.warmth_words import reused_words, source_name
+from app.models.warmth_words import place_name, reused_words
 from engine.api.events import FinishReason, Statistics
 
 FitsWidth = Callable[[str], bool]
@@ -81,7 +81,7 @@ def _reused(statistics: Statistics) -> list[tuple[str, str]]:
     in_place = ("Still in memory", f"{max(0, statistics.reused_tokens - restored):,} tokens")
     if statistics.restored_from is None or not restored:
         return [in_place]
-    name = f"Back from {source_name(statistics.restored_from)}"
+    name = f"Back from {place_name(statistics.restored_from)}"
     back = (name, f"{restored:,} {_tokens(restored)} in {seconds(statistics.restore_seconds)}")
     return [back] if restored >= statistics.reused_tokens else [in_place, back]
 

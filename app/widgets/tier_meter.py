@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
-from app.models.warmth_words import TIER_NAMES, use_words
+from app.models.warmth_words import TIER_NAMES, reason_sentence, use_words
 from engine.api.warmth import Tier, TierUse
 
 _STEPS = 1000
@@ -41,12 +41,10 @@ class TierMeter(QFrame):
         """Show how full the tier is; None while nobody knows."""
         if use is None:
             self._show("…", 0, "")
-        elif not use.is_used and not use.used_bytes:
-            self._show("Not used", 0, use.reason)
         else:
-            share = use.used_bytes / use.budget_bytes if use.budget_bytes else 1.0
-            self._show(use_words(use), round(min(1.0, share) * _STEPS), use.reason)
-        self.bar.setVisible(use is not None and (use.is_used or bool(use.used_bytes)))
+            share = use.used_bytes / use.budget_bytes if use.budget_bytes else float(use.used_bytes > 0)
+            self._show(use_words(use), round(min(1.0, share) * _STEPS), reason_sentence(use))
+        self.bar.setVisible(use is not None and use.used_bytes + use.budget_bytes > 0)
 
     def _show(self, amount: str, steps: int, reason: str) -> None:
         self.amount.setText(amount)

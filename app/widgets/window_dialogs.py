@@ -121,9 +121,10 @@ class WindowDialogs(QObject):
         _open(LinkDialog(url, self._parent))
 
     def _ask_to_clear(self, parent: QWidget) -> None:
-        dialog = ClearDialog(self._known.tiers if self._known is not None else (), parent)
-        dialog.accepted.connect(self.clear_requested)
-        _open(dialog)
+        if self._known is not None:
+            dialog = ClearDialog(self._known, parent)
+            dialog.accepted.connect(self.clear_requested)
+            _open(dialog)
 
 
 def _bring_up(dialog: QDialog) -> None:

@@ -204,6 +204,16 @@ def test_a_conversation_is_warm_after_its_answer_and_cold_without_the_model(qtbo
         return warmth.tier if isinstance(warmth, ConversationWarmth) else None
 
     window.wait(lambda: tier() is Tier.DEVICE)
+    dialogs = window.hearth.window.dialogs
+    dialogs.open_memory()
+    view = dialogs.memory_dialog
+    assert view is not None
+    view.table.selectAll()
+    view.forget_button.click()
+    window.wait(lambda: view.status.text() == "0.1 MiB freed." and tier() is None and not view.rows.rowCount())
+    view.close()
+    window.say("More")
+    window.wait(lambda: tier() is Tier.DEVICE)
     window.hearth.window.unload_requested.emit()
     window.wait(lambda: tier() is None)
 

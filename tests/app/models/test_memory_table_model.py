@@ -33,7 +33,7 @@ def cells(model: MemoryTableModel, row: int) -> list[object]:
 def test_a_row_says_what_is_kept_where(model: MemoryTableModel) -> None:
     model.set_rows([ONE, GONE])
     headers = [model.headerData(column, Qt.Orientation.Horizontal) for column in Column]
-    assert headers == ["Conversation", "State", "Tokens", "In place", "RAM", "Disk"]
+    assert headers == ["Conversation", "State", "Tokens", "GPU memory", "RAM", "Disk"]
     assert cells(model, 0) == ["One", "Warm", "6,412", "3 MiB", "–", "4 MiB"]
     assert cells(model, 1) == [UNLISTED, "In RAM", "20", "–", "2 MiB", "–"]
     description = model.index(1, 0).data(Qt.ItemDataRole.AccessibleDescriptionRole)

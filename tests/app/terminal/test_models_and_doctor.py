@@ -59,7 +59,7 @@ def test_the_doctor_says_what_there_is_and_nothing_about_the_person(
     assert [(tier["tier"], tier["reason"]) for tier in report["tiers"]] == [
         (tier.value, "as the script says") for tier in Tier
     ]
-    assert "  In place: not used. as the script says\n  RAM: 0 MiB of 4 GiB. as the script says\n" in text.out
+    assert "  In place: 0 MiB of 4 GiB. As the script says.\n  RAM: 0 MiB of 4 GiB. As the script says.\n" in text.out
     for out in (text.out, text.err, json.dumps(report)):
         for canary in ("/ada", "lovelace", "hf_canary", str(tmp_path)):
             assert canary not in out

@@ -16,8 +16,8 @@ from tests.app.widgets.demo_conversation import NOW, PLAN, conversations
 
 MIB = 2**20
 TIERS = (
-    TierUse(tier=Tier.DEVICE, used_bytes=0, budget_bytes=0, is_used=False, reason="There is no graphics card."),
-    TierUse(tier=Tier.RAM, used_bytes=100 * MIB, budget_bytes=400 * MIB, is_used=True, reason="A quarter of it."),
+    TierUse(tier=Tier.DEVICE, used_bytes=0, budget_bytes=0, is_used=False, reason="no model is loaded"),
+    TierUse(tier=Tier.RAM, used_bytes=100 * MIB, budget_bytes=400 * MIB, is_used=True, reason="restores 9"),
     TierUse(tier=Tier.DISK, used_bytes=300 * MIB, budget_bytes=4096 * MIB, is_used=True, reason="Worth it."),
 )
 
@@ -75,8 +75,8 @@ def test_each_tier_says_how_full_it_is_and_why(dialog: MemoryDialog) -> None:
     assert {meter.amount.text() for meter in dialog.meters.values()} == {"…"}
     dialog.show_warmth(KNOWN, has_model=True)
     ram, device = dialog.meters[Tier.RAM], dialog.meters[Tier.DEVICE]
-    assert (ram.amount.text(), ram.bar.value(), ram.reason.text()) == ("100 MiB of 400 MiB", 250, "A quarter of it.")
-    assert (device.amount.text(), device.reason.text()) == ("Not used", "There is no graphics card.")
+    assert (ram.amount.text(), ram.bar.value(), ram.reason.text()) == ("100 MiB of 400 MiB", 250, "Restores 9.")
+    assert (device.amount.text(), device.reason.text()) == ("Not used", "No model is loaded.")
     assert not device.bar.isVisible()
 
 
@@ -108,6 +108,14 @@ def test_it_lives_and_a_choice_stays(dialog: MemoryDialog, listed: ConversationL
     assert "Another name" in column(dialog, Column.TITLE)
     listed.remove("c2")
     assert column(dialog, Column.TITLE)[2] == UNLISTED
+
+
+def test_the_graphics_cards_column_is_there_where_one_is_used(dialog: MemoryDialog) -> None:
+    dialog.show_warmth(KNOWN, has_model=True)
+    assert dialog.table.isColumnHidden(Column.GPU)
+    on_card = ConversationWarmth(conversation_id="c", tier=Tier.DEVICE, tokens=1, device_bytes=MIB)
+    dialog.show_warmth(msgspec.structs.replace(KNOWN, conversations=(on_card,)), has_model=True)
+    assert not dialog.table.isColumnHidden(Column.GPU)
 
 
 def test_an_empty_table_is_words(dialog: MemoryDialog) -> None:
@@ -142,10 +150,10 @@ def test_nothing_is_cut_at_its_smallest_and_it_can_be_dark(dialog: MemoryDialog)
 
 
 def test_clearing_says_what_it_frees_and_that_the_text_stays(qtbot: QtBot, theme: Theme) -> None:
-    question = ClearDialog(TIERS)
+    question = ClearDialog(KNOWN)
     qtbot.addWidget(question)
     words = question.consequences.text().replace("\u00a0", " ")
-    assert words.startswith("This frees 400 MiB (100 MiB in RAM, 300 MiB on disk), of all models.")
+    assert words.startswith("This frees 400 MiB (100 MiB of RAM, 300 MiB of disk), of all models.")
     assert "keep every word" in words
     with qtbot.assertNotEmitted(question.accepted):
         qtbot.keyClick(question, Qt.Key.Key_Return)
@@ -182,7 +190,7 @@ def test_the_settings_show_and_clear_it_too(qtbot: QtBot, shown: Shown) -> None:
     assert not settings.nothing.isVisible()
     assert not row.clear_button.isEnabled()
     dialogs.show_warmth(KNOWN)
-    assert row.amount.text().replace("\u00a0", " ").startswith("400 MiB (100 MiB in RAM")
+    assert row.amount.text().replace("\u00a0", " ").startswith("400 MiB (100 MiB of RAM")
     qtbot.mouseClick(row.clear_button, Qt.MouseButton.LeftButton)
     question = settings.findChild(ClearDialog)
     assert isinstance(question, ClearDialog)
