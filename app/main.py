@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.controllers import notices
 from app.controllers.answer_saves import AnswerSaves
+from app.controllers.branch_controller import BranchController
 from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
 from app.controllers.context_controller import ContextController
@@ -149,6 +150,7 @@ class Hearth(QObject):
             lambda: sampling_from(self.settings.settings),
             self,
         )
+        self.branches = BranchController(self.conversations, requests, self)
         self.context = ContextController(
             self.conversations, self.engine.submit, lambda: self.chat.is_idle, lambda: self.settings.settings, self
         )
@@ -195,6 +197,7 @@ class Hearth(QObject):
         window.rename_requested.connect(conversations.rename)
         window.delete_requested.connect(conversations.delete)
         window.version_requested.connect(conversations.show_version)
+        window.branch_requested.connect(self.branches.branch)
         window.when_full_requested.connect(conversations.set_when_full)
         window.draft_changed.connect(conversations.save_draft)
         window.draft_changed.connect(self.context.set_draft)

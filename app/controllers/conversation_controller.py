@@ -186,6 +186,13 @@ class ConversationController(QObject):
         self.conversation_changed.emit(conversation)
         return self.current
 
+    def show_added(self, conversation: Conversation, messages: Iterable[Message]) -> None:
+        """List and show a conversation that was just added to the store."""
+        self.drafts.flush()
+        self._wanted_id = conversation.id
+        self._conversations.upsert(conversation)
+        self._show(self.shelf.put(conversation, messages))
+
     def apply_turn(self, turn: Turn) -> Loaded | None:
         """Show that a turn has begun; None if its conversation was deleted meanwhile."""
         loaded = self.shelf.get(turn.conversation.id)

@@ -140,6 +140,15 @@ class ConversationStore:
             for message in messages:
                 self.save_message(message)
 
+    def save_copies(self, conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
+        """Save a new conversation with copies of messages, all or nothing; returns them as saved, as the newest."""
+        with self._database.transaction():
+            self.save_conversation(conversation)
+            saved = [msgspec.structs.replace(message, sequence=self.next_sequence()) for message in messages]
+            for message in saved:
+                self.save_message(message)
+        return saved
+
     def next_sequence(self) -> int:
         """Return a number greater than that of every message so far; never given twice, whoever asks."""
         return self._database.number(

@@ -12,6 +12,8 @@ from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.phase_line import PhaseLine
 from app.widgets.statistics_line import StatisticsLine
 
+BRANCH_LABEL = "Branch into a new conversation"
+
 
 class AssistantMessage(MessageWidget):
     """Shows a model's message; while it is being written the phase stands where the statistics will be."""
@@ -30,7 +32,9 @@ class AssistantMessage(MessageWidget):
         self.statistics = StatisticsLine(style.theme)
         self.regenerate_button = IconButton("refresh-cw", "Answer again", style.theme)
         self.regenerate_button.clicked.connect(self._on_regenerate)
-        self.action_buttons.append(self.regenerate_button)
+        self.branch_button = IconButton("git-branch", BRANCH_LABEL, style.theme)
+        self.branch_button.clicked.connect(self._on_branch)
+        self.action_buttons += [self.regenerate_button, self.branch_button]
         self._shown: tuple[str, bool] | None = None
         for part in (self.versions, self.statistics, self.phase, *self.action_buttons):
             self.footer.addWidget(part)
@@ -80,6 +84,7 @@ class AssistantMessage(MessageWidget):
         self.statistics.setVisible(not streaming)
         self.regenerate_button.setEnabled(not self.row_style.busy)
         self.copy_button.setEnabled(bool(entry.message.content))
+        self.branch_button.setEnabled(bool(entry.message.content))
         for button in self.action_buttons:
             button.setVisible(not streaming)
 
@@ -89,6 +94,10 @@ class AssistantMessage(MessageWidget):
     @Slot()
     def _on_regenerate(self) -> None:
         self.regenerate_requested.emit(self.message_id)
+
+    @Slot()
+    def _on_branch(self) -> None:
+        self.branch_requested.emit(self.message_id)
 
     @Slot(object)
     def _on_remedy_requested(self, remedy: object) -> None:

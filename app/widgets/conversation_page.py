@@ -25,6 +25,7 @@ class ConversationPage(QWidget):
     regenerate_requested = Signal(object)  # message id
     continue_requested = Signal(object)  # message id
     edit_requested = Signal(object)  # (message id, text)
+    branch_requested = Signal(object)  # message id
     rows_changed = Signal()  # there are more or fewer messages
 
     def __init__(self, model: TranscriptModel, theme: Theme, parent: QWidget | None = None) -> None:
@@ -50,6 +51,7 @@ class ConversationPage(QWidget):
         self.transcript.regenerate_requested.connect(self._on_regenerate)
         self.transcript.continue_requested.connect(self._on_continue)
         self.transcript.edit_requested.connect(self._on_edit)
+        self.transcript.branch_requested.connect(self.branch_requested)
         for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved):
             changed.connect(self._on_rows_changed)
         self._show_page()
@@ -94,6 +96,13 @@ class ConversationPage(QWidget):
         entry = self.transcript.last_of(Role.ASSISTANT)
         if entry is not None:
             self._on_regenerate(entry.message.id)
+
+    @Slot()
+    def branch_last(self) -> None:
+        """Ask for a new conversation that holds this one up to the last answer."""
+        entry = self.transcript.last_of(Role.ASSISTANT)
+        if entry is not None and entry.message.content:
+            self.branch_requested.emit(entry.message.id)
 
     @Slot()
     def copy_last_answer(self) -> None:

@@ -41,6 +41,7 @@ class MainWindow(QMainWindow):
     edit_requested = Signal(object)  # (message id, text)
     continue_requested = Signal(object)  # message id
     version_requested = Signal(object)  # (message id, step)
+    branch_requested = Signal(object)  # message id
     when_full_requested = Signal(object)  # WhenFull, or None: as the settings say
     load_requested = Signal(object)  # reference
     fits_requested = Signal()
@@ -257,6 +258,7 @@ class MainWindow(QMainWindow):
         self.page.regenerate_requested.connect(self.regenerate_requested)
         self.page.continue_requested.connect(self.continue_requested)
         self.page.edit_requested.connect(self.edit_requested)
+        self.page.branch_requested.connect(self._on_branch)
         self.page.rows_changed.connect(self._show_state)
         self.page.transcript.version_requested.connect(self.version_requested)
         self.page.transcript.link_activated.connect(self._on_link_activated)
@@ -280,6 +282,7 @@ class MainWindow(QMainWindow):
         actions.copy_answer.triggered.connect(self.page.copy_last_answer)
         actions.regenerate.triggered.connect(self.page.regenerate_last)
         actions.edit_last.triggered.connect(self.page.edit_last)
+        actions.branch.triggered.connect(self.page.branch_last)
         actions.stop.triggered.connect(self.stop_requested)
         actions.choose_model.triggered.connect(self.choose_model)
         actions.open_folder.triggered.connect(self.model_button.choose_folder)
@@ -349,6 +352,11 @@ class MainWindow(QMainWindow):
     def _on_open(self, conversation_id: object) -> None:
         self.page.composer.flush_draft()
         self.open_requested.emit(conversation_id)
+
+    @Slot(object)
+    def _on_branch(self, message_id: object) -> None:
+        self.page.composer.flush_draft()
+        self.branch_requested.emit(message_id)
 
     @Slot()
     def _on_rename(self) -> None:

@@ -31,6 +31,7 @@ class MessageWidget(QFrame):
     regenerate_requested = Signal(object)  # message id
     continue_requested = Signal(object)  # message id
     edit_requested = Signal(object)  # (message id, text)
+    branch_requested = Signal(object)  # message id
     version_requested = Signal(object)  # (message id, step)
     link_activated = Signal(object)  # full URL
     neighbour_requested = Signal(object)  # (message id, step): the keyboard goes to the message above or below

@@ -25,6 +25,7 @@ class Transcript(QWidget):
     regenerate_requested = Signal(object)  # message id
     continue_requested = Signal(object)  # message id
     edit_requested = Signal(object)  # (message id, text)
+    branch_requested = Signal(object)  # message id
     version_requested = Signal(object)  # (message id, step)
     link_activated = Signal(object)  # full URL
 
@@ -122,6 +123,7 @@ class Transcript(QWidget):
         widget.regenerate_requested.connect(self.regenerate_requested)
         widget.continue_requested.connect(self.continue_requested)
         widget.edit_requested.connect(self.edit_requested)
+        widget.branch_requested.connect(self.branch_requested)
         widget.version_requested.connect(self.version_requested)
         widget.link_activated.connect(self.link_activated)
         widget.neighbour_requested.connect(self._on_neighbour_requested)

@@ -28,6 +28,7 @@ class WindowActions(QObject):
         self.quit = self._make("&Quit", "Ctrl+Q", QAction.MenuRole.QuitRole)
         self.copy_answer = self._make("&Copy last answer", "Ctrl+Shift+C")
         self.regenerate = self._make("Answer a&gain", "Ctrl+R")
+        self.branch = self._make("&Branch into a new conversation")
         self.edit_last = self._make("&Edit last message")
         self.stop = self._make("&Stop the answer", "Esc")
         self.choose_model = self._make("&Choose a model", "Ctrl+L")
@@ -55,7 +56,14 @@ class WindowActions(QObject):
         separator = None
         menus: dict[str, list[QAction | None]] = {
             "&File": [self.new, self.rename, self.delete, separator, self.settings, separator, self.quit],
-            "&Conversation": [self.copy_answer, self.regenerate, self.edit_last, separator, self.stop],
+            "&Conversation": [
+                self.copy_answer,
+                self.regenerate,
+                self.edit_last,
+                self.branch,
+                separator,
+                self.stop,
+            ],
             "&Model": [
                 self.choose_model,
                 self.open_folder,
@@ -84,6 +92,7 @@ class WindowActions(QObject):
             action.setEnabled(conversation)
         self.delete.setEnabled(conversation)
         self.copy_answer.setEnabled(answer)
+        self.branch.setEnabled(answer and not busy)
         self.regenerate.setEnabled(answer and not busy)
         self.edit_last.setEnabled(question and not busy)
         self.stop.setEnabled(busy)

@@ -58,6 +58,7 @@ _VALUED = [
     "edit_requested",
     "continue_requested",
     "version_requested",
+    "branch_requested",
     "load_requested",
     "notice_action_requested",
     "settings_changed",

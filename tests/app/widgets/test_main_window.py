@@ -10,6 +10,7 @@ from app.models.notice import Notice
 from app.models.transcript_model import TranscriptEntry
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
+from app.widgets.assistant_message import AssistantMessage
 from app.widgets.keys_dialog import KeysDialog
 from app.widgets.link_dialog import LinkDialog
 from app.widgets.user_message import UserMessage
@@ -322,3 +323,14 @@ def test_what_happens_when_a_conversation_is_full_is_chosen_in_the_menu(shown: S
     assert choices[WhenFull.STOP].isChecked()
     shown.window.apply_settings(Settings(when_full=WhenFull.STOP))
     assert choices[None].text() == "As in the &settings (stop and say so)"
+
+
+def test_an_answer_is_branched_by_its_button_and_by_the_menu(qtbot: QtBot, shown: Shown) -> None:
+    assert not shown.window.actions_by_name.branch.isEnabled()
+    fill(shown)
+    last = shown.window.page.transcript.view.live_widget(1)
+    assert isinstance(last, AssistantMessage)
+    qtbot.mouseClick(last.branch_button, Qt.MouseButton.LeftButton)
+    shown.window.actions_by_name.branch.trigger()
+    assert shown.asked_for("branch_requested") == [last.message_id] * 2
+    assert last.branch_button.accessibleName() == "Branch into a new conversation"
