@@ -90,6 +90,7 @@ class MemoryTable(QTableView):
     def _set_up_header(self, header: QHeaderView) -> None:
         header.setHighlightSections(False)
         header.setMinimumSectionSize(56)
+        header.setResizeContentsPrecision(0)  # looks at the rows in sight only: all of a thousand take a second
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(Column.TITLE, QHeaderView.ResizeMode.Stretch)
         header.resizeSection(Column.TITLE, _TITLE_PX)

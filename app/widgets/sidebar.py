@@ -1,8 +1,9 @@
 """The list of conversations: open, begin, rename in place, delete."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QAbstractItemView, QFrame, QLabel, QListView, QMenu, QPushButton, QVBoxLayout, QWidget
 
@@ -15,6 +16,7 @@ from app.widgets.theme import Theme
 WIDTH_PX = 248
 SMALLEST_PX = 192
 WIDEST_PX = 420
+_Index = QModelIndex | QPersistentModelIndex
 
 
 class ConversationList(QListView):
@@ -48,6 +50,16 @@ class ConversationList(QListView):
         if index.isValid() and not self.titles.title_rectangle(self.visualRect(index), index).contains(point):
             return QModelIndex()
         return index
+
+    def dataChanged(self, topLeft: _Index, bottomRight: _Index, roles: Sequence[int] = ()) -> None:  # noqa: N803
+        """Only draw again where no more than marks have changed.
+
+        QListView would lay out all rows, which is felt at thousands, and overwrite a title that is being edited.
+        """
+        if roles:
+            self.viewport().update()
+        else:
+            super().dataChanged(topLeft, bottomRight, roles)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Open and delete with the keyboard."""

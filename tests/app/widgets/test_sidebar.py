@@ -177,12 +177,15 @@ def test_a_hover_shows_the_tooltip_as_plain_text(qtbot: QtBot, sidebar: Sidebar,
     qtbot.waitUntil(lambda: not QToolTip.isVisible())
 
 
-def test_a_mark_lays_nothing_out_anew(sidebar: Sidebar, listed: ConversationListModel) -> None:
+def test_a_mark_lays_nothing_out_anew_and_disturbs_no_editing(sidebar: Sidebar, listed: ConversationListModel) -> None:
+    sidebar.rename("c3")
+    editor_of(sidebar).setText("Half a ti")
     asked: list[int] = []
     laid_out = sidebar.list.scheduleDelayedItemsLayout
     sidebar.list.scheduleDelayedItemsLayout = lambda: asked.append(1)  # type: ignore[method-assign]
     listed.set_warmth({"c3": warm("c3", Tier.DISK)})
     assert asked == []
+    assert editor_of(sidebar).text() == "Half a ti"
     listed.refresh_groups()
     assert asked == [1]
     sidebar.list.scheduleDelayedItemsLayout = laid_out  # type: ignore[method-assign]
