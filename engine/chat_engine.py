@@ -11,19 +11,27 @@ import msgspec
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import (
+    ClearWarmState,
     Command,
+    CountTokens,
     DescribeHardware,
+    DescribeWarmth,
     ForgetConversation,
+    ForgetOthers,
     Generate,
     LoadCheckpoint,
     PlanCheckpoint,
+    PrepareConversation,
+    SuggestTitle,
     UnloadCheckpoint,
 )
 from engine.api.errors import EngineError, ErrorKind, ErrorReport
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointUnloaded,
+    ContextRolled,
     ConversationForgotten,
+    ConversationPrepared,
     Emit,
     GenerationFinished,
     HardwareDescribed,
@@ -32,7 +40,12 @@ from engine.api.events import (
     PrefillProgress,
     Terminal,
     TextGenerated,
+    TitleSuggested,
+    TokensCounted,
+    WarmStateCleared,
+    WarmthDescribed,
 )
+from engine.api.warmth import TierBudgets, TierUse
 from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups
@@ -41,7 +54,13 @@ from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
 from engine.hardware import machine
 from engine.hardware.faults import Fault, device_lost, fault_of
+from engine.kv import description, disk_folder
+from engine.kv.opening import disk_bytes
 
+# A disk that hangs must not keep a model from being replaced.
+_FLUSH_SECONDS = 5.0
+# The app waits 2 s before it ends the process; what isn't written by then is read again.
+_CLOSE_SECONDS = 1.2
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +75,14 @@ class ChatEngine:
         self._lookups = lookups or Lookups()
         self._session: ChatSession | None = None
         self._lost: ErrorReport | None = None
+        self._kv_folder = disk_folder.folder_of(data_folder)
+        self._budgets = TierBudgets()
+        self._started_at = time.time()
+
+    def close(self) -> None:
+        """Write what is still to be written of conversations; nothing else is done afterwards."""
+        if self._session is not None and self._lost is None:
+            self._session.close(_CLOSE_SECONDS)
 
     def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
         """Carry out a command; progress goes to emit, the terminal event is returned.
@@ -87,9 +114,10 @@ class ChatEngine:
                 return CheckpointUnloaded(command_id=command.command_id)
             case Generate():
                 return self._generate(command, cancellation, emit)
-            case ForgetConversation():
-                freed = self._session.forget(command.conversation_id) if self._session else 0
-                return ConversationForgotten(command_id=command.command_id, freed_bytes=freed)
+            case PrepareConversation() | SuggestTitle() | CountTokens():
+                return self._on_the_side(command, cancellation)
+            case ForgetConversation() | ForgetOthers() | ClearWarmState() | DescribeWarmth():
+                return self._about_warmth(command)
             case DescribeHardware():
                 hardware = machine.describe(self._data_folder, afresh=True)
                 return HardwareDescribed(command_id=command.command_id, hardware=hardware)
@@ -122,8 +150,9 @@ class ChatEngine:
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()
-        session = _session_on(loaded)
+        session = _session_on(loaded, self._kv_folder, command.budgets)
         self._session = session
+        self._budgets = command.budgets
         plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
         _log.info("loaded %s as %s on %s, KV: %s", plan.name, plan.precision, plan.device, plan.kv_reuse)
         return CheckpointLoaded(command_id=command.command_id, plan=plan)
@@ -131,13 +160,53 @@ class ChatEngine:
     def _unload(self) -> None:
         session, self._session = self._session, None
         if session is not None:
+            session.close(_FLUSH_SECONDS)
             loaded = session.loaded
             del session
             loader.free(loaded)
 
-    def _generate(self, command: Generate, cancellation: CancellationToken, emit: Emit) -> Terminal:
+    def _loaded_session(self) -> ChatSession:
         if self._session is None:
             raise EngineError(ErrorKind.NO_MODEL_LOADED, "No model is loaded.", "Choose a model first.")
+        return self._session
+
+    def _on_the_side(
+        self, command: PrepareConversation | SuggestTitle | CountTokens, cancellation: CancellationToken
+    ) -> Terminal:
+        session = self._loaded_session()
+        if isinstance(command, PrepareConversation):
+            read = session.prepare(command, cancellation)
+            return ConversationPrepared(command_id=command.command_id, read_tokens=read)
+        names = {"command_id": command.command_id, "conversation_id": command.conversation_id}
+        if isinstance(command, SuggestTitle):
+            title, read = session.suggest_title(command, cancellation)
+            return TitleSuggested(title=title, read_tokens=read, **names)
+        tokens = session.count_tokens(command)
+        return TokensCounted(prompt_tokens=tokens, context_window=session.plan.context_window, **names)
+
+    def _about_warmth(self, command: ForgetConversation | ForgetOthers | ClearWarmState | DescribeWarmth) -> Terminal:
+        session, root = self._session, self._kv_folder
+        match command:
+            case ForgetConversation(command_id=command_id, conversation_id=forgotten):
+                freed = session.forget(forgotten) if session else 0
+                freed += disk_folder.forget(root, forgotten)
+                return ConversationForgotten(command_id=command_id, freed_bytes=freed)
+            case ForgetOthers(command_id=command_id, conversation_ids=kept):
+                freed = session.forget_others(kept) if session else 0
+                freed += disk_folder.forget_others(root, kept, self._started_at)
+                return ConversationForgotten(command_id=command_id, freed_bytes=freed)
+            case ClearWarmState(command_id=command_id):
+                freed = session.clear_warm_state() if session else 0
+                return WarmStateCleared(command_id=command_id, freed_bytes=freed + disk_folder.clear(root))
+            case DescribeWarmth(command_id=command_id):
+                held, tiers = session.describe_warmth() if session else ((), self._tiers_without_model())
+                return WarmthDescribed(command_id=command_id, conversations=held, tiers=tiers)
+
+    def _tiers_without_model(self) -> tuple[TierUse, ...]:
+        return description.tier_uses_without_model(self._kv_folder, disk_bytes(self._budgets, self._kv_folder))
+
+    def _generate(self, command: Generate, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        session = self._loaded_session()
         ids = {
             "command_id": command.command_id,
             "conversation_id": command.conversation_id,
@@ -154,22 +223,25 @@ class ChatEngine:
         def generated(text: str, token_ids: tuple[int, ...]) -> None:
             emit(TextGenerated(text=text, token_ids=token_ids, **ids))
 
-        result = self._session.answer(command, cancellation, Report(prefilled=prefilled, generated=generated))
+        def rolled(first_kept: int) -> None:
+            emit(ContextRolled(first_kept=first_kept, **ids))
+
+        result = session.answer(command, cancellation, Report(prefilled, generated, rolled))
         return GenerationFinished(
             reason=result.reason,
             text=result.text,
             token_ids=result.token_ids,
-            tokenizer_id=self._session.plan.tokenizer_id,
+            tokenizer_id=session.plan.tokenizer_id,
             statistics=result.statistics,
             **ids,
         )
 
 
-def _session_on(loaded: LoadedModel) -> ChatSession:
+def _session_on(loaded: LoadedModel, kv_folder: Path, budgets: TierBudgets) -> ChatSession:
     """Return a session; where none can be made the model's memory is given back, unless its device is lost."""
     failure: EngineError | None = None
     try:
-        return ChatSession(loaded)
+        return ChatSession(loaded, kv_folder, budgets)
     except EngineError as error:
         failure = error.with_traceback(None)  # it holds the half-made session
     except BaseException as error:

@@ -208,6 +208,17 @@ class _Lane:
                 self._lanes.pass_on(opened)
             else:
                 self._lanes.end(opened, outcome)
+        self._close_handler()
+
+    def _close_handler(self) -> None:
+        """Let a handler that has a close() finish what it must, as the process ends in good order."""
+        close = getattr(self._handler, "close", None)
+        if close is None:
+            return
+        try:
+            close()
+        except Exception:
+            _log.exception("a lane's handler failed to close")
 
     def _outcome(self, opened: _OpenCommand) -> Terminal | None:
         """Run a command and return how it ended, None if another lane goes on with it.

@@ -195,6 +195,15 @@ def _save(model: PreTrainedModel, folder: Path, tell: Callable[[int, int], None]
     tell(1, 1)
 
 
+def source_of(files: CheckpointFiles) -> str:
+    """Return a hash of what tells these weights from others; empty if the files can't be read."""
+    try:
+        content = json.dumps(_original(files), sort_keys=True)
+    except OSError:
+        return ""
+    return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def _stored_bytes(model: PreTrainedModel) -> int:
     """Return about what saving the model takes, a little too much rather than too little."""
     tensors = [value for value in model.state_dict().values() if isinstance(value, torch.Tensor)]

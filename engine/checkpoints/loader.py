@@ -36,6 +36,7 @@ class LoadedModel:
     """A model ready to compute, with the decision that led to it.
 
     is_published_packed: its publisher quantised it and it stays so, so that no other precision can be had of it.
+    source: a hash that tells the weights from all others, empty if it can't be had.
     """
 
     model: PreTrainedModel
@@ -44,6 +45,7 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     is_published_packed: bool = False
+    source: str = ""
 
 
 def load(
@@ -87,7 +89,8 @@ def load(
         plan, tokenizer_id=tokenizer_identity(inspection.files.folder), load_seconds=time.perf_counter() - started
     )
     packed = facts.published is not None and not facts.published.unpacked
-    return LoadedModel(model, tokenizer, plan, torch.device(plan.device), DTYPES[plan.compute], packed)
+    source = copies.source_of(inspection.files)
+    return LoadedModel(model, tokenizer, plan, torch.device(plan.device), DTYPES[plan.compute], packed, source)
 
 
 def free(loaded: LoadedModel) -> None:

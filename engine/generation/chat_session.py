@@ -1,51 +1,69 @@
 """Everything that lives as long as one loaded model: its prompts, KV, pace; answers one conversation at a time."""
 
+import dataclasses
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from transformers import GenerationConfig
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import Generate
-from engine.api.errors import EngineError, ErrorKind
+from engine.api.commands import CountTokens, Generate, PrepareConversation, SuggestTitle
+from engine.api.errors import EngineError
 from engine.api.plan import Plan
+from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
 from engine.checkpoints.loader import LoadedModel
 from engine.generation import attention, sampler
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.detokenizer import Detokenizer
-from engine.generation.generate import Generation, PrefillPace, Report, Result
-from engine.generation.kv_store import KvStore
+from engine.generation.generate import Generation, Report, Result
+from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
+from engine.generation.reading import PrefillPace, Reader
+from engine.generation.rolling import fit
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
-from engine.generation.warm_conversations import WarmConversations
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 from engine.hardware.ram import read_ram
+from engine.kv import description
+from engine.kv.opening import fingerprint_of, open_tiers
+from engine.kv.warm_conversations import Reuse, WarmConversations
 
-_LARGEST_STORE_BYTES = 4 * 2**30
+_AUTOMATIC = TierBudgets()
 _Outcome = TypeVar("_Outcome")
 
 
 class ChatSession:
-    """A loaded model ready to answer. Made on the compute lane, used only there.
+    """A loaded model ready to answer. Made on the compute lane, used only there; close() ends its writing to disk.
+
+    kv_folder: where conversations are kept on disk; None for nowhere.
 
     Making it raises EngineError: OUT_OF_MEMORY (the KV buffers are allocated here), DEVICE_LOST.
     """
 
-    def __init__(self, loaded: LoadedModel) -> None:
+    def __init__(self, loaded: LoadedModel, kv_folder: Path | None = None, budgets: TierBudgets = _AUTOMATIC) -> None:
         self.loaded = loaded
         tokenizer = loaded.tokenizer
-        template = ChatTemplate(tokenizer.get_chat_template(), _special_tokens(loaded))
-        self._prompts = PromptBuilder(tokenizer, template, loaded.plan.tokenizer_id)
+        source = tokenizer.get_chat_template()
+        self._prompts = PromptBuilder(
+            tokenizer, ChatTemplate(source, _special_tokens(loaded)), loaded.plan.tokenizer_id
+        )
         self._runner = ModelRunner(loaded.model, loaded.device, loaded.plan.context_window, loaded.plan.kv_layout)
         self._choose_mode()
-        self._warm = WarmConversations(self._runner.kv, KvStore(_store_budget()))
-        self._pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
+        self.plan = _completed_plan(loaded, self._runner)
+        self._warm = self._opened(source, kv_folder, budgets)
+        pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
+        self._reader = Reader(self._runner, pace, self._make_room)
         self._published: GenerationConfig | None = loaded.model.generation_config
         self._end_ids = _end_ids(loaded) | self._prompts.end_token_ids()
-        self.plan = _completed_plan(loaded, self._runner)
+        self._housekeeping = Housekeeping(self._prompts, self._reader, self._warm, tokenizer, self._end_ids)
+
+    def close(self, timeout_seconds: float) -> None:
+        """Write what is still to be written of conversations, as far as the time allows."""
+        self._warm.close(timeout_seconds)
 
     def answer(self, command: Generate, cancellation: CancellationToken, report: Report) -> Result:
         """Generate the next answer, reusing every id the KV already holds.
@@ -57,10 +75,11 @@ class ChatSession:
 
         def run() -> Result:
             nonlocal prompt_tokens
-            prompt_ids = self._prompts.build(command.messages, command.continue_last, command.started_at)
-            prompt_tokens = len(prompt_ids)
-            self._refuse_too_long(prompt_tokens)
-            return self._run(command, prompt_ids, cancellation, report)
+            fitting = fit(command, self._prompts, self.plan.context_window)
+            prompt_tokens = len(fitting.ids)
+            if fitting.first_kept:
+                report.rolled(fitting.first_kept)
+            return self._run(command, fitting.ids, cancellation, report)
 
         outcome = self._attempt(run)
         if isinstance(outcome, Shortage):
@@ -111,40 +130,100 @@ class ChatSession:
         )
         return out_of_memory(shortage, self.loaded.plan, ways_out, hint)
 
-    def _refuse_too_long(self, prompt_tokens: int) -> None:
-        window = self.plan.context_window
-        if prompt_tokens >= window:
-            raise EngineError(
-                ErrorKind.PROMPT_TOO_LONG,
-                f"The conversation has {prompt_tokens:,} tokens, but the model's window holds {window:,}.",
-                "Shorten the message, start a new conversation, or choose a larger context in the settings.",
-            )
-
     def _make_room(self, shortage: Shortage, failed_tokens: int) -> None:
         """Give back all that this answer can do without, and feed less at once from now on."""
-        self._pace.shrink(failed_tokens)
+        self._reader.pace.shrink(failed_tokens)
         self._warm.spare(main_memory=shortage.is_main_memory or self.loaded.device.type == "mps")
         faults.release()
 
+    def prepare(self, command: PrepareConversation, cancellation: CancellationToken) -> int:
+        """Read ahead what the next message will stand behind; return how many ids were read.
+
+        Raises EngineError, and Cancelled, after which what was read stays.
+        """
+        return self._in_background(lambda: self._housekeeping.prepare(command, cancellation), 0)
+
+    def suggest_title(self, command: SuggestTitle, cancellation: CancellationToken) -> tuple[str, int]:
+        """Return a title (empty if there is no good one) and how many ids were read for it; the KV stays as it was.
+
+        Raises EngineError and Cancelled.
+        """
+        return self._in_background(lambda: self._housekeeping.suggest_title(command, cancellation), ("", 0))
+
+    def count_tokens(self, command: CountTokens) -> int:
+        """Return the length of a prompt in ids. Raises EngineError."""
+        return len(self._prompts.build(command.messages, False, command.started_at))
+
     def forget(self, conversation_id: str) -> int:
-        """Drop a conversation's KV from slab and snapshots; return the bytes freed."""
+        """Drop a conversation's KV from slab and tiers; return the bytes freed."""
+        self._prompts.forget()
         return self._warm.forget(conversation_id)
 
-    def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
-        reused = self._warm.prepare(command.conversation_id, prompt_ids)
-        total = len(prompt_ids)
-        report.prefilled(total, reused, 0)
-        values = sampler.decide(command.sampling, self._published)
-        generation = Generation(
-            runner=self._runner,
-            detokenizer=Detokenizer(self.loaded.tokenizer, _spoken_before(command)),
-            sampler=sampler.Sampler(values, prompt_ids, self._runner.device),
-            end_ids=self._end_ids,
-            pace=self._pace,
-            report=report,
-            make_room=self._make_room,
+    def forget_others(self, conversation_ids: tuple[str, ...]) -> int:
+        """Drop the KV of conversations that are none of these, as far as the disk had it; return the bytes freed."""
+        return self._warm.forget_others(conversation_ids)
+
+    def clear_warm_state(self) -> int:
+        """Drop all KV from slab and tiers, other models' on disk as well; return the bytes freed."""
+        self._prompts.forget()
+        return self._warm.clear()
+
+    def describe_warmth(self) -> tuple[tuple[ConversationWarmth, ...], tuple[TierUse, ...]]:
+        """Return what is kept of which conversation, and how much the tiers hold."""
+        kv = self._runner.kv
+        return description.conversations(self._warm, kv), description.tier_uses(self._warm.tiers, kv)
+
+    def _opened(self, template: str, kv_folder: Path | None, budgets: TierBudgets) -> WarmConversations:
+        loaded, kv = self.loaded, self._runner.kv
+        kernel, _ = attention.describe(loaded.model, loaded.device)
+        fingerprint = fingerprint_of(
+            loaded.source, loaded.plan, loaded.model.config, template, kv, kernel, self._runner.mode
         )
-        return generation.run(prompt_ids, command.sampling.maximum_tokens, cancellation)
+        tiers = open_tiers(kv, loaded.plan, loaded.device, fingerprint, budgets, kv_folder)
+        return WarmConversations(kv, tiers, is_kept=self._runner.reads_in_chunks)
+
+    def _in_background(self, work: Callable[[], _Outcome], nothing: _Outcome) -> _Outcome:
+        """Return what work returns, and what stands for nothing where memory runs out: nobody waits for it."""
+        outcome = self._attempt(work)
+        if isinstance(outcome, Shortage):
+            faults.release()
+            return nothing
+        return outcome
+
+    def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
+        started = time.monotonic()
+        reuse = self._warm.prepare(command.conversation_id, prompt_ids)
+        prepared_seconds = time.monotonic() - started
+        report.prefilled(len(prompt_ids), reuse.tokens, 0)
+
+        def keep() -> None:
+            self._warm.keep(command.conversation_id, is_private=command.is_private)
+
+        generation = Generation(
+            reader=self._reader,
+            detokenizer=Detokenizer(self.loaded.tokenizer, _spoken_before(command)),
+            sampler=sampler.Sampler(sampler.decide(command.sampling, self._published), prompt_ids, self._runner.device),
+            end_ids=self._end_ids,
+            report=report,
+            before_last=keep if self._warm.needs_turn_states else None,
+        )
+        result = generation.run(prompt_ids, command.sampling.maximum_tokens, cancellation)
+        keep()
+        self._warm.tiers.rates.learn_reading(result.statistics.prefilled_tokens, result.statistics.prefill_seconds)
+        return _with_reuse(result, reuse, prepared_seconds)
+
+
+def _with_reuse(result: Result, reuse: Reuse, prepared_seconds: float) -> Result:
+    """Return the result with what came from the tiers in its statistics."""
+    before = result.statistics
+    statistics = msgspec.structs.replace(
+        before,
+        restored_tokens=min(reuse.restored_tokens, before.reused_tokens),
+        restored_from=reuse.restored_from,
+        restore_seconds=reuse.seconds,
+        time_to_first_token_seconds=before.time_to_first_token_seconds + prepared_seconds,
+    )
+    return dataclasses.replace(result, statistics=statistics)
 
 
 def _spoken_before(command: Generate) -> tuple[int, ...]:
@@ -176,8 +255,3 @@ def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
         decode_reason="each token is one plain pass through the model",
         kv_reuse=runner.describe_reuse(),
     )
-
-
-def _store_budget() -> int:
-    """Return the bytes of main memory that inactive conversations may take: a quarter of what is free."""
-    return int(min(read_ram().available_bytes // 4, _LARGEST_STORE_BYTES))

@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import KvLayout
-from engine.generation.kv_slab import KvSlab
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from engine.hardware.faults import fault_of
+from engine.kv.slab import KvSlab
 
 _CHECK_IDS = 24
 # Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.

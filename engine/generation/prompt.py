@@ -85,6 +85,30 @@ class PromptBuilder:
             ids += self._ids_of(messages[-1]) or self._encode((_Part(messages[-1].content, True),), is_first=False)
         return ids
 
+    def next_prefix(self, messages: Sequence[PromptMessage], started_at: float) -> list[int]:
+        """Return the ids that the next prompt will begin with, whatever the user writes; the last turn is an answer.
+
+        Raises EngineError as build does.
+        """
+        # Two texts that no tokenizer begins with the same token.
+        first, second = (
+            self.build([*messages, PromptMessage(role=Role.USER, content=text)], False, started_at)
+            for text in ("Why?", "0")
+        )
+        differing = next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
+        return first[: min(len(first), len(second)) if differing is None else differing]
+
+    @property
+    def opens_thinking(self) -> bool:
+        """Whether the template itself begins an answer with thinking."""
+        question = PromptMessage(role=Role.USER, content="\ue0f00\ue0f1")
+        asked = self._render([question], datetime.fromtimestamp(_SECONDS_PER_DAY, UTC), True)
+        return asked.rfind("<think>") > max(asked.rfind("</think>"), asked.rfind(question.content))
+
+    def forget(self) -> None:
+        """Drop the texts whose ids are remembered."""
+        self._runs.clear()
+
     def end_token_ids(self) -> frozenset[int]:
         """Return the control token that closes an answer in the template, if the template has one."""
         end = self._shape.end.lstrip()

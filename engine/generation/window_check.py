@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from engine.generation.kv_slab import KvSlab
+from engine.kv.slab import KvSlab
 
 _WINDOW, _SLACK = 6, 4
 # A single id, and less and more than the slack and than the buffers hold.

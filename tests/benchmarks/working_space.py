@@ -28,8 +28,8 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.plan import KvLayout, Precision
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.skeleton import Source, attention_for, facts_of, skeleton_of
-from engine.generation.kv_slab import KvSlab
-from engine.generation.slab_layers import SlabLayer, WindowedSlabLayer
+from engine.kv.slab import KvSlab
+from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
 from engine.planning import shapes
 from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import Shape

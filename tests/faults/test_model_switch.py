@@ -15,6 +15,7 @@ from engine.api.events import CheckpointLoaded, CommandFailed, GenerationFinishe
 from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
+from engine.api.warmth import Tier
 from engine.chat_engine import ChatEngine
 from engine.generation.model_runner import ModelRunner
 from tests import tiny_checkpoints
@@ -125,7 +126,7 @@ def test_a_conversation_goes_on_with_another_model_from_its_text_and_back(
     assert isinstance(back, CheckpointLoaded)
     event = done(probe, ask("g3", *by_both))
     assert isinstance(event, GenerationFinished)
-    assert event.statistics.reused_tokens == 0, "snapshots die with their model"
+    assert event.statistics.restored_from is Tier.DISK, "what it had read itself is still on disk"
     cold = load_session(str(first), tmp_path)
     assert event.token_ids == cold_ids(cold, list(by_both), 12)
     assert len(probe.process_ids()) == 1

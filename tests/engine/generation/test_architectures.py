@@ -10,7 +10,7 @@ from engine.generation.chat_session import ChatSession
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, load_session, user
 
-# These keep a state that can't be rewound: edits read the conversation again, answers stay the same.
+# These keep a state that can't be rewound: they go back to what was stored before and behind each answer.
 NOT_REWINDABLE = {"qwen3_next", "lfm2", "falcon_h1", "mamba", "mamba2"}
 READS_ALL_AGAIN = {"mamba"}
 
@@ -77,7 +77,7 @@ def test_a_follow_up_feeds_only_the_new_ids(session: ChatSession, name: str) -> 
 def test_regenerate_feeds_one_id(session: ChatSession, name: str) -> None:
     ask(session, [OPENING])
     again = ask(session, [OPENING])
-    expected = again.statistics.prompt_tokens if name in NOT_REWINDABLE else 1
+    expected = again.statistics.prompt_tokens if name in READS_ALL_AGAIN else 1
     assert again.statistics.prefilled_tokens == expected
 
 

@@ -12,8 +12,7 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import FinishReason
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
-from engine.generation.kv_slab import SlabLayer
-from engine.generation.kv_store import KvStore
+from engine.kv.slab_layers import SlabLayer
 from tests import tiny_checkpoints
 from tests.chat_probe import GREEDY, Listener, answered, ask, cold_ids, command, load_session, user
 
@@ -57,16 +56,17 @@ def test_a_forgotten_conversation_is_read_again(session: ChatSession) -> None:
     assert again.statistics.reused_tokens < 10
 
 
-def test_the_snapshots_stay_within_their_budget(session: ChatSession) -> None:
-    store = KvStore(budget_bytes=0)
-    session._warm._store = store
+def test_main_memory_stays_within_its_budget(session: ChatSession) -> None:
+    ram = session._warm.tiers.ram
     ask(session, [LONG])
-    size = session._runner.kv.snapshot().size_bytes
-    store.budget_bytes = size * 5 // 2
+    assert ram.used_bytes == session._runner.kv.page_layout(session._runner.kv.length).size_bytes
+    ram.budget_bytes = ram.used_bytes * 5 // 2
     for number in range(6):
         ask(session, [user(f"{number} " + "word " * 150)], conversation=f"c{number}")
-        assert store.size_bytes <= store.budget_bytes
-    assert len(store._held) == 2
+        assert 0 < ram.used_bytes <= ram.budget_bytes
+    conversations, _ = session.describe_warmth()
+    whole = session._runner.kv.length
+    assert [each.conversation_id for each in conversations if each.tokens == whole] == ["c5", "c4"]
 
 
 def test_a_stop_before_the_start_ends_at_once(session: ChatSession) -> None:

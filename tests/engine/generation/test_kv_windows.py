@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
-from engine.generation.kv_slab import KvSlab, Snapshot
-from engine.generation.slab_layers import SlabLayer, WindowedSlabLayer
-from tests import tiny_checkpoints
+from engine.kv.slab import KvSlab
+from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
+from tests import kv_probe, tiny_checkpoints
 
 WINDOW = tiny_checkpoints.SLIDING_WINDOW
 SLACK = 10
@@ -62,7 +62,7 @@ class Talk:
         self.kv = KvSlab(model.config, CAPACITY, windowed=True, slack_tokens=SLACK)
         self.ids: list[int] = []
         self.longest = 0
-        self.snapshots: list[tuple[Snapshot, int]] = []
+        self.snapshots: list[tuple[kv_probe.Saved, int]] = []
         self.random = random.Random(7)
         self.feed(3)
         self.addresses = self._addresses()
@@ -105,7 +105,7 @@ class Talk:
         self._cut(self.kv.length)
 
     def save(self) -> None:
-        self.snapshots.append((self.kv.snapshot(), self.longest))
+        self.snapshots.append((kv_probe.save(self.kv), self.longest))
 
     def restore(self, which: int, back: int) -> None:
         if not self.snapshots:
@@ -117,7 +117,7 @@ class Talk:
         if wanted >= longest - SLACK // 2:
             assert kept == wanted
         if kept:
-            self.kv.restore(snapshot, kept)
+            snapshot.put_back(self.kv, kept)
             self.ids, self.longest = snapshot.ids[:kept].tolist(), longest
 
     def clear(self) -> None:
@@ -229,9 +229,9 @@ def test_a_snapshot_is_not_restored_to_what_it_no_longer_holds(model: PreTrained
     talk = Talk(model)
     talk.feed(6 * WINDOW)
     talk.feed(1)
-    snapshot = talk.kv.snapshot()
+    snapshot = kv_probe.save(talk.kv)
     assert snapshot.usable(WINDOW) == 0
-    with pytest.raises(ValueError, match="can't be restored"):
-        talk.kv.restore(snapshot, WINDOW)
-    assert talk.kv.ids.tolist() == talk.ids
+    with pytest.raises(ValueError, match="can't be put back"):
+        snapshot.put_back(talk.kv, WINDOW)
+    assert talk.kv.length == 0, "rather nothing than half of it"
     assert snapshot.size_bytes < talk.bytes

@@ -12,7 +12,7 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind, ErrorReport
 from engine.api.plan import PrecisionChoice
 from engine.generation.chat_session import ChatSession
-from engine.generation.generate import PrefillPace
+from engine.generation.reading import PrefillPace
 from engine.generation.shortage import Shortage, out_of_memory, remedies
 from tests import tiny_checkpoints
 from tests.chat_probe import Listener, answered, ask, cold_ids, command, load_session, user
@@ -40,7 +40,7 @@ class Trap:
         self._layer = session.loaded.model.model.layers[1]
         self._hook = self._layer.register_forward_pre_hook(self._on_layer)
         # A session that has learned its pace, so that there is a chunk to make smaller.
-        session._pace._chunk = 128
+        session._reader.pace._chunk = 128
 
     def _on_layer(self, module: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
         ids = int(arguments[0].shape[1])
@@ -75,8 +75,8 @@ def test_a_chunk_that_was_too_much_is_read_again_in_smaller_ones(
 ) -> None:
     trap.error = error
     trap.fails = lambda number, ids: number == 2
-    session._pace._seconds = 1e-9  # no growth by speed
-    session._pace._chunk = 128
+    session._reader.pace._seconds = 1e-9  # no growth by speed
+    session._reader.pace._chunk = 128
     result = ask(session, [LONG])
     assert trap.fed[:2] == [128, 32], "the first at the pace of before, then as slow as it is"
     trap.remove()
@@ -93,12 +93,17 @@ def test_chunks_stay_smaller_for_the_rest_of_the_models_life(session: ChatSessio
 
 
 def test_the_retry_begins_where_it_failed(session: ChatSession, trap: Trap) -> None:
-    session._pace._seconds = 1e9  # as large as the limit allows, at once
+    session._reader.pace._seconds = 1e9  # as large as the limit allows, at once
     trap.fails = lambda number, ids: number == 2
     result = ask(session, [LONG])
     if session._runner.kv.can_rewind:
         total = result.statistics.prompt_tokens
         assert result.statistics.prefilled_tokens == total + trap.fed[1], "only the failed chunk was fed twice"
+
+
+def alone_in_the_prompt(session: ChatSession) -> int:
+    """Return how many ids of a prompt are fed alone: the last, where the state before the answer is kept."""
+    return int(session._warm.needs_turn_states)
 
 
 def test_while_decoding_one_failure_changes_nothing(session: ChatSession, trap: Trap) -> None:
@@ -119,7 +124,7 @@ def test_while_decoding_one_failure_changes_nothing(session: ChatSession, trap: 
 def test_a_second_failure_keeps_what_was_written_with_its_ids(session: ChatSession, trap: Trap) -> None:
     expected = cold_ids(session, [LONG])
     trap.fed.clear()
-    ones = 0
+    ones = -alone_in_the_prompt(session)
 
     def fails(number: int, ids: int) -> bool:
         nonlocal ones
@@ -174,7 +179,14 @@ def test_a_lost_card_is_not_tried_again(session: ChatSession, trap: Trap, monkey
         raise AssertionError("the device was touched")
 
     monkeypatch.setattr("engine.hardware.faults.release", forbidden)
-    trap.fails = lambda number, ids: ids == 1
+    ones = -alone_in_the_prompt(session)
+
+    def fails(number: int, ids: int) -> bool:
+        nonlocal ones
+        ones += ids == 1
+        return ones > 0
+
+    trap.fails = fails
     trap.error = lambda: RuntimeError("CUDA error: unspecified launch failure")
     listener = Listener()
     with pytest.raises(EngineError) as caught:
@@ -183,38 +195,37 @@ def test_a_lost_card_is_not_tried_again(session: ChatSession, trap: Trap, monkey
     assert len(listener.token_ids) == 1, "what was written is told with its ids"
 
 
-def test_snapshots_of_others_make_room_when_main_memory_ran_out(session: ChatSession, trap: Trap) -> None:
+def test_others_make_room_when_main_memory_ran_out(session: ChatSession, trap: Trap) -> None:
     ask(session, [LONG])
     ask(session, [user("Hello")], conversation="other")
-    store = session._warm._store
-    assert store.size_bytes > 0
+    ram = session._warm.tiers.ram
+    assert ram.used_bytes > 0
     trap.error = MemoryError
     trap.fed.clear()
     trap.fails = lambda number, ids: number == 1
     ask(session, [user("Something else " * 20)], conversation="third")
-    assert len(store._held) <= 1, "only what this conversation has pushed out itself"
+    owners = {owner for item in ram.items() for owner in item.owners}
+    assert owners == {"third"}
     trap.remove()
     assert ask(session, [LONG]).token_ids == cold_ids(session, [LONG])
 
 
-@pytest.mark.parametrize("part", ["snapshot", "restore"])
+@pytest.mark.parametrize("part", ["copy_page", "restore"])
 @pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError(FULL)])
-def test_a_snapshot_without_memory_is_a_miss(
+def test_a_copy_without_memory_is_a_miss(
     session: ChatSession, monkeypatch: pytest.MonkeyPatch, part: str, error: Exception
 ) -> None:
-    first = ask(session, [LONG])
     kv = session._runner.kv
-    if part == "restore":
-        ask(session, [user("Hello")], conversation="other")
 
     def no_memory(*arguments: object) -> None:
         raise error
 
     with monkeypatch.context() as patched:
+        if part == "copy_page":
+            patched.setattr(kv, part, no_memory)
+        first = ask(session, [LONG])
+        ask(session, [user("Hello")], conversation="other")
         patched.setattr(kv, part, no_memory)
-        if part == "snapshot":
-            ask(session, [user("Hello")], conversation="other")
-            assert session._warm._store.size_bytes == 0
         follow_up = [LONG, answered(session, first), user("And?")]
         again = ask(session, follow_up)
     assert again.statistics.reused_tokens < 10

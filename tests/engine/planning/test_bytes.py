@@ -14,7 +14,7 @@ from transformers import PreTrainedConfig
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import Precision, PrecisionChoice
 from engine.checkpoints import loader
-from engine.generation.kv_slab import KvSlab
+from engine.kv.slab import KvSlab
 from tests import tiny_checkpoints
 
 WINDOW = 300

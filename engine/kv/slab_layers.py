@@ -1,23 +1,7 @@
 """Attention layers of the KV at fixed addresses: one that keeps every position, one that keeps a sliding window."""
 
-from dataclasses import dataclass
-
 import torch
 from transformers.cache_utils import CacheLayerMixin
-
-
-@dataclass(frozen=True)
-class SavedLayer:
-    """What one layer held, in main memory: (1, heads, positions, head_dim) each, the first position being `start`."""
-
-    keys: torch.Tensor
-    values: torch.Tensor
-    start: int
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of both."""
-        return self.keys.nbytes + self.values.nbytes
 
 
 class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers leaves its hook untyped
@@ -82,20 +66,13 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
         """Forget all positions; the buffers keep their addresses."""
         self.length = self.start = 0
 
-    def save(self) -> SavedLayer | None:
-        """Copy what is held into main memory; None before the first update."""
-        if not self.is_initialized:
-            return None
-        held = self.length - self.start
-        return SavedLayer(_saved(self.keys, held), _saved(self.values, held), self.start)
-
-    def restore(self, saved: SavedLayer, length: int) -> None:
-        """Copy a saved layer back, up to position `length`, which must not be before what was `earliest` then."""
-        held = length - saved.start
+    def put_back(self, keys: torch.Tensor, values: torch.Tensor, start: int) -> None:
+        """Hold these positions, the first being `start`, in place of all that was held."""
         self.reset()
-        self.keys[:, :, :held].copy_(saved.keys[:, :, :held])
-        self.values[:, :, :held].copy_(saved.values[:, :, :held])
-        self.start, self.length = saved.start, length
+        held = keys.shape[-2]
+        self.keys[:, :, :held].copy_(keys)
+        self.values[:, :, :held].copy_(values)
+        self.start, self.length = start, start + held
 
     def _append(
         self, key_states: torch.Tensor, value_states: torch.Tensor, seen: int
@@ -182,7 +159,3 @@ class WindowedSlabLayer(SlabLayer):  # type: ignore[no-untyped-call] # as above
 def _buffer(states: torch.Tensor, capacity: int) -> torch.Tensor:
     shape = (*states.shape[:-2], capacity, states.shape[-1])
     return torch.empty(shape, dtype=states.dtype, device=states.device)
-
-
-def _saved(buffer: torch.Tensor, held: int) -> torch.Tensor:
-    return buffer[:, :, :held].to("cpu", copy=True).contiguous()

@@ -7,9 +7,9 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from engine.generation.kv_slab import KvSlab
-from engine.generation.slab_layers import SlabLayer
-from tests import tiny_checkpoints
+from engine.kv.slab import KvSlab
+from engine.kv.slab_layers import SlabLayer
+from tests import kv_probe, tiny_checkpoints
 
 IDS = [(17 + 7919 * index) % 384 for index in range(90)]
 
@@ -38,12 +38,12 @@ def test_a_snapshot_is_a_copy_that_can_be_restored_twice(name: str, tiny_folder:
     model = load(tiny_checkpoints.make(name, tiny_folder))
     kv = KvSlab(model.config, 128)
     feed(model, kv, IDS[:40])
-    snapshot = kv.snapshot()
+    snapshot = kv_probe.save(kv)
     expected = plain(model, IDS[:41])[-1]
     for _ in range(2):
         feed(model, kv, IDS[50:60])
         assert snapshot.usable(39) == 0
-        kv.restore(snapshot, snapshot.usable(40))
+        snapshot.put_back(kv, 40)
         torch.testing.assert_close(feed(model, kv, [IDS[40]])[-1], expected, rtol=1e-4, atol=1e-4)
     assert kv.usable(40, kv.length) == 0
     assert kv.usable(41, kv.length) == 41

@@ -5,7 +5,8 @@ is short, for a sliding layer's own window. Rewinding is a change of length, as 
 there. Recurrent and other layers keep transformers' own classes and can't be rewound.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,29 +17,34 @@ from transformers import DynamicCache, PreTrainedConfig
 from transformers.cache_utils import Cache, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
 from engine.api.plan import WINDOW_SLACK_TOKENS
-from engine.generation import foreign_layers
-from engine.generation.foreign_layers import SavedForeignLayer
-from engine.generation.slab_layers import SavedLayer, SlabLayer, WindowedSlabLayer
+from engine.kv import foreign_layers
+from engine.kv.layout import Layout
+from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
 
 Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A copy of everything held at some moment, in main memory, with the ids it was computed from.
+class State:
+    """What the layers hold that can't be cut in pages, when `length` ids had been read.
 
-    earliest: the shortest length it can be restored to, 0 where that is any. reach: see KvSlab.fits.
+    earliest: the shortest length it can be put back to. parts: how the layers are made of the tensors, as JSON. The
+    tensors taken of a slab are its own until they are copied.
     """
 
-    ids: Ids
-    reach: int
+    length: int
     earliest: int
-    layers: tuple[SavedLayer | SavedForeignLayer | None, ...]
-    size_bytes: int
+    parts: str
+    tensors: Sequence[torch.Tensor]
 
-    def usable(self, common: int) -> int:
-        """Return how many of `common` equal leading ids can be restored: all of them or none."""
-        return common if common >= self.earliest else 0
+
+@dataclass(frozen=True)
+class Piece:
+    """Keys and values of all full layers for positions from start to end, by the names of page_layout()."""
+
+    start: int
+    end: int
+    tensors: Mapping[str, torch.Tensor]
 
 
 class KvSlab:
@@ -108,6 +114,11 @@ class KvSlab:
         )
 
     @property
+    def reach(self) -> int:
+        """The longest that the conversation was while its KV was computed; see fits()."""
+        return self._reach
+
+    @property
     def turn(self) -> int | None:
         """Longest conversation with short position factors, where the architecture has two sets of them."""
         return self._turn
@@ -161,39 +172,109 @@ class KvSlab:
         self._ids = []
         self._reach = 0
 
-    @torch.inference_mode()
-    def snapshot(self) -> Snapshot:
-        """Copy what is held into main memory."""
-        layers = tuple(
-            layer.save() if isinstance(layer, SlabLayer) else foreign_layers.save(layer) for layer in self._layers
-        )
-        size = sum(layer.size_bytes for layer in layers if layer is not None)
-        return Snapshot(ids=self.ids, reach=self._reach, earliest=self.earliest, layers=layers, size_bytes=size)
+    @property
+    def has_states(self) -> bool:
+        """Whether there are layers that can't be cut in pages."""
+        return bool(self._stateful())
+
+    @property
+    def grows_states(self) -> bool:
+        """Whether what those layers hold becomes larger with the conversation."""
+        return any(foreign_layers.grows(layer) for _, layer in self._stateful() if not isinstance(layer, SlabLayer))
+
+    def page_layout(self, count: int) -> Layout:
+        """Return how keys and values of `count` positions lie in a page: (heads, count, head_dim) each."""
+        tensors = []
+        for index, layer in self._paged():
+            for name, buffer in (("k", layer.keys), ("v", layer.values)):
+                tensors.append((f"{name}.{index}", buffer.dtype, (buffer.shape[1], count, buffer.shape[3])))
+        return Layout.of(tensors)
 
     @torch.inference_mode()
-    def restore(self, snapshot: Snapshot, length: int) -> None:
-        """Copy the first `length` ids' state back into the buffers; length must be snapshot.usable().
+    def copy_page(self, start: int, end: int, into: Mapping[str, torch.Tensor]) -> None:
+        """Copy the keys and values of positions from start to end into the tensors of a page."""
+        for index, layer in self._paged():
+            into[f"k.{index}"].copy_(layer.keys[0, :, start:end], non_blocking=True)
+            into[f"v.{index}"].copy_(layer.values[0, :, start:end], non_blocking=True)
 
-        Raises ValueError if it isn't; everything is forgotten if copying fails half way.
+    def state(self) -> State | None:
+        """Return what can't be cut in pages; None if there is nothing of the kind. Raises UnstorableError."""
+        stateful = self._stateful()
+        if not stateful:
+            return None
+        tensors: list[torch.Tensor] = []
+        parts = []
+        for index, layer in stateful:
+            if isinstance(layer, SlabLayer):
+                held = layer.length - layer.start
+                tensors += [layer.keys[:, :, :held], layer.values[:, :, :held]]
+                parts.append([index, "window", [layer.start, len(tensors) - 2, len(tensors) - 1]])
+            else:
+                parts.append([index, "foreign", foreign_layers.take_apart(layer, tensors)])
+        return State(self.length, self.earliest, json.dumps(parts), tensors)
+
+    @torch.inference_mode()
+    def restore(self, ids: Ids, reach: int, pieces: Iterable[Piece], state: State | None) -> None:
+        """Hold these ids: what the slab has of them, behind it the pieces, and the state, put back to that length.
+
+        Raises whatever goes wrong; everything is forgotten then.
         """
-        if not 0 < length == snapshot.usable(length):
-            raise ValueError(f"a snapshot of {len(snapshot.ids)} ids can't be restored to {length}")
-        self.clear()
+        kept = common_prefix(self.ids, ids)
+        length = len(ids)
         try:
-            self._restore_layers(snapshot, length)
+            for piece in pieces:
+                kept = max(kept, self._copy_piece(piece, kept))
+            if kept < length and self._paged():
+                raise ValueError(f"{length} ids can't be restored of {kept}")
+            if state is not None:
+                self._put_back(state, length)
+            for _, layer in self._paged():
+                layer.length = length
         except BaseException:
             self.clear()
             raise
-        self._ids = snapshot.ids[:length].tolist()
-        self._reach = snapshot.reach
+        self._ids = ids.tolist()
+        self._reach = reach
 
-    def _restore_layers(self, snapshot: Snapshot, length: int) -> None:
-        for index, saved in enumerate(snapshot.layers):
+    def _copy_piece(self, piece: Piece, kept: int) -> int:
+        """Copy what a piece has of the positions from `kept` on; return how many are held then."""
+        start = max(piece.start, kept)
+        if not piece.start <= start <= piece.end:
+            raise ValueError(f"positions from {kept} to {piece.start} are missing")
+        for index, layer in self._paged():
+            for name, buffer in (("k", layer.keys), ("v", layer.values)):
+                source = piece.tensors[f"{name}.{index}"][:, start - piece.start : piece.end - piece.start]
+                buffer[0, :, start : piece.end].copy_(source, non_blocking=True)
+        return piece.end
+
+    def _put_back(self, state: State, length: int) -> None:
+        if not state.earliest <= length <= state.length:
+            raise ValueError(f"a state of {state.length} ids can't be put back to {length}")
+        fresh = self._new_layers()
+        for index, kind, content in json.loads(state.parts):
             layer = self._layers[index]
-            if isinstance(saved, SavedForeignLayer):
-                self._layers[index] = foreign_layers.restore(saved)
-            elif saved is not None:
-                layer.restore(saved, length)
+            if kind == "window":
+                start, keys, values = content
+                layer.put_back(state.tensors[keys], state.tensors[values], start)
+                layer.rewind(length)
+            else:
+                self._layers[index] = foreign_layers.put_together(fresh[index], content, state.tensors)
+
+    def _paged(self) -> list[tuple[int, SlabLayer]]:
+        """Return the layers that keep every position, with their places."""
+        return [
+            (index, layer)
+            for index, layer in enumerate(self._layers)
+            if type(layer) is SlabLayer and layer.is_initialized
+        ]
+
+    def _stateful(self) -> list[tuple[int, Any]]:
+        """Return the layers that are neither pages nor empty, with their places."""
+        return [
+            (index, layer)
+            for index, layer in enumerate(self._layers)
+            if type(layer) is not SlabLayer and not isinstance(layer, DummyLayer)
+        ]
 
     def _rewind_layers(self, length: int) -> None:
         for layer in self._layers:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.generation.slab_layers import SlabLayer, WindowedSlabLayer
+from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
 
 
 def states(positions: range, branch: int) -> torch.Tensor:
@@ -83,11 +83,13 @@ def test_half_of_the_slack_can_be_gone_back_over_at_any_time(window: int, slack:
 def test_a_saved_layer_comes_back(window: int, slack: int, count: int, back: int) -> None:
     reference = Reference(window, slack)
     reference.feed(count)
-    saved, earliest = reference.layer.save(), reference.layer.earliest
-    assert saved is not None
+    layer, earliest = reference.layer, reference.layer.earliest
+    start, held = layer.start, layer.length - layer.start
+    keys, values = layer.keys[:, :, :held].clone(), layer.values[:, :, :held].clone()
     reference.feed(7)
     length = max(count - back, earliest)
-    reference.layer.restore(saved, length)
+    layer.put_back(keys, values, start)
+    layer.rewind(length)
     reference.all = reference.all[:, :, :length]
     reference.feed(1)
     reference.feed(window + slack)
@@ -117,7 +119,6 @@ def test_a_layer_that_fails_to_find_memory_stays_whole(monkeypatch: pytest.Monke
 def test_buffers_are_allocated_once() -> None:
     layer = SlabLayer(16)
     assert layer.allocated_bytes == 0
-    assert layer.save() is None
     new = states(range(3), 0)
     layer.update(new, new)
     address = layer.keys.data_ptr()

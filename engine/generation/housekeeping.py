@@ -1,0 +1,120 @@
+"""What is done while nobody waits: reading ahead, and titles. Neither may cost the conversation its KV."""
+
+import re
+from collections.abc import Collection
+
+from transformers import PreTrainedTokenizerBase
+
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import PrepareConversation, SuggestTitle
+from engine.api.message import PromptMessage, Role
+from engine.generation.prompt import PromptBuilder
+from engine.generation.reading import Reader
+from engine.kv.warm_conversations import WarmConversations
+
+# So little is read with the next message as quickly.
+_WORTH_READING_TOKENS = 16
+# The question for a title and what the template puts around it; where more would be read, there is no title.
+_MOST_READ_FOR_TITLE = 160
+_MOST_TITLE_TOKENS = 24
+_MOST_TITLE_CHARACTERS = 60
+_MOST_TITLE_WORDS = 10
+_QUESTION = (
+    "Give this conversation a title of two to six words, in its own language. Answer with nothing but the title."
+)
+_ANSWER_BEGINS = "Title:"
+_ORNAMENT = re.compile(r"^[\s\"'“”‘’«»*#_`:.\-]+|[\s\"'“”‘’«»*#_`:.,;\-]+$")
+
+
+class Housekeeping:
+    """Background work of one loaded model, on the compute lane."""
+
+    def __init__(
+        self,
+        prompts: PromptBuilder,
+        reader: Reader,
+        warm: WarmConversations,
+        tokenizer: PreTrainedTokenizerBase,
+        end_ids: Collection[int],
+    ) -> None:
+        self._prompts = prompts
+        self._reader = reader
+        self._warm = warm
+        self._tokenizer = tokenizer
+        self._end_ids = end_ids
+
+    def prepare(self, command: PrepareConversation, cancellation: CancellationToken) -> int:
+        """Bring the KV to what the next prompt begins with; return how many ids were read.
+
+        Raises EngineError, MemoryRanOut, and Cancelled: what was read by then stays, and is stored later.
+        """
+        runner = self._reader.runner
+        prefix = self._prompts.next_prefix(command.messages, command.started_at)
+        if not runner.reads_in_chunks or not 0 < len(prefix) < runner.kv.capacity:
+            return 0
+        cancellation.raise_if_cancelled()
+        if len(prefix) - self._warm.common_length(prefix) < _WORTH_READING_TOKENS:
+            return 0
+        self._warm.prepare(command.conversation_id, prefix, len(prefix))
+        fed_before = runner.fed_tokens
+        if runner.kv.length < len(prefix):
+            self._reader.read(prefix, cancellation)
+        self._warm.keep(command.conversation_id, is_private=command.is_private)
+        return runner.fed_tokens - fed_before
+
+    def suggest_title(self, command: SuggestTitle, cancellation: CancellationToken) -> tuple[str, int]:
+        """Return a title, or nothing good enough as "", and how many ids were read; the KV is put back as it was.
+
+        Raises EngineError, MemoryRanOut and Cancelled.
+        """
+        runner = self._reader.runner
+        begins = ("\n</think>\n\n" if self._prompts.opens_thinking else "") + _ANSWER_BEGINS
+        asked = (
+            *command.messages,
+            PromptMessage(role=Role.USER, content=_QUESTION),
+            PromptMessage(role=Role.ASSISTANT, content=begins),
+        )
+        ids = self._prompts.build(asked, True, command.started_at)
+        known = self._warm.common_length(ids)
+        is_cheap = len(ids) - known <= _MOST_READ_FOR_TITLE and self._warm.can_return()
+        if not is_cheap or len(ids) + _MOST_TITLE_TOKENS >= runner.kv.capacity:
+            return "", 0
+        cancellation.raise_if_cancelled()
+        before = runner.kv.ids.tolist()
+        fed_before = runner.fed_tokens
+        try:
+            written = self._continued(ids, cancellation)
+        finally:
+            self._warm.prepare(command.conversation_id, before, len(before))
+        return _title_in(self._text(written)), runner.fed_tokens - fed_before
+
+    def _continued(self, ids: list[int], cancellation: CancellationToken) -> list[int]:
+        """Return the likeliest next ids, up to the end of the line."""
+        logits = self._reader.read(ids, cancellation)
+        written: list[int] = []
+        while len(written) < _MOST_TITLE_TOKENS:
+            token_id = int(logits.argmax())
+            if token_id in self._end_ids:
+                break
+            written.append(token_id)
+            if "\n" in self._text(written).strip(" "):
+                break
+            cancellation.raise_if_cancelled()
+            logits = self._reader.runner.feed([token_id])
+        return written
+
+    def _text(self, ids: list[int]) -> str:
+        text = self._tokenizer.decode(ids, skip_special_tokens=True)
+        assert isinstance(text, str)
+        return text
+
+
+def _title_in(text: str) -> str:
+    """Return the first line as a title; nothing if it is no title."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    before = ""
+    while line != before:
+        before, line = line, _ORNAMENT.sub("", line)
+    line = " ".join(line.split())
+    is_title = 0 < len(line) <= _MOST_TITLE_CHARACTERS and len(line.split()) <= _MOST_TITLE_WORDS
+    return line if is_title and "think>" not in line and any(c.isalnum() for c in line) else ""

@@ -1,0 +1,88 @@
+"""Makes a conversation fit the context window: its oldest turns are left out if that is wished, else it is refused."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engine.api.commands import Generate, WhenFull
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.message import PromptMessage, Role
+from engine.generation.prompt import PromptBuilder
+
+# Room for an answer whose length nobody limited: this part of the window.
+_ANSWER_SHARE = 4
+# So much is left out at once that the next turns fit as well: what follows would otherwise be read again every turn.
+_KEPT_SHARE = 2
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """The prompt's ids, and which of the messages is the first kept behind the system prompt; 0 if all are."""
+
+    ids: list[int]
+    first_kept: int = 0
+
+
+def fit(command: Generate, prompts: PromptBuilder, window: int) -> Fitting:
+    """Return the prompt, shortened if the command allows it. Raises EngineError, PROMPT_TOO_LONG among others."""
+
+    def build(first_kept: int) -> list[int]:
+        kept = (*command.messages[: _leading_system(command.messages)], *command.messages[first_kept:])
+        return prompts.build(kept, command.continue_last, command.started_at)
+
+    ids = prompts.build(command.messages, command.continue_last, command.started_at)
+    if command.when_full is WhenFull.STOP:
+        if len(ids) >= window:
+            raise _too_long(len(ids), window)
+        return Fitting(ids)
+    answer = min(command.sampling.maximum_tokens or window, window // _ANSWER_SHARE)
+    if len(ids) + answer <= window:
+        return Fitting(ids)
+    found = _shortened(_turn_starts(command.messages), build, window // _KEPT_SHARE)
+    if found is None or len(found.ids) >= window:
+        if len(ids) < window:
+            return Fitting(ids)
+        raise _message_too_long(len(found.ids) if found is not None else len(ids), window)
+    return found
+
+
+def _shortened(starts: list[int], build: Callable[[int], list[int]], wanted_tokens: int) -> Fitting | None:
+    """Return the prompt with as few turns left out as make it short enough, or with the last turn alone."""
+    if not starts:
+        return None
+    low, high = 0, len(starts) - 1
+    best = Fitting(build(starts[high]), starts[high])
+    while low < high:
+        middle = (low + high) // 2
+        ids = build(starts[middle])
+        if len(ids) <= wanted_tokens:
+            best, high = Fitting(ids, starts[middle]), middle
+        else:
+            low = middle + 1
+    return best
+
+
+def _turn_starts(messages: tuple[PromptMessage, ...]) -> list[int]:
+    """Return where the user's turns begin, all but the first one."""
+    begin = _leading_system(messages)
+    starts = [index for index, message in enumerate(messages) if index >= begin and message.role is Role.USER]
+    return starts[1:]
+
+
+def _leading_system(messages: tuple[PromptMessage, ...]) -> int:
+    return 1 if messages and messages[0].role is Role.SYSTEM else 0
+
+
+def _too_long(tokens: int, window: int) -> EngineError:
+    return EngineError(
+        ErrorKind.PROMPT_TOO_LONG,
+        f"The conversation has {tokens:,} tokens, but the model's window holds {window:,}.",
+        "Shorten the message, start a new conversation, or choose a larger context in the settings.",
+    )
+
+
+def _message_too_long(tokens: int, window: int) -> EngineError:
+    return EngineError(
+        ErrorKind.PROMPT_TOO_LONG,
+        f"This message alone has {tokens:,} tokens, but the model's window holds {window:,}.",
+        "Shorten the message, or choose a larger context in the settings.",
+    )

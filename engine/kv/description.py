@@ -1,0 +1,125 @@
+"""What the tiers hold of each conversation, in the words of the api."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from engine.api.warmth import ConversationWarmth, Tier, TierUse
+from engine.kv import disk_folder, rates
+from engine.kv.slab import KvSlab, common_prefix
+from engine.kv.tiers import Tiers
+from engine.kv.tree import Item, ItemKind
+from engine.kv.warm_conversations import WarmConversations
+
+_ORDER = (Tier.DEVICE, Tier.RAM, Tier.DISK)
+
+
+def conversations(warm: WarmConversations, kv: KvSlab) -> tuple[ConversationWarmth, ...]:
+    """Return what is known of each conversation, the one in the slab first, then as they were last used."""
+    owned: dict[str, list[Item]] = defaultdict(list)
+    for item in warm.tree.items.values():
+        for owner in item.owners:
+            owned[owner].append(item)
+    found = []
+    for owner, items in owned.items():
+        longest = _longest(items, warm.tiers, needs_state=kv.has_states)
+        in_slab = kv.length if owner == warm.owner else 0
+        if longest is None and not in_slab:
+            continue
+        tokens = longest.end if longest is not None else 0
+        if in_slab >= tokens or (longest is not None and _is_in_slab(longest, kv)):
+            tier, tokens = Tier.DEVICE, max(in_slab, tokens)
+        else:
+            assert longest is not None
+            tier = max((_tier(item, warm.tiers) for item in longest.chain()), key=_ORDER.index)
+        sizes = _sizes(items, warm.tiers)
+        used = max(item.last_used for item in items)
+        found.append((owner != warm.owner, -used, _described(owner, tier, tokens, sizes)))
+    return tuple(warmth for _, _, warmth in sorted(found, key=lambda each: each[:2]))
+
+
+def tier_uses(tiers: Tiers, kv: KvSlab) -> tuple[TierUse, ...]:
+    """Return the tiers of a loaded model."""
+    device, disk = tiers.device, tiers.disk
+    slab = "the running conversation"
+    beside = f"; others beside it: {tiers.rates.reason(Tier.DEVICE)}" if device is not None else ""
+    on_device = TierUse(
+        tier=Tier.DEVICE,
+        used_bytes=kv.allocated_bytes + (device.used_bytes if device is not None else 0),
+        budget_bytes=kv.allocated_bytes + (device.budget_bytes if device is not None else 0),
+        is_used=True,
+        reason=slab + beside,
+    )
+    in_ram = TierUse(
+        tier=Tier.RAM,
+        used_bytes=tiers.ram.used_bytes,
+        budget_bytes=tiers.ram.budget_bytes,
+        is_used=tiers.ram.budget_bytes > 0,
+        reason=tiers.rates.reason(Tier.RAM) if tiers.ram.budget_bytes else "turned off",
+    )
+    reason = "turned off"
+    if disk is not None and disk.budget_bytes:
+        reason = disk.problem or tiers.rates.reason(Tier.DISK)
+    on_disk = TierUse(
+        tier=Tier.DISK,
+        used_bytes=disk.used_bytes if disk is not None else 0,
+        budget_bytes=disk.budget_bytes if disk is not None else 0,
+        is_used=tiers.uses_disk,
+        reason=reason,
+    )
+    return on_device, in_ram, on_disk
+
+
+def tier_uses_without_model(root: Path, disk_budget_bytes: int) -> tuple[TierUse, ...]:
+    """Return what is on disk, and what was decided about the tiers when a model was last loaded."""
+    nothing = "no model is loaded"
+    used = sum(found.size_bytes for found in disk_folder.stored_files(root))
+    return (
+        TierUse(tier=Tier.DEVICE, used_bytes=0, budget_bytes=0, is_used=False, reason=nothing),
+        TierUse(tier=Tier.RAM, used_bytes=0, budget_bytes=0, is_used=False, reason=rates.last_reason(root, Tier.RAM)),
+        TierUse(
+            tier=Tier.DISK,
+            used_bytes=used,
+            budget_bytes=disk_budget_bytes,
+            is_used=False,
+            reason=rates.last_reason(root, Tier.DISK),
+        ),
+    )
+
+
+def _longest(items: list[Item], tiers: Tiers, *, needs_state: bool) -> Item | None:
+    """Return the item that most ids can be restored with."""
+    kind = ItemKind.STATE if needs_state else ItemKind.PAGE
+    usable = [item for item in items if item.kind is kind and all(tiers.where(each) for each in item.chain())]
+    return max(usable, key=lambda item: (item.end, item.last_used), default=None)
+
+
+def _is_in_slab(item: Item, kv: KvSlab) -> bool:
+    held = kv.ids
+    return len(held) >= item.end and all(
+        common_prefix(held[page.start : page.end], page.ids) == len(page.ids) for page in item.chain()
+    )
+
+
+def _tier(item: Item, tiers: Tiers) -> Tier:
+    tier = tiers.where(item)
+    assert tier is not None
+    return tier
+
+
+def _sizes(items: list[Item], tiers: Tiers) -> dict[Tier, int]:
+    return {
+        Tier.DEVICE: sum(i.size_bytes for i in items if tiers.device is not None and i in tiers.device),
+        Tier.RAM: sum(i.size_bytes for i in items if i in tiers.ram),
+        Tier.DISK: sum(i.size_bytes for i in items if tiers.disk is not None and i in tiers.disk),
+    }
+
+
+def _described(owner: str, tier: Tier, tokens: int, sizes: dict[Tier, int]) -> ConversationWarmth:
+    return ConversationWarmth(
+        conversation_id=owner,
+        tier=tier,
+        tokens=tokens,
+        device_bytes=sizes[Tier.DEVICE],
+        ram_bytes=sizes[Tier.RAM],
+        disk_bytes=sizes[Tier.DISK],
+    )

@@ -1,0 +1,248 @@
+"""The disk as a tier for one loaded model: what it holds, written behind by a thread of its own, checked when read.
+
+Owns the thread `kv-writer`, which lives while something waits, and the files of its model's folder. A file that can't
+be used is a miss; a disk that can't be written to is left alone until the next load.
+"""
+
+import logging
+import os
+import shutil
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import torch
+
+from engine.kv import disk_folder, item_files
+from engine.kv.disk_folder import StoredFile
+from engine.kv.item_files import SUFFIX, DamagedError, Header
+from engine.kv.memory_tier import Buffer
+from engine.kv.tree import Item, KvTree
+
+# What is always left free on the disk for others.
+_LEFT_FREE_BYTES = 2**30
+# Of items used together the end goes first, as it is of no use alone: a file's time is set back by its position.
+_SECONDS_PER_POSITION = 1e-4
+_log = logging.getLogger(__name__)
+
+
+class DiskTier:
+    """Files below `root`, of all models together up to budget_bytes. All methods belong to the compute lane."""
+
+    def __init__(self, root: Path, model_name: str, fingerprint: str, budget_bytes: int) -> None:
+        self.root = root
+        self.budget_bytes = budget_bytes
+        self.problem = ""
+        self._folder = root / model_name
+        self._fingerprint = fingerprint
+        self._lock = threading.Condition()
+        self._stored: dict[str, Header] = {}
+        self._pending: OrderedDict[str, tuple[Item, str, Buffer]] = OrderedDict()
+        self._kept: Collection[str] = ()
+        self._thread: threading.Thread | None = None
+
+    def __contains__(self, item: Item) -> bool:
+        return item.key in self._stored
+
+    @property
+    def used_bytes(self) -> int:
+        """Bytes of the files of all models."""
+        return sum(found.size_bytes for found in disk_folder.stored_files(self.root))
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes in memory that wait to be written."""
+        with self._lock:
+            return sum(buffer.data.nbytes for _, _, buffer in self._pending.values())
+
+    def pending_keys(self) -> set[str]:
+        """Return the keys of the items that wait to be written."""
+        with self._lock:
+            return set(self._pending)
+
+    def keep(self, keys: Collection[str]) -> None:
+        """Never delete these for want of room: they belong to the conversation that runs."""
+        with self._lock:
+            self._kept = frozenset(keys)
+
+    def read_catalogue(self, tree: KvTree) -> None:
+        """Add to the tree what the folder holds for this model; delete what can't be used."""
+        disk_folder.tidy(self.root)
+        owners = disk_folder.owners_of(self._folder)
+        headers: list[tuple[Header, StoredFile]] = []
+        for found in disk_folder.files_of(self._folder):
+            try:
+                header = item_files.read_header(found.path, self._fingerprint)
+                if header.metadata.key != found.key:
+                    raise DamagedError("it has another name")
+                headers.append((header, found))
+            except FileNotFoundError:
+                continue
+            except DamagedError as error:
+                self._discard(found.key, str(error))
+        for header, found in sorted(headers, key=lambda pair: pair[0].metadata.start):
+            metadata = header.metadata
+            parent = tree.items.get(metadata.parent) or tree.root(metadata.root)
+            if parent.key != metadata.parent or parent.end != metadata.start:
+                self._discard(found.key, "what comes before it is missing")
+                continue
+            item = Item(metadata.kind, parent, header.ids, header.layout, found.key, metadata.earliest, metadata.parts)
+            item.owners = set(owners.get(found.key, ()))
+            item.last_used = found.used_at + item.end * _SECONDS_PER_POSITION
+            tree.add(item)
+            self._stored[item.key] = header
+
+    def write_later(self, item: Item, root_name: str, buffer: Buffer) -> None:
+        """Have the item written; the buffer must not change any more."""
+        if self.problem:
+            return
+        with self._lock:
+            self._pending[item.key] = (item, root_name, buffer)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
+                self._thread.start()
+
+    def read(self, item: Item, into: torch.Tensor) -> bool:
+        """Fill the tensor with an item's bytes; False if they are no longer there or not what was written."""
+        header = self._stored.get(item.key)
+        if header is None:
+            return False
+        try:
+            item_files.read_data(self._path(item.key), header, into)
+            return True
+        except FileNotFoundError:
+            with self._lock:
+                self._stored.pop(item.key, None)
+        except DamagedError as error:
+            self._discard(item.key, str(error))
+        return False
+
+    def use(self, items: Iterable[Item]) -> None:
+        """Note on disk when these were used."""
+        for item in items:
+            if item.key in self._stored:
+                self._set_time(item)
+
+    def own(self, item: Item, owner: str) -> None:
+        """Note that a stored item belongs to this conversation as well."""
+        with self._lock:  # an item that is being written gets its owners under this lock
+            if item.key not in self._stored:
+                return
+            try:
+                disk_folder.own(self._folder, item.key, owner)
+            except OSError as error:
+                _log.warning("an owner could not be noted: %s", error)
+
+    def disown(self, item: Item, owner: str) -> None:
+        """Note that it no longer does."""
+        disk_folder.disown(self._folder, item.key, owner)
+
+    def drop(self, item: Item) -> int:
+        """Delete an item, written or not; return the bytes freed."""
+        with self._lock:
+            self._pending.pop(item.key, None)
+            if self._stored.pop(item.key, None) is None:
+                return 0
+            return disk_folder.delete(self._folder, item.key)
+
+    def clear(self) -> int:
+        """Delete everything of all models; return the bytes freed."""
+        with self._lock:
+            self._pending.clear()
+            self._stored.clear()
+            return disk_folder.clear(self.root)
+
+    def flush(self, timeout_seconds: float) -> bool:
+        """Wait until everything is written; return whether it is."""
+        with self._lock:
+            return self._lock.wait_for(lambda: self._thread is None, timeout_seconds)
+
+    def close(self, timeout_seconds: float) -> None:
+        """Write what waits, as far as the time allows; nothing is written afterwards."""
+        self.flush(timeout_seconds)
+        with self._lock:
+            self.problem = self.problem or "closed"
+            self._pending.clear()
+
+    def _write_all(self) -> None:
+        """Write what waits, in order, and end when nothing does."""
+        while True:
+            with self._lock:
+                if not self._pending:
+                    self._thread = None
+                    self._lock.notify_all()
+                    return
+                key, (item, root_name, buffer) = next(iter(self._pending.items()))
+            try:
+                self._write(item, root_name, buffer)
+            except OSError as error:
+                self._give_up(error)
+            del buffer
+            with self._lock:
+                self._pending.pop(key, None)
+
+    def _write(self, item: Item, root_name: str, buffer: Buffer) -> None:
+        """Write one item, unless it is dropped meanwhile. Raises OSError."""
+        for folder in (self.root, self._folder):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not self._make_room(item):
+            return
+        part = disk_folder.part_path(self._folder, item.key)
+        try:
+            item_files.write(part, item, root_name, self._fingerprint, buffer.data)
+            with self._lock:
+                if item.key not in self._pending or not item.may_be_written:
+                    return
+                for owner in item.owners - item.private_owners:
+                    disk_folder.own(self._folder, item.key, owner)
+                part.replace(self._path(item.key))
+                self._stored[item.key] = item_files.read_header(self._path(item.key), self._fingerprint)
+            self._set_time(item)
+        except (DamagedError, FileNotFoundError) as error:
+            _log.warning("an item of KV was lost while it was written: %s", error)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _make_room(self, item: Item) -> bool:
+        """Delete what was used longest ago; return whether the item may be written."""
+        needed = item.size_bytes + 4096 * 4
+        if shutil.disk_usage(self._folder).free < needed + _LEFT_FREE_BYTES:
+            raise OSError("the disk is nearly full")
+        files = disk_folder.stored_files(self.root)
+        used = sum(found.size_bytes for found in files)
+        droppable = sorted((found for found in files if found.key not in self._kept), key=lambda found: found.used_at)
+        if used - sum(found.size_bytes for found in droppable) + needed > self.budget_bytes:
+            return False
+        for found in droppable:
+            if used + needed <= self.budget_bytes:
+                break
+            with self._lock:
+                if found.path.parent == self._folder:
+                    self._stored.pop(found.key, None)
+                used -= disk_folder.delete(found.path.parent, found.key)
+        return used + needed <= self.budget_bytes
+
+    def _give_up(self, error: OSError) -> None:
+        with self._lock:
+            if not self.problem:
+                _log.warning("conversations are no longer kept on disk: %s", error)
+            self.problem = f"could not be written ({error.strerror or error})"
+            self._pending.clear()
+
+    def _discard(self, key: str, reason: str) -> None:
+        _log.warning("stored KV can't be used, it is read again: %s", reason)
+        with self._lock:
+            self._stored.pop(key, None)
+        disk_folder.delete(self._folder, key)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}{SUFFIX}"
+
+    def _set_time(self, item: Item) -> None:
+        at = (item.last_used or time.time()) - item.end * _SECONDS_PER_POSITION
+        try:
+            os.utime(self._path(item.key), (at, at))
+        except OSError:
+            return

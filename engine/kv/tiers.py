@@ -1,0 +1,160 @@
+"""The tiers together: what is new is put in each of them, what is wanted comes from the fastest that has it."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from engine.api.warmth import Tier
+from engine.kv.disk_tier import DiskTier
+from engine.kv.memory_tier import Buffer, MemoryTier
+from engine.kv.rates import Rates
+from engine.kv.tree import Item
+
+# What may wait in memory to be written beside what main memory holds, where its budget is too small for an item.
+_STAGED_BYTES = 128 * 2**20
+
+Fill = Callable[[Mapping[str, torch.Tensor]], None]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An item to be stored, how to fill its tensors, and the root it hangs under."""
+
+    item: Item
+    root_name: str
+    fill: Fill
+
+
+class Tiers:
+    """device is None without a graphics card. Used on the compute lane; disk writes behind on a thread of its own."""
+
+    def __init__(
+        self,
+        device: MemoryTier | None,
+        ram: MemoryTier,
+        disk: DiskTier | None,
+        rates: Rates,
+        *,
+        on_cuda: bool = False,
+    ) -> None:
+        self._on_cuda = on_cuda
+        self.device = device
+        self.ram = ram
+        self.disk = disk
+        self.rates = rates
+
+    @property
+    def uses_disk(self) -> bool:
+        """Whether anything is written to disk, or read from it."""
+        disk = self.disk
+        return disk is not None and disk.budget_bytes > 0 and not disk.problem and self.rates.pays(Tier.DISK)
+
+    def where(self, item: Item) -> Tier | None:
+        """Return the fastest tier that an item can be restored from."""
+        if self.device is not None and item in self.device:
+            return Tier.DEVICE
+        if item in self.ram:
+            return Tier.RAM
+        if self.disk is not None and item in self.disk and self.rates.pays(Tier.DISK):
+            return Tier.DISK
+        return None
+
+    def holds(self, item: Item) -> bool:
+        """Return whether an item is anywhere, worth restoring or not."""
+        memory = item in self.ram or (self.device is not None and item in self.device)
+        return memory or (self.disk is not None and (item in self.disk or item.key in self.disk.pending_keys()))
+
+    def fetch(self, item: Item, kept: Collection[str]) -> torch.Tensor | None:
+        """Return an item's bytes, read into main memory if they are on disk only; None if they can't be had."""
+        for tier in (self.device, self.ram):
+            buffer = tier.get(item) if tier is not None else None
+            if buffer is not None:
+                return buffer.data
+        if self.disk is None or item not in self.disk:
+            return None
+        buffer = self.ram.hold(item, kept)
+        data = buffer.data if buffer is not None else torch.empty(item.size_bytes, dtype=torch.uint8)
+        if self.disk.read(item, data):
+            return data
+        self.ram.drop(item)
+        return None
+
+    def store(self, wanted: Iterable[Wanted], kept: Collection[str]) -> None:
+        """Put items in every tier that lacks them and has room. Raises RuntimeError where memory runs out."""
+        kept = set(kept) | (self.disk.pending_keys() if self.disk is not None else set())
+        to_write: list[tuple[Wanted, Buffer]] = []
+        staged = self.disk.pending_bytes if self.disk is not None else 0
+        for each in wanted:
+            item = each.item
+            source = self._on_device(each, kept)
+            buffer = self.ram.get(item)
+            is_new = buffer is None
+            lacks_file = self._lacks_file(item)
+            if buffer is None:
+                buffer = self.ram.hold(item, kept)
+            if buffer is None and lacks_file and staged + item.size_bytes <= _STAGED_BYTES:
+                buffer = Buffer(torch.empty(item.size_bytes, dtype=torch.uint8))
+                staged += item.size_bytes
+            if buffer is None:
+                continue
+            if is_new and source is not None:
+                buffer.data.copy_(source.data, non_blocking=True)
+            elif is_new:
+                self._fill(each, buffer)
+            if lacks_file:
+                to_write.append((each, buffer))
+                kept.add(item.key)
+        self.synchronize()
+        for each, buffer in to_write:
+            assert self.disk is not None
+            self.disk.write_later(each.item, each.root_name, buffer)
+
+    def synchronize(self) -> None:
+        """Wait for copies from and to pinned memory."""
+        if self._on_cuda:
+            torch.cuda.synchronize()
+
+    def touch(self, items: Iterable[Item], now: float) -> None:
+        """Note that these were used now (seconds since the epoch)."""
+        for item in items:
+            item.last_used = now
+        if self.disk is not None:
+            self.disk.use(items)
+
+    def drop(self, items: Iterable[Item]) -> int:
+        """Let items go from every tier; return the bytes freed."""
+        freed = 0
+        for item in items:
+            freed += self.ram.drop(item)
+            freed += self.device.drop(item) if self.device is not None else 0
+            freed += self.disk.drop(item) if self.disk is not None else 0
+        return freed
+
+    def clear(self) -> int:
+        """Let everything go; return the bytes freed."""
+        freed = self.ram.clear() + (self.device.clear() if self.device is not None else 0)
+        return freed + (self.disk.clear() if self.disk is not None else 0)
+
+    def _lacks_file(self, item: Item) -> bool:
+        if self.disk is None or not self.uses_disk or not item.may_be_written:
+            return False
+        return item not in self.disk and item.key not in self.disk.pending_keys()
+
+    def _on_device(self, each: Wanted, kept: Collection[str]) -> Buffer | None:
+        """Return the item's bytes on the device, if there is a tier with room for them."""
+        if self.device is None:
+            return None
+        buffer = self.device.get(each.item)
+        if buffer is None and (buffer := self.device.hold(each.item, kept)) is not None:
+            self._fill(each, buffer)
+        return buffer
+
+    def _fill(self, each: Wanted, buffer: Buffer) -> None:
+        try:
+            each.fill(each.item.layout.views(buffer.data))
+        except BaseException:
+            self.ram.drop(each.item)
+            if self.device is not None:
+                self.device.drop(each.item)
+            raise
