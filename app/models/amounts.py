@@ -5,7 +5,9 @@ _GIB = 2**30
 
 
 def seconds(value: float) -> str:
-    """Return a duration as people write it: 0.04 s, 0.4 s, 12 s, 2 min 5 s."""
+    """Return a duration as people write it: 4 ms, 0.04 s, 0.4 s, 12 s, 2 min 5 s."""
+    if 0 < value < 0.0095:
+        return f"{max(1, round(value * 1000))} ms"
     if value >= 60:
         return f"{int(value // 60)} min {int(value % 60)} s"
     if value >= 9.95:

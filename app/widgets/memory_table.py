@@ -1,7 +1,15 @@
 """The table of what is kept of which conversation: sorted by any column, several rows chosen at once."""
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRect,
+    QSortFilterProxyModel,
+    Qt,
+    Signal,
+)
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -19,16 +27,32 @@ from engine.api.warmth import Tier
 
 _ROW_PX = 32
 _TITLE_PX = 160
+_Index = QModelIndex | QPersistentModelIndex
 
 
 class _Cells(QStyledItemDelegate):
     """Puts the tier's mark before its name, and draws one focus ring for a row, not one for each cell."""
 
-    def __init__(self, theme: Theme, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, theme: Theme, table: QTableView) -> None:
+        super().__init__(table)
+        self._table = table
         self.theme = theme
 
-    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        super().paint(painter, option, index)
+        if self._table.hasFocus() and index.row() == self._table.currentIndex().row():
+            painter.save()
+            painter.setPen(QPen(QColor(self.theme.colors.accent), 1))
+            cell: QRect = option.rect
+            painter.drawLine(cell.topLeft(), cell.topRight())
+            painter.drawLine(cell.bottomLeft(), cell.bottomRight())
+            if index.column() == 0:
+                painter.drawLine(cell.topLeft(), cell.bottomLeft())
+            if index.column() == len(Column) - 1:
+                painter.drawLine(cell.topRight(), cell.bottomRight())
+            painter.restore()
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: _Index) -> None:
         super().initStyleOption(option, index)
         option.state &= ~QStyle.StateFlag.State_HasFocus
         if index.column() == Column.STATE:
@@ -66,6 +90,7 @@ class MemoryTable(QTableView):
         self.setSortingEnabled(True)
         self.sortByColumn(Column.STATE, Qt.SortOrder.AscendingOrder)
         self.selectionModel().selectionChanged.connect(self.chosen_changed)
+        self.selectionModel().currentRowChanged.connect(self.viewport().update)
 
     def chosen_ids(self) -> tuple[str, ...]:
         """Return the conversations of the chosen rows."""
@@ -78,6 +103,19 @@ class MemoryTable(QTableView):
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._cells.theme = theme
+        self.viewport().update()
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Point at a row, so that the arrow keys have somewhere to start."""
+        super().focusInEvent(event)
+        if not self.currentIndex().isValid():
+            first = self.model().index(0, 0)
+            self.selectionModel().setCurrentIndex(first, QItemSelectionModel.SelectionFlag.NoUpdate)
+        self.viewport().update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take the ring away, also from cells that Qt would leave as they are."""
+        super().focusOutEvent(event)
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -5,7 +5,16 @@ from app.models.amounts import memory, seconds
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0412, "0.04 s"), (0.4, "0.4 s"), (9.94, "9.9 s"), (12.3, "12 s"), (125.0, "2 min 5 s")],
+    [
+        (0.0, "0.00 s"),
+        (0.0001, "1 ms"),
+        (0.0094, "9 ms"),
+        (0.0412, "0.04 s"),
+        (0.4, "0.4 s"),
+        (9.94, "9.9 s"),
+        (12.3, "12 s"),
+        (125.0, "2 min 5 s"),
+    ],
 )
 def test_durations(value: float, text: str) -> None:
     assert seconds(value) == text

@@ -130,10 +130,14 @@ def test_an_empty_table_is_words(dialog: MemoryDialog) -> None:
     assert dialog.table.isVisible()
 
 
-def test_tab_leaves_the_table(qtbot: QtBot, dialog: MemoryDialog) -> None:
+def test_the_keyboard_walks_chooses_and_leaves(qtbot: QtBot, dialog: MemoryDialog) -> None:
     dialog.show_warmth(KNOWN, has_model=True)
-    dialog.table.selectRow(0)
+    unfocused = dialog.table.grab().toImage()
     dialog.table.setFocus()
+    assert dialog.table.grab().toImage() != unfocused
+    assert dialog.table.chosen_ids() == ()
+    qtbot.keyClick(dialog.table, Qt.Key.Key_Down)
+    assert dialog.table.chosen_ids() == ("c",)
     qtbot.keyClick(dialog.table, Qt.Key.Key_Tab)
     assert dialog.forget_button.hasFocus()
 
