@@ -193,6 +193,7 @@ class Hearth(QObject):
         window.queue_removed.connect(chat.remove_queued)
         window.queue_edit_requested.connect(chat.edit_queued)
         window.new_requested.connect(conversations.new)
+        window.new_private_requested.connect(conversations.new_private)
         window.open_requested.connect(conversations.open)
         window.rename_requested.connect(conversations.rename)
         window.delete_requested.connect(conversations.delete)
@@ -219,6 +220,7 @@ class Hearth(QObject):
     def _connect_states(self) -> None:
         window = self.window
         self.conversations.conversation_changed.connect(window.show_conversation)
+        self.conversations.private_changed.connect(window.set_private)
         self.conversations.conversation_changed.connect(self._on_conversation_changed)
         for restored in (self.conversations.draft_restored, self.chat.draft_restored):
             restored.connect(window.set_draft)
@@ -299,7 +301,8 @@ class Hearth(QObject):
     @Slot(object)
     def _on_conversation_changed(self, conversation: object) -> None:
         # Kept at once, as after a crash the same conversation is to be open.
-        if conversation is not None and self._window_state.last_conversation_id != self.conversations.current_id:
+        is_kept = conversation is not None and not self.conversations.is_private
+        if is_kept and self._window_state.last_conversation_id != self.conversations.current_id:
             self._save_window_state()
 
     @Slot()
@@ -313,6 +316,6 @@ class Hearth(QObject):
             geometry=bytes(self.window.saveGeometry().data()),
             sidebar_width=self.window.sidebar_width,
             sidebar_shown=self.window.actions_by_name.sidebar.isChecked(),
-            last_conversation_id=self.conversations.current_id,
+            last_conversation_id=None if self.conversations.is_private else self.conversations.current_id,
         )
         save_window_state(self._paths.window_state_file, self._window_state)

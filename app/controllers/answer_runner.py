@@ -78,6 +78,7 @@ class AnswerRunner(QObject):
                 continue_last=continues,
                 started_at=conversation.created_at,
                 when_full=when_full,
+                is_private=conversation.is_private,
             )
         )
 

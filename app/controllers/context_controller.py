@@ -121,7 +121,14 @@ class ContextController(QObject):
         loaded = self._conversations.current
         if loaded is None:
             now, prompt = time.time(), self._settings().system_prompt
-            conversation = Conversation(id="new", title="", created_at=now, updated_at=now, system_prompt=prompt)
+            conversation = Conversation(
+                id="new",
+                title="",
+                created_at=now,
+                updated_at=now,
+                system_prompt=prompt,
+                is_private=self._conversations.is_private,
+            )
             return _Page(conversation, (), leaves_out=False)
         branch = loaded.branch()
         if self._draft.strip():
@@ -150,6 +157,7 @@ class ContextController(QObject):
             conversation_id=page.conversation.id,
             messages=prompt_of(page.conversation, (*page.branch, typed), leaves_out=page.leaves_out).messages,
             started_at=page.conversation.created_at,
+            is_private=page.conversation.is_private,
         )
         self._open = _Count(asked.key, asked.draft_bytes, command_id=command.command_id)
         self._submit(command)

@@ -32,11 +32,13 @@ class ConversationController(QObject):
     """Owns the shelf and fills the two models.
 
     Signals: conversation_changed(Conversation | None: the page of a new one), draft_restored(str), shown() after
-    either, notice_raised(Notice), notice_cleared(key), deleted(id), purged(tuple of ids).
+    either, private_changed(bool: the shown page is a private one), notice_raised(Notice), notice_cleared(key),
+    deleted(id), purged(tuple of ids).
     """
 
     conversation_changed = Signal(object)
     draft_restored = Signal(object)
+    private_changed = Signal(object)
     shown = Signal()
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
@@ -58,7 +60,8 @@ class ConversationController(QObject):
         self._settings = settings
         self._busy_ids: frozenset[str] = frozenset()
         self._wanted_id: str | None = None
-        self._blank: Conversation | None = None
+        self._blanks: dict[bool, Conversation] = {}  # a private one and one that is not, each with a draft
+        self._is_new_private = False
         self._undoable: dict[str, Conversation] = {}
         self.shelf = Shelf()
         self.drafts = DraftKeeper(requests, self)
@@ -77,7 +80,7 @@ class ConversationController(QObject):
     def _on_first_look(self, found: _FirstLook) -> None:
         conversations, purged_ids, sentences = found
         blanks = [each for each in conversations if _is_blank(each)]
-        self._blank = next((each for each in blanks if each.draft), None)
+        self._blanks.update((False, each) for each in reversed(blanks) if each.draft)
         self._conversations.set_conversations(each for each in conversations if not _is_blank(each))
         if self.current is not None:  # someone was quicker than the disk
             self._conversations.upsert(self.current.conversation)
@@ -87,7 +90,7 @@ class ConversationController(QObject):
             self.notice_raised.emit(Notice(key=f"store:{number}", text=sentence, severity=Severity.WARNING))
         if self._wanted_id is not None and self._conversations.row_of(self._wanted_id) is not None:
             self.open(self._wanted_id)
-        elif self.current is None and self._blank is not None:
+        elif self.current is None and not self._is_new_private and self._blanks:
             self._show(None)
 
     def _on_cannot_open(self, error: StoreError) -> None:
@@ -123,16 +126,31 @@ class ConversationController(QObject):
     @Slot()
     def new(self) -> None:
         """Show the page of a new conversation; it is listed with its first message."""
+        self._begin(is_private=False)
+
+    @Slot()
+    def new_private(self) -> None:
+        """Show the page of a new conversation that will never be on disk."""
+        self._begin(is_private=True)
+
+    def _begin(self, *, is_private: bool) -> None:
         self.drafts.flush()
         self._wanted_id = None
+        self._is_new_private = is_private
         self._show(None)
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the shown conversation, or the one that would begin on the shown page, is a private one."""
+        return self.current.conversation.is_private if self.current is not None else self._is_new_private
 
     def _show(self, loaded: Loaded | None) -> None:
         self.current = loaded
         self.shelf.keep_only({*self._busy_ids, self.current_id or ""})
         self.show_branch()
         self.conversation_changed.emit(loaded.conversation if loaded is not None else None)
-        conversation = loaded.conversation if loaded is not None else self._blank
+        self.private_changed.emit(self.is_private)
+        conversation = loaded.conversation if loaded is not None else self._blanks.get(self._is_new_private)
         draft = self.drafts.draft(conversation.id, conversation.draft) if conversation is not None else ""
         self.draft_restored.emit(draft)
         self.shown.emit()
@@ -171,14 +189,14 @@ class ConversationController(QObject):
     def adopt_blank(self, text: str) -> Loaded:
         """Turn the page of a new conversation into one that is listed, titled after its first message."""
         now = time.time()
+        blank = self._blanks.pop(self._is_new_private, None)
         conversation = msgspec.structs.replace(
-            self._blank or Conversation(id=new_id(), title="", created_at=now, updated_at=now),
+            blank or self._new_blank(now),
             title=title_from(text),
             created_at=now,
             updated_at=now,
             system_prompt=self._settings().system_prompt,
         )
-        self._blank = None
         self._wanted_id = conversation.id
         self.current = self.shelf.put(conversation)
         self._conversations.upsert(conversation)
@@ -237,12 +255,15 @@ class ConversationController(QObject):
         if self.current is not None:
             self.drafts.set_draft(self.current.conversation.id, text)
             return
-        if self._blank is None and text.strip():
-            now = time.time()
-            blank = self._blank = Conversation(id=new_id(), title="", created_at=now, updated_at=now)
-            self._requests.request(lambda store: store.save_conversation(blank))
-        if self._blank is not None:
-            self.drafts.set_draft(self._blank.id, text)
+        blank = self._blanks.get(self._is_new_private)
+        if blank is None and text.strip():
+            begun = blank = self._blanks[self._is_new_private] = self._new_blank(time.time())
+            self._requests.request(lambda store: store.save_conversation(begun))
+        if blank is not None:
+            self.drafts.set_draft(blank.id, text)
+
+    def _new_blank(self, now: float) -> Conversation:
+        return Conversation(id=new_id(), title="", created_at=now, updated_at=now, is_private=self._is_new_private)
 
     @Slot(object)
     def rename(self, change: tuple[str, str]) -> None:

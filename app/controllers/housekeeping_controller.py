@@ -52,6 +52,7 @@ class HousekeepingController(QObject):
                 conversation_id=conversation.id,
                 messages=messages,
                 started_at=conversation.created_at,
+                is_private=conversation.is_private,
             )
         )
         if self._settings().write_titles and self._needs_title(loaded):
@@ -60,6 +61,7 @@ class HousekeepingController(QObject):
                 conversation_id=conversation.id,
                 messages=messages,
                 started_at=conversation.created_at,
+                is_private=conversation.is_private,
             )
             self._asked[command.command_id] = (conversation.id, conversation.title)
             self._given_up.discard(conversation.id)

@@ -47,7 +47,8 @@ def begin_turn(
     store: ConversationStore, conversation: Conversation, parent_id: str | None, question: str | None, plan: Plan
 ) -> Turn:
     """Save a new turn; raises StoreError, and then nothing was saved."""
-    turn = new_turn(_newest(store, conversation), parent_id, question, plan, store.next_sequence)
+    newest = _newest(store, conversation)
+    turn = new_turn(newest, parent_id, question, plan, lambda: store.next_sequence(conversation.id))
     store.save_turn(turn.conversation, [each for each in (turn.question, turn.answer) if each is not None])
     return turn
 
@@ -58,7 +59,9 @@ def continue_turn(store: ConversationStore, conversation: Conversation, answer: 
     Raises StoreError; then nothing was saved.
     """
     if as_version:
-        answer = msgspec.structs.replace(answer, id=new_id(), sequence=store.next_sequence(), created_at=time.time())
+        answer = msgspec.structs.replace(
+            answer, id=new_id(), sequence=store.next_sequence(conversation.id), created_at=time.time()
+        )
     streaming = msgspec.structs.replace(answer, state=MessageState.STREAMING)
     turn = _shown(_newest(store, conversation), None, streaming)
     store.save_turn(turn.conversation, [turn.answer])

@@ -20,6 +20,7 @@ from app.conversations.errors import (
 Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
 BUSY_SECONDS = 5.0
+IN_MEMORY = Path(":memory:")
 _BACKUP_PAGES = 1000
 _JOURNAL_INDEX_BYTES = 32_768
 
@@ -59,7 +60,10 @@ _SENTENCES: dict[type[StoreError], tuple[str, str]] = {
 
 
 class Database:
-    """A connection in WAL mode with full synchronisation; used by one thread at a time."""
+    """A connection in WAL mode with full synchronisation; used by one thread at a time.
+
+    A database of the path IN_MEMORY leaves no trace on any disk and ends with the connection.
+    """
 
     def __init__(self, path: Path, read_only: bool = False) -> None:
         self.path = path
@@ -126,6 +130,8 @@ class Database:
         self.execute("PRAGMA synchronous=FULL")
         self.execute("PRAGMA foreign_keys=ON")
         self.execute("PRAGMA mmap_size=0")
+        if self.path == IN_MEMORY:
+            self.execute("PRAGMA temp_store=MEMORY")
 
     def _roll_back(self) -> None:
         # After a full disk or an I/O error SQLite may have rolled back already.

@@ -49,7 +49,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """A tree of messages with the branch that is shown (active_leaf_id). name is what `--conversation` finds it by.
 
-    when_full: None means as the settings say.
+    when_full: None means as the settings say. is_private: it is in memory only, and never on disk.
     """
 
     id: str
@@ -63,6 +63,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     draft: str = ""
     deleted_at: float | None = None
     when_full: WhenFull | None = None
+    is_private: bool = False
 
 
 def new_id() -> str:

@@ -47,7 +47,7 @@ def conversation_row(conversation: Conversation) -> tuple[Value, ...]:
     )
 
 
-def conversation_from(row: Row) -> Conversation:
+def conversation_from(row: Row, *, is_private: bool = False) -> Conversation:
     """Return the conversation of a row in the order of CONVERSATION_COLUMNS."""
     return Conversation(
         id=_text(row[0]),
@@ -61,6 +61,7 @@ def conversation_from(row: Row) -> Conversation:
         draft=_text(row[8]),
         deleted_at=None if row[9] is None else _real(row[9]),
         when_full=_choice(WhenFull, row[10]),
+        is_private=is_private,
     )
 
 

@@ -1,5 +1,7 @@
 """Conversations in an SQLite file; used by one thread. Owns the connection, the backups and this process's writer lock.
 
+Private conversations are in a second database of the same shape, in memory only: every method finds the right one.
+
 Whatever a method returned for is on disk. Every method may raise StoreError (disk full, read-only, I/O error, busy);
 then nothing has changed and it can be called again.
 """
@@ -7,13 +9,15 @@ then nothing has changed and it can be called again.
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
 from app.conversations.backups import Backups
+from app.conversations.database import IN_MEMORY, Database, Row
 from app.conversations.errors import StoreError
-from app.conversations.migrations import MIGRATIONS
+from app.conversations.migrations import MIGRATIONS, migrate
 from app.conversations.opening import Opening
 from app.conversations.records import Conversation, Message, MessageState, new_id
 from app.conversations.rows import (
@@ -58,6 +62,8 @@ class ConversationStore:
         self._damaged = False
         opening = Opening(path, self._writers, self._backups, migrations, clock)
         self._database = opening.open()
+        self._in_memory: Database | None = None
+        self._private_ids: set[str] = set()
         self.notices: tuple[str, ...] = tuple(opening.notices)
         try:
             self.mark_interrupted()
@@ -70,24 +76,25 @@ class ConversationStore:
     def list_conversations(self, deleted: bool = False) -> list[Conversation]:
         """Return the conversations that are not deleted (or those that are), last changed first."""
         condition = "IS NOT NULL" if deleted else "IS NULL"
-        return [
-            conversation_from(row)
-            for row in self._database.execute(
-                f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE deleted_at {condition} "
-                "ORDER BY updated_at DESC, id"
+        found = [
+            conversation_from(row, is_private=database is self._in_memory)
+            for database in self._databases()
+            for row in database.execute(
+                f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE deleted_at {condition}"
             )
         ]
+        return sorted(found, key=lambda each: (-each.updated_at, each.id))
 
     def load_conversation(self, conversation_id: str) -> Conversation | None:
         """Return the conversation, deleted or not; None if there is none."""
-        rows = self._database.execute(
+        rows = self._of(conversation_id).execute(
             f"SELECT {CONVERSATION_COLUMNS} FROM conversations WHERE id = ?", (conversation_id,)
         )
-        return conversation_from(rows[0]) if rows else None
+        return conversation_from(rows[0], is_private=conversation_id in self._private_ids) if rows else None
 
     def load_messages(self, conversation_id: str) -> list[Message]:
         """Return all messages of the tree, oldest first."""
-        rows = self._database.execute(
+        rows = self._of(conversation_id).execute(
             f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE conversation_id = ? ORDER BY sequence, id",
             (conversation_id,),
         )
@@ -95,22 +102,26 @@ class ConversationStore:
 
     def save_conversation(self, conversation: Conversation) -> None:
         """Add the conversation or replace what is known of it (its messages stay)."""
-        self._database.execute(_SAVE_CONVERSATION, conversation_row(conversation))
+        if conversation.is_private:
+            self._private_ids.add(conversation.id)
+        self._of(conversation.id).execute(_SAVE_CONVERSATION, conversation_row(conversation))
 
     def save_draft(self, conversation_id: str, draft: str) -> None:
         """Keep what is being typed, and touch nothing else: another process may be answering."""
-        self._database.execute("UPDATE conversations SET draft = ? WHERE id = ?", (clean_text(draft), conversation_id))
+        self._of(conversation_id).execute(
+            "UPDATE conversations SET draft = ? WHERE id = ?", (clean_text(draft), conversation_id)
+        )
 
     def rename(self, conversation_id: str, title: str) -> None:
         """Give the conversation a title that was chosen by the user."""
-        self._database.execute(
+        self._of(conversation_id).execute(
             "UPDATE conversations SET title = ?, title_is_manual = 1 WHERE id = ?",
             (clean_text(title), conversation_id),
         )
 
     def change_automatic_title(self, conversation_id: str, known: str, title: str) -> bool:
         """Give the conversation another title; not if that is no longer the known one, or chosen by the user."""
-        rows = self._database.execute(
+        rows = self._of(conversation_id).execute(
             "UPDATE conversations SET title = ? WHERE id = ? AND title = ? AND title_is_manual = 0 "
             "AND deleted_at IS NULL RETURNING id",
             (clean_text(title), conversation_id, clean_text(known)),
@@ -120,38 +131,44 @@ class ConversationStore:
     def set_when_full(self, conversation_id: str, when_full: WhenFull | None) -> None:
         """Keep what happens when the conversation is full; None: as the settings say."""
         value = None if when_full is None else when_full.value
-        self._database.execute("UPDATE conversations SET when_full = ? WHERE id = ?", (value, conversation_id))
+        self._of(conversation_id).execute(
+            "UPDATE conversations SET when_full = ? WHERE id = ?", (value, conversation_id)
+        )
 
     def show_branch(self, conversation_id: str, leaf_id: str | None) -> None:
         """Keep which branch is shown."""
-        self._database.execute("UPDATE conversations SET active_leaf_id = ? WHERE id = ?", (leaf_id, conversation_id))
+        self._of(conversation_id).execute(
+            "UPDATE conversations SET active_leaf_id = ? WHERE id = ?", (leaf_id, conversation_id)
+        )
 
     def save_message(self, message: Message) -> None:
         """Add the message or replace it; the conversation must have been saved before.
 
         While it is STREAMING it counts as written by this process, and becomes INTERRUPTED should that die.
         """
-        self._database.execute(_SAVE_MESSAGE, (*message_row(message), self._writer_of(message)))
+        self._of(message.conversation_id).execute(_SAVE_MESSAGE, (*message_row(message), self._writer_of(message)))
 
     def save_turn(self, conversation: Conversation, messages: Sequence[Message]) -> None:
         """Save a conversation and messages in it: all of it or nothing."""
-        with self._database.transaction():
+        with self._transaction(conversation):
             self.save_conversation(conversation)
             for message in messages:
                 self.save_message(message)
 
     def save_copies(self, conversation: Conversation, messages: Sequence[Message]) -> list[Message]:
         """Save a new conversation with copies of messages, all or nothing; returns them as saved, as the newest."""
-        with self._database.transaction():
+        with self._transaction(conversation):
             self.save_conversation(conversation)
-            saved = [msgspec.structs.replace(message, sequence=self.next_sequence()) for message in messages]
+            saved = [
+                msgspec.structs.replace(message, sequence=self.next_sequence(conversation.id)) for message in messages
+            ]
             for message in saved:
                 self.save_message(message)
         return saved
 
-    def next_sequence(self) -> int:
+    def next_sequence(self, conversation_id: str = "") -> int:
         """Return a number greater than that of every message so far; never given twice, whoever asks."""
-        return self._database.number(
+        return self._of(conversation_id).number(
             "UPDATE counters SET value = max(value, (SELECT coalesce(max(sequence), 0) FROM messages)) + 1 "
             "WHERE name = 'sequence' RETURNING value"
         )
@@ -189,21 +206,24 @@ class ConversationStore:
 
     def delete_conversation(self, conversation_id: str) -> None:
         """Hide the conversation; restore_conversation brings it back until purge_deleted."""
-        self._database.execute(
+        self._of(conversation_id).execute(
             "UPDATE conversations SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL",
             (self._clock(), conversation_id),
         )
 
     def restore_conversation(self, conversation_id: str) -> None:
         """Undo delete_conversation."""
-        self._database.execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,))
+        self._of(conversation_id).execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,))
 
     def purge_deleted(self, older_than: float) -> list[str]:
         """Remove for good what was deleted before this time (seconds since the epoch); returns the ids."""
-        with self._database.transaction():
-            rows = self._database.execute(
-                "DELETE FROM conversations WHERE deleted_at IS NOT NULL AND deleted_at < ? RETURNING id", (older_than,)
-            )
+        rows: list[Row] = []
+        for database in self._databases():
+            with database.transaction():
+                rows += database.execute(
+                    "DELETE FROM conversations WHERE deleted_at IS NOT NULL AND deleted_at < ? RETURNING id",
+                    (older_than,),
+                )
         return [str(row[0]) for row in rows]
 
     def mark_interrupted(self) -> int:
@@ -220,7 +240,10 @@ class ConversationStore:
         return len(rows)
 
     def search(self, text: str, limit: int = 50) -> list[SearchHit]:
-        """Return the messages that hold all words of the text (the last one may be a beginning), best first."""
+        """Return the messages that hold all words of the text (the last one may be a beginning), best first.
+
+        Private conversations are not searched.
+        """
         return find_messages(self._database, text, limit)
 
     def is_maintenance_due(self) -> bool:
@@ -236,7 +259,8 @@ class ConversationStore:
     def close(self) -> None:
         """Close the file and give the writer lock back; safe to call twice."""
         try:
-            self._database.close()
+            for database in self._databases():
+                database.close()
         finally:
             self._writers.leave(cleanly=not self._damaged)
 
@@ -247,6 +271,22 @@ class ConversationStore:
             rebuild_index(self._database)
         except StoreError as error:
             _log.warning("not mended: %s", error.details)
+
+    def _databases(self) -> list[Database]:
+        return [self._database, *([self._in_memory] if self._in_memory is not None else [])]
+
+    def _of(self, conversation_id: str) -> Database:
+        if conversation_id not in self._private_ids:
+            return self._database
+        if self._in_memory is None:
+            self._in_memory = Database(IN_MEMORY)
+            migrate(self._in_memory, lambda version: None)
+        return self._in_memory
+
+    def _transaction(self, conversation: Conversation) -> AbstractContextManager[None]:
+        if conversation.is_private:
+            self._private_ids.add(conversation.id)
+        return self._of(conversation.id).transaction()
 
     def _writer_of(self, message: Message) -> str | None:
         return self._writers.own if message.state is MessageState.STREAMING else None

@@ -30,6 +30,7 @@ from app.conversations.records import Conversation
 from app.models.conversation_list_model import CONVERSATION_ROLE, GROUP_ROLE, RUNNING_ROLE, WARMTH_ROLE
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
+from app.widgets.private_mark import PRIVATE_PX, paint_private
 from app.widgets.theme import RADIUS_PX, Theme
 from app.widgets.warmth_mark import MARK_PX, paint_mark
 from engine.api.codec import clean_text
@@ -86,6 +87,8 @@ class ConversationDelegate(QStyledItemDelegate):
         self._paint_background(painter, row, option, index)
         text = self._text_rectangle(row, index)
         self._paint_mark(painter, row, index)
+        if _is_private(index):
+            paint_private(painter, QRectF(row).center().y(), row.left() + _TEXT_PX, self._theme)
         painter.setFont(self._title_font())
         painter.setPen(QColor(self._theme.colors.text))
         title = painter.fontMetrics().elidedText(_one_line(index.data()), Qt.TextElideMode.ElideRight, text.width())
@@ -130,7 +133,8 @@ class ConversationDelegate(QStyledItemDelegate):
 
     def _text_rectangle(self, row: QRect, index: _Index) -> QRect:
         mark = self._mark_width(index)
-        return row.adjusted(_TEXT_PX, 0, -_TEXT_PX - (mark + _MARK_GAP_PX if mark else 0), 0)
+        private = PRIVATE_PX if _is_private(index) else 0
+        return row.adjusted(_TEXT_PX + private, 0, -_TEXT_PX - (mark + _MARK_GAP_PX if mark else 0), 0)
 
     def _mark_width(self, index: _Index) -> int:
         if index.data(RUNNING_ROLE):
@@ -183,3 +187,8 @@ class ConversationDelegate(QStyledItemDelegate):
 
 def _one_line(text: str) -> str:
     return " ".join(text[:_TITLE_CHARACTERS].split())
+
+
+def _is_private(index: _Index) -> bool:
+    conversation = index.data(CONVERSATION_ROLE)
+    return isinstance(conversation, Conversation) and conversation.is_private

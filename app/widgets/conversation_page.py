@@ -8,6 +8,7 @@ from app.models.transcript_model import TranscriptModel
 from app.widgets.composer import Composer
 from app.widgets.empty_state import EmptyState
 from app.widgets.notice_bar import NoticeBar
+from app.widgets.private_mark import PrivateMark
 from app.widgets.theme import Theme
 from app.widgets.transcript import Transcript
 from engine.api.message import Role
@@ -32,8 +33,10 @@ class ConversationPage(QWidget):
         super().__init__(parent)
         self._model = model
         self._busy = False
+        self._is_private = False
         self.transcript = Transcript(model, theme)
         self.empty_state = EmptyState(theme)
+        self.private_mark = PrivateMark(theme)
         self.notices = NoticeBar(theme)
         self.composer = Composer(theme)
         self._pages = QStackedWidget()
@@ -42,6 +45,7 @@ class ConversationPage(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addWidget(self.private_mark)
         column.addWidget(self._pages, 1)
         column.addWidget(self.notices)
         column.addWidget(self.composer)
@@ -62,6 +66,12 @@ class ConversationPage(QWidget):
         self.composer.set_busy(busy)
         self.transcript.set_busy(busy)
 
+    def set_private(self, is_private: bool) -> None:
+        """Show that nothing of the conversation is saved, or that it is."""
+        self._is_private = is_private
+        self.empty_state.set_private(is_private)
+        self._show_page()
+
     def set_model_name(self, name: str) -> None:
         """Say who answers, "" if no model is loaded."""
         self.empty_state.set_model_name(name)
@@ -69,7 +79,7 @@ class ConversationPage(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
-        for part in (self.transcript, self.empty_state, self.notices, self.composer):
+        for part in (self.transcript, self.empty_state, self.private_mark, self.notices, self.composer):
             part.set_theme(theme)
 
     def has_message_of(self, role: Role) -> bool:
@@ -114,6 +124,7 @@ class ConversationPage(QWidget):
     def _show_page(self) -> None:
         empty = self._model.rowCount() == 0
         self._pages.setCurrentWidget(self.empty_state if empty else self.transcript)
+        self.private_mark.setVisible(self._is_private and not empty)  # the empty page says it larger
 
     @Slot()
     def _on_rows_changed(self) -> None:

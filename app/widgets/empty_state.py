@@ -1,9 +1,11 @@
 """What an empty conversation shows: a greeting, who answers, and four things to try."""
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.widgets.icons import pixmap
 from app.widgets.phase_line import PhaseLine
+from app.widgets.private_mark import EXPLANATION, ICON
 from app.widgets.theme import Theme
 
 EXAMPLES = (
@@ -14,6 +16,10 @@ EXAMPLES = (
 )
 _WIDTH_PX = 640
 _EXAMPLE_PX = 200
+_ICON_PX = 24
+_GREETING = "What would you like to know?"
+_LOCAL = "Nothing you write leaves this computer."
+_PRIVATE_GREETING = "A private conversation"
 
 
 class ExampleButton(QPushButton):
@@ -59,7 +65,11 @@ class EmptyState(QFrame):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.greeting = QLabel("What would you like to know?")
+        self._is_private = False
+        self._model_name = ""
+        self.private_icon = QLabel()
+        self.private_icon.hide()
+        self.greeting = QLabel(_GREETING)
         self.greeting.setProperty("role", "title")
         self.greeting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.model_line = QLabel()
@@ -79,7 +89,7 @@ class EmptyState(QFrame):
         column = QVBoxLayout(inner)
         column.setContentsMargins(16, 0, 16, 0)
         column.setSpacing(8)
-        column.addWidget(self.greeting)
+        column.addLayout(_in_the_middle(self.private_icon, self.greeting))
         column.addWidget(self.model_line)
         column.addWidget(self.phase, 0, Qt.AlignmentFlag.AlignCenter)
         column.addSpacing(16)
@@ -97,8 +107,16 @@ class EmptyState(QFrame):
 
     def set_model_name(self, name: str) -> None:
         """Say who answers."""
-        private = "Nothing you write leaves this computer."
-        self.model_line.setText(f"{name} answers. {private}" if name else private)
+        self._model_name = name
+        answers = f"{name} answers. " if name and not self._is_private else ""
+        self.model_line.setText(answers + (EXPLANATION if self._is_private else _LOCAL))
+
+    def set_private(self, is_private: bool) -> None:
+        """Invite to a private conversation, or to one that is kept."""
+        self._is_private = is_private
+        self.private_icon.setVisible(is_private)
+        self.greeting.setText(_PRIVATE_GREETING if is_private else _GREETING)
+        self.set_model_name(self._model_name)
 
     def set_phase(self, phase: str) -> None:
         """Say what is being got ready, "" when all is."""
@@ -109,6 +127,7 @@ class EmptyState(QFrame):
         """Draw in another theme."""
         colors = theme.colors
         self.phase.set_theme(theme)
+        self.private_icon.setPixmap(pixmap(ICON, colors.muted, _ICON_PX, self.devicePixelRatioF()))
         self.setStyleSheet(
             f"#example {{ background: {colors.sidebar}; border: 1px solid transparent; border-radius: 12px;"
             " padding: 0px; min-height: 0px; }"
@@ -122,3 +141,13 @@ class EmptyState(QFrame):
         button = self.sender()
         if isinstance(button, ExampleButton):
             self.prompt_chosen.emit(button.prompt)
+
+
+def _in_the_middle(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(12)
+    row.addStretch(1)
+    for widget in widgets:
+        row.addWidget(widget)
+    row.addStretch(1)
+    return row

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
 
 from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -21,6 +21,7 @@ from app.widgets.tab_order import next_stop
 from app.widgets.theme import Theme, apply_theme, theme_for
 from app.widgets.window_actions import WindowActions
 from app.widgets.window_dialogs import WindowDialogs
+from app.widgets.window_layout import laid_out
 from engine.api.message import Role
 from engine.api.plan import Plan
 
@@ -34,6 +35,7 @@ class MainWindow(QMainWindow):
     send_requested = Signal(object)  # str
     stop_requested = Signal()
     new_requested = Signal()
+    new_private_requested = Signal()
     open_requested = Signal(object)  # conversation id
     rename_requested = Signal(object)  # (conversation id, title)
     delete_requested = Signal(object)  # conversation id
@@ -84,7 +86,9 @@ class MainWindow(QMainWindow):
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
         self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
-        self._build_layout()
+        controls = (self.sidebar_button, self.model_button, self.settings_button)
+        self._splitter = laid_out(self.sidebar, controls, self.page, self.width())
+        self.setCentralWidget(self._splitter)
         self._connect_parts()
         self._connect_actions()
         self.apply_settings(self._settings)
@@ -119,6 +123,11 @@ class MainWindow(QMainWindow):
         if another:
             self.sidebar.set_active(conversation.id if conversation else "")
             self.page.composer.take_focus()
+
+    @Slot(object)
+    def set_private(self, is_private: object) -> None:
+        """Show whether the open conversation, or the one that would begin, is a private one."""
+        self.page.set_private(bool(is_private))
 
     @Slot(object)
     def set_busy(self, busy: object) -> None:
@@ -221,28 +230,6 @@ class MainWindow(QMainWindow):
         stop.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
         return True
 
-    def _build_layout(self) -> None:
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 6, 8, 6)
-        for place, widget in enumerate((self.sidebar_button, self.model_button, self.settings_button)):
-            top.addWidget(widget)
-            if place < 2:
-                top.addStretch(1)
-        right = QWidget()
-        column = QVBoxLayout(right)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(top)
-        column.addWidget(self.page, 1)
-        self._splitter = QSplitter(Qt.Orientation.Horizontal)
-        self._splitter.setChildrenCollapsible(False)
-        self._splitter.setHandleWidth(1)
-        self._splitter.addWidget(self.sidebar)
-        self._splitter.addWidget(right)
-        self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([WIDTH_PX, self.width() - WIDTH_PX])
-        self.setCentralWidget(self._splitter)
-
     def _connect_parts(self) -> None:
         self.sidebar.new_requested.connect(self._on_new)
         self.sidebar.open_requested.connect(self._on_open)
@@ -275,6 +262,7 @@ class MainWindow(QMainWindow):
     def _connect_actions(self) -> None:
         actions = self.actions_by_name
         actions.new.triggered.connect(self._on_new)
+        actions.new_private.triggered.connect(self._on_new_private)
         actions.rename.triggered.connect(self._on_rename)
         actions.delete.triggered.connect(self._on_delete)
         actions.settings.triggered.connect(self.open_settings)
@@ -346,6 +334,12 @@ class MainWindow(QMainWindow):
     def _on_new(self) -> None:
         self.page.composer.flush_draft()
         self.new_requested.emit()
+        self.page.composer.take_focus()
+
+    @Slot()
+    def _on_new_private(self) -> None:
+        self.page.composer.flush_draft()
+        self.new_private_requested.emit()
         self.page.composer.take_focus()
 
     @Slot(object)

@@ -22,6 +22,7 @@ class WindowActions(QObject):
         super().__init__(parent)
         self._parent = parent
         self.new = self._make("&New conversation", "Ctrl+N")
+        self.new_private = self._make("New &private conversation", "Ctrl+Shift+N")
         self.rename = self._make("Re&name conversation")
         self.delete = self._make("&Delete conversation")
         self.settings = self._make("&Settings…", "Ctrl+,", QAction.MenuRole.PreferencesRole)
@@ -55,7 +56,16 @@ class WindowActions(QObject):
         """Put all actions into the menus."""
         separator = None
         menus: dict[str, list[QAction | None]] = {
-            "&File": [self.new, self.rename, self.delete, separator, self.settings, separator, self.quit],
+            "&File": [
+                self.new,
+                self.new_private,
+                self.rename,
+                self.delete,
+                separator,
+                self.settings,
+                separator,
+                self.quit,
+            ],
             "&Conversation": [
                 self.copy_answer,
                 self.regenerate,

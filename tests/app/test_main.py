@@ -218,6 +218,22 @@ def test_a_conversation_is_warm_after_its_answer_and_cold_without_the_model(qtbo
     window.wait(lambda: tier() is None)
 
 
+def test_nothing_of_a_private_conversation_is_left_anywhere(qtbot: QtBot, whole: list[Whole]) -> None:
+    window = Whole(qtbot, "echo")
+    whole.append(window)
+    window.hearth.window.actions_by_name.new_private.trigger()
+    window.say("Zanzibar is an island off the coast of Tanzania")
+    window.wait(lambda: window.states() == [MessageState.COMPLETE] * 2)
+    window.wait(lambda: window.hearth.conversation_model.conversation(0).title == "Capital of France")
+    private_id = window.hearth.conversations.current_id
+    window.composer.editor.setPlainText("Zanzibar, once more")
+    window.end()
+    home = locate().database.parents[1]
+    written = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert locate().database in written
+    assert not [path for path, content in written.items() if b"Zanzibar" in content or private_id.encode() in content]
+
+
 def test_stop_in_the_window(qtbot: QtBot, whole: list[Whole]) -> None:
     window = Whole(qtbot, "slow")
     whole.append(window)

@@ -334,3 +334,24 @@ def test_an_answer_is_branched_by_its_button_and_by_the_menu(qtbot: QtBot, shown
     shown.window.actions_by_name.branch.trigger()
     assert shown.asked_for("branch_requested") == [last.message_id] * 2
     assert last.branch_button.accessibleName() == "Branch into a new conversation"
+
+
+def test_a_private_conversation_is_marked_on_its_page_and_above_its_messages(qtbot: QtBot, shown: Shown) -> None:
+    page = shown.window.page
+    asked: list[bool] = []
+    shown.window.new_private_requested.connect(lambda: asked.append(True))
+    qtbot.keyClick(shown.window, Qt.Key.Key_N, CONTROL | SHIFT)
+    assert asked == [True]
+    shown.window.set_private(True)
+    assert page.empty_state.private_icon.isVisible()
+    assert page.empty_state.greeting.text() == "A private conversation"
+    assert "gone when you delete it or quit Hearth" in page.empty_state.model_line.text()
+    assert not page.private_mark.isVisible()
+    fill(shown)
+    assert page.private_mark.isVisible()
+    assert page.private_mark.text == "Private conversation: it is not saved"
+    shown.window.set_private(False)
+    assert not page.private_mark.isVisible()
+    shown.transcript.clear()
+    assert not page.empty_state.private_icon.isVisible()
+    assert page.empty_state.greeting.text() == "What would you like to know?"

@@ -1,0 +1,32 @@
+"""How the window is divided: the sidebar, and beside it a row of controls above the conversation."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+
+from app.widgets.sidebar import WIDTH_PX
+
+
+def laid_out(sidebar: QWidget, controls: Sequence[QWidget], page: QWidget, width: int) -> QSplitter:
+    """Return the window's content for a window of that width in pixels; the controls are spread over their row."""
+    top = QHBoxLayout()
+    top.setContentsMargins(8, 6, 8, 6)
+    for place, widget in enumerate(controls):
+        if place:
+            top.addStretch(1)
+        top.addWidget(widget)
+    right = QWidget()
+    column = QVBoxLayout(right)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(0)
+    column.addLayout(top)
+    column.addWidget(page, 1)
+    splitter = QSplitter(Qt.Orientation.Horizontal)
+    splitter.setChildrenCollapsible(False)
+    splitter.setHandleWidth(1)
+    splitter.addWidget(sidebar)
+    splitter.addWidget(right)
+    splitter.setStretchFactor(1, 1)
+    splitter.setSizes([WIDTH_PX, width - WIDTH_PX])
+    return splitter
