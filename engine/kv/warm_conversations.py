@@ -249,11 +249,12 @@ class WarmConversations:
             here = self._page(kv, here, ids[start : start + PAGE_TOKENS], owner)
             end = min(here.end, len(ids))
             wanted.append(Wanted(here, root_name, partial(kv.copy_page, here.start, end)))
-        if (state := kv.state()) is not None:
-            tensors = state.tensors
-            item = self._state(state, wanted[-1].item, ids)
-            wanted.append(Wanted(item, root_name, lambda views: _copy_all(tensors, views)))
         chain = [each.item for each in wanted]
+        if (state := kv.state()) is not None:
+            item = self._state(state, chain[-1], ids)
+            chain.append(item)
+            if not self.tiers.holds(item):
+                wanted.append(Wanted(item, root_name, partial(_copy_all, state.tensors)))
         for item in chain:
             self._claim(item, owner, is_private=is_private)
         self._running = {item.key for item in chain}
@@ -278,12 +279,18 @@ class WarmConversations:
         return page
 
     def _state(self, state: State, last: Item, ids: Ids) -> Item:
-        """Return the item of a state, whose last ids stand behind the same page as the last page's."""
+        """Return the item of a state, whose last ids stand behind the same page as the last page's.
+
+        Windows may reach back differently for the same ids: the item is about what a tier holds, else about this state.
+        """
         assert last.parent is not None
         tail = ids[last.start :]
         key = key_of(ItemKind.STATE, last.parent.key, tail)
         layout = Layout.of((str(number), each.dtype, tuple(each.shape)) for number, each in enumerate(state.tensors))
-        return self.tree.add(Item(ItemKind.STATE, last.parent, tail, layout, key, state.earliest, state.parts))
+        item = self.tree.add(Item(ItemKind.STATE, last.parent, tail, layout, key))
+        if not self.tiers.holds(item):
+            item.layout, item.earliest, item.parts = layout, state.earliest, state.parts
+        return item
 
     def _claim(self, item: Item, owner: str, *, is_private: bool) -> None:
         if is_private:
