@@ -16,7 +16,7 @@ from app.conversations.records import Conversation, Message, new_id
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings
 from engine.api.codec import clean_text
-from engine.api.commands import CountTokens, WhenFull
+from engine.api.commands import CountTokens, WhenFull, room_for_answer
 from engine.api.events import CommandCancelled, CommandFailed, TokensCounted
 from engine.api.message import PromptMessage, Role
 from engine.api.plan import Plan
@@ -177,6 +177,7 @@ class ContextController(QObject):
             use = ContextUse(
                 used_tokens=self._guess(page, key),
                 window_tokens=self._plan.context_window,
+                answer_tokens=room_for_answer(self._plan.context_window, self._settings().maximum_tokens),
                 leaves_out=page.leaves_out,
                 has_history=len(page.branch) > 1,
                 has_draft=has_draft,

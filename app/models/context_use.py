@@ -17,14 +17,15 @@ class Room(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class ContextUse:
-    """Tokens, template included. leaves_out: the oldest messages give way when the window is full.
+    """Tokens, template included. leaves_out: the oldest messages give way when there is no room left.
 
-    has_history: there are messages that could give way. has_draft: something is being typed. is_exact: the engine has
-    counted; otherwise it is guessed from the length of the text.
+    answer_tokens: what is then kept free for the answer. has_history: there are messages that could give way.
+    has_draft: something is being typed. is_exact: the engine has counted; otherwise it is guessed from the text.
     """
 
     used_tokens: int
     window_tokens: int
+    answer_tokens: int = 0
     leaves_out: bool = True
     has_history: bool = True
     has_draft: bool = True
@@ -32,10 +33,10 @@ class ContextUse:
 
     @property
     def room(self) -> Room:
-        """How much is left; the answer needs one token at least."""
-        if self.used_tokens >= self.window_tokens:
+        """How much is left; an answer that nothing gives way for needs one token at least."""
+        left = self.window_tokens - self.used_tokens - (self.answer_tokens if self._gives_way else 1)
+        if left < 0:
             return Room.NONE
-        left = self.window_tokens - self.used_tokens
         return Room.LITTLE if left < self.window_tokens * _LITTLE_SHARE else Room.ENOUGH
 
     @property
@@ -50,36 +51,31 @@ class ContextUse:
             case Room.ENOUGH:
                 return ""
             case Room.LITTLE:
-                return "Nearly full"
-            case Room.NONE if self.leaves_out and self.has_history:
-                return "Oldest messages will be left out"
+                return "Oldest messages will soon be left out" if self._gives_way else "Nearly full"
             case Room.NONE:
-                return "Does not fit" if self.has_draft else "Full"
+                unanswered = "Does not fit" if self.has_draft else "Full"
+                return "Oldest messages will be left out" if self._gives_way else unanswered
 
     @property
     def sentence(self) -> str:
         """All of it for a tooltip and for assistive technology: what is taken, and what will happen."""
         about = "" if self.is_exact else "about "
-        match self.room:
-            case Room.ENOUGH:
-                used = f"{about}{self.used_tokens:,} of the {self.window_tokens:,} tokens"
-                return f"This conversation takes {used} that the model can hold."
-            case Room.LITTLE:
-                left = self.window_tokens - self.used_tokens
-                return f"Nearly full: {about}{left:,} tokens are left. {self._after_that()}"
-            case Room.NONE:
-                subject = "This message does not fit" if self.has_draft else "This conversation is full"
-                needed = f"{about}{self.used_tokens:,} tokens, and the model can hold {self.window_tokens:,}"
-                return f"{subject}: it needs {needed}. {self._when_full()}"
+        taken = f"{about}{self.used_tokens:,} of the {self.window_tokens:,} tokens that the model can hold"
+        if self.room is Room.ENOUGH:
+            return f"This conversation takes {taken}."
+        if self._gives_way:
+            soon = "soon " if self.room is Room.LITTLE else ""
+            consequence = f"the oldest messages will {soon}be left out; they stay on screen"
+            return f"This conversation takes {taken}. To leave room for an answer {consequence}."
+        way_out = "Shorten it, or load the model with a larger context."
+        if self.has_history:
+            way_out = f"{_MENU} lets it leave out the oldest messages."
+        if self.room is Room.LITTLE:
+            return f"Nearly full: this conversation takes {taken}. {way_out if self.has_history else ''}".rstrip()
+        subject = "This message does not fit" if self.has_draft else "This conversation is full"
+        needed = f"the conversation takes {about}{self.used_tokens:,} tokens, the model can hold {self.window_tokens:,}"
+        return f"{subject}: {needed}. The model will not answer. {way_out}"
 
-    def _after_that(self) -> str:
-        if self.leaves_out:
-            return "After that the oldest messages are left out; they stay on screen."
-        return f"After that the model stops. {_MENU} changes that."
-
-    def _when_full(self) -> str:
-        if not self.has_history:
-            return "Shorten it, or load the model with a larger context."
-        if self.leaves_out:
-            return "The oldest messages will be left out for it; they stay on screen."
-        return f"The model will not answer. {_MENU} lets it leave out the oldest messages."
+    @property
+    def _gives_way(self) -> bool:
+        return self.leaves_out and self.has_history

@@ -39,6 +39,15 @@ class WhenFull(StrEnum):
     ROLL = "roll"
 
 
+# Room that WhenFull.ROLL leaves for an answer whose length nobody limited: this part of the window.
+_ANSWER_SHARE = 4
+
+
+def room_for_answer(window_tokens: int, maximum_tokens: int | None) -> int:
+    """Return how many tokens of the context window WhenFull.ROLL keeps free for an answer."""
+    return min(maximum_tokens or window_tokens, window_tokens // _ANSWER_SHARE)
+
+
 class _AboutConversation(_Message, frozen=True, kw_only=True):
     """started_at (seconds since the epoch) is the conversation's date: templates that print today's date get this
     one, so that the prompt's beginning stays the same tomorrow. is_private: nothing of it may be written to disk.

@@ -3,13 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.api.commands import Generate, WhenFull
+from engine.api.commands import Generate, WhenFull, room_for_answer
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.message import PromptMessage, Role
 from engine.generation.prompt import PromptBuilder
 
-# Room for an answer whose length nobody limited: this part of the window.
-_ANSWER_SHARE = 4
 # So much is left out at once that the next turns fit as well: what follows would otherwise be read again every turn.
 _KEPT_SHARE = 2
 
@@ -34,8 +32,7 @@ def fit(command: Generate, prompts: PromptBuilder, window: int) -> Fitting:
         if len(ids) >= window:
             raise _too_long(len(ids), window)
         return Fitting(ids)
-    answer = min(command.sampling.maximum_tokens or window, window // _ANSWER_SHARE)
-    if len(ids) + answer <= window:
+    if len(ids) + room_for_answer(window, command.sampling.maximum_tokens) <= window:
         return Fitting(ids)
     found = _shortened(_turn_starts(command.messages), build, window // _KEPT_SHARE)
     if found is None or len(found.ids) >= window:

@@ -203,7 +203,7 @@ def test_the_meter_takes_the_same_room_whatever_it_says(composer: Composer) -> N
     assert heard == [
         ("", "small", ""),
         ("1,240 / 8,192", "small", ""),
-        ("Oldest messages will be left out  ·  9,000 / 8,192", "small-warning", "This message does not"),
+        ("Oldest messages will be left out  ·  9,000 / 8,192", "small-warning", "This conversation tak"),
     ]
     composer.set_context_use(None)
     assert (composer.meter.text(), composer.meter.toolTip()) == ("", "")
