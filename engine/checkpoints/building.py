@@ -1,6 +1,8 @@
 """A plan and a checkpoint's files -> the model with its weights, or nothing at all and all memory back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -13,7 +15,7 @@ from engine.api.plan import Plan, Precision, PrecisionChoice
 from engine.checkpoints.files import CheckpointFiles, incomplete
 from engine.checkpoints.progress import WeightProgress, watched
 from engine.checkpoints.safety import unsupported
-from engine.checkpoints.skeleton import attention_for
+from engine.checkpoints.skeleton import attention_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
 from engine.quantization.published import LoadOptions, lost_scales
@@ -111,9 +113,15 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
         wanted["quantization_config"] = quantizers.quantization_config_for(
             plan.precision, DTYPES[plan.compute], offloads
         )
+    loads: Callable[..., object] = AutoModelForCausalLM.from_pretrained
+    model_class = class_for(config)
+    if blueprint.is_copy and model_class.config_class is type(config):
+        from engine.quantization import copy_reading
+
+        loads = partial(copy_reading.from_copy, model_class)
     return cast(
         "tuple[PreTrainedModel, dict[str, object]]",
-        AutoModelForCausalLM.from_pretrained(
+        loads(
             str(blueprint.folder),
             config=config,
             dtype=DTYPES[plan.compute],

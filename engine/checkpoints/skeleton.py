@@ -6,6 +6,7 @@ counts what will really be loaded, for any architecture, before a byte of weight
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +18,7 @@ from engine.checkpoints.safety import unsupported
 from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
 from engine.quantization.packing import packed_shapes
+from engine.quantization.undrawn import Undrawn
 
 _EXPERT_DIMENSIONS = 3
 _FLOAT32_BYTES = 4
@@ -33,14 +35,19 @@ class Source:
 
 def attention_for(config: PreTrainedConfig) -> str:
     """Return the attention implementation that transformers' class for this configuration can run."""
-    found: object = AutoModelForCausalLM._model_mapping[type(config)]
-    model_class = found[0] if isinstance(found, tuple | list) else found
-    return "sdpa" if getattr(model_class, "_supports_sdpa", False) else "eager"
+    return "sdpa" if getattr(class_for(config), "_supports_sdpa", False) else "eager"
+
+
+def class_for(config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """Return transformers' class of text-generation models for this configuration."""
+    found: Any = AutoModelForCausalLM._model_mapping[type(config)]
+    model_class: type[PreTrainedModel] = found[0] if isinstance(found, tuple | list) else found
+    return model_class
 
 
 def skeleton_of(config: PreTrainedConfig) -> PreTrainedModel:
     """Return the model on the meta device. Raises whatever a wrong configuration makes transformers raise."""
-    with torch.device("meta"):
+    with torch.device("meta"), Undrawn():
         model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
             config, attn_implementation=attention_for(config)
         )

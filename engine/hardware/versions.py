@@ -1,6 +1,7 @@
 """Versions of what the engine stands on."""
 
 import platform
+from functools import cache
 from importlib import metadata
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "bitsandbytes", "flash-attn")
@@ -8,10 +9,14 @@ _PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_
 
 def installed_versions() -> dict[str, str]:
     """Return name to version for Python and the engine's libraries; a missing one is left out."""
-    versions = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    found = {package: _version(package) for package in _PACKAGES}
+    return {"python": platform.python_version()} | {name: version for name, version in found.items() if version}
+
+
+@cache
+def _version(package: str) -> str:
+    """Return the version, empty if it is not installed; looked up once, as a running process keeps what it imported."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
