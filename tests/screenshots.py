@@ -29,6 +29,7 @@ from engine.api.message import Role
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.widgets.demo_conversation import CODE_ANSWER
 from tests.engine_scripts import PLAN
+from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
 LARGE, SMALL = (1100, 760), (720, 480)
@@ -82,6 +83,7 @@ class Studio:
         self._with_real_model(paths)
         for script in ("thinking", "long_prefill", "slow_load", "markdown"):
             self._with_script(script, paths)
+        self._with_full_context(paths)
 
     def _with_real_model(self, paths: Paths) -> None:
         self._open(paths, None)
@@ -150,6 +152,23 @@ class Studio:
             if script != "long_prefill":
                 self._wait(self._is_idle, 30)
                 self._grab_both(script)
+        self._close()
+
+    def _with_full_context(self, paths: Paths) -> None:
+        """Draw the line above which the model no longer reads, the meter, and a private conversation."""
+        script = Script(answer="The moon pulls on the water that is nearer to it. " * 3, context_window=100, rolls=True)
+        self._open(paths, scripted_engine_command(script))
+        self._hearth.window.new_requested.emit()
+        self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
+        for question in ("Why are there tides?", "And what does the sun do?", "Where are the highest ones?"):
+            self._send(question)
+            self._wait(self._is_idle, 30)
+        self._hearth.window.page.composer.editor.set_text("How often in a day does the water come and go? " * 3)
+        self._pause(0.6)
+        self._grab_both("full-context")
+        self._hearth.window.page.composer.set_text("")
+        self._hearth.window.new_private_requested.emit()
+        self._grab_both("private", SMALL)
         self._close()
 
     def _open(self, paths: Paths, engine_argv: list[str] | None) -> None:

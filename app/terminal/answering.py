@@ -9,7 +9,7 @@ from app.terminal.engine_session import EngineSession
 from app.terminal.interrupts import Interrupts
 from app.terminal.options import ChatOptions, TerminalFailure
 from app.terminal.output import Output
-from engine.api.commands import Generate, LoadCheckpoint
+from engine.api.commands import Generate, LoadCheckpoint, PrepareConversation
 from engine.api.errors import ErrorReport, Remedy
 from engine.api.events import CheckpointLoaded, CommandFailed, ContextRolled, Event, Statistics, TextGenerated
 from engine.api.plan import Plan
@@ -87,6 +87,18 @@ def answer_question(
         raise TerminalFailure(_sentence(message.error))
     was_stopped = interrupts.requested or message.state is MessageState.INTERRUPTED
     return Answered(message, was_stopped)
+
+
+def read_ahead(session: EngineSession, dialogue: Dialogue) -> None:
+    """Have the engine read, while the user types, what the next message will stand behind."""
+    session.start(
+        PrepareConversation(
+            command_id=new_id(),
+            conversation_id=dialogue.conversation.id,
+            messages=dialogue.prompt().messages,
+            started_at=dialogue.conversation.created_at,
+        )
+    )
 
 
 def _sentence(error: ErrorReport) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 
 from app.conversations.errors import StoreError
 from app.paths import Paths
-from app.terminal.answering import answer_object, answer_question, load_model
+from app.terminal.answering import answer_object, answer_question, load_model, read_ahead
 from app.terminal.dialogue import Dialogue
 from app.terminal.engine_session import EngineSession
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ChatOptions, TerminalFailure
 from app.terminal.output import Output, statistics_line
 from app.worker.engine_process import engine_command
 from engine.api.codec import clean_text
+from engine.api.events import FinishReason
 from engine.api.plan import Plan
 
 _NEW = "/new"
@@ -78,6 +79,8 @@ class _Chat:
             self._output.json(answer_object(answered.message, self._plan, self._dialogue.name))
         elif answered.message.statistics is not None:
             self._output.say(statistics_line(answered.message.statistics, self._plan))
+        if self._is_interactive and answered.message.finish_reason is FinishReason.END:
+            read_ahead(self._session, self._dialogue)
         return EXIT_INTERRUPTED if answered.was_stopped else EXIT_OK
 
     def _lines(self) -> Iterator[str]:

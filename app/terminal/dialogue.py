@@ -80,6 +80,11 @@ class Dialogue:
                 self._tree = self._tree.with_message(message)
         return GrowingAnswer(turn.answer, plan, continues=False), self._prompt(turn)
 
+    def prompt(self) -> Prompt:
+        """Return what the model reads of the conversation as it is now."""
+        branch = self._tree.branch(self.conversation.active_leaf_id)
+        return prompt_of(self.conversation, branch, leaves_out=self.when_full is WhenFull.ROLL)
+
     def keep(self, answer: Message) -> None:
         """Have the growing answer saved within half a second."""
         if self._saver is not None:

@@ -56,6 +56,10 @@ class EngineSession:
                 return event
             on_event(event)
 
+    def start(self, command: Command) -> None:
+        """Have a background command done; what comes of it is not looked at, and the next command ends it."""
+        self._link.submit(command)
+
     def _next_event(self) -> Event | None:
         try:
             event = self._events.get(timeout=_LOOK_SECONDS)

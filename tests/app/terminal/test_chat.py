@@ -1,9 +1,16 @@
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from app import cli
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from app.terminal.engine_session import EngineSession
+from engine.api.commands import Command, PrepareConversation
 from tests.app.terminal.conftest import Run
 from tests.app.terminal.test_ask import FIELDS, messages_of
 from tests.engine_scripts import Script
@@ -62,3 +69,25 @@ def test_a_full_conversation_goes_on_without_its_oldest_messages_and_says_so(
     assert result.err.count("without its oldest messages") == 2
     stored = messages_of("Rome")
     assert [message.context_start_id for message in stored[1::2]] == [None, None, stored[2].id, stored[4].id]
+
+
+def test_while_the_user_types_the_engine_reads_ahead(
+    use_script: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Command] = []
+    start = EngineSession.start
+
+    def spy(session: EngineSession, command: Command) -> None:
+        started.append(command)
+        start(session, command)
+
+    lines = iter(["One", "Two", "/quit"])
+    monkeypatch.setattr(EngineSession, "start", spy)
+    monkeypatch.setattr("builtins.input", lambda _prompt: next(lines))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert cli.main(["chat"]) == 0
+    assert [type(command) for command in started] == [PrepareConversation] * 2
+    last = started[1]
+    assert isinstance(last, PrepareConversation)
+    assert [turn.content for turn in last.messages] == ["One", "You said: One", "Two", "You said: Two"]
