@@ -28,8 +28,7 @@ from engine.api.events import FinishReason, Statistics, WarmthDescribed
 from engine.api.message import Role
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.widgets.demo_conversation import CODE_ANSWER
-from tests.engine_scripts import PLAN
-from tests.engine_scripts import Script
+from tests.engine_scripts import PLAN, Script
 from tests.scripted_engine import scripted_engine_command
 
 LARGE, SMALL = (1100, 760), (720, 480)
