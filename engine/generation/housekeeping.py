@@ -83,6 +83,7 @@ class Housekeeping:
         before = runner.kv.ids.tolist()
         fed_before = runner.fed_tokens
         try:
+            self._warm.prepare(command.conversation_id, ids)
             written = self._continued(ids, cancellation)
         finally:
             self._warm.prepare(command.conversation_id, before, len(before))

@@ -48,7 +48,7 @@ class Talk:
 
 
 class World:
-    """A model with a session that may be closed and opened again, the conversations, and a random choice of what's next.
+    """A model with a session that may be closed and opened again, the conversations, and random choices of what to do.
 
     known: what was ever read and not forgotten, to compare reuse with. cold: answers of plain generate by prompt.
     """
