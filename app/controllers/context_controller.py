@@ -130,9 +130,7 @@ class ContextController(QObject):
                 is_private=self._conversations.is_private,
             )
             return _Page(conversation, (), leaves_out=False)
-        branch = loaded.branch()
-        if self._draft.strip():
-            branch = loaded.tree.branch(reply_parent(branch))
+        branch = loaded.tree.branch(reply_parent(loaded.branch()))
         rolls = self._conversations.when_full(loaded.conversation) is WhenFull.ROLL
         return _Page(loaded.conversation, tuple(branch), leaves_out=rolls)
 

@@ -164,3 +164,11 @@ def test_what_happens_when_it_is_full_goes_along(desk: Desk, meter: Meter) -> No
     assert meter.use.leaves_out
     desk.conversations.set_when_full(WhenFull.STOP)
     assert not meter.use.leaves_out
+
+
+def test_a_message_that_was_too_long_does_not_count_for_the_next_one(desk: Desk, meter: Meter) -> None:
+    desk.talk("One", "First")
+    desk.fail(desk.send("word " * 3000), ErrorKind.PROMPT_TOO_LONG)
+    assert meter.use.used_tokens == SPOKEN
+    meter.type("Two")
+    assert [turn.content for turn in meter.counts()[0].messages] == ["One", "First", "Two"]
