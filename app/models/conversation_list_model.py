@@ -16,6 +16,7 @@ GROUP_ROLE = Qt.ItemDataRole.UserRole + 2
 RUNNING_ROLE = Qt.ItemDataRole.UserRole + 3
 WARMTH_ROLE = Qt.ItemDataRole.UserRole + 4
 UNTITLED = "New conversation"
+_PRIVATE_SENTENCE = "Private: nothing of it is stored."
 _RUNNING_SENTENCE = "Being answered now."
 _NO_PARENT = QModelIndex()
 _MONTHS = (
@@ -50,7 +51,7 @@ def group_of(updated_at: float, today: date) -> str:
 class ConversationListModel(QAbstractListModel):
     """Rows of Conversation, newest first; DisplayRole and EditRole are the title.
 
-    RUNNING_ROLE is a bool, WARMTH_ROLE a ConversationWarmth or None; AccessibleDescriptionRole says both in words.
+    RUNNING_ROLE is a bool, WARMTH_ROLE a ConversationWarmth or None; AccessibleDescriptionRole says it in words.
     """
 
     def __init__(self, parent: QObject | None = None, clock: Callable[[], float] = time.time) -> None:
@@ -80,7 +81,7 @@ class ConversationListModel(QAbstractListModel):
         if role == WARMTH_ROLE:
             return self._warmth.get(conversation.id)
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
-            return self._description(conversation.id)
+            return self._description(conversation)
         return None
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
@@ -167,10 +168,14 @@ class ConversationListModel(QAbstractListModel):
         if self._conversations:
             self.dataChanged.emit(self.index(0), self.index(len(self._conversations) - 1))
 
-    def _description(self, conversation_id: str) -> str:
-        warmth = self._warmth.get(conversation_id)
-        running = _RUNNING_SENTENCE if conversation_id in self._running else ""
-        return " ".join(part for part in (running, warmth_sentence(warmth) if warmth is not None else "") if part)
+    def _description(self, conversation: Conversation) -> str:
+        warmth = self._warmth.get(conversation.id)
+        sentences = (
+            _PRIVATE_SENTENCE if conversation.is_private else "",
+            _RUNNING_SENTENCE if conversation.id in self._running else "",
+            warmth_sentence(warmth) if warmth is not None else "",
+        )
+        return " ".join(sentence for sentence in sentences if sentence)
 
     def _insert(self, conversation: Conversation) -> None:
         place = bisect.bisect_left(self._conversations, _newest_first(conversation), key=_newest_first)

@@ -13,7 +13,7 @@ SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 ID_ROLE = Qt.ItemDataRole.UserRole + 2
 TIER_ROLE = Qt.ItemDataRole.UserRole + 3
 UNLISTED = "A conversation that is not in the list"
-_UNLISTED_HELP = "It was deleted, is private, or was begun in a terminal after this window opened."
+_UNLISTED_HELP = "It was deleted, or begun in a terminal after this window opened."
 _NOTHING = "–"
 _TIERS = tuple(Tier)
 # Among conversations of the same state the longest comes first; no context window is longer.

@@ -93,6 +93,8 @@ def test_warmth_is_told_once_for_all_rows_that_changed(qtbot: QtBot) -> None:
     model.set_running(["b"])
     description = model.index(1).data(Qt.ItemDataRole.AccessibleDescriptionRole)
     assert description.startswith("Being answered now. Warm: 10 tokens")
+    model.upsert(msgspec.structs.replace(model.conversation(1), is_private=True))
+    assert model.index(1).data(Qt.ItemDataRole.AccessibleDescriptionRole).startswith("Private: ")
     model.set_warmth({})
     assert model.index(2).data(Qt.ItemDataRole.AccessibleDescriptionRole) == ""
 
