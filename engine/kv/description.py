@@ -44,8 +44,8 @@ def tier_uses(tiers: Tiers, kv: KvSlab) -> tuple[TierUse, ...]:
     beside = f"; others beside it: {tiers.rates.reason(Tier.DEVICE)}" if device is not None else ""
     on_device = TierUse(
         tier=Tier.DEVICE,
-        used_bytes=kv.allocated_bytes + (device.used_bytes if device is not None else 0),
-        budget_bytes=kv.allocated_bytes + (device.budget_bytes if device is not None else 0),
+        used_bytes=kv.held_bytes + (device.used_bytes if device is not None else 0),
+        budget_bytes=max(kv.allocated_bytes, kv.held_bytes) + (device.budget_bytes if device is not None else 0),
         is_used=True,
         reason=slab + beside,
     )

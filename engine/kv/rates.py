@@ -92,7 +92,7 @@ def last_reason(folder: Path, tier: Tier) -> str:
     """Return the decision about a tier for the model that was used last, for when none is loaded."""
     file = _read(folder / _NAME)
     if not file.models:
-        return "not measured on this computer yet"
+        return "not measured yet"
     model = list(file.models.values())[-1]
     return f"{_reason(file, model, tier)} ({model.name})"
 
@@ -100,7 +100,7 @@ def last_reason(folder: Path, tier: Tier) -> str:
 def _reason(file: _File, model: ModelRate, tier: Tier) -> str:
     rate = file.restore_bytes_per_second.get(tier, 0.0)
     if not rate or not model.tokens_per_second or not model.bytes_per_token:
-        return "not measured with this model yet"
+        return "not measured yet"
     restored = f"{rate / model.bytes_per_token:,.0f} tokens per second"
     read = f"{model.tokens_per_second:,.0f}"
     if rate / model.bytes_per_token > model.tokens_per_second:

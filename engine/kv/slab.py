@@ -114,6 +114,15 @@ class KvSlab:
         )
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes of the buffers and states that the held ids take."""
+        states = sum(
+            layer.allocated_bytes if isinstance(layer, SlabLayer) else foreign_layers.state_bytes(layer)
+            for _, layer in self._stateful()
+        )
+        return self.page_layout(self.length).size_bytes + (states if self.length else 0)
+
+    @property
     def reach(self) -> int:
         """The longest that the conversation was while its KV was computed; see fits()."""
         return self._reach

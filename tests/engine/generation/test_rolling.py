@@ -1,0 +1,100 @@
+"""A conversation that outgrows the window: refused, or its oldest turns left out so that the rest stays warm."""
+
+import itertools
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import Generate, WhenFull
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.message import PromptMessage, Role
+from engine.generation.chat_session import ChatSession
+from engine.generation.generate import Report, Result
+from tests import tiny_checkpoints
+from tests.chat_probe import answered, cold_ids, command, load_session, user
+
+WINDOW = 512
+SYSTEM = PromptMessage(role=Role.SYSTEM, content="Answer briefly.")
+
+
+@pytest.fixture
+def session(tiny_folder: Path) -> ChatSession:
+    return load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder, context=WINDOW)
+
+
+def rolling(messages: list[PromptMessage], maximum_tokens: int = 8) -> Generate:
+    return msgspec.structs.replace(command(messages, maximum_tokens=maximum_tokens), when_full=WhenFull.ROLL)
+
+
+def answer(session: ChatSession, messages: list[PromptMessage]) -> tuple[Result, int]:
+    """Return the answer and which message was told to be the first kept, 0 if none was left out."""
+    told: list[int] = []
+    report = Report(prefilled=lambda *_: None, generated=lambda *_: None, rolled=told.append)
+    result = session.answer(rolling(messages), CancellationToken(), report)
+    return result, (told or [0])[0]
+
+
+def question(number: int) -> PromptMessage:
+    return user(f"{number} " + "and the ships " * 6)
+
+
+def test_the_oldest_turns_are_left_out_seldom_and_what_follows_stays_warm(session: ChatSession) -> None:
+    conversation, rolls, reused = [SYSTEM], [], []
+    for number in range(24):
+        conversation.append(question(number))
+        result, first_kept = answer(session, conversation)
+        if first_kept:
+            assert conversation[first_kept].role is Role.USER
+            conversation = [SYSTEM, *conversation[first_kept:]]
+            rolls.append(number)
+        else:
+            reused.append(result.statistics.prompt_tokens - result.statistics.reused_tokens)
+        assert result.statistics.prompt_tokens + 8 <= WINDOW
+        assert result.token_ids == cold_ids(session, conversation, 8)
+        conversation.append(answered(session, result))
+    assert rolls
+    assert all(later - earlier >= 3 for earlier, later in itertools.pairwise(rolls)), "enough at once"
+    assert max(reused[1:]) < 60, "between two rolls only the new turn is read"
+
+
+def test_without_leave_to_roll_the_two_numbers_are_told(session: ChatSession) -> None:
+    conversation = [message for number in range(20) for message in (question(number), _said())][:-1]
+    with pytest.raises(EngineError) as caught:
+        session.answer(command(conversation), CancellationToken(), Report(lambda *_: None, lambda *_: None))
+    assert caught.value.report.kind is ErrorKind.PROMPT_TOO_LONG
+    assert caught.value.report.message.startswith("The conversation has")
+
+
+def test_a_message_that_is_too_long_by_itself_is_told_as_such(session: ChatSession) -> None:
+    conversation = [SYSTEM, question(1), _said(), user("word " * 700)]
+    with pytest.raises(EngineError) as caught:
+        answer(session, conversation)
+    assert caught.value.report.kind is ErrorKind.PROMPT_TOO_LONG
+    assert caught.value.report.message.startswith("This message alone")
+    with pytest.raises(EngineError, match="This message alone"):
+        answer(session, [user("word " * 700)])
+
+
+def test_a_long_last_message_is_kept_as_long_as_it_fits(session: ChatSession) -> None:
+    long = user("w " * 200)
+    conversation = [question(1), _said(), question(2), _said(), long]
+    result, first_kept = answer(session, conversation)
+    assert first_kept == 4
+    assert result.token_ids == cold_ids(session, [long], 8)
+
+
+def test_a_continued_answer_may_roll_as_well(session: ChatSession) -> None:
+    said = PromptMessage(role=Role.ASSISTANT, content="The ships " * 20)
+    conversation = [message for number in range(12) for message in (question(number), _said())]
+    conversation[-1] = said
+    told: list[int] = []
+    wanted = msgspec.structs.replace(rolling(conversation), continue_last=True)
+    session.answer(wanted, CancellationToken(), Report(lambda *_: None, lambda *_: None, told.append))
+    assert told
+    assert conversation[told[0]].role is Role.USER
+
+
+def _said() -> PromptMessage:
+    return PromptMessage(role=Role.ASSISTANT, content="Yes, the ships.")

@@ -1,0 +1,93 @@
+"""What is told of conversations: the tier they come back from, how much of them, and what the tiers decided."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.api.cancellation import CancellationToken
+from engine.api.plan import PrecisionChoice
+from engine.api.warmth import ConversationWarmth, Tier, TierBudgets
+from engine.checkpoints import loader
+from engine.checkpoints.loader import LoadedModel
+from engine.generation.chat_session import ChatSession
+from engine.kv import description, disk_folder
+from tests import tiny_checkpoints
+from tests.chat_probe import answered, ask, user
+
+LONG = user("word " * 120)
+
+
+@pytest.fixture(params=["llama", "lfm2", "mamba2"])
+def loaded(request: pytest.FixtureRequest, tiny_folder: Path) -> LoadedModel:
+    path = str(tiny_checkpoints.make(request.param, tiny_folder))
+    return loader.load(path, PrecisionChoice.FP32, 1024, "cpu", tiny_folder, CancellationToken(), lambda *_: None)
+
+
+def told(session: ChatSession) -> dict[str, ConversationWarmth]:
+    return {each.conversation_id: each for each in session.describe_warmth()[0]}
+
+
+def test_each_conversation_names_the_tier_it_comes_back_from(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    assert told(session) == {}
+    first = ask(session, [LONG], conversation="a")
+    length = session._runner.kv.length
+    assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.DEVICE, length)
+    ask(session, [user("Hello")], conversation="b")
+    assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.RAM, length)
+    assert list(told(session)) == ["b", "a"]
+    session.close(10)
+
+    again = ChatSession(loaded, tmp_path / "kv")
+    assert {each.tier for each in told(again).values()} == {Tier.DISK}
+    assert told(again)["a"].tokens == length
+    assert told(again)["a"].disk_bytes > 0 == told(again)["a"].ram_bytes
+    follow_up = [LONG, answered(again, first), user("And?")]
+    statistics = ask(again, follow_up, conversation="a").statistics
+    assert (statistics.restored_from, statistics.restored_tokens) == (Tier.DISK, length)
+    assert told(again)["a"].tier is Tier.DEVICE
+    assert told(again)["b"].tier is Tier.DISK
+    again.forget("a")
+    assert list(told(again)) == ["b"]
+    again.close(10)
+
+
+def test_a_branch_in_another_conversation_belongs_to_both(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    first = ask(session, [LONG], conversation="a")
+    follow_up = [LONG, answered(session, first), user("And?")]
+    fed = ask(session, follow_up, conversation="b").statistics.prefilled_tokens
+    assert fed < 20, "the other conversation's beginning is the same"
+    session.forget("a")
+    assert ask(session, follow_up, conversation="b").statistics.prefilled_tokens == 1
+    session.close(10)
+
+
+def test_tiers_say_what_they_hold_and_why(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv", TierBudgets(ram_bytes=10**7, disk_bytes=0))
+    ask(session, [LONG])
+    device, ram, disk = session.describe_warmth()[1]
+    assert (device.tier, ram.tier, disk.tier) == (Tier.DEVICE, Tier.RAM, Tier.DISK)
+    assert 0 < device.used_bytes <= device.budget_bytes
+    assert ram.used_bytes == session._warm.tiers.ram.used_bytes > 0
+    assert (disk.budget_bytes, disk.is_used, disk.reason) == (0, False, "turned off")
+    assert disk_folder.stored_files(tmp_path / "kv") == []
+    session.close(10)
+
+
+def test_a_disk_slower_than_reading_is_left_alone_and_said_so(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    rates = session._warm.tiers.rates
+    rates.learn_reading(1000, 0.001)
+    rates.learn_restore(Tier.DISK, 2**21, 1000.0)
+    ask(session, [LONG])
+    disk = session.describe_warmth()[1][2]
+    if rates._model.bytes_per_token:
+        assert not disk.is_used
+        assert "reading again is faster" in disk.reason
+        assert disk_folder.stored_files(tmp_path / "kv") == []
+    session.close(10)
+    without_model = description.tier_uses_without_model(tmp_path / "kv", 10**9)
+    assert without_model[2].budget_bytes == 10**9
+    if rates._model.bytes_per_token:
+        assert loaded.plan.name in without_model[2].reason
