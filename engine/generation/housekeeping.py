@@ -10,6 +10,7 @@ from engine.api.commands import PrepareConversation, SuggestTitle
 from engine.api.message import PromptMessage, Role
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import Reader
+from engine.kv.disk_folder import owner_name
 from engine.kv.warm_conversations import WarmConversations
 
 # So little is read with the next message as quickly.
@@ -17,6 +18,8 @@ _WORTH_READING_TOKENS = 16
 # The question for a title and what the template puts around it; where more would be read, there is no title.
 _MOST_READ_FOR_TITLE = 160
 _MOST_TITLE_TOKENS = 24
+# For what waits to be written; a disk that takes nothing in that time is left alone.
+_PATIENCE_SECONDS = 1.0
 _MOST_TITLE_CHARACTERS = 60
 _MOST_TITLE_WORDS = 10
 _QUESTION = (
@@ -48,6 +51,23 @@ class Housekeeping:
 
         Raises EngineError, MemoryRanOut, and Cancelled: what was read by then stays, and is stored later.
         """
+        read = self._read_ahead(command, cancellation)
+        self._store_rest(command, cancellation)
+        return read
+
+    def _store_rest(self, command: PrepareConversation, cancellation: CancellationToken) -> None:
+        """Store what found no room after the answer, as long as the disk takes it."""
+        disk = self._warm.tiers.disk
+        if self._warm.owner != owner_name(command.conversation_id) or disk is None:
+            return
+        stored = -1
+        while disk.stored_count > stored and not cancellation.is_cancelled:
+            stored = disk.stored_count
+            if self._warm.keep(command.conversation_id, is_private=command.is_private):
+                return
+            disk.flush(_PATIENCE_SECONDS)
+
+    def _read_ahead(self, command: PrepareConversation, cancellation: CancellationToken) -> int:
         runner = self._reader.runner
         prefix = self._prompts.next_prefix(command.messages, command.started_at)
         if not runner.reads_in_chunks or not 0 < len(prefix) < runner.kv.capacity:

@@ -52,6 +52,11 @@ class DiskTier:
         return sum(found.size_bytes for found in disk_folder.stored_files(self.root))
 
     @property
+    def stored_count(self) -> int:
+        """How many items of this model are there."""
+        return len(self._stored)
+
+    @property
     def pending_bytes(self) -> int:
         """Bytes in memory that wait to be written."""
         with self._lock:

@@ -80,11 +80,16 @@ class Tiers:
         self.ram.drop(item)
         return None
 
-    def store(self, wanted: Iterable[Wanted], kept: Collection[str]) -> None:
-        """Put items in every tier that lacks them and has room. Raises RuntimeError where memory runs out."""
+    def store(self, wanted: Iterable[Wanted], kept: Collection[str]) -> bool:
+        """Put items in every tier that lacks them and has room; return False if some can be written a little later.
+
+        Those found room neither in main memory nor in what may wait to be written. Raises RuntimeError where memory
+        runs out.
+        """
         kept = set(kept) | (self.disk.pending_keys() if self.disk is not None else set())
         to_write: list[tuple[Wanted, Buffer]] = []
         staged = self.disk.pending_bytes if self.disk is not None else 0
+        is_complete = True
         for each in wanted:
             item = each.item
             source = self._on_device(each, kept)
@@ -97,6 +102,7 @@ class Tiers:
                 buffer = Buffer(torch.empty(item.size_bytes, dtype=torch.uint8))
                 staged += item.size_bytes
             if buffer is None:
+                is_complete &= not (lacks_file and staged)
                 continue
             if is_new and source is not None:
                 buffer.data.copy_(source.data, non_blocking=True)
@@ -109,6 +115,7 @@ class Tiers:
         for each, buffer in to_write:
             assert self.disk is not None
             self.disk.write_later(each.item, each.root_name, buffer)
+        return is_complete
 
     def synchronize(self) -> None:
         """Wait for copies from and to pinned memory."""

@@ -107,15 +107,18 @@ class WarmConversations:
             if reuse is not None:
                 return reuse
 
-    def keep(self, conversation_id: str, *, is_private: bool = False) -> None:
-        """Store what the slab holds and no tier does, as this conversation's."""
+    def keep(self, conversation_id: str, *, is_private: bool = False) -> bool:
+        """Store what the slab holds and no tier does, as this conversation's.
+
+        Returns False if more of it can be stored once what waits has been written to disk.
+        """
         kv = self._kv
         owner = owner_name(conversation_id)
         if not kv.length or not self._is_kept:
-            return
+            return True
         failure: BaseException | None = None
         try:
-            self._keep(kv, owner, is_private=is_private)
+            return self._keep(kv, owner, is_private=is_private)
         except (RuntimeError, MemoryError) as error:
             if fault_of(error) is not Fault.OUT_OF_MEMORY:
                 raise
@@ -126,6 +129,7 @@ class WarmConversations:
             failure = None
             _log.warning("no memory to keep %s ids", kv.length)
             release()
+        return True
 
     def spare(self, *, main_memory: bool) -> None:
         """Give back what other conversations hold in the memory that ran out."""
@@ -240,7 +244,7 @@ class WarmConversations:
         release()
         return True
 
-    def _keep(self, kv: KvSlab, owner: str, *, is_private: bool) -> None:
+    def _keep(self, kv: KvSlab, owner: str, *, is_private: bool) -> bool:
         root_name = _root_name(kv, kv.reach)
         ids = kv.ids
         here = self.tree.root(root_name)
@@ -261,9 +265,10 @@ class WarmConversations:
         if self.tiers.disk is not None:
             self.tiers.disk.keep(self._running)
         self.tiers.touch(chain, time.time())
-        self.tiers.store([each for each in wanted if each.item.end <= len(ids)], self._running)
+        is_complete = self.tiers.store([each for each in wanted if each.item.end <= len(ids)], self._running)
         self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
         self._prune()
+        return is_complete
 
     def _page(self, kv: KvSlab, parent: Item, ids: Ids, owner: str) -> Item:
         """Return the page behind the parent that holds these ids, a new one if there is none."""

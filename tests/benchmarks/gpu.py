@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks.gpu`: what the precisions cost and gain on an NVIDIA card, as ratios in one run.
 
 For a shape with random weights, in BF16, INT8 and INT4: first and second load, planned against real peak memory with
-a full context, prefill and decode in tokens per second, and decode against what the plan promised. Writes a JSON file
-under tests/benchmarks/results/.
+a full context, prefill and decode in tokens per second, and decode against what the plan promised; and how fast each
+tier of conversations gives them back. Writes a JSON file under tests/benchmarks/results/.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.hardware import machine
 from tests import random_checkpoints
+from tests.benchmarks import gpu_tiers
 from tests.chat_probe import ask, filling, user
 
 RESULTS = Path(__file__).parent / "results"
@@ -33,6 +34,7 @@ def main() -> None:
     arguments.add_argument("--shape", default="llama-3.1-8b")
     arguments.add_argument("--context", type=int, default=8192)
     arguments.add_argument("--device", default="cuda")
+    arguments.add_argument("--longest-history", type=int, default=32_000, help="for the tiers of conversations")
     arguments.add_argument("--folder", type=Path, help="where random checkpoints are kept between runs")
     options = arguments.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
@@ -41,12 +43,14 @@ def main() -> None:
         data = options.folder or Path(temporary)
         path = random_checkpoints.make(options.shape, data / "shapes", options.device)
         rows = {choice.value: measure(path, data, choice, options) for choice in CHOICES}
+        tiers = gpu_tiers.measure(path, data, options)
         hardware = machine.describe(data)
     result = {
         "shape": options.shape,
         "card": [f"{gpu.name}, {gpu.bandwidth_bytes_per_second / 1e9:.0f} GB/s" for gpu in hardware.gpus],
         "versions": hardware.versions,
         "rows": rows,
+        "tiers": tiers,
         "decode_against_bf16": {
             name: row["decode_tokens_per_second"] / rows["bf16"]["decode_tokens_per_second"]
             for name, row in rows.items()

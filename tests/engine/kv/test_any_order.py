@@ -26,6 +26,7 @@ from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
 from engine.kv import disk_folder
+from engine.kv.memory_tier import MemoryTier, on_device
 from engine.kv.slab import KvSlab
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, command, user
@@ -58,7 +59,7 @@ class World:
         self.folder = folder
         self.budgets = budgets
         self.random = random.Random(seed)
-        self.session = ChatSession(loaded, folder, budgets)
+        self.session = self._new_session()
         self.cold: dict[str, tuple[int, ...]] = {}
         self.talks = {name: self._new_talk() for name in NAMES}
         self.known: dict[str, list[list[int]]] = {name: [] for name in NAMES}
@@ -79,6 +80,8 @@ class World:
         tiers = self.session._warm.tiers
         assert tiers.ram.used_bytes == sum(buffer.data.nbytes for _, buffer in tiers.ram._held.values())
         assert tiers.ram.used_bytes <= tiers.ram.budget_bytes
+        if tiers.device is not None:
+            assert tiers.device.used_bytes <= tiers.device.budget_bytes
         assert tiers.disk is not None
         assert tiers.disk.used_bytes <= tiers.disk.budget_bytes
         for item in self.session._warm.tree.items.values():
@@ -158,7 +161,7 @@ class World:
 
     def _restart(self, _name: str) -> None:
         self.session.close(10)
-        self.session = ChatSession(self.loaded, self.folder, self.budgets)
+        self.session = self._new_session()
 
     def _forget(self, name: str) -> None:
         secret = self.talks[name].secret
@@ -210,6 +213,13 @@ class World:
     def _fits(self, messages: list[PromptMessage]) -> bool:
         return len(self.session._prompts.build(messages, False, 0.0)) < CONTEXT - 60
 
+    def _new_session(self) -> ChatSession:
+        """Open a session; where memory is tight, main memory stands for a card's memory beside the slab."""
+        session = ChatSession(self.loaded, self.folder, self.budgets)
+        if self.budgets.device_bytes is not None:
+            session._warm.tiers.device = MemoryTier(self.budgets.device_bytes, on_device(torch.device("cpu")))
+        return session
+
     def _new_talk(self) -> Talk:
         letters = "".join(self.random.choices("bcdfghjklmnpqrstvwxz", k=14))
         return Talk(secret=letters)
@@ -245,7 +255,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.parametrize("is_tight", [False, True], ids=["room for all", "tight"])
 def test_any_order_of_operations(loaded: LoadedModel, tmp_path: Path, is_tight: bool) -> None:
-    budgets = TierBudgets(ram_bytes=120_000, disk_bytes=400_000) if is_tight else TierBudgets()
+    budgets = TierBudgets(device_bytes=60_000, ram_bytes=120_000, disk_bytes=400_000) if is_tight else TierBudgets()
     world = World(loaded, tmp_path / "kv", budgets, seed=20 + is_tight)
     counts: dict[str, int] = {}
     for _ in range(STEPS):

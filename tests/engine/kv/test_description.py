@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.api.cancellation import CancellationToken
+from engine.api.commands import PrepareConversation
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import ConversationWarmth, Tier, TierBudgets
 from engine.checkpoints import loader
@@ -91,3 +92,23 @@ def test_a_disk_slower_than_reading_is_left_alone_and_said_so(loaded: LoadedMode
     assert without_model[2].budget_bytes == 10**9
     if rates._model.bytes_per_token:
         assert loaded.plan.name in without_model[2].reason
+
+
+def test_without_main_memory_the_rest_is_stored_while_nobody_waits(
+    loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.kv.tiers._STAGED_BYTES", 100_000)
+    for module in ("tree", "warm_conversations", "opening"):
+        monkeypatch.setattr(f"engine.kv.{module}.PAGE_TOKENS", 16)
+    session = ChatSession(loaded, tmp_path / "kv", TierBudgets(ram_bytes=0))
+    first = ask(session, [user("word " * 200)])
+    conversation = [user("word " * 200), answered(session, first)]
+    session.prepare(
+        PrepareConversation(command_id="p", conversation_id="c", messages=tuple(conversation)), CancellationToken()
+    )
+    length = session._runner.kv.length
+    session.close(10)
+    again = ChatSession(loaded, tmp_path / "kv", TierBudgets(ram_bytes=0))
+    assert told(again)["c"].tokens == length
+    assert ask(again, [*conversation, user("And?")], maximum_tokens=1).statistics.restored_tokens == length
+    again.close(10)
