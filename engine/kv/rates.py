@@ -5,6 +5,7 @@ Owns a small file beside the stored KV, so that what was measured is known after
 
 import logging
 import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -17,6 +18,9 @@ _MOST_MODELS = 32
 # Shorter measurements say more about the start of a copy than about its rate.
 _LEAST_BYTES = 2**20
 _LEAST_TOKENS = 64
+# A busy machine measures wrong: a tier is given up for a day, after more than one measurement.
+_LEAST_MEASUREMENTS = 2
+_REFUSED_FOR_SECONDS = 86400.0
 _log = logging.getLogger(__name__)
 
 
@@ -28,8 +32,16 @@ class ModelRate(msgspec.Struct, frozen=True):
     tokens_per_second: float = 0.0
 
 
+class RestoreRate(msgspec.Struct, frozen=True):
+    """Bytes per second that a tier gave back, in how many measurements, the last one when (seconds since the epoch)."""
+
+    bytes_per_second: float
+    count: int
+    at: float
+
+
 class _File(msgspec.Struct):
-    restore_bytes_per_second: dict[Tier, float] = {}
+    tiers: dict[Tier, RestoreRate] = {}
     models: dict[str, ModelRate] = {}
 
 
@@ -47,9 +59,9 @@ class Rates:
         """Take a measurement of putting KV from a tier back into the slab."""
         if size_bytes < _LEAST_BYTES or seconds <= 0:
             return
-        known = self._file.restore_bytes_per_second.get(tier, 0.0)
-        measured = size_bytes / seconds
-        self._file.restore_bytes_per_second[tier] = (known + measured) / 2 if known else measured
+        known, measured = self._file.tiers.get(tier), size_bytes / seconds
+        rate = (known.bytes_per_second + measured) / 2 if known else measured
+        self._file.tiers[tier] = RestoreRate(rate, known.count + 1 if known else 1, time.time())
 
     def learn_reading(self, tokens: int, seconds: float) -> None:
         """Take a measurement of reading a prompt."""
@@ -60,12 +72,12 @@ class Rates:
         self._model = msgspec.structs.replace(self._model, tokens_per_second=rate)
 
     def pays(self, tier: Tier, size_bytes: int = 0, tokens: int = 0) -> bool:
-        """Return whether restoring (that many bytes for that many tokens) is faster than reading; yes if not known."""
-        rate = self._file.restore_bytes_per_second.get(tier, 0.0)
+        """Return whether restoring (that many bytes for that many tokens) is faster than reading.
+
+        Yes if that isn't known well: a tier that isn't used isn't measured again.
+        """
         per_token = size_bytes / tokens if tokens else self._model.bytes_per_token
-        if not rate or not self._model.tokens_per_second:
-            return True
-        return per_token / rate < 1 / self._model.tokens_per_second
+        return _pays(self._file.tiers.get(tier), per_token, self._model.tokens_per_second)
 
     def reason(self, tier: Tier) -> str:
         """Return the decision about a tier with its two numbers."""
@@ -98,14 +110,20 @@ def last_reason(folder: Path, tier: Tier) -> str:
 
 
 def _reason(file: _File, model: ModelRate, tier: Tier) -> str:
-    rate = file.restore_bytes_per_second.get(tier, 0.0)
-    if not rate or not model.tokens_per_second or not model.bytes_per_token:
+    rate = file.tiers.get(tier)
+    if rate is None or not model.tokens_per_second or not model.bytes_per_token:
         return "not measured yet"
-    restored = f"{rate / model.bytes_per_token:,.0f} tokens per second"
+    restored = f"{rate.bytes_per_second / model.bytes_per_token:,.0f} tokens per second"
     read = f"{model.tokens_per_second:,.0f}"
-    if rate / model.bytes_per_token > model.tokens_per_second:
+    if _pays(rate, model.bytes_per_token, model.tokens_per_second):
         return f"restores {restored}, reading again does {read}"
     return f"reading again is faster: {read} tokens per second, restoring {restored}"
+
+
+def _pays(rate: RestoreRate | None, bytes_per_token: float, tokens_per_second: float) -> bool:
+    if rate is None or rate.count < _LEAST_MEASUREMENTS or time.time() - rate.at > _REFUSED_FOR_SECONDS:
+        return True
+    return bytes_per_token * tokens_per_second < rate.bytes_per_second
 
 
 def _read(path: Path) -> _File:

@@ -1,5 +1,6 @@
 """What is told of conversations: the tier they come back from, how much of them, and what the tiers decided."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,14 @@ def test_tiers_say_what_they_hold_and_why(loaded: LoadedModel, tmp_path: Path) -
     session.close(10)
 
 
-def test_a_disk_slower_than_reading_is_left_alone_and_said_so(loaded: LoadedModel, tmp_path: Path) -> None:
+def test_a_disk_slower_than_reading_is_left_alone_and_said_so(
+    loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = ChatSession(loaded, tmp_path / "kv")
     rates = session._warm.tiers.rates
     rates.learn_reading(1000, 0.001)
+    rates.learn_restore(Tier.DISK, 2**21, 1000.0)
+    assert rates.pays(Tier.DISK), "one measurement may be a busy machine's"
     rates.learn_restore(Tier.DISK, 2**21, 1000.0)
     ask(session, [LONG])
     disk = session.describe_warmth()[1][2]
@@ -87,6 +92,10 @@ def test_a_disk_slower_than_reading_is_left_alone_and_said_so(loaded: LoadedMode
         assert not disk.is_used
         assert "reading again is faster" in disk.reason
         assert disk_folder.stored_files(tmp_path / "kv") == []
+        with monkeypatch.context() as tomorrow:
+            later = time.time() + 90_000
+            tomorrow.setattr("engine.kv.rates.time.time", lambda: later)
+            assert rates.pays(Tier.DISK)
     session.close(10)
     without_model = description.tier_uses_without_model(tmp_path / "kv", 10**9)
     assert without_model[2].budget_bytes == 10**9
