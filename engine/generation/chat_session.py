@@ -180,7 +180,7 @@ class ChatSession:
             loaded.source, loaded.plan, loaded.model.config, template, kv, kernel, self._runner.mode
         )
         tiers = open_tiers(kv, loaded.plan, loaded.device, fingerprint, budgets, kv_folder)
-        return WarmConversations(kv, tiers, is_kept=self._runner.reads_in_chunks)
+        return WarmConversations(kv, tiers, is_kept=self._runner.keeps_kv)
 
     def _in_background(self, work: Callable[[], _Outcome], nothing: _Outcome) -> _Outcome:
         """Return what work returns, and what stands for nothing where memory runs out: nobody waits for it."""
@@ -193,6 +193,9 @@ class ChatSession:
     def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
         started = time.monotonic()
         reuse = self._warm.prepare(command.conversation_id, prompt_ids)
+        if not self._runner.pays_to_go_on(reuse.tokens, len(prompt_ids)):
+            self._runner.kv.clear()
+            reuse = Reuse(0)
         prepared_seconds = time.monotonic() - started
         report.prefilled(len(prompt_ids), reuse.tokens, 0)
 

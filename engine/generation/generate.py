@@ -71,7 +71,7 @@ class Generation:
         started = time.monotonic()
         self._prompt_ids = prompt_ids
         fed_before = self._runner.fed_tokens
-        self._reused = self._runner.kv.length if self._runner.reads_in_chunks else 0
+        self._reused = self._runner.kv.length if self._runner.keeps_kv else 0
         try:
             token_id = self._first_id(cancellation)
             first = time.monotonic()

@@ -70,7 +70,7 @@ class Housekeeping:
     def _read_ahead(self, command: PrepareConversation, cancellation: CancellationToken) -> int:
         runner = self._reader.runner
         prefix = self._prompts.next_prefix(command.messages, command.started_at)
-        if not runner.reads_in_chunks or not 0 < len(prefix) < runner.kv.capacity:
+        if not runner.keeps_kv or not 0 < len(prefix) < runner.kv.capacity:
             return 0
         cancellation.raise_if_cancelled()
         if len(prefix) - self._warm.common_length(prefix) < _WORTH_READING_TOKENS:

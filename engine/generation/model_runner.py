@@ -19,6 +19,9 @@ from engine.hardware.faults import fault_of
 from engine.kv.slab import KvSlab
 
 _CHECK_IDS = 24
+# Feeding one id takes about as long as reading so many at once: where the KV takes only single ids, a follow-up is
+# fed one by one if it is that much shorter than what would be read again (10 on a CPU, more on a card).
+_SINGLE_ID_COSTS = 16
 # Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
 _TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
 
@@ -71,12 +74,21 @@ class ModelRunner:
         """Whether a prompt may be fed piece by piece."""
         return self.mode in (KvMode.SLAB, KvMode.GROWING)
 
+    @property
+    def keeps_kv(self) -> bool:
+        """Whether what was read is of use for the next answer."""
+        return self.mode is not KvMode.NONE
+
+    def pays_to_go_on(self, held: int, total: int) -> bool:
+        """Return whether going on from `held` ids to `total` is quicker than reading all again."""
+        return self.reads_in_chunks or (self.keeps_kv and (total - held) * _SINGLE_ID_COSTS <= total)
+
     def describe_reuse(self) -> str:
         """Say in one sentence what a follow-up and an edit cost with this architecture."""
         if self.mode is KvMode.NONE:
             return "this architecture can't keep what it has read: each token reads everything again"
         if self.mode is KvMode.WHOLE:
-            return "this architecture reads the whole conversation for each answer"
+            return "short follow-ups read only what is new, id by id; anything else reads the whole conversation again"
         if self.kv.undoable_tokens and self.kv.is_windowed:
             return "follow-ups and edits near the end read only what is new; earlier edits read the conversation again"
         if not self.kv.can_rewind:
@@ -136,7 +148,7 @@ class ModelRunner:
         layers can take back only so many ids, and need memory beside their buffers for more.
         """
         if not self.reads_in_chunks:
-            return total - self.kv.length
+            return 1 if self.kv.length and self.keeps_kv else total - self.kv.length
         turn = self.kv.turn
         if turn is not None and self.kv.length <= turn < total:
             return max(wanted, turn + 1 - self.kv.length)
