@@ -70,7 +70,11 @@ def digits(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> t
     """Write the activations as INT8 digits, two for 16 bit and three for 32, and multiply all digits at once.
 
     That is the processor's integer product without the loss of INT8 activations.
+
+    WORKAROUND torch 2.13: on processors with AMX, _int_mm of a single column leaves its result unwritten.
     """
+    if weight.shape[1] == 1:
+        return blockwise(states, weight, scale)
     exact = states.float()
     step = (exact.abs().amax(dim=1, keepdim=True) / 127).clamp(min=torch.finfo(torch.float32).tiny)
     rest = exact / step
