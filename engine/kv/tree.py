@@ -28,7 +28,7 @@ class ItemKind(StrEnum):
 
 @dataclass(eq=False)
 class Item:
-    """ids from position `start` on, behind `parent`; which conversations it belongs to; how its tensors lie.
+    """ids from position `start` to `end`, behind `parent`; which conversations it belongs to; how its tensors lie.
 
     private_owners are those of owners of whom nothing may be written to disk. last_used: seconds since the epoch.
     earliest and parts belong to states, see slab.State.
@@ -45,16 +45,13 @@ class Item:
     private_owners: set[str] = field(default_factory=set)
     last_used: float = 0.0
     children: dict[str, "Item"] = field(default_factory=dict)
+    start: int = field(init=False)
+    end: int = field(init=False)
 
-    @property
-    def start(self) -> int:
-        """The position of the first id."""
-        return self.parent.end if self.parent is not None else 0
-
-    @property
-    def end(self) -> int:
-        """The position behind the last id."""
-        return self.start + len(self.ids)
+    def __post_init__(self) -> None:
+        # Kept, not asked of the parents: a long conversation is thousands of pages deep.
+        self.start = self.parent.end if self.parent is not None else 0
+        self.end = self.start + len(self.ids)
 
     @property
     def size_bytes(self) -> int:
@@ -127,8 +124,10 @@ class KvTree:
 
     def remove(self, item: Item) -> list[Item]:
         """Take an item out, with all that can't be used without it; return them."""
-        removed = [item, *(below for child in list(item.children.values()) for below in self.remove(child))]
-        self.items.pop(item.key, None)
+        removed = list(_with_all_below(item))
+        for each in removed:
+            self.items.pop(each.key, None)
+            each.children.clear()
         if item.parent is not None:
             item.parent.children.pop(item.key, None)
         return removed
@@ -165,7 +164,12 @@ class KvTree:
 
 def _states(item: Item) -> Iterator[Item]:
     """Return the states at or below an item."""
-    if item.kind is ItemKind.STATE:
-        yield item
-    for child in item.children.values():
-        yield from _states(child)
+    return (each for each in _with_all_below(item) if each.kind is ItemKind.STATE)
+
+
+def _with_all_below(item: Item) -> Iterator[Item]:
+    waiting = [item]
+    while waiting:
+        each = waiting.pop()
+        waiting.extend(each.children.values())
+        yield each
