@@ -30,7 +30,8 @@ def conversations(warm: WarmConversations, kv: KvSlab) -> tuple[ConversationWarm
             tier, tokens = Tier.DEVICE, max(in_slab, tokens)
         else:
             assert longest is not None
-            tier = max((_tier(item, warm.tiers) for item in longest.chain()), key=_ORDER.index)
+            # What the disk has dropped since a moment ago was on disk.
+            tier = max((warm.tiers.where(item) or Tier.DISK for item in longest.chain()), key=_ORDER.index)
         sizes = _sizes(items, warm.tiers)
         used = max(item.last_used for item in items)
         found.append((owner != warm.owner, -used, _described(owner, tier, tokens, sizes)))
@@ -89,8 +90,10 @@ def tier_uses_without_model(root: Path, disk_budget_bytes: int) -> tuple[TierUse
 def _longest(items: list[Item], tiers: Tiers, *, needs_state: bool) -> Item | None:
     """Return the item that most ids can be restored with."""
     kind = ItemKind.STATE if needs_state else ItemKind.PAGE
-    usable = [item for item in items if item.kind is kind and all(tiers.where(each) for each in item.chain())]
-    return max(usable, key=lambda item: (item.end, item.last_used), default=None)
+    candidates = [item for item in items if item.kind is kind and tiers.where(item) is not None]
+    # The longest first: asking for the whole chain of each would take as long as the conversation's length squared.
+    candidates.sort(key=lambda item: (item.end, item.last_used), reverse=True)
+    return next((item for item in candidates if all(tiers.where(each) for each in item.chain())), None)
 
 
 def _is_in_slab(item: Item, kv: KvSlab) -> bool:
@@ -98,12 +101,6 @@ def _is_in_slab(item: Item, kv: KvSlab) -> bool:
     return len(held) >= item.end and all(
         common_prefix(held[page.start : page.end], page.ids) == len(page.ids) for page in item.chain()
     )
-
-
-def _tier(item: Item, tiers: Tiers) -> Tier:
-    tier = tiers.where(item)
-    assert tier is not None
-    return tier
 
 
 def _sizes(items: list[Item], tiers: Tiers) -> dict[Tier, int]:

@@ -62,18 +62,24 @@ class Tiers:
 
     def holds(self, item: Item) -> bool:
         """Return whether an item is anywhere, worth restoring or not."""
-        memory = item in self.ram or (self.device is not None and item in self.device)
-        return memory or (self.disk is not None and (item in self.disk or item.key in self.disk.pending_keys()))
+        if item in self.ram or (self.device is not None and item in self.device):
+            return True
+        # What waits is asked first: what was written meanwhile is on disk then, and never seems to be in neither.
+        return self.disk is not None and (item.key in self.disk.pending_keys() or item in self.disk)
 
     def fetch(self, item: Item, kept: Collection[str]) -> torch.Tensor | None:
-        """Return an item's bytes, read into main memory if they are on disk only; None if they can't be had."""
+        """Return an item's bytes, read into main memory if they are on disk only; None if they can't be had.
+
+        Raises RuntimeError or MemoryError where there is no memory to read into.
+        """
         for tier in (self.device, self.ram):
             buffer = tier.get(item) if tier is not None else None
             if buffer is not None:
                 return buffer.data
         if self.disk is None or item not in self.disk:
             return None
-        buffer = self.ram.hold(item, kept)
+        # What waits to be written stays in memory anyway: letting it go here would make no room.
+        buffer = self.ram.hold(item, {*kept, *self.disk.pending_keys()})
         data = buffer.data if buffer is not None else torch.empty(item.size_bytes, dtype=torch.uint8)
         if self.disk.read(item, data):
             return data
@@ -146,7 +152,7 @@ class Tiers:
     def _lacks_file(self, item: Item) -> bool:
         if self.disk is None or not self.uses_disk or not item.may_be_written:
             return False
-        return item not in self.disk and item.key not in self.disk.pending_keys()
+        return item.key not in self.disk.pending_keys() and item not in self.disk
 
     def _on_device(self, each: Wanted, kept: Collection[str]) -> Buffer | None:
         """Return the item's bytes on the device, if there is a tier with room for them."""

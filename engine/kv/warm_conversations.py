@@ -202,22 +202,24 @@ class WarmConversations:
         """Put the source into the slab; None if something of it was gone or damaged, which is then no longer known."""
         started = time.perf_counter()
         tiers = [tier for item in source.items if (tier := self.tiers.where(item)) is not None]
-        slowest = min(tiers, key=_SLOWEST_FIRST.index)
-        kept = {item.key for item in source.items}
-        buffers: list[torch.Tensor] = []
-        for item in source.items:
-            data = self.tiers.fetch(item, kept)
-            if data is None:
-                self._remove(item)
-                return None
-            buffers.append(data)
-        views = [item.layout.views(data) for item, data in zip(source.items, buffers, strict=True)]
-        pieces = [
-            Piece(page.start, min(page.end, source.length), tensors)
-            for page, tensors in zip(source.pages, views, strict=False)
-        ]
-        state = _state_of(source.state, views[-1]) if source.state is not None else None
-        if not self._put_back(kv, ids, source.length, pieces, state):
+        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)  # the disk may have dropped it just now
+        failure: BaseException | None = None
+        buffers: list[torch.Tensor] | None = None
+        try:
+            buffers = self._fetched(source)
+        except (RuntimeError, MemoryError) as error:
+            if fault_of(error) is not Fault.OUT_OF_MEMORY:
+                raise
+            failure = error
+        if failure is not None:
+            failure = None
+            _log.warning("no memory to read %s stored ids", source.length - source.live)
+            release()
+            kv.rewind(source.live)
+            return Reuse(kv.length)
+        if buffers is None:
+            return None
+        if not self._put_back(kv, ids, source, buffers):
             for item in source.items:
                 self._remove(item)
             return None
@@ -226,17 +228,40 @@ class WarmConversations:
         restored = max(kv.length - source.live, 0)
         return Reuse(kv.length, restored, slowest if restored else None, seconds)
 
-    def _put_back(self, kv: KvSlab, ids: Ids, length: int, pieces: list[Piece], state: State | None) -> bool:
+    def _fetched(self, source: _Source) -> list[torch.Tensor] | None:
+        """Return the bytes of all items; None if one can't be had, which is then no longer known."""
+        kept = {item.key for item in source.items}
+        buffers = []
+        for item in source.items:
+            data = self.tiers.fetch(item, kept)
+            if data is None:
+                self._remove(item)
+                return None
+            buffers.append(data)
+        return buffers
+
+    def _put_back(self, kv: KvSlab, ids: Ids, source: _Source, buffers: Sequence[torch.Tensor]) -> bool:
         """Fill the slab; return False if what was stored doesn't fit. Without memory for it the slab is empty."""
+        length = source.length
         reach = length if kv.turn is None or len(ids) <= kv.turn else max(length, kv.turn + 1)
         try:
+            views = [item.layout.views(data) for item, data in zip(source.items, buffers, strict=True)]
+            pieces = [
+                Piece(page.start, min(page.end, length), tensors)
+                for page, tensors in zip(source.pages, views, strict=False)
+            ]
+            state = _state_of(source.state, views[-1]) if source.state is not None else None
             kv.restore(ids[:length], reach, pieces, state)
             self.tiers.synchronize()
             return True
         except (RuntimeError, MemoryError) as error:
-            if fault_of(error) is not Fault.OUT_OF_MEMORY:
+            fault = fault_of(error)
+            if fault is None:  # how torch says that shapes differ
+                _log.warning("stored KV doesn't fit this model: %s", type(error).__name__)
+                return False
+            if fault is not Fault.OUT_OF_MEMORY:
                 raise
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError) as error:
             _log.warning("stored KV doesn't fit this model: %r", error)
             return False
         _log.warning("no memory to put %s ids back", length)
@@ -247,6 +272,7 @@ class WarmConversations:
     def _keep(self, kv: KvSlab, owner: str, *, is_private: bool) -> bool:
         root_name = _root_name(kv, kv.reach)
         ids = kv.ids
+        state = kv.state()  # before anything is put into the tree: it may be what can't be stored
         here = self.tree.root(root_name)
         wanted: list[Wanted] = []
         for start in range(0, len(ids), PAGE_TOKENS):
@@ -254,7 +280,7 @@ class WarmConversations:
             end = min(here.end, len(ids))
             wanted.append(Wanted(here, root_name, partial(kv.copy_page, here.start, end)))
         chain = [each.item for each in wanted]
-        if (state := kv.state()) is not None:
+        if state is not None:
             item = self._state(state, chain[-1], ids)
             chain.append(item)
             if not self.tiers.holds(item):
