@@ -9,9 +9,11 @@ import hashlib
 import logging
 import os
 import re
+import stat
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,8 @@ _OWNER_MARK = ".of-"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PART_SUFFIX = ".part"
 _PART_LIVES_SECONDS = 600.0
+# Times of files may be a little ahead of the clock; those further ahead come from a clock that was wrong.
+_CLOCK_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -62,10 +66,11 @@ def files_of(model_folder: Path) -> list[StoredFile]:
     for entry in _entries(model_folder):
         if entry.name.endswith(SUFFIX):
             try:
-                status = entry.stat()
+                status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            found.append(StoredFile(Path(entry.path), status.st_size, status.st_mtime))
+            if stat.S_ISREG(status.st_mode):
+                found.append(StoredFile(Path(entry.path), status.st_size, status.st_mtime))
     return found
 
 
@@ -94,16 +99,16 @@ def _marker(model_folder: Path, key: str, owner: str) -> Path:
 
 
 def part_path(model_folder: Path, key: str) -> Path:
-    """Return where an item is written before it has its name."""
-    return model_folder / f"{key}.{os.getpid()}{_PART_SUFFIX}"
+    """Return where this thread writes an item before it has its name."""
+    return model_folder / f"{key}.{os.getpid()}-{threading.get_ident()}{_PART_SUFFIX}"
 
 
-def delete(model_folder: Path, key: str) -> int:
-    """Delete an item and all its owners; return the bytes freed."""
+def delete(model_folder: Path, key: str, owners: Iterable[str] | None = None) -> int:
+    """Delete an item and its owners (None: whoever is found); return the bytes freed."""
     path = model_folder / f"{key}{SUFFIX}"
     freed = _size(path)
     freed = freed if _delete(path) else 0
-    for owner in owners_of(model_folder).get(key, ()):
+    for owner in owners_of(model_folder).get(key, ()) if owners is None else owners:
         _delete(_marker(model_folder, key, owner))
     return freed
 
@@ -119,7 +124,7 @@ def forget_others(root: Path, conversation_ids: Collection[str], before: float) 
     names = {owner_name(conversation_id) for conversation_id in conversation_ids}
 
     def is_gone(owner: str, path: Path) -> bool:
-        return owner not in names and _changed(path) < before
+        return owner not in names and not before <= _changed(path) <= time.time() + _CLOCK_SECONDS
 
     return _forget_owners(root, is_gone)
 
@@ -136,21 +141,35 @@ def clear(root: Path) -> int:
     return freed
 
 
+def make_room(root: Path, budget_bytes: int) -> None:
+    """Delete what was used longest ago until all is within the budget."""
+    files = sorted(stored_files(root), key=lambda found: found.used_at)
+    used = sum(found.size_bytes for found in files)
+    for found in files:
+        if used <= budget_bytes:
+            break
+        used -= delete(found.path.parent, found.key)
+
+
 def tidy(root: Path) -> None:
     """Delete what processes left behind that were ended in the middle, and items that belong to nobody."""
     for model in _models(root):
-        files = {found.key for found in files_of(model)}
+        files = set()
+        for found in files_of(model):
+            files.add(found.key)
+            if found.used_at > time.time() + _CLOCK_SECONDS:
+                _use_now(found.path)
         owners = owners_of(model)
         for key in files - owners.keys():
-            delete(model, key)
+            delete(model, key, ())
         for key in owners.keys() - files:
             for owner in owners[key]:
                 marker = _marker(model, key, owner)
-                if _changed(marker) < time.time() - _PART_LIVES_SECONDS:
+                if not _is_recent(marker):
                     _delete(marker)
-        for entry in list(_entries(model)):
-            if entry.name.endswith(_PART_SUFFIX) and _changed(Path(entry.path)) < time.time() - _PART_LIVES_SECONDS:
-                _delete(Path(entry.path))
+        for part in _parts(model):
+            if not _is_recent(part):
+                _delete(part)
         _remove_empty(model)
 
 
@@ -162,7 +181,11 @@ def _forget_owners(root: Path, is_gone: Callable[[str, Path], bool]) -> int:
             for owner in gone:
                 _delete(_marker(model, key, owner))
             if gone == owners:
-                freed += delete(model, key)
+                freed += delete(model, key, ())
+        # Nobody knows whose these are: another process that ended while it wrote, or one that loses this item.
+        for part in _parts(model):
+            if f".{os.getpid()}-" not in part.name:
+                _delete(part)
         _remove_empty(model)
     return freed
 
@@ -179,9 +202,25 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
+def _parts(model: Path) -> list[Path]:
+    return [Path(entry.path) for entry in _entries(model) if entry.name.endswith(_PART_SUFFIX)]
+
+
+def _is_recent(path: Path) -> bool:
+    """Return whether it may still be in use; a time far ahead is that of a clock that was wrong."""
+    return abs(time.time() - _changed(path)) < _PART_LIVES_SECONDS
+
+
+def _use_now(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError:
+        return
+
+
 def _size(path: Path) -> int:
     try:
-        return path.stat().st_size
+        return path.lstat().st_size
     except OSError:
         return 0
 

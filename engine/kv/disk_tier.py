@@ -23,6 +23,9 @@ from engine.kv.tree import Item, KvTree
 
 # What is always left free on the disk for others.
 _LEFT_FREE_BYTES = 2**30
+# Longer, a dropped item that is being written isn't waited for.
+_SETTLE_SECONDS = 1.0
+_LOCK_SECONDS = 0.1
 # Of items used together the end goes first, as it is of no use alone: a file's time is set back by its position.
 _SECONDS_PER_POSITION = 1e-4
 _log = logging.getLogger(__name__)
@@ -38,7 +41,12 @@ class DiskTier:
         self._folder = root / model_name
         self._fingerprint = fingerprint
         self._lock = threading.Condition()
+        self._idle = threading.Event()
+        self._idle.set()
+        self._writing = ""
         self._stored: dict[str, Header] = {}
+        self._owners: dict[str, set[str]] = {}
+        self._unwritable: set[str] = set()
         self._pending: OrderedDict[str, tuple[Item, str, Buffer]] = OrderedDict()
         self._kept: Collection[str] = ()
         self._thread: threading.Thread | None = None
@@ -73,9 +81,14 @@ class DiskTier:
             self._kept = frozenset(keys)
 
     def read_catalogue(self, tree: KvTree) -> None:
-        """Add to the tree what the folder holds for this model; delete what can't be used."""
+        """Add to the tree what the folder holds for this model; delete what can't be used, or is over the budget."""
+        if self._folder.is_symlink():
+            self.problem = "could not be used (its folder is a link)"  # what lies behind it would never be forgotten
+            return
         disk_folder.tidy(self.root)
-        owners = disk_folder.owners_of(self._folder)
+        disk_folder.make_room(self.root, self.budget_bytes)
+        owners = self._owners = disk_folder.owners_of(self._folder)
+        orphans = 0
         headers: list[tuple[Header, StoredFile]] = []
         for found in disk_folder.files_of(self._folder):
             try:
@@ -91,22 +104,28 @@ class DiskTier:
             metadata = header.metadata
             parent = tree.items.get(metadata.parent) or tree.root(metadata.root)
             if parent.key != metadata.parent or parent.end != metadata.start:
-                self._discard(found.key, "what comes before it is missing")
+                orphans += 1
+                disk_folder.delete(self._folder, found.key, owners.pop(found.key, ()))
                 continue
             item = Item(metadata.kind, parent, header.ids, header.layout, found.key, metadata.earliest, metadata.parts)
-            item.owners = set(owners.get(found.key, ()))
+            item.owners = set(owners[found.key])
             item.last_used = found.used_at + item.end * _SECONDS_PER_POSITION
             tree.add(item)
             self._stored[item.key] = header
+        if orphans:
+            _log.warning("%s stored items can't be used, as what comes before them is missing", orphans)
 
     def write_later(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Have the item written; the buffer must not change any more."""
         if self.problem:
             return
         with self._lock:
+            if item.key in self._unwritable:
+                return
             self._pending[item.key] = (item, root_name, buffer)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
+                self._idle.clear()
                 self._thread.start()
 
     def read(self, item: Item, into: torch.Tensor) -> bool:
@@ -137,12 +156,15 @@ class DiskTier:
                 return
             try:
                 disk_folder.own(self._folder, item.key, owner)
+                self._owners.setdefault(item.key, set()).add(owner)
             except OSError as error:
                 _log.warning("an owner could not be noted: %s", error)
 
     def disown(self, item: Item, owner: str) -> None:
         """Note that it no longer does."""
-        disk_folder.disown(self._folder, item.key, owner)
+        with self._lock:  # as above: it would be noted again
+            disk_folder.disown(self._folder, item.key, owner)
+            self._owners.get(item.key, set()).discard(owner)
 
     def drop(self, item: Item) -> int:
         """Delete an item, written or not; return the bytes freed."""
@@ -150,69 +172,95 @@ class DiskTier:
             self._pending.pop(item.key, None)
             if self._stored.pop(item.key, None) is None:
                 return 0
-            return disk_folder.delete(self._folder, item.key)
+            return disk_folder.delete(self._folder, item.key, self._owners.pop(item.key, ()))
+
+    def settle(self) -> None:
+        """Wait until nothing of what was dropped is being written; not for a disk that hangs."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._writing or self._writing in self._pending, _SETTLE_SECONDS)
 
     def clear(self) -> int:
         """Delete everything of all models; return the bytes freed."""
         with self._lock:
             self._pending.clear()
+            self.settle()
             self._stored.clear()
+            self._owners.clear()
             return disk_folder.clear(self.root)
 
     def flush(self, timeout_seconds: float) -> bool:
         """Wait until everything is written; return whether it is."""
-        with self._lock:
-            return self._lock.wait_for(lambda: self._thread is None, timeout_seconds)
+        return self._idle.wait(timeout_seconds)
 
     def close(self, timeout_seconds: float) -> None:
         """Write what waits, as far as the time allows; nothing is written afterwards."""
         self.flush(timeout_seconds)
-        with self._lock:
-            self.problem = self.problem or "closed"
+        self.problem = self.problem or "closed"
+        if self._lock.acquire(timeout=_LOCK_SECONDS):  # a disk that hangs may hold it for ever
             self._pending.clear()
+            self._lock.release()
 
     def _write_all(self) -> None:
         """Write what waits, in order, and end when nothing does."""
         while True:
             with self._lock:
-                if not self._pending:
+                if not self._pending or self.problem:
+                    self._pending.clear()
                     self._thread = None
-                    self._lock.notify_all()
+                    self._idle.set()
                     return
-                key, (item, root_name, buffer) = next(iter(self._pending.items()))
+                key, waiting = next(iter(self._pending.items()))
+                item, root_name, buffer = waiting
+                self._writing = key
             try:
                 self._write(item, root_name, buffer)
             except OSError as error:
-                self._give_up(error)
-            del buffer
+                self._give_up(error.strerror or str(error))
+            except Exception as error:  # a thread that dies would leave everything waiting, and in memory
+                self._give_up(type(error).__name__)
             with self._lock:
-                self._pending.pop(key, None)
+                if self._pending.get(key) is waiting:  # not one that was stored again after this one was dropped
+                    del self._pending[key]
+                self._writing = ""
+                self._lock.notify_all()
+            del waiting, item, buffer
 
     def _write(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Write one item, unless it is dropped meanwhile. Raises OSError."""
         for folder in (self.root, self._folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not self._make_room(item):
-            return
         part = disk_folder.part_path(self._folder, item.key)
         try:
+            if not self._make_room(item):
+                return
             item_files.write(part, item, root_name, self._fingerprint, buffer.data)
             with self._lock:
-                if item.key not in self._pending or not item.may_be_written:
+                waiting = self._pending.get(item.key)
+                if waiting is None or waiting[0] is not item or not item.may_be_written or self.problem:
                     return
-                for owner in item.owners - item.private_owners:
+                owners = item.owners - item.private_owners
+                for owner in owners:
                     disk_folder.own(self._folder, item.key, owner)
-                part.replace(self._path(item.key))
+                self._name(part, item.key)
                 self._stored[item.key] = item_files.read_header(self._path(item.key), self._fingerprint)
+                self._owners[item.key] = owners
             self._set_time(item)
         except (DamagedError, FileNotFoundError) as error:
             _log.warning("an item of KV was lost while it was written: %s", error)
         finally:
             part.unlink(missing_ok=True)
 
+    def _name(self, part: Path, key: str) -> None:
+        """Give a written item its name. Raises DamagedError where something else has it and can't be replaced."""
+        try:
+            part.replace(self._path(key))
+        except (IsADirectoryError, PermissionError) as error:  # on Windows also a file that somebody reads just now
+            self._unwritable.add(key)
+            raise DamagedError(error.strerror) from error
+
     def _make_room(self, item: Item) -> bool:
         """Delete what was used longest ago; return whether the item may be written."""
-        needed = item.size_bytes + 4096 * 4
+        needed = item_files.most_bytes(item)
         if shutil.disk_usage(self._folder).free < needed + _LEFT_FREE_BYTES:
             raise OSError("the disk is nearly full")
         files = disk_folder.stored_files(self.root)
@@ -224,23 +272,25 @@ class DiskTier:
             if used + needed <= self.budget_bytes:
                 break
             with self._lock:
-                if found.path.parent == self._folder:
-                    self._stored.pop(found.key, None)
-                used -= disk_folder.delete(found.path.parent, found.key)
+                owners = None
+                if found.path.parent == self._folder and self._stored.pop(found.key, None) is not None:
+                    owners = self._owners.pop(found.key, ())
+                used -= disk_folder.delete(found.path.parent, found.key, owners)
         return used + needed <= self.budget_bytes
 
-    def _give_up(self, error: OSError) -> None:
+    def _give_up(self, reason: str) -> None:
         with self._lock:
             if not self.problem:
-                _log.warning("conversations are no longer kept on disk: %s", error)
-            self.problem = f"could not be written ({error.strerror or error})"
+                _log.warning("conversations are no longer kept on disk: %s", reason)
+                self.problem = f"could not be written ({reason})"
             self._pending.clear()
 
     def _discard(self, key: str, reason: str) -> None:
         _log.warning("stored KV can't be used, it is read again: %s", reason)
         with self._lock:
             self._stored.pop(key, None)
-        disk_folder.delete(self._folder, key)
+            owners = self._owners.pop(key, ())
+        disk_folder.delete(self._folder, key, owners)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{SUFFIX}"

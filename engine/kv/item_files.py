@@ -16,6 +16,7 @@ import torch
 import xxhash
 
 from engine.kv.layout import DTYPE_NAMES, DTYPES, Layout
+from engine.kv.plain_files import create_plain, open_plain
 from engine.kv.slab import Ids
 from engine.kv.tree import Item, ItemKind, key_of
 
@@ -23,7 +24,18 @@ SUFFIX = ".safetensors"
 _LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 8
 _MOST_HEADER_BYTES = 16 * 2**20
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError, msgspec.MsgspecError)
+# What damaged bytes become on their way to a header; their text may quote the ids, so it is never told.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    struct.error,
+    msgspec.MsgspecError,
+)
 
 
 class DamagedError(Exception):
@@ -88,32 +100,38 @@ def write(path: Path, item: Item, root: str, fingerprint: str, data: torch.Tenso
         }
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
-    with path.open("wb", buffering=0) as file:
+    with create_plain(path) as file:
         file.write(_LENGTH.pack(len(text)) + text)
         _write_all(file.fileno(), content)
+
+
+def most_bytes(item: Item) -> int:
+    """Return what an item's file takes at most."""
+    in_header = 2 * len(item.parts) + 24 * len(item.ids) + 160 * len(item.layout.places)
+    return item.size_bytes + in_header + 4096
 
 
 def read_header(path: Path, fingerprint: str) -> Header:
     """Return what the file says it holds, without reading its tensors. Raises DamagedError, FileNotFoundError."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
+            size = os.fstat(file.fileno()).st_size
             (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
-            if length > _MOST_HEADER_BYTES:
+            if length > min(size, _MOST_HEADER_BYTES):
                 raise DamagedError("its header is too long")
             text = file.read(length)
-            size = path.stat().st_size
         return _parsed(text, fingerprint, _LENGTH.size + length, size)
     except FileNotFoundError:
         raise
     except _UNREADABLE as error:
-        raise DamagedError(repr(error)) from error
+        raise DamagedError(_reason(error)) from error
 
 
 def read_data(path: Path, header: Header, into: torch.Tensor) -> None:
     """Read the tensors' bytes and compare them with the checksum. Raises DamagedError, FileNotFoundError."""
     content = into.numpy().data
     try:
-        with path.open("rb", buffering=0) as file:
+        with open_plain(path) as file:
             file.seek(header.data_offset)
             done = 0
             while done < len(content) and (count := file.readinto(content[done:])):
@@ -121,7 +139,7 @@ def read_data(path: Path, header: Header, into: torch.Tensor) -> None:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise DamagedError(repr(error)) from error
+        raise DamagedError(_reason(error)) from error
     metadata = msgspec.structs.replace(header.metadata, checksum="")
     if done != len(content) or _checksum(content, metadata, header.layout) != header.metadata.checksum:
         raise DamagedError("its content has changed")
@@ -144,6 +162,12 @@ def _parsed(text: bytes, fingerprint: str, data_offset: int, size_bytes: int) ->
     if metadata.key != key_of(metadata.kind, metadata.parent, ids):
         raise DamagedError("its ids have changed")
     return Header(metadata, ids, layout, data_offset)
+
+
+def _reason(error: Exception) -> str:
+    """Return what was wrong without quoting the file."""
+    told = error.strerror if isinstance(error, OSError) else None
+    return told or f"it can't be understood ({type(error).__name__})"
 
 
 def _checksum(content: memoryview, metadata: Metadata, layout: Layout) -> str:

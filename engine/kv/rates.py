@@ -3,7 +3,9 @@
 Owns a small file beside the stored KV, so that what was measured is known after a restart.
 """
 
+import contextlib
 import logging
+import math
 import os
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from engine.api.warmth import Tier
+from engine.kv.plain_files import create_plain, open_plain
 
 _NAME = "rates.json"
 _MOST_BYTES = 256 * 1024
@@ -21,6 +24,8 @@ _LEAST_TOKENS = 64
 # A busy machine measures wrong: a tier is given up for a day, after more than one measurement.
 _LEAST_MEASUREMENTS = 2
 _REFUSED_FOR_SECONDS = 86400.0
+# No machine is faster; a damaged file may say so.
+_MOST_PER_SECOND = 1e15
 _log = logging.getLogger(__name__)
 
 
@@ -94,10 +99,13 @@ class Rates:
         part = self._path.with_suffix(f".{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part.write_bytes(msgspec.json.encode(self._file))
+            with create_plain(part) as file:
+                file.write(msgspec.json.encode(self._file))
             part.replace(self._path)
         except OSError as error:
             _log.warning("rates could not be saved: %s", error)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 def last_reason(folder: Path, tier: Tier) -> str:
@@ -121,15 +129,22 @@ def _reason(file: _File, model: ModelRate, tier: Tier) -> str:
 
 
 def _pays(rate: RestoreRate | None, bytes_per_token: float, tokens_per_second: float) -> bool:
-    if rate is None or rate.count < _LEAST_MEASUREMENTS or time.time() - rate.at > _REFUSED_FOR_SECONDS:
+    if rate is None or rate.count < _LEAST_MEASUREMENTS or abs(time.time() - rate.at) > _REFUSED_FOR_SECONDS:
         return True
     return bytes_per_token * tokens_per_second < rate.bytes_per_second
 
 
 def _read(path: Path) -> _File:
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return _File()
-        return msgspec.json.decode(path.read_bytes(), type=_File)
+        with open_plain(path) as file:
+            content = file.read(_MOST_BYTES + 1)
+        found = msgspec.json.decode(content, type=_File)
     except (OSError, msgspec.MsgspecError, RecursionError):
         return _File()
+    return found if len(content) <= _MOST_BYTES and _is_plausible(found) else _File()
+
+
+def _is_plausible(file: _File) -> bool:
+    rates = [rate.bytes_per_second for rate in file.tiers.values()]
+    rates += [rate for model in file.models.values() for rate in (model.bytes_per_token, model.tokens_per_second)]
+    return all(math.isfinite(rate) and 0 <= rate <= _MOST_PER_SECOND for rate in rates)

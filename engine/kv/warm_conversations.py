@@ -6,7 +6,7 @@ the slab. What can't be stored or put back for want of memory, or was damaged, i
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -144,13 +144,13 @@ class WarmConversations:
         if self.owner == owner:
             self._kv.clear()
             self.owner = ""
-        return sum(self._disown(item, owner) for item in self.tree.of(owner))
+        return self._disowned((owner,))
 
     def forget_others(self, conversation_ids: tuple[str, ...]) -> int:
         """Drop what belongs to none of these, as far as it was read from disk; return the bytes freed."""
         kept = {owner_name(conversation_id) for conversation_id in conversation_ids} | {self.owner}
         gone = {owner for item in self.tree.items.values() for owner in item.owners - item.private_owners} - kept
-        return sum(self._disown(item, owner) for owner in gone for item in self.tree.of(owner))
+        return self._disowned(gone)
 
     def clear(self) -> int:
         """Drop everything, from the slab as well; return the bytes freed."""
@@ -344,6 +344,13 @@ class WarmConversations:
             if not item.may_be_written:
                 return self.tiers.disk.drop(item)
         return 0
+
+    def _disowned(self, owners: Iterable[str]) -> int:
+        """Take everything from conversations; when it returns nothing is on disk that was theirs alone."""
+        freed = sum(self._disown(item, owner) for owner in owners for item in self.tree.of(owner))
+        if self.tiers.disk is not None:
+            self.tiers.disk.settle()
+        return freed
 
     def _remove(self, item: Item) -> int:
         return self.tiers.drop(self.tree.remove(item))
