@@ -285,6 +285,8 @@ class WarmConversations:
             chain.append(item)
             if not self.tiers.holds(item):
                 wanted.append(Wanted(item, root_name, partial(_copy_all, state.tensors)))
+        if is_private:
+            self._hide(owner)
         for item in chain:
             self._claim(item, owner, is_private=is_private)
         self._running = {item.key for item in chain}
@@ -330,6 +332,17 @@ class WarmConversations:
             item.owners.add(owner)
             if self.tiers.disk is not None and not is_private:
                 self.tiers.disk.own(item, owner)
+
+    def _hide(self, owner: str) -> None:
+        """Take from disk what a conversation left there before it became private."""
+        disk = self.tiers.disk
+        for item in self.tree.of(owner):
+            if owner not in item.private_owners:
+                item.private_owners.add(owner)
+                if disk is not None:
+                    disk.disown(item, owner)
+                if disk is not None and not item.may_be_written:
+                    disk.drop(item)
 
     def _disown(self, item: Item, owner: str) -> int:
         """Take an item from a conversation; return the bytes freed if it was the only one."""
