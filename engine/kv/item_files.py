@@ -4,10 +4,10 @@ Whatever is wrong with a file (cut, changed, of another version, unreadable) is 
 and never mapped: one that is cut while it is mapped would end the process.
 """
 
-import json
 import os
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -23,6 +23,7 @@ from engine.kv.tree import Item, ItemKind, key_of
 SUFFIX = ".safetensors"
 _LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 8
+_BEGIN = b'{"__metadata__":'
 _MOST_HEADER_BYTES = 16 * 2**20
 # What damaged bytes become on their way to a header; their text may quote the ids, so it is never told.
 _UNREADABLE = (
@@ -65,11 +66,12 @@ class _Tensor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its item, and where its tensors begin."""
+    """What a file says of its item, in its own words about the tensors as well, and where their bytes begin."""
 
     metadata: Metadata
     ids: Ids
     layout: Layout
+    tensors: bytes
     data_offset: int
 
 
@@ -89,16 +91,9 @@ def write(path: Path, item: Item, root: str, fingerprint: str, data: torch.Tenso
         parts=item.parts,
         checksum="",
     )
-    checksum = _checksum(content, metadata, item.layout)
-    metadata = msgspec.structs.replace(metadata, checksum=checksum)
-    header: dict[str, object] = {"__metadata__": {"hearth": msgspec.json.encode(metadata).decode()}}
-    for name, place in item.layout.places.items():
-        header[name] = {
-            "dtype": DTYPE_NAMES[place.dtype],
-            "shape": place.shape,
-            "data_offsets": (place.offset, place.offset + place.size_bytes),
-        }
-    text = json.dumps(header).encode()
+    tensors = _tensors_text(item.layout)
+    metadata = msgspec.structs.replace(metadata, checksum=_checksum(content, metadata, tensors))
+    text = _BEGIN + msgspec.json.encode({"hearth": msgspec.json.encode(metadata).decode()}) + tensors + b"}"
     text += b" " * (-len(text) % _ALIGNMENT)
     with create_plain(path) as file:
         file.write(_LENGTH.pack(len(text)) + text)
@@ -141,27 +136,49 @@ def read_data(path: Path, header: Header, into: torch.Tensor) -> None:
     except OSError as error:
         raise DamagedError(_reason(error)) from error
     metadata = msgspec.structs.replace(header.metadata, checksum="")
-    if done != len(content) or _checksum(content, metadata, header.layout) != header.metadata.checksum:
+    if done != len(content) or _checksum(content, metadata, header.tensors) != header.metadata.checksum:
         raise DamagedError("its content has changed")
 
 
 def _parsed(text: bytes, fingerprint: str, data_offset: int, size_bytes: int) -> Header:
-    content = json.loads(text)
-    metadata = msgspec.json.decode(content.pop("__metadata__")["hearth"], type=Metadata)
+    if not text.startswith(_BEGIN):
+        raise DamagedError("its header begins with something else")
+    named = msgspec.json.decode(text, type=dict[str, msgspec.Raw])["__metadata__"]
+    metadata = msgspec.json.decode(msgspec.json.decode(named, type=dict[str, str])["hearth"], type=Metadata)
     if metadata.fingerprint != fingerprint:
         raise DamagedError("it belongs to another model or version")
-    tensors = {name: msgspec.convert(value, _Tensor) for name, value in content.items()}
-    layout = Layout.of((name, DTYPES[tensor.dtype], tensor.shape) for name, tensor in tensors.items())
-    for name, tensor in tensors.items():
-        place = layout.places[name]
-        if tensor.data_offsets != (place.offset, place.offset + place.size_bytes):
-            raise DamagedError("its tensors lie elsewhere")
+    tensors = text[len(_BEGIN) + len(bytes(named)) :].rstrip(b" ")[:-1]
+    layout = _layout_of(tensors)
     if data_offset + layout.size_bytes != size_bytes:
         raise DamagedError("it has another length")
     ids = np.asarray(metadata.ids, dtype=np.int64)
     if metadata.key != key_of(metadata.kind, metadata.parent, ids):
         raise DamagedError("its ids have changed")
-    return Header(metadata, ids, layout, data_offset)
+    return Header(metadata, ids, layout, tensors, data_offset)
+
+
+def _tensors_text(layout: Layout) -> bytes:
+    """Return what the header says of the tensors: a comma and an entry for each."""
+    entries = {
+        name: _Tensor(DTYPE_NAMES[place.dtype], place.shape, (place.offset, place.offset + place.size_bytes))
+        for name, place in layout.places.items()
+    }
+    return b"," + msgspec.json.encode(entries)[1:-1] if entries else b""
+
+
+@lru_cache(maxsize=64)
+def _layout_of(tensors_text: bytes) -> Layout:
+    """Return the layout that the header tells; the same one for all pages of a model that are full.
+
+    Raises DamagedError, or what decoding raises.
+    """
+    entries = msgspec.json.decode(b"{" + tensors_text.removeprefix(b",") + b"}", type=dict[str, _Tensor])
+    layout = Layout.of((name, DTYPES[tensor.dtype], tensor.shape) for name, tensor in entries.items())
+    for name, tensor in entries.items():
+        place = layout.places[name]
+        if tensor.data_offsets != (place.offset, place.offset + place.size_bytes):
+            raise DamagedError("its tensors lie elsewhere")
+    return layout
 
 
 def _reason(error: Exception) -> str:
@@ -170,10 +187,10 @@ def _reason(error: Exception) -> str:
     return told or f"it can't be understood ({type(error).__name__})"
 
 
-def _checksum(content: memoryview, metadata: Metadata, layout: Layout) -> str:
+def _checksum(content: memoryview, metadata: Metadata, tensors_text: bytes) -> str:
     digest = xxhash.xxh3_128(content)
     digest.update(msgspec.json.encode(metadata))
-    digest.update(repr(sorted(layout.places.items(), key=lambda named: named[0])).encode())
+    digest.update(tensors_text)
     return digest.hexdigest()
 
 
