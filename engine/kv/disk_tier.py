@@ -26,6 +26,9 @@ _LEFT_FREE_BYTES = 2**30
 # Longer, a dropped item that is being written isn't waited for.
 _SETTLE_SECONDS = 1.0
 _LOCK_SECONDS = 0.1
+# How long the size of the folder is believed, to which other processes add as well.
+_COUNTED_SECONDS = 2.0
+_SPARE_SHARE = 32
 # Of items used together the end goes first, as it is of no use alone: a file's time is set back by its position.
 _SECONDS_PER_POSITION = 1e-4
 _log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class DiskTier:
         self._idle = threading.Event()
         self._idle.set()
         self._writing = ""
+        self._counted, self._counted_until = 0, 0.0
         self._stored: dict[str, Header] = {}
         self._owners: dict[str, set[str]] = {}
         self._unwritable: set[str] = set()
@@ -260,22 +264,28 @@ class DiskTier:
 
     def _make_room(self, item: Item) -> bool:
         """Delete what was used longest ago; return whether the item may be written."""
-        needed = item_files.most_bytes(item)
+        needed, now = item_files.most_bytes(item), time.monotonic()
         if shutil.disk_usage(self._folder).free < needed + _LEFT_FREE_BYTES:
             raise OSError("the disk is nearly full")
+        if now < self._counted_until and self._counted + needed <= self.budget_bytes:
+            self._counted += needed
+            return True
         files = disk_folder.stored_files(self.root)
         used = sum(found.size_bytes for found in files)
         droppable = sorted((found for found in files if found.key not in self._kept), key=lambda found: found.used_at)
         if used - sum(found.size_bytes for found in droppable) + needed > self.budget_bytes:
             return False
+        # A little more goes at once, so that not every file that follows counts them all again.
+        spare = self.budget_bytes // _SPARE_SHARE if used + needed > self.budget_bytes else 0
         for found in droppable:
-            if used + needed <= self.budget_bytes:
+            if used + needed + spare <= self.budget_bytes:
                 break
             with self._lock:
                 owners = None
                 if found.path.parent == self._folder and self._stored.pop(found.key, None) is not None:
                     owners = self._owners.pop(found.key, ())
                 used -= disk_folder.delete(found.path.parent, found.key, owners)
+        self._counted, self._counted_until = used + needed, now + _COUNTED_SECONDS
         return used + needed <= self.budget_bytes
 
     def _give_up(self, reason: str) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from engine.kv.layout import DTYPE_NAMES
+
 
 class UnstorableError(Exception):
     """A layer holds something that is neither a tensor nor a plain value."""
@@ -56,6 +58,8 @@ def _encoded(value: object, tensors: list[torch.Tensor]) -> list[object]:
         case None | bool() | int() | float() | str():
             return ["value", value]
         case torch.Tensor():
+            if value.dtype not in DTYPE_NAMES:
+                raise UnstorableError(f"a tensor of {value.dtype} in a cache layer can't be stored")
             tensors.append(value)
             return ["tensor", len(tensors) - 1, str(value.device)]
         case torch.device():

@@ -5,16 +5,19 @@ import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from engine.api.warmth import Tier
-from engine.kv import item_files
+from engine.kv import disk_folder, item_files
 from engine.kv.disk_tier import DiskTier
+from engine.kv.foreign_layers import UnstorableError, take_apart
 from engine.kv.item_files import DamagedError, Header
 from engine.kv.layout import Layout
+from engine.kv.memory_tier import Buffer
 from engine.kv.rates import Rates, last_reason
 from engine.kv.tree import Item, ItemKind, KvTree, key_of
 
@@ -201,6 +204,36 @@ def test_items_without_bytes_are_stored_as_well(tmp_path: Path) -> None:
     item_files.write(path, item, "all", FINGERPRINT, torch.empty(0, dtype=torch.uint8))
     assert read(path)[1] == b""
     assert path.stat().st_size <= item_files.most_bytes(item)
+
+
+def test_a_layer_with_numbers_of_an_unknown_kind_is_not_stored() -> None:
+    layer = SimpleNamespace(states=torch.zeros(2, dtype=torch.complex64))
+    with pytest.raises(UnstorableError):
+        take_apart(layer, [])
+
+
+def test_the_folder_is_not_counted_for_each_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = 0
+    stored_files = disk_folder.stored_files
+
+    def counting(root: Path) -> list[disk_folder.StoredFile]:
+        nonlocal counted
+        counted += 1
+        return stored_files(root)
+
+    budget = 150 * 5000
+    disk, tree = DiskTier(tmp_path, "model", FINGERPRINT, budget), KvTree()
+    disk.read_catalogue(tree)
+    monkeypatch.setattr(disk_folder, "stored_files", counting)
+    for number in range(300):
+        ids, root = np.asarray([number]), tree.root("all")
+        item = tree.add(Item(ItemKind.PAGE, root, ids, LAYOUT, key_of(ItemKind.PAGE, root.key, ids)))
+        item.owners.add("c")
+        disk.write_later(item, "all", Buffer(torch.zeros(LAYOUT.size_bytes, dtype=torch.uint8)))
+    assert disk.flush(20)
+    assert counted < 100
+    assert sum(found.size_bytes for found in stored_files(tmp_path)) <= budget
+    disk.close(1)
 
 
 def test_a_folder_of_garbage_is_an_empty_catalogue(tmp_path: Path) -> None:
