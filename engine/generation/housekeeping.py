@@ -100,13 +100,14 @@ class Housekeeping:
         if not is_cheap or len(ids) + _MOST_TITLE_TOKENS >= runner.kv.capacity:
             return "", 0
         cancellation.raise_if_cancelled()
-        before = runner.kv.ids.tolist()
+        before, owner = runner.kv.ids.tolist(), self._warm.owner
         fed_before = runner.fed_tokens
         try:
             self._warm.prepare(command.conversation_id, ids)
             written = self._continued(ids, cancellation)
         finally:
             self._warm.prepare(command.conversation_id, before, len(before))
+            self._warm.owner = owner  # another conversation's, if the two begin alike: it may be forgotten
         return _title_in(self._text(written)), runner.fed_tokens - fed_before
 
     def _continued(self, ids: list[int], cancellation: CancellationToken) -> list[int]:

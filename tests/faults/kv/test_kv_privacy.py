@@ -14,6 +14,7 @@ from engine.api.commands import (
     ForgetConversation,
     ForgetOthers,
     PrepareConversation,
+    SuggestTitle,
     UnloadCheckpoint,
 )
 from engine.api.events import ConversationForgotten, Terminal, WarmStateCleared
@@ -135,6 +136,18 @@ def test_a_conversation_that_becomes_private_leaves_the_disk(session: ChatSessio
 
 def engine_on(folder: Path) -> ChatEngine:
     return ChatEngine(folder)
+
+
+def test_a_title_for_one_conversation_leaves_the_other_one_its_place(session: ChatSession, tmp_path: Path) -> None:
+    first = ask(session, [SECRET], conversation="secret", maximum_tokens=4)
+    messages = (SECRET, answered(session, first))
+    _, read = session.suggest_title(
+        SuggestTitle(command_id="t", conversation_id="other", messages=messages), CancellationToken()
+    )
+    assert read > 0
+    session.forget("secret")
+    assert session._runner.kv.length == 0
+    close(session)
 
 
 def do(engine: ChatEngine, command: Command) -> Terminal:
