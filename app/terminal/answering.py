@@ -97,6 +97,7 @@ def read_ahead(session: EngineSession, dialogue: Dialogue) -> None:
             conversation_id=dialogue.conversation.id,
             messages=dialogue.prompt().messages,
             started_at=dialogue.conversation.created_at,
+            is_private=dialogue.is_private,
         )
     )
 

@@ -91,3 +91,4 @@ def test_while_the_user_types_the_engine_reads_ahead(
     last = started[1]
     assert isinstance(last, PrepareConversation)
     assert [turn.content for turn in last.messages] == ["One", "You said: One", "Two", "You said: Two"]
+    assert last.is_private  # it has no name, so nothing of it may be on disk
