@@ -217,7 +217,7 @@ FIELDS: tuple[Field, ...] = (
         "warm_ram_gib",
         "RAM for warm conversations (GiB)",
         "What the model has read stays in main memory, and is copied back when you return; 0 keeps none there.",
-        "Automatic (a part of what is free)",
+        "Automatic (up to 4 GiB)",
     ),
     _warm_field(
         "warm_disk_gib",

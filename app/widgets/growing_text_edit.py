@@ -30,6 +30,8 @@ class GrowingTextEdit(QPlainTextEdit):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(0)
         self.textChanged.connect(self._on_text_changed)
+        # A pasted paragraph is only wrapped after the text has changed.
+        self.document().documentLayout().documentSizeChanged.connect(self._on_text_changed)
         self.fit()
 
     @property

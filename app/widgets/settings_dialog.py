@@ -84,7 +84,7 @@ class SettingsDialog(QDialog):
             rows.addWidget(row)
         rows.addWidget(self.memory)
         rows.addStretch(1)
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -134,6 +134,7 @@ class SettingsDialog(QDialog):
         self.memory.setVisible(shows_memory)
         self.nothing.setVisible(not shown and not shows_memory)
         self.heading.setText("Found" if words else page)
+        self._scroll.verticalScrollBar().setValue(0)
 
     @Slot(object)
     def _on_row_changed(self, change: object) -> None:

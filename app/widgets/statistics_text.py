@@ -22,12 +22,13 @@ def statistics_parts(message: Message) -> list[str]:
     parts = [message.model, message.precision.upper()]
     statistics = message.statistics
     if statistics is not None:
-        parts += [
-            f"{statistics.generated_tokens:,} {_tokens(statistics.generated_tokens)}",
-            f"{rate(statistics.tokens_per_second)} tokens/s",
-            f"first token {seconds(statistics.time_to_first_token_seconds)}",
-            f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,}",
-        ]
+        if statistics.generated_tokens:
+            parts += [
+                f"{statistics.generated_tokens:,} {_tokens(statistics.generated_tokens)}",
+                f"{rate(statistics.tokens_per_second)} tokens/s",
+                f"first token {seconds(statistics.time_to_first_token_seconds)}",
+            ]
+        parts.append(f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,}")
     return [part for part in parts if part]
 
 
@@ -65,10 +66,13 @@ def rate(value: float) -> str:
 
 
 def _measured(statistics: Statistics) -> list[tuple[str, str]]:
-    return [
+    written = [
         ("Written", f"{statistics.generated_tokens:,} tokens in {seconds(statistics.decode_seconds)}"),
         ("Speed", f"{rate(statistics.tokens_per_second)} tokens per second"),
         ("First token after", seconds(statistics.time_to_first_token_seconds)),
+    ]
+    return [
+        *(written if statistics.generated_tokens else []),
         ("Conversation so far", f"{statistics.prompt_tokens:,} tokens"),
         *_reused(statistics),
         ("Read anew", f"{statistics.prefilled_tokens:,} tokens in {seconds(statistics.prefill_seconds)}"),

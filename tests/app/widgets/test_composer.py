@@ -207,3 +207,12 @@ def test_the_meter_takes_the_same_room_whatever_it_says(composer: Composer) -> N
     ]
     composer.set_context_use(None)
     assert (composer.meter.text(), composer.meter.toolTip()) == ("", "")
+
+
+@pytest.mark.parametrize("words", [150, 1500])
+def test_a_pasted_paragraph_is_seen(qtbot: QtBot, composer: Composer, words: int) -> None:
+    pasted = QMimeData()
+    pasted.setText("word " * words)
+    composer.editor.insertFromMimeData(pasted)
+    QApplication.processEvents()
+    assert composer.editor.height() > 5 * composer.editor.fontMetrics().lineSpacing()

@@ -3,7 +3,7 @@ from typing import TypeVar
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPlainTextEdit, QSpinBox
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPlainTextEdit, QScrollArea, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.settings.schema import FIELDS, PAGES, Settings
@@ -156,3 +156,26 @@ def test_every_control_has_a_name_and_a_help(dialog: SettingsDialog) -> None:
     for row in dialog.rows:
         assert row.control.widget.accessibleName() == row.field.label
         assert row.control.widget.accessibleDescription() == row.field.help
+
+
+def test_another_page_begins_at_its_top(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    scroll = dialog.findChild(QScrollArea)
+    assert isinstance(scroll, QScrollArea)
+    dialog.resize(dialog.minimumSize())
+    dialog.pages.setCurrentRow(PAGES.index("Memory"))
+    QApplication.processEvents()
+    scroll.verticalScrollBar().setValue(60)
+    assert scroll.verticalScrollBar().value() == 60
+    dialog.pages.setCurrentRow(PAGES.index("Model"))
+    QApplication.processEvents()
+    assert scroll.verticalScrollBar().value() == 0
+
+
+def test_what_counts_while_nothing_is_chosen_can_be_read(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    for number, _page in enumerate(PAGES):
+        dialog.pages.setCurrentRow(number)
+        QApplication.processEvents()
+        lines = [line for row in dialog.rows if row.isVisible() for line in row.findChildren(QLineEdit)]
+        for line in lines:
+            words = line.fontMetrics().horizontalAdvance(line.placeholderText())
+            assert words <= line.width() - 28, line.placeholderText()

@@ -73,3 +73,10 @@ def test_numbers_that_an_older_version_stored_are_read() -> None:
     for name in ("restored_tokens", "restored_from", "restore_seconds"):
         del stored[name]
     assert msgspec.json.decode(msgspec.json.encode(stored), type=Statistics) == STATISTICS
+
+
+def test_an_answer_that_was_stopped_before_its_first_word_has_no_speed() -> None:
+    none = msgspec.structs.replace(STATISTICS, generated_tokens=0, tokens_per_second=0.0)
+    message = msgspec.structs.replace(answer(1, ""), statistics=none)
+    assert statistics_line(message) == "SmolLM2 135M Instruct · BF16 · reused 6,412, read 38"
+    assert not {"Written", "Speed", "First token after"} & dict(statistics_details(message)).keys()
