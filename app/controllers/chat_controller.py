@@ -67,6 +67,7 @@ class ChatController(QObject):
         self._queue = JobQueue()
         self._stop_asked = False
         self._blocked = False
+        self._noticed_id: str | None = None  # whose page the notice about an answer needs
         self._saves = saves
         self.runner = AnswerRunner(submit, cancel, saves, self)
         self._status = ChatStatus(conversations, self._queue, self.runner, self)
@@ -80,6 +81,7 @@ class ChatController(QObject):
         self.runner.ended.connect(self._on_ended)
         saves.failed.connect(self._on_not_saved)
         saves.recovered.connect(self._on_recovered)
+        conversations.shown.connect(self._on_shown)
         conversations.deleted.connect(self._on_deleted)
         conversations.purged.connect(self._on_purged)
 
@@ -314,7 +316,15 @@ class ChatController(QObject):
             when_full=self._conversations.when_full(loaded.conversation) if has_history else None,
         )
         if notice is not None:
+            self._noticed_id = message.conversation_id if is_shown and notices.needs_its_page(notice) else None
             self.notice_raised.emit(notice)
+
+    @Slot()
+    def _on_shown(self) -> None:
+        """Take away what is offered for an answer whose conversation is no longer shown."""
+        if self._noticed_id is not None and self._noticed_id != self._conversations.current_id:
+            self._noticed_id = None
+            self.notice_cleared.emit(notices.ANSWER_KEY)
 
     @Slot(object)
     def _on_phase_changed(self, words: str) -> None:

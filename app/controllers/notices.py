@@ -102,6 +102,12 @@ def _full_notice(answer: Message, when_full: WhenFull) -> Notice:
     return Notice(key=ANSWER_KEY, text=text, choices=(choice,))
 
 
+def needs_its_page(notice: Notice) -> bool:
+    """Return whether all that the notice offers is about an answer of the shown conversation."""
+    keys = [*([notice.action_key] if notice.action else []), *(choice.key for choice in notice.choices)]
+    return bool(keys) and all(key.startswith((CONTINUE, RETRY, LEAVE_OUT)) for key in keys)
+
+
 def not_saved_notice(error: StoreError) -> Notice:
     """Return the notice that stays until everything is saved again."""
     return Notice(

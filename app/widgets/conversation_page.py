@@ -49,6 +49,7 @@ class ConversationPage(QWidget):
         column.addWidget(self._pages, 1)
         column.addWidget(self.notices)
         column.addWidget(self.composer)
+        self.notices.left.connect(self.composer.take_focus)
         self.empty_state.prompt_chosen.connect(self._on_send)
         self.composer.send_requested.connect(self._on_send)
         self.composer.edit_last_requested.connect(self.edit_last)

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
-from PySide6.QtWidgets import QApplication, QMainWindow, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
 
 from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -235,6 +235,7 @@ class MainWindow(QMainWindow):
         self.sidebar.open_requested.connect(self._on_open)
         self.sidebar.rename_requested.connect(self.rename_requested)
         self.sidebar.delete_requested.connect(self.delete_requested)
+        self.sidebar.list.left.connect(self.page.composer.take_focus)
         self.sidebar_button.clicked.connect(self.actions_by_name.sidebar.toggle)
         self.settings_button.clicked.connect(self.open_settings)
         self.model_button.load_requested.connect(self.load_requested)
@@ -346,6 +347,9 @@ class MainWindow(QMainWindow):
     def _on_open(self, conversation_id: object) -> None:
         self.page.composer.flush_draft()
         self.open_requested.emit(conversation_id)
+        is_open = self._conversation is not None and self._conversation.id == conversation_id
+        if is_open and self.sidebar.list.state() != QAbstractItemView.State.EditingState:
+            self.page.composer.take_focus()
 
     @Slot(object)
     def _on_branch(self, message_id: object) -> None:

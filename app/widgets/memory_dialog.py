@@ -135,6 +135,7 @@ class MemoryDialog(QDialog):
         if chosen:
             self.status.setText("")
             self.forget_requested.emit(chosen)
+            self.table.setFocus()  # the button is about to be disabled, and the one beside it clears everything
 
     @Slot()
     def _on_clear(self) -> None:

@@ -2,7 +2,16 @@
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QEnterEvent, QGuiApplication
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.models.notice import Choice, Notice, Severity
 from app.widgets.foreign_text import menu_text
@@ -24,6 +33,7 @@ class NoticeBar(QWidget):
     """The newest notices, one row each; a notice with the key of an older one takes its place."""
 
     action_requested = Signal(object)  # action_key
+    left = Signal()  # a notice went that had the keyboard
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -59,10 +69,14 @@ class NoticeBar(QWidget):
     def clear_notice(self, key: str) -> None:
         """Take a notice away; nothing happens if it is not shown."""
         row = self._rows.pop(key, None)
+        focused = QApplication.focusWidget()
+        had_focus = row is not None and focused is not None and row.isAncestorOf(focused)
         if row is not None:
             row.hide()
             row.deleteLater()
         self.setVisible(bool(self._rows))
+        if had_focus:
+            self.left.emit()
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -82,7 +96,7 @@ class NoticeBar(QWidget):
 
 
 class NoticeRow(QFrame):
-    """One notice. Information goes by itself after a while, unless it is pointed at."""
+    """One notice. Information goes by itself after a while, unless it is pointed at or has something to decide."""
 
     closed = Signal(object)  # key
     action_requested = Signal(object)  # (key, action_key)
@@ -125,7 +139,8 @@ class NoticeRow(QFrame):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INFO_SECONDS * 1000)
         self._timer.timeout.connect(self._on_close)
-        if notice.severity is Severity.INFO:
+        self._goes_by_itself = notice.severity is Severity.INFO and not (notice.action or notice.choices)
+        if self._goes_by_itself:
             self._timer.start()
         self.set_theme(theme)
 
@@ -145,7 +160,7 @@ class NoticeRow(QFrame):
     def leaveEvent(self, event: QEvent) -> None:
         """Go a while after that."""
         super().leaveEvent(event)
-        if self.notice.severity is Severity.INFO:
+        if self._goes_by_itself:
             self._timer.start()
 
     def _choice_button(self, choice: Choice) -> QPushButton:

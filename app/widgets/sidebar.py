@@ -4,8 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QLabel, QListView, QMenu, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QMouseEvent, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QFrame,
+    QLabel,
+    QListView,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.conversations.records import Conversation
 from app.models.conversation_list_model import CONVERSATION_ROLE, ConversationListModel
@@ -24,9 +34,11 @@ class ConversationList(QListView):
 
     chosen = Signal(object)  # conversation id
     delete_requested = Signal(object)  # conversation id
+    left = Signal()  # a title was edited that was not reached with the keyboard of the list
 
     def __init__(self, model: ConversationListModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._edits_by_key = False
         self.titles = ConversationDelegate(theme, self)
         self.setModel(model)
         self.setItemDelegate(self.titles)
@@ -71,7 +83,15 @@ class ConversationList(QListView):
             if event.key() == Qt.Key.Key_Delete:
                 self.delete_requested.emit(conversation.id)
                 return
+        if self.state() != QAbstractItemView.State.EditingState:
+            self._edits_by_key = event.key() == Qt.Key.Key_F2
         super().keyPressEvent(event)
+
+    def closeEditor(self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        """What is typed next is meant for the conversation, unless one walks through the list with the keyboard."""
+        super().closeEditor(editor, hint)
+        if self.hasFocus() and not self._edits_by_key:
+            self.left.emit()
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer what can be done with the conversation under the pointer (or with the current one)."""
@@ -88,10 +108,15 @@ class ConversationList(QListView):
         conversation = self.conversation_at(index)
         if conversation is not None:
             menu.addAction("Open", lambda: self.chosen.emit(conversation.id))
-            menu.addAction("Rename\tF2", lambda: self.edit(self.currentIndexFor(conversation.id)))
+            menu.addAction("Rename\tF2", lambda: self.edit_title(self.currentIndexFor(conversation.id)))
             menu.addSeparator()
             menu.addAction("Delete\tDel", lambda: self.delete_requested.emit(conversation.id))
         return menu
+
+    def edit_title(self, index: QModelIndex) -> None:
+        """Begin to edit a title in its place."""
+        self._edits_by_key = False
+        self.edit(index)
 
     def currentIndexFor(self, conversation_id: str) -> QModelIndex:
         """Return the row that a conversation has now; invalid if it is gone."""
@@ -99,6 +124,11 @@ class ConversationList(QListView):
         assert isinstance(model, ConversationListModel)
         row = model.row_of(conversation_id)
         return QModelIndex() if row is None else model.index(row)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Rename."""
+        self._edits_by_key = False
+        super().mouseDoubleClickEvent(event)
 
     @Slot(QModelIndex)
     def _on_clicked(self, index: QModelIndex) -> None:
@@ -168,7 +198,7 @@ class Sidebar(QFrame):
         index = self.list.currentIndexFor(conversation_id)
         if index.isValid():
             self.list.setCurrentIndex(index)
-            self.list.edit(index)
+            self.list.edit_title(index)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""

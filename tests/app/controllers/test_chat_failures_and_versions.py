@@ -48,6 +48,15 @@ def test_continue_writes_the_same_message_on(desk: Desk) -> None:
     assert stored[1].state is MessageState.COMPLETE
 
 
+def test_what_is_offered_for_an_answer_goes_with_its_conversation(desk: Desk) -> None:
+    desk.open_shop()
+    desk.fail(desk.send("Hello"), ErrorKind.ENGINE_DIED)
+    desk.conversations.show_branch()
+    assert desk.notices[notices.ANSWER_KEY].action == "Try again"
+    desk.conversations.new()
+    assert notices.ANSWER_KEY not in desk.notices
+
+
 def test_what_died_before_its_first_word_is_tried_again(desk: Desk) -> None:
     desk.open_shop()
     command = desk.send("Hello")

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QGuiApplication
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
@@ -355,3 +355,42 @@ def test_a_private_conversation_is_marked_on_its_page_and_above_its_messages(qtb
     shown.transcript.clear()
     assert not page.empty_state.private_icon.isVisible()
     assert page.empty_state.greeting.text() == "What would you like to know?"
+
+
+def test_a_click_on_the_open_conversation_lets_one_type(qtbot: QtBot, shown: Shown) -> None:
+    fill(shown)
+    titles = shown.window.sidebar.list
+    titles.setFocus()
+    titles.chosen.emit("c")
+    assert shown.window.page.composer.editor.hasFocus()
+
+
+@pytest.mark.parametrize("by_key", [False, True])
+def test_after_a_title_was_edited_one_types_where_one_was(qtbot: QtBot, shown: Shown, by_key: bool) -> None:
+    fill(shown)
+    shown.window.activateWindow()
+    titles = shown.window.sidebar.list
+    if by_key:
+        titles.setFocus()
+        qtbot.keyClick(titles, Qt.Key.Key_F2)
+    else:
+        shown.window.actions_by_name.rename.trigger()
+    line = titles.findChild(QLineEdit)
+    assert isinstance(line, QLineEdit)
+    line.setFocus()
+    line.setText("Another")
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert shown.asked_for("rename_requested") == [("c", "Another")]
+    assert titles.hasFocus() is by_key
+    assert shown.window.page.composer.editor.hasFocus() is not by_key
+
+
+def test_a_notice_that_is_answered_gives_the_keyboard_back(qtbot: QtBot, shown: Shown) -> None:
+    fill(shown)
+    shown.window.show_notice(Notice(key="k", text="?", action="Yes", action_key="yes"))
+    button = shown.window.page.notices.rows[0].action_button
+    button.setFocus()
+    qtbot.keyClick(button, Qt.Key.Key_Space)
+    assert shown.asked_for("notice_action_requested") == ["yes"]
+    assert shown.window.page.composer.editor.hasFocus()

@@ -206,3 +206,15 @@ def test_the_settings_show_and_clear_it_too(qtbot: QtBot, shown: Shown) -> None:
     assert dialogs.memory_dialog is not None
     dialogs.memory_dialog.close()
     settings.close()
+
+
+def test_after_forgetting_the_keyboard_is_in_the_table(qtbot: QtBot, dialog: MemoryDialog) -> None:
+    dialog.show_warmth(KNOWN, has_model=True)
+    dialog.table.selectRow(0)
+    dialog.forget_button.setFocus()
+    (chosen,) = dialog.table.chosen_ids()
+    qtbot.keyClick(dialog.forget_button, Qt.Key.Key_Space)
+    others = tuple(each for each in KNOWN.conversations if each.conversation_id != chosen)
+    dialog.show_warmth(msgspec.structs.replace(KNOWN, conversations=others), has_model=True)
+    assert not dialog.forget_button.isEnabled()
+    assert dialog.table.hasFocus()

@@ -1,6 +1,7 @@
 import pytest
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.notice import Choice, Notice, Severity
@@ -117,3 +118,12 @@ def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeB
     row.layout().activate()
     assert row.details is not None
     assert not any(row.details.geometry().intersects(button.geometry()) for button in row.choice_buttons)
+
+
+@pytest.mark.parametrize(("choices", "action"), [(WAYS_OUT, ""), ((), "Undo")])
+def test_what_offers_something_stays(bar: NoticeBar, choices: tuple[Choice, ...], action: str) -> None:
+    bar.show_notice(Notice(key="k", text="?", choices=choices, action=action))
+    timer = bar.rows[0].findChild(QTimer)
+    assert isinstance(timer, QTimer)
+    QApplication.sendEvent(bar.rows[0], QEvent(QEvent.Type.Leave))
+    assert not timer.isActive()
