@@ -226,19 +226,21 @@ class KvSlab:
     def restore(self, ids: Ids, reach: int, pieces: Iterable[Piece], state: State | None) -> None:
         """Hold these ids: what the slab has of them, behind it the pieces, and the state, put back to that length.
 
-        Raises whatever goes wrong; everything is forgotten then.
+        Where the pieces end early fewer ids are held, if no state is needed. Raises whatever goes wrong; everything is
+        forgotten then.
         """
         kept = common_prefix(self.ids, ids)
-        length = len(ids)
         try:
             for piece in pieces:
                 kept = max(kept, self._copy_piece(piece, kept))
-            if kept < length and self._paged():
-                raise ValueError(f"{length} ids can't be restored of {kept}")
+            if kept < len(ids) and self._paged():
+                if state is not None:
+                    raise ValueError(f"{len(ids)} ids can't be restored of {kept}")
+                ids = ids[:kept]
             if state is not None:
-                self._put_back(state, length)
+                self._put_back(state, len(ids))
             for _, layer in self._paged():
-                layer.length = length
+                layer.length = len(ids)
         except BaseException:
             self.clear()
             raise

@@ -6,7 +6,7 @@ the slab. What can't be stored or put back for want of memory, or was damaged, i
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -203,55 +203,30 @@ class WarmConversations:
         started = time.perf_counter()
         tiers = [tier for item in source.items if (tier := self.tiers.where(item)) is not None]
         slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)  # the disk may have dropped it just now
-        failure: BaseException | None = None
-        buffers: list[torch.Tensor] | None = None
-        try:
-            buffers = self._fetched(source)
-        except (RuntimeError, MemoryError) as error:
-            if fault_of(error) is not Fault.OUT_OF_MEMORY:
-                raise
-            failure = error
-        if failure is not None:
-            failure = None
-            _log.warning("no memory to read %s stored ids", source.length - source.live)
-            release()
-            kv.rewind(source.live)
-            return Reuse(kv.length)
-        if buffers is None:
-            return None
-        if not self._put_back(kv, ids, source, buffers):
-            for item in source.items:
-                self._remove(item)
+        known = len(self.tree.items)
+        if not self._put_back(kv, ids, source):
+            if len(self.tree.items) == known:  # nothing of it was damaged, it is of no use as a whole
+                for item in source.items:
+                    self._remove(item)
             return None
         seconds = time.perf_counter() - started
-        self.tiers.rates.learn_restore(slowest, sum(item.size_bytes for item in source.items), seconds)
+        if kv.length == source.length:
+            self.tiers.rates.learn_restore(slowest, sum(item.size_bytes for item in source.items), seconds)
         restored = max(kv.length - source.live, 0)
         return Reuse(kv.length, restored, slowest if restored else None, seconds)
 
-    def _fetched(self, source: _Source) -> list[torch.Tensor] | None:
-        """Return the bytes of all items; None if one can't be had, which is then no longer known."""
-        kept = {item.key for item in source.items}
-        buffers = []
-        for item in source.items:
-            data = self.tiers.fetch(item, kept)
-            if data is None:
-                self._remove(item)
-                return None
-            buffers.append(data)
-        return buffers
-
-    def _put_back(self, kv: KvSlab, ids: Ids, source: _Source, buffers: Sequence[torch.Tensor]) -> bool:
-        """Fill the slab; return False if what was stored doesn't fit. Without memory for it the slab is empty."""
+    def _put_back(self, kv: KvSlab, ids: Ids, source: _Source) -> bool:
+        """Fill the slab; return False if what was stored is gone or doesn't fit. Without memory the slab is empty."""
         length = source.length
         reach = length if kv.turn is None or len(ids) <= kv.turn else max(length, kv.turn + 1)
         try:
-            views = [item.layout.views(data) for item, data in zip(source.items, buffers, strict=True)]
-            pieces = [
-                Piece(page.start, min(page.end, length), tensors)
-                for page, tensors in zip(source.pages, views, strict=False)
-            ]
-            state = _state_of(source.state, views[-1]) if source.state is not None else None
-            kv.restore(ids[:length], reach, pieces, state)
+            state = None
+            if source.state is not None:
+                views = self._views(source.state, source)
+                if views is None:
+                    return False
+                state = _state_of(source.state, views)
+            kv.restore(ids[:length], reach, self._pieces(source), state)
             self.tiers.synchronize()
             return True
         except (RuntimeError, MemoryError) as error:
@@ -268,6 +243,22 @@ class WarmConversations:
         kv.clear()
         release()
         return True
+
+    def _pieces(self, source: _Source) -> Iterator[Piece]:
+        """Return the source's pages one after the other, not all in memory at once; up to a damaged one."""
+        for page in source.pages:
+            views = self._views(page, source)
+            if views is None:
+                return
+            yield Piece(page.start, min(page.end, source.length), views)
+
+    def _views(self, item: Item, source: _Source) -> Mapping[str, torch.Tensor] | None:
+        """Return an item's tensors; None if it can't be had, and is then no longer known."""
+        data = self.tiers.fetch(item, {each.key for each in source.items})
+        if data is None:
+            self._remove(item)
+            return None
+        return item.layout.views(data)
 
     def _keep(self, kv: KvSlab, owner: str, *, is_private: bool) -> bool:
         root_name = _root_name(kv, kv.reach)
