@@ -23,8 +23,8 @@ from engine.kv.disk_folder import StoredFile
 from tests import tiny_checkpoints
 from tests.chat_probe import Listener, answered, ask, cold_ids, command, user
 
-# All full attention; full and windowed attention; convolutions and full attention; recurrent alone.
-KINDS = ("llama", "gemma3", "lfm2", "mamba2")
+# All full attention; full and windowed attention; convolutions and full attention.
+KINDS = ("llama", "gemma3", "lfm2")
 BUDGETS = TierBudgets(ram_bytes=2**26, disk_bytes=2**26)
 OPENING = user("Tell me a story about a small lighthouse. " * 24)
 PATIENCE_SECONDS = 10.0

@@ -19,6 +19,9 @@ from engine.kv.tiers import Tiers
 from tests.chat_probe import ask, cold_ids, user
 from tests.faults.kv.folders import BUDGETS, Stored, close, files, next_answer, the_model, warnings
 
+# The disk is the same for all of them; these have pages and both kinds of states.
+pytestmark = pytest.mark.parametrize("stored", ["gemma3", "lfm2"], indirect=True, scope="module")
+
 
 def fail_writing(error: int) -> Callable[..., None]:
     def write(descriptor: int, content: memoryview) -> None:

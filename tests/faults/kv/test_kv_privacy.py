@@ -21,6 +21,7 @@ from engine.api.events import ConversationForgotten, Terminal, WarmStateCleared
 from engine.chat_engine import ChatEngine
 from engine.generation.chat_session import ChatSession
 from engine.kv import disk_folder, item_files
+from engine.kv.tree import Item
 from tests.chat_probe import answered, ask, cold_ids, user
 from tests.faults.kv.folders import BUDGETS, Stored, all_bytes, answer, close, files, load, private
 
@@ -93,7 +94,16 @@ def test_what_is_just_being_written_is_forgotten_as_well(
     assert files(tmp_path / "kv") == []
 
 
-def test_a_private_conversation_leaves_no_byte(session: ChatSession, tmp_path: Path) -> None:
+def test_a_private_conversation_leaves_no_byte(
+    session: ChatSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = item_files.write
+
+    def watched(path: Path, item: Item, *rest: object) -> None:
+        assert item.may_be_written, "not even for a moment"
+        write(path, item, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(item_files, "write", watched)
     secret, public = prompt(session, SECRET), prompt(session, PUBLIC)
     first = answer(session, private([SECRET], "hidden"))
     follow_up = [SECRET, answered(session, first), user("And?")]
@@ -109,6 +119,7 @@ def test_a_private_conversation_leaves_no_byte(session: ChatSession, tmp_path: P
     answer(session, private([SECRET], "hidden"))
     answer(session, private([PUBLIC], "hidden too"))
     close(session)
+    assert session._warm.tiers.disk.problem == "closed", "the writer has not failed"
     assert files(tmp_path / "kv")
     assert traces(session, secret, tmp_path / "kv", unless_in=[public]) == []
     assert b"hidden" not in all_bytes(tmp_path / "kv")
