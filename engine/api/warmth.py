@@ -33,8 +33,9 @@ class TierBudgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 class ConversationWarmth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is kept of one conversation for the loaded model; nothing is kept of a conversation that isn't listed.
 
-    tier: the fastest one that holds its longest branch as far as it is known anywhere. tokens: length of that branch.
-    Bytes include what it shares with other conversations, so they may add up to more than a tier holds.
+    It is about the branch that was used last. tier: the fastest one that holds what is known of it. tokens: how much
+    that is. Bytes are those of all branches, and include what it shares with other conversations: they may add up to
+    more than a tier holds.
     """
 
     conversation_id: str

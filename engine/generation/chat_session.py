@@ -30,7 +30,8 @@ from engine.hardware.faults import Fault
 from engine.hardware.ram import read_ram
 from engine.kv import description
 from engine.kv.opening import fingerprint_of, open_tiers
-from engine.kv.warm_conversations import Reuse, WarmConversations
+from engine.kv.restoring import Reuse
+from engine.kv.warm_conversations import WarmConversations
 
 _AUTOMATIC = TierBudgets()
 _Outcome = TypeVar("_Outcome")

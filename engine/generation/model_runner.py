@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
+from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from engine.hardware.faults import fault_of
@@ -132,8 +133,10 @@ class ModelRunner:
         try:
             output = self._forward(ids, cached=self.mode is not KvMode.NONE)
             logits = output[0, -1].float()
-        except BaseException:
+        except BaseException as error:
             self.kv.realign()
+            if isinstance(error, Cancelled):
+                self.fed_tokens -= len(ids)  # nothing of it is left
             raise
         finally:
             self._cancellation = None

@@ -21,17 +21,17 @@ def conversations(warm: WarmConversations, kv: KvSlab) -> tuple[ConversationWarm
             owned[owner].append(item)
     found = []
     for owner, items in owned.items():
-        longest = _longest(items, warm.tiers, needs_state=kv.has_states)
-        in_slab = kv.length if owner == warm.owner else 0
-        if longest is None and not in_slab:
+        last = _last(items, warm.tiers, needs_state=kv.has_states)
+        if owner == warm.owner and kv.length:
+            tier, tokens = Tier.DEVICE, kv.length
+        elif last is None:
             continue
-        tokens = longest.end if longest is not None else 0
-        if in_slab >= tokens or (longest is not None and _is_in_slab(longest, kv)):
-            tier, tokens = Tier.DEVICE, max(in_slab, tokens)
+        elif _is_in_slab(last, kv):
+            tier, tokens = Tier.DEVICE, last.end
         else:
-            assert longest is not None
             # What the disk has dropped since a moment ago was on disk.
-            tier = max((warm.tiers.where(item) or Tier.DISK for item in longest.chain()), key=_ORDER.index)
+            tier = max((warm.tiers.where(item) or Tier.DISK for item in last.chain()), key=_ORDER.index)
+            tokens = last.end
         sizes = _sizes(items, warm.tiers)
         used = max(item.last_used for item in items)
         found.append((owner != warm.owner, -used, _described(owner, tier, tokens, sizes)))
@@ -87,12 +87,14 @@ def tier_uses_without_model(root: Path, disk_budget_bytes: int) -> tuple[TierUse
     )
 
 
-def _longest(items: list[Item], tiers: Tiers, *, needs_state: bool) -> Item | None:
-    """Return the item that most ids can be restored with."""
+def _last(items: list[Item], tiers: Tiers, *, needs_state: bool) -> Item | None:
+    """Return the end of the branch that was used last, as far as it can be restored."""
     kind = ItemKind.STATE if needs_state else ItemKind.PAGE
     candidates = [item for item in items if item.kind is kind and tiers.where(item) is not None]
-    # The longest first: asking for the whole chain of each would take as long as the conversation's length squared.
-    candidates.sort(key=lambda item: (item.end, item.last_used), reverse=True)
+    # A page that others follow may have been used since then by another branch or conversation.
+    inner = {item.parent.key for item in items if item.kind is ItemKind.PAGE and item.parent is not None}
+    # The likeliest first: asking for the whole chain of each would take as long as the conversation's length squared.
+    candidates.sort(key=lambda item: (item.key not in inner, round(item.last_used, 3), item.end), reverse=True)
     return next((item for item in candidates if all(tiers.where(each) for each in item.chain())), None)
 
 

@@ -47,6 +47,10 @@ class Piece:
     tensors: Mapping[str, torch.Tensor]
 
 
+class PiecesMissingError(Exception):
+    """The pieces end before the length that a state is to be put back to."""
+
+
 class KvSlab:
     """The one cache of the loaded model. ids always names exactly what the cache was computed from.
 
@@ -235,7 +239,7 @@ class KvSlab:
                 kept = max(kept, self._copy_piece(piece, kept))
             if kept < len(ids) and self._paged():
                 if state is not None:
-                    raise ValueError(f"{len(ids)} ids can't be restored of {kept}")
+                    raise PiecesMissingError(f"{len(ids)} ids can't be restored of {kept}")
                 ids = ids[:kept]
             if state is not None:
                 self._put_back(state, len(ids))

@@ -132,6 +132,11 @@ class KvTree:
             item.parent.children.pop(item.key, None)
         return removed
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._roots.clear()
+        self.items.clear()
+
     def match(self, root: Item, ids: Ids) -> Match:
         """Return the longest beginning of ids that pages hold, and the states that can be put back within it."""
         pages: list[Item] = []

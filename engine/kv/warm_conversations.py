@@ -6,19 +6,18 @@ the slab. What can't be stored or put back for want of memory, or was damaged, i
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import torch
 
-from engine.api.warmth import Tier
 from engine.hardware.faults import Fault, fault_of, release
 from engine.kv.disk_folder import owner_name
 from engine.kv.foreign_layers import UnstorableError
 from engine.kv.layout import Layout
-from engine.kv.slab import Ids, KvSlab, Piece, State, common_prefix
+from engine.kv.restoring import Restorer, Reuse, root_name
+from engine.kv.slab import Ids, KvSlab, State, common_prefix
 from engine.kv.tiers import Tiers, Wanted
 from engine.kv.tree import PAGE_TOKENS, Item, ItemKind, KvTree, key_of
 
@@ -26,32 +25,7 @@ from engine.kv.tree import PAGE_TOKENS, Item, ItemKind, KvTree, key_of
 _STATES_KEPT = 8
 # Those that grow with the conversation are as large as its whole KV.
 _GROWN_STATES_KEPT = 2
-_SLOWEST_FIRST = (Tier.DISK, Tier.RAM, Tier.DEVICE)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Reuse:
-    """How many ids the KV holds of those asked for; how many of them were copied there, from where, in what time."""
-
-    tokens: int
-    restored_tokens: int = 0
-    restored_from: Tier | None = None
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What `length` ids can be had from: the slab up to `live`, pages behind it, a state if the model needs one."""
-
-    length: int
-    live: int
-    pages: tuple[Item, ...] = ()
-    state: Item | None = None
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        return (*self.pages, *([self.state] if self.state is not None else []))
 
 
 class WarmConversations:
@@ -65,6 +39,7 @@ class WarmConversations:
         self.tree = KvTree()
         self.owner = ""
         self._running: set[str] = set()
+        self._restorer = Restorer(kv, self.tree, tiers)
         if tiers.disk is not None:
             tiers.disk.read_catalogue(self.tree)
 
@@ -85,25 +60,22 @@ class WarmConversations:
         kv = self._kv
         if not self._is_kept or kv.can_rewind:
             return self._is_kept
-        match = self.tree.match(self.tree.root(_root_name(kv, kv.reach)), kv.ids)
+        match = self.tree.match(self.tree.root(root_name(kv, kv.reach)), kv.ids)
         return any(length == kv.length and self.tiers.where(state) is not None for length, state in match.states)
 
     def prepare(self, conversation_id: str, ids: list[int], most: int | None = None) -> Reuse:
         """Make the KV hold as much of the ids as is known, `most` at most (default: all but the last)."""
         kv = self._kv
         wanted = np.asarray(ids, dtype=np.int64)
-        root = self.tree.root(_root_name(kv, len(ids)))
+        root = self.tree.root(root_name(kv, len(ids)))
         if not self._is_kept or not kv.fits(len(ids)):
             kv.clear()
         self.owner = owner_name(conversation_id)
         if not self._is_kept:
             return Reuse(0)
         while True:
-            source = self._best(kv, root, wanted[: len(ids) - 1 if most is None else most])
-            if source.length <= source.live:
-                kv.rewind(source.live)
-                return Reuse(kv.length)
-            reuse = self._restore(kv, source, wanted)
+            source = self._restorer.best(root, wanted[: len(ids) - 1 if most is None else most])
+            reuse = self._restorer.restore(source, wanted)
             if reuse is not None:
                 return reuse
 
@@ -157,7 +129,7 @@ class WarmConversations:
         self._kv.clear()
         self.owner = ""
         self._running = set()
-        self.tree = KvTree()
+        self.tree.clear()
         return self.tiers.clear()
 
     def close(self, timeout_seconds: float) -> None:
@@ -166,116 +138,22 @@ class WarmConversations:
         if self.tiers.disk is not None:
             self.tiers.disk.close(timeout_seconds)
 
-    def _best(self, kv: KvSlab, root: Item, ids: Ids) -> _Source:
-        """Return the longest beginning of the ids that can be had, and what of."""
-        common = common_prefix(kv.ids, ids)
-        live = kv.usable(common, kv.length)
-        match = self.tree.match(root, ids)
-        reached, pages = common, []
-        for page in match.pages:
-            if page.end <= common:
-                continue
-            if page.start > reached or self.tiers.where(page) is None:
-                break
-            pages.append(page)
-            reached = min(page.end, match.common)
-        if not kv.has_states:
-            return self._worth(_Source(reached, live, tuple(pages)))
-        for length, state in match.states:
-            length = min(length, reached)
-            if length >= state.earliest and length > live and self.tiers.where(state) is not None:
-                used = tuple(page for page in pages if page.start < length)
-                return self._worth(_Source(length, live, used, state))
-        return _Source(live, live)
-
-    def _worth(self, source: _Source) -> _Source:
-        """Return the source, or the slab alone where reading is faster than restoring."""
-        tokens = source.length - source.live
-        if tokens <= 0:
-            return source
-        tiers = [tier for item in source.items if (tier := self.tiers.where(item)) is not None]
-        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)
-        size = sum(item.size_bytes for item in source.items)
-        return source if self.tiers.rates.pays(slowest, size, tokens) else _Source(source.live, source.live)
-
-    def _restore(self, kv: KvSlab, source: _Source, ids: Ids) -> Reuse | None:
-        """Put the source into the slab; None if something of it was gone or damaged, which is then no longer known."""
-        started = time.perf_counter()
-        tiers = [tier for item in source.items if (tier := self.tiers.where(item)) is not None]
-        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)  # the disk may have dropped it just now
-        known = len(self.tree.items)
-        if not self._put_back(kv, ids, source):
-            if len(self.tree.items) == known:  # nothing of it was damaged, it is of no use as a whole
-                for item in source.items:
-                    self._remove(item)
-            return None
-        seconds = time.perf_counter() - started
-        if kv.length == source.length:
-            self.tiers.rates.learn_restore(slowest, sum(item.size_bytes for item in source.items), seconds)
-        restored = max(kv.length - source.live, 0)
-        return Reuse(kv.length, restored, slowest if restored else None, seconds)
-
-    def _put_back(self, kv: KvSlab, ids: Ids, source: _Source) -> bool:
-        """Fill the slab; return False if what was stored is gone or doesn't fit. Without memory the slab is empty."""
-        length = source.length
-        reach = length if kv.turn is None or len(ids) <= kv.turn else max(length, kv.turn + 1)
-        try:
-            state = None
-            if source.state is not None:
-                views = self._views(source.state, source)
-                if views is None:
-                    return False
-                state = _state_of(source.state, views)
-            kv.restore(ids[:length], reach, self._pieces(source), state)
-            self.tiers.synchronize()
-            return True
-        except (RuntimeError, MemoryError) as error:
-            fault = fault_of(error)
-            if fault is None:  # how torch says that shapes differ
-                _log.warning("stored KV doesn't fit this model: %s", type(error).__name__)
-                return False
-            if fault is not Fault.OUT_OF_MEMORY:
-                raise
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError) as error:
-            _log.warning("stored KV doesn't fit this model: %r", error)
-            return False
-        _log.warning("no memory to put %s ids back", length)
-        kv.clear()
-        release()
-        return True
-
-    def _pieces(self, source: _Source) -> Iterator[Piece]:
-        """Return the source's pages one after the other, not all in memory at once; up to a damaged one."""
-        for page in source.pages:
-            views = self._views(page, source)
-            if views is None:
-                return
-            yield Piece(page.start, min(page.end, source.length), views)
-
-    def _views(self, item: Item, source: _Source) -> Mapping[str, torch.Tensor] | None:
-        """Return an item's tensors; None if it can't be had, and is then no longer known."""
-        data = self.tiers.fetch(item, {each.key for each in source.items})
-        if data is None:
-            self._remove(item)
-            return None
-        return item.layout.views(data)
-
     def _keep(self, kv: KvSlab, owner: str, *, is_private: bool) -> bool:
-        root_name = _root_name(kv, kv.reach)
+        name = root_name(kv, kv.reach)
         ids = kv.ids
         state = kv.state()  # before anything is put into the tree: it may be what can't be stored
-        here = self.tree.root(root_name)
+        here = self.tree.root(name)
         wanted: list[Wanted] = []
         for start in range(0, len(ids), PAGE_TOKENS):
             here = self._page(kv, here, ids[start : start + PAGE_TOKENS], owner)
             end = min(here.end, len(ids))
-            wanted.append(Wanted(here, root_name, partial(kv.copy_page, here.start, end)))
+            wanted.append(Wanted(here, name, partial(kv.copy_page, here.start, end)))
         chain = [each.item for each in wanted]
         if state is not None:
             item = self._state(state, chain[-1], ids)
             chain.append(item)
             if not self.tiers.holds(item):
-                wanted.append(Wanted(item, root_name, partial(_copy_all, state.tensors)))
+                wanted.append(Wanted(item, name, partial(_copy_all, state.tensors)))
         if is_private:
             self._hide(owner)
         for item in chain:
@@ -370,17 +248,6 @@ class WarmConversations:
         for item in sorted(self.tree.items.values(), key=lambda item: -item.end):
             if not item.children and item.key not in self._running and not self.tiers.holds(item):
                 self.tree.remove(item)
-
-
-def _root_name(kv: KvSlab, length: int) -> str:
-    """Return where conversations of that length hang: LongRoPE turns all positions of those that are longer."""
-    if kv.turn is None:
-        return "all"
-    return "long" if length > kv.turn else "short"
-
-
-def _state_of(item: Item, views: Mapping[str, torch.Tensor]) -> State:
-    return State(item.end, item.earliest, item.parts, [views[str(number)] for number in range(len(views))])
 
 
 def _copy_all(tensors: Sequence[torch.Tensor], views: Mapping[str, torch.Tensor]) -> None:

@@ -54,6 +54,20 @@ def test_each_conversation_names_the_tier_it_comes_back_from(loaded: LoadedModel
     again.close(10)
 
 
+def test_a_shorter_branch_that_was_used_last_is_the_one_that_counts(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    first = ask(session, [LONG], conversation="a")
+    ask(session, [LONG, answered(session, first), user("And more? " * 20)], conversation="a")
+    long = session._runner.kv.length
+    ask(session, [LONG, answered(session, first), user("No.")], conversation="a")
+    short = session._runner.kv.length
+    assert short < long
+    assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.DEVICE, short)
+    ask(session, [user("Hello")], conversation="b")
+    assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.RAM, short)
+    session.close(10)
+
+
 def test_a_branch_in_another_conversation_belongs_to_both(loaded: LoadedModel, tmp_path: Path) -> None:
     session = ChatSession(loaded, tmp_path / "kv")
     first = ask(session, [LONG], conversation="a")

@@ -138,7 +138,7 @@ def test_no_memory_to_read_into_is_a_miss(stored: Stored, folder: Path, monkeypa
 def test_files_dropped_between_choosing_and_reading_are_a_miss(stored: Stored, folder: Path) -> None:
     session = ChatSession(stored.loaded, folder, BUDGETS)
     warm = session._warm
-    best = warm._best
+    best = warm._restorer.best
 
     def chosen(*arguments: object) -> object:
         source = best(*arguments)
@@ -147,7 +147,7 @@ def test_files_dropped_between_choosing_and_reading_are_a_miss(stored: Stored, f
             warm.tiers.disk._stored.pop(item.key, None)  # as the writer does to make room
         return source
 
-    warm._best = chosen  # type: ignore[method-assign]
+    warm._restorer.best = chosen  # type: ignore[method-assign]
     assert next_answer(session, stored).statistics.restored_tokens == 0
     close(session)
 

@@ -1,0 +1,164 @@
+"""Puts what is known of some ids into the slab: the longest beginning that pages and states of the tiers hold."""
+
+import logging
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+
+from engine.api.warmth import Tier
+from engine.hardware.faults import Fault, fault_of, release
+from engine.kv.slab import Ids, KvSlab, Piece, PiecesMissingError, State, common_prefix
+from engine.kv.tiers import Tiers
+from engine.kv.tree import Item, KvTree
+
+_SLOWEST_FIRST = (Tier.DISK, Tier.RAM, Tier.DEVICE)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Reuse:
+    """How many ids the KV holds of those asked for; how many of them were copied there, from where, in what time."""
+
+    tokens: int
+    restored_tokens: int = 0
+    restored_from: Tier | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """What `length` ids can be had from: the slab up to `live`, pages behind it, a state if the model needs one."""
+
+    length: int
+    live: int
+    pages: tuple[Item, ...] = ()
+    state: Item | None = None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All that has to be fetched."""
+        return (*self.pages, *([self.state] if self.state is not None else []))
+
+
+class Restorer:
+    """Chooses and copies, for one slab. Used on the compute lane."""
+
+    def __init__(self, kv: KvSlab, tree: KvTree, tiers: Tiers) -> None:
+        self._kv = kv
+        self._tree = tree
+        self._tiers = tiers
+
+    def best(self, root: Item, ids: Ids) -> Source:
+        """Return the longest beginning of the ids that can be had, and what of."""
+        kv = self._kv
+        common = common_prefix(kv.ids, ids)
+        live = kv.usable(common, kv.length)
+        match = self._tree.match(root, ids)
+        reached, pages = common, []
+        for page in match.pages:
+            if page.end <= common:
+                continue
+            if page.start > reached or self._tiers.where(page) is None:
+                break
+            pages.append(page)
+            reached = min(page.end, match.common)
+        if not kv.has_states:
+            return self._worth(Source(reached, live, tuple(pages)))
+        for length, state in match.states:
+            length = min(length, reached)
+            if length >= state.earliest and length > live and self._tiers.where(state) is not None:
+                used = tuple(page for page in pages if page.start < length)
+                return self._worth(Source(length, live, used, state))
+        return Source(live, live)
+
+    def _worth(self, source: Source) -> Source:
+        """Return the source, or the slab alone where reading is faster than restoring."""
+        tokens = source.length - source.live
+        if tokens <= 0:
+            return source
+        tiers = [tier for item in source.items if (tier := self._tiers.where(item)) is not None]
+        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)
+        size = sum(item.size_bytes for item in source.items)
+        return source if self._tiers.rates.pays(slowest, size, tokens) else Source(source.live, source.live)
+
+    def restore(self, source: Source, ids: Ids) -> Reuse | None:
+        """Put the source into the slab; None if something of it was gone or damaged, which is then no longer known."""
+        kv = self._kv
+        if source.length <= source.live:
+            kv.rewind(source.live)
+            return Reuse(kv.length)
+        started = time.perf_counter()
+        tiers = [tier for item in source.items if (tier := self._tiers.where(item)) is not None]
+        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)  # the disk may have dropped it just now
+        known = len(self._tree.items)
+        if not self._put_back(ids, source):
+            if len(self._tree.items) == known:  # nothing of it was damaged, it is of no use as a whole
+                for item in source.items:
+                    self._tiers.drop(self._tree.remove(item))
+            return None
+        seconds = time.perf_counter() - started
+        if kv.length == source.length:
+            self._tiers.rates.learn_restore(slowest, sum(item.size_bytes for item in source.items), seconds)
+        restored = max(kv.length - source.live, 0)
+        return Reuse(kv.length, restored, slowest if restored else None, seconds)
+
+    def _put_back(self, ids: Ids, source: Source) -> bool:
+        """Fill the slab; return False if what was stored is gone or doesn't fit. Without memory the slab is empty."""
+        kv, length = self._kv, source.length
+        reach = length if kv.turn is None or len(ids) <= kv.turn else max(length, kv.turn + 1)
+        try:
+            state = None
+            if source.state is not None:
+                views = self._views(source.state, {item.key for item in source.items})
+                if views is None:
+                    return False
+                state = _state_of(source.state, views)
+            kv.restore(ids[:length], reach, self._pieces(source), state)
+            self._tiers.synchronize()
+            return True
+        except PiecesMissingError:  # said where they were found to be
+            return False
+        except (RuntimeError, MemoryError) as error:
+            fault = fault_of(error)
+            if fault is None:  # how torch says that shapes differ
+                _log.warning("stored KV doesn't fit this model: %s", type(error).__name__)
+                return False
+            if fault is not Fault.OUT_OF_MEMORY:
+                raise
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError) as error:
+            _log.warning("stored KV doesn't fit this model: %r", error)
+            return False
+        _log.warning("no memory to put %s ids back", length)
+        kv.clear()
+        release()
+        return True
+
+    def _pieces(self, source: Source) -> Iterator[Piece]:
+        """Return the source's pages one after the other, not all in memory at once; up to a damaged one."""
+        kept = {item.key for item in source.items}
+        for page in source.pages:
+            views = self._views(page, kept)
+            if views is None:
+                return
+            yield Piece(page.start, min(page.end, source.length), views)
+
+    def _views(self, item: Item, kept: Collection[str]) -> Mapping[str, torch.Tensor] | None:
+        """Return an item's tensors; None if it can't be had, and is then no longer known."""
+        data = self._tiers.fetch(item, kept)
+        if data is None:
+            self._tiers.drop(self._tree.remove(item))
+            return None
+        return item.layout.views(data)
+
+
+def root_name(kv: KvSlab, length: int) -> str:
+    """Return where conversations of that length hang: LongRoPE turns all positions of those that are longer."""
+    if kv.turn is None:
+        return "all"
+    return "long" if length > kv.turn else "short"
+
+
+def _state_of(item: Item, views: Mapping[str, torch.Tensor]) -> State:
+    return State(item.end, item.earliest, item.parts, [views[str(number)] for number in range(len(views))])
