@@ -196,6 +196,9 @@ def main() -> NoReturn:
 
     def build_compute() -> Handler:
         from engine.chat_engine import ChatEngine
+        from engine.hardware import allocator
+
+        allocator.keep_working_memory()
 
         # What the libraries have made so far stays for ever: without it a collection takes milliseconds, not a second.
         gc.freeze()

@@ -56,15 +56,19 @@ class Housekeeping:
         return read
 
     def _store_rest(self, command: PrepareConversation, cancellation: CancellationToken) -> None:
-        """Store what found no room after the answer, as long as the disk takes it."""
+        """Store what is not in every tier yet, as long as nobody waits and the disk takes it."""
         disk = self._warm.tiers.disk
-        if self._warm.owner != owner_name(command.conversation_id) or disk is None:
+        if self._warm.owner != owner_name(command.conversation_id):
             return
+
+        def should_stop() -> bool:
+            return cancellation.is_cancelled
+
         stored = -1
-        while disk.stored_count > stored and not cancellation.is_cancelled:
-            stored = disk.stored_count
-            if self._warm.keep(command.conversation_id, is_private=command.is_private):
+        while not self._warm.keep(command.conversation_id, is_private=command.is_private, should_stop=should_stop):
+            if disk is None or disk.stored_count <= stored or should_stop():
                 return
+            stored = disk.stored_count
             disk.flush(_PATIENCE_SECONDS)
 
     def _read_ahead(self, command: PrepareConversation, cancellation: CancellationToken) -> int:

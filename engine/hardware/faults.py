@@ -7,6 +7,7 @@ from enum import Enum, auto
 import torch
 
 from engine.api.errors import EngineError, ErrorKind
+from engine.hardware import allocator
 from engine.hardware.ram import read_ram
 
 _MEMORY_SIGNS = (
@@ -101,6 +102,7 @@ def release() -> None:
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
+    allocator.give_back()
 
 
 def device_lost(error: BaseException) -> EngineError:

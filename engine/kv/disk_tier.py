@@ -7,10 +7,12 @@ be used is a miss; a disk that can't be written to is left alone until the next 
 import logging
 import os
 import shutil
+import sys
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -26,6 +28,7 @@ _LEFT_FREE_BYTES = 2**30
 # Longer, a dropped item that is being written isn't waited for.
 _SETTLE_SECONDS = 1.0
 _LOCK_SECONDS = 0.1
+_LOW_PRIORITY = 10
 # How long the size of the folder is believed, to which other processes add as well.
 _COUNTED_SECONDS = 2.0
 _SPARE_SHARE = 32
@@ -206,6 +209,7 @@ class DiskTier:
 
     def _write_all(self) -> None:
         """Write what waits, in order, and end when nothing does."""
+        _give_way()
         while True:
             with self._lock:
                 if not self._pending or self.problem:
@@ -311,3 +315,10 @@ class DiskTier:
             os.utime(self._path(item.key), (at, at))
         except OSError:
             return
+
+
+def _give_way() -> None:
+    """Let this thread wait for those that compute, where the system has priorities for threads."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)

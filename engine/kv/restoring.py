@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -111,7 +111,7 @@ class Restorer:
         try:
             state = None
             if source.state is not None:
-                views = self._views(source.state, {item.key for item in source.items})
+                views = self._views(source.state)
                 if views is None:
                     return False
                 state = _state_of(source.state, views)
@@ -137,16 +137,15 @@ class Restorer:
 
     def _pieces(self, source: Source) -> Iterator[Piece]:
         """Return the source's pages one after the other, not all in memory at once; up to a damaged one."""
-        kept = {item.key for item in source.items}
         for page in source.pages:
-            views = self._views(page, kept)
+            views = self._views(page)
             if views is None:
                 return
             yield Piece(page.start, min(page.end, source.length), views)
 
-    def _views(self, item: Item, kept: Collection[str]) -> Mapping[str, torch.Tensor] | None:
+    def _views(self, item: Item) -> Mapping[str, torch.Tensor] | None:
         """Return an item's tensors; None if it can't be had, and is then no longer known."""
-        data = self._tiers.fetch(item, kept)
+        data = self._tiers.fetch(item)
         if data is None:
             self._tiers.drop(self._tree.remove(item))
             return None

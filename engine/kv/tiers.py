@@ -9,7 +9,7 @@ from engine.api.warmth import Tier
 from engine.kv.disk_tier import DiskTier
 from engine.kv.memory_tier import Buffer, MemoryTier
 from engine.kv.rates import Rates
-from engine.kv.tree import Item
+from engine.kv.tree import Item, ItemKind
 
 # What may wait in memory to be written beside what main memory holds, where its budget is too small for an item.
 _STAGED_BYTES = 128 * 2**20
@@ -43,6 +43,7 @@ class Tiers:
         self.ram = ram
         self.disk = disk
         self.rates = rates
+        self._staging = torch.empty(0, dtype=torch.uint8)
 
     @property
     def uses_disk(self) -> bool:
@@ -67,10 +68,11 @@ class Tiers:
         # What waits is asked first: what was written meanwhile is on disk then, and never seems to be in neither.
         return self.disk is not None and (item.key in self.disk.pending_keys() or item in self.disk)
 
-    def fetch(self, item: Item, kept: Collection[str]) -> torch.Tensor | None:
-        """Return an item's bytes, read into main memory if they are on disk only; None if they can't be had.
+    def fetch(self, item: Item) -> torch.Tensor | None:
+        """Return an item's bytes; None if they can't be had. A page's that come from disk are good until the next page.
 
-        Raises RuntimeError or MemoryError where there is no memory to read into.
+        They aren't put into the tier in main memory: that is done while nobody waits, see store(). Raises RuntimeError
+        or MemoryError where there is no memory to read into.
         """
         for tier in (self.device, self.ram):
             buffer = tier.get(item) if tier is not None else None
@@ -78,19 +80,24 @@ class Tiers:
                 return buffer.data
         if self.disk is None or item not in self.disk:
             return None
-        # What waits to be written stays in memory anyway: letting it go here would make no room.
-        buffer = self.ram.hold(item, {*kept, *self.disk.pending_keys()})
-        data = buffer.data if buffer is not None else torch.empty(item.size_bytes, dtype=torch.uint8)
-        if self.disk.read(item, data):
-            return data
-        self.ram.drop(item)
-        return None
+        data = self._staging_for(item)
+        return data if self.disk.read(item, data) else None
 
-    def store(self, wanted: Iterable[Wanted], kept: Collection[str]) -> bool:
+    def _staging_for(self, item: Item) -> torch.Tensor:
+        """Return memory to read an item into; pages share theirs, as they are used one after the other."""
+        if item.kind is not ItemKind.PAGE:
+            return torch.empty(item.size_bytes, dtype=torch.uint8)
+        if self._staging.nbytes < item.size_bytes:
+            self._staging = torch.empty(item.size_bytes, dtype=torch.uint8)
+        return self._staging[: item.size_bytes]
+
+    def store(
+        self, wanted: Iterable[Wanted], kept: Collection[str], should_stop: Callable[[], bool] | None = None
+    ) -> bool:
         """Put items in every tier that lacks them and has room; return False if some can be written a little later.
 
-        Those found room neither in main memory nor in what may wait to be written. Raises RuntimeError where memory
-        runs out.
+        Those found room neither in main memory nor in what may wait to be written. Without should_stop somebody waits:
+        what is safe on disk is left there. Raises RuntimeError where memory runs out.
         """
         kept = set(kept) | (self.disk.pending_keys() if self.disk is not None else set())
         to_write: list[tuple[Wanted, Buffer]] = []
@@ -98,6 +105,8 @@ class Tiers:
         is_complete = True
         for each in wanted:
             item = each.item
+            if self._can_wait(item) if should_stop is None else should_stop():
+                continue
             source = self._on_device(each, kept)
             buffer = self.ram.get(item)
             is_new = buffer is None
@@ -148,6 +157,10 @@ class Tiers:
         """Let everything go; return the bytes freed."""
         freed = self.ram.clear() + (self.device.clear() if self.device is not None else 0)
         return freed + (self.disk.clear() if self.disk is not None else 0)
+
+    def _can_wait(self, item: Item) -> bool:
+        """Whether an item is safe where it can be restored from, though not everywhere."""
+        return self.where(item) is Tier.DISK
 
     def _lacks_file(self, item: Item) -> bool:
         if self.disk is None or not self.uses_disk or not item.may_be_written:

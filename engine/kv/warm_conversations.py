@@ -6,7 +6,7 @@ the slab. What can't be stored or put back for want of memory, or was damaged, i
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -79,10 +79,13 @@ class WarmConversations:
             if reuse is not None:
                 return reuse
 
-    def keep(self, conversation_id: str, *, is_private: bool = False) -> bool:
-        """Store what the slab holds and no tier does, as this conversation's.
+    def keep(
+        self, conversation_id: str, *, is_private: bool = False, should_stop: Callable[[], bool] | None = None
+    ) -> bool:
+        """Store what the slab holds, as this conversation's: what no tier has, and while nobody waits in every tier.
 
-        Returns False if more of it can be stored once what waits has been written to disk.
+        should_stop says when somebody waits again. Returns False if more of it can be stored once what waits has been
+        written to disk.
         """
         kv = self._kv
         owner = owner_name(conversation_id)
@@ -90,7 +93,7 @@ class WarmConversations:
             return True
         failure: BaseException | None = None
         try:
-            return self._keep(kv, owner, is_private=is_private)
+            return self._keep(kv, owner, is_private, should_stop)
         except (RuntimeError, MemoryError) as error:
             if fault_of(error) is not Fault.OUT_OF_MEMORY:
                 raise
@@ -138,7 +141,7 @@ class WarmConversations:
         if self.tiers.disk is not None:
             self.tiers.disk.close(timeout_seconds)
 
-    def _keep(self, kv: KvSlab, owner: str, *, is_private: bool) -> bool:
+    def _keep(self, kv: KvSlab, owner: str, is_private: bool, should_stop: Callable[[], bool] | None) -> bool:
         name = root_name(kv, kv.reach)
         ids = kv.ids
         state = kv.state()  # before anything is put into the tree: it may be what can't be stored
@@ -162,7 +165,9 @@ class WarmConversations:
         if self.tiers.disk is not None:
             self.tiers.disk.keep(self._running)
         self.tiers.touch(chain, time.time())
-        is_complete = self.tiers.store([each for each in wanted if each.item.end <= len(ids)], self._running)
+        is_complete = self.tiers.store(
+            [each for each in wanted if each.item.end <= len(ids)], self._running, should_stop
+        )
         self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
         self._prune()
         return is_complete

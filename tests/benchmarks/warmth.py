@@ -2,7 +2,7 @@
 
 For histories of 200, 2,000 and 6,600 ids on the starter model, as ratios to reading all again (cold) in one run:
 continued (warm), an earlier question edited, the answer regenerated, after another conversation (RAM), in a session
-that was opened anew on the same folder (disk), and the rates the tiers reach.
+that was opened anew on the same folder (disk), and the rates the tiers reach. What was read before has been written.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from engine.api.warmth import GIB, TierBudgets
 from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
+from engine.hardware import allocator
 from engine.kv import disk_folder
 from tests.chat_probe import answered, ask, user
 
@@ -36,6 +37,7 @@ def main() -> None:
     arguments.add_argument("--histories", type=int, nargs="+", default=HISTORIES)
     arguments.add_argument("--json", action="store_true")
     options = arguments.parse_args()
+    allocator.keep_working_memory()  # as the engine's process does
     data = locate().data
     data.mkdir(parents=True, exist_ok=True)
     loaded = loader.load(
@@ -65,6 +67,8 @@ def measure(loaded: LoadedModel, folder: Path, history: int, rounds: int) -> dic
         question = [*begun, user(f"What did the keeper write? {number}")]
         for way in WAYS:
             asked = [*begun[:-2], user(f"Rather stop. {number}")] if way == "edited" else question
+            assert session._warm.tiers.disk is not None
+            session._warm.tiers.disk.flush(60)
             if way == "ram":
                 ask(session, [user("Hello")], conversation="other", maximum_tokens=1)
             elif way == "disk":
