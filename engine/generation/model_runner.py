@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
+from engine.generation import attention
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from engine.hardware.faults import fault_of
 from engine.kv.slab import KvSlab
@@ -49,6 +50,7 @@ class ModelRunner:
         self._device = device
         self._capacity = capacity
         self._windowed = kv_layout is KvLayout.WINDOWED
+        attention.share_keys(device)
         accepted = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in accepted
         # State-space families call the same cache by another name.
