@@ -58,8 +58,8 @@ def _attention_bytes(facts: CheckpointFacts, precision: Precision, element: int,
         joining = _unpacked_bytes(facts, precision, element, size.attention_heads * size.value_width * size.hidden)
         latent = size.expanded_latent * keys * element
         return streams + queries + latent + max(_mask_bytes(element, chunk, keys), joining)
-    # A mask keeps PyTorch from sharing key heads between query heads: keys and values are copied for each of them.
-    # A single key head is looked at by all without a copy.
+    # On a card a mask keeps PyTorch from sharing key heads between query heads: keys and values are copied for each of
+    # them (not on a CPU, which is counted alike). A single key head is looked at by all without a copy.
     shared = size.attention_heads > size.key_value_heads > 1 and (keys > chunk or size.matrix is not None)
     repeated = size.attention_heads * (size.head_width + size.value_width) * keys * element if shared else 0
     if size.matrix is None:

@@ -28,6 +28,7 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.plan import KvLayout, Precision
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.skeleton import Source, attention_for, facts_of, skeleton_of
+from engine.generation import attention
 from engine.kv.slab import KvSlab
 from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
 from engine.planning import shapes
@@ -88,6 +89,7 @@ class Case:
 
 def measured_bytes(config: PreTrainedConfig, case: Case) -> int:
     """Return the peak of temporary tensors on a card, in bfloat16."""
+    attention.share_keys(torch.device("cuda"))
     with _fake_card(), FakeTensorMode(), torch.no_grad():
         model = AutoModelForCausalLM.from_config(
             config, attn_implementation=attention_for(config), dtype=torch.bfloat16
