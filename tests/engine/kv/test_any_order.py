@@ -1,7 +1,7 @@
 """Whatever is done in whatever order: answers as cold ones, tiers within their budgets, nothing of the forgotten left.
 
 Three conversations with their branches are sent to, edited, regenerated, continued, stopped, prepared, titled,
-forgotten and taken over by a new session, as after a restart.
+forgotten and taken over by a new session, as after a restart, of the same model or of another one on the same folder.
 """
 
 import dataclasses
@@ -54,23 +54,36 @@ class World:
     known: what was ever read and not forgotten, to compare reuse with. cold: answers of plain generate by prompt.
     """
 
-    def __init__(self, loaded: LoadedModel, folder: Path, budgets: TierBudgets, seed: int) -> None:
-        self.loaded = loaded
+    def __init__(self, models: tuple[LoadedModel, LoadedModel], folder: Path, budgets: TierBudgets, seed: int) -> None:
+        self.models = models
+        self.loaded = models[0]
         self.folder = folder
         self.budgets = budgets
         self.random = random.Random(seed)
         self.session = self._new_session()
         self.cold: dict[str, tuple[int, ...]] = {}
         self.talks = {name: self._new_talk() for name in NAMES}
-        self.known: dict[str, list[list[int]]] = {name: [] for name in NAMES}
+        self.known: dict[tuple[int, str], list[list[int]]] = self._nothing_known()
         self.secrets_forgotten: list[list[int]] = []
         self.restored = self.reused = self.fed = 0
 
     def step(self) -> str:
         """Do one thing; return its name."""
         done = self.random.choices(
-            ["send", "edit", "regenerate", "continue", "stop", "prepare", "title", "restart", "forget", "clear"],
-            [10, 4, 4, 2, 3, 3, 2, 2, 1, 0.3],
+            [
+                "send",
+                "edit",
+                "regenerate",
+                "continue",
+                "stop",
+                "prepare",
+                "title",
+                "restart",
+                "switch",
+                "forget",
+                "clear",
+            ],
+            [10, 4, 4, 2, 3, 3, 2, 2, 1, 1, 0.3],
         )[0]
         getattr(self, f"_{done}")(self.random.choice(NAMES))
         return done
@@ -163,19 +176,25 @@ class World:
         self.session.close(10)
         self.session = self._new_session()
 
+    def _switch(self, name: str) -> None:
+        """Let the other model go on, from texts and ids alone; its tokenizer is the same, so the ids are equal."""
+        self.loaded = self.models[self.loaded is self.models[0]]
+        self._restart(name)
+
     def _forget(self, name: str) -> None:
         secret = self.talks[name].secret
         self.session.forget(name)
         disk_folder.forget(self.folder, name)
         self.secrets_forgotten.append(self.session.loaded.tokenizer(secret, add_special_tokens=False)["input_ids"])
         self.talks[name] = self._new_talk()
-        self.known[name] = []
+        for model in self.models:
+            self.known[id(model), name] = []
         self.check_forgotten()
 
     def _clear(self, _name: str) -> None:
         self.session.clear_warm_state()
         assert disk_folder.stored_files(self.folder) == []
-        self.known = {name: [] for name in NAMES}
+        self.known = self._nothing_known()
 
     def _answer(
         self, name: str, messages: list[PromptMessage], branch: list[PromptMessage], *, is_new: bool = False
@@ -185,7 +204,7 @@ class World:
             return
         prompt = self.session._prompts.build(messages, False, 0.0)
         result = ask(self.session, messages, conversation=name, maximum_tokens=MAXIMUM_TOKENS)
-        key = json.dumps(prompt)
+        key = json.dumps([self.models.index(self.loaded), prompt])
         if key not in self.cold:
             self.cold[key] = cold_ids(self.session, messages, MAXIMUM_TOKENS)
         assert result.token_ids == self.cold[key]
@@ -195,7 +214,7 @@ class World:
         self.reused += statistics.reused_tokens
         self.fed += statistics.prefilled_tokens
         self._hold_against_known(prompt, statistics.prefilled_tokens)
-        self.known[name].append([*prompt, *result.token_ids[:-1]])
+        self.known[id(self.loaded), name].append([*prompt, *result.token_ids[:-1]])
         longer = [*messages, answered(self.session, result)]
         talk = self.talks[name]
         if is_new or self.random.random() < 0.3:
@@ -207,8 +226,12 @@ class World:
         """With room for everything, only what no conversation has had so far is read."""
         if self.budgets.ram_bytes is not None or self.session._warm.needs_turn_states:
             return
-        best = max((_common(prompt, each) for talk in self.known.values() for each in talk), default=0)
+        known = [ids for (model, _), talk in self.known.items() if model == id(self.loaded) for ids in talk]
+        best = max((_common(prompt, each) for each in known), default=0)
         assert fed <= max(len(prompt) - best, 1)
+
+    def _nothing_known(self) -> dict[tuple[int, str], list[list[int]]]:
+        return {(id(model), name): [] for model in self.models for name in NAMES}
 
     def _fits(self, messages: list[PromptMessage]) -> bool:
         return len(self.session._prompts.build(messages, False, 0.0)) < CONTEXT - 60
@@ -230,14 +253,17 @@ def _common(left: list[int], right: list[int]) -> int:
 
 
 @pytest.fixture(params=["llama", "gemma3", "lfm2"], scope="module")
-def loaded(request: pytest.FixtureRequest, tiny_folder: Path) -> LoadedModel:
-    """Models of full attention, of sliding windows kept as such, and a hybrid."""
-    path = str(tiny_checkpoints.make(request.param, tiny_folder))
-    found = loader.load(
-        path, PrecisionChoice.FP32, CONTEXT, "cpu", tiny_folder, CancellationToken(), lambda phase, done, total: None
-    )
+def models(request: pytest.FixtureRequest, tiny_folder: Path) -> tuple[LoadedModel, LoadedModel]:
+    """A model of full attention, of sliding windows kept as such, or a hybrid, and another one."""
+    found = _load(request.param, tiny_folder)
     layout = KvLayout.WINDOWED if request.param == "gemma3" else KvLayout.FULL
-    return dataclasses.replace(found, plan=msgspec.structs.replace(found.plan, kv_layout=layout))
+    plan = msgspec.structs.replace(found.plan, kv_layout=layout)
+    return dataclasses.replace(found, plan=plan), _load("qwen3", tiny_folder)
+
+
+def _load(name: str, folder: Path) -> LoadedModel:
+    path = str(tiny_checkpoints.make(name, folder))
+    return loader.load(path, PrecisionChoice.FP32, CONTEXT, "cpu", folder, CancellationToken(), lambda *_: None)
 
 
 @pytest.fixture(autouse=True)
@@ -254,9 +280,9 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("is_tight", [False, True], ids=["room for all", "tight"])
-def test_any_order_of_operations(loaded: LoadedModel, tmp_path: Path, is_tight: bool) -> None:
+def test_any_order_of_operations(models: tuple[LoadedModel, LoadedModel], tmp_path: Path, is_tight: bool) -> None:
     budgets = TierBudgets(device_bytes=60_000, ram_bytes=120_000, disk_bytes=400_000) if is_tight else TierBudgets()
-    world = World(loaded, tmp_path / "kv", budgets, seed=20 + is_tight)
+    world = World(models, tmp_path / "kv", budgets, seed=20 + is_tight)
     counts: dict[str, int] = {}
     for _ in range(STEPS):
         done = world.step()
@@ -264,5 +290,5 @@ def test_any_order_of_operations(loaded: LoadedModel, tmp_path: Path, is_tight: 
         world.check()
     world.check_forgotten()
     world.session.close(10)
-    assert min(counts.get(name, 0) for name in ("send", "edit", "regenerate", "restart", "forget")) >= 3
+    assert min(counts.get(name, 0) for name in ("send", "edit", "regenerate", "restart", "switch", "forget")) >= 3
     assert world.restored > 0
