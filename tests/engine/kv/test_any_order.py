@@ -254,16 +254,15 @@ def _common(left: list[int], right: list[int]) -> int:
 
 @pytest.fixture(params=["llama", "gemma3", "lfm2"], scope="module")
 def models(request: pytest.FixtureRequest, tiny_folder: Path) -> tuple[LoadedModel, LoadedModel]:
-    """A model of full attention, of sliding windows kept as such, or a hybrid, and another one."""
-    found = _load(request.param, tiny_folder)
+    """A model of full attention, of sliding windows kept as such, or a hybrid, and another one of the same name."""
     layout = KvLayout.WINDOWED if request.param == "gemma3" else KvLayout.FULL
-    plan = msgspec.structs.replace(found.plan, kv_layout=layout)
-    return dataclasses.replace(found, plan=plan), _load("qwen3", tiny_folder)
+    return _load(request.param, tiny_folder, layout), _load("qwen3", tiny_folder)
 
 
-def _load(name: str, folder: Path) -> LoadedModel:
+def _load(name: str, folder: Path, layout: KvLayout = KvLayout.FULL) -> LoadedModel:
     path = str(tiny_checkpoints.make(name, folder))
-    return loader.load(path, PrecisionChoice.FP32, CONTEXT, "cpu", folder, CancellationToken(), lambda *_: None)
+    found = loader.load(path, PrecisionChoice.FP32, CONTEXT, "cpu", folder, CancellationToken(), lambda *_: None)
+    return dataclasses.replace(found, plan=msgspec.structs.replace(found.plan, name="tiny", kv_layout=layout))
 
 
 @pytest.fixture(autouse=True)
