@@ -209,7 +209,8 @@ class ChatSession:
             sampler=sampler.Sampler(sampler.decide(command.sampling, self._published), prompt_ids, self._runner.device),
             end_ids=self._end_ids,
             report=report,
-            before_last=keep if self._warm.needs_turn_states else None,
+            keep=keep,
+            keeps_before_last=self._warm.needs_turn_states,
         )
         result = generation.run(prompt_ids, command.sampling.maximum_tokens, cancellation)
         keep()

@@ -14,6 +14,8 @@ from engine.generation.reading import Reader
 from engine.generation.sampler import Sampler
 from engine.generation.shortage import MemoryRanOut, Shortage, shortage_of
 
+_LONG_PROMPT_TOKENS = 512
+
 
 @dataclass(frozen=True)
 class Result:
@@ -38,8 +40,9 @@ class Report:
 class Generation:
     """Runs one generation on a runner whose KV was already rewound to what the prompt shares with it.
 
-    before_last, if given, is called when all of the prompt but its last id has been read: what the model holds then is
-    what another version of the answer begins with.
+    keep stores what the KV holds: with keeps_before_last when all of the prompt but its last id has been read, as
+    another version of the answer begins with that; and behind the first id if the prompt was long, as an engine that is
+    ended while it answers would lose what took so long to read.
     """
 
     def __init__(
@@ -49,7 +52,9 @@ class Generation:
         sampler: Sampler,
         end_ids: Collection[int],
         report: Report,
-        before_last: Callable[[], None] | None = None,
+        keep: Callable[[], object],
+        *,
+        keeps_before_last: bool,
     ) -> None:
         self._reader = reader
         self._runner = reader.runner
@@ -57,7 +62,9 @@ class Generation:
         self._sampler = sampler
         self._end_ids = end_ids
         self._report = report
-        self._before_last = before_last
+        self._keep = keep
+        self._keeps_before_last = keeps_before_last
+        self._prefilled = 0
         self._prompt_ids: list[int] = []
         self._ids: list[int] = []
         self._unsent: list[int] = []
@@ -75,7 +82,7 @@ class Generation:
         try:
             token_id = self._first_id(cancellation)
             first = time.monotonic()
-            prefilled = self._runner.fed_tokens - fed_before
+            self._prefilled = self._runner.fed_tokens - fed_before
             reason = FinishReason.STOPPED
             if token_id is not None:
                 reason = self._decode(token_id, maximum_tokens, cancellation)
@@ -85,7 +92,7 @@ class Generation:
         statistics = Statistics(
             prompt_tokens=len(prompt_ids),
             reused_tokens=self._reused,
-            prefilled_tokens=prefilled,
+            prefilled_tokens=self._prefilled,
             generated_tokens=len(self._ids),
             time_to_first_token_seconds=first - started,
             prefill_seconds=first - started,
@@ -104,10 +111,10 @@ class Generation:
     def _first_id(self, cancellation: CancellationToken) -> int | None:
         """Read the prompt; return the first id, or None if stopped on the way."""
         try:
-            if self._before_last is not None and self._runner.kv.length < len(self._prompt_ids) - 1:
+            if self._keeps_before_last and self._runner.kv.length < len(self._prompt_ids) - 1:
                 self._read(self._prompt_ids[:-1], cancellation)
-            if self._before_last is not None:
-                self._before_last()
+            if self._keeps_before_last:
+                self._keep()
             logits = self._read(self._prompt_ids, cancellation)
         except Cancelled:
             return None
@@ -129,6 +136,8 @@ class Generation:
                 self._unsent.clear()
             if cancellation.is_cancelled:
                 return FinishReason.STOPPED
+            if len(self._ids) == 1 and self._prefilled >= _LONG_PROMPT_TOKENS:
+                self._keep()
             if maximum_tokens is not None and len(self._ids) >= maximum_tokens:
                 return FinishReason.MAXIMUM_TOKENS
             if self._runner.kv.length >= self._runner.kv.capacity:

@@ -56,6 +56,17 @@ def test_a_forgotten_conversation_is_read_again(session: ChatSession) -> None:
     assert again.statistics.reused_tokens < 10
 
 
+def test_a_long_prompt_is_stored_before_its_answer_is_complete(session: ChatSession) -> None:
+    stored: list[int] = []
+
+    def generated(text: str, token_ids: tuple[int, ...]) -> None:
+        stored.append(sum(len(item.ids) for item in session._warm.tree.items.values()))
+
+    long = user("word " * 200)
+    result = session.answer(command([long]), CancellationToken(), Report(lambda *_: None, generated))
+    assert stored[2] == result.statistics.prompt_tokens, "an engine that is killed now has lost no reading"
+
+
 def test_main_memory_stays_within_its_budget(session: ChatSession) -> None:
     ram = session._warm.tiers.ram
     ask(session, [LONG])
