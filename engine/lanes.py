@@ -217,7 +217,7 @@ class _Lane:
             return
         try:
             close()
-        except Exception:
+        except Exception:  # whatever it is, the process is to end in good order
             _log.exception("a lane's handler failed to close")
 
     def _outcome(self, opened: _OpenCommand) -> Terminal | None:

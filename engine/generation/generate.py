@@ -125,7 +125,10 @@ class Generation:
             self._reused = min(self._reused, self._reader.least_held)
             self._report.prefilled(len(self._prompt_ids), self._reused, self._runner.kv.length - self._reused)
 
-        return self._reader.read(ids, cancellation, tell_progress)
+        try:
+            return self._reader.read(ids, cancellation, tell_progress)
+        finally:  # also where it was stopped before there was progress to tell
+            self._reused = min(self._reused, self._reader.least_held)
 
     def _decode(self, token_id: int, maximum_tokens: int | None, cancellation: CancellationToken) -> FinishReason:
         while token_id not in self._end_ids:

@@ -235,7 +235,7 @@ def _changed(path: Path) -> float:
 def _delete(path: Path) -> bool:
     try:
         path.unlink()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):  # a folder was told of when it was read
         return False
     except OSError as error:
         _log.warning("%s could not be deleted: %s", path.name, error)

@@ -305,6 +305,8 @@ class DiskTier:
             self._stored.pop(key, None)
             owners = self._owners.pop(key, ())
         disk_folder.delete(self._folder, key, owners)
+        if os.path.lexists(self._path(key)):
+            self._unwritable.add(key)  # something that is no file stands in its place
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{SUFFIX}"
