@@ -2,11 +2,11 @@
 
 import re
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.models.amounts import memory
 from app.models.warmth_words import freeable_bytes, place_name
+from app.widgets.plain_label import plain_label
 from engine.api.events import WarmthDescribed
 
 _WIDTH_PX = 440
@@ -29,11 +29,11 @@ class ClearDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Clear all warm state")
         self.setFixedWidth(_WIDTH_PX)
-        self.question = _line("Forget what the model has read of all conversations?", "heading")
-        self.consequences = _line(
+        self.question = plain_label("Forget what the model has read of all conversations?", "heading", wraps=True)
+        self.consequences = plain_label(
             f"This frees {freeable_words(known)}, of all models. Your conversations keep every word; each is read "
             "again with its next message.",
-            "",
+            wraps=True,
         )
         self.clear_button = QPushButton("Clear")
         self.clear_button.setProperty("kind", "danger")
@@ -54,11 +54,3 @@ class ClearDialog(QDialog):
         column.addLayout(buttons)
         self.setFixedHeight(column.totalHeightForWidth(_WIDTH_PX))
         cancel.setFocus()
-
-
-def _line(text: str, role: str) -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setProperty("role", role)
-    label.setWordWrap(True)
-    return label

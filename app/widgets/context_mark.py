@@ -1,7 +1,8 @@
 """The quiet line in a conversation above which the model no longer reads."""
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from app.widgets.plain_label import plain_label
 
 MARK_PX = 44
 _WORDS = "The model no longer reads what stands above"
@@ -16,9 +17,7 @@ class ContextMark(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        label = QLabel(_WORDS)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setProperty("role", "small")
+        label = plain_label(_WORDS, "small")
         self.setToolTip(_EXPLANATION)
         self.setFixedHeight(MARK_PX)
         row = QHBoxLayout(self)

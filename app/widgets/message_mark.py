@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 
 from app.conversations.records import Message, MessageState
+from app.widgets.plain_label import plain_label
 from engine.api.events import FinishReason
 
 
@@ -56,8 +57,8 @@ class MessageMark(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._mark: Mark | None = None
-        self._text = _label()
-        self._details = _label("small")
+        self._text = plain_label(wraps=True)
+        self._details = plain_label(role="small", wraps=True)
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
         self._button.clicked.connect(self._on_clicked)
@@ -115,11 +116,3 @@ class MessageMark(QFrame):
     @Slot(bool)
     def _on_details_toggled(self, checked: bool) -> None:
         self._details.setVisible(checked)
-
-
-def _label(role: str = "") -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setWordWrap(True)
-    label.setProperty("role", role)
-    return label

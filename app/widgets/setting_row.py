@@ -1,9 +1,10 @@
 """One setting of the dialog: label, help, the control that its schema asks for, and Reset."""
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.settings.schema import Field, TakesEffect
+from app.widgets.plain_label import plain_label
 from app.widgets.setting_controls import SettingControl, make_control
 
 _NOTES = {
@@ -37,7 +38,7 @@ class SettingRow(QWidget):
         keep_room = self.reset_button.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)
         self.reset_button.setSizePolicy(keep_room)
-        self.problem = _line("", "danger")
+        self.problem = plain_label("", "danger", wraps=True)
         self.problem.hide()
         top = QHBoxLayout()
         top.addWidget(label)
@@ -47,12 +48,12 @@ class SettingRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(top)
-        column.addWidget(_line(field.help, "muted"))
+        column.addWidget(plain_label(field.help, "muted", wraps=True))
         column.addSpacing(2)
         column.addWidget(self.control.widget)
         column.addWidget(self.problem)
         if field.takes_effect in _NOTES:
-            column.addWidget(_line(_NOTES[field.takes_effect], "small"))
+            column.addWidget(plain_label(_NOTES[field.takes_effect], "small", wraps=True))
 
     def matches(self, words: str) -> bool:
         """Return whether every word is found in label, help or page."""
@@ -78,11 +79,3 @@ class SettingRow(QWidget):
     @Slot()
     def _on_reset(self) -> None:
         self.reset_requested.emit(self.field.key)
-
-
-def _line(text: str, role: str) -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setProperty("role", role)
-    label.setWordWrap(True)
-    return label

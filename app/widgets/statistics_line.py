@@ -2,11 +2,12 @@
 
 from PySide6.QtCore import QPoint, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QSizePolicy, QWidget
 
 from app.conversations.records import Message
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
+from app.widgets.plain_label import plain_label
 from app.widgets.statistics_text import shortened, statistics_details, statistics_line, statistics_parts
 from app.widgets.theme import Theme
 
@@ -100,7 +101,4 @@ class StatisticsDetails(QFrame):
         grid.setVerticalSpacing(4)
         for row, (name, value) in enumerate(statistics_details(message)):
             for column, text in enumerate((name, value)):
-                label = QLabel(text)
-                label.setTextFormat(Qt.TextFormat.PlainText)
-                label.setProperty("role", "" if column else "muted")
-                grid.addWidget(label, row, column)
+                grid.addWidget(plain_label(text, "" if column else "muted"), row, column)

@@ -1,9 +1,10 @@
 """How full one tier of the memory for conversations is, and why it is used or not."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from app.models.warmth_words import TIER_NAMES, reason_sentence, use_words
+from app.widgets.plain_label import plain_label
 from engine.api.warmth import Tier, TierUse
 
 _STEPS = 1000
@@ -15,8 +16,8 @@ class TierMeter(QFrame):
     def __init__(self, tier: Tier, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("surface", "card")
-        self.name = _label(TIER_NAMES[tier], "heading")
-        self.amount = _label("", "")
+        self.name = plain_label(TIER_NAMES[tier], "heading")
+        self.amount = plain_label("", "")
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
@@ -24,7 +25,7 @@ class TierMeter(QFrame):
         keep_room = self.bar.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(keep_room)
-        self.reason = _label("", "small")
+        self.reason = plain_label("", "small")
         self.reason.setWordWrap(True)
         self.reason.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.reason.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -50,10 +51,3 @@ class TierMeter(QFrame):
         self.amount.setText(amount)
         self.bar.setValue(steps)
         self.reason.setText(reason)
-
-
-def _label(text: str, role: str) -> QLabel:
-    label = QLabel(text)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setProperty("role", role)
-    return label

@@ -17,7 +17,7 @@ from app.widgets.main_window import MainWindow
 from app.widgets.message_body import MessageBody
 from app.widgets.theme import LIGHT, Theme, apply_theme, theme_for
 from app.widgets.transcript import Transcript
-from tests.app.widgets.demo_conversation import NOW
+from tests.app.widgets.demo_conversation import NOW, conversations
 from tests.app.widgets.message_probe import MakeBody
 
 _LOADED: list[bool] = []
@@ -32,6 +32,14 @@ def theme(qapp: QApplication) -> Theme:
     light = theme_for("light")
     apply_theme(qapp, light)
     return light
+
+
+@pytest.fixture
+def listed() -> ConversationListModel:
+    """The invented conversations, as the list shows them."""
+    model = ConversationListModel(clock=lambda: NOW)
+    model.set_conversations(conversations())
+    return model
 
 
 @dataclass

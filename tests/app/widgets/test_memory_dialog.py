@@ -12,7 +12,7 @@ from app.widgets.theme import DARK, Theme
 from engine.api.events import WarmthDescribed
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.widgets.conftest import Shown
-from tests.app.widgets.demo_conversation import NOW, PLAN, conversations
+from tests.app.widgets.demo_conversation import PLAN
 
 MIB = 2**20
 TIERS = (
@@ -36,13 +36,6 @@ KNOWN = WarmthDescribed(
     ),
     tiers=TIERS,
 )
-
-
-@pytest.fixture
-def listed() -> ConversationListModel:
-    model = ConversationListModel(clock=lambda: NOW)
-    model.set_conversations(conversations())
-    return model
 
 
 @pytest.fixture

@@ -9,14 +9,7 @@ from app.models.conversation_list_model import ConversationListModel
 from app.widgets.sidebar import Sidebar
 from app.widgets.theme import DARK, Theme
 from engine.api.warmth import ConversationWarmth, Tier
-from tests.app.widgets.demo_conversation import NOW, conversations
-
-
-@pytest.fixture
-def listed() -> ConversationListModel:
-    model = ConversationListModel(clock=lambda: NOW)
-    model.set_conversations(conversations())
-    return model
+from tests.app.widgets.demo_conversation import NOW
 
 
 @pytest.fixture
