@@ -10,8 +10,6 @@ from engine.kv.tiers import Tiers
 from engine.kv.tree import Item, ItemKind
 from engine.kv.warm_conversations import WarmConversations
 
-_ORDER = (Tier.DEVICE, Tier.RAM, Tier.DISK)
-
 
 def conversations(warm: WarmConversations, kv: KvSlab) -> tuple[ConversationWarmth, ...]:
     """Return what is known of each conversation, the one in the slab first, then as they were last used."""
@@ -29,9 +27,7 @@ def conversations(warm: WarmConversations, kv: KvSlab) -> tuple[ConversationWarm
         elif _is_in_slab(last, kv):
             tier, tokens = Tier.DEVICE, last.end
         else:
-            # What the disk has dropped since a moment ago was on disk.
-            tier = max((warm.tiers.where(item) or Tier.DISK for item in last.chain()), key=_ORDER.index)
-            tokens = last.end
+            tier, tokens = warm.tiers.slowest_of(last.chain()), last.end
         sizes = _sizes(items, warm.tiers)
         used = max(item.last_used for item in items)
         found.append((owner != warm.owner, -used, _described(owner, tier, tokens, sizes)))

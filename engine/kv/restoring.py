@@ -13,7 +13,6 @@ from engine.kv.slab import Ids, KvSlab, Piece, PiecesMissingError, State, common
 from engine.kv.tiers import Tiers
 from engine.kv.tree import Item, KvTree
 
-_SLOWEST_FIRST = (Tier.DISK, Tier.RAM, Tier.DEVICE)
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +77,7 @@ class Restorer:
         tokens = source.length - source.live
         if tokens <= 0:
             return source
-        tiers = [tier for item in source.items if (tier := self._tiers.where(item)) is not None]
-        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)
+        slowest = self._tiers.slowest_of(source.items)
         size = sum(item.size_bytes for item in source.items)
         return source if self._tiers.rates.pays(slowest, size, tokens) else Source(source.live, source.live)
 
@@ -90,8 +88,7 @@ class Restorer:
             kv.rewind(source.live)
             return Reuse(kv.length)
         started = time.perf_counter()
-        tiers = [tier for item in source.items if (tier := self._tiers.where(item)) is not None]
-        slowest = min(tiers, key=_SLOWEST_FIRST.index, default=Tier.DEVICE)  # the disk may have dropped it just now
+        slowest = self._tiers.slowest_of(source.items)
         known = len(self._tree.items)
         if not self._put_back(ids, source):
             if len(self._tree.items) == known:  # nothing of it was damaged, it is of no use as a whole

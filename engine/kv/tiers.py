@@ -61,6 +61,10 @@ class Tiers:
             return Tier.DISK
         return None
 
+    def slowest_of(self, items: Iterable[Item]) -> Tier:
+        """Return the slowest tier that these come from; what the disk has dropped since a moment ago was on disk."""
+        return max((self.where(item) or Tier.DISK for item in items), key=list(Tier).index, default=Tier.DEVICE)
+
     def holds(self, item: Item) -> bool:
         """Return whether an item is anywhere, worth restoring or not."""
         if item in self.ram or (self.device is not None and item in self.device):
