@@ -15,8 +15,9 @@ from engine.api.errors import EngineError
 from engine.api.plan import Plan
 from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
 from engine.checkpoints.loader import LoadedModel
-from engine.generation import attention, sampler
+from engine.generation import attention
 from engine.generation.chat_template import ChatTemplate
+from engine.generation.decoding import PlainDecoder
 from engine.generation.detokenizer import Detokenizer
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
@@ -24,6 +25,7 @@ from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import PrefillPace, Reader
 from engine.generation.rolling import fit
+from engine.generation.sampler import Sampler, decide
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
 from engine.hardware import faults
 from engine.hardware.faults import Fault
@@ -203,10 +205,12 @@ class ChatSession:
         def keep() -> None:
             self._warm.keep(command.conversation_id, is_private=command.is_private)
 
+        chooser = Sampler(decide(command.sampling, self._published), prompt_ids, self._runner.device)
         generation = Generation(
             reader=self._reader,
             detokenizer=Detokenizer(self.loaded.tokenizer, _spoken_before(command)),
-            sampler=sampler.Sampler(sampler.decide(command.sampling, self._published), prompt_ids, self._runner.device),
+            sampler=chooser,
+            decoder=PlainDecoder(self._runner, chooser),
             end_ids=self._end_ids,
             report=report,
             keep=keep,

@@ -1,7 +1,7 @@
 """One generation: the prompt is read as far as the KV doesn't hold it yet, then one id after the other is chosen."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.events import FinishReason, Statistics
+from engine.generation.decoding import Decoder
 from engine.generation.detokenizer import Detokenizer
 from engine.generation.reading import Reader
 from engine.generation.sampler import Sampler
@@ -50,6 +51,7 @@ class Generation:
         reader: Reader,
         detokenizer: Detokenizer,
         sampler: Sampler,
+        decoder: Decoder,
         end_ids: Collection[int],
         report: Report,
         keep: Callable[[], object],
@@ -60,6 +62,7 @@ class Generation:
         self._runner = reader.runner
         self._detokenizer = detokenizer
         self._sampler = sampler
+        self._decoder = decoder
         self._end_ids = end_ids
         self._report = report
         self._keep = keep
@@ -131,31 +134,42 @@ class Generation:
             self._reused = min(self._reused, self._reader.least_held)
 
     def _decode(self, token_id: int, maximum_tokens: int | None, cancellation: CancellationToken) -> FinishReason:
-        while token_id not in self._end_ids:
-            self._ids.append(token_id)
-            self._unsent.append(token_id)
-            if text := self._detokenizer.push(token_id):
-                self._report.generated(text, tuple(self._unsent))
-                self._unsent.clear()
-            if cancellation.is_cancelled:
-                return FinishReason.STOPPED
-            if len(self._ids) == 1 and self._prefilled >= _LONG_PROMPT_TOKENS:
-                self._keep()
-            if maximum_tokens is not None and len(self._ids) >= maximum_tokens:
-                return FinishReason.MAXIMUM_TOKENS
-            if self._runner.kv.length >= self._runner.kv.capacity:
-                return FinishReason.CONTEXT_FULL
-            try:
-                token_id = self._next_id(token_id, cancellation)
-            except Cancelled:
-                return FinishReason.STOPPED
-        return FinishReason.END
+        chosen: Sequence[int] = (token_id,)
+        try:
+            while True:
+                for token_id in chosen:
+                    if reason := self._take(token_id, maximum_tokens, cancellation):
+                        return reason
+                chosen = self._next_ids(token_id, cancellation)
+        except Cancelled:
+            return FinishReason.STOPPED
+        finally:
+            self._runner.kv.rewind(min(self._runner.kv.length, len(self._prompt_ids) + len(self._ids)))
 
-    def _next_id(self, token_id: int, cancellation: CancellationToken) -> int:
-        """Feed one id and choose the next. Raises MemoryRanOut; Cancelled only where much had to be read again."""
+    def _take(self, token_id: int, maximum_tokens: int | None, cancellation: CancellationToken) -> FinishReason | None:
+        """Report a chosen id; return why nothing follows it, if so."""
+        if token_id in self._end_ids:
+            return FinishReason.END
+        self._ids.append(token_id)
+        self._unsent.append(token_id)
+        if text := self._detokenizer.push(token_id):
+            self._report.generated(text, tuple(self._unsent))
+            self._unsent.clear()
+        if cancellation.is_cancelled:
+            return FinishReason.STOPPED
+        if len(self._ids) == 1 and self._prefilled >= _LONG_PROMPT_TOKENS:
+            self._keep()
+        if maximum_tokens is not None and len(self._ids) >= maximum_tokens:
+            return FinishReason.MAXIMUM_TOKENS
+        if len(self._prompt_ids) + len(self._ids) > self._runner.kv.capacity:
+            return FinishReason.CONTEXT_FULL
+        return None
+
+    def _next_ids(self, token_id: int, cancellation: CancellationToken) -> Sequence[int]:
+        """Feed one id and choose what follows. Raises MemoryRanOut; Cancelled only where much had to be read again."""
         shortage: Shortage | None = None
         try:
-            return self._sampler.sample(self._runner.feed([token_id]))
+            return self._decoder.next_ids(token_id)
         except (RuntimeError, MemoryError) as error:
             shortage = shortage_of(error, self._runner.device)
             if shortage is None:
@@ -164,4 +178,4 @@ class Generation:
         if self._runner.kv.length >= len(held):
             raise MemoryRanOut(shortage)  # the id was fed; choosing the next one needs next to nothing
         self._reader.make_room(shortage, self._reader.pace.chunk)
-        return self._sampler.sample(self._reader.read(held, cancellation, is_retry=True))
+        return (self._sampler.sample(self._reader.read(held, cancellation, is_retry=True)),)

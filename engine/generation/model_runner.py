@@ -122,7 +122,6 @@ class ModelRunner:
         self.fed_tokens = 0
         return self.mode
 
-    @torch.inference_mode()
     def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
         """Run the model over ids after what the KV holds; return float32 logits (vocabulary,) after the last.
 
@@ -133,11 +132,28 @@ class ModelRunner:
         if reads_again or not self.kv.fits(self.kv.length + len(ids)):
             ids = [*self.kv.ids.tolist(), *ids]
             self.kv.clear()
+        return self._fed(ids, cancellation, all_logits=False)[-1]
+
+    def can_check(self, count: int) -> bool:
+        """Return whether check() can be given so many ids now."""
+        total = self.kv.length + count
+        rewinds = self.mode is KvMode.SLAB and self.kv.undoable_tokens >= count
+        return rewinds and total <= self.kv.capacity and self.kv.fits(total)
+
+    def check(self, ids: Sequence[int]) -> torch.Tensor:
+        """Feed ids that may turn out wrong; return float32 logits (len(ids), vocabulary) after each of them.
+
+        The caller rewinds the KV to those that are right. Errors leave the KV as feed() does.
+        """
+        return self._fed(ids, None, all_logits=True)
+
+    @torch.inference_mode()
+    def _fed(self, ids: Sequence[int], cancellation: CancellationToken | None, *, all_logits: bool) -> torch.Tensor:
         self.fed_tokens += len(ids)
         self._cancellation = cancellation if self.stops_inside_chunks else None
         try:
-            output = self._forward(ids, cached=self.mode is not KvMode.NONE)
-            logits = output[0, -1].float()
+            output = self._forward(ids, cached=self.mode is not KvMode.NONE, all_logits=all_logits)
+            logits = (output[0] if all_logits else output[0, -1:]).float()
         except BaseException as error:
             self.kv.realign()
             if isinstance(error, Cancelled):
@@ -146,7 +162,6 @@ class ModelRunner:
         finally:
             self._cancellation = None
         self.kv.record(ids)
-        assert isinstance(logits, torch.Tensor)
         return logits
 
     def chunk_size(self, wanted: int, total: int) -> int:
