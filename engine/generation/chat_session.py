@@ -15,7 +15,8 @@ from engine.api.errors import EngineError
 from engine.api.plan import Plan
 from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
 from engine.checkpoints.loader import LoadedModel
-from engine.generation import attention
+from engine.decode import attention
+from engine.decode.rungs import Rungs
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.decoding import PlainDecoder
 from engine.generation.detokenizer import Detokenizer
@@ -36,6 +37,7 @@ from engine.kv.restoring import Reuse
 from engine.kv.warm_conversations import WarmConversations
 
 _AUTOMATIC = TierBudgets()
+_ALL_RUNGS = Rungs()
 _Outcome = TypeVar("_Outcome")
 
 
@@ -47,14 +49,21 @@ class ChatSession:
     Making it raises EngineError: OUT_OF_MEMORY (the KV buffers are allocated here), DEVICE_LOST.
     """
 
-    def __init__(self, loaded: LoadedModel, kv_folder: Path | None = None, budgets: TierBudgets = _AUTOMATIC) -> None:
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        kv_folder: Path | None = None,
+        budgets: TierBudgets = _AUTOMATIC,
+        rungs: Rungs = _ALL_RUNGS,
+    ) -> None:
         self.loaded = loaded
         tokenizer = loaded.tokenizer
         source = tokenizer.get_chat_template()
         self._prompts = PromptBuilder(
             tokenizer, ChatTemplate(source, _special_tokens(loaded)), loaded.plan.tokenizer_id
         )
-        self._runner = ModelRunner(loaded.model, loaded.device, loaded.plan.context_window, loaded.plan.kv_layout)
+        plan = loaded.plan
+        self._runner = ModelRunner(loaded.model, loaded.device, plan.context_window, plan.kv_layout, rungs)
         self._choose_mode()
         self.plan = _completed_plan(loaded, self._runner)
         self._warm = self._opened(source, kv_folder, budgets)
@@ -256,11 +265,12 @@ def _end_ids(loaded: LoadedModel) -> frozenset[int]:
 
 def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
     kernel, reason = attention.describe(loaded.model, loaded.device)
+    products = runner.describe_products()
     return msgspec.structs.replace(
         loaded.plan,
         attention=kernel,
         attention_reason=reason,
         decode="eager",
-        decode_reason="each token is one plain pass through the model",
+        decode_reason="; ".join(filter(None, ("each token is one plain pass through the model", products))),
         kv_reuse=runner.describe_reuse(),
     )

@@ -15,7 +15,8 @@ from transformers import PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
-from engine.generation import attention
+from engine.decode import attention, products
+from engine.decode.rungs import Rungs
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from engine.hardware.faults import fault_of
 from engine.kv.slab import KvSlab
@@ -31,6 +32,9 @@ _TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
 _UNSUITABLE = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
+_ALL_RUNGS = Rungs()
+
+
 class KvMode(StrEnum):
     """How KV is kept, best first."""
 
@@ -44,9 +48,15 @@ class ModelRunner:
     """The model with its KV. All methods run on the compute lane's thread."""
 
     def __init__(
-        self, model: PreTrainedModel, device: torch.device, capacity: int, kv_layout: KvLayout = KvLayout.FULL
+        self,
+        model: PreTrainedModel,
+        device: torch.device,
+        capacity: int,
+        kv_layout: KvLayout = KvLayout.FULL,
+        rungs: Rungs = _ALL_RUNGS,
     ) -> None:
         self._model = model
+        self._rungs = rungs
         self._device = device
         self._capacity = capacity
         self._windowed = kv_layout is KvLayout.WINDOWED
@@ -89,6 +99,10 @@ class ModelRunner:
         """Return whether going on from `held` ids to `total` is quicker than reading all again."""
         return self.reads_in_chunks or (self.keeps_kv and (total - held) * _SINGLE_ID_COSTS <= total)
 
+    def describe_products(self) -> str:
+        """Say in one sentence how linear layers are multiplied, empty if as published."""
+        return products.describe(self._model)
+
     def describe_reuse(self) -> str:
         """Say in one sentence what a follow-up and an edit cost with this architecture."""
         if self.mode is KvMode.NONE:
@@ -111,6 +125,8 @@ class ModelRunner:
         try:
             self._windowed = self._windowed and self._masks_by_window(_check_ids(vocabulary, CHECK_IDS))
             expected = self._plain_logits(ids)
+            if self._rungs.products:
+                self._share_products(ids, expected)
             for mode in KvMode:
                 self._use(mode)
                 if mode is KvMode.NONE or self._agrees(ids, expected):
@@ -195,6 +211,18 @@ class ModelRunner:
     @torch.inference_mode()
     def _plain_logits(self, ids: list[int]) -> torch.Tensor:
         return self._forward(ids, cached=False, all_logits=True)[0].float()
+
+    def _share_products(self, ids: list[int], expected: torch.Tensor) -> None:
+        """Let layers with the same input be multiplied at once; apart again if the model computes otherwise then."""
+        try:
+            products.install(self._model, lambda: self._plain_logits(ids[:2]))
+            agrees = self._all_equal([(self._plain_logits(ids)[-1], expected[-1])])
+        except _UNSUITABLE as error:
+            if fault_of(error) is not None:
+                raise
+            agrees = False
+        if not agrees:
+            products.unshare(self._model)
 
     def _use(self, mode: KvMode) -> None:
         self.mode = mode

@@ -90,14 +90,15 @@ def _taken_apart(model: PreTrainedModel) -> list[str]:
     suspects = {
         f"{name}.{local}".lstrip(".")
         for name, module in model.named_modules()
-        for local in _weights_named(type(module))  # type: ignore[arg-type]
+        for local in weights_named(type(module))  # type: ignore[arg-type]
         if type(getattr(module, local, None)) is torch.nn.Linear
     }
     return sorted(suspects - _called(model, suspects)) if suspects else []
 
 
 @cache
-def _weights_named(kind: type) -> frozenset[str]:
+def weights_named(kind: type) -> frozenset[str]:
+    """Return the children whose weight the code of a module's class takes by itself."""
     try:
         return frozenset(_OWN_WEIGHT.findall(inspect.getsource(kind)))
     except (OSError, TypeError):  # built in, or without a source file

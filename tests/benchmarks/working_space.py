@@ -28,7 +28,7 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.plan import KvLayout, Precision
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.skeleton import Source, attention_for, facts_of, skeleton_of
-from engine.generation import attention
+from engine.decode import attention
 from engine.kv.slab import KvSlab
 from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
 from engine.planning import shapes

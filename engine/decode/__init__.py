@@ -1,0 +1,1 @@
+"""How one pass through the model is made quick without another result."""
