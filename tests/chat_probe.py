@@ -45,12 +45,13 @@ class Listener:
         self.token_ids += token_ids
 
 
-def command(
+def command(  # without speculation, which depends on the time
     messages: list[PromptMessage],
     conversation: str = "c",
     maximum_tokens: int = 16,
     sampling: Sampling = GREEDY,
     continue_last: bool = False,
+    speculates: bool = False,
 ) -> Generate:
     chosen = Sampling(
         **{f: getattr(sampling, f) for f in sampling.__struct_fields__ if f != "maximum_tokens"},
@@ -63,6 +64,7 @@ def command(
         messages=tuple(messages),
         sampling=chosen,
         continue_last=continue_last,
+        speculates=speculates,
     )
 
 

@@ -63,13 +63,15 @@ class Generate(_AboutConversation, frozen=True, kw_only=True, tag="generate"):
     """Answer a conversation. With continue_last the last message is an assistant turn to be written on.
 
     With WhenFull.ROLL a ContextRolled event says which of the messages were left out; the next command of the
-    conversation must leave out the same ones, or nothing read before can be used again.
+    conversation must leave out the same ones, or nothing read before can be used again. speculates: ids that probably
+    follow may be checked together where that is faster; the answer is the same.
     """
 
     message_id: str
     sampling: Sampling = Sampling()
     continue_last: bool = False
     when_full: WhenFull = WhenFull.STOP
+    speculates: bool = True
 
 
 class PrepareConversation(_AboutConversation, frozen=True, tag="prepare_conversation"):

@@ -96,7 +96,8 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What one generation cost. prefilled_tokens counts the ids that really entered the model before decoding.
 
     Of the reused_tokens, restored_tokens had to be copied from the slowest tier named by restored_from (None: all
-    were still in place), which took restore_seconds.
+    were still in place), which took restore_seconds. proposed_tokens were checked ahead by what speculation names
+    ("prompt lookup", "draft model", or both), accepted_tokens of them became part of the answer.
     """
 
     prompt_tokens: int
@@ -110,6 +111,9 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restored_tokens: int = 0
     restored_from: Tier | None = None
     restore_seconds: float = 0.0
+    proposed_tokens: int = 0
+    accepted_tokens: int = 0
+    speculation: str = ""
 
 
 class GenerationFinished(_GenerationEvent, frozen=True, tag="generation_finished"):

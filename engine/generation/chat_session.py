@@ -18,7 +18,7 @@ from engine.checkpoints.loader import LoadedModel
 from engine.decode import attention
 from engine.decode.rungs import Rungs
 from engine.generation.chat_template import ChatTemplate
-from engine.generation.decoding import PlainDecoder
+from engine.generation.decoding import Decoder, PlainDecoder
 from engine.generation.detokenizer import Detokenizer
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
@@ -28,6 +28,7 @@ from engine.generation.reading import PrefillPace, Reader
 from engine.generation.rolling import fit
 from engine.generation.sampler import Sampler, decide
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
+from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 from engine.hardware.ram import read_ram
@@ -69,6 +70,7 @@ class ChatSession:
         self._warm = self._opened(source, kv_folder, budgets)
         pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
         self._reader = Reader(self._runner, pace, self._make_room)
+        self._speculation = Speculation(self._runner)
         self._published: GenerationConfig | None = loaded.model.generation_config
         self._end_ids = _end_ids(loaded) | self._prompts.end_token_ids()
         self._housekeeping = Housekeeping(self._prompts, self._reader, self._warm, tokenizer, self._end_ids)
@@ -169,6 +171,7 @@ class ChatSession:
     def forget(self, conversation_id: str) -> int:
         """Drop a conversation's KV from slab and tiers; return the bytes freed."""
         self._prompts.forget()
+        self._speculation.forget()
         return self._warm.forget(conversation_id)
 
     def forget_others(self, conversation_ids: tuple[str, ...]) -> int:
@@ -178,6 +181,7 @@ class ChatSession:
     def clear_warm_state(self) -> int:
         """Drop all KV from slab and tiers, other models' on disk as well; return the bytes freed."""
         self._prompts.forget()
+        self._speculation.forget()
         return self._warm.clear()
 
     def describe_warmth(self) -> tuple[tuple[ConversationWarmth, ...], tuple[TierUse, ...]]:
@@ -215,11 +219,14 @@ class ChatSession:
             self._warm.keep(command.conversation_id, is_private=command.is_private)
 
         chooser = Sampler(decide(command.sampling, self._published), prompt_ids, self._runner.device)
+        decoder: Decoder = PlainDecoder(self._runner, chooser)
+        if command.speculates:
+            decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids)
         generation = Generation(
             reader=self._reader,
             detokenizer=Detokenizer(self.loaded.tokenizer, _spoken_before(command)),
             sampler=chooser,
-            decoder=PlainDecoder(self._runner, chooser),
+            decoder=decoder,
             end_ids=self._end_ids,
             report=report,
             keep=keep,
@@ -228,11 +235,12 @@ class ChatSession:
         result = generation.run(prompt_ids, command.sampling.maximum_tokens, cancellation)
         keep()
         self._warm.tiers.rates.learn_reading(result.statistics.prefilled_tokens, result.statistics.prefill_seconds)
-        return _with_reuse(result, reuse, prepared_seconds)
+        guessed = decoder.told if isinstance(decoder, SpeculativeDecoder) else Told()
+        return _with_origin(result, reuse, prepared_seconds, guessed)
 
 
-def _with_reuse(result: Result, reuse: Reuse, prepared_seconds: float) -> Result:
-    """Return the result with what came from the tiers in its statistics."""
+def _with_origin(result: Result, reuse: Reuse, prepared_seconds: float, guessed: Told) -> Result:
+    """Return the result with what came from the tiers and from speculation in its statistics."""
     before = result.statistics
     statistics = msgspec.structs.replace(
         before,
@@ -240,6 +248,9 @@ def _with_reuse(result: Result, reuse: Reuse, prepared_seconds: float) -> Result
         restored_from=reuse.restored_from,
         restore_seconds=reuse.seconds,
         time_to_first_token_seconds=before.time_to_first_token_seconds + prepared_seconds,
+        proposed_tokens=guessed.proposed,
+        accepted_tokens=min(guessed.accepted, before.generated_tokens),
+        speculation=guessed.by,
     )
     return dataclasses.replace(result, statistics=statistics)
 

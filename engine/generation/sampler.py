@@ -1,11 +1,14 @@
 """Logits to the next id: repetition penalty, temperature, top-k, top-p, min-p, in the order transformers has."""
 
+import secrets
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from transformers import GenerationConfig
 
 from engine.api.sampling import Sampling
+from engine.generation.draws import exponentials
 
 # Enough candidates that the nucleus nearly always lies within them; if not, the whole vocabulary is sorted.
 _NUCLEUS_CANDIDATES = 1024
@@ -42,46 +45,69 @@ def decide(wanted: Sampling, published: GenerationConfig | None) -> SamplingValu
     )
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """What an id is drawn from: int64 ids and their float32 probabilities, (candidates,) each, best first.
+
+    The probabilities need not add up to 1, and those of ids that are ruled out are 0.
+    """
+
+    ids: torch.Tensor
+    probabilities: torch.Tensor
+
+
 class Sampler:
-    """Draws ids for one generation; the same seed, prompt and model give the same ids on the same device."""
+    """Draws ids for one generation; the same seed, prompt and model give the same ids on the same device.
+
+    What is drawn depends on seed, position, logits and the ids before, not on how those were found.
+    """
 
     def __init__(self, values: SamplingValues, prompt_ids: list[int], device: torch.device) -> None:
         self._values = values
-        self._generator = torch.Generator(device=device)
-        if values.seed is None:
-            self._generator.seed()
-        else:
-            self._generator.manual_seed(values.seed)
+        self._seed = secrets.randbits(63) if values.seed is None else values.seed
+        self._position = len(prompt_ids)
         self._seen = torch.tensor(sorted(set(prompt_ids)), dtype=torch.long, device=device)
 
     def sample(self, logits: torch.Tensor) -> int:
         """Return the next id from float32 logits of shape (vocabulary,)."""
+        found = self.distribution(logits)
+        token_id = int(found.ids[0] if len(found.ids) == 1 else self._drawn(found))
+        self._position += 1
+        if self._values.repetition_penalty != 1.0:
+            self._seen = torch.cat([self._seen, self._seen.new_tensor([token_id])])
+        return token_id
+
+    def ahead(self) -> "Sampler":
+        """Return one that draws the same ids from the same logits, for another model to suppose what will come."""
+        return copy(self)
+
+    def distribution(self, logits: torch.Tensor) -> Distribution:
+        """Return what the next id is drawn from; one id where the best is taken."""
         values = self._values
         if values.repetition_penalty != 1.0:
             logits = self._penalised(logits)
-        token_id = int(logits.argmax()) if values.temperature == 0.0 else self._draw(logits / values.temperature)
-        if values.repetition_penalty != 1.0:
-            self._seen = torch.cat([self._seen, self._seen.new_tensor([token_id])])
-        return token_id
+        if values.temperature == 0.0:
+            best = logits.argmax(keepdim=True)
+            return Distribution(best, torch.ones_like(best, dtype=torch.float32))
+        scores, ids = self._candidates(logits / values.temperature)
+        probabilities = torch.softmax(scores, dim=-1)
+        if values.top_p < 1.0:
+            before = probabilities.cumsum(-1) - probabilities
+            probabilities = torch.where(before < values.top_p, probabilities, 0.0)
+        if values.min_p > 0.0:
+            probabilities = torch.where(probabilities >= values.min_p * probabilities[0], probabilities, 0.0)
+        return Distribution(ids, probabilities)
+
+    def _drawn(self, found: Distribution) -> torch.Tensor:
+        # argmax takes the first of equals: the best where top_p leaves none.
+        numbers = exponentials(self._seed, self._position, found.ids)
+        return found.ids[(found.probabilities / numbers).argmax()]
 
     def _penalised(self, logits: torch.Tensor) -> torch.Tensor:
         """Keskar et al., CTRL (arXiv 1909.05858): seen ids' logits divided if positive, multiplied if negative."""
         seen = logits[self._seen]
         penalty = self._values.repetition_penalty
         return logits.index_copy(0, self._seen, torch.where(seen > 0, seen / penalty, seen * penalty))
-
-    def _draw(self, logits: torch.Tensor) -> int:
-        scores, ids = self._candidates(logits)
-        values = self._values
-        probabilities = torch.softmax(scores, dim=-1)
-        if values.top_p < 1.0:
-            before = probabilities.cumsum(-1) - probabilities
-            probabilities = torch.where(before < values.top_p, probabilities, 0.0)
-            if probabilities[0] <= 0:
-                return int(ids[0])
-        if values.min_p > 0.0:
-            probabilities = torch.where(probabilities >= values.min_p * probabilities[0], probabilities, 0.0)
-        return int(ids[torch.multinomial(probabilities, 1, generator=self._generator)])
 
     def _candidates(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return scores and ids, best first, of all candidates that top-k and top-p can leave."""

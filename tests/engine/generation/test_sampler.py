@@ -83,3 +83,46 @@ def test_the_users_value_wins_then_the_publishers_then_hearths() -> None:
     published = GenerationConfig(temperature=0.2, top_k=40)
     values = decide(Sampling(temperature=1.1), published)
     assert (values.temperature, values.top_k, values.top_p) == (1.1, 40, 0.95)
+
+
+@pytest.mark.parametrize("values", [changed(), changed(temperature=0.8, top_k=6, top_p=0.95, min_p=0.02)])
+def test_draws_are_distributed_as_they_should_be(values: SamplingValues) -> None:
+    torch.manual_seed(3)
+    logits = torch.randn(8)
+    times = 6000
+    found = drawn(values, logits, times) * times
+    distribution = Sampler(values, [], CPU).distribution(logits)
+    probabilities = torch.zeros(8).index_add(0, distribution.ids, distribution.probabilities)
+    expected = probabilities / probabilities.sum() * times
+    possible = expected > 0
+    assert found[~possible].sum() == 0
+    statistic = ((found - expected)[possible] ** 2 / expected[possible]).sum()
+    assert statistic < 24.3, "chi-square at 0.1 % with 7 degrees of freedom"
+
+
+def test_a_position_has_its_number_however_it_was_reached() -> None:
+    logits = torch.randn(50)
+    through = Sampler(changed(seed=7), [1, 2], CPU)
+    later = [through.sample(logits) for _ in range(5)][3]
+    assert Sampler(changed(seed=7), [1, 2, 3, 4, 5], CPU).sample(logits) == later
+
+
+def test_one_that_runs_ahead_draws_the_same_and_changes_nothing() -> None:
+    values = changed(seed=7, repetition_penalty=1.3)
+    sampler = Sampler(values, [1, 2], CPU)
+    logits = torch.randn(6, 50)
+    ahead = sampler.ahead()
+    supposed = [ahead.sample(row) for row in logits]
+    assert [sampler.sample(row) for row in logits] == supposed
+
+
+def test_draws_from_alike_distributions_mostly_agree() -> None:
+    """At most twice as many differ as there must: the distance of the distributions in total variation."""
+    torch.manual_seed(4)
+    values = changed(seed=7)
+    first, second = Sampler(values, [], CPU), Sampler(values, [], CPU)
+    logits = torch.randn(30)
+    alike = logits + 0.3 * torch.randn(30)
+    distance = float((torch.softmax(logits, -1) - torch.softmax(alike, -1)).abs().sum() / 2)
+    differing = sum(first.sample(logits) != second.sample(alike) for _ in range(4000)) / 4000
+    assert 0.05 < differing < 2 * distance / (1 + distance) + 0.03
