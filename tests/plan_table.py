@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.api.checkpoint import CheckpointKind
 from engine.api.hardware import Gpu, Hardware
 from engine.api.plan import Fit, Plan, Precision
+from engine.bench.random_weights import config_of
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.inspection import published_facts
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
@@ -22,7 +23,6 @@ from engine.planning.ladder import Wishes
 from engine.planning.precision import plan
 from engine.planning.sizes import GIB
 from engine.quantization.published import Environment, read
-from tests.random_checkpoints import config_of
 
 FILE = Path(__file__).parents[1] / "engine" / "planning" / "PLANS.md"
 CONTEXTS = (4096, 32768)

@@ -7,36 +7,21 @@ with the same folder finds it again. Weights are drawn wide, so that greedy argm
 import json
 import warnings
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import torch
 import transformers
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, PretrainedConfig
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
-EOS_ID = 2
+from engine.bench.byte_tokenizer import EOS_ID, VOCABULARY_SIZE, tokenizer
+
 SLIDING_WINDOW = 16
 ORIGINAL_WINDOW = 96
 MAXIMUM_CONTEXT = 2048
 WEIGHT_STD = 0.3
 OUTPUT_STD = 1.0
-_VOCABULARY_SIZE = 384
-_CORPUS = (
-    "The capital of France is Paris, and the river that runs through it is the Seine.",
-    "A conversation has turns: the user asks, the assistant answers, and then the user asks again.",
-    "Tell me a story about a small lighthouse that liked to read the letters of passing ships.",
-    "def add(first, second):\n    return first + second\n",
-    "Zwei Wörter genügen; drei sind mehr. Ceci n'est pas une pipe.",
-)
-
 _COMMON = {
-    "vocab_size": _VOCABULARY_SIZE,
+    "vocab_size": VOCABULARY_SIZE,
     "bos_token_id": 1,
     "eos_token_id": EOS_ID,
     "pad_token_id": 0,
@@ -111,7 +96,7 @@ def _gpt_neox() -> PretrainedConfig:
 
 def _gpt2() -> PretrainedConfig:
     return transformers.GPT2Config(
-        vocab_size=_VOCABULARY_SIZE, n_positions=512, n_embd=48, n_layer=3, n_head=4, bos_token_id=1,
+        vocab_size=VOCABULARY_SIZE, n_positions=512, n_embd=48, n_layer=3, n_head=4, bos_token_id=1,
         eos_token_id=EOS_ID, pad_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip
 
@@ -125,7 +110,7 @@ def _opt() -> PretrainedConfig:
 
 def _bloom() -> PretrainedConfig:
     return transformers.BloomConfig(
-        vocab_size=_VOCABULARY_SIZE, hidden_size=48, n_layer=3, n_head=4, bos_token_id=1, eos_token_id=EOS_ID,
+        vocab_size=VOCABULARY_SIZE, hidden_size=48, n_layer=3, n_head=4, bos_token_id=1, eos_token_id=EOS_ID,
         pad_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip
 
@@ -256,33 +241,6 @@ def _draw_weights(model: torch.nn.Module, seed: int) -> None:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * std)
             elif "sinks" in name:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator))
-
-
-@cache
-def _tokenizer_json() -> str:
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=_VOCABULARY_SIZE,
-        special_tokens=[AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    made.train_from_iterator(_CORPUS, trainer)
-    return made.to_str()
-
-
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Return the tokenizer that all tiny checkpoints share (384 ids, byte-level, ids 0 to 2 special)."""
-    return PreTrainedTokenizerFast(
-        tokenizer_object=Tokenizer.from_str(_tokenizer_json()),
-        bos_token="<|im_start|>",
-        eos_token="<|im_end|>",
-        pad_token="<|endoftext|>",
-        unk_token="<|endoftext|>",
-        chat_template=CHAT_TEMPLATE,
-    )
 
 
 def edit_config(path: Path, **changes: object) -> None:

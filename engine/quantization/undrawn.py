@@ -1,4 +1,4 @@
-"""Building a model without memory, without drawing the numbers that nothing keeps."""
+"""Building a model without drawing the numbers that nothing keeps."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -7,12 +7,21 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 
+def _is_meta(tensor: torch.Tensor) -> bool:
+    return tensor.is_meta
+
+
 class Undrawn(TorchFunctionMode):
-    """While it is entered, torch.nn.init does nothing to tensors on the meta device; all others are set as always.
+    """While it is entered, torch.nn.init does nothing to the tensors that `leaves` names (default: those on the meta
+    device); all others are set as always.
 
     torch computes random numbers there as well, by decompositions in Python: a third of the time that a model's
     layers take to build. Only the thread that enters it is concerned.
     """
+
+    def __init__(self, leaves: Callable[[torch.Tensor], bool] = _is_meta) -> None:
+        super().__init__()
+        self._leaves = leaves
 
     def __torch_function__(
         self,
@@ -25,6 +34,6 @@ class Undrawn(TorchFunctionMode):
         named = kwargs or {}
         if getattr(func, "__module__", None) == "torch.nn.init":
             tensor = named.get("tensor", args[0] if args else None)
-            if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+            if isinstance(tensor, torch.Tensor) and self._leaves(tensor):
                 return tensor
         return func(*args, **named)

@@ -17,10 +17,10 @@ import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import PrecisionChoice
+from engine.bench import random_weights
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.hardware import machine
-from tests import random_checkpoints
 from tests.benchmarks import gpu_tiers
 from tests.chat_probe import ask, filling, user
 
@@ -41,7 +41,7 @@ def main() -> None:
         sys.exit("This benchmark needs an NVIDIA graphics card that PyTorch can use.")
     with tempfile.TemporaryDirectory() as temporary:
         data = options.folder or Path(temporary)
-        path = random_checkpoints.make(options.shape, data / "shapes", options.device)
+        path = random_weights.make(options.shape, data / "shapes", options.device)
         rows = {choice.value: measure(path, data, choice, options) for choice in CHOICES}
         tiers = gpu_tiers.measure(path, data, options)
         hardware = machine.describe(data)

@@ -20,6 +20,7 @@ import transformers
 from engine.api.cancellation import CancellationToken
 from engine.api.events import LoadPhase
 from engine.api.plan import PrecisionChoice
+from engine.bench import byte_tokenizer
 from engine.checkpoints import copies, copy_folders, loader, starter
 from tests import tiny_checkpoints
 
@@ -58,7 +59,7 @@ def large_model(path: Path, mib: int) -> Path:
         num_key_value_heads=16, tie_word_embeddings=False, bos_token_id=1, eos_token_id=2, pad_token_id=0,
     )  # fmt: skip
     transformers.AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).save_pretrained(path)
-    tiny_checkpoints.tokenizer().save_pretrained(path)
+    byte_tokenizer.tokenizer().save_pretrained(path)
     return path
 
 

@@ -26,6 +26,7 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from engine.api.checkpoint import CheckpointKind
 from engine.api.plan import KvLayout, Precision
+from engine.bench.random_weights import config_of
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.skeleton import Source, attention_for, facts_of, skeleton_of
 from engine.decode import attention
@@ -36,7 +37,6 @@ from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import Shape
 from engine.planning.placement import seen_tokens
 from engine.planning.working import working_bytes
-from tests.random_checkpoints import config_of
 
 CHUNKS = (128, 512, 2048)
 CONTEXTS = (2047, 8191)  # odd, as conversations are: a mask of such a length is copied

@@ -16,6 +16,7 @@ from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
 from engine.api.warmth import Tier
+from engine.bench import byte_tokenizer
 from engine.chat_engine import ChatEngine
 from engine.generation.model_runner import ModelRunner
 from tests import tiny_checkpoints
@@ -38,7 +39,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = Tokenizer(models.BPE())
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()
-    special = [AddedToken(token, special=True, normalized=False) for token in tiny_checkpoints.SPECIAL_TOKENS]
+    special = [AddedToken(token, special=True, normalized=False) for token in byte_tokenizer.SPECIAL_TOKENS]
     trainer = trainers.BpeTrainer(
         vocab_size=300,
         special_tokens=special,
@@ -52,7 +53,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         unk_token="<|endoftext|>",
-        chat_template=tiny_checkpoints.CHAT_TEMPLATE,
+        chat_template=byte_tokenizer.CHAT_TEMPLATE,
     ).save_pretrained(path)
     return path
 

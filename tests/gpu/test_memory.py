@@ -8,9 +8,9 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
+from engine.bench import random_weights
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
-from tests import random_checkpoints
 from tests.chat_probe import ask, filling, user
 
 SHAPE = "qwen3-0.6b"
@@ -33,7 +33,7 @@ def fill(session: ChatSession) -> None:
 def test_the_real_peak_is_what_was_planned(
     choice: PrecisionChoice, context: int, shape_folder: Path, tmp_path: Path
 ) -> None:
-    path = random_checkpoints.make(SHAPE, shape_folder, "cuda")
+    path = random_weights.make(SHAPE, shape_folder, "cuda")
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     session = load(path, tmp_path, choice, context)
@@ -50,7 +50,7 @@ def test_the_real_peak_is_what_was_planned(
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_everything_comes_back(choice: PrecisionChoice, shape_folder: Path, tmp_path: Path) -> None:
-    path = random_checkpoints.make(SHAPE, shape_folder, "cuda")
+    path = random_weights.make(SHAPE, shape_folder, "cuda")
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     session = load(path, tmp_path, choice, 2048)
@@ -60,7 +60,7 @@ def test_everything_comes_back(choice: PrecisionChoice, shape_folder: Path, tmp_
 
 
 def test_running_out_for_real_leaves_a_working_engine(shape_folder: Path, tmp_path: Path) -> None:
-    path = random_checkpoints.make(SHAPE, shape_folder, "cuda")
+    path = random_weights.make(SHAPE, shape_folder, "cuda")
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(0.5 * 2**30 / total)
     try:

@@ -9,10 +9,10 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, PrecisionChoice
+from engine.bench import random_weights
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.hardware import machine
-from tests import random_checkpoints
 from tests.chat_probe import ask, user
 
 CHOICES = (PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4)
@@ -45,7 +45,7 @@ def test_logits_agree_with_the_processor(choice: PrecisionChoice, converted_star
 
 
 def test_offload_computes_the_same(shape_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = random_checkpoints.make("qwen3-0.6b", shape_folder, "cuda")
+    path = random_weights.make("qwen3-0.6b", shape_folder, "cuda")
     whole = load(str(path), tmp_path, PrecisionChoice.BF16)
     expected = ask(whole, [user("Hello")], maximum_tokens=8).token_ids
     loader.free(whole.loaded)

@@ -9,10 +9,10 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import TierBudgets
+from engine.bench import random_weights
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.kv.slab_layers import SlabLayer
-from tests import random_checkpoints
 from tests.chat_probe import answered, ask, filling, user
 
 SHAPE = "qwen3-0.6b"
@@ -26,7 +26,7 @@ BUDGETS = {
 
 @pytest.mark.parametrize("tier", list(BUDGETS))
 def test_each_tier_gives_a_conversation_back(tier: str, shape_folder: Path, tmp_path: Path) -> None:
-    path = random_checkpoints.make(SHAPE, shape_folder, "cuda")
+    path = random_weights.make(SHAPE, shape_folder, "cuda")
     loaded = loader.load(str(path), PrecisionChoice.BF16, 4096, "cuda", tmp_path, CancellationToken(), lambda *_: None)
     session = ChatSession(loaded, tmp_path / "kv", BUDGETS[tier])
     deadline = time.monotonic() + 30

@@ -13,6 +13,7 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.events import LoadPhase
 from engine.api.plan import Precision, PrecisionChoice
+from engine.bench import byte_tokenizer
 from engine.checkpoints import building, loader
 from tests import tiny_checkpoints
 
@@ -50,8 +51,8 @@ def test_every_architecture_loads_exactly(name: str, tiny_folder: Path, tmp_path
     assert not loaded.model.training
     assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
     assert loaded.model.config._attn_implementation in ("sdpa", "eager")
-    assert loaded.tokenizer.chat_template == tiny_checkpoints.CHAT_TEMPLATE
-    assert loaded.model.generation_config.eos_token_id == tiny_checkpoints.EOS_ID
+    assert loaded.tokenizer.chat_template == byte_tokenizer.CHAT_TEMPLATE
+    assert loaded.model.generation_config.eos_token_id == byte_tokenizer.EOS_ID
     published = sum(float(tensor.double().abs().sum()) for tensor in load_file(path / "model.safetensors").values())
     kept = sum(float(tensor.double().abs().sum()) for tensor in loaded.model.state_dict().values())
     assert kept == pytest.approx(published, rel=1e-9)

@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models
 from transformers import PreTrainedTokenizerFast
 
+from engine.bench import byte_tokenizer
 from engine.generation.detokenizer import Detokenizer
-from tests import tiny_checkpoints
 
-tokenizer = tiny_checkpoints.tokenizer()
+tokenizer = byte_tokenizer.tokenizer()
 
 
 def run(ids: list[int], before: list[int] | None = None) -> tuple[list[str], str]:

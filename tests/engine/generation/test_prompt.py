@@ -6,9 +6,9 @@ import pytest
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.message import PromptMessage, Role
+from engine.bench import byte_tokenizer
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.prompt import PromptBuilder
-from tests import tiny_checkpoints
 
 LLAMA2_STYLE = (
     "{% for m in messages %}{% if m.role == 'user' %}<|im_start|>[INST] {{ m.content | trim }} [/INST]"
@@ -22,12 +22,12 @@ THINKING_STYLE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TWICE_STYLE = "{% for m in messages %}{{ m.content }}|{{ m.content }}<|im_end|>{% endfor %}"
-DATED_STYLE = "{{ strftime_now('%Y-%m-%d') }}" + tiny_checkpoints.CHAT_TEMPLATE
+DATED_STYLE = "{{ strftime_now('%Y-%m-%d') }}" + byte_tokenizer.CHAT_TEMPLATE
 
-tokenizer = tiny_checkpoints.tokenizer()
+tokenizer = byte_tokenizer.tokenizer()
 
 
-def builder(template: str = tiny_checkpoints.CHAT_TEMPLATE) -> PromptBuilder:
+def builder(template: str = byte_tokenizer.CHAT_TEMPLATE) -> PromptBuilder:
     tokens = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>"}
     return PromptBuilder(tokenizer, ChatTemplate(template, tokens), "tiny")
 
