@@ -22,9 +22,10 @@ from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, NoReturn
 
+from engine.api.cancellation import CancellationToken
 from engine.api.codec import FrameError, decode_incoming, encode_frame, read_frame
-from engine.api.commands import Cancel, Shutdown
-from engine.api.events import EngineReady, Event
+from engine.api.commands import Cancel, RunBenchmark, Shutdown
+from engine.api.events import Emit, EngineReady, Event, Terminal
 from engine.checkpoints.lookups import Lookups
 from engine.lanes import Handler, HandlerFactory, Lanes
 
@@ -202,7 +203,12 @@ def main() -> NoReturn:
 
         # What the libraries have made so far stays for ever: without it a collection takes milliseconds, not a second.
         gc.freeze()
-        return ChatEngine(data_folder, lookups)
+        return ChatEngine(data_folder, lookups, benchmark)
+
+    def benchmark(command: RunBenchmark, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        from engine.bench import run as bench
+
+        return bench.measure(command, data_folder, cancellation, emit)
 
     def build_transfers() -> Handler:
         from engine.transfers import Transfers

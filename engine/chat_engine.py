@@ -5,6 +5,7 @@ Owns the model, its KV and, on a GPU, all of the device's memory that Hearth use
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from engine.api.commands import (
     LoadCheckpoint,
     PlanCheckpoint,
     PrepareConversation,
+    RunBenchmark,
     SuggestTitle,
     UnloadCheckpoint,
 )
@@ -63,15 +65,19 @@ _FLUSH_SECONDS = 5.0
 _CLOSE_SECONDS = 1.2
 _log = logging.getLogger(__name__)
 
+Benchmark = Callable[[RunBenchmark, CancellationToken, Emit], Terminal]
+
 
 class ChatEngine:
     """The compute lane's handler. data_folder is where converted checkpoints are kept.
 
-    lookups holds what the lookup lane found for the plans that it passes on.
+    lookups holds what the lookup lane found for the plans that it passes on. benchmark measures, without a model of
+    ours in memory.
     """
 
-    def __init__(self, data_folder: Path, lookups: Lookups | None = None) -> None:
+    def __init__(self, data_folder: Path, lookups: Lookups | None = None, benchmark: Benchmark | None = None) -> None:
         self._data_folder = data_folder
+        self._benchmark = benchmark
         self._lookups = lookups or Lookups()
         self._session: ChatSession | None = None
         self._lost: ErrorReport | None = None
@@ -125,6 +131,9 @@ class ChatEngine:
                 looked_up = self._lookups.take(command.command_id)
                 replaced = self._session.loaded if self._session is not None else None
                 return plan_checkpoint(command, looked_up, replaced, self._data_folder, cancellation)
+            case RunBenchmark() if self._benchmark is not None:
+                self._unload()
+                return self._benchmark(command, cancellation, emit)
         raise EngineError(ErrorKind.INVALID_COMMAND, "This command doesn't belong on the compute lane.")
 
     def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import msgspec
 
+from engine.api.benchmark import BenchmarkPart
 from engine.api.message import PromptMessage
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import PositiveCount, Sampling
@@ -164,6 +165,21 @@ class PlanCheckpoint(_Message, frozen=True, tag="plan_checkpoint"):
     token: str = ""
 
 
+class RunBenchmark(_Message, frozen=True, tag="run_benchmark"):
+    """Measure what a model reaches on this computer; the model loaded before is unloaded, and none is loaded after.
+
+    shape: the name of a known shape, whose weights are drawn at random, instead of a checkpoint. The precisions are
+    measured one after the other.
+    """
+
+    parts: tuple[BenchmarkPart, ...] = tuple(BenchmarkPart)
+    checkpoint: str = ""
+    shape: str = ""
+    precisions: tuple[PrecisionChoice, ...] = (PrecisionChoice.AUTO,)
+    context_tokens: PositiveCount | None = None
+    device: str = "auto"
+
+
 class Cancel(_Message, frozen=True, tag="cancel"):
     """Ask the command with this id to stop; counts even before that command has started."""
 
@@ -187,6 +203,7 @@ Command = (
     | ListCheckpoints
     | DownloadCheckpoint
     | PlanCheckpoint
+    | RunBenchmark
 )
 Control = Cancel | Shutdown
 Incoming = Command | Control
@@ -199,4 +216,4 @@ def is_background(command: Command) -> bool:
 
 def interrupts_background(command: Command) -> bool:
     """Return whether background commands are cancelled when this one arrives."""
-    return isinstance(command, Generate | LoadCheckpoint | UnloadCheckpoint)
+    return isinstance(command, Generate | LoadCheckpoint | UnloadCheckpoint | RunBenchmark)

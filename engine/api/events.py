@@ -5,10 +5,11 @@ from enum import StrEnum
 
 import msgspec
 
+from engine.api.benchmark import BenchmarkReport, BenchmarkStep
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.errors import ErrorReport
 from engine.api.hardware import Hardware
-from engine.api.plan import Plan
+from engine.api.plan import Plan, PrecisionChoice
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
 
@@ -200,6 +201,25 @@ class CheckpointPlanned(_CommandEvent, frozen=True, tag="checkpoint_planned"):
     notes: tuple[str, ...] = ()
 
 
+class BenchmarkProgress(_CommandEvent, frozen=True, tag="benchmark_progress"):
+    """What a benchmark is busy with, in which precision (None: in none yet).
+
+    tokens: behind how many it measures, 0 if that doesn't matter. total 0 means not known.
+    """
+
+    step: BenchmarkStep
+    precision: PrecisionChoice | None = None
+    tokens: int = 0
+    done: int = 0
+    total: int = 0
+
+
+class BenchmarkFinished(_CommandEvent, frozen=True, tag="benchmark_finished"):
+    """Terminal: all that was asked was measured, or told why not. No model is loaded."""
+
+    report: BenchmarkReport
+
+
 class DownloadProgress(_CommandEvent, frozen=True, tag="download_progress"):
     """Bytes received so far over all files; total 0 means not known."""
 
@@ -239,10 +259,11 @@ Terminal = (
     | CheckpointsListed
     | DownloadFinished
     | CheckpointPlanned
+    | BenchmarkFinished
     | CommandFailed
     | CommandCancelled
 )
-Progress = LoadProgress | PrefillProgress | ContextRolled | TextGenerated | DownloadProgress
+Progress = LoadProgress | PrefillProgress | ContextRolled | TextGenerated | DownloadProgress | BenchmarkProgress
 Event = EngineReady | Progress | Terminal
 Emit = Callable[[Event], None]
 

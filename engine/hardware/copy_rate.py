@@ -42,7 +42,7 @@ def copy_ram(available_bytes: int) -> Copied:
     size = _buffer_bytes(_RAM_BUFFER_BYTES, available_bytes)
     if not size:
         return _NOTHING
-    busy_before, started = _busy_seconds_of_others(), time.perf_counter()
+    busy_before, started = busy_seconds_of_others(), time.perf_counter()
     try:
         source, target = _buffers(size, "cpu")
         runs = [_seconds(lambda: target.copy_(source))]
@@ -50,7 +50,7 @@ def copy_ram(available_bytes: int) -> Copied:
             runs.append(_seconds(lambda: target.copy_(source)))
     except (RuntimeError, MemoryError):
         return _NOTHING
-    busy = (_busy_seconds_of_others() - busy_before) / (time.perf_counter() - started)
+    busy = (busy_seconds_of_others() - busy_before) / (time.perf_counter() - started)
     return Copied(2 * size / min(runs), busy < _BUSY_CORES)
 
 
@@ -128,7 +128,7 @@ def _seconds(work: Callable[[], object]) -> float:
     return max(time.perf_counter() - started, 1e-9)
 
 
-def _busy_seconds_of_others() -> float:
+def busy_seconds_of_others() -> float:
     """Return processor time that other programs have used since the start, of all cores together."""
     times = psutil.cpu_times()
     own = time.process_time()
