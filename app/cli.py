@@ -16,8 +16,8 @@ from app.conversations.errors import StoreError
 from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
-from app.settings.schema import budgets_from, sampling_from
-from app.terminal import ask, chat, doctor, models, plan
+from app.settings.schema import Settings, budgets_from, sampling_from
+from app.terminal import ask, bench, chat, doctor, models, plan
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, ChatOptions, TerminalFailure, merged_sampling
 from app.terminal.output import Output, OutputFailed, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
@@ -53,9 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = build_parser().parse_args(arguments)
-    if options.command == "plan":
+    completed = {"plan": plan.options_from, "bench": bench.options_from}.get(options.command)
+    if completed is not None:
         try:
-            options.plan = plan.options_from(options)
+            options.completed = completed(options)
         except argparse.ArgumentTypeError as error:
             options.usage_error(str(error))
     return options
@@ -81,6 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_chat(commands)
     _add_models(commands)
     _add_plan(commands)
+    _add_bench(commands)
     _add_doctor(commands)
     return parser
 
@@ -115,7 +117,9 @@ def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) 
         case "models download":
             return models.download(options.checkpoint, options.revision, paths, output, as_json=options.json)
         case "plan":
-            return plan.run(options.plan, paths, output)
+            return plan.run(options.completed, paths, output)
+        case "bench":
+            return bench.run(options.completed, _settings(paths, output).checkpoint, paths, output)
         case "doctor":
             return doctor.run(paths, output, as_json=options.json)
         case _:
@@ -192,6 +196,34 @@ def _add_plan(commands: Any) -> None:  # noqa: ANN401
     parser.set_defaults(command="plan", usage_error=parser.error)
 
 
+def _add_bench(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "bench",
+        help="how fast a model is on this computer, and what would make it faster",
+        description="Measure what a model reaches on this computer, against the computer's own limits and against "
+        "transformers. The built-in model takes about three minutes; close other programs first. What would take too "
+        "long is left out, and said. The last line says in plain words how this computer does, and which setting to "
+        "use.",
+        epilog="NAME is one or more of:\n\n"
+        + "\n".join(f"  {part.value:<10} {words}" for part, words in bench.PART_HELP.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("names", metavar="NAME", nargs="*", type=bench.part, help="what to measure (default: everything)")
+    subject = parser.add_mutually_exclusive_group()
+    subject.add_argument(
+        "--model", metavar="M", type=clean_text, help="a Hub id, a local folder, a GGUF file, or: starter"
+    )
+    subject.add_argument("--shape", metavar="S", type=clean_text, help="a known model's shape, e.g. llama-3.1-8b")
+    add("--random-weights", action="store_true", help="with --shape: draw the weights, nothing is downloaded")
+    add("--precision", metavar="P", action="append", type=bench.precisions,
+        help="auto, bf16, int8, int4, fp32, or several with commas; all: bf16,int8,int4")  # fmt: skip
+    add("--context", metavar="N", type=_bounded(PositiveCount), help="context window in tokens")
+    add("--device", default="auto", type=clean_text, help="auto, cpu, cuda, cuda:1, ...")
+    add("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(command="bench", usage_error=parser.error)
+
+
 def _add_doctor(commands: Any) -> None:  # noqa: ANN401
     parser = commands.add_parser("doctor", help="what this computer has, for you and for a bug report")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -234,10 +266,15 @@ def _bounded(kind: Any) -> Callable[[str], Any]:  # noqa: ANN401  an annotated n
     return parse
 
 
-def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> ChatOptions:
+def _settings(paths: Paths, output: Output) -> Settings:
     settings, warnings = load(paths.settings_file)
     for warning in warnings:
         output.say(warning)
+    return settings
+
+
+def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> ChatOptions:
+    settings = _settings(paths, output)
     if options.conversation is not None and not options.conversation.strip():
         raise TerminalFailure("The conversation's name is empty. Give --conversation a name.")
     given = Sampling(

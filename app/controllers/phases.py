@@ -2,7 +2,9 @@
 
 import re
 
-from engine.api.events import LoadPhase, LoadProgress, PrefillProgress
+from engine.api.benchmark import BenchmarkStep
+from engine.api.events import BenchmarkProgress, LoadPhase, LoadProgress, PrefillProgress
+from engine.api.plan import PrecisionChoice
 
 STARTING_ENGINE = "Starting the engine"
 RESTARTING_ENGINE = "Starting the engine again"
@@ -15,6 +17,18 @@ _LOAD_WORDS = {
     LoadPhase.CONVERTING: "Preparing the model for this computer",
     LoadPhase.LOADING: "Loading the model",
     LoadPhase.CHECKING: "Checking the model",
+}
+_BENCHMARK_WORDS = {
+    BenchmarkStep.PREPARING: "Preparing the model for this computer",
+    BenchmarkStep.MAKING_WEIGHTS: "Making random weights",
+    BenchmarkStep.LOADING: "Loading the model",
+    BenchmarkStep.HARDWARE: "Measuring memory and matrices",
+    BenchmarkStep.PREFILL: "Measuring reading",
+    BenchmarkStep.DECODE: "Measuring writing",
+    BenchmarkStep.FOLLOW_UP: "Measuring follow-ups",
+    BenchmarkStep.TIERS: "Measuring RAM and disk",
+    BenchmarkStep.RIVALS: "Comparing with transformers' generate",
+    BenchmarkStep.COMPILING: "Compiling transformers' generate, which may take minutes",
 }
 # Totals below this count steps (files, layers), not bytes: no weights file is that small.
 _SMALLEST_BYTE_TOTAL = 1_000_000
@@ -39,6 +53,16 @@ def reading_phase(event: PrefillProgress) -> str:
     if to_read <= 0:
         return READING
     return f"{READING} {event.done_tokens:,} of {to_read:,} {'token' if to_read == 1 else 'tokens'}"
+
+
+def benchmark_phase(event: BenchmarkProgress) -> str:
+    """Return e.g. "Measuring writing in BF16 behind 2,000 tokens" or "Making random weights: 43 %"."""
+    words = _BENCHMARK_WORDS[event.step]
+    if event.precision is not None and event.precision is not PrecisionChoice.AUTO:
+        words += f" in {event.precision.value.upper()}"
+    if event.tokens:
+        words += f" behind {event.tokens:,} tokens"
+    return words if event.total <= 0 else f"{words}: {percent(event.done, event.total)}"
 
 
 def thinking_phase(seconds: float) -> str:

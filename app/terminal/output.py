@@ -10,7 +10,15 @@ from typing import TextIO
 
 from app.controllers import phases
 from app.models.warmth_words import reused_words
-from engine.api.events import DownloadProgress, Event, LoadProgress, PrefillProgress, Statistics, TextGenerated
+from engine.api.events import (
+    BenchmarkProgress,
+    DownloadProgress,
+    Event,
+    LoadProgress,
+    PrefillProgress,
+    Statistics,
+    TextGenerated,
+)
 from engine.api.plan import Plan
 
 _ERASE_LINE = "\r\x1b[K"
@@ -68,12 +76,14 @@ class Output:
         self._err.flush()
 
     def progress(self, event: Event | None) -> None:
-        """Show how far a load, a download or the reading of a prompt has come; other events change nothing."""
+        """Show how far a load, a download, a benchmark or the reading of a prompt has come; else change nothing."""
         match event:
             case LoadProgress():
                 self.phase(phases.load_phase(event))
             case PrefillProgress():
                 self.phase(phases.reading_phase(event))
+            case BenchmarkProgress():
+                self.phase(phases.benchmark_phase(event))
             case DownloadProgress(done_bytes=done, total_bytes=total) if total > 0:
                 self.phase(f"Downloading {phases.percent(done, total)} ({phases.amount_of(done, total)})")
             case TextGenerated():
