@@ -16,9 +16,10 @@ from engine.api.plan import Plan
 from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
 from engine.checkpoints.loader import LoadedModel
 from engine.decode import attention
+from engine.decode.preparing import DecodeWay
 from engine.decode.rungs import Rungs
 from engine.generation.chat_template import ChatTemplate
-from engine.generation.decoding import Decoder, PlainDecoder
+from engine.generation.decoding import Decoder, PipelinedDecoder, PlainDecoder
 from engine.generation.detokenizer import Detokenizer
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
@@ -206,6 +207,12 @@ class ChatSession:
             return nothing
         return outcome
 
+    def _decoder(self, chooser: Sampler) -> Decoder:
+        decode = self._runner.decode
+        if decode.way is DecodeWay.GRAPH and decode.steps is not None:
+            return PipelinedDecoder(self._runner, chooser, decode.steps)
+        return PlainDecoder(self._runner, chooser)
+
     def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
         started = time.monotonic()
         reuse = self._warm.prepare(command.conversation_id, prompt_ids)
@@ -219,7 +226,7 @@ class ChatSession:
             self._warm.keep(command.conversation_id, is_private=command.is_private)
 
         chooser = Sampler(decide(command.sampling, self._published), prompt_ids, self._runner.device)
-        decoder: Decoder = PlainDecoder(self._runner, chooser)
+        decoder = self._decoder(chooser)
         if command.speculates:
             decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids)
         generation = Generation(
@@ -281,7 +288,7 @@ def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
         loaded.plan,
         attention=kernel,
         attention_reason=reason,
-        decode="eager",
-        decode_reason="; ".join(filter(None, ("each token is one plain pass through the model", products))),
+        decode=runner.decode.way,
+        decode_reason="; ".join(filter(None, (runner.decode.reason, products))),
         kv_reuse=runner.describe_reuse(),
     )

@@ -15,8 +15,10 @@ from transformers import PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
-from engine.decode import attention, products
+from engine.decode import attention, preparing, products
+from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
+from engine.decode.steps import Steps
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from engine.hardware.faults import fault_of
 from engine.kv.slab import KvSlab
@@ -66,6 +68,7 @@ class ModelRunner:
         # State-space families call the same cache by another name.
         self._cache_argument = "past_key_values" if "past_key_values" in accepted else "cache_params"
         self._cancellation: CancellationToken | None = None
+        self.decode = Decode(DecodeWay.EAGER, "")
         self.fed_tokens = 0
         self.mode = KvMode.SLAB
         self.kv = KvSlab(model.config, capacity, windowed=self._windowed)
@@ -131,6 +134,7 @@ class ModelRunner:
                 self._use(mode)
                 if mode is KvMode.NONE or self._agrees(ids, expected):
                     break
+            self.decode = self._prepared_decode()
         except BaseException:
             self._use(KvMode.NONE)
             raise
@@ -167,7 +171,10 @@ class ModelRunner:
     def _fed(self, ids: Sequence[int], cancellation: CancellationToken | None, *, all_logits: bool) -> torch.Tensor:
         self.fed_tokens += len(ids)
         self._cancellation = cancellation if self.stops_inside_chunks else None
+        steps = self._steps_for(len(ids), all_logits)
         try:
+            if steps is not None:
+                return steps.feed(ids).clone()
             output = self._forward(ids, cached=self.mode is not KvMode.NONE, all_logits=all_logits)
             logits = (output[0] if all_logits else output[0, -1:]).float()
         except BaseException as error:
@@ -179,6 +186,24 @@ class ModelRunner:
             self._cancellation = None
         self.kv.record(ids)
         return logits
+
+    def eagerly(self, reason: str) -> None:
+        """Run no recorded steps any more."""
+        self.decode = Decode(DecodeWay.EAGER, reason)
+
+    def feed_plainly(self, token_id: int) -> torch.Tensor:
+        """Feed one id by a plain pass; return float32 logits (vocabulary,)."""
+        decode, self.decode = self.decode, Decode(DecodeWay.EAGER, "")
+        try:
+            return self.feed([token_id])
+        finally:
+            self.decode = decode
+
+    def _steps_for(self, count: int, all_logits: bool) -> Steps | None:
+        """Return the recorded steps if so many ids go through one, which gives the logits of all of them."""
+        steps = self.decode.steps
+        fits = steps is not None and (all_logits or count == 1) and count in preparing.COUNTS and steps.can_feed(count)
+        return steps if fits else None
 
     def chunk_size(self, wanted: int, total: int) -> int:
         """Return how many ids to feed at once on the way to total: all where chunks don't work, else wanted.
@@ -212,6 +237,16 @@ class ModelRunner:
     def _plain_logits(self, ids: list[int]) -> torch.Tensor:
         return self._forward(ids, cached=False, all_logits=True)[0].float()
 
+    def _prepared_decode(self) -> Decode:
+        if self.mode is not KvMode.SLAB:
+            return Decode(DecodeWay.EAGER, "this architecture's KV can't be kept at fixed addresses")
+        self.kv.clear()
+
+        def agrees(found: torch.Tensor, wanted: torch.Tensor) -> bool:
+            return self._all_equal([(found, wanted)])
+
+        return preparing.prepare(self._model, self.kv, self._rungs, self.feed, agrees)
+
     def _share_products(self, ids: list[int], expected: torch.Tensor) -> None:
         """Let layers with the same input be multiplied at once; apart again if the model computes otherwise then."""
         try:
@@ -226,6 +261,7 @@ class ModelRunner:
 
     def _use(self, mode: KvMode) -> None:
         self.mode = mode
+        self.decode = Decode(DecodeWay.EAGER, "")
         self.kv = KvSlab(self._model.config, self._capacity, mode is KvMode.SLAB, self._windowed)
 
     def _agrees(self, ids: list[int], expected: torch.Tensor) -> bool:

@@ -10,7 +10,8 @@ from transformers import GenerationConfig
 from engine.api.sampling import Sampling
 from engine.generation.draws import exponentials
 
-# Enough candidates that the nucleus nearly always lies within them; if not, the whole vocabulary is sorted.
+# Enough candidates that the nucleus nearly always lies within them; if not, the whole vocabulary is sorted. A card
+# always sorts, which is quicker than waiting to know.
 _NUCLEUS_CANDIDATES = 1024
 
 
@@ -70,12 +71,23 @@ class Sampler:
 
     def sample(self, logits: torch.Tensor) -> int:
         """Return the next id from float32 logits of shape (vocabulary,)."""
+        return int(self.choose(logits))
+
+    def choose(self, logits: torch.Tensor) -> torch.Tensor:
+        """Return the next id as a tensor (1,); on a card nobody waits for it."""
         found = self.distribution(logits)
-        token_id = int(found.ids[0] if len(found.ids) == 1 else self._drawn(found))
+        chosen = found.ids if len(found.ids) == 1 else self._drawn(found)
+        self._take(chosen)
+        return chosen
+
+    def take(self, token_id: int) -> None:
+        """Go on as if this id had been drawn."""
+        self._take(self._seen.new_tensor([token_id]))
+
+    def _take(self, chosen: torch.Tensor) -> None:
         self._position += 1
         if self._values.repetition_penalty != 1.0:
-            self._seen = torch.cat([self._seen, self._seen.new_tensor([token_id])])
-        return token_id
+            self._seen = torch.cat([self._seen, chosen])
 
     def ahead(self) -> "Sampler":
         """Return one that draws the same ids from the same logits, for another model to suppose what will come."""
@@ -101,7 +113,8 @@ class Sampler:
     def _drawn(self, found: Distribution) -> torch.Tensor:
         # argmax takes the first of equals: the best where top_p leaves none.
         numbers = exponentials(self._seed, self._position, found.ids)
-        return found.ids[(found.probabilities / numbers).argmax()]
+        # A tensor as an index would make a card's caller wait.
+        return found.ids.index_select(0, (found.probabilities / numbers).argmax(keepdim=True))
 
     def _penalised(self, logits: torch.Tensor) -> torch.Tensor:
         """Keskar et al., CTRL (arXiv 1909.05858): seen ids' logits divided if positive, multiplied if negative."""
@@ -115,7 +128,7 @@ class Sampler:
         if self._values.top_k > 0:
             scores, ids = logits.topk(min(self._values.top_k, size))
             return scores, ids
-        if self._values.top_p < 1.0 and size > _NUCLEUS_CANDIDATES:
+        if self._values.top_p < 1.0 and size > _NUCLEUS_CANDIDATES and logits.device.type == "cpu":
             scores, ids = logits.topk(_NUCLEUS_CANDIDATES)
             inside = torch.exp(torch.logsumexp(scores, -1) - torch.logsumexp(logits, -1))
             if inside >= self._values.top_p:

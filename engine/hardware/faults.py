@@ -24,8 +24,14 @@ _MEMORY_SIGNS = (
 )
 _CARD_SIGNS = ("cuda error", "hip error", "cuda driver error", "cublas_status", "cudnn_status", "cusolver_status")
 _UNFIT_SIGNS = ("no kernel image", "invalid device function", "unsupported toolchain", "unsupported ptx")
-# CUDA refuses a call for its arguments: the context stays good, and the mistake is ours.
-_REFUSAL_SIGNS = ("invalid argument", "invalid configuration", "invalid resource handle", "too many resources")
+# CUDA refuses a call for its arguments, or while a graph is captured: the context stays good.
+_REFUSAL_SIGNS = (
+    "invalid argument",
+    "invalid configuration",
+    "invalid resource handle",
+    "too many resources",
+    "captur",
+)
 _WANTED = re.compile(r"(?:tried|trying) to allocate ([\d.]+) ?(bytes|[kmg]i?b)", re.IGNORECASE)
 _UNITS = {"b": 1, "k": 2**10, "m": 2**20, "g": 2**30}
 _LONGEST_CHAIN = 8

@@ -6,7 +6,8 @@ there. Recurrent and other layers keep transformers' own classes and can't be re
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ from transformers.cache_utils import Cache, DummyLayer, DynamicLayer, DynamicSli
 from engine.api.plan import WINDOW_SLACK_TOKENS
 from engine.kv import foreign_layers
 from engine.kv.layout import Layout
-from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
+from engine.kv.slab_layers import FixedStep, SlabLayer, WindowedSlabLayer
 
 Ids = npt.NDArray[np.int64]
 
@@ -143,6 +144,38 @@ class KvSlab:
         """
         reach = self._reach if reach is None else reach
         return self._turn is None or reach == 0 or (reach > self._turn) == (total > self._turn)
+
+    @property
+    def can_be_fixed(self) -> bool:
+        """Whether passes of fixed shape are possible: every layer keeps all positions, and has its buffers."""
+        kinds_fit = all(type(layer) is SlabLayer or isinstance(layer, DummyLayer) for layer in self._layers)
+        paged = self._paged()
+        return kinds_fit and bool(paged) and len(paged) == sum(type(layer) is SlabLayer for layer in self._layers)
+
+    @contextmanager
+    def fixed(self, step: FixedStep) -> Iterator[None]:
+        """Let what the model computes in the block be a pass of fixed shape; note() what it held afterwards."""
+        layers = [layer for _, layer in self._paged()]
+        for layer in layers:
+            layer.fixed = step
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.fixed = None
+
+    def note(self, ids: Sequence[int]) -> None:
+        """Note that a pass of fixed shape has computed the next positions from these ids."""
+        self.record(ids)
+        for _, layer in self._paged():
+            layer.length = self.length
+
+    @torch.inference_mode()
+    def wipe(self) -> None:
+        """Set what lies behind the valid positions to zero: masked values count nothing unless they are no numbers."""
+        for _, layer in self._paged():
+            layer.keys[:, :, layer.length :].zero_()
+            layer.values[:, :, layer.length :].zero_()
 
     def record(self, ids: Sequence[int]) -> None:
         """Note that the model has just been fed these ids."""

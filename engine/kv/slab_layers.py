@@ -1,17 +1,33 @@
 """Attention layers of the KV at fixed addresses: one that keeps every position, one that keeps a sliding window."""
 
+from dataclasses import dataclass
+
 import torch
 from transformers.cache_utils import CacheLayerMixin
+
+
+@dataclass(frozen=True)
+class FixedStep:
+    """Where a pass of fixed shape writes and reads, so that the same kernels do for every position.
+
+    length: int64 (), positions held before, on the device. positions: int64 (count,), those that are written. reach:
+    positions that are read, from the first on; what lies behind the valid ones is masked.
+    """
+
+    length: torch.Tensor
+    positions: torch.Tensor
+    reach: int
 
 
 class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformers leaves its hook untyped
     """Keys and values of one layer for all positions; a layer with a sliding window is limited by its mask alone.
 
     length: positions computed. start: the position that the buffers begin with, 0 here. capacity: positions there is
-    room for.
+    room for. fixed: set while a pass of fixed shape runs; the length is then the caller's to change.
     """
 
     is_croppable = True
+    fixed: FixedStep | None = None
 
     def __init__(self, capacity: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -31,6 +47,11 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
         """Bytes of the buffers, 0 before the first update."""
         return self.keys.nbytes + self.values.nbytes if self.is_initialized else 0
 
+    @property
+    def is_compileable(self) -> bool:  # type: ignore[override] # transformers only reads it
+        """Whether masks have to be made of tensors alone, transformers' word for it."""
+        return self.fixed is not None
+
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Allocate for states of shape (1, heads, length, head_dim); keys and values may differ in head_dim."""
         self.dtype, self.device = key_states.dtype, key_states.device
@@ -44,15 +65,19 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
         """Append states and return views of all that is valid, (1, heads, new length, head_dim)."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
+        if self.fixed is not None:
+            self.keys.index_copy_(2, self.fixed.positions, key_states)
+            self.values.index_copy_(2, self.fixed.positions, value_states)
+            return self.keys[:, :, : self.fixed.reach], self.values[:, :, : self.fixed.reach]
         return self._append(key_states, value_states, seen=self.length)
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         """Return the key length and offset that a mask for the next query_length ids has."""
-        return self.length + query_length, 0
+        return (self.fixed.reach if self.fixed is not None else self.length + query_length), 0
 
-    def get_seq_length(self) -> int:
-        """Return the number of positions computed."""
-        return self.length
+    def get_seq_length(self) -> int | torch.Tensor:  # type: ignore[override] # as transformers' static layers do
+        """Return the number of positions computed, as a tensor while a pass of fixed shape runs."""
+        return self.length if self.fixed is None else self.fixed.length
 
     def get_max_length(self) -> int:
         """Return the number of positions there is room for."""

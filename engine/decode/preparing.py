@@ -1,0 +1,120 @@
+"""Which way the decode step runs for a loaded model: recorded where that is possible and right, else eager; and why."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from transformers import PreTrainedModel
+
+from engine.decode import compiler
+from engine.decode.rungs import Rungs
+from engine.decode.steps import CudaRecorder, Recorder, Steps, again
+from engine.hardware.faults import fault_of
+from engine.hardware.reasons import one_line
+from engine.kv.slab import KvSlab
+
+# What is recorded: one id, and as many as speculation checks at once.
+COUNTS = (1, 2, 4, 8, 16)
+# The check feeds ids over the border between the two shortest reaches.
+_CHECKED_LENGTH = 254
+_CHECKED_IDS = 4
+# The kinds of position factors that depend on the length, which a recorded step would keep as they were.
+_LENGTH_DEPENDENT = ("dynamic", "longrope")
+
+
+class DecodeWay(StrEnum):
+    """How a step of decoding is run."""
+
+    EAGER = "eager"
+    GRAPH = "graph"
+    COMPILED = "compiled"
+
+
+@dataclass(frozen=True)
+class Decode:
+    """The way that was chosen, its reason in a few words, and the recorded steps; None where there are none."""
+
+    way: DecodeWay
+    reason: str
+    steps: Steps | None = None
+
+
+def prepare(
+    model: PreTrainedModel,
+    kv: KvSlab,
+    rungs: Rungs,
+    feed: Callable[[Sequence[int]], torch.Tensor],
+    agrees: Callable[[torch.Tensor, torch.Tensor], bool],
+    recorder: Recorder | None = None,
+) -> Decode:
+    """Record the step and hold its logits against those of plain passes, at both sides of a border.
+
+    feed: a plain pass over ids behind what the KV holds, which returns the logits (vocabulary,) after the last. The KV
+    is left with what the check fed. recorder: how to record, by default what the device has. Raises what the machine
+    is at fault for, such as memory that runs out.
+    """
+    way = DecodeWay.COMPILED if rungs.compiled else DecodeWay.GRAPH
+    if problem := _obstacle(model, kv, rungs) or ("" if recorder else _missing(model, way)):
+        return Decode(DecodeWay.EAGER, problem)
+    recorder = recorder or (CudaRecorder(model.device) if model.device.type == "cuda" else again)
+    steps = Steps(model, kv, recorder, compiles=way is DecodeWay.COMPILED)
+    kv.wipe()
+    try:
+        is_right = _is_right(model, kv, steps, feed, agrees)
+    except Exception as error:  # compilers, drivers and architectures each have their own way to fail
+        if fault_of(error) is not None:
+            raise
+        return Decode(DecodeWay.EAGER, f"recording the step failed: {one_line(error)}")
+    if not is_right:
+        return Decode(DecodeWay.EAGER, "the recorded step computed something else")
+    reason = "the step is compiled" if way is DecodeWay.COMPILED else "the step is replayed as a CUDA graph"
+    return Decode(way, reason, steps)
+
+
+def _obstacle(model: PreTrainedModel, kv: KvSlab, rungs: Rungs) -> str:
+    """Return why this model can't run as a step of fixed shape, empty if it can."""
+    if not (rungs.graph or rungs.compiled):
+        return "recording was not wanted"
+    if any(hasattr(module, "_hf_hook") for module in model.modules()):
+        return "the weights are spread over several devices, each layer waits for the one before"
+    if not kv.can_be_fixed:
+        return "some layers keep states or short windows, whose place changes with each token"
+    if _turns_by_length(model):
+        return "positions are turned by the conversation's length"
+    return ""
+
+
+def _turns_by_length(model: PreTrainedModel) -> bool:
+    kinds: set[object] = set()
+    for module in model.modules():
+        kind = getattr(module, "rope_type", None)
+        kinds.update(kind.values() if isinstance(kind, dict) else [kind])
+    return not kinds.isdisjoint(_LENGTH_DEPENDENT)
+
+
+def _missing(model: PreTrainedModel, way: DecodeWay) -> str:
+    """Return what the device lacks for the way, empty for nothing."""
+    if way is DecodeWay.COMPILED:
+        return compiler.problem(str(model.device))
+    return "" if model.device.type == "cuda" else "CUDA graphs need an NVIDIA card"
+
+
+def _is_right(
+    model: PreTrainedModel,
+    kv: KvSlab,
+    steps: Steps,
+    feed: Callable[[Sequence[int]], torch.Tensor],
+    agrees: Callable[[torch.Tensor, torch.Tensor], bool],
+) -> bool:
+    """Compare logits one id at a time, then those of all ids at once."""
+    length = min(_CHECKED_LENGTH, kv.capacity - _CHECKED_IDS)
+    vocabulary = int(model.config.get_text_config().vocab_size)
+    ids = [(17 + 7919 * index) % vocabulary for index in range(length + _CHECKED_IDS)]
+    feed(ids[:length])
+    expected = [feed([token_id]) for token_id in ids[length:]]
+    kv.rewind(length)
+    found = [steps.feed([token_id])[-1].clone() for token_id in ids[length:]]
+    kv.rewind(length)
+    found += steps.feed(ids[length:])
+    return all(agrees(one, other) for one, other in zip(found, [*expected, *expected], strict=True))

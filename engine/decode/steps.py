@@ -1,0 +1,132 @@
+"""The decode step made ready for replay: as CUDA graphs, one for each number of ids and reach, or compiled.
+
+Owns the graphs, their memory and one buffer of logits for each number of ids. Runs on the compute lane, whose stream
+orders replays, plain passes and copies.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from transformers import PreTrainedModel
+
+from engine.decode.step import DecodeStep, reach_for
+from engine.kv.slab import KvSlab
+
+
+class Recorder(Protocol):
+    """Makes something that can be repeated of work on tensors at fixed addresses."""
+
+    def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Do the work, at least once, and return what does it again. Raises what the work raises, or RuntimeError."""
+        ...
+
+
+class CudaRecorder:
+    """Captures work as CUDA graphs that share one pool of memory."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._pool: torch.cuda._POOL_HANDLE | None = None
+
+    def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Do the work twice aside, so that libraries have their workspaces, then capture it."""
+        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # as PyTorch leaves it
+        stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(stream):
+            for _ in range(2):
+                work()
+        torch.cuda.current_stream(self._device).wait_stream(stream)
+        torch.cuda.synchronize(self._device)
+        graph = torch.cuda.CUDAGraph()
+        self._pool = self._pool or torch.cuda.graph_pool_handle()
+        # The transfer lane's thread may use CUDA meanwhile, which only a thread-local capture allows.
+        with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
+            work()
+        return graph.replay
+
+
+def again(work: Callable[[], None]) -> Callable[[], None]:
+    """Record nothing: the work is done once more each time, on any device."""
+    work()
+    return work
+
+
+class _Prepared:
+    """The step for one number of ids, with its logits and what was recorded for each reach."""
+
+    def __init__(self, model: PreTrainedModel, kv: KvSlab, count: int, compiles: bool) -> None:
+        self.step = DecodeStep(model, kv, count)
+        self.run: Callable[[int], torch.Tensor] = torch.compile(self.step.run) if compiles else self.step.run
+        self.logits: torch.Tensor | None = None
+        self.replays: dict[int, Callable[[], None]] = {}
+
+
+class Steps:
+    """Feeds ids by recorded passes. What is recorded lives as long as the model and is made when it is first needed.
+
+    compiles: what is recorded goes through torch.compile before.
+    """
+
+    def __init__(self, model: PreTrainedModel, kv: KvSlab, recorder: Recorder, compiles: bool = False) -> None:
+        self._model = model
+        self._kv = kv
+        self._recorder = recorder
+        self._compiles = compiles
+        self._prepared: dict[int, _Prepared] = {}
+
+    def can_feed(self, count: int) -> bool:
+        """Return whether so many ids fit behind what the KV holds."""
+        return self._kv.length + count <= self._kv.capacity
+
+    @torch.inference_mode()
+    def feed(self, ids: Sequence[int]) -> torch.Tensor:
+        """Feed ids behind what the KV holds and note them; return float32 logits (len(ids), vocabulary), to be copied.
+
+        Raises what recording raises; the KV then holds what it held before.
+        """
+        prepared = self._place(ids, self._kv.length)
+        logits = self._replay(prepared, self._kv.length + len(ids))
+        self._kv.note(ids)
+        return logits
+
+    @torch.inference_mode()
+    def launch(self, token_id: int, length: int) -> torch.Tensor:
+        """Feed one id behind `length` positions without noting it; return logits (vocabulary,), to be used at once."""
+        prepared = self._place((token_id,), length)
+        return self._replay(prepared, length + 1)[-1]
+
+    @torch.inference_mode()
+    def launch_behind(self, chosen: torch.Tensor, length: int) -> torch.Tensor:
+        """Feed the id of a tensor (1,) on the device in the same way, without waiting for its value."""
+        prepared = self._of(1)
+        prepared.step.ids.copy_(chosen.view(1, 1))
+        prepared.step.length.fill_(length)
+        return self._replay(prepared, length + 1)[-1]
+
+    def _of(self, count: int) -> _Prepared:
+        if count not in self._prepared:
+            self._prepared[count] = _Prepared(self._model, self._kv, count, self._compiles)
+        return self._prepared[count]
+
+    def _place(self, ids: Sequence[int], length: int) -> _Prepared:
+        prepared = self._of(len(ids))
+        prepared.step.place(ids, length)
+        return prepared
+
+    def _replay(self, prepared: _Prepared, length: int) -> torch.Tensor:
+        reach = reach_for(length, self._kv.capacity)
+        replay = prepared.replays.get(reach)
+        if replay is None:
+            prepared.replays[reach] = self._recorder(lambda: self._compute(prepared, reach))
+        else:
+            replay()
+        assert prepared.logits is not None
+        return prepared.logits
+
+    @staticmethod
+    def _compute(prepared: _Prepared, reach: int) -> None:
+        found = prepared.run(reach)
+        if prepared.logits is None:  # the first time nothing is recorded yet, so this memory stays ours
+            prepared.logits = torch.empty_like(found)
+        prepared.logits.copy_(found)

@@ -1,0 +1,130 @@
+"""Answers by recorded steps, each launched before the last id is known: those of plain decoding, in every turn.
+
+CUDA graphs need a card, so the steps are done again instead of replayed; all else is the product's.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.api.sampling import Sampling
+from engine.decode import preparing
+from engine.decode.preparing import DecodeWay
+from engine.generation.chat_session import ChatSession
+from tests import tiny_checkpoints
+from tests.chat_probe import answered, ask, cold_ids, load_session, user
+
+OPENING = user("Tell me a story about a small lighthouse and the sea")
+DRAWN = Sampling(temperature=0.8, top_k=0, top_p=0.9, min_p=0.0, repetition_penalty=1.1, seed=7)
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "_missing", lambda *_: "")
+
+
+@pytest.fixture(params=["llama", "gemma3", "gpt_oss", "deepseek_v3", "opt"])
+def session(request: pytest.FixtureRequest, tiny_folder: Path, recorded: None) -> Iterator[ChatSession]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    found = load_session(str(tiny_checkpoints.make(str(request.param), tiny_folder)), tiny_folder)
+    assert found.plan.decode == DecodeWay.GRAPH
+    yield found
+    torch.set_num_threads(threads)
+
+
+def test_a_conversation_reads_as_a_cold_run(session: ChatSession) -> None:
+    first = ask(session, [OPENING], maximum_tokens=40)
+    assert first.token_ids == cold_ids(session, [OPENING], 40)
+    follow_up = [OPENING, answered(session, first), user("And then?")]
+    second = ask(session, follow_up, maximum_tokens=40)
+    assert second.token_ids == cold_ids(session, follow_up, 40)
+    assert second.statistics.reused_tokens >= first.statistics.prompt_tokens + len(first.token_ids) - 1
+    edited = [user("Hello")]
+    assert ask(session, edited).token_ids == cold_ids(session, edited)
+    assert ask(session, follow_up, maximum_tokens=40).token_ids == second.token_ids
+
+
+def test_drawn_ids_are_those_of_plain_decoding(session: ChatSession) -> None:
+    drawn = ask(session, [OPENING], maximum_tokens=40, sampling=DRAWN)
+    session._runner.eagerly("for comparison")
+    session.forget("c")
+    plain = ask(session, [OPENING], maximum_tokens=40, sampling=DRAWN)
+    assert drawn.token_ids == plain.token_ids
+    assert drawn.statistics.generated_tokens == plain.statistics.generated_tokens
+
+
+@pytest.fixture
+def llama(tiny_folder: Path, recorded: None) -> ChatSession:
+    return load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder, context=256)
+
+
+def test_the_end_of_the_window_is_no_end_of_the_buffers(llama: ChatSession) -> None:
+    prompt = [user("word " * 40)]
+    full = ask(llama, prompt, maximum_tokens=10_000)
+    llama._runner.eagerly("for comparison")
+    llama.forget("c")
+    plain = ask(llama, prompt, maximum_tokens=10_000)
+    assert full.reason == plain.reason
+    assert full.token_ids == plain.token_ids
+
+
+def test_numbers_that_are_none_behind_the_valid_positions_are_wiped(llama: ChatSession) -> None:
+    expected = cold_ids(llama, [OPENING], 24)
+    with torch.inference_mode():
+        for _, layer in llama._runner.kv._paged():
+            layer.values.fill_(float("nan"))
+    assert ask(llama, [OPENING], maximum_tokens=24).token_ids == expected
+    assert llama._runner.decode.way is DecodeWay.GRAPH
+
+
+def test_a_longer_reach_that_can_not_be_recorded_means_eager_from_there(
+    llama: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = cold_ids(llama, [OPENING], 24)
+    steps = llama._runner.decode.steps
+    assert steps is not None
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    launch, launched = steps.launch_behind, []
+
+    def launch_five(*arguments: object) -> torch.Tensor:
+        launched.append(arguments)
+        return launch(*arguments) if len(launched) < 6 else fail()  # type: ignore[arg-type, return-value]
+
+    monkeypatch.setattr(steps, "launch_behind", launch_five)
+    assert ask(llama, [OPENING], maximum_tokens=24).token_ids == expected
+    assert llama._runner.decode.way is DecodeWay.EAGER
+    assert "capturing" in llama._runner.decode.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("lfm2", "keep states"), ("mamba", "fixed addresses"), ("phi3_longrope", "conversation's length")],
+)
+def test_what_can_not_be_recorded_says_why(name: str, reason: str, tiny_folder: Path, recorded: None) -> None:
+    session = load_session(str(tiny_checkpoints.make(name, tiny_folder)), tiny_folder)
+    assert session.plan.decode == "eager"
+    assert reason in session.plan.decode_reason
+
+
+def test_a_step_that_computes_something_else_is_not_used(
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.decode.step import DecodeStep
+
+    run = DecodeStep.run
+    monkeypatch.setattr(DecodeStep, "run", lambda self, reach: run(self, reach).roll(1, -1))
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    assert session.plan.decode == "eager"
+    assert "something else" in session.plan.decode_reason
+
+
+def test_without_a_card_decoding_is_eager_and_says_so(tiny_folder: Path) -> None:
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    assert session.plan.decode == "eager"
+    assert "NVIDIA" in session.plan.decode_reason
