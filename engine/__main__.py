@@ -197,9 +197,10 @@ def main() -> NoReturn:
 
     def build_compute() -> Handler:
         from engine.chat_engine import ChatEngine
-        from engine.hardware import allocator
+        from engine.hardware import allocator, threads
 
         allocator.keep_working_memory()
+        threads.use_physical_cores()
 
         # What the libraries have made so far stays for ever: without it a collection takes milliseconds, not a second.
         gc.freeze()
