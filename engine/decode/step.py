@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from transformers import PreTrainedModel
 
+from engine.decode import split_attention
 from engine.decode.experts import experts_for_few_rows
 from engine.kv.slab import KvSlab
 from engine.kv.slab_layers import FixedStep
@@ -36,7 +37,7 @@ class DecodeStep:
     def run(self, reach: int) -> torch.Tensor:
         """Return float32 logits (count, vocabulary), reading `reach` positions, which include those fed."""
         step = FixedStep(self.length, self.length + self._order, reach)
-        with self._kv.fixed(step), experts_for_few_rows(self._model):
+        with self._kv.fixed(step), split_attention.of_fixed_step(), experts_for_few_rows(self._model):
             logits: torch.Tensor = self._model(
                 input_ids=self.ids, past_key_values=self._kv.cache, use_cache=True
             ).logits

@@ -62,7 +62,7 @@ class ModelRunner:
         self._device = device
         self._capacity = capacity
         self._windowed = kv_layout is KvLayout.WINDOWED
-        attention.share_keys(device)
+        attention.prepare(device)
         accepted = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in accepted
         # State-space families call the same cache by another name.

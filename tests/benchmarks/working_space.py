@@ -89,7 +89,7 @@ class Case:
 
 def measured_bytes(config: PreTrainedConfig, case: Case) -> int:
     """Return the peak of temporary tensors on a card, in bfloat16."""
-    attention.share_keys(torch.device("cuda"))
+    attention.prepare(torch.device("cuda"))
     with _fake_card(), FakeTensorMode(), torch.no_grad():
         model = AutoModelForCausalLM.from_config(
             config, attn_implementation=attention_for(config), dtype=torch.bfloat16

@@ -1,0 +1,94 @@
+"""Attention of few queries: packed heads and a conversation in pieces give what PyTorch's own kernel gives."""
+
+from typing import NamedTuple
+
+import pytest
+import torch
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from engine.decode import attention, split_attention
+
+
+class Layer(torch.nn.Module):
+    """What attention asks of its module."""
+
+    is_causal = True
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.num_key_value_groups = groups
+
+
+class Case(NamedTuple):
+    heads: int
+    key_heads: int
+    queries: int = 1
+    reach: int = 256
+    valid: int = 200
+    window: int = 10_000
+    value_width: int = 16
+
+
+def tensors(case: Case, dtype: torch.dtype = torch.float32) -> tuple[torch.Tensor, ...]:
+    torch.manual_seed(0)
+    query = torch.randn(1, case.heads, case.queries, 16, dtype=dtype)
+    key = torch.randn(1, case.key_heads, case.reach + 64, 16, dtype=dtype)[:, :, : case.reach]
+    value = torch.randn(1, case.key_heads, case.reach + 64, case.value_width, dtype=dtype)[:, :, : case.reach]
+    last = torch.arange(case.valid - case.queries, case.valid).unsqueeze(1)
+    place = torch.arange(case.reach)
+    mask = (place <= last) & (place > last - case.window)
+    return query, key, value, mask.view(1, 1, case.queries, case.reach)
+
+
+CASES = [
+    Case(4, 2), Case(8, 1), Case(4, 4), Case(9, 3, valid=3), Case(4, 2, queries=5), Case(6, 2, queries=16, valid=256),
+    Case(4, 2, window=20), Case(8, 2, valid=1), Case(4, 2, value_width=8),
+]  # fmt: skip
+
+
+# PyTorch's kernel for a CPU knows one width only.
+@pytest.mark.parametrize("case", [case for case in CASES if case.value_width == 16], ids=str)
+@pytest.mark.parametrize("pieces", [1, 2, 8])
+def test_pieces_put_together_are_the_whole(case: Case, pieces: int) -> None:
+    query, key, value, mask = tensors(case)
+    expected, _ = sdpa_attention_forward(Layer(case.heads // case.key_heads), query, key, value, mask, scaling=0.3)
+    found = split_attention.attend(query, key, value, mask, 0.3, pieces)
+    torch.testing.assert_close(found.transpose(1, 2), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("case", [case for case in CASES if case.queries == 1], ids=str)
+def test_packed_heads_attend_as_by_themselves(case: Case, dtype: torch.dtype) -> None:
+    query, key, value, mask = tensors(case, dtype)
+    layer = Layer(case.heads // case.key_heads)
+    tolerance = 1e-5 if dtype == torch.float32 else 0.03
+    for seen in (mask, None):
+        expected, _ = sdpa_attention_forward(layer, query, key, value, seen, scaling=0.25)
+        found, _ = attention.attend(layer, query, key, value, seen, scaling=0.25)
+        assert found.shape == expected.shape
+        torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+def test_a_mask_for_each_head_is_packed_with_its_head() -> None:
+    query, key, value, mask = tensors(Case(8, 2))
+    masks = mask & (torch.rand(1, 8, 1, 256) > 0.3)
+    expected, _ = sdpa_attention_forward(Layer(4), query, key, value, masks)
+    found, _ = attention.attend(Layer(4), query, key, value, masks)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_not_looked_at_here_goes_on_to_transformers() -> None:
+    query, key, value, mask = tensors(Case(8, 2))
+    bias = torch.randn(1, 8, 1, 256)
+    expected, _ = sdpa_attention_forward(Layer(4), query, key, value, mask, position_bias=bias)
+    found, _ = attention.attend(Layer(4), query, key, value, mask, position_bias=bias)
+    torch.testing.assert_close(found, expected)
+    with pytest.raises(ValueError, match="softcap"):
+        attention.attend(Layer(4), query, key, value, mask, softcap=5.0)
+
+
+def test_only_steps_of_fixed_shape_on_a_card_are_cut() -> None:
+    query, key, _, mask = tensors(Case(8, 2))
+    with split_attention.of_fixed_step():
+        assert not split_attention.applies(query, key, mask)
+    assert not split_attention.applies(query, key, mask)
