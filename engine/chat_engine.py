@@ -156,6 +156,7 @@ class ChatEngine:
             cancellation,
             report,
             make_room=make_room,
+            draft=command.draft,
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()

@@ -20,9 +20,13 @@ class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
 
 class LoadCheckpoint(_Message, frozen=True, tag="load_checkpoint"):
-    """Load a checkpoint (Hub id in the cache, folder, GGUF file or `starter`); the model before it is unloaded."""
+    """Load a checkpoint (Hub id in the cache, folder, GGUF file or `starter`); the model before it is unloaded.
+
+    draft: another one, with the same tokenizer, that proposes ids for speculation; empty for none.
+    """
 
     checkpoint: str
+    draft: str = ""
     precision: PrecisionChoice = PrecisionChoice.AUTO
     context_tokens: PositiveCount | None = None
     device: str = "auto"

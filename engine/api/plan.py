@@ -103,3 +103,6 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     parts: MemoryParts = MemoryParts()
     expected_tokens_per_second: float = 0.0
     speed_reason: str = ""
+    draft: str = ""
+    draft_bytes: int = 0
+    draft_reason: str = ""

@@ -5,7 +5,7 @@ Owns the memory of the loaded model until free() is called.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -14,19 +14,22 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
-from engine.api.errors import Cancelled
+from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.events import LoadPhase
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, PrecisionChoice
 from engine.checkpoints import copies, starter
 from engine.checkpoints.building import DTYPES, Blueprint, build
+from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.inspection import Inspection, facts_for, inspect
 from engine.checkpoints.progress import ReportProgress, WeightProgress
 from engine.checkpoints.safety import unsupported
-from engine.checkpoints.tokenizer import load_tokenizer, tokenizer_identity
+from engine.checkpoints.tokenizer import load_tokenizer, mean_the_same, read_tokenizer, tokenizer_identity
 from engine.hardware import machine
 from engine.hardware.faults import release
 from engine.planning import precision
+from engine.planning.drafts import plan_with_draft
+from engine.planning.facts import CheckpointFacts
 from engine.planning.targets import targets_of
 from engine.quantization.published import Environment, load_options, requirement, this_environment
 
@@ -36,7 +39,8 @@ class LoadedModel:
     """A model ready to compute, with the decision that led to it.
 
     is_published_packed: its publisher quantised it and it stays so, so that no other precision can be had of it.
-    source: a hash that tells the weights from all others, empty if it can't be had.
+    source: a hash that tells the weights from all others, empty if it can't be had. draft: a smaller one that proposes
+    ids; its chat template isn't looked at.
     """
 
     model: PreTrainedModel
@@ -46,6 +50,17 @@ class LoadedModel:
     dtype: torch.dtype
     is_published_packed: bool = False
     source: str = ""
+    draft: "LoadedModel | None" = None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A checkpoint that was found fit to load on the device."""
+
+    inspection: Inspection
+    tokenizer: PreTrainedTokenizerBase
+    environment: Environment
+    facts: CheckpointFacts
 
 
 def load(
@@ -57,8 +72,9 @@ def load(
     cancellation: CancellationToken,
     report: ReportProgress,
     make_room: Callable[[], None] = lambda: None,
+    draft: str = "",
 ) -> LoadedModel:
-    """Load the checkpoint as planned for the device (`auto`, `cpu`, `cuda`, `cuda:1`, `mps`).
+    """Load the checkpoint as planned for the device (`auto`, `cpu`, `cuda`, `cuda:1`, `mps`), and its draft model.
 
     make_room is called once the checkpoint was found fit to load, before memory is counted: it frees the model
     that is to be replaced, so that a wrong choice costs nothing.
@@ -69,32 +85,75 @@ def load(
     cancellation.raise_if_cancelled()
     hardware = machine.describe(data_folder)
     place = torch.device(targets_of(hardware, device)[0].device)
-    inspection = inspect(reference, data_folder, cancellation, report)
+    source = _found(inspect(reference, data_folder, cancellation, report), place, hardware, load_tokenizer)
     cancellation.raise_if_cancelled()
-    tokenizer = load_tokenizer(inspection.files)
-    environment = environment_of(place, hardware)
-    refuse_missing_kernels(inspection, environment)
-    facts = facts_for(inspection, environment)
+    proposer: _Source | None = None
+    if draft:
+        proposer = _found(inspect(draft, data_folder, cancellation, report), place, hardware, read_tokenizer)
+        _refuse_other_tokenizer(source, proposer)
+    draft_facts = proposer.facts if proposer is not None else None
     wishes = precision.Wishes(context_tokens, choice, device)
-    precision.plan(hardware, facts, wishes)  # a wish that can't be met is told while the old model still answers
+    # A wish that can't be met is told while the old model still answers.
+    plan_with_draft(hardware, source.facts, wishes, draft_facts)
     cancellation.raise_if_cancelled()
     make_room()
-    plan = precision.plan(machine.describe(data_folder), facts, wishes)
-    if plan.fit is Fit.TOO_BIG:
-        raise precision.refusal(plan)
+    plan, draft_plan = plan_with_draft(machine.describe(data_folder), source.facts, wishes, draft_facts)
+    for planned in (plan, draft_plan):
+        if planned is not None and planned.fit is Fit.TOO_BIG:
+            raise precision.refusal(planned)
     cancellation.raise_if_cancelled()
-    model = _load_model(inspection, plan, environment, data_folder, report, cancellation)
+    loaded = _loaded(source, plan, data_folder, report, cancellation)
+    if proposer is not None and draft_plan is not None:
+        try:
+            loaded = replace(loaded, draft=_loaded(proposer, draft_plan, data_folder, report, cancellation))
+        except BaseException:
+            free(loaded)
+            raise
     report(LoadPhase.CHECKING, 1, 1)
     plan = msgspec.structs.replace(
-        plan, tokenizer_id=tokenizer_identity(inspection.files.folder), load_seconds=time.perf_counter() - started
+        plan, tokenizer_id=loaded.plan.tokenizer_id, load_seconds=time.perf_counter() - started
     )
-    packed = facts.published is not None and not facts.published.unpacked
-    source = copies.source_of(inspection.files)
-    return LoadedModel(model, tokenizer, plan, torch.device(plan.device), DTYPES[plan.compute], packed, source)
+    return replace(loaded, plan=plan)
+
+
+def _found(
+    inspection: Inspection,
+    place: torch.device,
+    hardware: Hardware,
+    tokenizer_of: Callable[[CheckpointFiles], PreTrainedTokenizerBase],
+) -> _Source:
+    tokenizer = tokenizer_of(inspection.files)
+    environment = environment_of(place, hardware)
+    refuse_missing_kernels(inspection, environment)
+    return _Source(inspection, tokenizer, environment, facts_for(inspection, environment))
+
+
+def _refuse_other_tokenizer(source: _Source, proposer: _Source) -> None:
+    if mean_the_same(source.tokenizer, proposer.tokenizer):
+        return
+    model, draft = source.inspection.files.name, proposer.inspection.files.name
+    raise EngineError(
+        ErrorKind.CHECKPOINT_UNSUPPORTED,
+        f"{draft} can't propose words for {model}: the two have different vocabularies.",
+        "Choose a smaller model of the same family as draft model, or none.",
+    )
+
+
+def _loaded(
+    source: _Source, plan: Plan, data_folder: Path, report: ReportProgress, cancellation: CancellationToken
+) -> LoadedModel:
+    inspection, published = source.inspection, source.facts.published
+    model = _load_model(inspection, plan, source.environment, data_folder, report, cancellation)
+    plan = msgspec.structs.replace(plan, tokenizer_id=tokenizer_identity(inspection.files.folder))
+    packed = published is not None and not published.unpacked
+    identity = copies.source_of(inspection.files)
+    return LoadedModel(model, source.tokenizer, plan, torch.device(plan.device), DTYPES[plan.compute], packed, identity)
 
 
 def free(loaded: LoadedModel) -> None:
-    """Give the model's memory back; the model can't be used any more."""
+    """Give the memory of the model and of its draft back; they can't be used any more."""
+    if loaded.draft is not None:
+        _clear(loaded.draft.model)
     _clear(loaded.model)
 
 

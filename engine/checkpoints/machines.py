@@ -67,6 +67,8 @@ def freed_bytes(replaced: LoadedModel) -> dict[str, int]:
     shares = {device: count / total if total else 1.0 for device, count in held.items()}
     freed = Counter({device: int(on_devices * share) for device, share in shares.items()})
     freed["cpu"] += plan.parts.offloaded_bytes
+    if replaced.draft is not None:
+        freed.update(freed_bytes(replaced.draft))  # a Counter adds
     return dict(freed)
 
 

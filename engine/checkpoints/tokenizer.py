@@ -21,14 +21,29 @@ def load_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
 
     Raises EngineError: CHECKPOINT_INCOMPLETE if it is damaged, NO_CHAT_TEMPLATE if there is no template.
     """
+    tokenizer = read_tokenizer(files)
+    tokenizer.chat_template = _chat_template(files, tokenizer)
+    return tokenizer
+
+
+def read_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
+    """Return the tokenizer, whether or not it has a chat template. Raises EngineError(CHECKPOINT_INCOMPLETE)."""
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             str(files.folder), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # the libraries below raise anything from KeyError to a bare Exception for bad files
         raise incomplete(files, "its tokenizer cannot be read", repr(error)) from error
-    tokenizer.chat_template = _chat_template(files, tokenizer)
     return tokenizer
+
+
+def mean_the_same(first: PreTrainedTokenizerBase, second: PreTrainedTokenizerBase) -> bool:
+    """Return whether both give each id the same meaning: equal vocabularies and equal special ids."""
+    return first.get_vocab() == second.get_vocab() and _special_ids(first) == _special_ids(second)
+
+
+def _special_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+    return {token_id for token_id, token in tokenizer.added_tokens_decoder.items() if token.special}
 
 
 def tokenizer_identity(folder: Path) -> str:

@@ -14,6 +14,7 @@ from engine.api.commands import CountTokens, Generate, PrepareConversation, Sugg
 from engine.api.errors import EngineError
 from engine.api.plan import Plan
 from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
+from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.decode import attention
 from engine.decode.preparing import DecodeWay
@@ -29,6 +30,7 @@ from engine.generation.reading import PrefillPace, Reader
 from engine.generation.rolling import fit
 from engine.generation.sampler import Sampler, decide
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
+from engine.generation.speculation.draft import DraftModel
 from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told
 from engine.hardware import faults
 from engine.hardware.faults import Fault
@@ -71,7 +73,7 @@ class ChatSession:
         self._warm = self._opened(source, kv_folder, budgets)
         pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
         self._reader = Reader(self._runner, pace, self._make_room)
-        self._speculation = Speculation(self._runner)
+        self._speculation = Speculation(self._runner, self._opened_draft(), self._free_draft)
         self._published: GenerationConfig | None = loaded.model.generation_config
         self._end_ids = _end_ids(loaded) | self._prompts.end_token_ids()
         self._housekeeping = Housekeeping(self._prompts, self._reader, self._warm, tokenizer, self._end_ids)
@@ -190,6 +192,26 @@ class ChatSession:
         kv = self._runner.kv
         return description.conversations(self._warm, kv), description.tier_uses(self._warm.tiers, kv)
 
+    def _opened_draft(self) -> DraftModel | None:
+        """Return the draft model ready to propose; None, and the plan says why, where it can't be used."""
+        if self.loaded.draft is None:
+            return None
+        draft = DraftModel(self.loaded.draft, int(self.loaded.model.config.get_text_config().vocab_size))
+        opened = self._attempt(draft.open)
+        if opened is True:
+            return draft
+        because = "can't take back what it has proposed" if opened is False else "found too little memory"
+        del draft
+        self._free_draft()
+        sentence = f"{self.plan.draft} {because}, so it isn't used."
+        self.plan = msgspec.structs.replace(self.plan, draft="", draft_bytes=0, draft_reason=sentence)
+        return None
+
+    def _free_draft(self) -> None:
+        draft, self.loaded = self.loaded.draft, dataclasses.replace(self.loaded, draft=None)
+        if draft is not None:
+            loader.free(draft)
+
     def _opened(self, template: str, kv_folder: Path | None, budgets: TierBudgets) -> WarmConversations:
         loaded, kv = self.loaded, self._runner.kv
         kernel, _ = attention.describe(loaded.model, loaded.device)
@@ -228,7 +250,7 @@ class ChatSession:
         chooser = Sampler(decide(command.sampling, self._published), prompt_ids, self._runner.device)
         decoder = self._decoder(chooser)
         if command.speculates:
-            decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids)
+            decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids, cancellation)
         generation = Generation(
             reader=self._reader,
             detokenizer=Detokenizer(self.loaded.tokenizer, _spoken_before(command)),

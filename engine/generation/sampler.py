@@ -89,9 +89,12 @@ class Sampler:
         if self._values.repetition_penalty != 1.0:
             self._seen = torch.cat([self._seen, chosen])
 
-    def ahead(self) -> "Sampler":
-        """Return one that draws the same ids from the same logits, for another model to suppose what will come."""
-        return copy(self)
+    def ahead(self, device: torch.device | None = None) -> "Sampler":
+        """Return one that draws the same ids from the same logits, on the device of another model if there is one."""
+        drawer = copy(self)
+        if device is not None:
+            drawer._seen = self._seen.to(device)
+        return drawer
 
     def distribution(self, logits: torch.Tensor) -> Distribution:
         """Return what the next id is drawn from; one id where the best is taken."""

@@ -177,6 +177,11 @@ class KvSlab:
             layer.keys[:, :, layer.length :].zero_()
             layer.values[:, :, layer.length :].zero_()
 
+    def agreeing(self, ids: Sequence[int], known: int = 0) -> int:
+        """Return how many leading ids are those held, `known` of which are known to be."""
+        most = min(self.length, len(ids))
+        return next((place for place in range(known, most) if self._ids[place] != ids[place]), most)
+
     def record(self, ids: Sequence[int]) -> None:
         """Note that the model has just been fed these ids."""
         self._ids += ids

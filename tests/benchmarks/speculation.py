@@ -23,7 +23,7 @@ _STORY = (
     "In the evening he read the names aloud, one after the other, while the lamp turned above him. On some nights a "
     "ship answered with its horn, and then he put a small cross behind its name, so that he would know it again."
 )
-_CODE = '''def total_price(items, discount):
+_CODE = """def total_price(items, discount):
     total = 0
     for item in items:
         if item.count > 0:
@@ -39,7 +39,7 @@ def longest_name(items):
         if len(item.name) > len(longest):
             longest = item.name
     return longest
-'''
+"""
 PROMPTS = {
     "repeat a text": f"Repeat this text word for word:\n\n{_STORY}",
     "edit a text": f"Write this text again, but with a woman as the keeper:\n\n{_STORY}",

@@ -34,6 +34,11 @@ class LookupIndex:
         """Number of ids."""
         return len(self._ids)
 
+    @property
+    def ids(self) -> list[int]:
+        """All ids, to be read only."""
+        return self._ids
+
     def follow(self, ids: Sequence[int]) -> None:
         """Hold these ids; what they share with those held before is kept."""
         pairs = enumerate(zip(self._ids, ids, strict=False))

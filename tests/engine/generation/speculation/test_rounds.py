@@ -232,9 +232,9 @@ def test_where_nothing_is_accepted_it_pauses(session: ChatSession, monkeypatch: 
 def test_a_forgotten_conversation_leaves_no_ids_behind(session: ChatSession) -> None:
     with rounds_of(session, 4):
         ask(session, [QUESTION])
-    assert session._speculation._index.length > 0
+    assert session._speculation.index.length > 0
     session.forget("c")
-    assert session._speculation._index.length == 0
+    assert session._speculation.index.length == 0
 
 
 @pytest.fixture(scope="module")
