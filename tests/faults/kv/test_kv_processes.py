@@ -11,7 +11,7 @@ import pytest
 
 from engine.api.commands import LoadCheckpoint
 from engine.api.events import CheckpointLoaded, GenerationFinished
-from engine.api.message import PromptMessage
+from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import Tier
 from engine.generation.chat_session import ChatSession
@@ -60,7 +60,7 @@ def finished(probe: LinkProbe, command_id: str) -> GenerationFinished:
 
 
 def answer_of(event: GenerationFinished) -> PromptMessage:
-    said = msgspec.structs.replace(user(event.text), role="assistant")
+    said = msgspec.structs.replace(user(event.text), role=Role.ASSISTANT)
     return msgspec.structs.replace(said, token_ids=event.token_ids, tokenizer_id=event.tokenizer_id)
 
 
