@@ -7,6 +7,7 @@ Neither Qt nor the engine's libraries are imported here, so that `hearth ask` st
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,12 @@ from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
 
 _MOST_CARDS = 16
+_HELP_WIDTH = 80
+_BENCH_DESCRIPTION = (
+    "Measure what a model reaches on this computer, against the computer's own limits and against transformers. The "
+    "built-in model takes about three minutes; close other programs first. What would take too long is left out, and "
+    "said. The last line says in plain words how this computer does, and which setting to use."
+)
 _NO_DISPLAY = "There is no display here, so Hearth chats in the terminal (hearth --help shows more)."
 
 
@@ -200,10 +207,7 @@ def _add_bench(commands: Any) -> None:  # noqa: ANN401
     parser = commands.add_parser(
         "bench",
         help="how fast a model is on this computer, and what would make it faster",
-        description="Measure what a model reaches on this computer, against the computer's own limits and against "
-        "transformers. The built-in model takes about three minutes; close other programs first. What would take too "
-        "long is left out, and said. The last line says in plain words how this computer does, and which setting to "
-        "use.",
+        description=textwrap.fill(_BENCH_DESCRIPTION, _HELP_WIDTH),
         epilog="NAME is one or more of:\n\n"
         + "\n".join(f"  {part.value:<10} {words}" for part, words in bench.PART_HELP.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,

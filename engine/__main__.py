@@ -196,11 +196,13 @@ def main() -> NoReturn:
     lookups = Lookups()
 
     def build_compute() -> Handler:
+        from engine.bench import folders
         from engine.chat_engine import ChatEngine
         from engine.hardware import allocator, threads
 
         allocator.keep_working_memory()
         threads.use_physical_cores()
+        folders.remove_left_behind(data_folder)
 
         # What the libraries have made so far stays for ever: without it a collection takes milliseconds, not a second.
         gc.freeze()

@@ -18,8 +18,13 @@ _LEAST_STEPS = 4
 _LONG_READING = 1.5
 
 
-def measure(workbench: Workbench, bench: Bench, tell: Tell) -> tuple[DecodeRow, ...]:
-    """Return a row for each length; those that don't fit the window or would take too long say so. Raises Cancelled."""
+def measure(
+    workbench: Workbench, bench: Bench, tell: Tell, rounds_seconds: float = _ROUNDS_SECONDS
+) -> tuple[DecodeRow, ...]:
+    """Return a row for each length; those that don't fit the window or would take too long say so. Raises Cancelled.
+
+    rounds_seconds: about how long each length is measured, reading it not counted.
+    """
     rows: list[DecodeRow] = []
     ends = time.monotonic() + _BUDGET_SECONDS
     for context in CONTEXTS:
@@ -27,7 +32,7 @@ def measure(workbench: Workbench, bench: Bench, tell: Tell) -> tuple[DecodeRow, 
             rows.append(DecodeRow(context_tokens=context, skipped=reason))
             continue
         tell(context)
-        rows.append(_row(workbench, bench, context))
+        rows.append(_row(workbench, bench, context, rounds_seconds))
     return tuple(rows)
 
 
@@ -42,7 +47,7 @@ def _too_long(workbench: Workbench, bench: Bench, context: int, seconds_left: fl
     return ""
 
 
-def _row(workbench: Workbench, bench: Bench, context: int) -> DecodeRow:
+def _row(workbench: Workbench, bench: Bench, context: int, rounds_seconds: float) -> DecodeRow:
     messages, conversation = workbench.prompt(context, context), workbench.new_conversation()
     result = workbench.ask(messages, conversation, _FEWEST_TOKENS)  # reads; what follows only writes
     seconds: list[float] = []
@@ -56,7 +61,7 @@ def _row(workbench: Workbench, bench: Bench, context: int) -> DecodeRow:
         per_token = max(result.statistics.decode_seconds, 1e-9) / steps
         if rounds == 1:  # the first one only finds the rate
             count = max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(_ROUND_SECONDS / per_token)))
-            rounds = rounds_within(_ROUNDS_SECONDS, count * per_token)
+            rounds = rounds_within(rounds_seconds, count * per_token)
             continue
         seconds.append(per_token)
     workbench.session.forget(conversation)

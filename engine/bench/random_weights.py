@@ -20,7 +20,7 @@ from engine.quantization.undrawn import Undrawn
 _STD = 0.02
 # Drawn and written in pieces, between which a Stop is looked at.
 _DRAWN_AT_ONCE = 2**24
-_SHARD = "500MB"
+_SHARD = "100MB"  # written without a pause, in which nothing else of the process runs
 
 Report = Callable[[int, int], None]
 """(weights drawn, weights in all)"""

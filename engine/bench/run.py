@@ -1,7 +1,5 @@
 """One benchmark from its command to its report. Owns the model while it runs; none is loaded afterwards."""
 
-import dataclasses
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,6 @@ from engine.api.benchmark import (
     BenchmarkPart,
     BenchmarkReport,
     BenchmarkStep,
-    HardwareRates,
     LoadTimes,
     PrecisionReport,
 )
@@ -21,21 +18,17 @@ from engine.api.commands import RunBenchmark
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import BenchmarkFinished, BenchmarkProgress, Emit, LoadPhase, Terminal
 from engine.api.plan import Precision, PrecisionChoice
-from engine.bench import bound, decode, device_rates, follow_up, prefill, rivals, tiers
-from engine.bench.clean_copy import Copied, clean_copy
+from engine.bench import decode, device_rates, follow_up, prefill, rivals, tiers
+from engine.bench.folders import folder_for_now
 from engine.bench.machine_state import Watch
+from engine.bench.opening import Opening, bench_of, is_lost, open_workbench
 from engine.bench.recommendation import recommend
-from engine.bench.subject import Subject, find, folder_for_now
-from engine.bench.workbench import Bench, Tell, Workbench
-from engine.checkpoints import loader
-from engine.checkpoints.inspection import facts_for, inspect
+from engine.bench.subject import Subject, find, make
+from engine.bench.workbench import Tell, Workbench
 from engine.hardware import machine
-from engine.hardware.faults import Fault, fault_of
 
 _NEEDS_COPY = frozenset({BenchmarkPart.RIVALS, BenchmarkPart.PREFILL})
 _NEEDS_RATES = frozenset({BenchmarkPart.HARDWARE, BenchmarkPart.DECODE, BenchmarkPart.PREFILL})
-_KV_FOLDER = "conversations"
-_NO_COPY = Copied(None, "not measured")
 
 
 @dataclass(frozen=True)
@@ -76,8 +69,10 @@ def measure(command: RunBenchmark, data_folder: Path, cancellation: Cancellation
         tell(BenchmarkStep.MAKING_WEIGHTS, done, total)
 
     tell(BenchmarkStep.PREPARING, 0, 0)
+    found = find(command, data_folder, cancellation, tell_load)
+    cancellation.raise_if_cancelled()
     with folder_for_now(data_folder) as folder:
-        subject = find(command, data_folder, folder, cancellation, tell_load, tell_weights)
+        subject = found if isinstance(found, Subject) else make(found, folder, cancellation, tell_weights)
         run = _Run(command, folder, subject, cancellation, emit)
         reports = tuple(_with_ratios(list(_reports(run))))
         hardware = machine.describe(data_folder)
@@ -114,16 +109,23 @@ def _reports(run: _Run) -> Iterator[PrecisionReport]:
 
 
 def _report(run: _Run, choice: PrecisionChoice) -> PrecisionReport:
-    wants_second = run.wants(BenchmarkPart.LOAD)
-    first, workbench = _loaded(run, choice, copies=not wants_second)
+    command = run.command
+    opening = Opening(run.subject, choice, command.context_tokens, command.device, run.folder, run.cancellation)
+    wants_second, wants_copy = run.wants(BenchmarkPart.LOAD), run.wants(*_NEEDS_COPY)
+
+    def report_load(_phase: LoadPhase, done: int, total: int) -> None:
+        step = BenchmarkStep.LOADING
+        run.emit(BenchmarkProgress(command_id=command.command_id, step=step, precision=choice, done=done, total=total))
+
+    first, workbench = open_workbench(opening, report_load, copies=wants_copy and not wants_second)
     second = 0.0
     if wants_second:
         workbench.close()
-        second, workbench = _loaded(run, choice, copies=True)
+        second, workbench = open_workbench(opening, report_load, copies=wants_copy)
     try:
-        report = _measured(run, choice, workbench)
+        report = _measured(run, opening, workbench)
     except BaseException as error:
-        if not _is_lost(error):
+        if not is_lost(error):
             workbench.close()
         raise
     workbench.close()
@@ -131,45 +133,14 @@ def _report(run: _Run, choice: PrecisionChoice) -> PrecisionReport:
     return msgspec.structs.replace(report, load=load)
 
 
-def _loaded(run: _Run, choice: PrecisionChoice, *, copies: bool) -> tuple[float, Workbench]:
-    """Return the seconds of loading, and what came of it."""
-
-    def report(_phase: LoadPhase, done: int, total: int) -> None:
-        step, command_id = BenchmarkStep.LOADING, run.command.command_id
-        run.emit(BenchmarkProgress(command_id=command_id, step=step, precision=choice, done=done, total=total))
-
-    started = time.perf_counter()
-    loaded = loader.load(
-        str(run.subject.folder),
-        choice,
-        run.command.context_tokens,
-        run.command.device,
-        run.folder,
-        run.cancellation,
-        report,
-    )
-    seconds = time.perf_counter() - started
-    plan = msgspec.structs.replace(loaded.plan, name=run.subject.name, checkpoint=run.subject.reference)
-    loaded = dataclasses.replace(loaded, plan=plan)
-    copied = clean_copy(loaded) if copies and run.wants(*_NEEDS_COPY) else _NO_COPY
-    started = time.perf_counter()
-    try:
-        workbench = Workbench(loaded, copied, run.folder / _KV_FOLDER, run.cancellation)
-    except BaseException as error:
-        if not _is_lost(error):
-            loader.free(loaded)
-        raise
-    return seconds + time.perf_counter() - started, workbench
-
-
-def _measured(run: _Run, choice: PrecisionChoice, workbench: Workbench) -> PrecisionReport:
-    steps = {step: run.tell(step, choice) for step in BenchmarkStep}
+def _measured(run: _Run, opening: Opening, workbench: Workbench) -> PrecisionReport:
+    steps = {step: run.tell(step, opening.choice) for step in BenchmarkStep}
     rates = None
     if run.wants(*_NEEDS_RATES):
         steps[BenchmarkStep.HARDWARE](0)
         rates = device_rates.measure(workbench.loaded.device, workbench.loaded.dtype, run.cancellation)
-    bench = _bench(run, workbench, rates)
-    report = PrecisionReport(choice=choice, plan=workbench.plan, hardware=rates)
+    bench = bench_of(opening, workbench, rates)
+    report = PrecisionReport(choice=opening.choice, plan=workbench.plan, hardware=rates)
     found: dict[str, object] = {}
     if run.wants(BenchmarkPart.DECODE):
         found["decode"] = decode.measure(workbench, bench, steps[BenchmarkStep.DECODE])
@@ -186,17 +157,6 @@ def _measured(run: _Run, choice: PrecisionChoice, workbench: Workbench) -> Preci
     return msgspec.structs.replace(report, **found)
 
 
-def _bench(run: _Run, workbench: Workbench, rates: HardwareRates | None) -> Bench:
-    hardware = machine.describe(run.folder)
-    inspection = inspect(str(run.subject.folder), run.folder, run.cancellation, lambda _phase, _done, _total: None)
-    facts = facts_for(inspection, loader.environment_of(workbench.loaded.device, hardware))
-    shape = bound.loaded_shape(workbench.plan, hardware)
-    if rates is None:
-        return Bench(facts, shape)
-    matrices = rates.matrix_operations_per_second
-    return Bench(facts, shape, rates.bandwidth_bytes_per_second, matrices.median if matrices is not None else 0.0)
-
-
 def _with_ratios(reports: list[PrecisionReport]) -> Iterator[PrecisionReport]:
     """Yield the reports with each one's decode rate over BF16's, at the longest context that both have."""
     base = next((report for report in reports if report.plan and report.plan.precision is Precision.BF16), None)
@@ -206,9 +166,3 @@ def _with_ratios(reports: list[PrecisionReport]) -> Iterator[PrecisionReport]:
             if mine.tokens_per_second is not None and theirs.tokens_per_second is not None:
                 ratio = mine.tokens_per_second.median / theirs.tokens_per_second.median
         yield msgspec.structs.replace(report, decode_against_bf16=ratio)
-
-
-def _is_lost(error: BaseException) -> bool:
-    if isinstance(error, EngineError):
-        return error.report.kind is ErrorKind.DEVICE_LOST
-    return fault_of(error) is Fault.DEVICE_LOST

@@ -1,18 +1,9 @@
-"""What is measured: a checkpoint of this computer, or a known shape with random weights in a folder for the time being.
+"""What is measured: a checkpoint of this computer, or a known shape with random weights, refused before it is made."""
 
-Owns that folder, which lies under the data folder and is gone afterwards, whatever happened.
-"""
-
-import os
-import re
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 
 from engine.api.cancellation import CancellationToken
@@ -29,14 +20,10 @@ from engine.hardware.ram import read_ram
 from engine.planning import precision, shapes
 from engine.planning.sizes import in_gib
 
-_PREFIX = "benchmark-"
-_LEFT_BEHIND = re.compile(rf"{_PREFIX}(\d+)-")
 _BYTES_PER_WEIGHT = 2  # bfloat16
 # Beside the weights: a file's tensors are copied once while it is written, and other programs go on.
 _SPARE_MEMORY_BYTES = 2**30
 _SPARE_DISK_BYTES = 2**30
-
-ReportWeights = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -49,27 +36,20 @@ class Subject:
     has_random_weights: bool
 
 
-@contextmanager
-def folder_for_now(data_folder: Path) -> Iterator[Path]:
-    """Make a folder that is removed afterwards; what a benchmark left that was killed is removed now."""
-    _remove_left_behind(data_folder)
-    with tempfile.TemporaryDirectory(
-        prefix=f"{_PREFIX}{os.getpid()}-", dir=data_folder, ignore_cleanup_errors=True
-    ) as name:
-        yield Path(name)
+@dataclass(frozen=True)
+class PlannedShape:
+    """A known shape that fits, and the device that its weights are drawn on."""
+
+    name: str
+    maker: str
 
 
 def find(
-    command: RunBenchmark,
-    data_folder: Path,
-    folder: Path,
-    cancellation: CancellationToken,
-    report_load: ReportProgress,
-    report_weights: ReportWeights,
-) -> Subject:
-    """Return what the command is about; random weights are made in the folder. Raises EngineError and Cancelled."""
+    command: RunBenchmark, data_folder: Path, cancellation: CancellationToken, report: ReportProgress
+) -> Subject | PlannedShape:
+    """Return the checkpoint that the command is about, or the shape, which fits. Raises EngineError and Cancelled."""
     if not command.shape:
-        files = resolve(command.checkpoint, data_folder, cancellation, report_load)
+        files = resolve(command.checkpoint, data_folder, cancellation, report)
         return Subject(files.folder, files.name, command.checkpoint, False)
     name = known_shapes.named(command.shape)
     if not name:
@@ -77,10 +57,17 @@ def find(
         raise EngineError(ErrorKind.INVALID_COMMAND, f"There is no shape “{command.shape}”.", f"There are: {known}.")
     plan = _fitting_plan(command, name, data_folder, cancellation)
     _refuse_small_disk(name, data_folder)
-    made = random_weights.make(name, folder, _maker(name, plan), cancellation, report_weights)
+    return PlannedShape(name, _maker(name, plan))
+
+
+def make(
+    planned: PlannedShape, folder: Path, cancellation: CancellationToken, report: random_weights.Report
+) -> Subject:
+    """Return the shape with random weights, which are written to the folder. Raises Cancelled."""
+    made = random_weights.make(planned.name, folder, planned.maker, cancellation, report)
     faults.release()
-    title = f"{shapes.shape_of(name).title} (random weights)"
-    return Subject(made, title, name, True)
+    title = f"{shapes.shape_of(planned.name).title} (random weights)"
+    return Subject(made, title, planned.name, True)
 
 
 def _fitting_plan(command: RunBenchmark, name: str, data_folder: Path, cancellation: CancellationToken) -> Plan:
@@ -135,11 +122,3 @@ def _maker(name: str, plan: Plan) -> str:
 
 def _weight_bytes(name: str) -> int:
     return shapes.shape_of(name).parameters * _BYTES_PER_WEIGHT
-
-
-def _remove_left_behind(data_folder: Path) -> None:
-    """Remove the folders of benchmarks whose process is gone; those of others that run now stay."""
-    for path in data_folder.glob(f"{_PREFIX}*"):
-        found = _LEFT_BEHIND.match(path.name)
-        if found is not None and path.is_dir() and not psutil.pid_exists(int(found[1])):
-            shutil.rmtree(path, ignore_errors=True)

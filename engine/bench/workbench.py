@@ -21,6 +21,7 @@ from engine.api.warmth import TierBudgets
 from engine.bench.clean_copy import Copied
 from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
+from engine.decode.rungs import Rungs
 from engine.generation.chat_session import ChatSession
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.generate import Report, Result
@@ -61,12 +62,15 @@ class Bench:
 class Workbench:
     """Asks the model on the compute lane's thread. folder: where conversations are kept on disk meanwhile."""
 
-    def __init__(self, loaded: LoadedModel, copied: Copied, folder: Path, cancellation: CancellationToken) -> None:
+    def __init__(
+        self, loaded: LoadedModel, copied: Copied, folder: Path, cancellation: CancellationToken, rungs: Rungs
+    ) -> None:
         self.loaded = loaded
         self.copied = copied
         self.cancellation = cancellation
         self._folder = folder
-        self.session = ChatSession(loaded, folder, _BUDGETS)
+        self._rungs = rungs
+        self.session = ChatSession(loaded, folder, _BUDGETS, rungs)
         tokenizer = loaded.tokenizer
         special = {name: token for name, token in tokenizer.special_tokens_map.items() if isinstance(token, str)}
         template = ChatTemplate(tokenizer.get_chat_template(), special)
@@ -95,7 +99,12 @@ class Workbench:
         """Make a session that knows of conversations what the disk holds, as after a restart."""
         self.session.close(_FLUSH_SECONDS)
         del self.session  # its buffers make room for the next one's
-        self.session = ChatSession(self.loaded, self._folder, _BUDGETS)
+        self.session = ChatSession(self.loaded, self._folder, _BUDGETS, self._rungs)
+
+    def open_with(self, rungs: Rungs) -> None:
+        """Make a session that may take other ways; what an earlier one did to the model's weights stays done."""
+        self._rungs = rungs
+        self.open_again()
 
     def new_conversation(self) -> str:
         """Return a name that no conversation had."""

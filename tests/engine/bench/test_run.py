@@ -15,6 +15,7 @@ from engine.api.events import BenchmarkFinished, BenchmarkProgress, Event
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import Tier
 from engine.bench import compiler, run, subject
+from engine.bench import folders as work_folders
 from engine.bench.clean_copy import clean_copy
 from engine.bench.machine_state import read_card_states
 from engine.bench.transformers_writing import write
@@ -86,11 +87,12 @@ def test_a_stop_leaves_no_folder(
     assert folders(tmp_path) == []
 
 
-def test_what_a_killed_benchmark_left_is_removed_by_the_next(tmp_path: Path) -> None:
+def test_what_a_killed_benchmark_left_is_removed(tmp_path: Path) -> None:
     (tmp_path / "benchmark-999999999-x").mkdir()
     (tmp_path / "benchmark-1-of-a-running-process").mkdir()
     (tmp_path / "benchmark-results").mkdir()  # somebody's own
-    with subject.folder_for_now(tmp_path) as folder:
+    with work_folders.folder_for_now(tmp_path) as folder:
+        work_folders.remove_left_behind(tmp_path)
         assert folder.is_dir()
     assert sorted(folders(tmp_path)) == ["benchmark-1-of-a-running-process", "benchmark-results"]
 

@@ -1,0 +1,51 @@
+"""Part of `python -m tests.benchmarks.gpu`: what each way of making a decode step quicker brings, one upon the other.
+
+generate, eager and compiled, is in the report's `rivals`; here is the own loop, on one loaded model.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from engine.api.cancellation import CancellationToken
+from engine.api.plan import PrecisionChoice
+from engine.bench import decode, device_rates
+from engine.bench.opening import Opening, bench_of, open_workbench
+from engine.bench.subject import Subject
+from engine.decode.rungs import Rungs
+
+# THE LADDER. Each rung has all that stand above it, as what was done to the weights stays done. Whoever gives
+# engine.decode.rungs another way adds its line here, and the numbers come by themselves.
+LADDER = (
+    ("own loop, eager", Rungs(products=False, graph=False)),
+    ("shared products", Rungs(products=True, graph=False)),
+    ("graph", Rungs(products=True, graph=True)),
+)
+_ROUNDS_SECONDS = 2.0
+
+
+def measure(
+    path: Path, folder: Path, choice: PrecisionChoice, context: int, device: str, cancellation: CancellationToken
+) -> list[dict[str, object]]:
+    """Return for each rung what the plan says of it, and its decode rates by context."""
+    opening = Opening(Subject(path, path.name, path.name, True), choice, context, device, folder, cancellation)
+    _, workbench = open_workbench(opening, lambda *_: None, copies=False, rungs=LADDER[0][1])
+    rates = device_rates.measure(workbench.loaded.device, workbench.loaded.dtype, cancellation)
+    bench = bench_of(opening, workbench, rates)
+    rows: list[dict[str, object]] = []
+    for name, rungs in LADDER:
+        if rows:
+            workbench.open_with(rungs)
+        found = decode.measure(workbench, bench, lambda _tokens: None, _ROUNDS_SECONDS)
+        plan = workbench.plan
+        rows.append(
+            {
+                "rung": name,
+                "decode": plan.decode,
+                "decode_reason": plan.decode_reason,
+                "attention": plan.attention,
+                "rows": msgspec.to_builtins(found),
+            }
+        )
+    workbench.close()
+    return rows
