@@ -62,6 +62,8 @@ def _row(workbench: Workbench, bench: Bench, context: int, rounds_seconds: float
         if rounds == 1:  # the first one only finds the rate
             count = max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(_ROUND_SECONDS / per_token)))
             rounds = rounds_within(rounds_seconds, count * per_token)
+            if workbench.records:
+                workbench.ask(messages, conversation, count)
             continue
         seconds.append(per_token)
     workbench.session.forget(conversation)

@@ -8,10 +8,10 @@ from transformers import PreTrainedModel
 from engine.api.benchmark import Rival, RivalRow
 from engine.api.errors import Cancelled
 from engine.api.message import PromptMessage
-from engine.bench import compiler
 from engine.bench.spreads import inverse, rounds_within, spread
 from engine.bench.transformers_writing import Written, write
 from engine.bench.workbench import Tell, Workbench, decoded_steps
+from engine.decode import compiler
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 from engine.hardware.reasons import one_line
@@ -86,7 +86,10 @@ def _warm_up(workbench: Workbench, own: _Entrant, messages: tuple[PromptMessage,
     workbench.ask(messages, conversation, _FEWEST_TOKENS)
     result = workbench.ask(messages, conversation, _FEWEST_TOKENS)
     per_token = max(result.statistics.decode_seconds, 1e-9) / max(decoded_steps(result), 1)
-    return max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(_ROUND_SECONDS / per_token)))
+    tokens = max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(_ROUND_SECONDS / per_token)))
+    if workbench.records:
+        workbench.ask(messages, conversation, tokens)
+    return tokens
 
 
 def _own_round(

@@ -38,6 +38,7 @@ _BUDGETS = TierBudgets(device_bytes=0)
 _FLUSH_SECONDS = 120.0
 _RATE_TOKENS = 2 * PAGE_TOKENS
 _TRIES = 5
+_EAGER = "eager"
 _WORD_LIST = (
     "time year people way day man thing woman life child world school state family student group country problem hand "
     "part place case week company system program question work number night point home water room mother area money "
@@ -82,6 +83,11 @@ class Workbench:
     def plan(self) -> Plan:
         """How the model is loaded, completed by the session."""
         return self.session.plan
+
+    @property
+    def records(self) -> bool:
+        """Whether a step is recorded when it first reaches so far, which is not to be measured."""
+        return self.plan.decode != _EAGER
 
     @property
     def plain_model(self) -> PreTrainedModel | None:

@@ -108,17 +108,23 @@ def steps(data: Path, options: argparse.Namespace, whole: Run) -> list[Step]:
     def memory(choice: PrecisionChoice) -> Step:
         return f"memory {choice.value}", lambda: peak_memory(path, data, choice, options, whole.cancellation)
 
+    def ladder(name: str, choice: PrecisionChoice, rungs: gpu_ladder.Ladder) -> Step:
+        return name, lambda: gpu_ladder.measure(
+            path, data, choice, options.context, options.device, whole.cancellation, rungs
+        )
+
     return [
         ("machine", lambda: {"hardware": msgspec.to_builtins(machine.describe(data)),
                              "cards": msgspec.to_builtins(card_states())}),
         ("random weights", make),
         bench(PrecisionChoice.BF16, tuple(BenchmarkPart)),
-        ("ladder bf16", lambda: gpu_ladder.measure(
-            path, data, PrecisionChoice.BF16, options.context, options.device, whole.cancellation)),
+        ladder("ladder bf16", PrecisionChoice.BF16, gpu_ladder.LADDER),
         *(bench(choice, PACKED_PARTS) for choice in CHOICES[1:]),
         ("decode against bf16", lambda: decode_against_bf16(whole.found)),
         *(memory(choice) for choice in CHOICES),
         ("tiers", lambda: gpu_tiers.measure(path, data, options)),
+        *(ladder(f"ladder {choice.value}", choice, gpu_ladder.LADDER) for choice in CHOICES[1:]),
+        ladder("compiled bf16", PrecisionChoice.BF16, gpu_ladder.COMPILED),
     ]  # fmt: skip
 
 

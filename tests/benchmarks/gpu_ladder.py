@@ -21,19 +21,28 @@ LADDER = (
     ("shared products", Rungs(products=True, graph=False)),
     ("graph", Rungs(products=True, graph=True)),
 )
+# Instead of the graph; apart, as compiling takes its time.
+COMPILED = (("compiled", Rungs(products=True, graph=False, compiled=True)),)
 _ROUNDS_SECONDS = 2.0
+Ladder = tuple[tuple[str, Rungs], ...]
 
 
 def measure(
-    path: Path, folder: Path, choice: PrecisionChoice, context: int, device: str, cancellation: CancellationToken
+    path: Path,
+    folder: Path,
+    choice: PrecisionChoice,
+    context: int,
+    device: str,
+    cancellation: CancellationToken,
+    ladder: Ladder = LADDER,
 ) -> list[dict[str, object]]:
     """Return for each rung what the plan says of it, and its decode rates by context."""
     opening = Opening(Subject(path, path.name, path.name, True), choice, context, device, folder, cancellation)
-    _, workbench = open_workbench(opening, lambda *_: None, copies=False, rungs=LADDER[0][1])
+    _, workbench = open_workbench(opening, lambda *_: None, copies=False, rungs=ladder[0][1])
     rates = device_rates.measure(workbench.loaded.device, workbench.loaded.dtype, cancellation)
     bench = bench_of(opening, workbench, rates)
     rows: list[dict[str, object]] = []
-    for name, rungs in LADDER:
+    for name, rungs in ladder:
         if rows:
             workbench.open_with(rungs)
         found = decode.measure(workbench, bench, lambda _tokens: None, _ROUNDS_SECONDS)

@@ -14,12 +14,13 @@ from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.events import BenchmarkFinished, BenchmarkProgress, Event
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import Tier
-from engine.bench import compiler, run, subject
 from engine.bench import folders as work_folders
+from engine.bench import run, subject
 from engine.bench.clean_copy import clean_copy
 from engine.bench.machine_state import read_card_states
 from engine.bench.transformers_writing import write
 from engine.checkpoints import loader
+from engine.decode import compiler
 from engine.generation.chat_session import ChatSession
 from tests import tiny_checkpoints
 
