@@ -52,6 +52,7 @@ from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups
 from engine.checkpoints.planning import plan_checkpoint
+from engine.decode.rungs import Rungs
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
 from engine.hardware import machine
@@ -160,7 +161,7 @@ class ChatEngine:
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()
-        session = _session_on(loaded, self._kv_folder, command.budgets)
+        session = _session_on(loaded, self._kv_folder, command.budgets, Rungs(compiled=command.compiles))
         self._session = session
         self._budgets = command.budgets
         plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
@@ -247,11 +248,11 @@ class ChatEngine:
         )
 
 
-def _session_on(loaded: LoadedModel, kv_folder: Path, budgets: TierBudgets) -> ChatSession:
+def _session_on(loaded: LoadedModel, kv_folder: Path, budgets: TierBudgets, rungs: Rungs) -> ChatSession:
     """Return a session; where none can be made the model's memory is given back, unless its device is lost."""
     failure: EngineError | None = None
     try:
-        return ChatSession(loaded, kv_folder, budgets)
+        return ChatSession(loaded, kv_folder, budgets, rungs)
     except EngineError as error:
         failure = error.with_traceback(None)  # it holds the half-made session
     except BaseException as error:

@@ -22,7 +22,8 @@ class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 class LoadCheckpoint(_Message, frozen=True, tag="load_checkpoint"):
     """Load a checkpoint (Hub id in the cache, folder, GGUF file or `starter`); the model before it is unloaded.
 
-    draft: another one, with the same tokenizer, that proposes ids for speculation; empty for none.
+    draft: another one, with the same tokenizer, that proposes ids for speculation; empty for none. compiles: the
+    decode step goes through torch.compile where a compiler works, which makes loading much longer.
     """
 
     checkpoint: str
@@ -30,6 +31,7 @@ class LoadCheckpoint(_Message, frozen=True, tag="load_checkpoint"):
     precision: PrecisionChoice = PrecisionChoice.AUTO
     context_tokens: PositiveCount | None = None
     device: str = "auto"
+    compiles: bool = False
     budgets: TierBudgets = TierBudgets()
 
 

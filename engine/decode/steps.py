@@ -13,6 +13,10 @@ from transformers import PreTrainedModel
 from engine.decode.step import DecodeStep, reach_for
 from engine.kv.slab import KvSlab
 
+# What is recorded: one id, and as many as speculation checks at once. Compiling each would take too long.
+_COUNTS = (1, 2, 4, 8, 16)
+_COMPILED_COUNTS = (1,)
+
 
 class Recorder(Protocol):
     """Makes something that can be repeated of work on tensors at fixed addresses."""
@@ -75,9 +79,14 @@ class Steps:
         self._compiles = compiles
         self._prepared: dict[int, _Prepared] = {}
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many ids may be fed at once."""
+        return _COMPILED_COUNTS if self._compiles else _COUNTS
+
     def can_feed(self, count: int) -> bool:
-        """Return whether so many ids fit behind what the KV holds."""
-        return self._kv.length + count <= self._kv.capacity
+        """Return whether so many ids may be fed at once, and fit behind what the KV holds."""
+        return count in self.counts and self._kv.length + count <= self._kv.capacity
 
     @torch.inference_mode()
     def feed(self, ids: Sequence[int]) -> torch.Tensor:

@@ -128,13 +128,16 @@ class ModelRunner:
         try:
             self._windowed = self._windowed and self._masks_by_window(_check_ids(vocabulary, CHECK_IDS))
             expected = self._plain_logits(ids)
-            if self._rungs.products:
+            # A compiler can't look into packed weights.
+            if self._rungs.products and not self._rungs.compiled:
                 self._share_products(ids, expected)
             for mode in KvMode:
                 self._use(mode)
                 if mode is KvMode.NONE or self._agrees(ids, expected):
                     break
             self.decode = self._prepared_decode()
+            if self._rungs.products and self._rungs.compiled and self.decode.way is DecodeWay.EAGER:
+                self._share_products(ids, expected)
         except BaseException:
             self._use(KvMode.NONE)
             raise
@@ -202,7 +205,7 @@ class ModelRunner:
     def _steps_for(self, count: int, all_logits: bool) -> Steps | None:
         """Return the recorded steps if so many ids go through one, which gives the logits of all of them."""
         steps = self.decode.steps
-        fits = steps is not None and (all_logits or count == 1) and count in preparing.COUNTS and steps.can_feed(count)
+        fits = steps is not None and (all_logits or count == 1) and steps.can_feed(count)
         return steps if fits else None
 
     def chunk_size(self, wanted: int, total: int) -> int:
