@@ -249,6 +249,8 @@ def _add_chat_options(parser: argparse.ArgumentParser) -> None:
     add("--min-p", metavar="P", type=_bounded(Probability), help="leave out tokens below this share of the likeliest")
     add("--repetition-penalty", metavar="X", type=_bounded(Penalty), help="above 1: repeat less")
     add("--seed", metavar="N", type=_bounded(Seed), help="the same seed gives the same answer")
+    add("--draft", metavar="M", type=clean_text, help="a small model of the same family that guesses ahead")
+    add("--no-speculation", action="store_true", help="check no guessed tokens ahead, each comes by itself")
     add("--json", action="store_true", help="print one JSON object for each answer instead of text")
 
 
@@ -301,8 +303,18 @@ def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> 
         conversation=options.conversation,
         json=options.json,
         when_full=settings.when_full,
+        speculates=settings.speculation and not options.no_speculation,
+        draft=_draft(options, settings),
         budgets=budgets_from(settings),
     )
+
+
+def _draft(options: argparse.Namespace, settings: Settings) -> str:
+    """Return the draft model; that of the settings goes with their model only."""
+    if options.draft is not None:
+        return str(options.draft)
+    model = options.model if options.model is not None else settings.checkpoint
+    return settings.draft_checkpoint if model == settings.checkpoint != settings.draft_checkpoint else ""
 
 
 if __name__ == "__main__":

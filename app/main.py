@@ -148,6 +148,7 @@ class Hearth(QObject):
             self.engine.submit,
             self.engine.cancel,
             lambda: sampling_from(self.settings.settings),
+            lambda: self.settings.settings.speculation,
             self,
         )
         self.branches = BranchController(self.conversations, requests, self)

@@ -59,6 +59,7 @@ class AnswerRunner(QObject):
         *,
         continues: bool,
         when_full: WhenFull,
+        speculates: bool,
     ) -> None:
         """Ask the engine for the answer; must not be called while another one is being written."""
         assert self._answer is None
@@ -79,6 +80,7 @@ class AnswerRunner(QObject):
                 started_at=conversation.created_at,
                 when_full=when_full,
                 is_private=conversation.is_private,
+                speculates=speculates,
             )
         )
 

@@ -57,6 +57,7 @@ class ChatController(QObject):
         submit: Submit,
         cancel: CancelCommand,
         sampling: Callable[[], Sampling],
+        speculates: Callable[[], bool],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -64,6 +65,7 @@ class ChatController(QObject):
         self._requests = requests
         self._submit = submit
         self._sampling = sampling
+        self._speculates = speculates
         self._queue = JobQueue()
         self._stop_asked = False
         self._blocked = False
@@ -272,6 +274,7 @@ class ChatController(QObject):
             self._sampling(),
             continues=continues,
             when_full=self._conversations.when_full(loaded.conversation),
+            speculates=self._speculates(),
         )
         self._status.tell_busy()
 

@@ -36,6 +36,7 @@ class _Wanted:
     precision: PrecisionChoice = PrecisionChoice.AUTO
     context_tokens: int | None = None
     device: str = "auto"
+    draft: str = ""
 
 
 class CheckpointController(QObject):
@@ -76,8 +77,7 @@ class CheckpointController(QObject):
     @Slot(object)
     def load(self, reference: str) -> None:
         """Load a checkpoint under the settings' precision and context window; a load that runs is given up for it."""
-        settings = self._settings()
-        self._begin_load(_Wanted(reference, settings.precision, settings.context_tokens), None)
+        self._begin_load(_wanted(reference, self._settings()), None)
 
     @Slot()
     def reload(self) -> None:
@@ -144,12 +144,13 @@ class CheckpointController(QObject):
         settings = self._settings()
         before = self._wanted
         if reference != before.reference:
-            before = _Wanted(reference or settings.checkpoint, settings.precision, settings.context_tokens)
+            before = _wanted(reference or settings.checkpoint, settings)
         wanted = replace(
             before,
             precision=remedy.precision or before.precision,
             context_tokens=remedy.context_tokens or before.context_tokens,
             device=remedy.device or before.device,
+            draft=before.draft if remedy.draft is None else remedy.draft,
         )
         self._begin_load(wanted, choice)
 
@@ -168,6 +169,7 @@ class CheckpointController(QObject):
             LoadCheckpoint(
                 command_id=self._load_id,
                 checkpoint=wanted.reference,
+                draft=wanted.draft,
                 precision=wanted.precision,
                 context_tokens=wanted.context_tokens,
                 device=wanted.device,
@@ -256,3 +258,9 @@ class CheckpointController(QObject):
         if words != self.loading:
             self.loading = words
             self.loading_changed.emit(words)
+
+
+def _wanted(reference: str, settings: Settings) -> _Wanted:
+    """Return what is wanted of a checkpoint under the settings; a model is no draft model of its own."""
+    draft = "" if settings.draft_checkpoint == reference else settings.draft_checkpoint
+    return _Wanted(reference, settings.precision, settings.context_tokens, draft=draft)

@@ -1,5 +1,6 @@
 """Loads the model and has one question answered in a terminal, with progress and with Ctrl+C as Stop."""
 
+import shlex
 from dataclasses import dataclass
 
 from app.controllers import phases
@@ -29,6 +30,7 @@ def load_model(session: EngineSession, options: ChatOptions, output: Output) -> 
     command = LoadCheckpoint(
         command_id=new_id(),
         checkpoint=options.model,
+        draft=options.draft,
         precision=options.precision,
         context_tokens=options.context_tokens,
         device=options.device,
@@ -61,6 +63,7 @@ def answer_question(
         started_at=dialogue.conversation.created_at,
         when_full=dialogue.when_full,
         is_private=dialogue.is_private,
+        speculates=options.speculates,
     )
 
     def on_event(event: Event | None) -> None:
@@ -116,6 +119,7 @@ def _option(remedy: Remedy) -> str:
         f"--precision {remedy.precision.value}" if remedy.precision is not None else "",
         f"--context {remedy.context_tokens}" if remedy.context_tokens is not None else "",
         f"--device {remedy.device}" if remedy.device is not None else "",
+        f"--draft {shlex.quote(remedy.draft)}" if remedy.draft is not None else "",
     )
     return " ".join(part for part in parts if part)
 
@@ -142,10 +146,14 @@ def answer_object(message: Message, plan: Plan, conversation: str | None) -> dic
         "restored_from": statistics.restored_from.value if statistics.restored_from is not None else None,
         "restore_seconds": statistics.restore_seconds,
         "generated_tokens": statistics.generated_tokens,
+        "proposed_tokens": statistics.proposed_tokens,
+        "accepted_tokens": statistics.accepted_tokens,
+        "speculation": statistics.speculation,
         "token_ids": list(message.token_ids),
         "time_to_first_token_seconds": statistics.time_to_first_token_seconds,
         "tokens_per_second": statistics.tokens_per_second,
         "model": plan.name,
+        "draft": plan.draft,
         "precision": plan.precision.value,
         "precision_reason": plan.precision_reason,
         "attention": plan.attention,

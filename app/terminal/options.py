@@ -35,6 +35,8 @@ class ChatOptions:
     conversation: str | None
     json: bool
     when_full: WhenFull = WhenFull.ROLL
+    speculates: bool = True
+    draft: str = ""
     budgets: TierBudgets
 
 

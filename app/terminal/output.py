@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TextIO
 
 from app.controllers import phases
+from app.models.speculation_words import guessed_words
 from app.models.warmth_words import reused_words
 from engine.api.events import (
     BenchmarkProgress,
@@ -125,9 +126,10 @@ def printable(text: str) -> str:
 
 def statistics_line(statistics: Statistics, plan: Plan) -> str:
     """Return the one line below an answer: model, speed, first token, what was reused and what was read."""
+    guessed = f", guessed ahead {words}" if (words := guessed_words(statistics)) else ""
     return (
         f"{plan.name} ({plan.precision.value.upper()} on {plan.device_name or plan.device}): "
         f"{statistics.generated_tokens:,} tokens, {statistics.tokens_per_second:.1f} tokens/s, "
         f"first token after {statistics.time_to_first_token_seconds:.2f} s, "
-        f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,} tokens"
+        f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,} tokens{guessed}"
     )

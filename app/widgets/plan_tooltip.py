@@ -14,7 +14,13 @@ _LEAST_PX = 2
 def plan_tooltip(plan: Plan) -> str:
     """Return how the model is loaded and why, as plain lines."""
     lines = [f"{plan.name} on {plan.device_name}", plan.precision_reason, plan.context_reason]
-    lines += [plan.attention_reason, plan.decode_reason, plan_words.speed_text(plan), *plan_words.device_lines(plan)]
+    lines += [
+        plan.attention_reason,
+        plan.decode_reason,
+        plan.draft_reason,
+        plan_words.speed_text(plan),
+        *plan_words.device_lines(plan),
+    ]
     return "\n".join(line for line in lines if line)
 
 

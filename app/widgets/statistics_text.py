@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
 from app.models.amounts import seconds
+from app.models.speculation_words import guessed_words
 from app.models.warmth_words import place_name, reused_words
 from engine.api.events import FinishReason, Statistics
 
@@ -69,6 +70,7 @@ def _measured(statistics: Statistics) -> list[tuple[str, str]]:
     written = [
         ("Written", f"{statistics.generated_tokens:,} tokens in {seconds(statistics.decode_seconds)}"),
         ("Speed", f"{rate(statistics.tokens_per_second)} tokens per second"),
+        ("Guessed ahead", guessed_words(statistics)),
         ("First token after", seconds(statistics.time_to_first_token_seconds)),
     ]
     return [

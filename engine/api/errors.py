@@ -37,12 +37,16 @@ class ErrorKind(StrEnum):
 
 
 class Remedy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One way out that the app offers as a button: load the model again with these choices (None: as before)."""
+    """One way out that the app offers as a button: load the model again with these choices (None: as before).
+
+    draft "" stands for loading without a draft model.
+    """
 
     label: str
     precision: PrecisionChoice | None = None
     context_tokens: int | None = None
     device: str | None = None
+    draft: str | None = None
 
 
 class ErrorReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
-from engine.api.errors import Cancelled, EngineError, ErrorKind
+from engine.api.errors import Cancelled, EngineError, ErrorKind, Remedy
 from engine.api.events import LoadPhase
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, PrecisionChoice
@@ -136,6 +136,7 @@ def _refuse_other_tokenizer(source: _Source, proposer: _Source) -> None:
         ErrorKind.CHECKPOINT_UNSUPPORTED,
         f"{draft} can't propose words for {model}: the two have different vocabularies.",
         "Choose a smaller model of the same family as draft model, or none.",
+        remedies=(Remedy(label="Load without a draft model", draft=""),),
     )
 
 

@@ -79,6 +79,7 @@ class Desk:
             self.engine.commands.append,
             self.engine.cancelled.append,
             lambda: Sampling(temperature=0.0),
+            lambda: self.settings.speculation,
         )
         self.notices: dict[str, Notice] = {}
         self.busy = False

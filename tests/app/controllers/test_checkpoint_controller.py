@@ -176,6 +176,13 @@ def test_the_settings_say_how_much_memory_conversations_may_take(models: Models)
     assert models.load("another").budgets.device_bytes is None
 
 
+def test_the_draft_model_of_the_settings_goes_with_every_other_model(models: Models) -> None:
+    assert models.load().draft == ""
+    models.settings = Settings(draft_checkpoint="small")
+    assert models.load("large").draft == "small"
+    assert models.load("small").draft == "", "a model is no draft model of its own"
+
+
 def test_the_list_is_filled(models: Models) -> None:
     models.controller.refresh()
     models.controller.on_event(CheckpointsListed(command_id="any", checkpoints=CHECKPOINTS))
@@ -263,6 +270,14 @@ def test_a_remedy_loads_the_model_that_failed_with_just_that_changed(models: Mod
     assert models.notices[notices.MODEL_KEY].text == (
         "Scripted model is loaded in BF16 on Scripted processor, 2,048 tokens."
     )
+
+
+def test_a_model_loads_without_the_draft_model_that_does_not_suit_it(models: Models) -> None:
+    models.settings = Settings(draft_checkpoint="small")
+    without = Remedy(label="Load without a draft model", draft="")
+    ran_out(models, models.load("large").command_id, without)
+    models.controller.on_notice_action(choices(models)[without.label])
+    assert (newest_load(models).checkpoint, newest_load(models).draft) == ("large", "")
 
 
 def test_one_remedy_after_the_other_adds_up(models: Models) -> None:

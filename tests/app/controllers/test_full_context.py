@@ -35,6 +35,7 @@ def fill(desk: Desk, *, system_prompt: str = "") -> Generate:
 def test_what_was_left_out_is_marked_and_stays_left_out(desk: Desk) -> None:
     command = fill(desk, system_prompt="Be brief.")
     assert command.when_full is WhenFull.ROLL
+    assert command.speculates
     desk.chat.on_event(PrefillProgress(prompt_tokens=9, reused_tokens=0, done_tokens=3, **ids_of(command)))
     roll(desk, command, 3)
     assert marked(desk) == ["Two"]

@@ -24,6 +24,10 @@ FIELDS = {
     "reused_tokens",
     "prefilled_tokens",
     "restored_tokens",
+    "proposed_tokens",
+    "accepted_tokens",
+    "speculation",
+    "draft",
     "restored_from",
     "restore_seconds",
     "generated_tokens",
@@ -217,3 +221,26 @@ def test_what_is_not_stored_is_private_and_the_settings_budgets_hold(
     seen.clear()
     hearth("chat", "--conversation", "Rome", stdin="One\n/new\nTwo\n")
     assert [command.is_private for command in seen if isinstance(command, Generate)] == [False, False]
+
+
+def test_speculation_and_the_draft_model_come_from_the_settings_or_the_options(
+    hearth: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = locate()
+    paths.make_folders()
+    paths.settings_file.write_text('{"draft_checkpoint": "small"}', encoding="utf-8")
+    seen = commands_of(monkeypatch)
+
+    def wanted(*options: str) -> tuple[str, bool]:
+        seen.clear()
+        hearth("ask", "Hello", *options)
+        load, generate = seen
+        assert isinstance(load, LoadCheckpoint)
+        assert isinstance(generate, Generate)
+        return load.draft, generate.speculates
+
+    assert wanted() == ("small", True)
+    assert wanted("--model", "another") == ("", True)
+    assert wanted("--draft", "tiny", "--no-speculation") == ("tiny", False)
+    paths.settings_file.write_text('{"speculation": false, "draft_checkpoint": "starter"}', encoding="utf-8")
+    assert wanted() == ("", False)

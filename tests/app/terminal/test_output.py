@@ -77,3 +77,10 @@ def test_the_statistics_line_says_what_was_reused_and_read() -> None:
 def test_the_statistics_line_says_where_reused_tokens_came_from() -> None:
     statistics = Statistics(6450, 6412, 38, 8, 0.2, 0.2, 0.4, 21.3, 6412, Tier.DISK, 0.21)
     assert statistics_line(statistics, PLAN).endswith("reused 6,412 (from disk in 0.2 s), read 38 tokens")
+
+
+def test_the_statistics_line_says_what_was_guessed() -> None:
+    statistics = Statistics(
+        64, 12, 52, 80, 0.2, 0.2, 0.4, 21.3, proposed_tokens=90, accepted_tokens=60, speculation="prompt lookup"
+    )
+    assert statistics_line(statistics, PLAN).endswith("read 52 tokens, guessed ahead 60 of 90 right (prompt lookup)")

@@ -68,9 +68,18 @@ def test_what_was_brought_back_is_told_with_where_from() -> None:
     assert (rows["Still in memory"], rows["Back from RAM"]) == ("6,012 tokens", "400 tokens in 0.2 s")
 
 
+def test_what_was_guessed_is_told_in_the_details_only() -> None:
+    guessed = msgspec.structs.replace(STATISTICS, proposed_tokens=90, accepted_tokens=60, speculation="prompt lookup")
+    message = msgspec.structs.replace(answer(1, "Hi"), statistics=guessed)
+    assert dict(statistics_details(message))["Guessed ahead"] == "60 of 90 right (prompt lookup)"
+    assert "Guessed ahead" not in dict(statistics_details(answer(1, "Hi")))
+    assert statistics_line(message) == statistics_line(answer(1, "Hi"))
+
+
 def test_numbers_that_an_older_version_stored_are_read() -> None:
     stored = msgspec.to_builtins(STATISTICS)
-    for name in ("restored_tokens", "restored_from", "restore_seconds"):
+    added = ("restored_tokens", "restored_from", "restore_seconds", "proposed_tokens", "accepted_tokens", "speculation")
+    for name in added:
         del stored[name]
     assert msgspec.json.decode(msgspec.json.encode(stored), type=Statistics) == STATISTICS
 

@@ -1,0 +1,13 @@
+"""The words for what was guessed ahead in an answer."""
+
+from engine.api.events import Statistics
+
+
+def guessed_words(statistics: Statistics) -> str:
+    """Return how many of the guessed tokens were right, "" if none were guessed.
+
+    E.g. "60 of 90 right (prompt lookup)".
+    """
+    if not statistics.proposed_tokens:
+        return ""
+    return f"{statistics.accepted_tokens:,} of {statistics.proposed_tokens:,} right ({statistics.speculation})"

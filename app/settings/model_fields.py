@@ -1,0 +1,100 @@
+"""The settings about which model is loaded how, and what it may keep of conversations."""
+
+from app.settings.field import MEMORY, MODEL, Choice, Field, FieldKind, TakesEffect
+from app.settings.values import MAXIMUM_CONTEXT_TOKENS, MAXIMUM_WARM_GIB
+from engine.api.plan import PrecisionChoice
+from engine.api.warmth import DEFAULT_DISK_BYTES, GIB
+
+
+def _warm_field(key: str, label: str, help_text: str, unset_label: str) -> Field:
+    return Field(
+        key,
+        label,
+        help_text,
+        MEMORY,
+        FieldKind.NUMBER,
+        TakesEffect.AFTER_RELOAD,
+        minimum=0,
+        maximum=MAXIMUM_WARM_GIB,
+        step=0.5,
+        optional=True,
+        unset_label=unset_label,
+    )
+
+
+MODEL_FIELDS: tuple[Field, ...] = (
+    Field(
+        "checkpoint",
+        "Model at start",
+        "The model that is loaded when Hearth opens: the built-in one (starter), a name from the Hub, or a folder.",
+        MODEL,
+        FieldKind.TEXT,
+        TakesEffect.AFTER_RELOAD,
+    ),
+    Field(
+        "precision",
+        "Precision",
+        "How exactly the model's numbers are kept. Full is closest to what was published. 8-bit takes about half the "
+        "memory with hardly a difference; 4-bit about a third, with slightly worse answers. Automatic takes the best "
+        "that fits.",
+        MODEL,
+        FieldKind.CHOICE,
+        TakesEffect.AFTER_RELOAD,
+        choices=(
+            Choice(PrecisionChoice.AUTO, "Automatic (best that fits)"),
+            Choice(PrecisionChoice.FP32, "Double size (32-bit)"),
+            Choice(PrecisionChoice.BF16, "Full (16-bit)"),
+            Choice(PrecisionChoice.INT8, "Half size (8-bit)"),
+            Choice(PrecisionChoice.INT4, "Smallest (4-bit)"),
+        ),
+    ),
+    Field(
+        "context_tokens",
+        "Memory for a conversation",
+        "How much of a conversation the model can look at, in tokens (about three quarters of a word each). More "
+        "takes more memory.",
+        MODEL,
+        FieldKind.INTEGER,
+        TakesEffect.AFTER_RELOAD,
+        minimum=256,
+        maximum=MAXIMUM_CONTEXT_TOKENS,
+        step=1024,
+        optional=True,
+        unset_label="Automatic (what fits)",
+    ),
+    Field(
+        "draft_checkpoint",
+        "Draft model",
+        "A small model of the same family that guesses words, which the large one then checks several at a time: the "
+        "same answers, often faster, for some more memory. A name from the Hub or a folder; empty means none.",
+        MODEL,
+        FieldKind.TEXT,
+        TakesEffect.AFTER_RELOAD,
+    ),
+    Field(
+        "checkpoint_folders",
+        "Folders with models",
+        "More folders on this computer in which Hearth looks for models.",
+        MODEL,
+        FieldKind.FOLDERS,
+    ),
+    _warm_field(
+        "warm_gpu_gib",
+        "GPU memory for warm conversations (GiB)",
+        "Other conversations beside the open one stay on the graphics card, where going back costs no time; 0 keeps "
+        "none there.",
+        "Automatic (if there is a card)",
+    ),
+    _warm_field(
+        "warm_ram_gib",
+        "RAM for warm conversations (GiB)",
+        "What the model has read stays in main memory, and is copied back when you return; 0 keeps none there.",
+        "Automatic (up to 4 GiB)",
+    ),
+    _warm_field(
+        "warm_disk_gib",
+        "Disk for warm conversations (GiB)",
+        "What the model has read is kept on disk, so that conversations stay warm over a restart; 0 keeps none there.",
+        f"Automatic ({DEFAULT_DISK_BYTES // GIB} GiB)",
+    ),
+)
