@@ -1,4 +1,4 @@
-"""Attention of few queries over a long conversation, and which kernel the loaded model runs on and why.
+"""Attention over a long conversation: of one id, of a chunk; and which kernel the loaded model runs on and why.
 
 Stands in for transformers' `sdpa`, so that unmodified model code calls it; what is not its business goes on to that.
 """
@@ -11,7 +11,7 @@ from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from engine.decode import split_attention
+from engine.decode import chunk_attention, split_attention
 
 # Read by transformers at each call (integrations/sdpa_attention.py).
 _SHARED_KEYS = "TRANSFORMERS_SDPA_FORCE_GQA"
@@ -51,6 +51,8 @@ def attend(
         if split_attention.applies(query, key, attention_mask):
             assert attention_mask is not None
             return split_attention.attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
+        if chunk_attention.applies(query, key, value, attention_mask):
+            return chunk_attention.attend(query, key, value, scale).transpose(1, 2).contiguous(), None
         if _packs(query, key):
             return _packed(query, key, value, attention_mask, scale), None
     return _transformers_own(module, query, key, value, attention_mask, **options)

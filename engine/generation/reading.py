@@ -9,9 +9,9 @@ from engine.api.cancellation import CancellationToken
 from engine.generation.model_runner import ModelRunner
 from engine.generation.shortage import MemoryRanOut, Shortage, shortage_of
 
-# A chunk takes about this long: half a second where a Stop is answered between two layers, else less than the
-# 200 ms in which a Stop has to be answered. Larger chunks read faster, as each reads all weights once.
-_CHUNK_SECONDS = 0.5
+# A chunk takes about this long: a second where a Stop is answered between two layers, else less than the 200 ms in
+# which a Stop has to be answered. Larger chunks read faster: each reads all weights once, and all that was before it.
+_CHUNK_SECONDS = 1.0
 _WHOLE_CHUNK_SECONDS = 0.12
 _SMALLEST_CHUNK = 32
 _SHRUNK_SHARE = 4

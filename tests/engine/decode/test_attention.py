@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from engine.decode import attention, split_attention
+from engine.decode import attention, chunk_attention, split_attention
 
 
 class Layer(torch.nn.Module):
@@ -92,3 +92,33 @@ def test_only_steps_of_fixed_shape_on_a_card_are_cut() -> None:
     with split_attention.of_fixed_step():
         assert not split_attention.applies(query, key, mask)
     assert not split_attention.applies(query, key, mask)
+
+
+CHUNKS = [Case(4, 2, 40, 256, 256), Case(9, 3, 64, 70, 70), Case(4, 4, 100, 101, 101), Case(8, 1, 33, 200, 200)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("case", CHUNKS, ids=str)
+def test_a_chunk_without_a_mask_attends_as_behind_one(case: Case, dtype: torch.dtype) -> None:
+    query, key, value, mask = tensors(case, dtype)
+    assert chunk_attention.applies(query, key, value, mask)
+    layer = Layer(case.heads // case.key_heads)
+    expected, _ = sdpa_attention_forward(layer, query, key, value, mask, scaling=0.3)
+    found, _ = attention.attend(layer, query, key, value, mask, scaling=0.3)
+    assert found.shape == expected.shape
+    tolerance = 1e-5 if dtype == torch.float32 else 0.03
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [Case(4, 2, 40, 256, 250), Case(4, 2, 40, 256, 256, window=100), Case(4, 2, 16, 256, 256), Case(4, 2, 64, 64, 64)],
+    ids=["not the last positions", "a window", "few queries", "nothing before"],
+)
+def test_what_a_mask_says_beyond_not_looking_ahead_is_kept(case: Case) -> None:
+    query, key, value, mask = tensors(case)
+    assert not chunk_attention.applies(query, key, value, mask)
+    layer = Layer(2)
+    expected, _ = sdpa_attention_forward(layer, query, key, value, mask)
+    found, _ = attention.attend(layer, query, key, value, mask)
+    torch.testing.assert_close(found, expected)

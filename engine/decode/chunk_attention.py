@@ -1,0 +1,75 @@
+"""Attention of a prompt's next chunk over what was read before it, without a mask.
+
+A mask keeps PyTorch from its quickest kernels: it is written out for each chunk and looked at for each pair of
+positions, and on a card it excludes the flash kernel. Where the mask says no more than that nobody looks ahead, a CPU
+attends to the positions before and to the chunk itself, and joins both by the logarithms of their sums; a card has a
+kernel that is told so in one word.
+"""
+
+from functools import cache
+
+import torch
+from torch.nn import functional
+from torch.nn.attention.bias import causal_lower_right
+
+# Fewer queries gain nothing.
+_LEAST_QUERIES = 32
+_TOLERANCE = 2e-2
+_IS_CAUSAL = "_hearth_is_causal"
+
+
+def applies(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> bool:
+    """Return whether this call is to be answered by attend()."""
+    if mask is None or query.shape[2] < _LEAST_QUERIES or query.shape[0] != 1 or key.shape[2] <= query.shape[2]:
+        return False
+    if mask.dtype != torch.bool or mask.shape[1] != 1 or value.shape[3] != key.shape[3]:
+        return False
+    shape = (query.shape[1], key.shape[1], query.shape[3])
+    return _works(query.device.type, query.dtype, shape) and _is_causal(mask)
+
+
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
+    """Return (1, heads, queries, dim); the queries are the last positions of the (1, key_heads, length, dim) keys."""
+    queries, before = query.shape[2], key.shape[2] - query.shape[2]
+    if query.device.type != "cpu":
+        bias = causal_lower_right(queries, key.shape[2])
+        return functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=bias, scale=scale, enable_gqa=key.shape[1] != query.shape[1]
+        )
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+    earlier, earlier_sums = kernel(query, key[:, :, :before], value[:, :, :before], 0.0, False, scale=scale)
+    own, own_sums = kernel(query, key[:, :, before:], value[:, :, before:], 0.0, True, scale=scale)
+    share = torch.sigmoid(earlier_sums.float() - own_sums.float()).unsqueeze(-1)
+    return torch.lerp(own.float(), earlier.float(), share).to(query.dtype)
+
+
+def _is_causal(mask: torch.Tensor) -> bool:
+    """Return whether (1, 1, queries, length) lets the last positions see all up to themselves; noted on the mask."""
+    known = getattr(mask, _IS_CAUSAL, None)
+    if known is None:
+        queries, length = mask.shape[2:]
+        expected = torch.ones(queries, length, dtype=torch.bool, device=mask.device).tril_(length - queries)
+        known = torch.equal(mask[0, 0], expected)
+        setattr(mask, _IS_CAUSAL, known)
+    return bool(known)
+
+
+@cache
+def _works(device: str, dtype: torch.dtype, shape: tuple[int, int, int]) -> bool:
+    """Hold what attend() gives for heads, key heads and width against a plain mask, once per process."""
+    if device not in ("cpu", "cuda"):
+        return False
+    heads, key_heads, width = shape
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (
+        torch.randn(1, count, length, width, generator=generator).to(device, dtype)
+        for count, length in ((heads, 40), (key_heads, 100), (key_heads, 100))
+    )
+    mask = torch.ones(40, 100, dtype=torch.bool, device=device).tril_(60)
+    try:
+        found = attend(query, key, value, None)
+    except (RuntimeError, TypeError, ValueError, NotImplementedError):  # kernels that don't know this shape
+        return False
+    keys, values = (tensor.repeat_interleave(heads // key_heads, 1) for tensor in (key, value))
+    expected = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
+    return float((found - expected).float().norm()) <= _TOLERANCE * float(expected.float().norm())
