@@ -87,7 +87,10 @@ def _ways(plan: Plan) -> Iterator[str]:
 
 
 def _hardware(rates: HardwareRates) -> Row:
-    copied = f"copies {rates.bandwidth_bytes_per_second / 1e9:,.1f} GB/s ({_ends(rates.copy_bytes_per_second, 1e9)})"
+    copies = rates.copy_bytes_per_second
+    copied = f"copies {copies.median / 1e9:,.1f} GB/s ({_ends(copies, 1e9)})"
+    if rates.bandwidth_bytes_per_second != copies.median:
+        copied += f", at best {rates.bandwidth_bytes_per_second / 1e9:,.1f}"
     matrices = rates.matrix_operations_per_second
     if matrices is None:
         return (copied,)

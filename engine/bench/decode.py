@@ -11,7 +11,7 @@ CONTEXTS = (100, 2000, 8000, 32_000)
 _BUDGET_SECONDS = 50.0
 _ROUND_SECONDS = 1.5
 _ROUNDS_SECONDS = 6.0
-_FEWEST_TOKENS, _MOST_TOKENS = 16, 128
+_FEWEST_TOKENS, _MOST_TOKENS = 8, 128
 # A shorter answer says more about the first token than about writing.
 _LEAST_STEPS = 4
 # Reading becomes slower with the length.

@@ -4,7 +4,7 @@ from engine.api.benchmark import FollowUpRow
 from engine.bench.spreads import rounds_within, spread
 from engine.bench.workbench import Tell, Workbench, answered, asked
 
-LENGTHS = (500, 2000, 8000)
+LENGTHS = (100, 500, 2000, 8000)
 _BUDGET_SECONDS = 20.0
 _FOLLOW_UPS = 2
 _ROOM_TOKENS = 200

@@ -12,7 +12,7 @@ from engine.bench.workbench import Bench, Tell, Workbench
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 
-LENGTHS = (500, 2000, 8000)
+LENGTHS = (100, 500, 2000, 8000)
 _BUDGET_SECONDS = 20.0
 _LEAST_ROUNDS = 2
 

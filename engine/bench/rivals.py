@@ -19,7 +19,7 @@ from engine.hardware.reasons import one_line
 CONTEXTS = (2000, 500, 100)
 _BUDGET_SECONDS = 30.0
 _ROUND_SECONDS = 2.0
-_FEWEST_TOKENS, _MOST_TOKENS = 16, 128
+_FEWEST_TOKENS, _MOST_TOKENS = 8, 128
 _LEAST_STEPS = 4
 _MOST_ROUNDS = 5
 _ON_REQUEST = "compiling takes minutes on a processor: ask for it with `hearth bench rivals`"

@@ -9,7 +9,8 @@ import torch
 from engine.api.benchmark import Spread
 
 MOST_ROUNDS = 5
-LEAST_ROUNDS = 2
+# The median of three isn't moved by one that was disturbed; where even they take too long there are two.
+USUAL_ROUNDS, LEAST_ROUNDS = 3, 2
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -23,8 +24,10 @@ def inverse(seconds: Spread, amount: float) -> Spread:
 
 
 def rounds_within(budget_seconds: float, round_seconds: float, most: int = MOST_ROUNDS) -> int:
-    """Return how many rounds the time allows: at least LEAST_ROUNDS, as one says nothing about the spread."""
-    return max(LEAST_ROUNDS, min(most, int(budget_seconds / max(round_seconds, 1e-9))))
+    """Return how many rounds the time allows; three may take twice of it, and one would tell of no spread."""
+    allowed = int(budget_seconds / max(round_seconds, 1e-9))
+    least = USUAL_ROUNDS if USUAL_ROUNDS * round_seconds <= 2 * budget_seconds else LEAST_ROUNDS
+    return max(least, min(most, allowed))
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:

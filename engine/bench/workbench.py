@@ -26,7 +26,6 @@ from engine.generation.chat_session import ChatSession
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.generate import Report, Result
 from engine.generation.prompt import PromptBuilder
-from engine.kv.tree import PAGE_TOKENS
 from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import Shape
 
@@ -36,7 +35,9 @@ _CLOSE_ENOUGH, _SMALLER = 0.96, 0.99
 # A card's own tier would hide main memory's.
 _BUDGETS = TierBudgets(device_bytes=0)
 _FLUSH_SECONDS = 120.0
-_RATE_TOKENS = 2 * PAGE_TOKENS
+# The first one finds the chunk size.
+_RATE_TOKENS = (64, 512, 513)
+_RATE_SECONDS = 3.0
 _TRIES = 5
 _EAGER = "eager"
 _WORD_LIST = (
@@ -160,14 +161,14 @@ class Workbench:
 
     def reading_rate(self) -> float:
         """Return about how many ids are read per second, measured once."""
-        if not self._reading_rate:
-            tokens = min(_RATE_TOKENS, self.plan.context_window // 2)
-            for seed in (-1, -2):  # the first one finds the chunk size
-                conversation = self.new_conversation()
-                result = self.ask(self.prompt(tokens, seed), conversation, 1)
-                self.session.forget(conversation)
-            found = result.statistics
-            self._reading_rate = found.prefilled_tokens / max(found.prefill_seconds, 1e-9)
+        for tokens in _RATE_TOKENS if not self._reading_rate else ():
+            if self._reading_rate and tokens / self._reading_rate > _RATE_SECONDS:
+                break  # known well enough for what takes so long
+            conversation = self.new_conversation()
+            found = self.ask(self.prompt(min(tokens, self.plan.context_window // 2), -tokens), conversation, 1)
+            self.session.forget(conversation)
+            read = found.statistics
+            self._reading_rate = read.prefilled_tokens / max(read.prefill_seconds, 1e-9)
         return self._reading_rate
 
     def seconds_to_read(self, tokens: int) -> float:
