@@ -1,71 +1,97 @@
 """`python -m tests.benchmarks.generation`: decoding by the own loop against transformers' generate, in one run.
 
-On the same history with the same model object, the starter model. What reuse gains is in tests.benchmarks.warmth.
+On the starter model, turn by turn, both behind the very same KV and with the same weights, so that the ids can be held
+against each other as well: generate runs on a copy of the model as transformers made it. What reuse gains is in
+tests.benchmarks.warmth, what one can find out without this repository in `hearth bench`.
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Callable
 
 import torch
+from transformers import DynamicCache, PreTrainedModel
 
 from app.paths import locate
+from engine.api.cancellation import CancellationToken
 from engine.api.plan import PrecisionChoice
+from engine.bench.clean_copy import clean_copy
+from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
-from engine.hardware import allocator
-from tests.chat_probe import ask, load_session, user
+from engine.hardware import allocator, threads
+from tests.chat_probe import ask, user
 
 HISTORIES = (200, 2000)
-DECODED_IDS = 32
+DECODED_IDS = 48
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--precision", default="auto", choices=[choice.value for choice in PrecisionChoice])
-    arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--json", action="store_true")
     options = arguments.parse_args()
-    allocator.keep_working_memory()  # as the engine's process does
+    allocator.keep_working_memory()  # these two as the engine's process does
+    threads.use_physical_cores()
     folder = locate().data
     folder.mkdir(parents=True, exist_ok=True)
-    session = load_session("starter", folder, PrecisionChoice(options.precision), context=8192)
-    decode = [decode_against_generate(session, history, options.rounds) for history in HISTORIES]
+    choice = PrecisionChoice(options.precision)
+    loaded = loader.load("starter", choice, 8192, "cpu", folder, CancellationToken(), lambda *_: None)
+    theirs = clean_copy(loaded).model
+    assert theirs is not None
+    session = ChatSession(loaded)
+    decode = [decode_against_generate(session, theirs, history, options.rounds) for history in HISTORIES]
     result = {"machine": session.plan.device_name, "threads": torch.get_num_threads(),
               "precision": str(session.plan.precision), "decode": decode}  # fmt: skip
     print(json.dumps(result, indent=1) if options.json else readable(result))
 
 
-def decode_against_generate(session: ChatSession, history: int, rounds: int) -> dict[str, float]:
-    """Return tokens per second of the own loop and of generate (prefill taken off), and their ratio."""
-    messages = [user("The lighthouse keeper wrote down the name of every passing ship. " * (history // 13))]
+def decode_against_generate(
+    session: ChatSession, theirs: PreTrainedModel, history: int, rounds: int
+) -> dict[str, float | bool]:
+    """Return tokens per second of the own loop and of generate, their ratio, and whether the ids are the same."""
+    sentence = "The lighthouse keeper wrote down the name of every passing ship. "
+    messages = [user(sentence * (history // 13) + "Tell a long story about her.")]
     prompt = session._prompts.build(messages, False, 0.0)
+    ask(session, messages, maximum_tokens=1)
     own: list[float] = []
-    theirs: list[float] = []
+    generated: list[float] = []
+    same = True
     for _ in range(rounds):
-        own.append(_seconds(lambda: ask(session, messages, maximum_tokens=DECODED_IDS + 1))
-                   - _seconds(lambda: ask(session, messages, maximum_tokens=1)))  # fmt: skip
-        theirs.append(_seconds(lambda: _generate(session, prompt, DECODED_IDS + 1))
-                      - _seconds(lambda: _generate(session, prompt, 1)))  # fmt: skip
-    rate, their_rate = (DECODED_IDS / statistics.median(values) for values in (own, theirs))
-    return {"history": history, "own_tokens_per_second": rate, "generate_tokens_per_second": their_rate,
-            "ratio": rate / their_rate}  # fmt: skip
+        session._runner.kv.rewind(len(prompt) - 1)
+        cache = held_by(session)
+        answer = ask(session, messages, maximum_tokens=DECODED_IDS, speculates=False)
+        own.append(answer.statistics.decode_seconds / (len(answer.token_ids) - 1))
+        started = time.perf_counter()
+        ids = written(session, theirs, prompt, cache)
+        # The first id is not counted in the own loop either.
+        generated.append((time.perf_counter() - started) / len(ids))
+        same &= list(answer.token_ids) == ids[: len(answer.token_ids)]
+    rate, their_rate = (1 / statistics.median(values) for values in (own, generated))
+    return {"history": len(prompt), "own_tokens_per_second": rate, "generate_tokens_per_second": their_rate,
+            "ratio": rate / their_rate, "same_ids": same}  # fmt: skip
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def held_by(session: ChatSession) -> DynamicCache:
+    """Return transformers' own cache with a copy of what the slab holds."""
+    kv = session._runner.kv
+    cache = DynamicCache(config=session.loaded.model.config)
+    for index, layer in kv._paged():
+        cache.update(layer.keys[:, :, : kv.length].clone(), layer.values[:, :, : kv.length].clone(), index)
+    return cache
 
 
-def _generate(session: ChatSession, prompt: list[int], new_ids: int) -> None:
+def written(session: ChatSession, model: PreTrainedModel, prompt: list[int], cache: DynamicCache) -> list[int]:
+    """Return what generate writes behind the prompt, of which the cache lacks the last id only."""
     ids = torch.tensor([prompt])
     with torch.inference_mode():
-        session.loaded.model.generate(
-            input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False,
-            max_new_tokens=new_ids, min_new_tokens=new_ids,
+        output = model.generate(
+            input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=cache, do_sample=False,
+            max_new_tokens=DECODED_IDS, eos_token_id=sorted(session._end_ids),
         )  # fmt: skip
+    found: list[int] = output[0, len(prompt) :].tolist()
+    return found
 
 
 def readable(result: dict[str, object]) -> str:
@@ -73,7 +99,8 @@ def readable(result: dict[str, object]) -> str:
     for row in result["decode"]:  # type: ignore[attr-defined]
         lines.append(
             f"decode after {row['history']:>5}: own {row['own_tokens_per_second']:.1f} tokens/s,"
-            f" generate {row['generate_tokens_per_second']:.1f} tokens/s, {row['ratio']:.2f} x"
+            f" generate {row['generate_tokens_per_second']:.1f} tokens/s, {row['ratio']:.2f} x,"
+            f" ids {'the same' if row['same_ids'] else 'NOT the same'}"
         )
     return "\n".join(lines)
 
