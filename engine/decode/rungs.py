@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rungs:
-    """products: linear layers with the same input are multiplied at once, on a CPU with packed weights.
+    """The ways one may leave out, to see what each is worth.
 
-    graph: the decode step is captured as CUDA graphs. compiled: the decode step goes through torch.compile instead.
+    products: linear layers with the same input are multiplied at once, on a CPU with packed weights. norms: one kernel
+    for each root-mean-square norm. graph: the decode step is captured as CUDA graphs. compiled: it goes through
+    torch.compile instead.
     """
 
     products: bool = True
+    norms: bool = True
     graph: bool = True
     compiled: bool = False

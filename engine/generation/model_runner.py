@@ -7,6 +7,7 @@ forward over the same ids before it is trusted, so that an architecture nobody h
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 import torch
@@ -15,7 +16,7 @@ from transformers import PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
-from engine.decode import attention, preparing, products
+from engine.decode import attention, fusing, preparing
 from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
@@ -104,7 +105,7 @@ class ModelRunner:
 
     def describe_products(self) -> str:
         """Say in one sentence how linear layers are multiplied, empty if as published."""
-        return products.describe(self._model)
+        return fusing.describe(self._model)
 
     def describe_reuse(self) -> str:
         """Say in one sentence what a follow-up and an edit cost with this architecture."""
@@ -128,16 +129,14 @@ class ModelRunner:
         try:
             self._windowed = self._windowed and self._masks_by_window(_check_ids(vocabulary, CHECK_IDS))
             expected = self._plain_logits(ids)
-            # A compiler can't look into packed weights.
-            if self._rungs.products and not self._rungs.compiled:
-                self._share_products(ids, expected)
+            self._fuse(self._rungs, ids)
             for mode in KvMode:
                 self._use(mode)
                 if mode is KvMode.NONE or self._agrees(ids, expected):
                     break
             self.decode = self._prepared_decode()
-            if self._rungs.products and self._rungs.compiled and self.decode.way is DecodeWay.EAGER:
-                self._share_products(ids, expected)
+            if self._rungs.compiled and self.decode.way is DecodeWay.EAGER:
+                self._fuse(replace(self._rungs, compiled=False), ids)
         except BaseException:
             self._use(KvMode.NONE)
             raise
@@ -237,30 +236,20 @@ class ModelRunner:
             self._cancellation.raise_if_cancelled()
 
     @torch.inference_mode()
-    def _plain_logits(self, ids: list[int]) -> torch.Tensor:
+    def _plain_logits(self, ids: Sequence[int]) -> torch.Tensor:
         return self._forward(ids, cached=False, all_logits=True)[0].float()
 
     def _prepared_decode(self) -> Decode:
         if self.mode is not KvMode.SLAB:
             return Decode(DecodeWay.EAGER, "this architecture's KV can't be kept at fixed addresses")
         self.kv.clear()
+        return preparing.prepare(self._model, self.kv, self._rungs, self.feed, self._agree)
 
-        def agrees(found: torch.Tensor, wanted: torch.Tensor) -> bool:
-            return self._all_equal([(found, wanted)])
+    def _fuse(self, rungs: Rungs, ids: list[int]) -> None:
+        fusing.fuse(self._model, rungs, ids, self._plain_logits, self._agree)
 
-        return preparing.prepare(self._model, self.kv, self._rungs, self.feed, agrees)
-
-    def _share_products(self, ids: list[int], expected: torch.Tensor) -> None:
-        """Let layers with the same input be multiplied at once; apart again if the model computes otherwise then."""
-        try:
-            products.install(self._model, lambda: self._plain_logits(ids[:2]))
-            agrees = self._all_equal([(self._plain_logits(ids)[-1], expected[-1])])
-        except _UNSUITABLE as error:
-            if fault_of(error) is not None:
-                raise
-            agrees = False
-        if not agrees:
-            products.unshare(self._model)
+    def _agree(self, found: torch.Tensor, wanted: torch.Tensor) -> bool:
+        return self._all_equal([(found, wanted)])
 
     def _use(self, mode: KvMode) -> None:
         self.mode = mode

@@ -141,8 +141,8 @@ def test_nothing_is_held_once_all_layers_have_had_their_part() -> None:
     states = torch.randn(1, 1, 16)
     for index in range(3):
         product.part(index, states)
-    assert product._given is None
-    assert product._parts == ()
+    assert product._last.given is None
+    assert product._last.parts == ()
 
 
 @needs_bf16_products

@@ -1,0 +1,103 @@
+"""Norms as one kernel: the very numbers of the model's own code, or the model's own code."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from engine.decode import norms
+from engine.decode.norms import FusedNorm
+from tests import tiny_checkpoints
+
+IDS = torch.tensor([[(17 + 7919 * index) % 384 for index in range(24)]])
+
+
+def load(name: str, folder: Path, dtype: torch.dtype) -> PreTrainedModel:
+    path = tiny_checkpoints.make(name, folder)
+    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    return found.eval()
+
+
+@torch.inference_mode()
+def logits(model: PreTrainedModel) -> torch.Tensor:
+    found: torch.Tensor = model(input_ids=IDS, use_cache=False).logits
+    return found
+
+
+def fused(model: PreTrainedModel) -> int:
+    return sum(isinstance(module, FusedNorm) for module in model.modules())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    "name", ["llama", "qwen3", "gemma3", "mixtral", "gpt_oss", "deepseek_v3", "lfm2", "qwen3_next"]
+)
+def test_the_logits_stay_the_same_to_the_bit(name: str, dtype: torch.dtype, tiny_folder: Path) -> None:
+    model = load(name, tiny_folder, dtype)
+    expected = logits(model)
+    norms.install(model)
+    assert fused(model) >= 2 * model.config.get_text_config().num_hidden_layers
+    assert torch.equal(logits(model), expected)
+    norms.undo(model)
+    assert fused(model) == 0
+    assert torch.equal(logits(model), expected)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "bloom", "opt"])
+def test_other_norms_are_left_alone(name: str, tiny_folder: Path) -> None:
+    model = load(name, tiny_folder, torch.float32)
+    norms.install(model)
+    assert fused(model) == 0
+
+
+class Odd(nn.Module):
+    """Looks like a root-mean-square norm and is none."""
+
+    def __init__(self, power: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(32) + 0.5)
+        self.eps = 1e-6
+        self.power = power
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        scale = states.abs().pow(self.power).mean(-1, keepdim=True).add(self.eps).pow(-1 / self.power)
+        return self.weight * (states * scale)
+
+
+class Holder(nn.Module):
+    """A model of one norm."""
+
+    dtype = torch.float32
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.norm = norm
+
+
+@pytest.mark.parametrize("power", [1.0, 2.1, 4.0])
+def test_what_computes_something_else_is_left_alone(power: float) -> None:
+    holder = Holder(Odd(power))
+    norms.install(holder)  # type: ignore[arg-type]
+    assert type(holder.norm) is Odd
+
+
+def test_states_of_another_type_go_the_own_way() -> None:
+    holder = Holder(Odd(2.0))
+    expected = holder.norm(torch.ones(1, 32, dtype=torch.float64))
+    norms.install(holder)  # type: ignore[arg-type]
+    assert isinstance(holder.norm, FusedNorm)
+    assert torch.equal(holder.norm(torch.ones(1, 32, dtype=torch.float64)), expected)
+
+
+def test_another_order_of_adding_up_is_taken_if_it_is_no_less_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Backwards(Odd):
+        def forward(self, states: torch.Tensor) -> torch.Tensor:
+            found = functional.rms_norm(states.flip(-1), (32,), None, self.eps).flip(-1)
+            return self.weight * found * (1 + 2e-7)
+
+    holder = Holder(Backwards(2.0))
+    norms.install(holder)  # type: ignore[arg-type]
+    assert isinstance(holder.norm, FusedNorm)
