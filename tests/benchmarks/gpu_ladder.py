@@ -17,12 +17,13 @@ from engine.decode.rungs import Rungs
 # THE LADDER. Each rung has all that stand above it, as what was done to the weights stays done. Whoever gives
 # engine.decode.rungs another way adds its line here, and the numbers come by themselves.
 LADDER = (
-    ("own loop, eager", Rungs(products=False, graph=False)),
-    ("shared products", Rungs(products=True, graph=False)),
-    ("graph", Rungs(products=True, graph=True)),
+    ("own loop, eager", Rungs(products=False, norms=False, graph=False)),
+    ("shared products", Rungs(products=True, norms=False, graph=False)),
+    ("norms as one kernel", Rungs(products=True, norms=True, graph=False)),
+    ("graph", Rungs(products=True, norms=True, graph=True)),
 )
 # Instead of the graph; apart, as compiling takes its time.
-COMPILED = (("compiled", Rungs(products=True, graph=False, compiled=True)),)
+COMPILED = (("compiled", Rungs(graph=False, compiled=True)),)
 _ROUNDS_SECONDS = 2.0
 Ladder = tuple[tuple[str, Rungs], ...]
 
