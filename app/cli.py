@@ -251,6 +251,7 @@ def _add_chat_options(parser: argparse.ArgumentParser) -> None:
     add("--seed", metavar="N", type=_bounded(Seed), help="the same seed gives the same answer")
     add("--draft", metavar="M", type=clean_text, help="a small model of the same family that guesses ahead")
     add("--no-speculation", action="store_true", help="check no guessed tokens ahead, each comes by itself")
+    add("--compile", action="store_true", help="compile the model where a compiler works; loading takes longer")
     add("--json", action="store_true", help="print one JSON object for each answer instead of text")
 
 
@@ -305,6 +306,7 @@ def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> 
         when_full=settings.when_full,
         speculates=settings.speculation and not options.no_speculation,
         draft=_draft(options, settings),
+        compiles=settings.compile_model or options.compile,
         budgets=budgets_from(settings),
     )
 

@@ -173,6 +173,7 @@ class CheckpointController(QObject):
                 precision=wanted.precision,
                 context_tokens=wanted.context_tokens,
                 device=wanted.device,
+                compiles=self._settings().compile_model,
                 budgets=budgets_from(self._settings()),
             )
         )

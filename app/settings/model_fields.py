@@ -72,6 +72,15 @@ MODEL_FIELDS: tuple[Field, ...] = (
         TakesEffect.AFTER_RELOAD,
     ),
     Field(
+        "compile_model",
+        "Compile the model",
+        "Translates the model for this computer with a compiler, where there is one. Loading takes up to minutes "
+        "longer, and it isn't always faster: `hearth bench rivals` tells. Nearly the same answers.",
+        MODEL,
+        FieldKind.SWITCH,
+        TakesEffect.AFTER_RELOAD,
+    ),
+    Field(
         "checkpoint_folders",
         "Folders with models",
         "More folders on this computer in which Hearth looks for models.",

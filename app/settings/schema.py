@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     when_full: WhenFull = WhenFull.ROLL
     speculation: bool = True
     draft_checkpoint: str = ""
+    compile_model: bool = False
 
 
 FIELDS: tuple[Field, ...] = (*WINDOW_FIELDS, *MODEL_FIELDS, *ANSWER_FIELDS)

@@ -34,6 +34,7 @@ def load_model(session: EngineSession, options: ChatOptions, output: Output) -> 
         precision=options.precision,
         context_tokens=options.context_tokens,
         device=options.device,
+        compiles=options.compiles,
         budgets=options.budgets,
     )
     with Interrupts() as interrupts:

@@ -37,6 +37,7 @@ class ChatOptions:
     when_full: WhenFull = WhenFull.ROLL
     speculates: bool = True
     draft: str = ""
+    compiles: bool = False
     budgets: TierBudgets
 
 

@@ -183,6 +183,12 @@ def test_the_draft_model_of_the_settings_goes_with_every_other_model(models: Mod
     assert models.load("small").draft == "", "a model is no draft model of its own"
 
 
+def test_the_model_is_compiled_if_the_settings_say_so(models: Models) -> None:
+    assert not models.load().compiles
+    models.settings = Settings(compile_model=True)
+    assert models.load().compiles
+
+
 def test_the_list_is_filled(models: Models) -> None:
     models.controller.refresh()
     models.controller.on_event(CheckpointsListed(command_id="any", checkpoints=CHECKPOINTS))

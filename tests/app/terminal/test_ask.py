@@ -223,7 +223,7 @@ def test_what_is_not_stored_is_private_and_the_settings_budgets_hold(
     assert [command.is_private for command in seen if isinstance(command, Generate)] == [False, False]
 
 
-def test_speculation_and_the_draft_model_come_from_the_settings_or_the_options(
+def test_what_makes_decoding_quicker_comes_from_the_settings_or_the_options(
     hearth: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = locate()
@@ -231,16 +231,17 @@ def test_speculation_and_the_draft_model_come_from_the_settings_or_the_options(
     paths.settings_file.write_text('{"draft_checkpoint": "small"}', encoding="utf-8")
     seen = commands_of(monkeypatch)
 
-    def wanted(*options: str) -> tuple[str, bool]:
+    def wanted(*options: str) -> tuple[str, bool, bool]:
         seen.clear()
         hearth("ask", "Hello", *options)
         load, generate = seen
         assert isinstance(load, LoadCheckpoint)
         assert isinstance(generate, Generate)
-        return load.draft, generate.speculates
+        return load.draft, generate.speculates, load.compiles
 
-    assert wanted() == ("small", True)
-    assert wanted("--model", "another") == ("", True)
-    assert wanted("--draft", "tiny", "--no-speculation") == ("tiny", False)
-    paths.settings_file.write_text('{"speculation": false, "draft_checkpoint": "starter"}', encoding="utf-8")
-    assert wanted() == ("", False)
+    assert wanted() == ("small", True, False)
+    assert wanted("--model", "another", "--compile") == ("", True, True)
+    assert wanted("--draft", "tiny", "--no-speculation") == ("tiny", False, False)
+    settings = '{"speculation": false, "draft_checkpoint": "starter", "compile_model": true}'
+    paths.settings_file.write_text(settings, encoding="utf-8")
+    assert wanted() == ("", False, True)
