@@ -102,10 +102,14 @@ def filling(session: ChatSession, tokens: int) -> PromptMessage:
 
 
 def load_session(
-    reference: str, folder: Path, choice: PrecisionChoice = PrecisionChoice.FP32, context: int = 1024
+    reference: str,
+    folder: Path,
+    choice: PrecisionChoice = PrecisionChoice.FP32,
+    context: int = 1024,
+    draft: str = "",
 ) -> ChatSession:
     """Load a checkpoint on the CPU and make a session of it."""
     loaded = loader.load(
-        reference, choice, context, "cpu", folder, CancellationToken(), lambda phase, done, total: None
+        reference, choice, context, "cpu", folder, CancellationToken(), lambda phase, done, total: None, draft=draft
     )
     return ChatSession(loaded)

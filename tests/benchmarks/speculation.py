@@ -1,22 +1,25 @@
 """`python -m tests.benchmarks.speculation`: tokens per second with speculation and without, in turns in one run.
 
-The starter model answers greedily; prompts whose answers repeat them, and one whose answer doesn't.
+The starter model answers greedily prompts whose answers repeat them, and one whose answer doesn't; the last row draws
+at temperature 1 with a seed, so that hardly anything can be guessed: it shows what trying costs.
 """
 
 import argparse
 import json
 import statistics
+import sys
 
 import torch
 
 from app.paths import locate
-from engine.api.message import PromptMessage
 from engine.api.plan import PrecisionChoice
+from engine.api.sampling import Sampling
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Result
 from engine.hardware import allocator
-from tests.chat_probe import ask, load_session, user
+from tests.chat_probe import GREEDY, ask, load_session, user
 
+LIVELY = Sampling(temperature=1.0, top_k=0, top_p=1.0, min_p=0.0, repetition_penalty=1.0, seed=5)
 TOKENS = 96
 _STORY = (
     "The lighthouse stood on a rock far from the coast, and its keeper wrote down the name of each ship that went by. "
@@ -59,20 +62,22 @@ def main() -> None:
     allocator.keep_working_memory()  # as the engine's process does
     folder = locate().data
     folder.mkdir(parents=True, exist_ok=True)
-    session = load_session("starter", folder, PrecisionChoice(options.precision), context=4096)
+    session = load_session("starter", folder, PrecisionChoice(options.precision), 4096, options.draft)
     ask(session, [user(PROMPTS["repeat a text"])], maximum_tokens=TOKENS, speculates=True)  # costs are measured
-    rows = [measured(session, name, text, options.rounds) for name, text in PROMPTS.items()]
+    rows = [measured(session, name, text, GREEDY, options.rounds) for name, text in PROMPTS.items()]
+    rows.append(measured(session, "free, lively", PROMPTS["free"], LIVELY, options.rounds))
     result = {"machine": session.plan.device_name, "threads": torch.get_num_threads(),
               "precision": str(session.plan.precision), "prompts": rows}  # fmt: skip
     print(json.dumps(result, indent=1) if options.json else readable(result))
 
 
-def measured(session: ChatSession, name: str, text: str, rounds: int) -> dict[str, object]:
+def measured(session: ChatSession, name: str, text: str, sampling: Sampling, rounds: int) -> dict[str, object]:
     """Return medians of both ways, with what was proposed and accepted."""
     on, off = [], []
     for _ in range(rounds):
-        off.append(answer(session, [user(text)], speculates=False))
-        on.append(answer(session, [user(text)], speculates=True))
+        off.append(answer(session, text, sampling, speculates=False))
+        on.append(answer(session, text, sampling, speculates=True))
+    print(f"measured: {name}", file=sys.stderr, flush=True)
     rate, plain_rate = (statistics.median(each.statistics.tokens_per_second for each in way) for way in (on, off))
     return {
         "prompt": name,
@@ -86,8 +91,8 @@ def measured(session: ChatSession, name: str, text: str, rounds: int) -> dict[st
     }
 
 
-def answer(session: ChatSession, messages: list[PromptMessage], speculates: bool) -> Result:
-    return ask(session, messages, maximum_tokens=TOKENS, speculates=speculates)
+def answer(session: ChatSession, text: str, sampling: Sampling, speculates: bool) -> Result:
+    return ask(session, [user(text)], maximum_tokens=TOKENS, sampling=sampling, speculates=speculates)
 
 
 def readable(result: dict[str, object]) -> str:
