@@ -25,7 +25,7 @@ USAGE = """usage: python3 start.py [--repair] [--setup | --test] [arguments]
 
 Sets Hearth up in this folder if need be, and opens it. Arguments go to Hearth: python3 start.py ask "Hello"
 
-  --test    set up with the test tools and run the test suite; arguments go to pytest
+  --test    set up with the test tools and run the test suite; arguments go to pytest (-n 0: in one process)
   --setup   set up only
   --repair  make the environment (.venv) anew
   --help    this text; for Hearth's own: python3 start.py -- --help
@@ -34,6 +34,9 @@ _CHECK = """
 import json, torch, PySide6.QtCore
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "usable": torch.cuda.is_available()}))
 """
+# The tests mostly wait for one thread or for processes they start; `-n 0` among the arguments runs them in one process.
+# Each process takes up to 2 GB.
+_IN_PARALLEL = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
 _CUDA_COMES_ALONG = (
     "The package index offers PyTorch only together with CUDA, about 2 GB more that this computer can't use. It works "
     f"all the same. To avoid it: stop with Ctrl+C, set {torch_builds.INDEX_VARIABLE} (packaging/README.md tells how) "
@@ -175,7 +178,7 @@ class _CudaWarning:
 def launch_command(python: Path, options: Options) -> list[str]:
     """Return what to start; `-P` keeps a folder named `app` in the person's working folder out of the way."""
     if options.test:
-        return [str(python), "-m", "pytest", *options.rest]
+        return [str(python), "-m", "pytest", *_IN_PARALLEL, *options.rest]
     return [str(python), "-P", "-m", "app", *options.rest]
 
 

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import psutil
@@ -28,10 +28,31 @@ _PATIENCE_SECONDS = 5.0
 _LIBRARY_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor", "Dummy-")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest test first, lest one of several processes be left alone with it at the end."""
+    items.sort(key=lambda item: item.name != "test_types")
+
+
 def pytest_collection_finish() -> None:
     """Leave all that was imported out of later collections, as the engine does: each took over a second."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, object, object]:
+    """Let a report be sent between processes whatever a test has logged: half a character can't be."""
+    return _sendable((yield))
+
+
+def _sendable(data: object) -> object:
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(data, dict):
+        return {key: _sendable(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return type(data)(_sendable(item) for item in data)
+    return data
 
 
 @pytest.fixture(autouse=True)
@@ -111,14 +132,25 @@ def _running_timers() -> list[str]:
     return [repr(timer.parent() or timer) for timer in timers if timer.isActive()]
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of this run, the same for all of several processes that run its tests."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture(scope="session")
 def converted_starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with the starter model converted, once for all tests."""
+    """A data folder with the starter model converted, once for all tests and all processes that run them."""
+    from filelock import FileLock
+
     from engine.api.cancellation import CancellationToken
     from engine.checkpoints import starter
 
-    folder = tmp_path_factory.mktemp("starter-data")
-    starter.provide(folder, CancellationToken(), lambda phase, done, total: None)
+    shared = shared_folder(tmp_path_factory)
+    folder = shared / "starter-data"
+    with FileLock(shared / "starter-data.lock"):
+        # What is there already is found to be whole, and used.
+        starter.provide(folder, CancellationToken(), lambda phase, done, total: None)
     return folder
 
 

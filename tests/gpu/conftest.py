@@ -5,15 +5,22 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
+
+from tests.conftest import shared_folder
 
 
 @pytest.fixture(autouse=True)
-def card() -> Iterator[torch.device]:
-    """Skip without a card; afterwards nothing of the test may be left on it."""
+def card(tmp_path_factory: pytest.TempPathFactory) -> Iterator[torch.device]:
+    """Skip without a card; afterwards nothing of the test may be left on it.
+
+    Several processes that run tests take turns: what these tests measure is the whole card's memory.
+    """
     if not torch.cuda.is_available():
         pytest.skip("needs an NVIDIA graphics card that PyTorch can use")
-    yield torch.device("cuda", 0)
-    torch.cuda.empty_cache()
+    with FileLock(shared_folder(tmp_path_factory) / "card.lock"):
+        yield torch.device("cuda", 0)
+        torch.cuda.empty_cache()
 
 
 @pytest.fixture(scope="session")

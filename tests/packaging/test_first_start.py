@@ -197,6 +197,12 @@ def test_the_app_is_not_looked_for_in_the_working_folder() -> None:
     assert launch_command(Path("python"), Options(rest=("doctor",))) == ["python", "-P", "-m", "app", "doctor"]
 
 
+def test_the_tests_run_in_several_processes_unless_told_otherwise() -> None:
+    command = launch_command(Path("python"), Options(test=True, rest=("-n", "0", "tests/packaging")))
+    assert command[:5] == ["python", "-m", "pytest", "-n", "logical"]
+    assert command[-3:] == ["-n", "0", "tests/packaging"]  # the last word counts
+
+
 def test_usage_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert first_start.main("unused", ["--help"]) == 0
     usage = capsys.readouterr().out
