@@ -94,7 +94,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         prefill_chunk_tokens=shape.chunk_tokens,
         parts=parts,
         expected_tokens_per_second=round(speed, 1),
-        speed_reason=speed_reason(target, speed, bool(parts.offloaded_bytes)),
+        speed_reason=speed_reason(target, speed, bool(parts.offloaded_bytes), len(rung.targets)),
     )
 
 

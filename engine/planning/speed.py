@@ -47,14 +47,16 @@ def comparable(target: Target) -> Target:
     return replace(target, bandwidth_bytes_per_second=_UNKNOWN_RAM_BYTES_PER_SECOND)
 
 
-def speed_reason(target: Target, tokens_per_second: float, offloads: bool) -> str:
+def speed_reason(target: Target, tokens_per_second: float, offloads: bool, cards: int = 1) -> str:
     """Say where the number comes from; empty if there is none."""
     if not tokens_per_second:
         return ""
     source = "measured here" if target.bandwidth_source == "measured" else f"by its {target.bandwidth_source}"
     rate = target.bandwidth_bytes_per_second / _GIGA
     moved = ", and what lies in main memory is copied to the card for every token" if offloads else ""
-    return f"At most: {target.name} moves {rate:,.0f} GB/s ({source}), and each token reads the weights once{moved}."
+    turns = " The cards take turns with each token, so they hold more together but are no faster." if cards > 1 else ""
+    read = f"{target.name} moves {rate:,.0f} GB/s ({source}), and each token reads the weights once{moved}"
+    return f"At most: {read}.{turns}"
 
 
 def _unpacking_seconds(facts: CheckpointFacts, shape: Shape, target: Target) -> float:

@@ -134,11 +134,13 @@ def test_windows_keeps_more_in_reserve() -> None:
 def test_one_card_if_it_fits_else_all_of_them() -> None:
     one = planned("llama-3.1-8b", machine(8, 24))
     assert (one.device, one.device_map, one.precision) == ("cuda:1", {}, Precision.BF16)
+    assert "take turns" not in one.speed_reason
     for cards in ((12, 12), (8, 16), (16, 8)):
         hardware = machine(*cards)
         found = planned("llama-3.1-8b", hardware)
         assert found.precision is Precision.BF16
         assert set(found.device_map.values()) == {"cuda:0", "cuda:1"}
+        assert "take turns" in found.speed_reason
         assert set(found.device_map) == {block.name for block in facts_for("llama-3.1-8b").blocks}
         assert found.parts.free_bytes == sum(gpu.free_bytes for gpu in hardware.gpus)
         assert found.device_name == "2 x RTX"
