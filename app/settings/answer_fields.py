@@ -45,7 +45,7 @@ ANSWER_FIELDS: tuple[Field, ...] = (
         "speculation",
         "Guess ahead",
         "Where an answer repeats what was said before, as when a text is edited, several words are guessed and checked "
-        "at once. The answer stays the same and comes faster; where that doesn't help, it isn't done.",
+        "at once. Each word is still the model's own choice, and comes faster; where that doesn't help, it isn't done.",
         ANSWERS,
         FieldKind.SWITCH,
         TakesEffect.NEXT_ANSWER,
