@@ -45,9 +45,10 @@ def attend(
     **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Return (batch, queries, heads, value_dim) for query (batch, heads, queries, head_dim), as transformers asks."""
-    if not any(options.get(name) is not None for name in _OTHER_MEANING):
-        scaling = options.get("scaling")
-        scale = scaling if isinstance(scaling, float) else None
+    scaling = options.get("scaling")
+    is_known = scaling is None or isinstance(scaling, int | float)
+    if is_known and not any(options.get(name) is not None for name in _OTHER_MEANING):
+        scale = float(scaling) if isinstance(scaling, int | float) else None
         if split_attention.applies(query, key, attention_mask):
             assert attention_mask is not None
             return split_attention.attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None

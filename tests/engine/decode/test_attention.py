@@ -77,6 +77,15 @@ def test_a_mask_for_each_head_is_packed_with_its_head() -> None:
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_a_scale_that_is_a_whole_number_counts() -> None:
+    for case in (Case(8, 2), Case(4, 2, 40, 256, 256)):
+        query, key, value, mask = tensors(case)
+        layer = Layer(case.heads // case.key_heads)
+        expected, _ = sdpa_attention_forward(layer, query, key, value, mask, scaling=1)
+        found, _ = attention.attend(layer, query, key, value, mask, scaling=1)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
 def test_what_is_not_looked_at_here_goes_on_to_transformers() -> None:
     query, key, value, mask = tensors(Case(8, 2))
     bias = torch.randn(1, 8, 1, 256)
