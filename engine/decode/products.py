@@ -20,7 +20,6 @@ from engine.decode.shared_inputs import LinearGroup, linear_groups
 _LEAST_GAIN = 1.1
 _TRIED_ROUNDS = 5
 _TOLERANCE = 1e-2
-_packed_product = torch.ops.mkldnn._linear_pointwise.default
 
 
 class Kernel(StrEnum):
@@ -51,14 +50,16 @@ class Product(nn.Module):
         self.register_buffer("weight", _packed(weight) if kernel is Kernel.PACKED else weight, persistent=False)
         self.register_buffer("bias", bias, persistent=False)
         self._last = _Last()
+        # Looked up here: not every build of PyTorch has it, and a lookup takes longer than a small product.
+        self._packed_product = torch.ops.mkldnn._linear_pointwise.default if kernel is Kernel.PACKED else None
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return (..., features) for states (..., columns)."""
         # A module's own way to its buffers takes a microsecond each, a thousand times for each id.
         weight, bias = self._buffers["weight"], self._buffers["bias"]
         assert weight is not None
-        if self.kernel is Kernel.PACKED:
-            result: torch.Tensor = _packed_product(states, weight, bias, "none", [], "")
+        if self._packed_product is not None:
+            result: torch.Tensor = self._packed_product(states, weight, bias, "none", [], "")
             return result
         return functional.linear(states, weight, bias)
 
@@ -161,8 +162,18 @@ def _kernel_for(model: PreTrainedModel) -> Kernel | None:
         return None  # spread over devices: weights come and go
     if model.device.type == "cuda":
         return Kernel.PLAIN
-    packs = torch._C._has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return Kernel.PACKED if packs and model.device.type == "cpu" and model.dtype == torch.bfloat16 else None
+    packs = model.device.type == "cpu" and model.dtype == torch.bfloat16 and _packs_bf16()
+    return Kernel.PACKED if packs else None
+
+
+def _packs_bf16() -> bool:
+    """Return whether this processor and this build of PyTorch multiply packed weights of BF16."""
+    if not torch._C._has_mkldnn:
+        return False
+    try:
+        return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    except (AttributeError, RuntimeError):  # a build without these products
+        return False
 
 
 def _is_suitable(group: LinearGroup, kernel: Kernel) -> bool:

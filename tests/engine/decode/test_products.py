@@ -17,7 +17,7 @@ from tests import tiny_checkpoints
 
 IDS = torch.tensor([[(17 + 7919 * index) % 384 for index in range(24)]])
 needs_bf16_products = pytest.mark.skipif(
-    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no BF16 products in oneDNN"
+    not products._packs_bf16(), reason="this processor has no BF16 products in oneDNN"
 )
 
 
