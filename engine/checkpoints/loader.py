@@ -163,6 +163,9 @@ def _clear(model: PreTrainedModel) -> None:
         module._parameters.clear()
         module._buffers.clear()
         module.__dict__.pop("_hf_hook", None)  # accelerate's hooks hold what lies in main memory
+        # Those of the runner hold its KV and what was recorded, as long as somebody holds the model.
+        module._forward_pre_hooks.clear()
+        module._forward_hooks.clear()
     release()
 
 
