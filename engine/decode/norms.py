@@ -91,6 +91,8 @@ def undo(model: PreTrainedModel) -> None:
 
 def _epsilon_of(module: nn.Module) -> float | None:
     """Return the epsilon of what may be such a norm: one vector of weights, and nothing else."""
+    if isinstance(module, FusedNorm):  # a second attempt at the same model: its own way is known already
+        return None
     if list(module._parameters) != ["weight"] or module._buffers or module._modules or module._forward_pre_hooks:
         return None
     weight = module._parameters["weight"]

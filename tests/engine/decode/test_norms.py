@@ -101,3 +101,13 @@ def test_another_order_of_adding_up_is_taken_if_it_is_no_less_exact(monkeypatch:
     holder = Holder(Backwards(2.0))
     norms.install(holder)  # type: ignore[arg-type]
     assert isinstance(holder.norm, FusedNorm)
+
+
+def test_a_second_attempt_at_the_same_model_changes_nothing(tiny_folder: Path) -> None:
+    model = load("llama", tiny_folder, torch.float32)
+    norms.install(model)
+    norms.install(model)
+    norm = model.model.norm
+    assert torch.isfinite(norm(torch.ones(1, 48, dtype=torch.bfloat16))).all()
+    norms.undo(model)
+    assert fused(model) == 0
