@@ -82,7 +82,8 @@ class Sampler:
 
     def take(self, token_id: int) -> None:
         """Go on as if this id had been drawn."""
-        self._take(self._seen.new_tensor([token_id]))
+        # Filled, not copied there: a card's caller waits for a copy, and with it for the step that runs ahead.
+        self._take(self._seen.new_full((1,), token_id))
 
     def _take(self, chosen: torch.Tensor) -> None:
         self._position += 1
