@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from engine.decode import compiler
 from engine.decode.rungs import Rungs
 from engine.decode.steps import CudaRecorder, Recorder, Steps, again
-from engine.hardware.faults import fault_of
+from engine.hardware.faults import Fault, fault_of
 from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
 
@@ -49,8 +49,8 @@ def prepare(
     """Record the step and hold its logits against those of plain passes, at both sides of a border.
 
     feed: a plain pass over ids behind what the KV holds, which returns the logits (vocabulary,) after the last. The KV
-    is left with what the check fed. recorder: how to record, by default what the device has. Raises what the machine
-    is at fault for, such as memory that runs out.
+    is left with what the check fed. recorder: how to record, by default what the device has. Raises where the device
+    is lost or unfit; memory that is enough for plain passes only is no reason to refuse the model.
     """
     way = DecodeWay.COMPILED if rungs.compiled else DecodeWay.GRAPH
     if problem := _obstacle(model, kv, rungs) or ("" if recorder else _missing(model, way)):
@@ -61,7 +61,7 @@ def prepare(
     try:
         is_right = _is_right(model, kv, steps, feed, agrees)
     except Exception as error:  # compilers, drivers and architectures each have their own way to fail
-        if fault_of(error) is not None:
+        if fault_of(error) in (Fault.DEVICE_LOST, Fault.DEVICE_UNFIT):
             raise
         return Decode(DecodeWay.EAGER, f"recording the step failed: {one_line(error)}")
     if not is_right:
@@ -115,6 +115,20 @@ def _is_right(
     found = [steps.feed([token_id])[-1].clone() for token_id in ids[length:]]
     if _CHECKED_IDS in steps.counts:
         kv.rewind(length)
-        found += steps.feed(ids[length:])
-        expected += expected
+        if together := _fed_together(steps, ids[length:]):
+            found += together
+            expected += expected
     return all(agrees(one, other) for one, other in zip(found, expected, strict=True))
+
+
+def _fed_together(steps: Steps, ids: Sequence[int]) -> list[torch.Tensor]:
+    """Return logits after each of the ids; nothing where only single ids can be recorded (experts one by one)."""
+    try:
+        return list(steps.feed(ids))
+    except Exception as error:
+        if fault_of(error) is not None:
+            raise
+    for count in steps.counts:
+        if count > 1:
+            steps.refuse(count)
+    return []

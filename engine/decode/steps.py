@@ -5,6 +5,8 @@ orders replays, plain passes and copies.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
 from typing import Protocol
 
 import torch
@@ -26,6 +28,16 @@ class Recorder(Protocol):
         ...
 
 
+@cache
+def _stream_aside(device: torch.device) -> torch.cuda.Stream:
+    """Return the one stream of a device that is recorded on, for as long as the process lives.
+
+    cuBLAS keeps a workspace for each stream it was ever used on (8 MiB, 32 on newer cards), and memory of a pool is
+    used again only on the stream that it was taken on.
+    """
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # as PyTorch leaves it
+
+
 class CudaRecorder:
     """Captures work as CUDA graphs that share one pool of memory."""
 
@@ -35,19 +47,36 @@ class CudaRecorder:
 
     def __call__(self, work: Callable[[], None]) -> Callable[[], None]:
         """Do the work twice aside, so that libraries have their workspaces, then capture it."""
-        stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call] # as PyTorch leaves it
-        stream.wait_stream(torch.cuda.current_stream(self._device))
-        with torch.cuda.stream(stream):
-            for _ in range(2):
-                work()
-        torch.cuda.current_stream(self._device).wait_stream(stream)
+        stream, before = _stream_aside(self._device), torch.cuda.current_stream(self._device)
+        stream.wait_stream(before)
+        try:
+            with torch.cuda.stream(stream):
+                for _ in range(2):
+                    work()
+        finally:
+            before.wait_stream(stream)  # also what failed half way has begun to write
         torch.cuda.synchronize(self._device)
         graph = torch.cuda.CUDAGraph()
         self._pool = self._pool or torch.cuda.graph_pool_handle()
-        # The transfer lane's thread may use CUDA meanwhile, which only a thread-local capture allows.
-        with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
-            work()
+        try:
+            # The transfer lane's thread may use CUDA meanwhile, which only a thread-local capture allows.
+            with torch.cuda.graph(graph, pool=self._pool, stream=stream, capture_error_mode="thread_local"):
+                work()
+        finally:
+            if torch.cuda.current_stream(self._device) != before:
+                self._leave_capture(before)
         return graph.replay
+
+    def _leave_capture(self, before: torch.cuda.Stream) -> None:
+        """Go back to the stream from before a capture that CUDA has ended by itself.
+
+        WORKAROUND torch 2.13: torch.cuda.graph then stays on the stream of the capture, and the allocator takes the
+        capture for going on: it would never again give cached memory back before it reports a shortage.
+        """
+        torch.cuda.set_stream(before)
+        with suppress(AttributeError, RuntimeError):  # it may not have come so far, and both are private
+            for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
+                getattr(torch._C, name)(self._device.index or 0, self._pool)
 
 
 def again(work: Callable[[], None]) -> Callable[[], None]:
@@ -78,11 +107,18 @@ class Steps:
         self._recorder = recorder
         self._compiles = compiles
         self._prepared: dict[int, _Prepared] = {}
+        self._refused: set[int] = set()
 
     @property
     def counts(self) -> tuple[int, ...]:
         """How many ids may be fed at once."""
-        return _COMPILED_COUNTS if self._compiles else _COUNTS
+        counts = _COMPILED_COUNTS if self._compiles else _COUNTS
+        return tuple(count for count in counts if count not in self._refused)
+
+    def refuse(self, count: int) -> None:
+        """Feed no more so many ids at once, as that can't be recorded."""
+        self._refused.add(count)
+        self._prepared.pop(count, None)
 
     def can_feed(self, count: int) -> bool:
         """Return whether so many ids may be fed at once, and fit behind what the KV holds."""

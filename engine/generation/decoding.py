@@ -1,6 +1,6 @@
 """How the ids behind a prompt come about: what has been chosen is fed, what follows it is chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -8,8 +8,6 @@ import torch
 from engine.decode.steps import Steps
 from engine.generation.model_runner import ModelRunner
 from engine.generation.sampler import Sampler
-from engine.hardware.faults import Fault, fault_of
-from engine.hardware.reasons import one_line
 
 
 class Decoder(Protocol):
@@ -79,11 +77,12 @@ class PipelinedDecoder:
         """Return the id that follows, from the step on its way if that was fed this id; launch the next one."""
         kv, ahead = self._runner.kv, self._ahead
         self._ahead = None
+        flight: _Flight | None = None
         if ahead is not None and ahead[0] == token_id and ahead[1].length == kv.length:
             flight = ahead[1]
         elif self._runner.decode.steps is not None and self._steps.can_feed(1):
-            flight = _Flight(self._steps.launch(token_id, kv.length), kv.length, self._sampler.ahead())
-        else:
+            flight = self._launched(lambda: self._steps.launch(token_id, kv.length), kv.length, self._sampler)
+        if flight is None:
             return (self._sampler.sample(self._runner.feed([token_id])),)
         following = self._launched_behind(flight)
         chosen = flight.value()
@@ -101,11 +100,12 @@ class PipelinedDecoder:
         length = flight.length + 1
         if length >= self._runner.kv.capacity:
             return None
+        return self._launched(lambda: self._steps.launch_behind(flight.chosen, length), length, flight.drawer)
+
+    def _launched(self, launch: Callable[[], torch.Tensor], length: int, drawer: Sampler) -> _Flight | None:
         try:
-            logits = self._steps.launch_behind(flight.chosen, length)
+            logits = launch()
         except Exception as error:
-            if fault_of(error) is Fault.DEVICE_LOST:
-                raise
-            self._runner.eagerly(f"recording the step failed: {one_line(error)}")
+            self._runner.cannot_record(1, error)
             return None
-        return _Flight(logits, length, flight.drawer.ahead())
+        return _Flight(logits, length, drawer.ahead())

@@ -21,7 +21,8 @@ from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
-from engine.hardware.faults import fault_of
+from engine.hardware.faults import Fault, fault_of
+from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
 
 _CHECK_IDS = 24
@@ -63,6 +64,8 @@ class ModelRunner:
         self._device = device
         self._capacity = capacity
         self._windowed = kv_layout is KvLayout.WINDOWED
+        if device.type == "cuda" and device.index is not None:
+            torch.cuda.set_device(device)  # where events are recorded and waited for, whichever card is the first
         attention.prepare(device)
         accepted = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in accepted
@@ -175,8 +178,8 @@ class ModelRunner:
         self._cancellation = cancellation if self.stops_inside_chunks else None
         steps = self._steps_for(len(ids), all_logits)
         try:
-            if steps is not None:
-                return steps.feed(ids).clone()
+            if steps is not None and (replayed := self._replayed(steps, ids)) is not None:
+                return replayed
             output = self._forward(ids, cached=self.mode is not KvMode.NONE, all_logits=all_logits)
             logits = (output[0] if all_logits else output[0, -1:]).float()
         except BaseException as error:
@@ -188,6 +191,25 @@ class ModelRunner:
             self._cancellation = None
         self.kv.record(ids)
         return logits
+
+    def _replayed(self, steps: Steps, ids: Sequence[int]) -> torch.Tensor | None:
+        try:
+            return steps.feed(ids).clone()
+        except Exception as error:
+            self.cannot_record(len(ids), error)
+            return None
+
+    def cannot_record(self, count: int, error: Exception) -> None:
+        """Run no recorded step of so many ids any more, and none at all if it is one: plain passes do instead.
+
+        Raises the error where those would fail as well.
+        """
+        if fault_of(error) in (Fault.DEVICE_LOST, Fault.DEVICE_UNFIT):
+            raise error
+        if count > 1 and self.decode.steps is not None:
+            self.decode.steps.refuse(count)
+        else:
+            self.eagerly(f"recording the step failed: {one_line(error)}")
 
     def eagerly(self, reason: str) -> None:
         """Run no recorded steps any more."""

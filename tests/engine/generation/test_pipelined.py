@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.api.errors import EngineError, ErrorKind
 from engine.api.sampling import Sampling
 from engine.decode import preparing
 from engine.decode.preparing import DecodeWay
+from engine.decode.steps import Steps, _Prepared
 from engine.generation.chat_session import ChatSession
+from engine.generation.decoding import PipelinedDecoder
+from engine.generation.sampler import Sampler, decide
 from tests import tiny_checkpoints
-from tests.chat_probe import answered, ask, cold_ids, load_session, user
+from tests.chat_probe import GREEDY, answered, ask, cold_ids, load_session, user
 
 OPENING = user("Tell me a story about a small lighthouse and the sea")
+NUCLEUS = Sampling(temperature=0.8, top_k=0, top_p=1.0, min_p=0.0, repetition_penalty=1.0, seed=7)
 DRAWN = Sampling(temperature=0.8, top_k=0, top_p=0.9, min_p=0.0, repetition_penalty=1.1, seed=7)
 
 
@@ -100,6 +105,108 @@ def test_a_longer_reach_that_can_not_be_recorded_means_eager_from_there(
     assert ask(llama, [OPENING], maximum_tokens=24).token_ids == expected
     assert llama._runner.decode.way is DecodeWay.EAGER
     assert "capturing" in llama._runner.decode.reason
+
+
+def test_an_answer_begins_although_its_reach_can_not_be_recorded(
+    llama: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = cold_ids(llama, [OPENING], 24)
+    steps = llama._runner.decode.steps
+    assert steps is not None
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(steps, "launch", fail)
+    assert ask(llama, [OPENING], maximum_tokens=24).token_ids == expected
+    assert llama._runner.decode.way is DecodeWay.EAGER
+    assert "out of memory" in llama._runner.decode.reason
+
+
+def test_several_ids_that_can_not_be_recorded_are_fed_plainly(
+    llama: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, fed = llama._runner, []
+    steps = runner.decode.steps
+    assert steps is not None
+    runner.feed([5, 6, 7])
+    expected = runner.check([8, 9])
+    runner.kv.rewind(3)
+
+    def fail(prepared: _Prepared, reach: int) -> None:
+        fed.append(prepared.step.count)
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(steps, "_compute", fail)
+    monkeypatch.setattr(steps, "_prepared", {})
+    for _ in range(2):
+        torch.testing.assert_close(runner.check([8, 9]), expected, rtol=1e-4, atol=1e-4)
+        runner.kv.rewind(3)
+    assert fed == [2]
+    assert runner.decode.way is DecodeWay.GRAPH
+    assert 2 not in steps.counts
+    assert 1 in steps.counts
+
+
+def test_a_lost_device_is_told(llama: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(llama._runner.decode.steps, "launch", fail)
+    with pytest.raises(EngineError) as caught:
+        ask(llama, [OPENING])
+    assert caught.value.report.kind is ErrorKind.DEVICE_LOST
+
+
+def test_too_little_memory_to_record_is_no_reason_to_refuse_the_model(
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(Steps, "_replay", fail)
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    assert session.plan.decode == "eager"
+    assert "out of memory" in session.plan.decode_reason
+    assert ask(session, [OPENING]).token_ids == cold_ids(session, [OPENING])
+
+
+def test_single_ids_are_recorded_although_several_can_not_be(
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = Steps._compute
+
+    def only_one(prepared: _Prepared, reach: int) -> None:
+        if prepared.step.count > 1:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+        compute(prepared, reach)
+
+    monkeypatch.setattr(Steps, "_compute", staticmethod(only_one))
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    assert session.plan.decode == DecodeWay.GRAPH
+    assert session._runner.decode.steps is not None
+    assert session._runner.decode.steps.counts == (1,)
+    assert ask(session, [OPENING]).token_ids == cold_ids(session, [OPENING])
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, DRAWN, NUCLEUS], ids=["greedy", "drawn", "plain"])
+def test_nothing_else_is_waited_for_than_the_id(
+    llama: ChatSession, sampling: Sampling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = llama._runner
+    assert runner.decode.steps is not None
+    runner.feed([5, 6, 7])
+    chooser = Sampler(decide(sampling, None), [5, 6, 7], torch.device("cpu"))
+    decoder = PipelinedDecoder(runner, chooser, runner.decode.steps)
+    chosen = decoder.next_ids(8)
+    monkeypatch.setattr(runner.decode.steps, "_replay", lambda prepared, length: prepared.logits)
+
+    def wait(*_: object, **__: object) -> None:
+        raise AssertionError("a card's caller waits for a copy from here")
+
+    for owner, name in ((torch, "tensor"), (torch, "as_tensor"), (torch.Tensor, "new_tensor"), (torch.Tensor, "item")):
+        monkeypatch.setattr(owner, name, wait)
+    decoder.next_ids(chosen[0])
 
 
 @pytest.mark.parametrize(
