@@ -134,6 +134,8 @@ def install(model: PreTrainedModel, run: Callable[[], object]) -> None:
     for group in groups:
         if group.owns_weights:
             _replace(group.layers, kernel)
+            if model.device.type == "cuda":  # else each freed weight stays reserved, as the next product is larger
+                torch.cuda.empty_cache()
         else:
             group.layers[0].__class__ = OneRowLinear
 
