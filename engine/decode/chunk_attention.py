@@ -9,6 +9,7 @@ kernel that is told so in one word.
 from functools import cache
 
 import torch
+from torch.backends.cuda import SDPAParams, can_use_efficient_attention, can_use_flash_attention
 from torch.nn import functional
 from torch.nn.attention.bias import causal_lower_right
 
@@ -32,15 +33,31 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: f
     """Return (1, heads, queries, dim); the queries are the last positions of the (1, key_heads, length, dim) keys."""
     queries, before = query.shape[2], key.shape[2] - query.shape[2]
     if query.device.type != "cpu":
+        shares = key.shape[1] != query.shape[1] and _shares_keys(query, key, value)
+        if not shares:
+            key, value = (tensor.repeat_interleave(query.shape[1] // key.shape[1], 1) for tensor in (key, value))
         bias = causal_lower_right(queries, key.shape[2])
         return functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=bias, scale=scale, enable_gqa=key.shape[1] != query.shape[1]
+            query, key, value, attn_mask=bias, scale=scale, enable_gqa=shares
         )
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
     earlier, earlier_sums = kernel(query, key[:, :, :before], value[:, :, :before], 0.0, False, scale=scale)
     own, own_sums = kernel(query, key[:, :, before:], value[:, :, before:], 0.0, True, scale=scale)
     share = torch.sigmoid(earlier_sums.float() - own_sums.float()).unsqueeze(-1)
     return torch.lerp(own.float(), earlier.float(), share).to(query.dtype)
+
+
+def _shares_keys(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+    """Return whether the flash kernel takes this; without it PyTorch would compute all scores of all heads at once."""
+    return can_use_flash_attention(SDPAParams(query, key, value, None, 0.0, False, key.shape[1] != query.shape[1]))
+
+
+def _has_kernel(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+    """Return whether a card has a kernel that is told in one word; what has none, PyTorch gives a mask."""
+    if _shares_keys(query, key, value):
+        return True
+    keys, values = (tensor.repeat_interleave(query.shape[1] // key.shape[1], 1) for tensor in (key, value))
+    return can_use_efficient_attention(SDPAParams(query, keys, values, None, 0.0, False, False))
 
 
 def _is_causal(mask: torch.Tensor) -> bool:
@@ -67,6 +84,8 @@ def _works(device: str, dtype: torch.dtype, shape: tuple[int, int, int]) -> bool
     )
     mask = torch.ones(40, 100, dtype=torch.bool, device=device).tril_(60)
     try:
+        if device == "cuda" and not _has_kernel(query, key, value):
+            return False
         found = attend(query, key, value, None)
     except (RuntimeError, TypeError, ValueError, NotImplementedError):  # kernels that don't know this shape
         return False

@@ -2,7 +2,8 @@
 
 A memory-efficient kernel gives each key head to one multiprocessor, of which a card has many more. The conversation is
 cut in pieces that are attended by themselves, and put together by the logarithms of their sums (Dao et al.,
-Flash-Decoding, 2023). Which reaches it pays for is measured when they are recorded.
+Flash-Decoding, 2023). Which reaches it pays for is measured when they are recorded. Query heads that share a key head
+are rows of one head in any case: transformers would copy keys and values for each of them behind a mask.
 """
 
 import time
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 import torch
 from torch.nn import functional
 
+from engine.hardware.faults import fault_of
+
 # A piece is at least so long, and there are about as many as multiprocessors for a key head.
 _SHORTEST_PIECE = 256
 _MOST_PIECES = 32
@@ -19,8 +22,8 @@ _TRIED_ROUNDS = 20
 # Adds nothing to a masked score but takes it out of the sum; no kernel has to do with infinities.
 _MASKED = -3e4
 
-# The masks of the step that is computed now, each with the bias that was made of it for the first layer.
-_biases: dict[torch.Tensor, torch.Tensor] | None = None
+# What was made of the masks of the step that is computed now, for the first layer: by mask, pieces, and heads to a key.
+_biases: dict[tuple[torch.Tensor, int, int], torch.Tensor] | None = None
 _chosen: dict[tuple[object, ...], int] = {}
 
 
@@ -39,7 +42,9 @@ def applies(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -
     """Return whether this call is to be answered by attend()."""
     if _biases is None or query.device.type != "cuda" or mask is None or query.shape[0] != 1:
         return False
-    return mask.dtype == torch.bool and mask.shape[1] == 1 and _pieces(query, key, mask) > 1
+    if mask.dtype != torch.bool or mask.shape[1] != 1:
+        return False
+    return _pieces(query, key, mask) > 1 or query.shape[1] > key.shape[1]
 
 
 def attend(
@@ -55,25 +60,31 @@ def attend(
     mask: bool (1, 1, queries, reach). pieces divides reach; None for what was found to be fastest.
     """
     _, heads, queries, width = query.shape
-    key_heads, reach = key.shape[1], key.shape[2]
+    key_heads = key.shape[1]
     pieces = pieces or _pieces(query, key, mask)
-    sharing, length = heads // key_heads, reach // pieces
+    sharing = heads // key_heads
     rows = query.reshape(key_heads, sharing * queries, width).expand(pieces, -1, -1, -1)
-    bias = _bias_of(mask, query.dtype).view(queries, pieces, length).transpose(0, 1)
-    bias = bias.unsqueeze(1).expand(-1, sharing, -1, -1).reshape(pieces, 1, sharing * queries, length)
+    bias = _bias_of(mask, query.dtype, pieces, sharing)
+    if pieces == 1:
+        alone = functional.scaled_dot_product_attention(rows, key, value, attn_mask=bias, scale=scale)
+        return alone.reshape(1, heads, queries, -1)
     found, sums = _attended(rows, _cut(key, pieces), _cut(value, pieces), bias.expand(-1, key_heads, -1, -1), scale)
     weights = torch.softmax(sums.float(), dim=0).unsqueeze(-1)
     whole = (found.float() * weights).sum(0)  # (key_heads, sharing x queries, value_dim)
     return whole.to(query.dtype).view(1, heads, queries, -1)
 
 
-def _bias_of(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Return what is added to the scores, (queries, reach), made once for all layers of a step."""
-    bias = _biases.get(mask) if _biases is not None else None
-    if bias is None:
-        bias = torch.zeros(mask.shape[2:], dtype=dtype, device=mask.device).masked_fill_(~mask[0, 0], _MASKED)
-        if _biases is not None:
-            _biases[mask] = bias
+def _bias_of(mask: torch.Tensor, dtype: torch.dtype, pieces: int, sharing: int) -> torch.Tensor:
+    """Return what is added to scores, (pieces, 1, sharing x queries, length), made once for all layers of a step."""
+    known = _biases.get((mask, pieces, sharing)) if _biases is not None else None
+    if known is not None:
+        return known
+    queries, reach = mask.shape[2:]
+    bias = torch.zeros(queries, reach, dtype=dtype, device=mask.device).masked_fill_(~mask[0, 0], _MASKED)
+    bias = bias.view(queries, pieces, reach // pieces).transpose(0, 1)
+    bias = bias.unsqueeze(1).expand(-1, sharing, -1, -1).reshape(pieces, 1, sharing * queries, reach // pieces)
+    if _biases is not None:
+        _biases[mask, pieces, sharing] = bias
     return bias
 
 
@@ -119,11 +130,14 @@ def _fastest(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor) -> int:
         pieces *= 2
     if pieces == 1:
         return 1
-    rows = query.reshape(1, key_heads, -1, query.shape[3])
-    row_mask = mask.expand(-1, query.shape[1] // key_heads, -1, -1).reshape(1, 1, -1, reach)
-    plain = _seconds(lambda: functional.scaled_dot_product_attention(rows, key, key, attn_mask=row_mask))
-    cut = _seconds(lambda: attend(query, key, key, mask, None, pieces))
-    return pieces if cut < plain else 1
+    try:
+        whole = _seconds(lambda: attend(query, key, key, mask, None, 1))
+        cut = _seconds(lambda: attend(query, key, key, mask, None, pieces))
+    except (RuntimeError, ValueError, TypeError) as error:  # a kernel that doesn't know this width
+        if fault_of(error) is not None:
+            raise
+        return 1
+    return pieces if cut < whole else 1
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from engine.decode import attention, split_attention
 from engine.decode.step import DecodeStep, reach_for
 from engine.kv.slab import KvSlab
 from tests import tiny_checkpoints
@@ -51,6 +52,35 @@ def test_logits_are_those_of_a_plain_forward(model: PreTrainedModel) -> None:
     # The plain way goes on from there, and back.
     plain = model(input_ids=torch.tensor([IDS[done : done + 4]]), past_key_values=kv.cache, use_cache=True).logits[0]
     torch.testing.assert_close(plain, expected[done : done + 4], rtol=2e-4, atol=2e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_logits_stay_the_same_where_attention_is_a_cards(
+    model: PreTrainedModel, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if model.config._attn_implementation != "sdpa" or model.config.model_type in ("deepseek_v3", "falcon"):
+        pytest.skip("computes its attention itself, or in a width that a CPU has no kernel for")
+    answered = []
+
+    def applies(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> bool:
+        fits = split_attention._biases is not None and mask is not None and mask.dtype == torch.bool
+        answered.append(fits)
+        return fits
+
+    attention.prepare(torch.device("cpu"))
+    monkeypatch.setattr(split_attention, "applies", applies)
+    monkeypatch.setattr(split_attention, "_pieces", lambda *_: pieces)
+    expected = model(input_ids=torch.tensor([IDS]), use_cache=False).logits[0]
+    kv = slab_with(model, IDS[:40])
+    done = 40
+    for count, reach in ((1, 64), (4, 64), (1, CAPACITY), (8, CAPACITY)):
+        step = DecodeStep(model, kv, count)
+        step.place(IDS[done : done + count], done)
+        torch.testing.assert_close(step.run(reach), expected[done : done + count], rtol=3e-4, atol=3e-4)
+        kv.note(IDS[done : done + count])
+        done += count
+    assert any(answered)
 
 
 @torch.inference_mode()
