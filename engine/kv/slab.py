@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import DynamicCache, PreTrainedConfig
-from transformers.cache_utils import Cache, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
+from transformers import DynamicCache, PreTrainedConfig, cache_utils
+from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
 
 from engine.api.plan import WINDOW_SLACK_TOKENS
 from engine.kv import foreign_layers
 from engine.kv.layout import Layout
 from engine.kv.slab_layers import FixedStep, SlabLayer, WindowedSlabLayer
 
+# Stands for layers that look at another layer's KV; older transformers leave them out.
+DummyLayer: type = getattr(cache_utils, "DummyLayer", type(None))
 Ids = npt.NDArray[np.int64]
 
 

@@ -4,6 +4,7 @@ Sources: transformers.cache_utils (what each kind of layer keeps) and configurat
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from transformers import PreTrainedConfig
 from transformers.cache_utils import get_layer_types_and_kwargs
@@ -43,10 +44,12 @@ class LayerMemory:
 
 def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMemory, ...]:
     """Return what each layer of the text model keeps, with K and V in elements of element_bytes."""
-    kinds, options = get_layer_types_and_kwargs(config)
+    found: tuple[list[str], Any] = get_layer_types_and_kwargs(config)
+    kinds, options = found
+    shared = options if isinstance(options, dict) else None  # older transformers have the same for all layers
     return tuple(
-        _layer(config, kind, option.get("sliding_window"), index, element_bytes)
-        for index, (kind, option) in enumerate(zip(kinds, options, strict=True))
+        _layer(config, kind, (options[index] if shared is None else shared).get("sliding_window"), index, element_bytes)
+        for index, kind in enumerate(kinds)
     )
 
 

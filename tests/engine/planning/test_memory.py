@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import DynamicCache, LlamaConfig
+from transformers import DynamicCache, LlamaConfig, MistralConfig
 
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import PrecisionChoice
 from engine.checkpoints import loader
+from engine.planning import memory
 from engine.planning.memory import LayerMemory, kv_bytes, kv_bytes_per_token, layer_memory
 from tests import tiny_checkpoints
 
@@ -64,3 +65,12 @@ def test_window_counts_only_when_asked() -> None:
     assert layer.bytes_at(100, slack_tokens=0) == 163
     assert layer.bytes_at(100, slack_tokens=4) == 203
     assert layer.bytes_at(4, slack_tokens=0) == 43
+
+
+def test_options_that_are_the_same_for_all_layers_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = MistralConfig(num_hidden_layers=3, sliding_window=16)
+    expected = layer_memory(config, 2)
+    kinds = memory.get_layer_types_and_kwargs(config)[0]
+    # As transformers 5.17 returns them.
+    monkeypatch.setattr(memory, "get_layer_types_and_kwargs", lambda _: (kinds, {"sliding_window": 16}))
+    assert layer_memory(config, 2) == expected
