@@ -131,3 +131,21 @@ def test_what_a_mask_says_beyond_not_looking_ahead_is_kept(case: Case) -> None:
     expected, _ = sdpa_attention_forward(layer, query, key, value, mask)
     found, _ = attention.attend(layer, query, key, value, mask)
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("has_flash", [True, False])
+def test_a_card_without_the_flash_kernel_is_given_keys_for_each_query_head(
+    has_flash: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, object] = {}
+
+    def kernel(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **options: object) -> torch.Tensor:
+        given.update(options, heads=key.shape[1])
+        return query
+
+    monkeypatch.setattr(chunk_attention, "_shares_keys", lambda *_: has_flash)
+    monkeypatch.setattr(chunk_attention.functional, "scaled_dot_product_attention", kernel)
+    query, key, value, _ = (tensor.to("meta") for tensor in tensors(Case(8, 2, 40)))
+    chunk_attention.attend(query, key, value, 0.3)
+    assert given["heads"] == (2 if has_flash else 8)
+    assert given["enable_gqa"] is has_flash  # without the kernel it would mean all scores of all heads at once
