@@ -195,6 +195,8 @@ class ModelRunner:
     def _replayed(self, steps: Steps, ids: Sequence[int]) -> torch.Tensor | None:
         try:
             return steps.feed(ids).clone()
+        except Cancelled:
+            raise
         except Exception as error:
             self.cannot_record(len(ids), error)
             return None

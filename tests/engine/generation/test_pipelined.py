@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.api.errors import EngineError, ErrorKind
+from engine.api.cancellation import CancellationToken
+from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.sampling import Sampling
 from engine.decode import preparing
 from engine.decode.preparing import DecodeWay
@@ -146,6 +147,20 @@ def test_several_ids_that_can_not_be_recorded_are_fed_plainly(
     assert runner.decode.way is DecodeWay.GRAPH
     assert 2 not in steps.counts
     assert 1 in steps.counts
+
+
+def test_a_stop_while_a_step_is_recorded_is_no_reason_against_recording(
+    llama: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, token = llama._runner, CancellationToken()
+    runner.feed([5, 6, 7])
+    monkeypatch.setattr(runner.decode.steps, "_prepared", {})
+    token.cancel()
+    with pytest.raises(Cancelled):
+        runner.feed([8], token)
+    assert runner.kv.length == 3
+    assert runner.decode.way is DecodeWay.GRAPH
+    assert ask(llama, [OPENING]).token_ids == cold_ids(llama, [OPENING])
 
 
 def test_a_lost_device_is_told(llama: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
