@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+import torch
 from transformers import GenerationConfig
 
 from engine.api.cancellation import CancellationToken
@@ -80,6 +81,8 @@ class ChatSession:
 
     def close(self, timeout_seconds: float) -> None:
         """Write what is still to be written of conversations, as far as the time allows."""
+        if self._runner.decode.way is DecodeWay.COMPILED:
+            torch.compiler.reset()  # what was compiled holds the model, and counts against the next one's share
         self._warm.close(timeout_seconds)
 
     def answer(self, command: Generate, cancellation: CancellationToken, report: Report) -> Result:
