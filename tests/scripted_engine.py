@@ -325,6 +325,7 @@ class ScriptedHandler:
                 time.sleep(60)
             case "freeze":
                 os.kill(os.getpid(), signal.SIGSTOP)
+                time.sleep(60)  # another thread may take the signal, and this one would go on until it does
             case "orphan":
                 if os.fork() == 0:
                     time.sleep(30)
