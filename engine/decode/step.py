@@ -14,7 +14,7 @@ from engine.decode.experts import experts_for_few_rows
 from engine.kv.slab import KvSlab
 from engine.kv.slab_layers import FixedStep
 
-# Positions that are read, two lengths to an octave: at most half of what attention reads is masked, a third on average.
+# Positions that are read, two lengths to an octave: of what attention reads at most a third is masked, from here on.
 _SHORTEST_REACH = 256
 
 

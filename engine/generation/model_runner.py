@@ -16,7 +16,8 @@ from transformers import PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
-from engine.decode import attention, fusing, preparing
+from engine.decode import attention, fusing, preparing, products
+from engine.decode.fusing import UNSUITABLE
 from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
@@ -31,9 +32,6 @@ _CHECK_IDS = 24
 _SINGLE_ID_COSTS = 16
 # Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
 _TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
-
-# What a model raises that doesn't get on with a way of keeping KV.
-_UNSUITABLE = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 
 
 _ALL_RUNGS = Rungs()
@@ -108,7 +106,7 @@ class ModelRunner:
 
     def describe_products(self) -> str:
         """Say in one sentence how linear layers are multiplied, empty if as published."""
-        return fusing.describe(self._model)
+        return products.describe(self._model)
 
     def describe_reuse(self) -> str:
         """Say in one sentence what a follow-up and an edit cost with this architecture."""
@@ -132,14 +130,14 @@ class ModelRunner:
         try:
             self._windowed = self._windowed and self._masks_by_window(_check_ids(vocabulary, CHECK_IDS))
             expected = self._plain_logits(ids)
-            self._fuse(self._rungs, ids)
+            self._fuse(self._rungs, ids, expected)
             for mode in KvMode:
                 self._use(mode)
                 if mode is KvMode.NONE or self._agrees(ids, expected):
                     break
             self.decode = self._prepared_decode()
             if self._rungs.compiled and self.decode.way is DecodeWay.EAGER:
-                self._fuse(replace(self._rungs, compiled=False), ids)
+                self._fuse(replace(self._rungs, compiled=False), ids, expected)
         except BaseException:
             self._use(KvMode.NONE)
             raise
@@ -269,8 +267,8 @@ class ModelRunner:
         self.kv.clear()
         return preparing.prepare(self._model, self.kv, self._rungs, self.feed, self._agree)
 
-    def _fuse(self, rungs: Rungs, ids: list[int]) -> None:
-        fusing.fuse(self._model, rungs, ids, self._plain_logits, self._agree)
+    def _fuse(self, rungs: Rungs, ids: list[int], expected: torch.Tensor) -> None:
+        fusing.fuse(self._model, rungs, ids, expected, self._plain_logits, self._agree)
 
     def _agree(self, found: torch.Tensor, wanted: torch.Tensor) -> bool:
         return self._all_equal([(found, wanted)])
@@ -293,7 +291,7 @@ class ModelRunner:
                 self.kv.rewind(12)
                 pairs.append((self.feed(ids[12:20]), expected[19]))
                 pairs.append((self.feed(ids[20:21]), expected[20]))
-        except _UNSUITABLE as error:
+        except UNSUITABLE as error:
             if fault_of(error) is not None:
                 raise
             return False
@@ -303,7 +301,7 @@ class ModelRunner:
         """Return whether layers with a sliding window may forget what has left it."""
         try:
             pairs = logits_under_small_windows(self._model, ids, self._device)
-        except _UNSUITABLE as error:
+        except UNSUITABLE as error:
             if fault_of(error) is not None:
                 raise
             return False
