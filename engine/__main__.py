@@ -1,6 +1,6 @@
 """The engine process: reads commands from the pipe, runs them on their lanes, writes events.
 
-    python -m engine --data FOLDER [--offline]
+    python -m engine --data FOLDER [--hub-cache FOLDER] [--offline]
 
 The main thread only reads, so that a cancel arrives while the lanes compute. The pipe lives on private descriptors:
 whatever a library prints goes to the log (stderr), and whatever one asks on stdin finds it empty.
@@ -67,6 +67,7 @@ def run(
     compute_factory: HandlerFactory,
     transfer_factory: HandlerFactory,
     lookup_factory: HandlerFactory | None = None,
+    library_factory: HandlerFactory | None = None,
 ) -> int:
     """Serve commands until the stream ends or Shutdown; return the exit status.
 
@@ -75,7 +76,7 @@ def run(
     """
     writer = _FrameWriter(stdout)
     writer.send(EngineReady(engine_version=_version(), process_id=os.getpid()))
-    lanes = Lanes(compute_factory, transfer_factory, writer.send, lookup_factory)
+    lanes = Lanes(compute_factory, transfer_factory, writer.send, lookup_factory, library_factory)
     try:
         status = _read_until_end(stdin, lanes)
     except _Terminated:
@@ -91,11 +92,12 @@ def serve(
     compute_factory: HandlerFactory,
     transfer_factory: HandlerFactory,
     lookup_factory: HandlerFactory | None = None,
+    library_factory: HandlerFactory | None = None,
 ) -> NoReturn:
     """Run as this process's only purpose: signals as handle_signals() sets them, then leave(). Main thread only."""
     try:
         handle_signals()
-        status = run(stdin, stdout, compute_factory, transfer_factory, lookup_factory)
+        status = run(stdin, stdout, compute_factory, transfer_factory, lookup_factory, library_factory)
     except _Terminated:
         status = EXIT_ORDERLY
     except Exception:
@@ -155,7 +157,7 @@ def leave(status: int) -> NoReturn:
         os._exit(status)
 
 
-def _prepare_environment(offline: bool) -> None:
+def _prepare_environment(hub_cache: Path | None, offline: bool) -> None:
     """Set what the libraries read when they are imported: no telemetry, no token sent unasked, no chatter."""
     os.environ.update(
         HF_HUB_DISABLE_TELEMETRY="1",
@@ -166,6 +168,8 @@ def _prepare_environment(offline: bool) -> None:
         TRANSFORMERS_VERBOSITY="error",
         DO_NOT_TRACK="1",
     )
+    if hub_cache is not None:
+        os.environ["HF_HUB_CACHE"] = str(hub_cache)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -190,6 +194,7 @@ def main() -> NoReturn:
     """Start the engine; never returns."""
     parser = argparse.ArgumentParser(prog="python -m engine", description="Hearth's inference process.")
     parser.add_argument("--data", type=Path, required=True, help="the app's data folder")
+    parser.add_argument("--hub-cache", type=Path, help="the folder that downloads lie in (else as HF_HUB_CACHE says)")
     parser.add_argument("--offline", action="store_true", help="never open a connection")
     arguments = parser.parse_args()
     data_folder: Path = arguments.data
@@ -216,7 +221,12 @@ def main() -> NoReturn:
     def build_transfers() -> Handler:
         from engine.transfers import Transfers
 
-        return Transfers(data_folder)
+        return Transfers()
+
+    def build_library() -> Handler:
+        from engine.library import Library
+
+        return Library(data_folder)
 
     def build_lookups() -> Handler:
         from engine.lookups import HubLookups
@@ -224,9 +234,9 @@ def main() -> NoReturn:
         return HubLookups(lookups)
 
     stdin, stdout = claim_pipes()
-    _prepare_environment(arguments.offline)
+    _prepare_environment(arguments.hub_cache, arguments.offline)
     _prepare_log()
-    serve(stdin, stdout, build_compute, build_transfers, build_lookups)
+    serve(stdin, stdout, build_compute, build_transfers, build_lookups, build_library)
 
 
 if __name__ == "__main__":

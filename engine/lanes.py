@@ -1,9 +1,9 @@
-"""The lanes: each runs its commands one by one on its own thread and ends every command exactly once.
+"""The lanes: each runs its commands in their order on threads of its own and ends every command exactly once.
 
-The compute lane owns model, KV and CUDA; the transfer lane owns the Hub and downloads, so that a long download never
-delays a token; the lookup lane asks the Hub about a checkpoint that is to be planned, which neither a download nor an
-answer may delay, and passes the command on to the compute lane. A handler only returns or raises; the terminal event
-is sent here and nowhere else.
+The compute lane owns model, KV and CUDA; the transfer lane downloads, two checkpoints at a time, so that a long
+download never delays a token; the library lane lists and deletes what is on the disk; the lookup lane asks the Hub what
+it has, also about a checkpoint that is to be planned, which it then passes on to the compute lane. A handler only
+returns or raises; the terminal event is sent here and nowhere else.
 """
 
 import logging
@@ -17,11 +17,17 @@ from typing import Protocol
 from engine.api.cancellation import CancellationToken
 from engine.api.codec import clean_text
 from engine.api.commands import (
+    CheckConnection,
     Command,
+    DeleteCheckpoint,
+    DiscardDownload,
     DownloadCheckpoint,
+    InspectCheckpoint,
     ListCheckpoints,
     LoadCheckpoint,
+    MoveCache,
     PlanCheckpoint,
+    SearchCheckpoints,
     interrupts_background,
     is_background,
 )
@@ -38,11 +44,17 @@ from engine.api.events import (
     is_terminal,
 )
 
+# Downloads that run at the same time, and questions to the Hub.
+_TRANSFERS_AT_ONCE = 2
+_LOOKUPS_AT_ONCE = 4
+_ABOUT_DISK = ListCheckpoints | DeleteCheckpoint | DiscardDownload | MoveCache
+_ABOUT_HUB = SearchCheckpoints | InspectCheckpoint | CheckConnection
+
 _log = logging.getLogger(__name__)
 
 
 class Handler(Protocol):
-    """Runs one command of a lane, always on that lane's thread."""
+    """Runs the commands of a lane, on that lane's threads; one with several is called from all of them."""
 
     def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal | None:
         """Do it, reporting progress through emit, and return the one terminal event.
@@ -70,7 +82,8 @@ class Lanes:
     """Accepts commands on the reading thread, runs them on their lanes, and sends their events through `send`.
 
     send may be called from any of these threads, and raises for an event that can't be put in a frame. The factories
-    are called on their lane's thread, at its first command. Without a lookup_factory there is no such lane.
+    are called on their lane's thread, at its first command. Without a lookup_factory there is no such lane; without a
+    library_factory the transfer lane does its work.
     """
 
     def __init__(
@@ -79,14 +92,18 @@ class Lanes:
         transfer_factory: HandlerFactory,
         send: Emit,
         lookup_factory: HandlerFactory | None = None,
+        library_factory: HandlerFactory | None = None,
     ) -> None:
         self._send = send
         self._lock = threading.Lock()
         self._open: dict[str, _OpenCommand] = {}
         self._seen: set[str] = set()
         self._compute = _Lane("compute", compute_factory, self)
-        self._transfer = _Lane("transfer", transfer_factory, self)
-        self._lookup = _Lane("lookup", lookup_factory, self, passes_on=True) if lookup_factory else None
+        self._transfer = _Lane("transfer", transfer_factory, self, workers=_TRANSFERS_AT_ONCE)
+        self._lookup: _Lane | None = None
+        if lookup_factory is not None:
+            self._lookup = _Lane("lookup", lookup_factory, self, workers=_LOOKUPS_AT_ONCE, passes_on=True)
+        self._library = _Lane("library", library_factory, self) if library_factory else self._transfer
 
     def accept(self, command: Command) -> None:
         """Queue a command. One whose id was used before is ignored, as its id already has its terminal event."""
@@ -104,11 +121,12 @@ class Lanes:
         self._lane_of(command).put(opened)
 
     def _lane_of(self, command: Command) -> "_Lane":
-        if isinstance(command, ListCheckpoints | DownloadCheckpoint):
+        if isinstance(command, DownloadCheckpoint):
             return self._transfer
-        if isinstance(command, PlanCheckpoint) and command.ask_hub and self._lookup is not None:
-            return self._lookup
-        return self._compute
+        if isinstance(command, _ABOUT_DISK):
+            return self._library
+        asks_hub = isinstance(command, _ABOUT_HUB) or (isinstance(command, PlanCheckpoint) and command.ask_hub)
+        return self._lookup if asks_hub and self._lookup is not None else self._compute
 
     def cancel(self, command_id: str) -> None:
         """Stop a command: one that still waits ends at once, a running one at its next safe point."""
@@ -129,7 +147,7 @@ class Lanes:
         for command_id in command_ids:
             self.cancel(command_id)
         deadline = time.monotonic() + timeout_seconds
-        lanes = [lane for lane in (self._lookup, self._compute, self._transfer) if lane is not None]
+        lanes = {lane for lane in (self._lookup, self._compute, self._transfer, self._library) if lane is not None}
         for lane in lanes:
             lane.close()
         return all(lane.join(max(0.0, deadline - time.monotonic())) for lane in lanes)
@@ -177,27 +195,36 @@ class Lanes:
 
 
 class _Lane:
-    """Owns one thread and the handler that lives on it."""
+    """Owns its threads and the handler that they share."""
 
-    def __init__(self, name: str, factory: HandlerFactory, lanes: Lanes, *, passes_on: bool = False) -> None:
+    def __init__(
+        self, name: str, factory: HandlerFactory, lanes: Lanes, *, workers: int = 1, passes_on: bool = False
+    ) -> None:
         self._passes_on = passes_on
         self._factory = factory
         self._lanes = lanes
         self._handler: Handler | None = None
+        self._preparing = threading.Lock()
         self._queue: SimpleQueue[_OpenCommand | None] = SimpleQueue()
-        # Daemon: a lane that sits in a long native call must not keep a process alive whose app is gone.
-        self._thread = threading.Thread(target=self._work, name=f"{name}-lane", daemon=True)
-        self._thread.start()
+        # Daemons: a lane that sits in a long native call must not keep a process alive whose app is gone.
+        names = [f"{name}-lane", *(f"{name}-lane-{number}" for number in range(2, workers + 1))]
+        self._threads = [threading.Thread(target=self._work, name=each, daemon=True) for each in names]
+        self._working = workers
+        for thread in self._threads:
+            thread.start()
 
     def put(self, opened: _OpenCommand) -> None:
         self._queue.put(opened)
 
     def close(self) -> None:
-        self._queue.put(None)
+        for _ in self._threads:
+            self._queue.put(None)
 
     def join(self, timeout_seconds: float) -> bool:
-        self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
+        deadline = time.monotonic() + timeout_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
         while (opened := self._queue.get()) is not None:
@@ -208,7 +235,11 @@ class _Lane:
                 self._lanes.pass_on(opened)
             else:
                 self._lanes.end(opened, outcome)
-        self._close_handler()
+        with self._preparing:
+            self._working -= 1
+            is_last = self._working == 0
+        if is_last:
+            self._close_handler()
 
     def _close_handler(self) -> None:
         """Let a handler that has a close() finish what it must, as the process ends in good order."""
@@ -250,20 +281,21 @@ class _Lane:
         return terminal
 
     def _prepared_handler(self, command: Command, emit: Emit) -> Handler:
-        if self._handler is None:
-            if isinstance(command, LoadCheckpoint):
-                # The factory imports torch, which takes seconds from a cold disk.
-                emit(LoadProgress(command_id=command.command_id, phase=LoadPhase.IMPORTING, done=0, total=0))
-            try:
-                self._handler = self._factory()
-            except ImportError as error:
-                raise EngineError(
-                    ErrorKind.INTERNAL,
-                    "A library that the engine needs could not be loaded.",
-                    "Run the installation again to repair it.",
-                    _traceback_text(error),
-                ) from error
-        return self._handler
+        with self._preparing:
+            if self._handler is None:
+                if isinstance(command, LoadCheckpoint):
+                    # The factory imports torch, which takes seconds from a cold disk.
+                    emit(LoadProgress(command_id=command.command_id, phase=LoadPhase.IMPORTING, done=0, total=0))
+                try:
+                    self._handler = self._factory()
+                except ImportError as error:
+                    raise EngineError(
+                        ErrorKind.INTERNAL,
+                        "A library that the engine needs could not be loaded.",
+                        "Run the installation again to repair it.",
+                        _traceback_text(error),
+                    ) from error
+            return self._handler
 
 
 def _internal_failure(command_id: str, error: BaseException) -> CommandFailed:

@@ -14,7 +14,7 @@ _UNANSWERED = frozenset({ErrorKind.NETWORK, ErrorKind.CHECKPOINT_NOT_FOUND})
 
 
 class HubLookups:
-    """Handles the first half of PlanCheckpoint, one at a time, on the lane's thread; found is left in lookups."""
+    """Handles the first half of PlanCheckpoint, on several threads at once; what is found is left in lookups."""
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
@@ -27,7 +27,7 @@ class HubLookups:
         if is_local(reference) or (known_shapes.named(reference) and "/" not in reference):
             return
         try:
-            found = look_up(reference, command.revision or "main", command.endpoint, command.token, cancellation)
+            found = look_up(reference, command.revision or "main", command.access, cancellation)
         except EngineError as error:
             if error.report.kind not in _UNANSWERED or not known_shapes.named(reference):
                 raise

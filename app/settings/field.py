@@ -54,4 +54,5 @@ GENERAL = "General"
 MODEL = "Model"
 ANSWERS = "Answers"
 MEMORY = "Memory"
-PAGES: tuple[str, ...] = (GENERAL, MODEL, MEMORY, ANSWERS)
+DOWNLOADS = "Downloads"
+PAGES: tuple[str, ...] = (GENERAL, MODEL, MEMORY, ANSWERS, DOWNLOADS)

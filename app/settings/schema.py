@@ -3,18 +3,20 @@
 import msgspec
 
 from app.settings.answer_fields import ANSWER_FIELDS
-from app.settings.field import MEMORY, PAGES, Choice, Field, FieldKind, TakesEffect
+from app.settings.field import DOWNLOADS, MEMORY, PAGES, Choice, Field, FieldKind, TakesEffect
+from app.settings.hub_fields import HUB_FIELDS
 from app.settings.model_fields import MODEL_FIELDS
 from app.settings.values import ContextTokens, TextSize, Theme, WarmGib
 from app.settings.window_fields import WINDOW_FIELDS
 from engine.api.commands import WhenFull
+from engine.api.hub import HubAccess
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
 from engine.api.warmth import GIB, TierBudgets
 
 __all__ = [
-    "FIELDS", "MEMORY", "PAGES", "Choice", "Field", "FieldKind", "Settings", "TakesEffect", "Theme", "budgets_from",
-    "field_of", "sampling_from",
+    "DOWNLOADS", "FIELDS", "MEMORY", "PAGES", "Choice", "Field", "FieldKind", "Settings", "TakesEffect", "Theme",
+    "access_from", "budgets_from", "field_of", "sampling_from",
 ]  # fmt: skip
 
 
@@ -44,9 +46,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     speculation: bool = True
     draft_checkpoint: str = ""
     compile_model: bool = False
+    work_offline: bool = False
+    hub_endpoint: str = ""
+    hub_proxy: str = ""
+    hub_certificates: str = ""
+    hub_cache: str = ""
 
 
-FIELDS: tuple[Field, ...] = (*WINDOW_FIELDS, *MODEL_FIELDS, *ANSWER_FIELDS)
+FIELDS: tuple[Field, ...] = (*WINDOW_FIELDS, *MODEL_FIELDS, *ANSWER_FIELDS, *HUB_FIELDS)
 
 
 def field_of(key: str) -> Field:
@@ -81,3 +88,14 @@ def budgets_from(settings: Settings) -> TierBudgets:
 
 def _bytes(gib: float | None) -> int | None:
     return None if gib is None else int(gib * GIB)
+
+
+def access_from(settings: Settings, token: str = "") -> HubAccess:
+    """Return how the Hub is to be reached."""
+    return HubAccess(
+        endpoint=settings.hub_endpoint.strip(),
+        token=token,
+        proxy=settings.hub_proxy.strip(),
+        certificates=settings.hub_certificates.strip(),
+        offline=settings.work_offline,
+    )

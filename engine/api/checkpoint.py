@@ -15,7 +15,13 @@ class CheckpointKind(StrEnum):
 
 
 class LocalCheckpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One usable checkpoint on disk; reference is what `--model` takes."""
+    """One checkpoint on disk; reference is what `--model` takes.
+
+    size_bytes: of the weights. disk_bytes: all that deleting it would free, other revisions and quantised copies
+    included; 0 if it can't be deleted. used_at: when it was last used, in seconds since the epoch, 0 if that is not
+    known. folder: where it lies. Only total_bytes - missing_bytes of an incomplete one are there, and
+    wanted_revision is what a download has to ask for to complete it.
+    """
 
     reference: str
     name: str
@@ -23,3 +29,14 @@ class LocalCheckpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size_bytes: int
     revision: str = ""
     architecture: str = ""
+    disk_bytes: int = 0
+    used_at: float = 0.0
+    folder: str = ""
+    total_bytes: int = 0
+    missing_bytes: int = 0
+    wanted_revision: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it can be loaded."""
+        return self.missing_bytes == 0

@@ -9,10 +9,13 @@ from typing import Annotated
 import msgspec
 
 from engine.api.benchmark import BenchmarkPart
+from engine.api.hub import HubAccess, HubSort
 from engine.api.message import PromptMessage
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import PositiveCount, Sampling
 from engine.api.warmth import TierBudgets
+
+SearchLimit = Annotated[int, msgspec.Meta(ge=1, le=100)]
 
 
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", kw_only=True):
@@ -122,18 +125,78 @@ class DescribeHardware(_Message, frozen=True, tag="describe_hardware"):
 
 
 class ListCheckpoints(_Message, frozen=True, tag="list_checkpoints"):
-    """List what is usable on this computer. Runs on the transfer lane."""
+    """List what is on this computer, also what is only there in part. Runs on the library lane."""
 
     folders: tuple[str, ...] = ()
 
 
+class DeleteCheckpoint(_Message, frozen=True, tag="delete_checkpoint"):
+    """Delete a checkpoint from this computer, with all that Hearth made of it. Runs on the library lane.
+
+    checkpoint: a reference as ListCheckpoints gives it. revision: only that commit, empty for all of them. only_count:
+    say what would be freed, and delete nothing.
+    """
+
+    checkpoint: str
+    revision: str = ""
+    only_count: bool = False
+    folders: tuple[str, ...] = ()
+
+
+class MoveCache(_Message, frozen=True, tag="move_cache"):
+    """Move the folder that downloads lie in to another place. Runs on the library lane.
+
+    No model may be loaded from it meanwhile.
+    """
+
+    target: str
+
+
+class SearchCheckpoints(_Message, frozen=True, tag="search_checkpoints"):
+    """Search the Hub for models that generate text. Runs on the lookup lane.
+
+    text: words, or a Hub id or address, which is then looked up itself. author: an owner's name, or empty.
+    least_parameters, most_parameters: None for no limit.
+    """
+
+    text: str
+    author: str = ""
+    least_parameters: PositiveCount | None = None
+    most_parameters: PositiveCount | None = None
+    sort: HubSort = HubSort.DOWNLOADS
+    limit: SearchLimit = 20
+    access: HubAccess = HubAccess()
+
+
+class InspectCheckpoint(_Message, frozen=True, tag="inspect_checkpoint"):
+    """Say all about one model on the Hub. checkpoint: a Hub id or an address of the Hub. Runs on the lookup lane."""
+
+    checkpoint: str
+    revision: str = ""
+    access: HubAccess = HubAccess()
+
+
+class CheckConnection(_Message, frozen=True, tag="check_connection"):
+    """Try to reach the Hub step by step, and say in sentences where it ends. Runs on the lookup lane."""
+
+    access: HubAccess = HubAccess()
+
+
 class DownloadCheckpoint(_Message, frozen=True, tag="download_checkpoint"):
-    """Fetch a checkpoint from the Hub into the standard cache. Runs on the transfer lane."""
+    """Fetch a checkpoint from the Hub into the standard cache, going on where it was left. Two run at a time.
+
+    checkpoint: a Hub id or an address of the Hub. A cancelled one is paused: every byte that arrived is kept.
+    """
 
     checkpoint: str
     revision: str = "main"
-    endpoint: str = ""
-    token: str = ""
+    access: HubAccess = HubAccess()
+
+
+class DiscardDownload(_Message, frozen=True, tag="discard_download"):
+    """Delete what is there of a checkpoint that was not downloaded to the end. Runs on the library lane."""
+
+    checkpoint: str
 
 
 Bytes = Annotated[int, msgspec.Meta(ge=0, le=2**56)]
@@ -156,8 +219,9 @@ class SupposedMachine(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 class PlanCheckpoint(_Message, frozen=True, tag="plan_checkpoint"):
     """Say how a checkpoint would be loaded, without loading it; what the loaded model holds counts as free.
 
-    ask_hub: for a checkpoint that is not on this computer the Hub is asked for its configuration and the headers of
-    its weights. Only that is done on a lane of its own; all else runs on the compute lane.
+    ask_hub: for a checkpoint that is not on this computer the Hub is asked for its configuration and, if
+    reads_headers, the headers of its weights; without them the number of parameters that the Hub tells has to do.
+    Only that is done on the lookup lane; all else runs on the compute lane.
     """
 
     checkpoint: str
@@ -166,9 +230,9 @@ class PlanCheckpoint(_Message, frozen=True, tag="plan_checkpoint"):
     device: str = "auto"
     supposed: SupposedMachine | None = None
     ask_hub: bool = False
+    reads_headers: bool = True
     revision: str = "main"
-    endpoint: str = ""
-    token: str = ""
+    access: HubAccess = HubAccess()
 
 
 class RunBenchmark(_Message, frozen=True, tag="run_benchmark"):
@@ -207,7 +271,13 @@ Command = (
     | DescribeWarmth
     | DescribeHardware
     | ListCheckpoints
+    | DeleteCheckpoint
+    | MoveCache
+    | SearchCheckpoints
+    | InspectCheckpoint
+    | CheckConnection
     | DownloadCheckpoint
+    | DiscardDownload
     | PlanCheckpoint
     | RunBenchmark
 )

@@ -30,6 +30,9 @@ class ErrorKind(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     DEVICE_LOST = "device_lost"
     NETWORK = "network"
+    OFFLINE = "offline"
+    TOKEN_NEEDED = "token_needed"
+    TERMS_NOT_ACCEPTED = "terms_not_accepted"
     DISK = "disk"
     INVALID_COMMAND = "invalid_command"
     ENGINE_DIED = "engine_died"
@@ -50,13 +53,17 @@ class Remedy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ErrorReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One failure for a person: what happened, what to do, and the folded technical part."""
+    """One failure for a person: what happened, what to do, and the folded technical part.
+
+    link: address of the page where the person can do something about it, empty if there is none.
+    """
 
     kind: ErrorKind
     message: str
     hint: str = ""
     details: str = ""
     remedies: tuple[Remedy, ...] = ()
+    link: str = ""
 
     def sentence(self) -> str:
         """Return message and hint as the one line that a terminal prints."""
@@ -67,10 +74,16 @@ class EngineError(Exception):
     """A failure of the world (files, memory, network, input), never a bug of ours."""
 
     def __init__(
-        self, kind: ErrorKind, message: str, hint: str = "", details: str = "", remedies: tuple[Remedy, ...] = ()
+        self,
+        kind: ErrorKind,
+        message: str,
+        hint: str = "",
+        details: str = "",
+        remedies: tuple[Remedy, ...] = (),
+        link: str = "",
     ) -> None:
         super().__init__(message)
-        self.report = ErrorReport(kind=kind, message=message, hint=hint, details=details, remedies=remedies)
+        self.report = ErrorReport(kind=kind, message=message, hint=hint, details=details, remedies=remedies, link=link)
 
 
 class Cancelled(Exception):

@@ -9,6 +9,7 @@ from engine.api.benchmark import BenchmarkReport, BenchmarkStep
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.errors import ErrorReport
 from engine.api.hardware import Hardware
+from engine.api.hub import ConnectionStep, DownloadPhase, HubCheckpoint, HubDetails
 from engine.api.plan import Plan, PrecisionChoice
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
@@ -220,18 +221,74 @@ class BenchmarkFinished(_CommandEvent, frozen=True, tag="benchmark_finished"):
     report: BenchmarkReport
 
 
-class DownloadProgress(_CommandEvent, frozen=True, tag="download_progress"):
-    """Bytes received so far over all files; total 0 means not known."""
+class CheckpointsFound(_CommandEvent, frozen=True, tag="checkpoints_found"):
+    """Terminal: what the Hub has, in the order asked for. is_exact: the text named this one model."""
+
+    results: tuple[HubCheckpoint, ...]
+    is_exact: bool = False
+
+
+class CheckpointInspected(_CommandEvent, frozen=True, tag="checkpoint_inspected"):
+    """Terminal."""
+
+    details: HubDetails
+
+
+class ConnectionChecked(_CommandEvent, frozen=True, tag="connection_checked"):
+    """Terminal: the steps that were tried; the last one is the only one that can have failed."""
+
+    steps: tuple[ConnectionStep, ...]
+
+
+class CheckpointDeleted(_CommandEvent, frozen=True, tag="checkpoint_deleted"):
+    """Terminal: so many bytes of the disk were freed (or would be, if it was only to be counted)."""
+
+    checkpoint: str
+    freed_bytes: int
+
+
+class CacheMoveProgress(_CommandEvent, frozen=True, tag="cache_move_progress"):
+    """Bytes moved so far."""
 
     done_bytes: int
     total_bytes: int
 
 
+class CacheMoved(_CommandEvent, frozen=True, tag="cache_moved"):
+    """Terminal: everything lies in the folder now, which the engine is to be started with from here on."""
+
+    folder: str
+    moved_bytes: int
+
+
+class DownloadProgress(_CommandEvent, frozen=True, tag="download_progress"):
+    """Bytes that are on this computer so far, over all files; total 0 means not known yet.
+
+    bytes_per_second: over the last seconds, 0 while nothing arrives. seconds_left: None where that can't be said.
+    words: while WAITING why, and what happens next, as a sentence.
+    """
+
+    done_bytes: int
+    total_bytes: int
+    phase: DownloadPhase = DownloadPhase.RECEIVING
+    bytes_per_second: float = 0.0
+    seconds_left: float | None = None
+    words: str = ""
+
+
 class DownloadFinished(_CommandEvent, frozen=True, tag="download_finished"):
-    """Terminal: the checkpoint can be loaded by its reference."""
+    """Terminal: the checkpoint can be loaded by its reference. received_bytes: what had to be fetched for it now."""
 
     checkpoint: str
     revision: str
+    received_bytes: int = 0
+
+
+class DownloadDiscarded(_CommandEvent, frozen=True, tag="download_discarded"):
+    """Terminal."""
+
+    checkpoint: str
+    freed_bytes: int
 
 
 class CommandFailed(_CommandEvent, frozen=True, tag="command_failed"):
@@ -257,13 +314,27 @@ Terminal = (
     | WarmthDescribed
     | HardwareDescribed
     | CheckpointsListed
+    | CheckpointDeleted
+    | CacheMoved
+    | CheckpointsFound
+    | CheckpointInspected
+    | ConnectionChecked
     | DownloadFinished
+    | DownloadDiscarded
     | CheckpointPlanned
     | BenchmarkFinished
     | CommandFailed
     | CommandCancelled
 )
-Progress = LoadProgress | PrefillProgress | ContextRolled | TextGenerated | DownloadProgress | BenchmarkProgress
+Progress = (
+    LoadProgress
+    | PrefillProgress
+    | ContextRolled
+    | TextGenerated
+    | DownloadProgress
+    | CacheMoveProgress
+    | BenchmarkProgress
+)
 Event = EngineReady | Progress | Terminal
 Emit = Callable[[Event], None]
 

@@ -6,7 +6,6 @@ each convert, and the second one drops its copy.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -36,16 +35,6 @@ def is_complete(folder: Path) -> bool:
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
-
-
-def sha256_of(path: Path, cancellation: CancellationToken) -> str:
-    """Return the hex digest of the file's content; raises Cancelled."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(_BLOCK_BYTES):
-            cancellation.raise_if_cancelled()
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def converted(source: Path, target: Path, name: str, cancellation: CancellationToken, report: ReportProgress) -> Path:

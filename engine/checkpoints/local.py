@@ -8,9 +8,10 @@ from pathlib import Path
 
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import EngineError
-from engine.checkpoints import hub_cache, starter
+from engine.checkpoints import starter
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.safety import check
+from engine.hub import cache
 
 _DEEPEST_FOLDER = 2
 _MOST_FOLDERS = 2_000
@@ -38,8 +39,8 @@ def _starter(data_folder: Path) -> Iterator[LocalCheckpoint]:
 
 
 def _cached() -> Iterator[LocalCheckpoint]:
-    for hub_id in hub_cache.repositories():
-        snapshot = hub_cache.find(hub_id)
+    for hub_id in cache.repositories():
+        snapshot = cache.find(hub_id)
         if snapshot is not None:
             name = hub_id.split("/")[-1]
             files = CheckpointFiles(hub_id, name, CheckpointKind.HUB_CACHE, snapshot.folder, snapshot.revision)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints import hub_cache, starter
+from engine.checkpoints import starter
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.safety import check
+from engine.hub import cache
 
 _PATH_STARTS = (".", "/", "~", "\\")
 
@@ -25,7 +26,7 @@ def is_local(reference: str) -> bool:
             return True
     except (OSError, ValueError):
         return True
-    cached = hub_cache.find(reference)
+    cached = cache.find(reference)
     if cached is None:
         return False
     try:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
-from engine.checkpoints import hub
+from engine.api.hub import HubAccess
 from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles, TensorHeader
-from engine.checkpoints.hub_files import HubFiles
+from engine.checkpoints.published_headers import HubFiles
 from engine.checkpoints.safety import check
+from engine.hub.repository import inspect
 
 # What safety reads; of all other files it only asks whether they are there.
 _READ_NAMES = ("tokenizer_config.json", "generation_config.json", "adapter_config.json")
@@ -27,14 +28,14 @@ class PublishedFiles:
     config_text: bytes
 
 
-def look_up(hub_id: str, revision: str, endpoint: str, token: str, cancellation: CancellationToken) -> PublishedFiles:
+def look_up(hub_id: str, revision: str, access: HubAccess, cancellation: CancellationToken) -> PublishedFiles:
     """Ask the Hub what a checkpoint is made of and refuse what must not be loaded.
 
     Raises EngineError (NETWORK and any kind about checkpoints) and Cancelled.
     """
-    remote = hub.inspect(hub_id, revision, endpoint, token)
+    remote = inspect(hub_id, revision, access)
     cancellation.raise_if_cancelled()
-    published = HubFiles(remote, endpoint, token)
+    published = HubFiles(remote, access)
     with tempfile.TemporaryDirectory(prefix="hearth-") as name:
         folder = Path(name)
         files = CheckpointFiles(hub_id, hub_id.split("/")[-1], CheckpointKind.HUB_CACHE, folder, remote.commit)

@@ -6,9 +6,10 @@ from pathlib import Path
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints import hub_cache, starter
+from engine.checkpoints import starter
 from engine.checkpoints.conversion import ReportProgress, converted
 from engine.checkpoints.files import CheckpointFiles
+from engine.hub import cache
 
 _GGUF_MAGIC = b"GGUF"
 _GGUF_MINIMUM_BYTES = 24
@@ -51,7 +52,7 @@ def locate(reference: str, data_folder: Path) -> tuple[CheckpointFiles, Path | N
         return CheckpointFiles(reference, folder.name or str(folder), CheckpointKind.FOLDER, folder), None
     if is_file:
         return _gguf(reference, path.resolve(), data_folder), path.resolve()
-    cached = hub_cache.find(reference)
+    cached = cache.find(reference)
     if cached is None:
         raise _not_found(reference)
     name = reference.split("/")[-1]

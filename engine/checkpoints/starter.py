@@ -5,7 +5,8 @@ from pathlib import Path
 
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints.conversion import ReportProgress, converted, is_complete, sha256_of
+from engine.checkpoints.conversion import ReportProgress, converted, is_complete
+from engine.hub.hashing import sha256_of
 
 REFERENCE = "starter"
 NAME = "SmolLM2 135M Instruct"

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from engine.api.commands import Command, PlanCheckpoint, SupposedMachine
 from engine.api.errors import ErrorKind
 from engine.api.events import CheckpointPlanned, CommandFailed, Event, PlanSource
+from engine.api.hub import HubAccess
 from engine.api.plan import Fit
 from engine.chat_engine import ChatEngine
 from engine.checkpoints.lookups import Lookups
@@ -61,15 +62,16 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
     lookups = Lookups()
     lanes = Lanes(
         lambda: ChatEngine(tmp_path / "data", lookups),
-        lambda: Transfers(tmp_path / "data"),
+        lambda: Transfers(),
         ended.put,
         lambda: HubLookups(lookups),
     )
 
-    def run(checkpoint: str, endpoint: str = "", **fields: object) -> Event:
+    def run(checkpoint: str, endpoint: str = "", token: str = "", **fields: object) -> Event:
+        access = HubAccess(endpoint=endpoint, token=token)
         options: dict[str, object] = {"supposed": CARD, "ask_hub": True, **fields}
         command: Command = PlanCheckpoint(command_id=f"{checkpoint} {fields}", checkpoint=checkpoint,
-                                          endpoint=endpoint, **options)  # type: ignore[arg-type]  # fmt: skip
+                                          access=access, **options)  # type: ignore[arg-type]  # fmt: skip
         lanes.accept(command)
         event = ended.get(timeout=60)
         assert ended.empty()

@@ -12,8 +12,10 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.commands import DownloadCheckpoint, ListCheckpoints, UnloadCheckpoint
 from engine.api.errors import Cancelled, EngineError, ErrorKind, ErrorReport
 from engine.api.events import CheckpointsListed, DownloadFinished, DownloadProgress, Event
+from engine.api.hub import HubAccess
 from engine.api.plan import PrecisionChoice
 from engine.checkpoints import loader
+from engine.library import Library
 from engine.transfers import Transfers
 from tests import tiny_checkpoints
 from tests.loopback_hub import COMMIT, LoopbackHub
@@ -43,12 +45,14 @@ def hub(published: Path) -> Iterator[LoopbackHub]:
 
 
 @pytest.fixture
-def transfers(tmp_path: Path) -> Transfers:
-    return Transfers(tmp_path / "data")
+def transfers() -> Transfers:
+    return Transfers()
 
 
 def command(hub: LoopbackHub, checkpoint: str = HUB_ID, token: str = "") -> DownloadCheckpoint:
-    return DownloadCheckpoint(command_id="d1", checkpoint=checkpoint, endpoint=hub.endpoint, token=token)
+    return DownloadCheckpoint(
+        command_id="d1", checkpoint=checkpoint, access=HubAccess(endpoint=hub.endpoint, token=token)
+    )
 
 
 def download(
@@ -77,7 +81,8 @@ def test_downloaded_checkpoint_is_listed_and_loads(transfers: Transfers, hub: Lo
     sizes = [event.done_bytes for event in progress]
     assert sizes == sorted(sizes)
     assert progress[-1].done_bytes == progress[-1].total_bytes > 0
-    listed = transfers.handle(ListCheckpoints(command_id="l1"), CancellationToken(), lambda _: None)
+    library = Library(tmp_path / "data")
+    listed = library.handle(ListCheckpoints(command_id="l1"), CancellationToken(), lambda _: None)
     assert isinstance(listed, CheckpointsListed)
     found = next(item for item in listed.checkpoints if item.kind is CheckpointKind.HUB_CACHE)
     assert (found.reference, found.name, found.revision) == (HUB_ID, "tiny-chat", COMMIT)
@@ -172,7 +177,7 @@ def test_answers_of_the_hub_become_sentences(
 def test_unreachable_hub(transfers: Transfers, published: Path) -> None:
     with LoopbackHub({HUB_ID: published}) as hub:
         endpoint = hub.endpoint
-    gone = DownloadCheckpoint(command_id="d", checkpoint=HUB_ID, endpoint=endpoint)
+    gone = DownloadCheckpoint(command_id="d", checkpoint=HUB_ID, access=HubAccess(endpoint=endpoint))
     with pytest.raises(EngineError) as caught:
         transfers.handle(gone, CancellationToken(), lambda _: None)
     assert caught.value.report.kind is ErrorKind.NETWORK
@@ -210,7 +215,8 @@ def test_token_goes_to_the_endpoint_and_is_sent_only_if_given(transfers: Transfe
 
 
 def test_token_is_not_sent_unencrypted_to_another_machine(transfers: Transfers) -> None:
-    leaking = DownloadCheckpoint(command_id="d", checkpoint=HUB_ID, endpoint="http://hub.example", token="hf_secret")
+    access = HubAccess(endpoint="http://hub.example", token="hf_secret")
+    leaking = DownloadCheckpoint(command_id="d", checkpoint=HUB_ID, access=access)
     with pytest.raises(EngineError) as caught:
         transfers.handle(leaking, CancellationToken(), lambda _: None)
     assert caught.value.report.kind is ErrorKind.INVALID_COMMAND

@@ -9,9 +9,10 @@ from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
-from engine.checkpoints import gguf, hub_cache, loader
+from engine.checkpoints import gguf, loader
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.resolve import resolve
+from engine.hub import cache as hub_cache
 from tests import tiny_checkpoints
 
 

@@ -1,13 +1,9 @@
-"""What the Hub has: the files of one repository at one revision, and its failures in one sentence each."""
+"""What went wrong between here and the Hub, in one sentence each; the libraries often hide the true cause."""
 
 import errno
 from collections.abc import Iterator
-from dataclasses import dataclass
-from fnmatch import fnmatch
-from urllib.parse import urlsplit
 
 import httpx2
-from huggingface_hub import HfApi, constants
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -19,78 +15,10 @@ from huggingface_hub.errors import (
 
 from engine.api.errors import EngineError, ErrorKind
 
-WANTED_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "tokenizer*")
-UNWANTED_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.py", "*/*")
-_TIMEOUT_SECONDS = 15.0
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+HUB_FAILURES = (HfHubHTTPError, HFValidationError, httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, TypeError)
+"""What a request, or an answer that makes no sense, may raise."""
+
 _HTTP_UNAUTHORIZED, _HTTP_FORBIDDEN, _HTTP_TOO_MANY, _HTTP_SERVER_ERROR = 401, 403, 429, 500
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """One file of a repository; sha256 is empty for the small ones, which git keeps itself."""
-
-    path: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class RemoteCheckpoint:
-    """The files worth downloading of a repository at a commit; names: of all files beside each other at its top."""
-
-    hub_id: str
-    commit: str
-    files: tuple[RemoteFile, ...]
-    names: tuple[str, ...] = ()
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of all files."""
-        return sum(file.size_bytes for file in self.files)
-
-
-def inspect(hub_id: str, revision: str, endpoint: str, token: str) -> RemoteCheckpoint:
-    """Ask the Hub (empty endpoint: the public one) for the files of a model. One request, without retries.
-
-    Raises EngineError: CHECKPOINT_NOT_FOUND, CHECKPOINT_UNSUPPORTED (no safetensors), NETWORK, INVALID_COMMAND.
-    """
-    refuse_leaking_token(endpoint, token)
-    api = HfApi(endpoint=endpoint or None, token=token or False)
-    try:
-        found = api.model_info(hub_id, revision=revision, files_metadata=True, timeout=_TIMEOUT_SECONDS)
-    except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
-        raise explained(error, hub_id) from error
-    files = tuple(
-        RemoteFile(item.rfilename, item.size or 0, item.lfs.sha256 if item.lfs else "")
-        for item in found.siblings or ()
-        if is_wanted(item.rfilename)
-    )
-    if not any(file.path.endswith(".safetensors") for file in files):
-        raise EngineError(
-            ErrorKind.CHECKPOINT_UNSUPPORTED,
-            f"The model {hub_id} has no .safetensors files, the only format Hearth downloads.",
-            "Choose another version of the model.",
-        )
-    names = tuple(item.rfilename for item in found.siblings or () if "/" not in item.rfilename)
-    return RemoteCheckpoint(hub_id, found.sha or "", files, names)
-
-
-def is_wanted(path: str) -> bool:
-    """Return whether a file of a repository belongs to a checkpoint that Hearth can load."""
-    wanted = any(fnmatch(path, pattern) for pattern in WANTED_PATTERNS)
-    return wanted and not any(fnmatch(path, pattern) for pattern in UNWANTED_PATTERNS)
-
-
-def refuse_leaking_token(endpoint: str, token: str) -> None:
-    """Raise EngineError(INVALID_COMMAND) if the token would travel unencrypted to another machine."""
-    address = urlsplit(endpoint or constants.ENDPOINT)
-    if token and address.scheme != "https" and address.hostname not in _LOOPBACK_HOSTS:
-        raise EngineError(
-            ErrorKind.INVALID_COMMAND,
-            "The access token is not sent over an unencrypted connection.",
-            "Use an https:// address for the Hub, or remove the token.",
-        )
 
 
 def explained(error: BaseException, hub_id: str) -> EngineError:

@@ -14,9 +14,11 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled, EngineError, ErrorKind
-from engine.checkpoints.conversion import sha256_of
-from engine.checkpoints.hub import RemoteCheckpoint, RemoteFile, explained, inspect, is_wanted
-from engine.checkpoints.hub_cache import cache_folder, repository_folder
+from engine.api.hub import HubAccess
+from engine.hub.cache import cache_folder, repository_folder
+from engine.hub.failures import explained
+from engine.hub.hashing import sha256_of
+from engine.hub.repository import RemoteCheckpoint, RemoteFile, inspect, is_wanted
 from engine.planning.sizes import in_gib
 
 ReportBytes = Callable[[int, int], None]
@@ -29,7 +31,7 @@ _BYTES_BAR = "Reconstructing"
 
 
 def download(
-    hub_id: str, revision: str, endpoint: str, token: str, cancellation: CancellationToken, report: ReportBytes
+    hub_id: str, revision: str, access: HubAccess, cancellation: CancellationToken, report: ReportBytes
 ) -> str:
     """Fetch what is missing of the checkpoint and return its commit.
 
@@ -37,13 +39,13 @@ def download(
     Files that are complete stay for the next try.
     """
     cancellation.raise_if_cancelled()
-    remote = inspect(hub_id, revision, endpoint, token)
+    remote = inspect(hub_id, revision, access)
     folder = repository_folder(hub_id) / "snapshots" / remote.commit
     missing = [file for file in remote.files if not _is_there(folder, file)]
     _refuse_full_disk(hub_id, sum(file.size_bytes for file in missing))
     present = remote.size_bytes - sum(file.size_bytes for file in missing)
     report(present, remote.size_bytes)
-    transfer = _Transfer(remote, revision, endpoint, token)
+    transfer = _Transfer(remote, revision, access.endpoint, access.token)
     transfer.start()
     while not transfer.wait(_POLL_SECONDS):
         report(min(present + transfer.received, remote.size_bytes), remote.size_bytes)

@@ -6,17 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from math import prod
 
-import httpx2
-from huggingface_hub import hf_hub_url
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError
-from huggingface_hub.utils._headers import build_hf_headers
-from huggingface_hub.utils._http import get_session, hf_raise_for_status
+from huggingface_hub.utils._http import hf_raise_for_status
 
 from engine.api.cancellation import CancellationToken
+from engine.api.hub import HubAccess
 from engine.checkpoints.files import CheckpointFiles, TensorHeader, incomplete
-from engine.checkpoints.hub import RemoteCheckpoint, explained, refuse_leaking_token
+from engine.hub.failures import HUB_FAILURES, explained
+from engine.hub.repository import RemoteCheckpoint
+from engine.hub.session import session_for
 
-_TIMEOUT_SECONDS = 15.0
 _AT_ONCE = 8
 _LOOK_SECONDS = 0.1
 _LENGTH_BYTES = 8
@@ -25,13 +23,11 @@ _HTTP_PARTIAL = 206
 
 
 class HubFiles:
-    """Reads from one repository at one commit; endpoint empty: the public Hub. Any thread."""
+    """Reads from one repository at one commit. Any thread."""
 
-    def __init__(self, remote: RemoteCheckpoint, endpoint: str, token: str) -> None:
-        refuse_leaking_token(endpoint, token)
+    def __init__(self, remote: RemoteCheckpoint, access: HubAccess) -> None:
         self._remote = remote
-        self._endpoint = endpoint or None
-        self._headers = build_hf_headers(token=token or False) | {"Accept-Encoding": "identity"}
+        self._session = session_for(access)
 
     def read(self, name: str, most_bytes: int) -> bytes:
         """Return the beginning of a file, all of it if it has no more bytes than that. Raises EngineError."""
@@ -68,10 +64,10 @@ class HubFiles:
 
     def _range(self, name: str, start: int, count: int) -> bytes:
         """Return count bytes from start, fewer at the end of the file. Never reads on, whatever the server sends."""
-        url = hf_hub_url(self._remote.hub_id, name, revision=self._remote.commit, endpoint=self._endpoint)
-        headers = self._headers | {"Range": f"bytes={start}-{start + count - 1}"}
+        url = self._session.file_url(self._remote.hub_id, self._remote.commit, name)
+        headers = self._session.headers(url) | {"Range": f"bytes={start}-{start + count - 1}"}
         try:
-            with get_session().stream("GET", url, headers=headers, timeout=_TIMEOUT_SECONDS) as response:
+            with self._session.client.stream("GET", url, headers=headers, follow_redirects=True) as response:
                 if response.is_error:
                     response.read()
                 hf_raise_for_status(response)
@@ -81,7 +77,7 @@ class HubFiles:
                     received += block
                     if len(received) >= skipped + count:
                         break
-        except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
+        except HUB_FAILURES as error:
             raise explained(error, self._remote.hub_id) from error
         return bytes(received[skipped : skipped + count])
 
