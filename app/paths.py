@@ -45,6 +45,16 @@ class Paths:
         return self.config / "window.json"
 
     @property
+    def tokens_file(self) -> Path:
+        """For which addresses the keyring holds a token; never a token itself."""
+        return self.config / "tokens.json"
+
+    @property
+    def downloads_file(self) -> Path:
+        """The downloads that were under way when Hearth closed."""
+        return self.data / "downloads.json"
+
+    @property
     def app_log(self) -> Path:
         """What the window and the terminal report; never texts of conversations."""
         return self.logs / "hearth.log"
