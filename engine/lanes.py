@@ -334,4 +334,5 @@ def _cleaned(report: ErrorReport) -> ErrorReport:
         hint=clean_text(report.hint),
         details=clean_text(report.details),
         remedies=report.remedies,
+        link=clean_text(report.link),
     )

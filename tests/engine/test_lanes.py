@@ -124,7 +124,7 @@ def raising(error: BaseException) -> Behaviour:
 
 
 def test_a_failure_of_the_world_is_told_as_it_is(start: Callable[..., Lanes], sent: Sent) -> None:
-    error = EngineError(ErrorKind.DISK, "The disk is full.", "Free some space.", "ENOSPC")
+    error = EngineError(ErrorKind.DISK, "The disk is full.", "Free some space.", "ENOSPC", link="https://here.example")
     failed = outcome(start, sent, raising(error))
     assert failed == CommandFailed(command_id="a", error=error.report)
 
