@@ -1,0 +1,95 @@
+"""The part of a file that is there: kept over crashes, believed only as far as it can be."""
+
+import array
+import os
+from pathlib import Path
+
+import pytest
+from huggingface_hub import scan_cache_dir
+
+from engine.hub.download import part as part_module
+from engine.hub.download.part import UNIT_BYTES, Part, part_files, present_bytes
+
+DIGEST = "ab" * 32
+SIZE = 2 * UNIT_BYTES + 700
+
+
+def reopened(folder: Path, size: int = SIZE) -> list[int]:
+    part = Part(folder, DIGEST, size)
+    part.close()
+    return list(part.written)
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Path:
+    part = Part(tmp_path, DIGEST, SIZE)
+    part.write(0, b"a" * 100)
+    part.write(100, b"b" * 50)
+    part.write(UNIT_BYTES, b"c" * UNIT_BYTES + b"d" * 20)
+    part.close()
+    return tmp_path
+
+
+def test_bytes_and_counts_stay(begun: Path) -> None:
+    assert reopened(begun) == [150, UNIT_BYTES, 20]
+    assert present_bytes(begun, DIGEST, SIZE) == 170 + UNIT_BYTES
+    data = (begun / f"{DIGEST}.hearth.incomplete").read_bytes()
+    assert data[:151] == b"a" * 100 + b"b" * 50 + b"\0"
+    assert data[UNIT_BYTES:] == b"c" * UNIT_BYTES + b"d" * 20
+
+
+def test_bytes_may_only_follow_each_other(begun: Path) -> None:
+    part = Part(begun, DIGEST, SIZE)
+    with pytest.raises(ValueError):
+        part.write(151, b"x")
+    part.close()
+    assert reopened(begun) == [150, UNIT_BYTES, 20]
+
+
+def test_after_a_power_cut_only_what_was_synced_counts(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = Part(begun, DIGEST, SIZE)
+    part.sync()
+    part.write(150, b"e" * 1000)
+    part.close()
+    monkeypatch.setattr(part_module, "boot_id", lambda: "another start")
+    assert present_bytes(begun, DIGEST, SIZE) == 170 + UNIT_BYTES
+    assert reopened(begun) == [150, UNIT_BYTES, 20]
+
+
+@pytest.mark.parametrize("harm", ["record gone", "bytes gone", "bytes shorter", "header", "counter", "half", "size"])
+def test_what_cannot_be_believed_is_begun_anew(begun: Path, harm: str) -> None:
+    record, data = begun / f"{DIGEST}.hearth-record.incomplete", begun / f"{DIGEST}.hearth.incomplete"
+    content = bytearray(record.read_bytes())
+    if harm == "record gone":
+        record.unlink()
+    elif harm == "bytes gone":
+        data.unlink()
+    elif harm == "bytes shorter":
+        os.truncate(data, UNIT_BYTES + 5)
+    elif harm == "header":
+        content[30] ^= 1
+        record.write_bytes(content)
+    elif harm == "counter":
+        content[60:64] = array.array("I", [UNIT_BYTES + 1]).tobytes()
+        record.write_bytes(content)
+    elif harm == "half":
+        record.write_bytes(content[:-3])
+    assert reopened(begun, SIZE + (harm == "size")) == [0, 0, 0]
+    assert data.stat().st_size == 0
+
+
+def test_finished_part_is_a_blob(begun: Path) -> None:
+    part = Part(begun, DIGEST, SIZE)
+    part.finish(begun / DIGEST)
+    assert [path.name for path in begun.iterdir()] == [DIGEST]
+
+
+def test_official_client_counts_it_as_incomplete(tmp_path: Path) -> None:
+    folder = tmp_path / "models--a--b"
+    (folder / "snapshots").mkdir(parents=True)
+    part = Part(folder / "blobs", DIGEST, SIZE)
+    part.close()
+    found = scan_cache_dir(tmp_path)
+    assert {each.file_path for each in found.incomplete_files} == set(part_files(folder / "blobs"))
+    assert len(found.incomplete_files) == 2
+    assert found.warnings == []

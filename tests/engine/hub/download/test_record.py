@@ -1,0 +1,84 @@
+"""What is known of downloads that were begun, and how they are thrown away."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from engine.api.errors import EngineError, ErrorKind
+from engine.hub.cache import repository_folder
+from engine.hub.download import Unfinished, discard, unfinished
+from engine.hub.download.locking import try_lock
+from engine.hub.download.part import UNIT_BYTES, Part
+from engine.hub.download.record import Record, WantedFile, write_record
+
+HUB_ID = "publisher/tiny-chat"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+SIZE = 3 * UNIT_BYTES
+DIGESTS = [hashlib.sha256(name).hexdigest() for name in (b"first", b"second", b"third")]
+
+
+@pytest.fixture
+def begun(cache: Path) -> Path:
+    """A download with one whole file, one that is there in part, and one that is not there; return its folder."""
+    folder = repository_folder(HUB_ID)
+    (folder / "blobs").mkdir(parents=True)
+    files = tuple(WantedFile(f"{number}.safetensors", SIZE, digest) for number, digest in enumerate(DIGESTS))
+    write_record(folder, Record(HUB_ID, "main", COMMIT, files))
+    (folder / "blobs" / DIGESTS[0]).write_bytes(bytes(SIZE))
+    part = Part(folder / "blobs", DIGESTS[1], SIZE)
+    part.write(0, b"x" * 1000)
+    part.write(UNIT_BYTES, b"y" * 500)
+    part.close()
+    return folder
+
+
+def test_what_is_missing_is_told(begun: Path) -> None:
+    expected = Unfinished(HUB_ID, "main", COMMIT, 3 * SIZE, 2 * SIZE - 1500, begun)
+    assert unfinished() == (expected,)
+
+
+def test_a_damaged_record_is_no_download(begun: Path) -> None:
+    next(begun.glob(".hearth-download-*")).write_bytes(b"{")
+    assert unfinished() == ()
+
+
+def test_names_that_lead_elsewhere_are_no_download(begun: Path) -> None:
+    files = (WantedFile("config.json", 5, "../../outside"),)
+    (begun / ".hearth-download-x.json").unlink(missing_ok=True)
+    write_record(begun, Record(HUB_ID, "main", COMMIT, files))
+    assert unfinished() == ()
+
+
+def test_a_moved_branch_replaces_the_record(begun: Path) -> None:
+    newer = COMMIT[::-1]
+    write_record(begun, Record(HUB_ID, "main", newer, (WantedFile("0.safetensors", SIZE, DIGESTS[0]),)))
+    assert [(each.commit, each.missing_bytes) for each in unfinished()] == [(newer, 1)]
+
+
+def test_discarding_leaves_nothing(begun: Path) -> None:
+    assert SIZE <= discard(HUB_ID) < 2 * SIZE
+    assert not begun.exists()
+    assert unfinished() == ()
+    assert discard(HUB_ID) == 0
+
+
+def test_discarding_leaves_what_a_snapshot_uses(begun: Path) -> None:
+    snapshot = begun / "snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / "0.safetensors").symlink_to(Path("../../blobs") / DIGESTS[0])
+    discard(HUB_ID)
+    assert (snapshot / "0.safetensors").stat().st_size == SIZE
+    assert [path.name for path in (begun / "blobs").iterdir()] == [DIGESTS[0]]
+
+
+def test_what_is_being_downloaded_is_not_discarded(begun: Path) -> None:
+    lock = try_lock(begun, DIGESTS[2])
+    assert lock is not None
+    with pytest.raises(EngineError) as caught:
+        discard(HUB_ID)
+    assert caught.value.report.kind is ErrorKind.INVALID_COMMAND
+    lock.release()
+    assert len(unfinished()) == 1
+    discard(HUB_ID)
+    assert unfinished() == ()
