@@ -1,4 +1,4 @@
-"""Durations and sizes of memory as people write them, the same in the window and in the terminal. Pure functions."""
+"""Durations and sizes as people write them, the same in the window and in the terminal. Pure functions."""
 
 _MIB = 2**20
 _GIB = 2**30
@@ -22,3 +22,14 @@ def memory(size_bytes: int) -> str:
     if size_bytes >= 9.95 * _MIB or size_bytes <= 0:
         return f"{max(0, size_bytes) / _MIB:.0f} MiB"
     return f"{max(0.1, size_bytes / _MIB):.1f}".removesuffix(".0") + " MiB"
+
+
+def file_size(size_bytes: float) -> str:
+    """Return a size on a disk or on its way there, as makers of disks count: 0 MB, 135 kB, 12 MB, 4.9 GB, 1.2 TB."""
+    if size_bytes >= 999.5e9:
+        return f"{size_bytes / 1e12:.1f} TB"
+    if size_bytes >= 999.5e6:
+        return f"{size_bytes / 1e9:.1f} GB"
+    if size_bytes >= 999.5e3 or size_bytes <= 0:
+        return f"{max(0.0, size_bytes) / 1e6:.0f} MB"
+    return f"{max(1.0, size_bytes / 1e3):.0f} kB"

@@ -53,6 +53,10 @@ class EngineClient(QObject):
         """Start the engine once more after it has failed."""
         self._link.restart()
 
+    def renew(self, argv: Sequence[str]) -> None:
+        """End the engine in good order and start it with other arguments; the model is loaded again."""
+        self._link.renew(argv)
+
     def stop(self) -> bool:
         """End engine and thread; blocks for a moment, at most some seconds. Return whether they have ended.
 

@@ -1,8 +1,8 @@
 """Carries commands to the engine and events back, and keeps the promise of one terminal event per command.
 
-EngineLink is an actor: submit(), cancel(), restart() and stop() only put a note into its inbox; run() works them off
-on one thread, together with what the engine sends. When the engine dies it ends what was open, starts it anew and
-loads the model again.
+EngineLink is an actor: submit(), cancel(), restart(), renew() and stop() only put a note into its inbox; run() works
+them off on one thread, together with what the engine sends. When the engine dies it ends what was open, starts it anew
+and loads the model again.
 """
 
 import logging
@@ -89,7 +89,12 @@ class _Restart:
     pass
 
 
-_Note = _Submit | Cancel | _Stop | _Restart | FromEngine | StreamEnded
+@dataclass(frozen=True)
+class _Renew:
+    argv: tuple[str, ...]
+
+
+_Note = _Submit | Cancel | _Stop | _Restart | _Renew | FromEngine | StreamEnded
 
 
 class EngineLink:
@@ -121,6 +126,8 @@ class EngineLink:
         self._failure = EngineDeath(DeathCause.NOT_STARTED)
         self._exit_noticed: float | None = None
         self._is_stopping = False
+        self._is_renewing = False
+        self._put_off: list[Command] = []  # what came in while one engine was ended for another
 
     def submit(self, command: Command) -> None:
         """Send a command. Any thread; never blocks. Raises ValueError if its id was used before."""
@@ -140,6 +147,13 @@ class EngineLink:
     def restart(self) -> None:
         """Start the engine once more after it has FAILED; otherwise nothing. Any thread; never blocks."""
         self._inbox.put(_Restart())
+
+    def renew(self, argv: Sequence[str]) -> None:
+        """End the engine in good order and start another one with these arguments; the model is loaded again.
+
+        Open commands end as cancelled. Any thread; never blocks.
+        """
+        self._inbox.put(_Renew(tuple(argv)))
 
     def stop(self) -> None:
         """End everything: every open command, the engine, and then run(). Any thread; never blocks."""
@@ -188,6 +202,8 @@ class EngineLink:
                 self._is_stopping = True
             case _Restart():
                 self._restart_after_failure()
+            case _Renew():
+                self._renew(note.argv)
             case FromEngine():
                 if note.process is self._process:
                     self._handle_event(note.event)
@@ -197,6 +213,9 @@ class EngineLink:
                     self._lose_process(cause, note.broken_frame)
 
     def _accept(self, command: Command) -> None:
+        if self._is_renewing:
+            self._put_off.append(command)
+            return
         self._open.add(command)
         if self._is_stopping:
             return  # _close() ends it
@@ -255,7 +274,7 @@ class EngineLink:
         if process is None:
             return
         exit_status = process.end(_EXIT_GRACE_SECONDS if cause is DeathCause.EXITED else 0.0)
-        if self._is_stopping:
+        if self._is_stopping or self._is_renewing:
             return
         death = EngineDeath(cause, None if process.was_killed else exit_status, problem, process.log_tail())
         _log.warning("lost engine process %s: %s, exit status %s", process.process_id, cause.name, exit_status)
@@ -283,6 +302,24 @@ class EngineLink:
             self._deaths.clear()
             self._start_process(EngineState.RESTARTING, "The engine is being started again.")
             self._load_again()
+
+    def _renew(self, argv: Sequence[str]) -> None:
+        self._argv = list(argv)
+        if self._process is None or self._is_renewing:
+            return  # the next start takes the new arguments
+        self._is_renewing = True
+        self._shut_down()
+        self._is_renewing = False
+        process, self._process = self._process, None
+        if process is not None:
+            process.end(_TERMINATE_SECONDS)
+        self._open.end_all(lambda command: CommandCancelled(command_id=command.command_id))
+        put_off, self._put_off = self._put_off, []
+        if not self._is_stopping:
+            self._start_process(EngineState.STARTING, "The engine is starting again.")
+            self._load_again()
+        for command in put_off:
+            self._accept(command)
 
     def _shut_down(self) -> None:
         """Ask the engine to end, and take its last events, so that a stopped answer arrives whole."""

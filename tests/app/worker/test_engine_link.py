@@ -349,3 +349,21 @@ def test_a_model_is_loaded_again_where_it_was(
     command = msgspec.structs.replace(load(), device=wanted)
     plan = msgspec.structs.replace(PLAN, device=loaded_on, device_map=device_map)
     assert _on_the_same_card(command, plan).device == again
+
+
+def test_another_engine_takes_over_in_good_order(start_link: StartLink) -> None:
+    probe = start_link("slow")
+    assert isinstance(probe.do(load()), CheckpointLoaded)
+    probe.submit(generate("running"))
+    probe.wait_for_text("running")
+    probe.link.renew(scripted_engine_command("answer"))
+    probe.submit(generate("put-off"))
+    stopped = probe.terminal("running")
+    assert isinstance(stopped, GenerationFinished)
+    assert stopped.reason is FinishReason.STOPPED
+    finished = probe.terminal("put-off")
+    assert isinstance(finished, GenerationFinished)
+    assert finished.text == "Paris is the capital of France."
+    ready = [EngineState.STARTING, EngineState.READY]
+    assert probe.states() == [*ready, *ready]
+    probe.stop()

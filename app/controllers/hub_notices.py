@@ -1,0 +1,54 @@
+"""What the window says about downloads and the models on the disk, and the buttons that help. Pure."""
+
+from app.models.amounts import file_size
+from app.models.hub_rows import DownloadRow
+from app.models.notice import Choice, Notice, Severity
+from engine.api.errors import ErrorKind, ErrorReport
+
+LIBRARY_KEY = "library"
+SHOW_DOWNLOADS = "show_downloads"
+ENTER_TOKEN = "enter_token"
+OPEN_LINK = "open_link:"
+LOAD = "load:"
+RESUME = "resume_download:"
+
+
+def download_key(key: str) -> str:
+    """Return the key of the notices about one download."""
+    return f"download:{key}"
+
+
+def download_arrived_notice(row: DownloadRow, reference: str) -> Notice:
+    """Return what to say when a model has been downloaded, with the button that loads it."""
+    text = f"{row.hub_id} has been downloaded."
+    return Notice(key=download_key(row.key), text=text, action="Chat with it", action_key=f"{LOAD}{reference}")
+
+
+def download_failed_notice(row: DownloadRow, error: ErrorReport) -> Notice:
+    """Return what to say when a download could not go on, and what to do about it."""
+    kept = " What has arrived is kept." if row.done_bytes else ""
+    action, action_key = "Try again", f"{RESUME}{row.key}"
+    if error.kind is ErrorKind.TOKEN_NEEDED:
+        action, action_key = "Enter a token…", ENTER_TOKEN
+    choices = [Choice("Show downloads", SHOW_DOWNLOADS)]
+    if error.kind is ErrorKind.TERMS_NOT_ACCEPTED and error.link:
+        choices.insert(0, Choice("Open its page", f"{OPEN_LINK}{error.link}"))
+    return Notice(
+        key=download_key(row.key),
+        text=f"{row.hub_id}: {error.sentence()}{kept}",
+        severity=Severity.WARNING,
+        action=action,
+        action_key=action_key,
+        choices=tuple(choices),
+        details=error.details,
+    )
+
+
+def deleted_model_notice(reference: str, freed_bytes: int) -> Notice:
+    """Return what to say when a model has been deleted from the disk."""
+    return Notice(key=LIBRARY_KEY, text=f"{reference} was deleted: {file_size(freed_bytes)} are free again.")
+
+
+def library_failed_notice(error: ErrorReport) -> Notice:
+    """Return what to say when something about the models on the disk could not be done."""
+    return Notice(key=LIBRARY_KEY, text=error.sentence(), severity=Severity.WARNING, details=error.details)

@@ -1,0 +1,52 @@
+"""The short list of models that comes with Hearth, and which of them suits a computer best. Pure but for reading it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from engine.api.plan import Fit, Plan
+
+# Slower than this, an answer takes longer to come than to read.
+_READING_TOKENS_PER_SECOND = 8.0
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One model of the list; words: a sentence why it is on it. license is an SPDX name, context_tokens the longest."""
+
+    hub_id: str
+    title: str
+    words: str
+    download_bytes: int
+    parameters: int
+    license: str
+    context_tokens: int = 0
+
+
+class _List(msgspec.Struct, frozen=True):
+    models: tuple[Candidate, ...]
+
+
+def read_candidates(path: Path) -> tuple[Candidate, ...]:
+    """Return the list in its own order; raises OSError, msgspec.DecodeError."""
+    return msgspec.json.decode(path.read_bytes(), type=_List).models
+
+
+def best(candidates: tuple[Candidate, ...], plans: Mapping[str, Plan]) -> Candidate | None:
+    """Return the most capable model that is pleasant to use here, else the quickest one that runs, None without any.
+
+    Most capable: with the most parameters, as a large model packed to 4 bit answers better than a small one that isn't.
+    plans: by Hub id.
+    """
+    running = [each for each in candidates if each.hub_id in plans and plans[each.hub_id].fit is not Fit.TOO_BIG]
+    pleasant = [each for each in running if _is_pleasant(plans[each.hub_id])]
+    if pleasant:
+        return max(pleasant, key=lambda each: each.parameters)
+    return max(running, key=lambda each: plans[each.hub_id].expected_tokens_per_second, default=None)
+
+
+def _is_pleasant(plan: Plan) -> bool:
+    speed = plan.expected_tokens_per_second
+    if plan.fit is Fit.SLOW:
+        return speed >= _READING_TOKENS_PER_SECOND
+    return plan.fit is Fit.FITS and (speed == 0 or speed >= _READING_TOKENS_PER_SECOND)
