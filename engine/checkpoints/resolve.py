@@ -55,7 +55,8 @@ def locate(reference: str, data_folder: Path) -> tuple[CheckpointFiles, Path | N
     cached = cache.find(reference)
     if cached is None:
         raise _not_found(reference)
-    name = reference.split("/")[-1]
+    hub_id, revision = cache.split_revision(reference)
+    name = "@".join(part for part in (hub_id.split("/")[-1], revision) if part)
     return CheckpointFiles(reference, name, CheckpointKind.HUB_CACHE, cached.folder, cached.revision), None
 
 

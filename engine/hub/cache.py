@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PREFIX = "models--"
+_MAIN = "main"
+_REVISION = re.compile(r"[\w][\w.+/-]*")
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -37,19 +40,42 @@ def repositories() -> list[str]:
     return [name.removeprefix(_PREFIX).replace("--", "/") for name in names if name.startswith(_PREFIX)]
 
 
-def find(hub_id: str, revision: str = "main") -> CachedSnapshot | None:
-    """Return the snapshot of the id in the cache: the branch's, else the only one there, else None."""
-    if not _ID.fullmatch(hub_id) or ".." in hub_id or "--" in hub_id:
+def split_revision(reference: str) -> tuple[str, str]:
+    """Return Hub id and revision of a reference such as `owner/name` (revision empty) or `owner/name@revision`."""
+    hub_id, _, revision = reference.partition("@")
+    return hub_id, revision
+
+
+def find(reference: str) -> CachedSnapshot | None:
+    """Return the snapshot that a reference means: that of its revision (branch, tag or commit) if it names one.
+
+    Without one it is that of main, else the only one there; None if there is none.
+    """
+    hub_id, revision = split_revision(reference)
+    if not _ID.fullmatch(hub_id) or ".." in reference or "--" in hub_id or not is_usable_revision(revision or _MAIN):
         return None
+    found = _named(hub_id, revision or _MAIN)
+    return found if found is not None or revision else _only(hub_id)
+
+
+def is_usable_revision(revision: str) -> bool:
+    """Return whether the text can be a branch, tag or commit, and so a path below `refs`."""
+    return bool(_REVISION.fullmatch(revision)) and ".." not in revision
+
+
+def _named(hub_id: str, revision: str) -> CachedSnapshot | None:
     repository = repository_folder(hub_id)
     try:
         commit = (repository / "refs" / revision).read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
-        commit = ""
-    if commit and (repository / "snapshots" / commit).is_dir():
-        return CachedSnapshot(repository / "snapshots" / commit, commit)
+        commit = revision if _COMMIT.fullmatch(revision) else ""
+    folder = repository / "snapshots" / commit
+    return CachedSnapshot(folder, commit) if commit and folder.is_dir() else None
+
+
+def _only(hub_id: str) -> CachedSnapshot | None:
     try:
-        snapshots = [folder for folder in (repository / "snapshots").iterdir() if folder.is_dir()]
+        snapshots = [folder for folder in (repository_folder(hub_id) / "snapshots").iterdir() if folder.is_dir()]
     except OSError:
         return None
     return CachedSnapshot(snapshots[0], snapshots[0].name) if len(snapshots) == 1 else None

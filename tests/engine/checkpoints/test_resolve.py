@@ -32,7 +32,7 @@ def snapshot(cache: Path, hub_id: str, commit: str, branch: str = "") -> Path:
     folder = repository / "snapshots" / commit
     folder.mkdir(parents=True)
     if branch:
-        (repository / "refs").mkdir(exist_ok=True)
+        (repository / "refs" / branch).parent.mkdir(parents=True, exist_ok=True)
         (repository / "refs" / branch).write_text(commit)
     return folder
 
@@ -60,6 +60,17 @@ def test_hub_id_prefers_the_branch_then_the_only_revision(cache: Path, tmp_path:
 def test_hub_id_without_publisher(cache: Path, tmp_path: Path) -> None:
     folder = snapshot(cache, "gpt2", "c" * 40)
     assert find("gpt2", tmp_path).folder == folder
+
+
+def test_a_revision_is_named_behind_an_at(cache: Path, tmp_path: Path) -> None:
+    main = snapshot(cache, "publisher/model", "a" * 40, branch="main")
+    other = snapshot(cache, "publisher/model", "b" * 40, branch="feature/x")
+    assert find("publisher/model", tmp_path).folder == main
+    found = find("publisher/model@feature/x", tmp_path)
+    assert (found.folder, found.revision, found.name) == (other, "b" * 40, "model@feature/x")
+    assert find(f"publisher/model@{'b' * 40}", tmp_path).folder == other
+    for revision in ("v2", "../../x", "c" * 40, "a b", "..", "@"):
+        assert hub_cache.find(f"publisher/model@{revision}") is None
 
 
 def test_two_revisions_without_a_branch_are_not_guessed(cache: Path, tmp_path: Path) -> None:
