@@ -19,12 +19,8 @@ def is_local(reference: str) -> bool:
     """
     if reference == starter.REFERENCE or not reference.strip():
         return True
-    if (
-        reference.startswith(_PATH_STARTS)
-        or "\\" in reference
-        or ":" in reference
-        or reference.partition("@")[0].count("/") > 1
-    ):
+    hub_id, _ = cache.split_revision(reference)
+    if reference.startswith(_PATH_STARTS) or "\\" in reference or ":" in reference or hub_id.count("/") > 1:
         return True
     try:
         if Path(reference).exists():

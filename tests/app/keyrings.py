@@ -1,4 +1,4 @@
-"""Stand-ins for a computer's keyring, as the machine that runs the tests has none: one that works, and ones that don't."""
+"""Stand-ins for a computer's keyring, as machines that run tests have none: one that works, and some that don't."""
 
 import threading
 
