@@ -10,7 +10,10 @@ from engine.checkpoints.presence import is_local
 from engine.checkpoints.published_files import look_up
 
 # A known shape answers where the Hub can't or may not; what the Hub shows to be unfit stays so.
-_UNANSWERED = frozenset({ErrorKind.NETWORK, ErrorKind.CHECKPOINT_NOT_FOUND})
+_UNANSWERED = frozenset({
+    ErrorKind.NETWORK, ErrorKind.OFFLINE, ErrorKind.CHECKPOINT_NOT_FOUND, ErrorKind.TOKEN_NEEDED,
+    ErrorKind.TERMS_NOT_ACCEPTED,
+})  # fmt: skip
 
 
 class HubLookups:

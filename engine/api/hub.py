@@ -9,6 +9,11 @@ class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pass
 
 
+def _shown(address: str) -> str:
+    before, at, place = address.rpartition("@")
+    return f"***@{place}" if at and before else address
+
+
 class HubAccess(_Value, frozen=True):
     """How the Hub is to be reached. Everything empty: the public Hub, as this computer's environment says.
 
@@ -23,10 +28,10 @@ class HubAccess(_Value, frozen=True):
     offline: bool = False
 
     def __repr__(self) -> str:
-        """Show everything but the token, which must reach no log and no report."""
+        """Show everything but the token and passwords in addresses, which must reach no log and no report."""
         token = "***" if self.token else ""
         return (
-            f"HubAccess(endpoint={self.endpoint!r}, token={token!r}, proxy={self.proxy!r}, "
+            f"HubAccess(endpoint={_shown(self.endpoint)!r}, token={token!r}, proxy={_shown(self.proxy)!r}, "
             f"certificates={self.certificates!r}, offline={self.offline})"
         )
 

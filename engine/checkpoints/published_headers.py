@@ -78,7 +78,7 @@ class HubFiles:
                     if len(received) >= skipped + count:
                         break
         except HUB_FAILURES as error:
-            raise explained(error, self._remote.hub_id) from error
+            raise explained(error, self._remote.hub_id, self._session.access) from error
         return bytes(received[skipped : skipped + count])
 
 

@@ -52,7 +52,7 @@ def inspect(hub_id: str, revision: str, access: HubAccess) -> RemoteCheckpoint:
             **session.get(path, {"blobs": "true"}).json()
         )
     except HUB_FAILURES as error:
-        raise explained(error, hub_id) from error
+        raise explained(error, hub_id, access) from error
     files = tuple(
         RemoteFile(item.rfilename, item.size or 0, item.lfs.sha256 if item.lfs else "")
         for item in found.siblings or ()

@@ -157,9 +157,9 @@ def test_cancel_before_the_start_asks_nobody(transfers: Transfers, hub: Loopback
     [
         (404, "RepoNotFound", ErrorKind.CHECKPOINT_NOT_FOUND, "no model"),
         (404, "RevisionNotFound", ErrorKind.CHECKPOINT_NOT_FOUND, "revision"),
-        (403, "GatedRepo", ErrorKind.NETWORK, "accepted the terms"),
-        (403, "", ErrorKind.NETWORK, "does not allow"),
-        (401, "", ErrorKind.CHECKPOINT_NOT_FOUND, "not shown to everyone"),
+        (403, "GatedRepo", ErrorKind.TOKEN_NEEDED, "accepted the terms"),
+        (403, "", ErrorKind.TOKEN_NEEDED, "does not allow"),
+        (401, "", ErrorKind.TOKEN_NEEDED, "not shown to everyone"),
         (429, "", ErrorKind.NETWORK, "7 seconds"),
         (500, "", ErrorKind.NETWORK, "problem of its own"),
         (503, "", ErrorKind.NETWORK, "503"),
