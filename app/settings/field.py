@@ -14,6 +14,8 @@ class FieldKind(StrEnum):
     LONG_TEXT = "long_text"
     SWITCH = "bool"
     FOLDERS = "folders"
+    FILE = "file"
+    FOLDER = "folder"
 
 
 class TakesEffect(StrEnum):

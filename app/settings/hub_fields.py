@@ -31,7 +31,7 @@ HUB_FIELDS: tuple[Field, ...] = (
         "Certificates",
         "A file (PEM) with the certificates of your organisation, if its network needs them.",
         DOWNLOADS,
-        FieldKind.TEXT,
+        FieldKind.FILE,
     ),
     Field(
         "hub_cache",
@@ -39,6 +39,6 @@ HUB_FIELDS: tuple[Field, ...] = (
         "Where downloaded models lie; other programs for Hugging Face models find them there as well. Empty means the "
         "usual folder. To take what is there along, use “Move…” on the page of models instead.",
         DOWNLOADS,
-        FieldKind.TEXT,
+        FieldKind.FOLDER,
     ),
 )

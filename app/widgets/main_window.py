@@ -1,6 +1,6 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
-from PySide6.QtCore import QByteArray, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QAbstractItemModel, QByteArray, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
 
@@ -8,20 +8,24 @@ from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.context_use import ContextUse
 from app.models.conversation_list_model import ConversationListModel
+from app.models.download_list_model import DownloadListModel
+from app.models.hub_result_list_model import HubResultListModel
 from app.models.notice import Notice
 from app.models.plan_words import ModelFit
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from app.widgets.conversation_page import ConversationPage
+from app.widgets.download_indicator import DownloadIndicator
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import app_icon
 from app.widgets.model_button import ModelButton
 from app.widgets.sidebar import WIDTH_PX, Sidebar
 from app.widgets.tab_order import next_stop
-from app.widgets.theme import Theme, apply_theme, theme_for
+from app.widgets.theme import Theme, give_look, theme_for
 from app.widgets.window_actions import WindowActions
 from app.widgets.window_dialogs import WindowDialogs
 from app.widgets.window_layout import laid_out
+from app.widgets.window_pages import WindowPages
 from engine.api.message import Role
 from engine.api.plan import Plan
 
@@ -64,8 +68,12 @@ class MainWindow(QMainWindow):
         checkpoint_model: CheckpointListModel,
         settings: Settings | None = None,
         parent: QWidget | None = None,
+        *,
+        results: QAbstractItemModel | None = None,
+        downloads: QAbstractItemModel | None = None,
     ) -> None:
         super().__init__(parent)
+        results, downloads = results or HubResultListModel(self), downloads or DownloadListModel(self)
         self._settings = settings or Settings()
         self._conversation: Conversation | None = None
         self._plan: Plan | None = None
@@ -73,7 +81,7 @@ class MainWindow(QMainWindow):
         self._phase = ""
         self._loading = ""
         self._theme = theme_for(self._settings.theme, self._settings.text_size_px)
-        _give_look(self._theme)
+        give_look(self._theme)
         self.setWindowTitle("Hearth")
         self.setWindowIcon(app_icon())
         self.setMinimumSize(SMALLEST_SIZE)
@@ -82,12 +90,15 @@ class MainWindow(QMainWindow):
         self.sidebar_button = IconButton("panel-left", "Sidebar", self._theme)
         self.model_button = ModelButton(checkpoint_model, self._theme)
         self.settings_button = IconButton("settings", "Settings", self._theme)
+        self.download_indicator = DownloadIndicator(downloads, self._theme)
         self.page = ConversationPage(transcript_model, self._theme)
+        self.pages = WindowPages(self.page, results, downloads, checkpoint_model, self._theme)
+        self.models_page, self.first_start = self.pages.models, self.pages.first_start
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
         self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
-        controls = (self.sidebar_button, self.model_button, self.settings_button)
-        self._splitter = laid_out(self.sidebar, controls, self.page, self.width())
+        controls = ((self.sidebar_button,), (self.model_button,), (self.download_indicator, self.settings_button))
+        self._splitter = laid_out(self.sidebar, controls, self.pages, self.width())
         self.setCentralWidget(self._splitter)
         self._connect_parts()
         self._connect_actions()
@@ -164,6 +175,7 @@ class MainWindow(QMainWindow):
         self._plan = plan if isinstance(plan, Plan) else None
         self.model_button.set_plan(self._plan)
         self.page.set_model_name(self._plan.name if self._plan else "")
+        self.models_page.set_loaded(self._plan.checkpoint if self._plan else "")
         self.dialogs.set_has_model(self._plan is not None)
         self._show_state()
 
@@ -172,6 +184,7 @@ class MainWindow(QMainWindow):
         """Show in the model menu how well a model would fit."""
         if isinstance(fit, ModelFit):
             self.model_button.show_fit(fit)
+            self.models_page.show_fit(fit)
 
     @Slot(object)
     def set_loading(self, phase: object) -> None:
@@ -210,6 +223,21 @@ class MainWindow(QMainWindow):
     def open_settings(self) -> None:
         """Open the settings beside the window, or bring them to the front."""
         self.dialogs.open_settings()
+
+    @Slot()
+    def show_models(self) -> None:
+        """Show the page of models."""
+        self.pages.show_models()
+
+    @Slot()
+    def show_chat(self) -> None:
+        """Show the conversation."""
+        self.pages.show_conversation()
+
+    @Slot(bool)
+    def show_first_start(self, shown: bool) -> None:
+        """Show what a first start begins with, or the conversation."""
+        (self.pages.show_first_start if shown else self.pages.show_conversation)()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """The composer may grow to a third of the window."""
@@ -255,6 +283,11 @@ class MainWindow(QMainWindow):
         self.page.composer.draft_changed.connect(self.draft_changed)
         self.page.composer.queue_removed.connect(self.queue_removed)
         self.page.composer.queue_edit_requested.connect(self.queue_edit_requested)
+        self.download_indicator.clicked.connect(self.pages.show_downloads)
+        self.model_button.models_requested.connect(self.show_models)
+        self.pages.page_changed.connect(self._on_page_changed)
+        self.models_page.fits_requested.connect(self.fits_requested)
+        self.pages.open_with(self.dialogs)
         self.dialogs.setting_changed.connect(self.settings_changed)
         self.dialogs.setting_reset_requested.connect(self.setting_reset_requested)
         self.dialogs.reload_requested.connect(self.reload_requested)
@@ -278,27 +311,20 @@ class MainWindow(QMainWindow):
         actions.open_file.triggered.connect(self.model_button.choose_file)
         actions.reload.triggered.connect(self.reload_requested)
         actions.unload.triggered.connect(self.unload_requested)
-        actions.sidebar.toggled.connect(self.sidebar.setVisible)
+        actions.sidebar.toggled.connect(self._on_page_changed)
         actions.newest.triggered.connect(self.page.transcript.follow)
         actions.memory.triggered.connect(self.dialogs.open_memory)
         actions.keys.triggered.connect(self._on_keys)
         actions.about.triggered.connect(self.dialogs.open_about)
-        for action in actions.themes.values():
-            action.triggered.connect(self._on_theme_chosen)
-        for action in actions.when_full.values():
-            action.triggered.connect(self._on_when_full_chosen)
+        actions.theme_chosen.connect(self.settings_changed)
+        actions.when_full_chosen.connect(self.when_full_requested)
+        actions.models.triggered.connect(self.show_models)
 
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
-        _give_look(theme)
-        for part in (
-            self.sidebar,
-            self.sidebar_button,
-            self.model_button,
-            self.settings_button,
-            self.page,
-            self.dialogs,
-        ):
+        give_look(theme)
+        parts = (self.sidebar, self.sidebar_button, self.model_button, self.download_indicator, self.settings_button)
+        for part in (*parts, self.pages, self.dialogs):
             part.set_theme(theme)
 
     @Slot()
@@ -320,33 +346,27 @@ class MainWindow(QMainWindow):
             self._apply_theme(theme)
 
     @Slot()
-    def _on_theme_chosen(self) -> None:
-        for choice, action in self.actions_by_name.themes.items():
-            if action is self.sender():
-                self.settings_changed.emit(("theme", choice))
-
-    @Slot()
-    def _on_when_full_chosen(self) -> None:
-        for choice, action in self.actions_by_name.when_full.items():
-            if action is self.sender():
-                self.when_full_requested.emit(choice)
-
-    @Slot()
     def _on_new(self) -> None:
         self.page.composer.flush_draft()
         self.new_requested.emit()
-        self.page.composer.take_focus()
+        self.pages.show_conversation()
 
     @Slot()
     def _on_new_private(self) -> None:
         self.page.composer.flush_draft()
         self.new_private_requested.emit()
-        self.page.composer.take_focus()
+        self.pages.show_conversation()
+
+    @Slot()
+    def _on_page_changed(self) -> None:
+        """A first start is not the moment for a list of conversations."""
+        self.sidebar.setVisible(self.actions_by_name.sidebar.isChecked() and not self.pages.is_first_start)
 
     @Slot(object)
     def _on_open(self, conversation_id: object) -> None:
         self.page.composer.flush_draft()
         self.open_requested.emit(conversation_id)
+        self.pages.setCurrentWidget(self.page)
         is_open = self._conversation is not None and self._conversation.id == conversation_id
         if is_open and self.sidebar.list.state() != QAbstractItemView.State.EditingState:
             self.page.composer.take_focus()
@@ -374,9 +394,3 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_keys(self) -> None:
         self.dialogs.open_keys(self.actions_by_name.all)
-
-
-def _give_look(theme: Theme) -> None:
-    application = QApplication.instance()
-    if isinstance(application, QApplication):
-        apply_theme(application, theme)

@@ -37,6 +37,7 @@ class ModelButton(QAbstractButton):
     fits_requested = Signal()  # the menu opens: show_fit() is wanted for each model
     reload_requested = Signal()
     unload_requested = Signal()
+    models_requested = Signal()  # the page of models is wanted
 
     def __init__(self, model: CheckpointListModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -97,9 +98,11 @@ class ModelButton(QAbstractButton):
         """Return the menu: models on this computer, a folder or file, reload and unload."""
         menu = ModelMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for row in range(self._checkpoints.rowCount()):
-            self._add_checkpoint(menu, self._checkpoints.checkpoint(row))
-        if self._checkpoints.rowCount():
+        listed = [self._checkpoints.checkpoint(row) for row in range(self._checkpoints.rowCount())]
+        usable = [checkpoint for checkpoint in listed if checkpoint.is_complete]
+        for checkpoint in usable:
+            self._add_checkpoint(menu, checkpoint)
+        if usable:
             menu.addSeparator()
         menu.addAction(icon("folder-open", self._theme.colors.muted), "Open a model's folder…", self.choose_folder)
         menu.addAction(icon("file-text", self._theme.colors.muted), "Open a GGUF file…", self.choose_file)
@@ -108,6 +111,8 @@ class ModelButton(QAbstractButton):
         unload_action = menu.addAction("Unload", self.unload_requested.emit)
         for action in (reload_action, unload_action):
             action.setEnabled(self._plan is not None and not self._loading)
+        menu.addSeparator()
+        menu.addAction(icon("search", self._theme.colors.muted), "Find more models…", self.models_requested.emit)
         return menu
 
     @Slot()

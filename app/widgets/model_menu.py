@@ -6,19 +6,13 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.models.amounts import file_size
 from app.models.plan_words import ModelFit
 from app.widgets.foreign_text import menu_text, plain_tooltip
 from engine.api.checkpoint import LocalCheckpoint
 
 _LONGEST_FIT = "Fits with less context"
 _SEPARATOR = " · "
-
-
-def size_text(size_bytes: int) -> str:
-    """Return a file size as people read it."""
-    if size_bytes >= 10**9:
-        return f"{size_bytes / 10**9:.1f} GB"
-    return f"{max(1, round(size_bytes / 10**6)):,} MB"
 
 
 class ModelMenu(QMenu):
@@ -32,7 +26,7 @@ class ModelMenu(QMenu):
 
     def add_checkpoint(self, checkpoint: LocalCheckpoint, is_loaded: bool, choose: Callable[[], None]) -> None:
         """Add a line for a checkpoint."""
-        words = f"{menu_text(checkpoint.name)}\t{size_text(checkpoint.size_bytes)}"
+        words = f"{menu_text(checkpoint.name)}\t{file_size(checkpoint.size_bytes)}"
         action = self.addAction(words, choose)
         action.setCheckable(True)
         action.setChecked(is_loaded)

@@ -186,6 +186,42 @@ class TextControl(SettingControl):
             self.edited.emit(text)
 
 
+class PathControl(TextControl):
+    """The path of a file or a folder, typed or chosen in the system's dialog; empty where the field allows it."""
+
+    def __init__(self, field: Field) -> None:
+        super().__init__(field)
+        self._field = field
+        self.widget = QWidget()
+        self.widget.setFocusProxy(self._line)
+        self._line.setAccessibleName(field.label)
+        self.choose_button = QPushButton("Choose…")
+        self.choose_button.setAutoDefault(False)
+        self.choose_button.setAccessibleName(f"Choose {field.label}")
+        self.choose_button.clicked.connect(self._on_choose)
+        row = QHBoxLayout(self.widget)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(self._line, 1)
+        row.addWidget(self.choose_button)
+
+    @Slot()
+    def _on_choose(self) -> None:
+        dialog = QFileDialog(self.widget.window(), self._field.label)
+        is_folder = self._field.kind is FieldKind.FOLDER
+        dialog.setFileMode(QFileDialog.FileMode.Directory if is_folder else QFileDialog.FileMode.ExistingFile)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self.take_path)
+        dialog.open()
+
+    @Slot(str)
+    def take_path(self, path: str) -> None:
+        """Take the path that was chosen."""
+        if path:
+            self._line.setText(path)
+            self._on_finished()
+
+
 class LongTextControl(SettingControl):
     """Several lines of text, handed over when the typing pauses."""
 
@@ -281,5 +317,7 @@ def make_control(field: Field) -> SettingControl:
         FieldKind.TEXT: TextControl,
         FieldKind.LONG_TEXT: LongTextControl,
         FieldKind.FOLDERS: FoldersControl,
+        FieldKind.FILE: PathControl,
+        FieldKind.FOLDER: PathControl,
     }
     return controls[field.kind](field)

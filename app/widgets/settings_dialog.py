@@ -15,9 +15,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.settings.schema import FIELDS, MEMORY, PAGES, Settings, TakesEffect
+from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, TakesEffect
 from app.widgets.memory_row import MemoryRow
+from app.widgets.models.connection_row import ConnectionRow
 from app.widgets.setting_row import SettingRow
+from app.widgets.theme import LIGHT, Theme
 
 _PAGES_PX = 168
 _PAGE_ROW_PX = 32
@@ -31,11 +33,12 @@ class SettingsDialog(QDialog):
     reset_requested = Signal(object)  # key
     reload_requested = Signal()
 
-    def __init__(self, settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, parent: QWidget | None = None, theme: Theme = LIGHT) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings")
         self.resize(720, 560)
         self.memory = MemoryRow()
+        self.connection = ConnectionRow(theme)
         self.rows = [SettingRow(field, getattr(_DEFAULTS, field.key)) for field in FIELDS]
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search settings")
@@ -73,6 +76,10 @@ class SettingsDialog(QDialog):
         for row in self.rows:
             row.show_value(getattr(settings, row.field.key))
 
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self.connection.set_theme(theme)
+
     def _build_layout(self) -> None:
         content = QWidget()
         rows = QVBoxLayout(content)
@@ -83,6 +90,7 @@ class SettingsDialog(QDialog):
         for row in self.rows:
             rows.addWidget(row)
         rows.addWidget(self.memory)
+        rows.addWidget(self.connection)
         rows.addStretch(1)
         scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -132,7 +140,9 @@ class SettingsDialog(QDialog):
             row.setVisible(row in shown)
         shows_memory = self.memory.matches(words) if words else page == MEMORY
         self.memory.setVisible(shows_memory)
-        self.nothing.setVisible(not shown and not shows_memory)
+        shows_connection = self.connection.matches(words) if words else page == DOWNLOADS
+        self.connection.setVisible(shows_connection)
+        self.nothing.setVisible(not (shown or shows_memory or shows_connection))
         self.heading.setText("Found" if words else page)
         self._scroll.verticalScrollBar().setValue(0)
 

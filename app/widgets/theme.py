@@ -214,6 +214,13 @@ def apply_theme(application: QApplication, theme: Theme) -> None:
     application.setStyleSheet(stylesheet(theme))
 
 
+def give_look(theme: Theme) -> None:
+    """Give the application that runs, if it has windows, this look."""
+    application = QApplication.instance()
+    if isinstance(application, QApplication):
+        apply_theme(application, theme)
+
+
 def stylesheet(theme: Theme) -> str:
     """Return the Qt style sheet of all shared controls (the template is assets/themes/hearth.qss)."""
     template = Template(asset("themes", "hearth.qss").read_text(encoding="utf-8"))

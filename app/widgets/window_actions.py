@@ -1,6 +1,8 @@
 """Every action of the window with its words and key, and the menus that hold them."""
 
-from PySide6.QtCore import QObject
+from typing import TypeVar
+
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
@@ -8,6 +10,7 @@ from app.settings.schema import Theme as ThemeChoice
 from app.settings.schema import field_of
 from engine.api.commands import WhenFull
 
+_Key = TypeVar("_Key")
 _THEME_WORDS = {
     ThemeChoice.SYSTEM: "Colours of the &desktop",
     ThemeChoice.LIGHT: "&Light",
@@ -16,7 +19,10 @@ _THEME_WORDS = {
 
 
 class WindowActions(QObject):
-    """The actions by name; whoever owns them connects triggered."""
+    """The actions by name; whoever owns them connects triggered, or for one of several choices the signal here."""
+
+    theme_chosen = Signal(object)  # ("theme", choice)
+    when_full_chosen = Signal(object)  # WhenFull, or None: as the settings say
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
@@ -33,6 +39,7 @@ class WindowActions(QObject):
         self.edit_last = self._make("&Edit last message")
         self.stop = self._make("&Stop the answer", "Esc")
         self.choose_model = self._make("&Choose a model", "Ctrl+L")
+        self.models = self._make("&Models…", "Ctrl+Shift+L")
         self.open_folder = self._make("Open a model's &folder…")
         self.open_file = self._make("Open a &GGUF file…")
         self.reload = self._make("&Reload")
@@ -76,6 +83,8 @@ class WindowActions(QObject):
             ],
             "&Model": [
                 self.choose_model,
+                self.models,
+                separator,
                 self.open_folder,
                 self.open_file,
                 separator,
@@ -128,6 +137,7 @@ class WindowActions(QObject):
         for action in made.values():
             action.setCheckable(True)
             group.addAction(action)
+        group.triggered.connect(lambda chosen: self.when_full_chosen.emit(_key_of(made, chosen)))
         return made
 
     def _fill_when_full(self, menu: QMenu) -> None:
@@ -153,4 +163,9 @@ class WindowActions(QObject):
             action.setData(choice.value)
             group.addAction(action)
             themes[choice] = action
+        group.triggered.connect(lambda chosen: self.theme_chosen.emit(("theme", _key_of(themes, chosen))))
         return themes
+
+
+def _key_of(actions: dict[_Key, QAction], action: QAction) -> _Key:
+    return next(key for key, each in actions.items() if each is action)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QObject, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QAction, QDesktopServices
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app.models.conversation_list_model import ConversationListModel
@@ -13,9 +13,13 @@ from app.widgets.clear_dialog import ClearDialog
 from app.widgets.keys_dialog import KeysDialog
 from app.widgets.link_dialog import LinkDialog
 from app.widgets.memory_dialog import MemoryDialog
+from app.widgets.models.token_dialog import TokenDialog
 from app.widgets.settings_dialog import SettingsDialog
 from app.widgets.theme import Theme
 from engine.api.events import WarmthDescribed
+from engine.api.hub import ConnectionStep
+
+_PAGES = ("http", "https")
 
 
 class WindowDialogs(QObject):
@@ -27,6 +31,8 @@ class WindowDialogs(QObject):
     warmth_requested = Signal()  # show_warmth() is wanted
     forget_requested = Signal(object)  # tuple of conversation ids
     clear_requested = Signal()
+    token_requested = Signal()  # the token dialog opens: token.set_state() is wanted
+    connection_check_requested = Signal()  # show_connection() is wanted
 
     def __init__(self, settings: Settings, conversations: ConversationListModel, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
@@ -38,6 +44,9 @@ class WindowDialogs(QObject):
         self._has_model = False
         self._settings_dialog: SettingsDialog | None = None
         self._memory_dialog: MemoryDialog | None = None
+        self._steps: tuple[ConnectionStep, ...] | None = ()
+        self.token = TokenDialog(parent)
+        self.token.link_activated.connect(self.open_page)
 
     @property
     def settings_dialog(self) -> SettingsDialog | None:
@@ -60,6 +69,8 @@ class WindowDialogs(QObject):
         self._theme = theme
         if self._memory_dialog is not None:
             self._memory_dialog.set_theme(theme)
+        if self._settings_dialog is not None:
+            self._settings_dialog.set_theme(theme)
 
     def set_has_model(self, has_model: bool) -> None:
         """Know whether a model is loaded."""
@@ -97,16 +108,38 @@ class WindowDialogs(QObject):
     def open_settings(self) -> None:
         """Open the settings, or bring them to the front."""
         if self._settings_dialog is None:
-            dialog = SettingsDialog(self._settings, self._parent)
+            dialog = SettingsDialog(self._settings, self._parent, self._theme)
             dialog.changed.connect(self.setting_changed)
             dialog.reset_requested.connect(self.setting_reset_requested)
             dialog.reload_requested.connect(self.reload_requested)
             dialog.memory.shown_requested.connect(self.open_memory)
             dialog.memory.clear_requested.connect(lambda: self._ask_to_clear(dialog))
+            dialog.connection.token_requested.connect(self.open_token)
+            dialog.connection.check_requested.connect(self.connection_check_requested)
+            dialog.connection.show_connection(self._steps)
             self._settings_dialog = dialog
         self._settings_dialog.memory.show_warmth(self._known)
         _bring_up(self._settings_dialog)
         self.warmth_requested.emit()
+
+    def open_token(self) -> None:
+        """Ask for an access token."""
+        self.token_requested.emit()
+        _bring_up(self.token)
+
+    @Slot(object)
+    def show_connection(self, steps: tuple[ConnectionStep, ...] | None) -> None:
+        """Show what came of the test of the connection; None while it runs."""
+        self._steps = steps
+        if self._settings_dialog is not None:
+            self._settings_dialog.connection.show_connection(steps)
+
+    @Slot(object)
+    def open_page(self, url: object) -> None:
+        """Open a page of the Hub in the browser; anything that is no page is left alone."""
+        address = QUrl(str(url))
+        if address.scheme() in _PAGES:
+            QDesktopServices.openUrl(address)
 
     def open_keys(self, actions: Sequence[QAction]) -> None:
         """List all keys."""

@@ -8,14 +8,15 @@ from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 from app.widgets.sidebar import WIDTH_PX
 
 
-def laid_out(sidebar: QWidget, controls: Sequence[QWidget], page: QWidget, width: int) -> QSplitter:
-    """Return the window's content for a window of that width in pixels; the controls are spread over their row."""
+def laid_out(sidebar: QWidget, controls: Sequence[Sequence[QWidget]], page: QWidget, width: int) -> QSplitter:
+    """Return the content of a window of that width in pixels; groups of controls are spread over their row."""
     top = QHBoxLayout()
     top.setContentsMargins(8, 6, 8, 6)
-    for place, widget in enumerate(controls):
+    for place, group in enumerate(controls):
         if place:
             top.addStretch(1)
-        top.addWidget(widget)
+        for widget in group:
+            top.addWidget(widget)
     right = QWidget()
     column = QVBoxLayout(right)
     column.setContentsMargins(0, 0, 0, 0)

@@ -3,10 +3,11 @@ import pytest
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from app.models.amounts import file_size
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit
 from app.widgets.model_button import NO_MODEL, ModelButton
-from app.widgets.model_menu import open_menu_of, size_text
+from app.widgets.model_menu import open_menu_of
 from app.widgets.plan_tooltip import plan_tooltip
 from app.widgets.theme import Theme
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
@@ -63,6 +64,7 @@ def test_the_menu_lists_what_is_on_disk(button: ModelButton) -> None:
         "Open a GGUF file…": True,
         "Reload": False,
         "Unload": False,
+        "Find more models…": True,
     }
     button.set_plan(PLAN)
     assert words(button)["Unload"]
@@ -90,9 +92,9 @@ def test_a_folder_or_file_can_be_chosen(qtbot: QtBot, button: ModelButton) -> No
         qtbot.wait(1)
 
 
-@pytest.mark.parametrize(("size", "text"), [(1, "1 MB"), (270_000_000, "270 MB"), (16_380_000_000, "16.4 GB")])
+@pytest.mark.parametrize(("size", "text"), [(1, "1 kB"), (270_000_000, "270 MB"), (16_380_000_000, "16.4 GB")])
 def test_sizes(size: int, text: str) -> None:
-    assert size_text(size) == text
+    assert file_size(size) == text
 
 
 def test_the_menu_opens_at_once_and_is_completed_while_it_is_open(qtbot: QtBot, button: ModelButton) -> None:

@@ -1,0 +1,169 @@
+"""The words for models on the Hub, on this computer and on their way. Pure functions."""
+
+import re
+
+from app.models.amounts import file_size
+from app.models.hub_rows import DownloadRow, DownloadState, HubRow
+from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
+from engine.api.hub import Gating, HubCheckpoint
+
+_DAY = 86_400.0
+_SHOWN_CHARACTERS = 120
+# Characters that are not seen but turn the order of those around them, or end a line.
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
+_KINDS = {CheckpointKind.STARTER: "comes with Hearth", CheckpointKind.GGUF: "GGUF file"}
+GATING = {
+    Gating.TERMS: "terms to accept",
+    Gating.APPROVAL: "approval needed",
+}
+
+
+def one_line(text: str) -> str:
+    """Return foreign text as one line of bounded length, without what would reorder the words around it."""
+    line = " ".join(_INVISIBLE.sub(" ", text[: 4 * _SHOWN_CHARACTERS]).split())
+    return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 1].rstrip() + "…"
+
+
+def name_of(hub_id: str) -> str:
+    """Return the part of a Hub id that people call the model."""
+    return one_line(hub_id.rpartition("/")[2] or hub_id)
+
+
+def publisher_of(hub_id: str) -> str:
+    """Return who published it, empty for the few without a publisher."""
+    return one_line(hub_id.rpartition("/")[0])
+
+
+def short_count(count: int) -> str:
+    """Return a number as short as it gets: 950, 12k, 8.2M, 1.1B."""
+    for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            number = count / size
+            return (f"{number:.1f}" if number < 9.95 else f"{number:.0f}").removesuffix(".0") + letter
+    return str(max(0, count))
+
+
+def age(at: float, now: float) -> str:
+    """Return how long ago a moment was (both in seconds since the epoch), empty if it is not known."""
+    if at <= 0:
+        return ""
+    days = int(max(0.0, now - at) // _DAY)
+    if days < 2:
+        return ("today", "yesterday")[days]
+    for size, unit in ((365, "year"), (30, "month"), (7, "week")):
+        if days >= size * (2 if unit == "week" else 1):
+            number = days // size
+            return f"{number} {unit}{'s' if number > 1 else ''} ago"
+    return f"{days} days ago"
+
+
+def numbers(checkpoint: HubCheckpoint) -> list[str]:
+    """Return parameters and bytes to download, as far as they are known."""
+    parameters = short_count(checkpoint.parameters) if checkpoint.parameters else ""
+    size = file_size(checkpoint.download_bytes) if checkpoint.download_bytes else ""
+    return [word for word in (parameters, size) if word]
+
+
+def badges(row: HubRow) -> list[str]:
+    """Return what sets a result apart, most important first."""
+    checkpoint = row.checkpoint
+    words = [
+        "Recommended" if row.is_recommended else "",
+        "On this computer" if row.is_local else "",
+        "Can't be used" if checkpoint.unusable else "",
+        GATING.get(checkpoint.gating, "").capitalize(),
+        "Private" if checkpoint.is_private else "",
+        one_line(checkpoint.quantization),
+    ]
+    return [word for word in words if word]
+
+
+def result_words(row: HubRow) -> str:
+    """Return all of a result's row as one sentence, for those who hear it."""
+    checkpoint = row.checkpoint
+    publisher = publisher_of(checkpoint.hub_id)
+    parts = [name_of(checkpoint.hub_id), f"by {publisher}" if publisher else "", *numbers(checkpoint)]
+    parts += [row.fit.label if row.fit else "", *badges(row)]
+    return ", ".join(part for part in parts if part)
+
+
+def home_words(checkpoint: LocalCheckpoint) -> str:
+    """Return whose a model on this computer is: its publisher, its folder, or Hearth."""
+    if checkpoint.kind is CheckpointKind.HUB_CACHE:
+        return publisher_of(checkpoint.reference) or one_line(checkpoint.reference)
+    return _KINDS.get(checkpoint.kind) or one_line(checkpoint.folder or checkpoint.reference)
+
+
+def local_words(checkpoint: LocalCheckpoint, now: float) -> list[str]:
+    """Return size and last use of a model on this computer."""
+    used = age(checkpoint.used_at, now)
+    return [file_size(checkpoint.disk_bytes or checkpoint.size_bytes), f"used {used}" if used else "not used yet"]
+
+
+def percent(done: int, total: int) -> int:
+    """Return how much is done, 100 only when all is; 0 while the total isn't known."""
+    return min(100, 100 * max(0, done) // total) if total > 0 else 0
+
+
+def time_left(seconds: float) -> str:
+    """Return how long it will take: less than a minute left, 12 min left, 1 h 20 min left."""
+    minutes = round(seconds / 60)
+    if seconds < 55:
+        return f"{max(5, round(seconds / 5) * 5)} s left"
+    if minutes < 60:
+        return f"{max(1, minutes)} min left"
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days left"
+    return f"{hours} h {rest} min left" if rest and hours < 10 else f"{hours} h left"
+
+
+def speed_words(bytes_per_second: float) -> str:
+    """Return a speed: 0 kB/s, 340 kB/s, 8.4 MB/s, 112 MB/s."""
+    megabytes = max(0.0, bytes_per_second) / 10**6
+    if megabytes < 0.995:
+        return f"{megabytes * 1000:.0f} kB/s"
+    return f"{megabytes:.1f} MB/s" if megabytes < 9.95 else f"{megabytes:,.0f} MB/s"
+
+
+def amount(row: DownloadRow) -> str:
+    """Return how many bytes of how many are there, and how many per cent."""
+    if not row.total_bytes:
+        return file_size(row.done_bytes) if row.done_bytes else ""
+    return f"{percent(row.done_bytes, row.total_bytes)} % · {_of(row.done_bytes, row.total_bytes)}"
+
+
+def progress_words(row: DownloadRow) -> str:
+    """Return the quiet line below a download's name."""
+    match row.state:
+        case DownloadState.RUNNING:
+            speed = speed_words(row.bytes_per_second) if row.total_bytes or row.bytes_per_second else ""
+            left = time_left(row.seconds_left) if row.seconds_left is not None else ""
+            parts = [amount(row), speed, left]
+        case DownloadState.QUEUED:
+            parts = ["Waits for its turn", amount(row) if row.done_bytes else ""]
+        case DownloadState.WAITING:
+            parts = [amount(row) if row.done_bytes else ""]
+        case DownloadState.VERIFYING:
+            parts = ["Checking every byte", amount(row)]
+        case DownloadState.PAUSED:
+            parts = ["Paused", amount(row)]
+        case DownloadState.FAILED:
+            parts = [f"{amount(row)}, kept" if row.done_bytes else ""]
+        case DownloadState.FINISHED:
+            parts = ["Downloaded", file_size(row.total_bytes) if row.total_bytes else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def download_words(row: DownloadRow) -> str:
+    """Return all of a download's row as one sentence, for those who hear it."""
+    said = row.error.sentence() if row.error is not None else row.words
+    parts = [f"{name_of(row.hub_id)}: {progress_words(row)}".rstrip(": "), said]
+    return ". ".join(part for part in parts if part)
+
+
+def _of(done: int, total: int) -> str:
+    """Return `7.0 of 16.4 GB`, the unit only once if it is the same."""
+    first, second = file_size(done), file_size(total)
+    number, unit = first.split()
+    return f"{number} of {second}" if second.endswith(f" {unit}") else f"{first} of {second}"

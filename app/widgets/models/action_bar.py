@@ -1,0 +1,117 @@
+"""The one thing to do with a model that is looked at, below its details: download, go on, or chat."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+
+from app.models import hub_words
+from app.models.amounts import file_size
+from app.models.hub_rows import DownloadRow
+from app.widgets.plain_label import plain_label
+
+
+class Offer(StrEnum):
+    """What is offered for a model."""
+
+    NOTHING = "nothing"
+    DOWNLOAD = "download"
+    RESUME = "resume"
+    UNDER_WAY = "under way"
+    CHAT = "chat"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the model that is looked at stands: what is offered, and the bytes that matter for it.
+
+    disk_free_bytes: 0 if that is not known. loaded: it is the one that answers now.
+    """
+
+    offer: Offer = Offer.NOTHING
+    missing_bytes: int = 0
+    disk_free_bytes: int = 0
+    loaded: bool = False
+    download: DownloadRow | None = None
+
+    @property
+    def lacks_room(self) -> bool:
+        """Whether the disk is known to be too full."""
+        return 0 < self.disk_free_bytes < self.missing_bytes
+
+    def words(self) -> str:
+        """Return the line above the buttons."""
+        match self.offer:
+            case Offer.UNDER_WAY if self.download is not None:
+                return hub_words.progress_words(self.download)
+            case Offer.CHAT:
+                return "This model answers now." if self.loaded else "It is on this computer."
+            case Offer.DOWNLOAD | Offer.RESUME if self.lacks_room:
+                missing = file_size(self.missing_bytes - self.disk_free_bytes)
+                return (
+                    f"The disk has {file_size(self.disk_free_bytes)} free, and {file_size(self.missing_bytes)} are "
+                    f"needed. Free {missing}, or choose another folder for downloads."
+                )
+            case Offer.DOWNLOAD | Offer.RESUME if self.missing_bytes and self.disk_free_bytes:
+                rest = " more" if self.offer is Offer.RESUME else ""
+                return f"Needs {file_size(self.missing_bytes)}{rest}; {file_size(self.disk_free_bytes)} are free."
+        return ""
+
+
+class ActionBar(QFrame):
+    """Shows the words and the buttons of a standing."""
+
+    download_requested = Signal(bool)  # whether it is to be loaded as soon as it is there
+    chat_requested = Signal()
+    downloads_requested = Signal()  # the page of downloads is wanted
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = plain_label("", "small", wraps=True)
+        self.chat_button = QPushButton("Chat with it")
+        self.download_and_chat_button = QPushButton("Download and chat")
+        self.download_button = QPushButton("Download")
+        self.show_button = QPushButton("Show downloads")
+        for button in (self.chat_button, self.download_and_chat_button):
+            button.setProperty("kind", "primary")
+        self.chat_button.clicked.connect(self.chat_requested)
+        self.download_and_chat_button.clicked.connect(self._on_download_and_chat)
+        self.download_button.clicked.connect(self._on_download)
+        self.show_button.clicked.connect(self.downloads_requested)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(8)
+        for button in (self.chat_button, self.download_and_chat_button, self.download_button, self.show_button):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(24, 12, 24, 16)
+        column.setSpacing(8)
+        column.addWidget(self.words)
+        column.addLayout(buttons)
+        self.show_standing(Standing())
+
+    def show_standing(self, standing: Standing) -> None:
+        """Offer what can be done now."""
+        offer, words = standing.offer, standing.words()
+        can_fetch = offer in (Offer.DOWNLOAD, Offer.RESUME)
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
+        self.download_button.setText("Resume" if offer is Offer.RESUME else "Download")
+        self.download_and_chat_button.setText("Resume and chat" if offer is Offer.RESUME else "Download and chat")
+        for button in (self.download_button, self.download_and_chat_button):
+            button.setVisible(can_fetch)
+            button.setEnabled(not standing.lacks_room)
+        self.chat_button.setVisible(offer is Offer.CHAT)
+        self.chat_button.setText("Back to the chat" if standing.loaded else "Chat with it")
+        self.show_button.setVisible(offer is Offer.UNDER_WAY)
+        self.setVisible(offer is not Offer.NOTHING)
+
+    @Slot()
+    def _on_download(self) -> None:
+        self.download_requested.emit(False)
+
+    @Slot()
+    def _on_download_and_chat(self) -> None:
+        self.download_requested.emit(True)

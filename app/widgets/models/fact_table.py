@@ -1,0 +1,70 @@
+"""Numbers of a model on the Hub in two columns: what it is, and how much."""
+
+from datetime import datetime
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
+
+from app.models import hub_words
+from app.models.amounts import file_size
+from app.models.plan_words import parameters_text
+from app.widgets.plain_label import plain_label
+from engine.api.hub import Gating, HubCheckpoint
+
+_TEMPLATES = {True: "yes", False: "no: it continues texts rather than chats"}
+_GATING = {Gating.TERMS: "after accepting the publisher's terms", Gating.APPROVAL: "after the publisher's approval"}
+
+
+def facts_of(checkpoint: HubCheckpoint) -> list[tuple[str, str]]:
+    """Return what is known about a model, by name."""
+    updated = datetime.fromtimestamp(checkpoint.updated_at) if checkpoint.updated_at > 0 else None
+    template = checkpoint.has_chat_template
+    facts = [
+        ("Parameters", parameters_text(checkpoint.parameters) if checkpoint.parameters else ""),
+        ("Download", file_size(checkpoint.download_bytes) if checkpoint.download_bytes else ""),
+        ("Context", f"{checkpoint.context_tokens:,} tokens" if checkpoint.context_tokens else ""),
+        ("Chat template", "" if template is None else _TEMPLATES[template]),
+        ("Packed as", hub_words.one_line(checkpoint.quantization)),
+        ("Licence", hub_words.one_line(checkpoint.license)),
+        ("Available", _GATING.get(checkpoint.gating, "")),
+        ("Updated", f"{updated.day} {updated:%B %Y}" if updated else ""),
+        ("Downloads", f"{checkpoint.downloads:,} in a month" if checkpoint.downloads else ""),
+        ("Likes", f"{checkpoint.likes:,}" if checkpoint.likes else ""),
+        ("Architecture", hub_words.one_line(checkpoint.architecture)),
+    ]
+    return [(name, words) for name, words in facts if words]
+
+
+class FactTable(QWidget):
+    """Shows only what is known."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(24)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        self._facts: list[tuple[str, str]] = []
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What is shown, by name."""
+        return self._facts
+
+    def show_checkpoint(self, checkpoint: HubCheckpoint) -> None:
+        """Show another model's numbers."""
+        facts = facts_of(checkpoint)
+        if facts == self._facts:
+            return
+        self._facts = facts
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for place, (name, words) in enumerate(facts):
+            value: QLabel = plain_label(words, wraps=True)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            self._grid.addWidget(plain_label(name, "muted"), place, 0, Qt.AlignmentFlag.AlignTop)
+            self._grid.addWidget(value, place, 1)

@@ -1,0 +1,215 @@
+"""The first start: what this computer can run, one model that suits it, or straight to the small built-in one."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
+from app.widgets.icons import pixmap
+from app.widgets.models.download_row import DownloadRowWidget
+from app.widgets.models.recommendation_card import RecommendationCard
+from app.widgets.models.scrolled import scrolled
+from app.widgets.phase_line import PhaseLine
+from app.widgets.plain_label import plain_label
+from app.widgets.theme import Theme
+
+_WIDTH_PX = 560
+_ICON_PX = 16
+_MOST_CARDS = 3
+_LOOKING = "Looking at this computer…"
+_PROMISE = "A model on this computer answers you. Nothing you write leaves it."
+_START = "Start now with the small built-in model"
+_MEANWHILE = "Meanwhile chat with the small built-in model"
+_OFFLINE = (
+    "Hearth works offline, so nothing can be downloaded now. The small model that comes with Hearth answers without "
+    "any network."
+)
+
+
+class FirstStartPage(QWidget):
+    """One choice, one button; what was chosen is downloaded, loaded and answers, all from here."""
+
+    recommended_accepted = Signal(object)  # DownloadRequest that loads
+    starter_chosen = Signal()
+    browse_requested = Signal()
+    skipped = Signal()
+    pause_requested = Signal(object)  # key
+    resume_requested = Signal(object)  # key
+    cancel_requested = Signal(object)  # key
+    token_requested = Signal()
+    settings_requested = Signal()
+    link_activated = Signal(object)  # url
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._is_offline = False
+        self._download: DownloadRow | None = None
+        self.cards: list[RecommendationCard] = []
+        self._group = QButtonGroup(self)
+        self.greeting = plain_label("Welcome to Hearth", "title")
+        self.promise = plain_label(_PROMISE, "muted", wraps=True)
+        self._chip = QLabel()
+        self.hardware = plain_label(_LOOKING, wraps=True)
+        self.offline = plain_label(_OFFLINE, "muted", wraps=True)
+        self._cards = QVBoxLayout()
+        self._cards.setSpacing(8)
+        self.download = DownloadRowWidget(theme)
+        self.phase = PhaseLine(theme)
+        self.accept_button = QPushButton("Download and chat")
+        self.accept_button.setProperty("kind", "primary")
+        self.starter_button = QPushButton(_START)
+        self.browse_button = QPushButton("Choose another model…")
+        self.skip_button = QPushButton("Skip")
+        self._build_layout()
+        self._connect()
+        self.set_theme(theme)
+        self._show()
+
+    @property
+    def chosen(self) -> Recommendation | None:
+        """The model that would be downloaded."""
+        card = self._group.checkedButton()
+        return card.recommendation if isinstance(card, RecommendationCard) else None
+
+    @Slot(object)
+    def set_hardware(self, text: object) -> None:
+        """Say what this computer has, in a sentence."""
+        self.hardware.setText(str(text) or _LOOKING)
+
+    @Slot(object)
+    def set_recommendations(self, recommendations: tuple[Recommendation, ...]) -> None:
+        """Offer these, best first; one is chosen already: the one marked as the best, or the first."""
+        before = self.chosen.hub_id if self.chosen is not None else ""
+        for card in self.cards:
+            self._group.removeButton(card)
+            card.hide()
+            card.deleteLater()
+        self.cards = [RecommendationCard(recommendation) for recommendation in recommendations[:_MOST_CARDS]]
+        for card in self.cards:
+            self._group.addButton(card)
+            self._cards.addWidget(card)
+        kept = [card for card in self.cards if card.recommendation.hub_id == before]
+        best = [card for card in self.cards if card.recommendation.is_best]
+        for card in (kept or best or self.cards)[:1]:
+            card.setChecked(True)
+        self._show()
+
+    @Slot(object)
+    def set_offline(self, is_offline: object) -> None:
+        """Say that nothing can be downloaded."""
+        self._is_offline = bool(is_offline)
+        self._show()
+
+    @Slot(object)
+    def set_download(self, row: DownloadRow | None) -> None:
+        """Show how far the download that was begun here is, None for none."""
+        self._download = row
+        if row is not None:
+            self.download.show_value(row)
+            self.download.dismiss_button.hide()
+            self.download.chat_button.hide()
+        self._show()
+
+    @Slot(object)
+    def set_loading(self, phase: object) -> None:
+        """Show how far the load has come, "" when it is over."""
+        self.phase.set_phase(str(phase or ""))
+        self._show()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._chip.setPixmap(pixmap("cpu", theme.colors.muted, _ICON_PX, self.devicePixelRatioF()))
+        self.download.set_theme(theme)
+        self.phase.set_theme(theme)
+
+    def take_focus(self) -> None:
+        """Give the keyboard to what most people want."""
+        (self.accept_button if self.accept_button.isVisible() else self.starter_button).setFocus()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The cards' words wrap at another place."""
+        super().resizeEvent(event)
+        for card in self.cards:
+            card.updateGeometry()
+
+    @Slot()
+    def _show(self) -> None:
+        is_under_way = self._download is not None and self._download.state is not DownloadState.FINISHED
+        is_loading = bool(self.phase.text())
+        chooses = not is_under_way and not is_loading
+        can_download = bool(self.cards) and not self._is_offline
+        for card in self.cards:
+            card.setVisible(chooses and not self._is_offline)
+        self.offline.setVisible(self._is_offline and chooses)
+        self.download.setVisible(is_under_way)
+        self.phase.setVisible(is_loading)
+        self.accept_button.setVisible(chooses and can_download)
+        self.starter_button.setVisible(not is_loading)
+        self.starter_button.setText(_MEANWHILE if is_under_way else _START)
+        self.browse_button.setVisible(chooses and not self._is_offline)
+        self.skip_button.setText("Continue" if not chooses else "Skip")
+
+    @Slot()
+    def _on_accept(self) -> None:
+        if self.chosen is not None:
+            self.recommended_accepted.emit(DownloadRequest(self.chosen.hub_id, loads=True))
+
+    def _build_layout(self) -> None:
+        hardware = QHBoxLayout()
+        hardware.setSpacing(8)
+        hardware.addWidget(self._chip, 0, Qt.AlignmentFlag.AlignTop)
+        hardware.addWidget(self.hardware, 1)
+        main = QHBoxLayout()
+        main.setSpacing(8)
+        main.addWidget(self.accept_button)
+        main.addWidget(self.starter_button)
+        main.addStretch(1)
+        quiet = QHBoxLayout()
+        quiet.setSpacing(8)
+        quiet.addWidget(self.browse_button)
+        quiet.addWidget(self.skip_button)
+        quiet.addStretch(1)
+        for button in (self.browse_button, self.skip_button):
+            button.setProperty("kind", "quiet")
+        for button in (self.accept_button, self.starter_button, self.browse_button, self.skip_button):
+            button.setAutoDefault(False)
+        inner = QWidget()
+        inner.setMaximumWidth(_WIDTH_PX)
+        column = QVBoxLayout(inner)
+        column.setContentsMargins(24, 16, 24, 24)
+        column.setSpacing(8)
+        column.addStretch(1)
+        column.addWidget(self.greeting)
+        column.addWidget(self.promise)
+        column.addSpacing(16)
+        column.addLayout(hardware)
+        column.addSpacing(8)
+        column.addWidget(self.offline)
+        column.addLayout(self._cards)
+        column.addWidget(self.download)
+        column.addWidget(self.phase)
+        column.addSpacing(8)
+        column.addLayout(main)
+        column.addLayout(quiet)
+        column.addStretch(2)
+        content = QWidget()
+        outer = QHBoxLayout(content)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addStretch(1)
+        outer.addWidget(inner, 1000)
+        outer.addStretch(1)
+        page = QVBoxLayout(self)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.addWidget(scrolled(content, "First start"))
+
+    def _connect(self) -> None:
+        self.accept_button.clicked.connect(self._on_accept)
+        self.starter_button.clicked.connect(self.starter_chosen)
+        self.browse_button.clicked.connect(self.browse_requested)
+        self.skip_button.clicked.connect(self.skipped)
+        self.download.pause_requested.connect(self.pause_requested)
+        self.download.resume_requested.connect(self.resume_requested)
+        self.download.cancel_requested.connect(self.cancel_requested)
+        self.download.token_requested.connect(self.token_requested)
+        self.download.settings_requested.connect(self.settings_requested)
+        self.download.link_activated.connect(self.link_activated)

@@ -1,0 +1,127 @@
+"""One model on this computer: whose it is, its size, its last use, how it fits, and what can be done with it."""
+
+import time
+
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.models import hub_words
+from app.models.amounts import file_size
+from app.models.plan_words import ModelFit
+from app.widgets.elided_label import ElidedLabel
+from app.widgets.foreign_text import plain_tooltip
+from app.widgets.models.row_column import ModelRow
+from app.widgets.plain_label import plain_label
+from app.widgets.theme import Theme
+from engine.api.checkpoint import LocalCheckpoint
+
+
+class LocalRow(ModelRow):
+    """Every signal carries the LocalCheckpoint."""
+
+    chat_requested = Signal(object)
+    resume_requested = Signal(object)
+    delete_requested = Signal(object)
+    discard_requested = Signal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self._checkpoint: LocalCheckpoint | None = None
+        self._fit: ModelFit | None = None
+        self._is_loaded = False
+        self.name = ElidedLabel()
+        self.name.setProperty("role", "strong")
+        self.home = ElidedLabel()
+        self.home.setProperty("role", "small")
+        self.words = ElidedLabel()
+        self.words.setProperty("role", "small")
+        self.fit = plain_label("", "small")
+        self.chat_button = QPushButton("Chat")
+        self.resume_button = QPushButton("Resume")
+        self.delete_button = QPushButton("Delete…")
+        self.discard_button = QPushButton("Discard…")
+        self._build_layout()
+        for button, signal in (
+            (self.chat_button, self.chat_requested),
+            (self.resume_button, self.resume_requested),
+            (self.delete_button, self.delete_requested),
+            (self.discard_button, self.discard_requested),
+        ):
+            button.setAutoDefault(False)
+            button.clicked.connect(lambda _checked=False, signal=signal: signal.emit(self._checkpoint))
+
+    @property
+    def checkpoint(self) -> LocalCheckpoint | None:
+        """What is shown."""
+        return self._checkpoint
+
+    def show_value(self, value: object) -> None:
+        """Show what is on the disk."""
+        assert isinstance(value, LocalCheckpoint)
+        self._checkpoint = value
+        self._show()
+
+    def show_fit(self, fit: ModelFit) -> None:
+        """Say how the model fits."""
+        self._fit = fit
+        self._show()
+
+    def set_loaded(self, is_loaded: bool) -> None:
+        """Say that this model answers, or that it no longer does."""
+        self._is_loaded = is_loaded
+        self._show()
+
+    def activate(self) -> None:
+        """Enter begins to chat, or goes on downloading."""
+        (self.resume_button if self.resume_button.isVisible() else self.chat_button).click()
+
+    def remove(self) -> None:
+        """Delete asks whether to delete."""
+        for button in (self.delete_button, self.discard_button):
+            if button.isVisible():
+                button.click()
+
+    @Slot()
+    def _show(self) -> None:
+        checkpoint = self._checkpoint
+        if checkpoint is None:
+            return
+        is_complete = checkpoint.is_complete
+        parts = hub_words.local_words(checkpoint, time.time()) if is_complete else [_incomplete(checkpoint)]
+        self.name.set_text(hub_words.one_line(checkpoint.name))
+        self.home.set_text(hub_words.home_words(checkpoint))
+        self.words.set_text(" · ".join(parts))
+        fit = "Answers now" if self._is_loaded else self._fit.label if self._fit is not None and is_complete else ""
+        self.fit.setText(fit)
+        self.fit.setToolTip(plain_tooltip(self._fit.details if self._fit is not None else ""))
+        self.chat_button.setVisible(is_complete)
+        self.resume_button.setVisible(not is_complete)
+        self.delete_button.setVisible(is_complete and checkpoint.disk_bytes > 0)
+        self.discard_button.setVisible(not is_complete)
+        said = [self.name.text(), self.home.text(), *parts, fit]
+        self.setAccessibleName(", ".join(word for word in said if word))
+
+    def _build_layout(self) -> None:
+        texts = QVBoxLayout()
+        texts.setSpacing(0)
+        for label in (self.name, self.home, self.words):
+            texts.addWidget(label)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(16, 10, 16, 10)
+        row.setSpacing(8)
+        row.addLayout(texts, 1)
+        row.addWidget(self.fit)
+        row.addSpacing(4)
+        for button in (self.chat_button, self.resume_button):
+            row.addWidget(button)
+        for button in (self.delete_button, self.discard_button):
+            button.setProperty("kind", "quiet")
+            row.addWidget(button)
+
+
+def _incomplete(checkpoint: LocalCheckpoint) -> str:
+    total, missing = checkpoint.total_bytes, checkpoint.missing_bytes
+    if not total:
+        return f"not complete, {file_size(missing)} missing"
+    done = hub_words.percent(total - missing, total)
+    return f"not complete: {done} % of {file_size(total)} are here"

@@ -1,0 +1,76 @@
+"""How a model would be loaded on this computer: the verdict, its reasons in sentences, the memory by part."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from app.models import plan_words
+from app.widgets.plain_label import plain_label
+from engine.api.errors import ErrorReport
+from engine.api.plan import Fit, Plan
+
+_WAITING = "Working out how it would fit…"
+
+
+class PlanView(QWidget):
+    """Shows a plan, why there is none, or that it is being made."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.verdict = plain_label("", "heading", wraps=True)
+        self.reasons = plain_label("", wraps=True)
+        self._table = QGridLayout()
+        self._table.setContentsMargins(0, 4, 0, 0)
+        self._table.setHorizontalSpacing(24)
+        self._table.setVerticalSpacing(4)
+        self._table.setColumnStretch(2, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.verdict)
+        column.addWidget(self.reasons)
+        column.addLayout(self._table)
+        self.show_waiting()
+
+    def show_waiting(self) -> None:
+        """Say that the plan is being made."""
+        self._show(_WAITING, [], [])
+
+    def show_plan(self, plan: Plan | ErrorReport | None) -> None:
+        """Show the plan; None: nobody knows."""
+        if isinstance(plan, Plan):
+            lines = [plan.precision_reason, plan.context_reason if plan.fit is not Fit.TOO_BIG else ""]
+            lines += [plan_words.speed_text(plan), *plan_words.device_lines(plan)]
+            rows = plan_words.memory_rows(plan) if plan.parts.needed_bytes else []
+            self._show(plan_words.fit_label(plan), lines, rows)
+        elif isinstance(plan, ErrorReport):
+            self._show("How it would fit can't be told", [plan.message, plan.hint], [])
+        else:
+            self._show("How it would fit can't be told before it is downloaded", [], [])
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """The table of memory as it is shown."""
+        texts = [self._cell(place, column) for place in range(self._table.rowCount()) for column in (0, 1)]
+        pairs = list(zip(texts[::2], texts[1::2], strict=True))
+        return [(words, size) for words, size in pairs if words]
+
+    def _cell(self, row: int, column: int) -> str:
+        item = self._table.itemAtPosition(row, column)
+        label = item.widget() if item is not None else None
+        return label.text() if isinstance(label, QLabel) else ""
+
+    def _show(self, verdict: str, lines: list[str], rows: list[tuple[str, str]]) -> None:
+        reasons = "\n".join(line for line in lines if line)
+        self.verdict.setText(verdict)
+        self.reasons.setText(reasons)
+        self.reasons.setVisible(bool(reasons))
+        while (item := self._table.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for place, (words, size) in enumerate(rows):
+            role = "" if place == len(rows) - 1 else "muted"
+            number = plain_label(f"{size} GiB", role)
+            self._table.addWidget(plain_label(words, role), place, 0)
+            self._table.addWidget(number, place, 1, Qt.AlignmentFlag.AlignRight)

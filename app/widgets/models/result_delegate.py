@@ -1,0 +1,138 @@
+"""Draws one result of a search: name and how it fits, publisher and numbers, and what sets it apart."""
+
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPen
+from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
+
+from app.models import hub_words
+from app.models.hub_rows import HubRow
+from app.models.row_list_model import ROW_ROLE
+from app.widgets.fonts import text_font
+from app.widgets.foreign_text import plain_tooltip
+from app.widgets.theme import RADIUS_PX, Theme
+
+_SIDE_PX = 12
+_TOP_PX = 8
+_GAP_PX = 12
+_LINE_GAP_PX = 2
+_BADGE_SIDE_PX = 8
+_BADGE_GAP_PX = 4
+_LEFT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+_RIGHT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
+_TOO_BIG = "Too big"
+_Index = QModelIndex | QPersistentModelIndex
+
+
+class ResultDelegate(QStyledItemDelegate):
+    """Fonts and their measures are made once per theme, so that a thousand rows scroll easily."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        small_px = min(theme.small_size_px, 14)
+        self._name_font = text_font(min(theme.text_size_px, 16), QFont.Weight.Medium)
+        self._small_font = text_font(small_px)
+        self._badge_font = text_font(small_px - 1, QFont.Weight.Medium)
+        self._name_metrics = QFontMetrics(self._name_font)
+        self._small_metrics = QFontMetrics(self._small_font)
+        self._badge_metrics = QFontMetrics(self._badge_font)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:
+        """Return two lines' height, and a third one's where there are badges."""
+        row = index.data(ROW_ROLE)
+        height = 2 * _TOP_PX + self._name_metrics.height() + _LINE_GAP_PX + self._small_metrics.height()
+        if isinstance(row, HubRow) and hub_words.badges(row):
+            height += 6 + self._badge_height
+        return QSize(120, height)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
+        """Draw background, lines and badges."""
+        row = index.data(ROW_ROLE)
+        if not isinstance(row, HubRow):
+            return
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        whole: QRect = option.rect
+        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        self._paint_background(painter, whole, option)
+        inner = whole.adjusted(_SIDE_PX, _TOP_PX, -_SIDE_PX, -_TOP_PX)
+        line = QRect(inner.left(), inner.top(), inner.width(), self._name_metrics.height())
+        self._paint_first_line(painter, line, row)
+        line = QRect(inner.left(), line.bottom() + 1 + _LINE_GAP_PX, inner.width(), self._small_metrics.height())
+        self._paint_second_line(painter, line, row)
+        self._paint_badges(painter, inner, line.bottom() + 1 + 6, row, is_selected)
+        painter.restore()
+
+    def helpEvent(
+        self, event: QHelpEvent, view: QAbstractItemView, option: QStyleOptionViewItem, index: _Index
+    ) -> bool:
+        """Show all of the row, as plain text, unlike Qt's own tooltips."""
+        row = index.data(ROW_ROLE)
+        if event.type() == QEvent.Type.ToolTip and isinstance(row, HubRow):
+            fit = row.fit.details if row.fit is not None else ""
+            lines = [hub_words.one_line(row.checkpoint.hub_id), row.checkpoint.unusable, fit]
+            text = plain_tooltip("\n".join(line for line in lines if line))
+            QToolTip.showText(event.globalPos(), text, view.viewport(), option.rect)
+        return True
+
+    @property
+    def _badge_height(self) -> int:
+        return self._badge_metrics.height() + 4
+
+    def _paint_background(self, painter: QPainter, whole: QRect, option: QStyleOptionViewItem) -> None:
+        colors, state = self._theme.colors, option.state
+        is_selected = bool(state & QStyle.StateFlag.State_Selected)
+        if is_selected or state & QStyle.StateFlag.State_MouseOver:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.pressed if is_selected else colors.hover))
+            painter.drawRoundedRect(whole, RADIUS_PX, RADIUS_PX)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(QColor(colors.accent), 1))
+            painter.drawRoundedRect(QRectF(whole).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
+
+    def _paint_first_line(self, painter: QPainter, line: QRect, row: HubRow) -> None:
+        colors = self._theme.colors
+        fit = row.fit.label if row.fit is not None and not row.checkpoint.unusable else ""
+        fit_px = self._small_metrics.horizontalAdvance(fit)
+        room = line.width() - (fit_px + _GAP_PX if fit else 0)
+        name = hub_words.name_of(row.checkpoint.hub_id)
+        painter.setFont(self._name_font)
+        painter.setPen(QColor(colors.muted if row.checkpoint.unusable else colors.text))
+        elided = self._name_metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(line.adjusted(0, 0, room - line.width() + 2, 0), _LEFT, elided)
+        if fit:
+            painter.setFont(self._small_font)
+            painter.setPen(QColor(colors.muted if fit == _TOO_BIG else colors.text))
+            painter.drawText(line, _RIGHT, fit)
+
+    def _paint_second_line(self, painter: QPainter, line: QRect, row: HubRow) -> None:
+        painter.setFont(self._small_font)
+        painter.setPen(QColor(self._theme.colors.muted))
+        numbers = " · ".join(hub_words.numbers(row.checkpoint))
+        numbers_px = self._small_metrics.horizontalAdvance(numbers)
+        room = line.width() - (numbers_px + _GAP_PX if numbers else 0)
+        publisher = hub_words.publisher_of(row.checkpoint.hub_id)
+        elided = self._small_metrics.elidedText(publisher, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(line.adjusted(0, 0, room - line.width() + 2, 0), _LEFT, elided)
+        painter.drawText(line, _RIGHT, numbers)
+
+    def _paint_badges(self, painter: QPainter, inner: QRect, top: int, row: HubRow, is_selected: bool) -> None:
+        colors = self._theme.colors
+        left = inner.left()
+        painter.setFont(self._badge_font)
+        for words in hub_words.badges(row):
+            width = self._badge_metrics.horizontalAdvance(words) + 2 * _BADGE_SIDE_PX
+            if left + width > inner.right() + 1:
+                break
+            place = QRect(left, top, width, self._badge_height)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.page if is_selected else colors.bubble))
+            painter.drawRoundedRect(place, 6, 6)
+            painter.setPen(QColor(colors.text if row.is_recommended and words == "Recommended" else colors.muted))
+            painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+            left += width + _BADGE_GAP_PX

@@ -1,0 +1,123 @@
+"""What is searched for on the Hub: words, an id or an address, and below them order, size and author."""
+
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+
+from app.models.hub_rows import HubQuery
+from app.widgets.icons import icon
+from app.widgets.theme import Theme
+from engine.api.codec import clean_text
+from engine.api.hub import HubSort
+
+_PAUSE_MS = 400
+_LONGEST_TEXT = 500
+_SORTS = (
+    ("Most downloaded", HubSort.DOWNLOADS),
+    ("Most liked", HubSort.LIKES),
+    ("Newest", HubSort.RECENT),
+    ("Trending", HubSort.TRENDING),
+)
+_BILLION = 10**9
+_SIZES: tuple[tuple[str, int | None, int | None], ...] = (
+    ("Any size", None, None),
+    ("Up to 4 billion", None, 4 * _BILLION),
+    ("4 to 9 billion", 4 * _BILLION, 9 * _BILLION),
+    ("9 to 15 billion", 9 * _BILLION, 15 * _BILLION),
+    ("15 to 35 billion", 15 * _BILLION, 35 * _BILLION),
+    ("Above 35 billion", 35 * _BILLION, None),
+)
+
+
+class _SearchLine(QLineEdit):
+    went_down = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Down goes into the results; Esc first empties the field."""
+        if event.key() == Qt.Key.Key_Down:
+            self.went_down.emit()
+        elif event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+
+class SearchBar(QWidget):
+    """Enter searches at once, a pause of typing after 400 ms; nothing is asked twice in a row but by Enter."""
+
+    search_requested = Signal(object)  # HubQuery
+    went_down = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._asked: HubQuery | None = None
+        self.line = _SearchLine()
+        self.line.setMaxLength(_LONGEST_TEXT)
+        self.line.setPlaceholderText("Search the Hub, or paste a model's name or address")
+        self.line.setAccessibleName("Search the Hub")
+        self.line.setClearButtonEnabled(True)
+        self._lens = self.line.addAction(icon("search", theme.colors.muted), QLineEdit.ActionPosition.LeadingPosition)
+        self.sort = _choice("Order", [words for words, _ in _SORTS])
+        self.size_range = _choice("Size", [words for words, _, _ in _SIZES])
+        self.author = QLineEdit()
+        self.author.setMaxLength(_LONGEST_TEXT)
+        self.author.setPlaceholderText("Any publisher")
+        self.author.setAccessibleName("Publisher")
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._pause.timeout.connect(self._ask_if_changed)
+        filters = QHBoxLayout()
+        filters.setSpacing(8)
+        for widget in (self.sort, self.size_range, self.author):
+            filters.addWidget(widget, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addWidget(self.line)
+        column.addLayout(filters)
+        self._connect()
+
+    @property
+    def query(self) -> HubQuery:
+        """What stands here."""
+        _, least, most = _SIZES[self.size_range.currentIndex()]
+        return HubQuery(
+            text=clean_text(self.line.text()).strip(),
+            author=clean_text(self.author.text()).strip(),
+            least_parameters=least,
+            most_parameters=most,
+            sort=_SORTS[self.sort.currentIndex()][1],
+        )
+
+    def ask(self) -> None:
+        """Search for what stands here, also if that was asked before."""
+        self._pause.stop()
+        self._asked = self.query
+        self.search_requested.emit(self._asked)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._lens.setIcon(icon("search", theme.colors.muted))
+
+    def _connect(self) -> None:
+        for line in (self.line, self.author):
+            line.textChanged.connect(self._pause.start)
+            line.returnPressed.connect(self.ask)
+        for box in (self.sort, self.size_range):
+            box.activated.connect(self._ask_if_changed)
+        self.line.went_down.connect(self.went_down)
+
+    @Slot()
+    def _ask_if_changed(self) -> None:
+        if self.query != (self._asked or HubQuery()):
+            self.ask()
+
+
+def _choice(name: str, words: list[str]) -> QComboBox:
+    box = QComboBox()
+    box.addItems(words)
+    box.setAccessibleName(name)
+    box.setMinimumContentsLength(8)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
