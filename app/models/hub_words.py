@@ -7,6 +7,7 @@ from app.models.hub_rows import DownloadRow, DownloadState, HubRow
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.hub import Gating, HubCheckpoint
 
+_MAIN = "main"
 _DAY = 86_400.0
 _SHOWN_CHARACTERS = 120
 # Characters that are not seen but turn the order of those around them, or end a line.
@@ -32,6 +33,11 @@ def name_of(hub_id: str) -> str:
 def publisher_of(hub_id: str) -> str:
     """Return who published it, empty for the few without a publisher."""
     return one_line(hub_id.rpartition("/")[0])
+
+
+def reference_of(hub_id: str, revision: str) -> str:
+    """Return what a downloaded model is loaded by."""
+    return hub_id if revision in ("", _MAIN) else f"{hub_id}@{revision}"
 
 
 def short_count(count: int) -> str:
@@ -118,14 +124,6 @@ def time_left(seconds: float) -> str:
     return f"{hours} h {rest} min left" if rest and hours < 10 else f"{hours} h left"
 
 
-def speed_words(bytes_per_second: float) -> str:
-    """Return a speed: 0 kB/s, 340 kB/s, 8.4 MB/s, 112 MB/s."""
-    megabytes = max(0.0, bytes_per_second) / 10**6
-    if megabytes < 0.995:
-        return f"{megabytes * 1000:.0f} kB/s"
-    return f"{megabytes:.1f} MB/s" if megabytes < 9.95 else f"{megabytes:,.0f} MB/s"
-
-
 def amount(row: DownloadRow) -> str:
     """Return how many bytes of how many are there, and how many per cent."""
     if not row.total_bytes:
@@ -137,7 +135,7 @@ def progress_words(row: DownloadRow) -> str:
     """Return the quiet line below a download's name."""
     match row.state:
         case DownloadState.RUNNING:
-            speed = speed_words(row.bytes_per_second) if row.total_bytes or row.bytes_per_second else ""
+            speed = f"{file_size(row.bytes_per_second)}/s" if row.bytes_per_second else ""
             left = time_left(row.seconds_left) if row.seconds_left is not None else ""
             parts = [amount(row), speed, left]
         case DownloadState.QUEUED:

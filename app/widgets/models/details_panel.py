@@ -142,23 +142,18 @@ class DetailsPanel(QWidget):
         is_loaded = local is not None and local.reference == self._loaded
         if download is not None:
             return Standing(Offer.UNDER_WAY, download=download)
-        if local is not None and local.is_complete and not self._wants_another(local):
+        if local is not None and local.is_complete:
             return Standing(Offer.CHAT, missing, free, loaded=is_loaded)
         if self._is_offline or self._row.checkpoint.unusable:
             return Standing()
         is_begun = local is not None and not local.is_complete
         return Standing(Offer.RESUME if is_begun else Offer.DOWNLOAD, missing, free)
 
-    def _wants_another(self, local: LocalCheckpoint) -> bool:
-        """Return whether a version was chosen that is not the one on this computer."""
-        details = self._details
-        return bool(self._revision) and details is not None and details.missing_bytes > 0
-
     def _local(self) -> LocalCheckpoint | None:
         for value in _values(self._checkpoints, CHECKPOINT_ROLE):
             if not isinstance(value, LocalCheckpoint) or value.kind is not CheckpointKind.HUB_CACHE:
                 continue
-            if value.reference == self.hub_id:
+            if value.reference == hub_words.reference_of(self.hub_id, self._revision):
                 return value
         return None
 

@@ -18,13 +18,13 @@ _IS_UNDER_WAY = (*_CAN_PAUSE, DownloadState.VERIFYING, DownloadState.PAUSED)
 
 
 class DownloadRowWidget(ModelRow):
-    """Every signal carries the download's key, chat_requested its Hub id."""
+    """Every signal carries the download's key, chat_requested what the model is loaded by."""
 
     pause_requested = Signal(object)
     resume_requested = Signal(object)
     cancel_requested = Signal(object)
     dismiss_requested = Signal(object)
-    chat_requested = Signal(object)  # hub id
+    chat_requested = Signal(object)  # reference
     token_requested = Signal()
     settings_requested = Signal()
     link_activated = Signal(object)  # url
@@ -141,4 +141,4 @@ class DownloadRowWidget(ModelRow):
     @Slot()
     def _on_chat(self) -> None:
         if self._row is not None:
-            self.chat_requested.emit(self._row.hub_id)
+            self.chat_requested.emit(hub_words.reference_of(self._row.hub_id, self._row.revision))

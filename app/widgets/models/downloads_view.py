@@ -22,7 +22,7 @@ class DownloadsView(QWidget):
     resume_requested = Signal(object)  # key
     cancel_requested = Signal(object)  # key
     dismiss_requested = Signal(object)  # key
-    chat_requested = Signal(object)  # hub id
+    chat_requested = Signal(object)  # reference
     find_requested = Signal()
     token_requested = Signal()
     settings_requested = Signal()

@@ -116,7 +116,7 @@ class LocalView(QWidget):
 
     @Slot(object)
     def _on_resume(self, checkpoint: LocalCheckpoint) -> None:
-        self.download_requested.emit(DownloadRequest(checkpoint.reference, checkpoint.wanted_revision or "main"))
+        self.download_requested.emit(DownloadRequest(_hub_id(checkpoint), checkpoint.wanted_revision or "main"))
 
     @Slot(object)
     def _on_delete(self, checkpoint: LocalCheckpoint) -> None:
@@ -125,10 +125,14 @@ class LocalView(QWidget):
     @Slot(object)
     def _on_discard(self, checkpoint: LocalCheckpoint) -> None:
         arrived = max(0, checkpoint.total_bytes - checkpoint.missing_bytes)
-        dialog = DiscardDialog(checkpoint.reference, arrived, self)
-        dialog.accepted.connect(lambda: self.discard_requested.emit(checkpoint.reference))
+        dialog = DiscardDialog(_hub_id(checkpoint), arrived, self)
+        dialog.accepted.connect(lambda: self.discard_requested.emit(_hub_id(checkpoint)))
         dialog.open()
 
 
 def _key(value: object) -> str | None:
     return f"{value.kind}:{value.reference}:{value.revision}" if isinstance(value, LocalCheckpoint) else None
+
+
+def _hub_id(checkpoint: LocalCheckpoint) -> str:
+    return checkpoint.reference.partition("@")[0]

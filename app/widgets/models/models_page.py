@@ -77,15 +77,15 @@ class ModelsPage(QWidget):
         self.views.choose(view)
         self._on_view_chosen(view)
 
-    @Slot(bool)
-    def set_searching(self, is_searching: bool) -> None:
+    @Slot(object)
+    def set_searching(self, is_searching: object) -> None:
         """Show that the Hub was asked and has not answered."""
         self.finder.set_searching(bool(is_searching))
 
-    @Slot(object, object)
-    def show_results_state(self, query: HubQuery, is_exact: bool = False) -> None:
-        """Show that the list has what was found for the query."""
-        self.finder.show_results_state(query, bool(is_exact))
+    @Slot(object)
+    def show_results_state(self, said: tuple[HubQuery, bool]) -> None:
+        """Show that the list has what was found for a query, and whether that is the one model that was named."""
+        self.finder.show_results_state(*said)
 
     @Slot(object)
     def show_search_error(self, error: ErrorReport | None) -> None:

@@ -36,7 +36,7 @@ class PlanView(QWidget):
         self._show(_WAITING, [], [])
 
     def show_plan(self, plan: Plan | ErrorReport | None) -> None:
-        """Show the plan; None: nobody knows."""
+        """Show the plan, or why there is none; None while it is being made."""
         if isinstance(plan, Plan):
             lines = [plan.precision_reason, plan.context_reason if plan.fit is not Fit.TOO_BIG else ""]
             lines += [plan_words.speed_text(plan), *plan_words.device_lines(plan)]
@@ -45,7 +45,7 @@ class PlanView(QWidget):
         elif isinstance(plan, ErrorReport):
             self._show("How it would fit can't be told", [plan.message, plan.hint], [])
         else:
-            self._show("How it would fit can't be told before it is downloaded", [], [])
+            self.show_waiting()
 
     @property
     def rows(self) -> list[tuple[str, str]]:

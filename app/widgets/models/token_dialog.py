@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.models.token_state import TokenState
 from app.widgets.plain_label import plain_label
 from engine.api.codec import clean_text
 
@@ -15,7 +16,8 @@ _WHY = (
     "knows that it is you. A token that may only read is enough."
 )
 _WHERE_IT_GOES = "It is sent to {address} only, and stands in no file of Hearth and in no log."
-_NO_KEYRING = "This computer has no keyring that Hearth could use, so the token is known until Hearth closes."
+_NO_KEYRING = "This computer has no keyring that Hearth could use."
+_UNTIL_CLOSED = "The token is known until Hearth closes."
 
 
 class TokenDialog(QDialog):
@@ -39,7 +41,7 @@ class TokenDialog(QDialog):
         self.shows = QCheckBox("Show it")
         self.keeps = QCheckBox("Keep it in the system's keyring")
         self.keeps.setChecked(True)
-        self.no_keyring = plain_label(_NO_KEYRING, "small", wraps=True)
+        self.no_keyring = plain_label(f"{_NO_KEYRING} {_UNTIL_CLOSED}", "small", wraps=True)
         self.address = plain_label("", "small", wraps=True)
         self.error = plain_label("", "danger", wraps=True)
         self.page_button = QPushButton("Make a token…")
@@ -71,6 +73,16 @@ class TokenDialog(QDialog):
         self.error.setVisible(bool(error))
         self.save_button.setText("Use another token" if has_token else "Use this token")
         self._fit_height()
+
+    @Slot(object)
+    def show_state(self, state: TokenState) -> None:
+        """Show what is known about the token of an address."""
+        if state.endpoint:
+            self._page = f"{state.endpoint.rstrip('/')}/settings/tokens"
+        where = "kept in the system's keyring" if state.is_kept else "known until Hearth closes"
+        self.no_keyring.setText(f"{state.no_keyring} {_UNTIL_CLOSED}".strip())
+        account = f"Hearth has a token for this address, {where}." if state.has_token else ""
+        self.set_state(state.has_token, not state.no_keyring, account, state.error)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin with an empty, hidden field."""
