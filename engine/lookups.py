@@ -1,13 +1,19 @@
-"""The lookup lane's handler: asks the Hub about checkpoints that are to be planned and are not on this computer."""
+"""The lookup lane's handler: asks the Hub what it has, also of checkpoints that are to be planned and aren't here."""
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import Command, PlanCheckpoint
+from engine.api.commands import CheckConnection, Command, InspectCheckpoint, PlanCheckpoint, SearchCheckpoints
 from engine.api.errors import EngineError, ErrorKind
-from engine.api.events import Emit
+from engine.api.events import CheckpointInspected, CheckpointsFound, ConnectionChecked, Emit, Terminal
 from engine.checkpoints import known_shapes
 from engine.checkpoints.lookups import Lookups
 from engine.checkpoints.presence import is_local
-from engine.checkpoints.published_files import look_up
+from engine.checkpoints.published_files import LookedUp, look_up, look_up_shape
+from engine.hub.address import parse
+from engine.hub.connection import check_connection
+from engine.hub.details import details_of
+from engine.hub.search import search
+from engine.hub.session import endpoint_of
+from engine.hub.waiting import awaited
 
 # A known shape answers where the Hub can't or may not; what the Hub shows to be unfit stays so.
 _UNANSWERED = frozenset({
@@ -17,23 +23,49 @@ _UNANSWERED = frozenset({
 
 
 class HubLookups:
-    """Handles the first half of PlanCheckpoint, on several threads at once; what is found is left in lookups."""
+    """Handles the questions to the Hub and the first half of PlanCheckpoint, on several threads at once.
+
+    What is found for a plan is left in lookups. Every question ends at once when it is cancelled.
+    """
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
 
-    def handle(self, command: Command, cancellation: CancellationToken, _emit: Emit) -> None:
-        """Look the checkpoint up if it isn't here. Raises EngineError and Cancelled."""
-        if not isinstance(command, PlanCheckpoint):
-            raise EngineError(ErrorKind.INVALID_COMMAND, f"{type(command).__name__} is not for the lookup lane.")
+    def handle(self, command: Command, cancellation: CancellationToken, _emit: Emit) -> Terminal | None:
+        """Return the answer, None for a plan, which the compute lane goes on with. Raises EngineError and Cancelled."""
+        return awaited(lambda: self._answer(command, cancellation), cancellation)
+
+    def _answer(self, command: Command, cancellation: CancellationToken) -> Terminal | None:
+        command_id = command.command_id
+        match command:
+            case SearchCheckpoints():
+                found = search(command, cancellation)
+                return CheckpointsFound(command_id=command_id, results=found.results, is_exact=found.is_exact)
+            case InspectCheckpoint():
+                return CheckpointInspected(command_id=command_id, details=details_of(command, cancellation))
+            case CheckConnection():
+                return ConnectionChecked(command_id=command_id, steps=check_connection(command.access, cancellation))
+            case PlanCheckpoint():
+                self._look_up(command, cancellation)
+                return None
+            case _:
+                raise EngineError(ErrorKind.INVALID_COMMAND, f"{type(command).__name__} is not for the lookup lane.")
+
+    def _look_up(self, command: PlanCheckpoint, cancellation: CancellationToken) -> None:
+        """Ask about a checkpoint that is to be planned and isn't here, and leave what was found in lookups."""
         reference = command.checkpoint
-        if is_local(reference) or (known_shapes.named(reference) and "/" not in reference):
+        address = parse(reference, endpoint_of(command.access))
+        is_link = address is not None and address.is_link
+        if not is_link and (is_local(reference) or (known_shapes.named(reference) and "/" not in reference)):
             return
+        hub_id = address.hub_id if address is not None else reference
+        revision = address.revision if address is not None and address.revision else command.revision or "main"
+        ask = look_up if command.reads_headers else look_up_shape
+        found: LookedUp
         try:
-            found = look_up(reference, command.revision or "main", command.access, cancellation)
+            found = ask(hub_id, revision, command.access, cancellation)
         except EngineError as error:
-            if error.report.kind not in _UNANSWERED or not known_shapes.named(reference):
+            if error.report.kind not in _UNANSWERED or not known_shapes.named(hub_id):
                 raise
-            self._lookups.put(command.command_id, error.with_traceback(None))
-        else:
-            self._lookups.put(command.command_id, found)
+            found = error.with_traceback(None)
+        self._lookups.put(command.command_id, found)

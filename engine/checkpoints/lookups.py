@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from engine.api.errors import EngineError
 
 if TYPE_CHECKING:  # the engine starts without waiting for the Hub's library
-    from engine.checkpoints.published_files import PublishedFiles
+    from engine.checkpoints.published_files import PublishedFiles, PublishedShape
 
-_MOST_KEPT = 16
+_MOST_KEPT = 64
 
 
 class Lookups:
@@ -16,16 +16,16 @@ class Lookups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[str, PublishedFiles | EngineError] = {}
+        self._found: dict[str, PublishedFiles | PublishedShape | EngineError] = {}
 
-    def put(self, command_id: str, found: "PublishedFiles | EngineError") -> None:
+    def put(self, command_id: str, found: "PublishedFiles | PublishedShape | EngineError") -> None:
         """Keep what was found for the command."""
         with self._lock:
             self._found[command_id] = found
             while len(self._found) > _MOST_KEPT:
                 del self._found[next(iter(self._found))]
 
-    def take(self, command_id: str) -> "PublishedFiles | EngineError | None":
+    def take(self, command_id: str) -> "PublishedFiles | PublishedShape | EngineError | None":
         """Return what was found for the command and forget it; None if nothing was looked up."""
         with self._lock:
             return self._found.pop(command_id, None)

@@ -23,7 +23,7 @@ from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, Checkpoint
 from engine.checkpoints.inspection import Inspection, facts_for, published_facts, read_config
 from engine.checkpoints.loader import LoadedModel, environment_of, refuse_missing_kernels
 from engine.checkpoints.machines import supposed_hardware, with_freed
-from engine.checkpoints.published_files import PublishedFiles
+from engine.checkpoints.published_files import LookedUp, PublishedFiles, PublishedShape
 from engine.checkpoints.resolve import locate
 from engine.checkpoints.safety import check, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
@@ -39,17 +39,21 @@ _DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)
 
 @dataclass(frozen=True)
 class _Found:
-    """What is known of the checkpoint, from where. shape: the known shape that stands in for its files."""
+    """What is known of the checkpoint, from where.
+
+    shape: what stands in for its files, whose weights take weight_bytes (0: as many as the shape has).
+    """
 
     inspection: Inspection
     source: PlanSource
     shape: Shape | None = None
     note: str = ""
+    weight_bytes: int = 0
 
 
 def plan_checkpoint(
     command: PlanCheckpoint,
-    looked_up: PublishedFiles | EngineError | None,
+    looked_up: LookedUp | None,
     replaced: LoadedModel | None,
     data_folder: Path,
     cancellation: CancellationToken,
@@ -81,7 +85,11 @@ def plan_checkpoint(
     )
 
 
-def _find(reference: str, looked_up: PublishedFiles | EngineError | None, data_folder: Path) -> _Found:
+def _find(reference: str, looked_up: LookedUp | None, data_folder: Path) -> _Found:
+    if isinstance(looked_up, PublishedShape):
+        shape = looked_up.shape
+        inspection = _inspected(looked_up.files, CheckpointContents(shape.config), shape.config)
+        return _Found(inspection, PlanSource.HUB, shape, looked_up.note, looked_up.weight_bytes)
     if isinstance(looked_up, PublishedFiles):
         config = json.loads(looked_up.config_text)
         return _Found(_inspected(looked_up.files, looked_up.contents, config), PlanSource.HUB)
@@ -129,7 +137,7 @@ def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
     assert shape is not None
     dtype, size = _DTYPES.get(str(shape.config.get("dtype") or shape.config.get("torch_dtype")), _DTYPES["bfloat16"])
     published = inspection.published
-    weight_bytes = shape.parameters * (published.bits if published is not None else 8 * size) // 8
+    weight_bytes = found.weight_bytes or shape.parameters * (published.bits if published is not None else 8 * size) // 8
     try:
         skeleton = skeleton_of(inspection.config)
     except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:

@@ -72,6 +72,20 @@ def check(files: CheckpointFiles, read_headers: ReadTensors = read_tensors) -> C
 
 
 def _check(files: CheckpointFiles, read_headers: ReadTensors) -> CheckpointContents:
+    config = check_description(files)
+    published = read(config, files.name)
+    tensors = _read_weights(files, config, published, read_headers)
+    refuse_other_weights(files, config, tensors)
+    if not any(is_there(files, name) for name in _TOKENIZER_FILES):
+        raise incomplete(files, "its tokenizer (tokenizer.json) is missing")
+    return CheckpointContents(config=config, tensors=tensors)
+
+
+def check_description(files: CheckpointFiles) -> Mapping[str, object]:
+    """Return the configuration of a checkpoint that may be loaded as far as everything but its weights tells.
+
+    Raises EngineError as check does, and OSError.
+    """
     config = _read_config(files)
     _refuse_odd_files(files)
     for name in _JSON_FILES:
@@ -80,12 +94,7 @@ def _check(files: CheckpointFiles, read_headers: ReadTensors) -> CheckpointConte
     refuse_other_purpose(files)
     _refuse_other_models(files, config)
     refuse_odd_sizes(files, config)
-    published = read(config, files.name)
-    tensors = _read_weights(files, config, published, read_headers)
-    refuse_other_weights(files, config, tensors)
-    if not any(is_there(files, name) for name in _TOKENIZER_FILES):
-        raise incomplete(files, "its tokenizer (tokenizer.json) is missing")
-    return CheckpointContents(config=config, tensors=tensors)
+    return config
 
 
 def unsupported(files: CheckpointFiles, why: str, details: str = "") -> EngineError:

@@ -30,7 +30,7 @@ def explained(error: BaseException, hub_id: str = "", access: HubAccess | None =
     links lead to the mirror and proxies be named. Neither the token nor a proxy's password is in what is returned.
     """
     access = access or HubAccess()
-    chain = list(_chain(error))
+    chain = list(causes_of(error))
     for cause in chain:
         if isinstance(cause, EngineError):
             return cause
@@ -43,7 +43,7 @@ def explained(error: BaseException, hub_id: str = "", access: HubAccess | None =
             asked = Asked(hub_id, endpoint_of(access), has_token)
             kind, message, hint, link = refusal(cause.response, asked)
             return EngineError(kind, message, hint, details, link=link)
-    for explain in (_explain_certificate, _explain_proxy, _explain_way, _explain_answer, _explain_disk):
+    for explain in (_explain_certificate, _explain_proxy, _explain_way, _explain_answer, _explain_rest):
         for cause in chain:
             if (found := explain(cause, hub_id, access)) is not None:
                 return EngineError(*found, details)
@@ -53,7 +53,8 @@ def explained(error: BaseException, hub_id: str = "", access: HubAccess | None =
     )
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came from, outermost first."""
     current: BaseException | None = error
     seen: set[int] = set()
     while current is not None and id(current) not in seen:
@@ -114,9 +115,6 @@ def _explain_way(error: BaseException, _hub_id: str, access: HubAccess) -> _Sent
         return ErrorKind.NETWORK, "The connection to the Hub was lost.", _AGAIN
     if isinstance(error, httpx2.TooManyRedirects):
         return ErrorKind.NETWORK, f"The server {host} leads in a circle.", "Check the address of the Hub."
-    if isinstance(error, httpx2.TransportError):
-        message = "The Hub could not be reached."
-        return ErrorKind.NETWORK, message, "Check the internet connection and try again."
     return None
 
 
@@ -135,7 +133,10 @@ def _explain_answer(error: BaseException, hub_id: str, access: HubAccess) -> _Se
     return None
 
 
-def _explain_disk(error: BaseException, hub_id: str, _access: HubAccess) -> _Sentence | None:
+def _explain_rest(error: BaseException, hub_id: str, _access: HubAccess) -> _Sentence | None:
+    if isinstance(error, httpx2.TransportError):
+        message = "The Hub could not be reached."
+        return ErrorKind.NETWORK, message, "Check the internet connection and try again."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ErrorKind.DISK, f"The disk is full, {hub_id} does not fit.", "Free some space and try again."
     if isinstance(error, PermissionError):

@@ -25,7 +25,7 @@ from engine.api.hub import HubAccess
 PUBLIC_ENDPOINT = "https://huggingface.co"
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 15.0
-_LONGEST_ANSWER_SECONDS = 60.0
+_LONGEST_ANSWER = 4  # times the patience
 _LARGEST_ANSWER_BYTES = 64 * 2**20
 _MOST_CONNECTIONS = 64
 _MOST_SESSIONS = 4
@@ -33,7 +33,7 @@ _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _TRUE_WORDS = frozenset({"1", "on", "yes", "true"})
 _OFFLINE_VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _BODY_HEADERS = ("content-encoding", "content-length", "transfer-encoding")
-_Params = Mapping[str, str | int | list[str]]
+Params = Mapping[str, str | int | list[str]]
 
 
 class NoHubAnswer(ValueError):
@@ -66,23 +66,30 @@ class HubSession:
         return found
 
     def get(
-        self, path: str, params: _Params | None = None, cancellation: CancellationToken | None = None
+        self,
+        path: str,
+        params: Params | None = None,
+        cancellation: CancellationToken | None = None,
+        patience_seconds: float = ANSWER_SECONDS,
+        most_bytes: int = _LARGEST_ANSWER_BYTES,
     ) -> httpx2.Response:
         """Return the whole answer to a small question, path below the endpoint. One try, redirects followed.
 
-        Raises what httpx2 and huggingface_hub raise (failures.explained makes a sentence of it), and Cancelled.
+        patience_seconds: how long the server may be silent. Raises what httpx2 and huggingface_hub raise
+        (failures.explained makes a sentence of it), NoHubAnswer for an endless answer, and Cancelled.
         """
         url = f"{self.endpoint}{path}"
-        end = time.monotonic() + _LONGEST_ANSWER_SECONDS
+        end = time.monotonic() + patience_seconds * _LONGEST_ANSWER
+        timeout = httpx2.Timeout(patience_seconds, connect=min(patience_seconds, CONNECT_SECONDS))
         with self.client.stream(
-            "GET", url, params=params, headers=self.headers(url), timeout=_TIMEOUT, follow_redirects=True
+            "GET", url, params=params, headers=self.headers(url), timeout=timeout, follow_redirects=True
         ) as response:
             body = bytearray()
             for block in response.iter_bytes():
                 body += block
                 if cancellation is not None:
                     cancellation.raise_if_cancelled()
-                if len(body) > _LARGEST_ANSWER_BYTES or time.monotonic() > end:
+                if len(body) > most_bytes or time.monotonic() > end:
                     raise NoHubAnswer(is_page=False)
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _BODY_HEADERS]
         answer = httpx2.Response(
@@ -92,9 +99,15 @@ class HubSession:
         hf_raise_for_status(answer)
         return answer
 
-    def ask(self, path: str, params: _Params | None = None, cancellation: CancellationToken | None = None) -> object:
+    def ask(
+        self,
+        path: str,
+        params: Params | None = None,
+        cancellation: CancellationToken | None = None,
+        patience_seconds: float = ANSWER_SECONDS,
+    ) -> object:
         """Return the JSON of an answer. Raises as get does, and NoHubAnswer for one that is no JSON."""
-        answer = self.get(path, params, cancellation)
+        answer = self.get(path, params, cancellation, patience_seconds)
         try:
             return json.loads(answer.content)
         except (ValueError, RecursionError) as error:

@@ -1,0 +1,92 @@
+"""Trying to reach the Hub, step by step: what a person has to look at is the first step that fails."""
+
+import ssl
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import httpx2
+
+from engine.api.cancellation import CancellationToken
+from engine.api.errors import EngineError, ErrorKind
+from engine.api.hub import ConnectionStep, HubAccess
+from engine.hub.answers import mapping, text
+from engine.hub.failures import HUB_FAILURES, causes_of, explained
+from engine.hub.session import HubSession, endpoint_of, is_offline, proxy_of, session_for
+
+# All steps together take no longer than twice this.
+_PATIENCE_SECONDS = 8.0
+_NOT_FOUND = 404
+_SETTINGS, _CONNECTION, _ENCRYPTION, _ANSWER, _TOKEN = "Settings", "Connection", "Encryption", "The Hub", "Access token"
+
+
+def check_connection(access: HubAccess, cancellation: CancellationToken) -> tuple[ConnectionStep, ...]:
+    """Return what was tried, each with a sentence; only the last one can have failed. Raises Cancelled."""
+    return tuple(_steps(access, cancellation))
+
+
+def _steps(access: HubAccess, cancellation: CancellationToken) -> Iterator[ConnectionStep]:
+    try:
+        session = session_for(access)
+    except EngineError as error:
+        yield _failed("Offline" if is_offline(access) else _SETTINGS, error)
+        return
+    yield _passed(_SETTINGS, f"The address is {endpoint_of(access)}.")
+    try:
+        answer = session.ask("/api/models", {"limit": 1}, cancellation, _PATIENCE_SECONDS)
+        failure = None if isinstance(answer, list) else _no_list(session)
+        reached: str | None = _ANSWER
+    except HUB_FAILURES as error:
+        failure, reached = explained(error, access=access), _reached(error)
+    is_encrypted = urlsplit(session.endpoint).scheme == "https"
+    way = [_CONNECTION, *([_ENCRYPTION] if is_encrypted else []), _ANSWER]
+    for name in way:
+        if name == reached and failure is not None:
+            yield _failed(name, failure)
+            return
+        yield _passed(name, _success(name, access))
+    if access.token:
+        yield _token_step(session, cancellation)
+
+
+def _reached(error: BaseException) -> str:
+    """Return the step at which a request failed."""
+    causes = list(causes_of(error))
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return _ENCRYPTION
+    if any(isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError) for cause in causes):
+        return _CONNECTION
+    return _ANSWER
+
+
+def _success(name: str, access: HubAccess) -> str:
+    host = urlsplit(endpoint_of(access)).hostname
+    if name == _CONNECTION:
+        through = " through the proxy" if proxy_of(access) else ""
+        return f"{host} was reached{through}."
+    return "Its certificate is in order." if name == _ENCRYPTION else "It answers as the Hub does."
+
+
+def _token_step(session: HubSession, cancellation: CancellationToken) -> ConnectionStep:
+    try:
+        answer = mapping(session.ask("/api/whoami-v2", None, cancellation, _PATIENCE_SECONDS))
+    except HUB_FAILURES as error:
+        response = getattr(error, "response", None)
+        if isinstance(response, httpx2.Response) and response.status_code == _NOT_FOUND:
+            return _passed(_TOKEN, "This server can't tell whom it belongs to.")
+        return _failed(_TOKEN, explained(error, access=session.access))
+    name = text(answer, "name", "fullname")
+    return _passed(_TOKEN, f"It is accepted and belongs to {name}." if name else "It is accepted.")
+
+
+def _no_list(session: HubSession) -> EngineError:
+    host = urlsplit(session.endpoint).hostname
+    message = f"The server {host} gives answers that the Hub does not give."
+    return EngineError(ErrorKind.NETWORK, message, "Check the address of the Hub in the settings.")
+
+
+def _passed(name: str, words: str) -> ConnectionStep:
+    return ConnectionStep(name=name, succeeded=True, words=words)
+
+
+def _failed(name: str, error: EngineError) -> ConnectionStep:
+    return ConnectionStep(name=name, succeeded=False, words=error.report.sentence())
