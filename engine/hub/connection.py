@@ -1,7 +1,9 @@
 """Trying to reach the Hub, step by step: what a person has to look at is the first step that fails."""
 
+import socket
 import ssl
 from collections.abc import Iterator
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,7 +18,8 @@ from engine.hub.session import HubSession, endpoint_of, is_offline, proxy_of, se
 # All steps together take no longer than twice this.
 _PATIENCE_SECONDS = 8.0
 _NOT_FOUND = 404
-_SETTINGS, _CONNECTION, _ENCRYPTION, _ANSWER, _TOKEN = "Settings", "Connection", "Encryption", "The Hub", "Access token"
+_SETTINGS, _NAME, _CONNECTION, _ENCRYPTION = "Settings", "Name", "Connection", "Encryption"
+_ANSWER, _TOKEN = "The Hub", "Access token"
 
 
 def check_connection(access: HubAccess, cancellation: CancellationToken) -> tuple[ConnectionStep, ...]:
@@ -34,12 +37,10 @@ def _steps(access: HubAccess, cancellation: CancellationToken) -> Iterator[Conne
     try:
         answer = session.ask("/api/models", {"limit": 1}, cancellation, _PATIENCE_SECONDS)
         failure = None if isinstance(answer, list) else _no_list(session)
-        reached: str | None = _ANSWER
+        reached = _ANSWER
     except HUB_FAILURES as error:
-        failure, reached = explained(error, access=access), _reached(error)
-    is_encrypted = urlsplit(session.endpoint).scheme == "https"
-    way = [_CONNECTION, *([_ENCRYPTION] if is_encrypted else []), _ANSWER]
-    for name in way:
+        failure, reached = explained(error, access=access), _reached(error, access)
+    for name in _way(access):
         if name == reached and failure is not None:
             yield _failed(name, failure)
             return
@@ -48,9 +49,31 @@ def _steps(access: HubAccess, cancellation: CancellationToken) -> Iterator[Conne
         yield _token_step(session, cancellation)
 
 
-def _reached(error: BaseException) -> str:
+def _way(access: HubAccess) -> list[str]:
+    """Return the steps that a request takes. Names are looked up by the proxy where there is one."""
+    address = urlsplit(endpoint_of(access))
+    has_name = not proxy_of(access) and not _is_number(address.hostname or "")
+    return [
+        *([_NAME] if has_name else []),
+        _CONNECTION,
+        *([_ENCRYPTION] if address.scheme == "https" else []),
+        _ANSWER,
+    ]
+
+
+def _is_number(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _reached(error: BaseException, access: HubAccess) -> str:
     """Return the step at which a request failed."""
     causes = list(causes_of(error))
+    if _NAME in _way(access) and any(isinstance(cause, socket.gaierror) for cause in causes):
+        return _NAME
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return _ENCRYPTION
     if any(isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError) for cause in causes):
@@ -60,6 +83,8 @@ def _reached(error: BaseException) -> str:
 
 def _success(name: str, access: HubAccess) -> str:
     host = urlsplit(endpoint_of(access)).hostname
+    if name == _NAME:
+        return f"The name {host} is known."
     if name == _CONNECTION:
         through = " through the proxy" if proxy_of(access) else ""
         return f"{host} was reached{through}."

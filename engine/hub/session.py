@@ -232,6 +232,8 @@ def _client(access: HubAccess) -> httpx2.Client:
             "The file with certificates can't be used.", "Choose a file in PEM format", str(error)
         ) from error
     try:
+        if access.proxy.strip() and not urlsplit(proxy_of(access)).hostname:
+            raise ValueError("no host")
         return httpx2.Client(
             proxy=proxy_of(access) if access.proxy.strip() else None,  # else httpx2 asks the environment itself
             verify=context,
