@@ -103,7 +103,7 @@ def home_words(checkpoint: LocalCheckpoint) -> str:
 def local_words(checkpoint: LocalCheckpoint, now: float) -> list[str]:
     """Return size and last use of a model on this computer."""
     used = age(checkpoint.used_at, now)
-    return [file_size(checkpoint.disk_bytes or checkpoint.size_bytes), f"used {used}" if used else "not used yet"]
+    return [file_size(checkpoint.disk_bytes or checkpoint.size_bytes), *([f"used {used}"] if used else [])]
 
 
 def percent(done: int, total: int) -> int:

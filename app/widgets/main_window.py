@@ -360,6 +360,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def _on_page_changed(self) -> None:
         """A first start is not the moment for a list of conversations."""
+        self.sidebar_button.setVisible(not self.pages.is_first_start)
         self.sidebar.setVisible(self.actions_by_name.sidebar.isChecked() and not self.pages.is_first_start)
 
     @Slot(object)

@@ -71,6 +71,9 @@ class SettingsDialog(QDialog):
                 return row
         raise KeyError(key)
 
+    def _first_of(self, page: str) -> SettingRow:
+        return next(row for row in self.rows if row.field.page == page)
+
     def show_settings(self, settings: Settings) -> None:
         """Show the values that count now."""
         for row in self.rows:
@@ -90,7 +93,7 @@ class SettingsDialog(QDialog):
         for row in self.rows:
             rows.addWidget(row)
         rows.addWidget(self.memory)
-        rows.addWidget(self.connection)
+        rows.insertWidget(rows.indexOf(self._first_of(DOWNLOADS)), self.connection)
         rows.addStretch(1)
         scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)

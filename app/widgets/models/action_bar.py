@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout
 
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow
+from app.widgets.models.flow_row import FlowRow
 from app.widgets.plain_label import plain_label
 
 
@@ -79,15 +80,17 @@ class ActionBar(QFrame):
         self.download_and_chat_button.clicked.connect(self._on_download_and_chat)
         self.download_button.clicked.connect(self._on_download)
         self.show_button.clicked.connect(self.downloads_requested)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
+        buttons = FlowRow()
         for button in (self.chat_button, self.download_and_chat_button, self.download_button, self.show_button):
             button.setAutoDefault(False)
             buttons.addWidget(button)
-        buttons.addStretch(1)
+        line = QFrame()
+        line.setProperty("surface", "line")
         column = QVBoxLayout(self)
-        column.setContentsMargins(24, 12, 24, 16)
+        column.setContentsMargins(24, 0, 24, 16)
         column.setSpacing(8)
+        column.addWidget(line)
+        column.addSpacing(4)
         column.addWidget(self.words)
         column.addLayout(buttons)
         self.show_standing(Standing())

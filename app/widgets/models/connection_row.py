@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVB
 
 from app.settings.field import DOWNLOADS
 from app.widgets.icons import pixmap
+from app.widgets.models.emptied import emptied
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 from engine.api.hub import ConnectionStep
@@ -69,11 +70,7 @@ class ConnectionRow(QWidget):
         self.status.setText(_RUNNING)
         self.status.setVisible(steps is None)
         self.test_button.setEnabled(steps is not None)
-        while (item := self._grid.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        emptied(self._grid)
         self._icons = [QLabel() for _ in self._steps]
         for place, step in enumerate(self._steps):
             words = plain_label(f"{step.name}: {step.words}", "" if step.succeeded else "danger", wraps=True)

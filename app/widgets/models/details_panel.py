@@ -81,10 +81,14 @@ class DetailsPanel(QWidget):
         self.problem.show_error(None)
         self.plan.show_waiting()
         self.files.show_files(())
-        self.revisions.clear()
+        self._show_revisions(())
         self._scroll.verticalScrollBar().setValue(0)
         self._show()
         self.ask()
+
+    def forget(self) -> None:
+        """Look at no model any more."""
+        self._row = self._details = None
 
     def update_row(self, row: HubRow) -> None:
         """Show that the row of this model says something else now."""
@@ -144,7 +148,7 @@ class DetailsPanel(QWidget):
             return Standing(Offer.UNDER_WAY, download=download)
         if local is not None and local.is_complete:
             return Standing(Offer.CHAT, missing, free, loaded=is_loaded)
-        if self._is_offline or self._row.checkpoint.unusable:
+        if self._is_offline or self._row.checkpoint.unusable or self.problem.error is not None:
             return Standing()
         is_begun = local is not None and not local.is_complete
         return Standing(Offer.RESUME if is_begun else Offer.DOWNLOAD, missing, free)

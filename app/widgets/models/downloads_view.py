@@ -43,7 +43,7 @@ class DownloadsView(QWidget):
         self.invitation.add_button(find)
         content = QWidget()
         inner = QVBoxLayout(content)
-        inner.setContentsMargins(8, 0, 8, 16)
+        inner.setContentsMargins(16, 0, 16, 16)
         inner.addWidget(self.column)
         inner.addStretch(1)
         self._scroll = scrolled(content, "Downloads")

@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.plan_words import parameters_text
+from app.widgets.models.emptied import emptied
 from app.widgets.plain_label import plain_label
 from engine.api.hub import Gating, HubCheckpoint
 
+FIRST_COLUMN_PX = 120  # the same in each table of the details, so that they stand below each other
 _TEMPLATES = {True: "yes", False: "no: it continues texts rather than chats"}
 _GATING = {Gating.TERMS: "after accepting the publisher's terms", Gating.APPROVAL: "after the publisher's approval"}
 
@@ -45,6 +47,7 @@ class FactTable(QWidget):
         self._grid.setHorizontalSpacing(24)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnMinimumWidth(0, FIRST_COLUMN_PX)
         self._facts: list[tuple[str, str]] = []
 
     @property
@@ -58,11 +61,7 @@ class FactTable(QWidget):
         if facts == self._facts:
             return
         self._facts = facts
-        while (item := self._grid.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        emptied(self._grid)
         for place, (name, words) in enumerate(facts):
             value: QLabel = plain_label(words, wraps=True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -5,7 +5,7 @@ Where there is no room for both, the details are a second step with a way back.
 
 from PySide6.QtCore import QAbstractItemModel, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.hub_rows import HubQuery, HubRow
 from app.widgets.icons import icon
@@ -96,6 +96,9 @@ class FindView(QWidget):
         """Show that the list has what was found for a query; is_exact: it is the one model that was named."""
         self._shown_query = query
         self.problem.show_error(None)
+        if self.details.hub_id not in {row.checkpoint.hub_id for row in self.list.rows()}:
+            self.details.forget()
+            self._shows_details = False
         self._show()
         if is_exact:
             self.list.select_first()
@@ -129,7 +132,9 @@ class FindView(QWidget):
     def _show(self) -> None:
         rows = self.list.rows()
         has_error = self.problem.error is not None
+        had_focus = self._has_focus()
         self.heading.setText(self._heading(rows))
+        self.list.set_recommended_shown(self.heading.text() != _SUITS)
         self.heading.setVisible(bool(self.heading.text()))
         self.waiting.setVisible(self._is_searching)
         self.list.setVisible(bool(rows) and not has_error)
@@ -137,11 +142,20 @@ class FindView(QWidget):
         self.invitation.setVisible(says_more)
         if says_more:
             self._show_invitation()
-        self._right.setCurrentWidget(self._details_side if self.details.hub_id else self.choose)
+        nothing_yet = self.choose if rows else self._nothing
+        self._right.setCurrentWidget(self._details_side if self.details.hub_id else nothing_yet)
         shows_right = not self.is_narrow or self._shows_details
         self._right.setVisible(shows_right)
         self._left.setVisible(not self.is_narrow or not shows_right)
         self.back_button.setVisible(self.is_narrow)
+        self.search.setVisible(not (self.is_narrow and shows_right))
+        self.search.set_narrow(self.is_narrow)
+        if had_focus and not self._has_focus():
+            self.take_focus()  # what had it is no longer seen
+
+    def _has_focus(self) -> bool:
+        focused = QApplication.focusWidget()
+        return focused is not None and self.isAncestorOf(focused) and focused.isVisible()
 
     def _heading(self, rows: list[HubRow]) -> str:
         if self.problem.error is not None:
@@ -174,8 +188,6 @@ class FindView(QWidget):
         left = QVBoxLayout(self._left)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(8)
-        left.addWidget(self.search)
-        left.addSpacing(4)
         left.addLayout(head)
         left.addLayout(problem)
         left.addWidget(self.list, 1)
@@ -192,13 +204,19 @@ class FindView(QWidget):
         side.addLayout(back)
         side.addWidget(self.details, 1)
         self._right = QStackedWidget()
+        self._nothing = QWidget()
+        self._right.addWidget(self._nothing)
         self._right.addWidget(self.choose)
         self._right.addWidget(self._details_side)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(_SIDE_PX, 0, 0, 0)
+        row = QHBoxLayout()
         row.setSpacing(0)
         row.addWidget(self._left, _LIST_SHARE)
         row.addWidget(self._right, _DETAILS_SHARE)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(_SIDE_PX, 0, _SIDE_PX, 0)
+        column.setSpacing(12)
+        column.addWidget(self.search)
+        column.addLayout(row, 1)
 
     def _connect(self, results: QAbstractItemModel) -> None:
         self.search.went_down.connect(self._on_down)

@@ -7,8 +7,9 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QV
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
 from app.widgets.icons import pixmap
 from app.widgets.models.download_row import DownloadRowWidget
+from app.widgets.models.flow_row import FlowRow
 from app.widgets.models.recommendation_card import RecommendationCard
-from app.widgets.models.scrolled import scrolled
+from app.widgets.models.scrolled import FittedScroll
 from app.widgets.phase_line import PhaseLine
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
@@ -159,26 +160,16 @@ class FirstStartPage(QWidget):
         hardware.setSpacing(8)
         hardware.addWidget(self._chip, 0, Qt.AlignmentFlag.AlignTop)
         hardware.addWidget(self.hardware, 1)
-        main = QHBoxLayout()
-        main.setSpacing(8)
-        main.addWidget(self.accept_button)
-        main.addWidget(self.starter_button)
-        main.addStretch(1)
-        quiet = QHBoxLayout()
-        quiet.setSpacing(8)
-        quiet.addWidget(self.browse_button)
-        quiet.addWidget(self.skip_button)
-        quiet.addStretch(1)
-        for button in (self.browse_button, self.skip_button):
-            button.setProperty("kind", "quiet")
+        buttons = FlowRow()
         for button in (self.accept_button, self.starter_button, self.browse_button, self.skip_button):
             button.setAutoDefault(False)
-        inner = QWidget()
-        inner.setMaximumWidth(_WIDTH_PX)
-        column = QVBoxLayout(inner)
-        column.setContentsMargins(24, 16, 24, 24)
+            buttons.addWidget(button)
+        for button in (self.browse_button, self.skip_button):
+            button.setProperty("kind", "quiet")
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(24, 16, 24, 16)
         column.setSpacing(8)
-        column.addStretch(1)
         column.addWidget(self.greeting)
         column.addWidget(self.promise)
         column.addSpacing(16)
@@ -188,19 +179,23 @@ class FirstStartPage(QWidget):
         column.addLayout(self._cards)
         column.addWidget(self.download)
         column.addWidget(self.phase)
-        column.addSpacing(8)
-        column.addLayout(main)
-        column.addLayout(quiet)
-        column.addStretch(2)
-        content = QWidget()
-        outer = QHBoxLayout(content)
+        below = QWidget()
+        below.setLayout(buttons)
+        buttons.setContentsMargins(24, 0, 24, 24)
+        inner = QWidget()
+        inner.setMaximumWidth(_WIDTH_PX)
+        page = QVBoxLayout(inner)
+        page.setContentsMargins(0, 0, 0, 0)
+        page.setSpacing(0)
+        page.addStretch(1)
+        page.addWidget(FittedScroll(content, "First start"))
+        page.addWidget(below)
+        page.addStretch(2)
+        outer = QHBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addStretch(1)
         outer.addWidget(inner, 1000)
         outer.addStretch(1)
-        page = QVBoxLayout(self)
-        page.setContentsMargins(0, 0, 0, 0)
-        page.addWidget(scrolled(content, "First start"))
 
     def _connect(self) -> None:
         self.accept_button.clicked.connect(self._on_accept)

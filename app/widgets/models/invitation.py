@@ -1,7 +1,7 @@
 """What an empty list shows: an icon, what will be here, and a way to begin."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.widgets.icons import pixmap
 from app.widgets.plain_label import plain_label
@@ -26,16 +26,20 @@ class Invitation(QWidget):
         self._inner.addWidget(self._icon)
         for label in (self.title, self.words):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            label.setMaximumWidth(_WIDTH_PX)
             self._inner.addWidget(label)
         self._inner.addSpacing(4)
         inner = QWidget()
         inner.setMaximumWidth(_WIDTH_PX)
+        self._inner.setContentsMargins(0, 0, 0, 0)
         inner.setLayout(self._inner)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(inner, 1000)
+        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 16, 16, 16)
         column.addStretch(2)
-        column.addWidget(inner, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addLayout(row)
         column.addStretch(3)
         self.set_theme(theme)
 

@@ -42,7 +42,7 @@ class LocalView(QWidget):
         self.invitation.add_button(find)
         content = QWidget()
         inner = QVBoxLayout(content)
-        inner.setContentsMargins(8, 0, 8, 16)
+        inner.setContentsMargins(16, 0, 16, 16)
         inner.setSpacing(24)
         inner.addWidget(self.column)
         inner.addWidget(self.invitation)

@@ -76,6 +76,8 @@ class ModelsPage(QWidget):
         """Show FIND, LOCAL or DOWNLOADS."""
         self.views.choose(view)
         self._on_view_chosen(view)
+        if self.isVisible():
+            self.take_focus()
 
     @Slot(object)
     def set_searching(self, is_searching: object) -> None:
@@ -152,6 +154,7 @@ class ModelsPage(QWidget):
     def take_focus(self) -> None:
         """Give the keyboard to where one begins."""
         view = self._stack.currentWidget()
+        self.views.buttons[self.views.current].setFocus()  # where a view has nothing to begin with
         if isinstance(view, FindView | LocalView | DownloadsView):
             view.take_focus()
 

@@ -4,6 +4,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from app.models import plan_words
+from app.widgets.models.emptied import emptied
+from app.widgets.models.fact_table import FIRST_COLUMN_PX
 from app.widgets.plain_label import plain_label
 from engine.api.errors import ErrorReport
 from engine.api.plan import Fit, Plan
@@ -17,17 +19,19 @@ class PlanView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.verdict = plain_label("", "heading", wraps=True)
-        self.reasons = plain_label("", wraps=True)
+        self._reasons = QVBoxLayout()
+        self._reasons.setSpacing(4)
         self._table = QGridLayout()
         self._table.setContentsMargins(0, 4, 0, 0)
         self._table.setHorizontalSpacing(24)
         self._table.setVerticalSpacing(4)
         self._table.setColumnStretch(2, 1)
+        self._table.setColumnMinimumWidth(0, FIRST_COLUMN_PX)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.verdict)
-        column.addWidget(self.reasons)
+        column.addLayout(self._reasons)
         column.addLayout(self._table)
         self.show_waiting()
 
@@ -48,6 +52,13 @@ class PlanView(QWidget):
             self.show_waiting()
 
     @property
+    def reasons(self) -> list[str]:
+        """The sentences below the verdict."""
+        items = [self._reasons.itemAt(place) for place in range(self._reasons.count())]
+        labels = [item.widget() for item in items if item is not None]
+        return [label.text() for label in labels if isinstance(label, QLabel)]
+
+    @property
     def rows(self) -> list[tuple[str, str]]:
         """The table of memory as it is shown."""
         texts = [self._cell(place, column) for place in range(self._table.rowCount()) for column in (0, 1)]
@@ -60,17 +71,14 @@ class PlanView(QWidget):
         return label.text() if isinstance(label, QLabel) else ""
 
     def _show(self, verdict: str, lines: list[str], rows: list[tuple[str, str]]) -> None:
-        reasons = "\n".join(line for line in lines if line)
         self.verdict.setText(verdict)
-        self.reasons.setText(reasons)
-        self.reasons.setVisible(bool(reasons))
-        while (item := self._table.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        for layout in (self._reasons, self._table):
+            emptied(layout)
+        for line in lines:
+            if line:
+                self._reasons.addWidget(plain_label(line, wraps=True))
         for place, (words, size) in enumerate(rows):
             role = "" if place == len(rows) - 1 else "muted"
             number = plain_label(f"{size} GiB", role)
-            self._table.addWidget(plain_label(words, role), place, 0)
+            self._table.addWidget(plain_label(words[:1].upper() + words[1:], role), place, 0)
             self._table.addWidget(number, place, 1, Qt.AlignmentFlag.AlignRight)

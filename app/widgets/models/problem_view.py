@@ -2,8 +2,9 @@
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.widgets.models.flow_row import FlowRow
 from app.widgets.plain_label import plain_label
 from engine.api.errors import ErrorKind, ErrorReport
 
@@ -35,12 +36,10 @@ class ProblemView(QWidget):
         self.copy_button = QPushButton("Copy details")
         self.copy_button.setProperty("kind", "quiet")
         self.copy_button.clicked.connect(self._on_copy)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
+        buttons = FlowRow()
         for button in self._buttons:
             button.setAutoDefault(False)
             buttons.addWidget(button)
-        buttons.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from app.models.hub_rows import HubQuery
 from app.widgets.icons import icon
@@ -13,7 +13,7 @@ from engine.api.hub import HubSort
 _PAUSE_MS = 400
 _LONGEST_TEXT = 500
 _SORTS = (
-    ("Most downloaded", HubSort.DOWNLOADS),
+    ("Popular", HubSort.DOWNLOADS),
     ("Most liked", HubSort.LIKES),
     ("Newest", HubSort.RECENT),
     ("Trending", HubSort.TRENDING),
@@ -53,7 +53,7 @@ class SearchBar(QWidget):
         self._asked: HubQuery | None = None
         self.line = _SearchLine()
         self.line.setMaxLength(_LONGEST_TEXT)
-        self.line.setPlaceholderText("Search the Hub, or paste a model's name or address")
+        self.line.setPlaceholderText("Search, or paste a model's name or address")
         self.line.setAccessibleName("Search the Hub")
         self.line.setClearButtonEnabled(True)
         self._lens = self.line.addAction(icon("search", theme.colors.muted), QLineEdit.ActionPosition.LeadingPosition)
@@ -69,13 +69,13 @@ class SearchBar(QWidget):
         self._pause.timeout.connect(self._ask_if_changed)
         filters = QHBoxLayout()
         filters.setSpacing(8)
-        for widget in (self.sort, self.size_range, self.author):
-            filters.addWidget(widget, 1)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
-        column.addWidget(self.line)
-        column.addLayout(filters)
+        for widget, share in ((self.sort, 6), (self.size_range, 6), (self.author, 4)):
+            filters.addWidget(widget, share)
+        self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._lines.setContentsMargins(0, 0, 0, 0)
+        self._lines.setSpacing(8)
+        self._lines.addWidget(self.line, 4)
+        self._lines.addLayout(filters, 5)
         self._connect()
 
     @property
@@ -99,6 +99,11 @@ class SearchBar(QWidget):
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._lens.setIcon(icon("search", theme.colors.muted))
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """Put the filters below the words, or beside them."""
+        down, beside = QBoxLayout.Direction.TopToBottom, QBoxLayout.Direction.LeftToRight
+        self._lines.setDirection(down if is_narrow else beside)
 
     def _connect(self) -> None:
         for line in (self.line, self.author):

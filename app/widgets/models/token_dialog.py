@@ -5,6 +5,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.models.token_state import TokenState
+from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain_label import plain_label
 from engine.api.codec import clean_text
 
@@ -45,6 +46,8 @@ class TokenDialog(QDialog):
         self.address = plain_label("", "small", wraps=True)
         self.error = plain_label("", "danger", wraps=True)
         self.page_button = QPushButton("Make a token…")
+        self.page_address = ElidedLabel()
+        self.page_address.setProperty("role", "small")
         self.remove_button = QPushButton("Remove token")
         self.remove_button.setProperty("kind", "danger")
         self.save_button = QPushButton("Use this token")
@@ -92,6 +95,7 @@ class TokenDialog(QDialog):
         self.field.setFocus()
 
     def _fit_height(self) -> None:
+        self.page_address.set_text(self._page)
         address = self._page.split("//", 1)[-1].split("/", 1)[0]
         self.address.setText(_WHERE_IT_GOES.format(address=address))
         column = self.layout()
@@ -100,8 +104,9 @@ class TokenDialog(QDialog):
 
     def _build_layout(self) -> None:
         where = QHBoxLayout()
+        where.setSpacing(12)
         where.addWidget(self.page_button)
-        where.addStretch(1)
+        where.addWidget(self.page_address, 1)
         entry = QHBoxLayout()
         entry.setSpacing(8)
         entry.addWidget(self.field, 1)
