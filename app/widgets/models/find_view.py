@@ -5,7 +5,7 @@ Where there is no room for both, the details are a second step with a way back.
 
 from PySide6.QtCore import QAbstractItemModel, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.hub_rows import HubQuery, HubRow
 from app.widgets.icons import icon
@@ -132,7 +132,6 @@ class FindView(QWidget):
     def _show(self) -> None:
         rows = self.list.rows()
         has_error = self.problem.error is not None
-        had_focus = self._has_focus()
         self.heading.setText(self._heading(rows))
         self.list.set_recommended_shown(self.heading.text() != _SUITS)
         self.heading.setVisible(bool(self.heading.text()))
@@ -150,12 +149,6 @@ class FindView(QWidget):
         self.back_button.setVisible(self.is_narrow)
         self.search.setVisible(not (self.is_narrow and shows_right))
         self.search.set_narrow(self.is_narrow)
-        if had_focus and not self._has_focus():
-            self.take_focus()  # what had it is no longer seen
-
-    def _has_focus(self) -> bool:
-        focused = QApplication.focusWidget()
-        return focused is not None and self.isAncestorOf(focused) and focused.isVisible()
 
     def _heading(self, rows: list[HubRow]) -> str:
         if self.problem.error is not None:

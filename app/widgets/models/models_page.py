@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QAbstractItemModel, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.hub_rows import HubQuery
 from app.models.plan_words import ModelFit
@@ -71,6 +71,9 @@ class ModelsPage(QWidget):
         self._connect_downloads()
         self._on_count_changed(self.downloads.count)
         self._on_view_chosen(FIND)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._on_focus_changed)
 
     def show_view(self, view: int) -> None:
         """Show FIND, LOCAL or DOWNLOADS."""
@@ -230,6 +233,14 @@ class ModelsPage(QWidget):
         self.downloads.settings_requested.connect(self.settings_requested)
         self.downloads.link_activated.connect(self.link_activated)
         self.downloads.count_changed.connect(self._on_count_changed)
+
+    @Slot(QWidget, QWidget)
+    def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
+        """What is hidden or can't be used any more hands the keyboard on to this page, not to the next one."""
+        if old is None or not self.isVisible() or not self.isAncestorOf(old) or (old.isVisible() and old.isEnabled()):
+            return
+        if new is None or not self.isAncestorOf(new):
+            self.take_focus()
 
     @Slot(int)
     def _on_view_chosen(self, view: int) -> None:
