@@ -135,7 +135,7 @@ def progress_words(row: DownloadRow) -> str:
     """Return the quiet line below a download's name."""
     match row.state:
         case DownloadState.RUNNING:
-            speed = f"{file_size(row.bytes_per_second)}/s" if row.bytes_per_second else ""
+            speed = f"{file_size(row.bytes_per_second)}/s" if row.total_bytes or row.bytes_per_second else ""
             left = time_left(row.seconds_left) if row.seconds_left is not None else ""
             parts = [amount(row), speed, left]
         case DownloadState.QUEUED:

@@ -33,6 +33,7 @@ class TokenDialog(QDialog):
         self.setWindowTitle("Access token")
         self.setFixedWidth(_WIDTH_PX)
         self._page = TOKENS_PAGE
+        self._wants_keeping = True
         self.account = plain_label("", wraps=True)
         self.field = QLineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
@@ -69,8 +70,7 @@ class TokenDialog(QDialog):
         self.account.setVisible(bool(self.account.text()))
         self.remove_button.setVisible(has_token)
         self.keeps.setEnabled(has_keyring)
-        if not has_keyring:
-            self.keeps.setChecked(False)
+        self.keeps.setChecked(has_keyring and self._wants_keeping)
         self.no_keyring.setVisible(not has_keyring)
         self.error.setText(error)
         self.error.setVisible(bool(error))
@@ -136,6 +136,7 @@ class TokenDialog(QDialog):
     def _connect(self) -> None:
         self.field.textChanged.connect(self._on_text_changed)
         self.shows.toggled.connect(self._on_shows_toggled)
+        self.keeps.clicked.connect(self._on_keeps_clicked)
         self.page_button.clicked.connect(lambda: self.link_activated.emit(self._page))
         self.remove_button.clicked.connect(self.token_removed)
         self.save_button.clicked.connect(self._on_save)
@@ -149,6 +150,10 @@ class TokenDialog(QDialog):
     @Slot(bool)
     def _on_shows_toggled(self, shows: bool) -> None:
         self.field.setEchoMode(QLineEdit.EchoMode.Normal if shows else QLineEdit.EchoMode.Password)
+
+    @Slot(bool)
+    def _on_keeps_clicked(self, keeps: bool) -> None:
+        self._wants_keeping = keeps
 
     @Slot()
     def _on_save(self) -> None:

@@ -1,0 +1,219 @@
+import time
+
+import pytest
+from PySide6.QtCore import QModelIndex, QPoint, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QListView
+from pytestqt.qtbot import QtBot
+
+from app.models.hub_rows import HubQuery, HubRow
+from app.widgets.models.models_page import ModelsPage
+from engine.api.hub import HubSort
+from tests.app.widgets.models import demo_hub
+from tests.app.widgets.models.conftest import Opened
+
+
+def index(opened: Opened, place: int) -> QModelIndex:
+    return opened.page.finder.list.model().index(place, 0)
+
+
+def click_row(qtbot: QtBot, opened: Opened, place: int) -> None:
+    rows = opened.page.finder.list
+    qtbot.mouseClick(rows.viewport(), Qt.MouseButton.LeftButton, pos=rows.visualRect(index(opened, place)).center())
+
+
+def test_a_pause_of_typing_searches_once(qtbot: QtBot, opened: Opened) -> None:
+    with qtbot.waitSignal(opened.page.search_requested, timeout=2000):
+        qtbot.keyClicks(opened.page.finder.search.line, "qwen")
+    qtbot.wait(500)
+    assert opened.asked_for("search_requested") == [HubQuery(text="qwen")]
+
+
+def test_enter_searches_at_once_and_again(qtbot: QtBot, opened: Opened) -> None:
+    line = opened.page.finder.search.line
+    qtbot.keyClicks(line, " https://huggingface.co/Qwen/Qwen3-8B ")
+    for _ in range(2):
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert opened.asked_for("search_requested") == [HubQuery(text="https://huggingface.co/Qwen/Qwen3-8B")] * 2
+
+
+def test_filters_are_part_of_what_is_asked(qtbot: QtBot, opened: Opened) -> None:
+    search = opened.page.finder.search
+    qtbot.keyClicks(search.author, "Qwen")
+    for box, key_presses in ((search.size_range, 2), (search.sort, 3)):
+        box.setFocus()
+        for _ in range(key_presses):
+            qtbot.keyClick(box, Qt.Key.Key_Down)
+    qtbot.keyClick(search.author, Qt.Key.Key_Return)
+    wanted = HubQuery("", "Qwen", 4 * 10**9, 9 * 10**9, HubSort.TRENDING)
+    assert opened.asked_for("search_requested")[-1] == wanted
+
+
+def test_before_any_search_it_shows_what_suits(opened: Opened) -> None:
+    opened.results.set_rows(demo_hub.RECOMMENDED)
+    assert opened.page.finder.heading.text() == "Suits this computer"
+    assert opened.page.finder.list.isVisible()
+    assert opened.asked_for("search_requested") == []
+    opened.find()
+    assert opened.page.finder.heading.text() == f"{len(demo_hub.ROWS)} models"
+
+
+def test_down_goes_into_the_results_and_up_goes_back(qtbot: QtBot, opened: Opened) -> None:
+    opened.find()
+    finder = opened.page.finder
+    qtbot.keyClick(finder.search.line, Qt.Key.Key_Down)
+    assert finder.list.hasFocus()
+    qtbot.keyClick(finder.list, Qt.Key.Key_Down)
+    assert opened.asked_for("details_requested") == [("Qwen/Qwen3-8B", ""), (demo_hub.LLAMA.hub_id, "")]
+    for _ in range(2):
+        qtbot.keyClick(finder.list, Qt.Key.Key_Up)
+    assert finder.search.line.hasFocus()
+
+
+def test_a_click_asks_for_details_once(qtbot: QtBot, opened: Opened) -> None:
+    opened.find()
+    click_row(qtbot, opened, 2)
+    click_row(qtbot, opened, 2)
+    assert opened.asked_for("details_requested") == [(demo_hub.GPTQ.hub_id, "")]
+    assert opened.page.finder.details.hub_id == demo_hub.GPTQ.hub_id
+
+
+def test_a_named_model_is_opened_by_itself(opened: Opened) -> None:
+    opened.results.set_rows([HubRow(demo_hub.LLAMA)])
+    opened.page.show_results_state((HubQuery(text=demo_hub.LLAMA.hub_id), True))
+    assert opened.asked_for("details_requested") == [(demo_hub.LLAMA.hub_id, "")]
+
+
+def test_a_row_that_changes_keeps_its_selection(qtbot: QtBot, opened: Opened) -> None:
+    opened.find()
+    click_row(qtbot, opened, 1)
+    opened.results.put(HubRow(demo_hub.LLAMA, demo_hub.fit(demo_hub.LLAMA.hub_id, "Slow (offload)")))
+    opened.results.set_rows([demo_hub.ROWS[3], demo_hub.ROWS[1]])
+    assert opened.page.finder.list.currentIndex().row() == 1
+    assert opened.asked_for("details_requested") == [(demo_hub.LLAMA.hub_id, "")]
+
+
+def test_what_is_no_longer_found_is_no_longer_looked_at(qtbot: QtBot, opened: Opened) -> None:
+    opened.find()
+    click_row(qtbot, opened, 0)
+    opened.results.set_rows([])
+    opened.page.show_results_state((HubQuery(text="nothing like this"), False))
+    assert opened.page.finder.details.hub_id == ""
+    assert opened.page.finder.invitation.title.text() == "Nothing found"
+    assert not opened.page.finder.details.isVisible()
+
+
+def test_searching_and_failing_are_said(qtbot: QtBot, opened: Opened) -> None:
+    finder = opened.page.finder
+    opened.page.set_searching(True)
+    assert finder.waiting.isVisible()
+    assert not finder.invitation.isVisible()
+    opened.page.set_searching(False)
+    opened.page.show_search_error(demo_hub.NO_NETWORK)
+    assert finder.problem.message.text() == demo_hub.NO_NETWORK.message
+    assert not finder.problem.token_button.isVisible()
+    qtbot.mouseClick(finder.problem.settings_button, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(finder.problem.retry_button, Qt.MouseButton.LeftButton)
+    assert ("settings_requested", None) in opened.asked
+    assert opened.asked_for("search_requested") == [HubQuery()]
+    opened.page.show_search_error(None)
+    assert not finder.problem.isVisible()
+
+
+def test_offline_nothing_can_be_asked(qtbot: QtBot, opened: Opened) -> None:
+    opened.page.set_offline(True)
+    assert opened.page.finder.invitation.title.text() == "Hearth works offline"
+    qtbot.keyClicks(opened.page.finder.search.line, "qwen")
+    qtbot.wait(500)
+    assert opened.asked_for("search_requested") == []
+    opened.page.set_offline(False)
+    assert opened.page.finder.search.isEnabled()
+
+
+def test_narrow_details_are_a_second_step(qtbot: QtBot, opened: Opened) -> None:
+    opened.page.resize(472, 400)
+    opened.find()
+    finder = opened.page.finder
+    assert finder.list.isVisible()
+    assert not finder.details.isVisible()
+    finder.list.setFocus()
+    qtbot.keyClick(finder.list, Qt.Key.Key_Down)
+    assert not finder.details.isVisible()
+    qtbot.keyClick(finder.list, Qt.Key.Key_Return)
+    assert finder.details.isVisible()
+    assert not finder.list.isVisible()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert finder.list.hasFocus()
+    assert ("closed", None) not in opened.asked
+    qtbot.keyClick(finder.list, Qt.Key.Key_Escape)
+    assert opened.asked[-1] == ("closed", None)
+
+
+def test_a_wider_window_shows_both(qtbot: QtBot, opened: Opened) -> None:
+    opened.page.resize(472, 400)
+    opened.find()
+    click_row(qtbot, opened, 0)
+    opened.page.resize(900, 640)
+    QApplication.processEvents()
+    assert opened.page.finder.list.isVisible()
+    assert opened.page.finder.details.isVisible()
+    assert not opened.page.finder.back_button.isVisible()
+
+
+def test_foreign_names_are_drawn_as_text(opened: Opened, qtbot: QtBot) -> None:
+    opened.find()
+    click_row(qtbot, opened, len(demo_hub.ROWS) - 1)
+    details = opened.page.finder.details
+    assert details.name.textFormat() is Qt.TextFormat.PlainText
+    for text in (details.name.text(), details.publisher.text()):
+        assert "\u202e" not in text
+        assert "\n" not in text
+    assert "<b>evil</b>" in details.publisher.text()
+    assert "<b>" not in details.publisher.toolTip()
+
+
+def test_each_row_can_be_heard(opened: Opened) -> None:
+    opened.find()
+    said = [index(opened, place).data(Qt.ItemDataRole.AccessibleTextRole) for place in range(len(demo_hub.ROWS))]
+    assert said[0] == "Qwen3-8B, by Qwen, 8.2B, 16.4 GB, Fits (bf16), Recommended, On this computer"
+    assert said[1] == "Llama-3.1-8B-Instruct, by meta-llama, 8B, 16.1 GB, Fits (bf16), Approval needed"
+    assert "Can't be used" in said[5]
+
+
+def test_a_thousand_rows_are_drawn_quickly(opened: Opened) -> None:
+    row = demo_hub.ROWS[2]
+    many = [HubRow(demo_hub.checkpoint(f"someone/Model-{n}", 8, 16), row.fit, n % 2 == 0) for n in range(1000)]
+    began = time.perf_counter()
+    opened.results.set_rows(many)
+    QApplication.processEvents()
+    view = opened.page.finder.list
+    for place in range(0, 1000, 50):
+        view.scrollTo(index(opened, place), QListView.ScrollHint.PositionAtTop)
+        view.viewport().grab()
+    assert time.perf_counter() - began < 3.0
+    assert view.indexAt(QPoint(20, 20)).row() >= 900
+
+
+def test_a_selected_row_looks_selected(opened: Opened, qtbot: QtBot) -> None:
+    opened.find()
+    view = opened.page.finder.list
+    before: QImage = view.viewport().grab(view.visualRect(index(opened, 1))).toImage()
+    click_row(qtbot, opened, 1)
+    assert view.viewport().grab(view.visualRect(index(opened, 1))).toImage() != before
+
+
+@pytest.mark.parametrize("hidden", ["unusable", "error"])
+def test_what_disappears_hands_the_keyboard_to_the_page(opened: Opened, qtbot: QtBot, hidden: str) -> None:
+    opened.find()
+    click_row(qtbot, opened, 2)
+    page: ModelsPage = opened.page
+    page.show_details(demo_hub.details(demo_hub.GPTQ))
+    page.finder.details.action_bar.download_button.setFocus()
+    if hidden == "unusable":
+        page.finder.list.setCurrentIndex(index(opened, 5))
+    else:
+        page.show_details_error((demo_hub.GPTQ.hub_id, demo_hub.NO_NETWORK))
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert focused.isVisible()
+    assert page.isAncestorOf(focused)

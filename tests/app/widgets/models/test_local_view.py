@@ -1,0 +1,173 @@
+import time
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.models.hub_rows import DownloadRequest
+from app.widgets.models.discard_dialog import DeleteDialog, DiscardDialog
+from app.widgets.models.local_row import LocalRow
+from app.widgets.models.models_page import LOCAL
+from app.widgets.models.question import Question
+from tests.app.widgets.models import demo_hub
+from tests.app.widgets.models.conftest import Opened
+
+LEFT = Qt.MouseButton.LeftButton
+STARTER, QWEN, HUGE, POET, TINY = demo_hub.LOCAL
+
+
+@pytest.fixture
+def shown(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """The page at what is on this computer."""
+    monkeypatch.setattr(time, "time", lambda: demo_hub.NOW)
+    opened.checkpoints.set_checkpoints(demo_hub.LOCAL)
+    opened.page.show_view(LOCAL)
+    QApplication.processEvents()
+    return opened
+
+
+def row(opened: Opened, name: str) -> LocalRow:
+    for each in opened.page.local.column.rows:
+        if isinstance(each, LocalRow) and each.name.text() == name:
+            return each
+    raise KeyError(name)
+
+
+def question() -> Question:
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, Question)
+    return dialog
+
+
+def test_rows_say_whose_how_large_and_when(shown: Opened) -> None:
+    assert row(shown, "Qwen3-8B").home.text() == "Qwen"
+    assert row(shown, "Qwen3-8B").words.text() == "21.1 GB · used 3 days ago"
+    assert row(shown, "poet").home.text() == "/data/models/poet"
+    assert row(shown, "poet").words.text() == "2.9 GB"
+    assert row(shown, HUGE.name).words.text() == "not complete: 42 % of 470.2 GB are here"
+    shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
+    assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (8-bit)"
+
+
+def test_fits_and_the_loaded_one_survive_a_new_list(shown: Opened) -> None:
+    shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
+    shown.page.set_loaded("starter")
+    shown.checkpoints.set_checkpoints([STARTER, msgspec.structs.replace(QWEN, revision="other")])
+    assert row(shown, "Qwen3-8B").fit.text() == "Fits (8-bit)"
+    assert row(shown, STARTER.name).fit.text() == "Answers now"
+
+
+def test_chat_loads_and_closes(qtbot: QtBot, shown: Opened) -> None:
+    qtbot.mouseClick(row(shown, "poet").chat_button, LEFT)
+    assert shown.asked[-2:] == [("load_requested", POET.reference), ("closed", None)]
+
+
+def test_deleting_asks_with_the_bytes(qtbot: QtBot, shown: Opened) -> None:
+    qtbot.mouseClick(row(shown, "Qwen3-8B").delete_button, LEFT)
+    assert shown.asked_for("delete_requested") == [QWEN.reference]
+    shown.page.ask_delete((QWEN, 23_400_000_000))
+    assert isinstance(question(), DeleteDialog)
+    assert "23.4\u00a0GB" in question().consequences.text()
+    qtbot.keyClick(question(), Qt.Key.Key_Return)
+    assert shown.asked_for("delete_confirmed") == []
+    shown.page.ask_delete((QWEN, 23_400_000_000))
+    qtbot.mouseClick(question().deed_button, LEFT)
+    assert shown.asked_for("delete_confirmed") == [QWEN.reference]
+
+
+def test_what_was_not_downloaded_can_not_be_brought_back(shown: Opened) -> None:
+    shown.page.ask_delete((POET, 10**9))
+    assert "can't be brought back" in question().consequences.text()
+    assert POET.folder in question().consequences.text()
+    question().reject()
+
+
+def test_the_starter_can_not_be_deleted(shown: Opened) -> None:
+    assert not row(shown, STARTER.name).delete_button.isVisible()
+    assert row(shown, "poet").delete_button.isVisible()
+
+
+def test_an_incomplete_one_is_resumed_or_discarded(qtbot: QtBot, shown: Opened) -> None:
+    huge = row(shown, HUGE.name)
+    assert not huge.chat_button.isVisible()
+    qtbot.mouseClick(huge.resume_button, LEFT)
+    assert shown.asked_for("download_requested") == [DownloadRequest(HUGE.reference, "v1.0")]
+    qtbot.mouseClick(huge.discard_button, LEFT)
+    assert isinstance(question(), DiscardDialog)
+    assert "202.0\u00a0GB" in question().consequences.text()
+    qtbot.mouseClick(question().deed_button, LEFT)
+    assert shown.asked_for("discard_requested") == [HUGE.reference]
+
+
+def test_rows_by_keyboard(qtbot: QtBot, shown: Opened) -> None:
+    first = row(shown, STARTER.name)
+    first.setFocus()
+    qtbot.keyClick(first, Qt.Key.Key_Down)
+    assert row(shown, "Qwen3-8B").hasFocus()
+    qtbot.keyClick(row(shown, "Qwen3-8B"), Qt.Key.Key_Delete)
+    qtbot.keyClick(row(shown, "Qwen3-8B"), Qt.Key.Key_Return)
+    assert shown.asked_for("delete_requested") == [QWEN.reference]
+    assert shown.asked_for("load_requested") == [QWEN.reference]
+
+
+def test_folders_are_added_and_removed(qtbot: QtBot, shown: Opened) -> None:
+    folders = shown.page.local.folders
+    shown.page.set_folders(("/data/models", "/data/gguf"))
+    remove = [each for each in folders.findChildren(QPushButton) if each.accessibleName() == "Remove /data/gguf"]
+    qtbot.mouseClick(remove[0], LEFT)
+    assert shown.asked_for("folder_removed") == ["/data/gguf"]
+    qtbot.mouseClick(folders.add_button, LEFT)
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, QFileDialog)
+    dialog.fileSelected.emit("/more")
+    dialog.close()
+    assert shown.asked_for("folder_added") == ["/more"]
+    shown.page.set_folders(())
+    visible = [each.text() for each in folders.findChildren(QPushButton) if each.isVisibleTo(folders)]
+    assert "Remove" not in visible
+
+
+def test_moving_the_downloads_asks_first_and_shows_how_far_it_is(qtbot: QtBot, shown: Opened) -> None:
+    folders = shown.page.local.folders
+    shown.page.set_cache_folder("/old")
+    assert folders.cache.text() == "/old"
+    qtbot.mouseClick(folders.move_button, LEFT)
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, QFileDialog)
+    dialog.fileSelected.emit("/new")
+    dialog.close()
+    qtbot.waitUntil(lambda: isinstance(QApplication.activeModalWidget(), Question))
+    assert "from /old to /new" in question().consequences.text()
+    qtbot.mouseClick(question().deed_button, LEFT)
+    assert shown.asked_for("cache_move_requested") == ["/new"]
+    shown.page.set_move_progress((3 * 10**9, 9 * 10**9))
+    assert folders.moving_words.text() == "Moving: 3.0 GB of 9.0 GB"
+    assert not folders.move_button.isEnabled()
+    shown.page.set_move_progress(None)
+    assert folders.move_button.isEnabled()
+    assert not folders.moving.isVisible()
+
+
+def test_an_empty_computer_invites(shown: Opened) -> None:
+    shown.checkpoints.set_checkpoints([])
+    assert shown.page.local.invitation.isVisible()
+    assert shown.page.local.folders.isVisible()
+
+
+def test_coming_back_asks_for_what_has_changed(shown: Opened) -> None:
+    before = len(shown.asked_for("refresh_requested"))
+    shown.page.hide()
+    shown.page.show()
+    assert len(shown.asked_for("refresh_requested")) == before + 1
+    assert shown.asked_for("fits_requested")
+
+
+def test_the_views_are_switched_with_the_arrow_keys(qtbot: QtBot, shown: Opened) -> None:
+    switch = shown.page.views.buttons[LOCAL]
+    switch.setFocus()
+    qtbot.keyClick(switch, Qt.Key.Key_Right)
+    assert shown.page.downloads.isVisible()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Left)
+    assert shown.page.local.isVisible()

@@ -1,0 +1,174 @@
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.conversation_list_model import ConversationListModel
+from app.models.download_list_model import DownloadListModel
+from app.models.hub_result_list_model import HubResultListModel
+from app.models.hub_rows import DownloadState
+from app.models.transcript_model import TranscriptModel
+from app.widgets.main_window import MainWindow
+from app.widgets.setting_controls import PathControl
+from app.widgets.theme import Theme
+from tests.app.widgets.demo_conversation import conversations
+from tests.app.widgets.models import demo_hub
+
+LEFT = Qt.MouseButton.LeftButton
+CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+
+
+@pytest.fixture
+def downloads() -> DownloadListModel:
+    """A list of downloads."""
+    return DownloadListModel()
+
+
+@pytest.fixture
+def window(qtbot: QtBot, theme: Theme, downloads: DownloadListModel) -> MainWindow:
+    """An open window with conversations and models."""
+    listed, checkpoints = ConversationListModel(clock=lambda: demo_hub.NOW), CheckpointListModel()
+    listed.set_conversations(conversations())
+    checkpoints.set_checkpoints(demo_hub.LOCAL)
+    made = MainWindow(TranscriptModel(), listed, checkpoints, results=HubResultListModel(), downloads=downloads)
+    qtbot.addWidget(made)
+    for model in (listed, checkpoints):
+        model.setParent(made)
+    with qtbot.waitExposed(made):
+        made.show()
+    made.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow)
+    return made
+
+
+def test_the_key_shows_the_models_and_esc_goes_back(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_L, CONTROL_SHIFT)
+    assert window.models_page.isVisible()
+    assert window.models_page.finder.search.line.hasFocus()
+    qtbot.keyClick(window.models_page.finder.search.line, Qt.Key.Key_Escape)
+    assert window.page.isVisible()
+    assert window.page.composer.editor.hasFocus()
+
+
+def test_the_model_menu_leads_to_more_and_lists_whole_models_only(window: MainWindow) -> None:
+    menu = window.model_button.build_menu()
+    words = [action.text().partition("\t")[0] for action in menu.actions() if action.text()]
+    assert demo_hub.LOCAL[2].name not in words
+    assert demo_hub.LOCAL[1].name in words
+    assert words[-1] == "Find more models…"
+    menu.actions()[-1].trigger()
+    assert window.models_page.isVisible()
+
+
+@pytest.mark.parametrize("way", ["new", "new_private"])
+def test_a_new_conversation_goes_back_to_the_chat(window: MainWindow, way: str) -> None:
+    window.show_models()
+    getattr(window.actions_by_name, way).trigger()
+    assert window.page.isVisible()
+    assert window.page.composer.editor.hasFocus()
+
+
+def test_a_chosen_conversation_goes_back_to_the_chat(qtbot: QtBot, window: MainWindow) -> None:
+    window.show_models()
+    rows = window.sidebar.list
+    qtbot.mouseClick(rows.viewport(), LEFT, pos=rows.visualRect(rows.model().index(1, 0)).center())
+    assert window.page.isVisible()
+
+
+def test_the_first_start_has_the_window_to_itself(window: MainWindow) -> None:
+    window.show_first_start(True)
+    assert window.first_start.isVisible()
+    assert not window.sidebar.isVisible()
+    window.show_first_start(False)
+    assert window.page.isVisible()
+    assert window.sidebar.isVisible()
+    window.actions_by_name.sidebar.setChecked(False)
+    window.show_first_start(True)
+    window.show_chat()
+    assert not window.sidebar.isVisible()
+
+
+def test_downloads_are_seen_from_the_chat(qtbot: QtBot, window: MainWindow, downloads: DownloadListModel) -> None:
+    indicator = window.download_indicator
+    assert not indicator.isVisible()
+    running = demo_hub.DOWNLOADS[0]
+    downloads.set_rows([running])
+    assert indicator.text() == "42 %"
+    assert "84 MB/s" in indicator.accessibleDescription()
+    downloads.put(replace(running, state=DownloadState.FAILED, error=demo_hub.NO_NETWORK))
+    assert indicator.text() == "Stopped"
+    qtbot.mouseClick(indicator, LEFT)
+    assert window.models_page.downloads.isVisible()
+    downloads.put(replace(running, state=DownloadState.FINISHED))
+    assert not indicator.isVisible()
+
+
+def test_the_token_dialog_opens_from_everywhere(qtbot: QtBot, window: MainWindow) -> None:
+    for ask in (window.models_page.token_requested, window.first_start.token_requested):
+        with qtbot.waitSignal(window.dialogs.token_requested):
+            ask.emit()
+        assert window.dialogs.token.isVisible()
+        window.dialogs.token.close()
+    window.open_settings()
+    settings = window.dialogs.settings_dialog
+    assert settings is not None
+    settings.pages.setCurrentRow(4)
+    with qtbot.waitSignal(window.dialogs.token_requested):
+        qtbot.mouseClick(settings.connection.token_button, LEFT)
+    window.dialogs.token.close()
+    settings.close()
+
+
+def test_the_connection_is_tested_in_the_settings(qtbot: QtBot, window: MainWindow) -> None:
+    window.open_settings()
+    settings = window.dialogs.settings_dialog
+    assert settings is not None
+    assert not settings.connection.isVisible()
+    settings.search.setText("test connection")
+    assert settings.connection.isVisible()
+    with qtbot.waitSignal(window.dialogs.connection_check_requested):
+        qtbot.mouseClick(settings.connection.test_button, LEFT)
+    assert settings.connection.status.isVisible()
+    assert not settings.connection.test_button.isEnabled()
+    window.dialogs.show_connection(demo_hub.STEPS)
+    assert settings.connection.steps == demo_hub.STEPS
+    assert settings.connection.test_button.isEnabled()
+    assert not settings.connection.status.isVisible()
+    settings.close()
+
+
+def test_paths_are_typed_or_chosen(qtbot: QtBot, window: MainWindow) -> None:
+    window.open_settings()
+    settings = window.dialogs.settings_dialog
+    assert settings is not None
+    for key, path in (("hub_certificates", "/etc/ca.pem"), ("hub_cache", "/data/hub")):
+        control = settings.row(key).control
+        assert isinstance(control, PathControl)
+        with qtbot.waitSignal(settings.changed) as changed:
+            control.take_path(path)
+        assert changed.args == [(key, path)]
+        line = control.widget.findChild(QLineEdit)
+        assert isinstance(line, QLineEdit)
+        line.clear()
+        with qtbot.waitSignal(settings.changed) as changed:
+            qtbot.keyClick(line, Qt.Key.Key_Return)
+        assert changed.args == [(key, "")]
+        choose = control.widget.findChild(QPushButton)
+        assert isinstance(choose, QPushButton)
+        choose.click()
+        dialog = QApplication.activeModalWidget()
+        assert dialog is not None
+        dialog.close()
+    settings.close()
+
+
+def test_only_pages_are_opened_in_the_browser(window: MainWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
+    for url in ("https://huggingface.co/x", "file:///etc/passwd", "javascript:alert(1)", "http://mirror.example/x"):
+        window.models_page.link_activated.emit(url)
+    assert [url.toString() for url in opened] == ["https://huggingface.co/x", "http://mirror.example/x"]
