@@ -28,6 +28,7 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
 from app.paths import Paths
+from app.settings.file import load
 from app.settings.schema import sampling_from
 from app.settings.window_state import WindowState, load_window_state, save_window_state
 from app.single_instance import SingleInstance
@@ -54,7 +55,8 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     if not instance.claim():
         return 0
     stop_logging = start_logging(paths.app_log)
-    hearth = Hearth(paths, engine_argv if engine_argv is not None else engine_command(paths.data))
+    argv = engine_argv if engine_argv is not None else engine_command(paths.data, hub_cache=_hub_cache(paths))
+    hearth = Hearth(paths, argv)
     hooks = ExceptionHooks(hearth.bugs.report)
     termination = TerminationSignals()
     instance.raise_requested.connect(hearth.raise_window)
@@ -69,6 +71,11 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
         hooks.remove()
         instance.release()
         stop_logging()
+
+
+def _hub_cache(paths: Paths) -> str:
+    settings, _ = load(paths.settings_file)
+    return settings.hub_cache
 
 
 def set_up(application: QApplication) -> None:

@@ -5,10 +5,9 @@ import sys
 from app.paths import Paths
 from app.terminal.answering import answer_object, answer_question, load_model
 from app.terminal.dialogue import Dialogue
-from app.terminal.engine_session import EngineSession
+from app.terminal.engine_session import session_for
 from app.terminal.options import EXIT_INTERRUPTED, EXIT_OK, ChatOptions, TerminalFailure
 from app.terminal.output import Output, statistics_line
-from app.worker.engine_process import engine_command
 from engine.api.codec import clean_text
 
 FROM_STDIN = "-"
@@ -24,7 +23,7 @@ def run(text: str, options: ChatOptions, paths: Paths, output: Output) -> int:
         raise TerminalFailure("The question is empty. Write it after `hearth ask`, or pipe it in and write - instead.")
     with (
         Dialogue(options, paths.database) as dialogue,
-        EngineSession(engine_command(paths.data), paths.engine_log) as session,
+        session_for(paths) as session,
     ):
         plan = load_model(session, options, output)
         answered = answer_question(session, dialogue, question, options, plan, output)

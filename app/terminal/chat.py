@@ -7,10 +7,9 @@ from app.conversations.errors import StoreError
 from app.paths import Paths
 from app.terminal.answering import answer_object, answer_question, load_model, read_ahead
 from app.terminal.dialogue import Dialogue
-from app.terminal.engine_session import EngineSession
+from app.terminal.engine_session import EngineSession, session_for
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ChatOptions, TerminalFailure
 from app.terminal.output import Output, statistics_line
-from app.worker.engine_process import engine_command
 from engine.api.codec import clean_text
 from engine.api.events import FinishReason
 from engine.api.plan import Plan
@@ -30,7 +29,7 @@ def run(options: ChatOptions, paths: Paths, output: Output) -> int:
     """
     with (
         Dialogue(options, paths.database) as dialogue,
-        EngineSession(engine_command(paths.data), paths.engine_log) as session,
+        session_for(paths) as session,
     ):
         plan = load_model(session, options, output)
         return _Chat(session, dialogue, options, plan, output).run()

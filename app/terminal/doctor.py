@@ -11,11 +11,10 @@ from app.conversations.records import new_id
 from app.excepthook import scrubbed, versions
 from app.models.warmth_words import TIER_NAMES, reason_sentence, use_words
 from app.paths import Paths
-from app.terminal.engine_session import EngineSession
+from app.terminal.engine_session import EngineSession, session_for
 from app.terminal.interrupts import Interrupts
 from app.terminal.options import EXIT_FAILED, EXIT_OK
 from app.terminal.output import Output
-from app.worker.engine_process import engine_command
 from engine.api.commands import DescribeHardware, DescribeWarmth
 from engine.api.events import CommandFailed, HardwareDescribed, WarmthDescribed
 from engine.api.hardware import Gpu, Hardware
@@ -34,7 +33,7 @@ def run(paths: Paths, output: Output, *, as_json: bool) -> int:
     Raises KeyboardInterrupt if it was stopped.
     """
     output.phase("Looking at this computer")
-    with EngineSession(engine_command(paths.data), paths.engine_log) as session, Interrupts() as interrupts:
+    with session_for(paths) as session, Interrupts() as interrupts:
         terminal = session.run(DescribeHardware(command_id=new_id()), output.progress, interrupts)
         tiers = _tiers(session, output, interrupts) if isinstance(terminal, HardwareDescribed) else ()
     output.clear_progress()

@@ -5,14 +5,23 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from app.paths import Paths
+from app.settings.file import load
 from app.terminal.interrupts import Interrupts
 from app.worker.engine_link import EngineLink, LinkEvent
+from app.worker.engine_process import engine_command
 from engine.api.commands import Command
 from engine.api.events import EngineReady, Event, Terminal
 
 # How long a Ctrl+C may wait until it is looked at; also the rhythm of on_event(None).
 _LOOK_SECONDS = 0.05
 OnEvent = Callable[[Event | None], None]
+
+
+def session_for(paths: Paths) -> "EngineSession":
+    """Return a session with the engine of this environment, its folder for downloads as the settings say."""
+    settings, _ = load(paths.settings_file)
+    return EngineSession(engine_command(paths.data, hub_cache=settings.hub_cache), paths.engine_log)
 
 
 class EngineSession:

@@ -1,11 +1,10 @@
 """One command for an engine of its own, its progress on the terminal, its failure as one sentence."""
 
 from app.paths import Paths
-from app.terminal.engine_session import EngineSession
+from app.terminal.engine_session import session_for
 from app.terminal.interrupts import Interrupts
 from app.terminal.options import TerminalFailure
 from app.terminal.output import Output
-from app.worker.engine_process import engine_command
 from engine.api.commands import Command
 from engine.api.events import CommandFailed, Terminal
 
@@ -15,7 +14,7 @@ def run_once(command: Command, paths: Paths, output: Output) -> Terminal:
 
     Raises TerminalFailure if it failed, KeyboardInterrupt if it was stopped.
     """
-    with EngineSession(engine_command(paths.data), paths.engine_log) as session, Interrupts() as interrupts:
+    with session_for(paths) as session, Interrupts() as interrupts:
         terminal = session.run(command, output.progress, interrupts)
     output.clear_progress()
     if isinstance(terminal, CommandFailed):

@@ -32,12 +32,16 @@ _LINGER_SECONDS = 0.3
 _log = logging.getLogger(__name__)
 
 
-def engine_command(data_folder: Path, offline: bool = False) -> list[str]:
+def engine_command(data_folder: Path, offline: bool = False, hub_cache: str = "") -> list[str]:
     """Return the arguments that start the engine from this environment.
 
-    -P keeps a file named torch.py in the folder that Hearth was started from out of the engine.
+    hub_cache: the folder that downloads lie in, empty for the usual one. -P keeps a file named torch.py in the folder
+    that Hearth was started from out of the engine.
     """
-    return [sys.executable, "-P", "-m", "engine", "--data", str(data_folder), *(["--offline"] if offline else [])]
+    argv = [sys.executable, "-P", "-m", "engine", "--data", str(data_folder)]
+    if cache := hub_cache.strip():
+        argv += ["--hub-cache", str(Path(cache).expanduser())]
+    return [*argv, *(["--offline"] if offline else [])]
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,9 @@ def _window(argv: Sequence[str], text: str | None) -> int:
 
 def _terminal(argv: Sequence[str], arguments: Sequence[str]) -> int:
     from app import cli
-    from app.terminal import ask, chat
+    from app.terminal import engine_session
 
-    for module in (ask, chat):
-        module.engine_command = lambda _data: list(argv)  # type: ignore[attr-defined]
+    engine_session.engine_command = lambda *_, **__: list(argv)
     return cli.main(arguments)
 
 

@@ -12,8 +12,6 @@ from app import cli
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
-MODULES = ("ask", "chat", "doctor", "one_command")
-
 
 @dataclass
 class Result:
@@ -30,10 +28,9 @@ def use_script(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the terminal start this script instead of the real engine."""
 
     def use(script: str | Script, once: Path | None = None) -> None:
-        for module in MODULES:
-            monkeypatch.setattr(
-                f"app.terminal.{module}.engine_command", lambda _data: scripted_engine_command(script, once)
-            )
+        monkeypatch.setattr(
+            "app.terminal.engine_session.engine_command", lambda *_, **__: scripted_engine_command(script, once)
+        )
 
     use("echo")
     return use

@@ -93,7 +93,7 @@ def report_of(hardware: Hardware, hearth: Run, monkeypatch: pytest.MonkeyPatch) 
         def run(self, command: DescribeHardware, *_: object) -> HardwareDescribed:
             return HardwareDescribed(command_id=command.command_id, hardware=hardware)
 
-    monkeypatch.setattr(doctor, "EngineSession", Session)
+    monkeypatch.setattr(doctor, "session_for", Session)
     return hearth("doctor").out.splitlines()
 
 

@@ -179,6 +179,8 @@ def test_the_engine_is_found_from_any_folder(tmp_path: Path, inbox: Inbox, monke
 def test_the_command_names_the_data_folder(tmp_path: Path) -> None:
     assert engine_command(tmp_path)[-2:] == ["--data", str(tmp_path)]
     assert engine_command(tmp_path, offline=True)[-1] == "--offline"
+    assert engine_command(tmp_path, hub_cache=" ")[-2:] == ["--data", str(tmp_path)]
+    assert engine_command(tmp_path, hub_cache="~/models")[-2:] == ["--hub-cache", str(Path.home() / "models")]
 
 
 def test_a_message_too_large_for_a_frame_is_refused(
