@@ -18,8 +18,16 @@ from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
 from app.settings.schema import Settings, budgets_from, sampling_from
-from app.terminal import ask, bench, chat, doctor, models, plan
-from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, ChatOptions, TerminalFailure, merged_sampling
+from app.terminal import ask, bench, chat, doctor, models_options, plan
+from app.terminal.options import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_WRONG_USAGE,
+    ChatOptions,
+    TerminalFailure,
+    WrongUsage,
+    merged_sampling,
+)
 from app.terminal.output import Output, OutputFailed, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
 from engine.api.codec import clean_text
@@ -51,6 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OutputFailed as failure:
         _silence_stdout()
         output.say(str(failure))
+    except WrongUsage as failure:
+        output.say(str(failure))
+        return EXIT_WRONG_USAGE
     except (TerminalFailure, FolderUnusable) as failure:
         output.say(str(failure))
     except StoreError as failure:
@@ -87,7 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_ask(commands)
     _add_chat(commands)
-    _add_models(commands)
+    models_options.add_models(commands)
     _add_plan(commands)
     _add_bench(commands)
     _add_doctor(commands)
@@ -114,15 +125,13 @@ def _run(options: argparse.Namespace, output: Output) -> int:
 
 
 def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) -> int:
+    if options.command.startswith(models_options.PREFIX):
+        return models_options.run(options, paths, output)
     match options.command:
         case "ask":
             return ask.run(options.text, _chat_options(options, paths, output), paths, output)
         case "chat":
             return chat.run(_chat_options(options, paths, output), paths, output)
-        case "models list":
-            return models.list_checkpoints(paths, output, as_json=options.json)
-        case "models download":
-            return models.download(options.checkpoint, options.revision, paths, output, as_json=options.json)
         case "plan":
             return plan.run(options.completed, paths, output)
         case "bench":
@@ -165,19 +174,6 @@ def _add_chat(commands: Any) -> None:  # noqa: ANN401
     )
     _add_chat_options(parser)
     parser.set_defaults(command="chat")
-
-
-def _add_models(commands: Any) -> None:  # noqa: ANN401
-    parser = commands.add_parser("models", help="the models on this computer")
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    listing = actions.add_parser("list", help="list the models that can be used")
-    listing.add_argument("--json", action="store_true", help="print one JSON object")
-    listing.set_defaults(command="models list")
-    download = actions.add_parser("download", help="fetch a model from the Hub")
-    download.add_argument("checkpoint", metavar="ID", type=clean_text, help="the model's Hub id, e.g. owner/name")
-    download.add_argument("--revision", default="main", type=clean_text, help="branch, tag or commit (default: main)")
-    download.add_argument("--json", action="store_true", help="print one JSON object")
-    download.set_defaults(command="models download")
 
 
 def _add_plan(commands: Any) -> None:  # noqa: ANN401

@@ -1,41 +1,67 @@
-"""`hearth models`: what is on this computer, and fetching more."""
+"""`hearth models list`: what is on this computer, whole or in part."""
+
+import time
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from app.conversations.records import new_id
+from app.models.amounts import file_size
 from app.paths import Paths
 from app.settings.file import load
 from app.terminal.one_command import run_once
 from app.terminal.options import EXIT_OK
 from app.terminal.output import Output
 from engine.api.checkpoint import LocalCheckpoint
-from engine.api.commands import DownloadCheckpoint, ListCheckpoints
-from engine.api.events import CheckpointsListed, DownloadFinished
+from engine.api.commands import ListCheckpoints
+from engine.api.events import CheckpointsListed
+
+_HEADINGS = ("MODEL", "ON DISK", "ARCHITECTURE", "LAST USED", "STATE")
+_RIGHT = 1  # the column of sizes
+_LONGEST_COLUMN = 60
 
 
 def list_checkpoints(paths: Paths, output: Output, *, as_json: bool) -> int:
-    """Print the checkpoints that can be used, one a line; raises TerminalFailure."""
+    """Print what is on this computer, one a line under a line of headings; raises TerminalFailure."""
     settings, _ = load(paths.settings_file)
     terminal = run_once(ListCheckpoints(command_id=new_id(), folders=settings.checkpoint_folders), paths, output)
     assert isinstance(terminal, CheckpointsListed)
     if as_json:
-        output.json({"models": msgspec.to_builtins(terminal.checkpoints)}, indent=2)
-    for checkpoint in () if as_json else terminal.checkpoints:
-        output.line(_row(checkpoint))
+        rows = [msgspec.to_builtins(each) | {"is_complete": each.is_complete} for each in terminal.checkpoints]
+        output.json({"models": rows}, indent=2)
+        return EXIT_OK
+    for line in table(terminal.checkpoints):
+        output.line(line)
     return EXIT_OK
 
 
-def download(checkpoint: str, revision: str, paths: Paths, output: Output, *, as_json: bool) -> int:
-    """Fetch a checkpoint into the cache; raises TerminalFailure, or KeyboardInterrupt if it was stopped."""
-    command = DownloadCheckpoint(command_id=new_id(), checkpoint=checkpoint, revision=revision)
-    terminal = run_once(command, paths, output)
-    assert isinstance(terminal, DownloadFinished)
-    if as_json:
-        output.json({"model": terminal.checkpoint, "revision": terminal.revision})
-    else:
-        output.line(f"{terminal.checkpoint} is on this computer. Try: hearth chat --model {terminal.checkpoint}")
-    return EXIT_OK
+def table(checkpoints: Sequence[LocalCheckpoint]) -> Iterator[str]:
+    """Yield the lines of the table; nothing but the headings if there is no model."""
+    rows = [_HEADINGS, *(_cells(checkpoint) for checkpoint in checkpoints)]
+    widths = [min(_LONGEST_COLUMN, max(len(row[column]) for row in rows)) for column in range(len(_HEADINGS))]
+    for row in rows:
+        cells = (
+            cell.rjust(width) if column == _RIGHT else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
 
 
-def _row(checkpoint: LocalCheckpoint) -> str:
-    return f"{checkpoint.reference:<48} {checkpoint.size_bytes / 10**9:>7.2f} GB  {checkpoint.architecture}".rstrip()
+def _cells(checkpoint: LocalCheckpoint) -> tuple[str, ...]:
+    size = file_size(checkpoint.disk_bytes or _present_bytes(checkpoint))
+    used = time.strftime("%Y-%m-%d", time.localtime(checkpoint.used_at)) if checkpoint.used_at else "not known"
+    return checkpoint.reference, size, checkpoint.architecture or "-", used, _state(checkpoint)
+
+
+def _present_bytes(checkpoint: LocalCheckpoint) -> int:
+    return checkpoint.size_bytes or max(0, checkpoint.total_bytes - checkpoint.missing_bytes)
+
+
+def _state(checkpoint: LocalCheckpoint) -> str:
+    if checkpoint.is_complete:
+        return "complete"
+    total, missing = checkpoint.total_bytes, checkpoint.missing_bytes
+    share = f", {max(0, total - missing) * 100 // total} %" if total > 0 else ""
+    revision = checkpoint.wanted_revision
+    option = f" --revision {revision}" if revision not in ("", "main") else ""
+    return f"incomplete{share} - hearth models download {checkpoint.reference}{option} goes on"

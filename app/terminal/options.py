@@ -11,11 +11,16 @@ from engine.api.warmth import TierBudgets
 
 EXIT_OK = 0
 EXIT_FAILED = 1
+EXIT_WRONG_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
 class TerminalFailure(Exception):
     """Ends the command with exit status 1; its text is the one sentence that is told."""
+
+
+class WrongUsage(TerminalFailure):
+    """Ends the command with exit status 2: what was typed can't be done like this."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from pathlib import Path
@@ -13,7 +14,6 @@ from app.models.speculation_words import guessed_words
 from app.models.warmth_words import reused_words
 from engine.api.events import (
     BenchmarkProgress,
-    DownloadProgress,
     Event,
     LoadProgress,
     PrefillProgress,
@@ -77,7 +77,7 @@ class Output:
         self._err.flush()
 
     def progress(self, event: Event | None) -> None:
-        """Show how far a load, a download, a benchmark or the reading of a prompt has come; else change nothing."""
+        """Show how far a load, a benchmark or the reading of a prompt has come; else change nothing."""
         match event:
             case LoadProgress():
                 self.phase(phases.load_phase(event))
@@ -85,15 +85,30 @@ class Output:
                 self.phase(phases.reading_phase(event))
             case BenchmarkProgress():
                 self.phase(phases.benchmark_phase(event))
-            case DownloadProgress(done_bytes=done, total_bytes=total) if total > 0:
-                self.phase(f"Downloading {phases.percent(done, total)} ({phases.amount_of(done, total)})")
             case TextGenerated():
                 self.clear_progress()
 
+    @property
+    def columns(self) -> int:
+        """The width in which progress is shown, in characters, as it is now: windows change."""
+        try:
+            found = os.get_terminal_size(self._err.fileno()).columns
+        except (OSError, ValueError):
+            found = 0
+        return found or shutil.get_terminal_size().columns
+
+    def ask(self, question: str) -> str:
+        """Put a question to the person at the terminal and return the line typed, empty at the end of input."""
+        self.clear_progress()
+        self._err.write(printable(question))
+        self._err.flush()
+        return sys.stdin.readline().strip()
+
     def phase(self, words: str) -> None:
-        """Show a phase in the one line of progress."""
+        """Show a phase in the one line of progress, cut to the terminal's width: two lines could not be erased."""
         if self._shows_progress and words != self._progress:
             self._progress = words
+            words = printable(words)[: max(0, self.columns - 1)]
             self._err.write(f"{_ERASE_LINE}{words}")
             self._err.flush()
 

@@ -10,6 +10,7 @@ import msgspec
 from app.conversations.records import new_id
 from app.models import plan_words
 from app.paths import Paths
+from app.terminal.hub_access import hub_access
 from app.terminal.one_command import run_once
 from app.terminal.options import EXIT_FAILED, EXIT_OK
 from app.terminal.output import Output
@@ -79,6 +80,7 @@ def run(options: PlanOptions, paths: Paths, output: Output) -> int:
         device=options.device,
         supposed=options.supposed,
         ask_hub=True,
+        access=hub_access(paths, output),
     )
     output.phase("Planning")
     terminal = run_once(command, paths, output)
