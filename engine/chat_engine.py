@@ -48,7 +48,7 @@ from engine.api.events import (
     WarmthDescribed,
 )
 from engine.api.warmth import TierBudgets, TierUse
-from engine.checkpoints import loader
+from engine.checkpoints import loader, usage
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups
 from engine.checkpoints.planning import plan_checkpoint
@@ -165,6 +165,7 @@ class ChatEngine:
         self._session = session
         self._budgets = command.budgets
         plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
+        usage.note_load(self._data_folder, command.checkpoint, command.draft)
         _log.info("loaded %s as %s on %s, KV: %s", plan.name, plan.precision, plan.device, plan.kv_reuse)
         return CheckpointLoaded(command_id=command.command_id, plan=plan)
 
