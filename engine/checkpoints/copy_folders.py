@@ -29,6 +29,8 @@ _LARGEST_CAP_BYTES = 30 * 2**30
 _SHARE_OF_DISK = 4
 _LEFT_FREE_BYTES = 5 * 2**30
 _LEFT_FREE_SHARE = 10
+# In the source of a copy, between the original and how it was packed.
+_AS = " as "
 # What is compared of a file: its beginning (with the header) and some pages, as a power cut may leave pages of zeros.
 _BEGINNING_BYTES = 256 * 2**10
 _PAGE_BYTES = 4096
@@ -93,6 +95,33 @@ def add(
 def used_bytes(data_folder: Path) -> int:
     """Return what all copies take, unfinished ones included; 0 if there are none or they can't be read."""
     return sum(_bytes_in(folder) for folder in _folders(data_folder / FOLDER_NAME))
+
+
+def bytes_by_place(data_folder: Path) -> dict[str, int]:
+    """Return what the copies of each original take: by Hub id, or by the path of its folder."""
+    found: dict[str, int] = {}
+    for folder in _folders(data_folder / FOLDER_NAME):
+        if place := _place_of(folder):
+            found[place] = found.get(place, 0) + _bytes_in(folder)
+    return found
+
+
+def remove_of(data_folder: Path, place: str) -> None:
+    """Remove the copies of an original, in any precision; place as bytes_by_place gives it."""
+    for folder in _folders(data_folder / FOLDER_NAME):
+        if _place_of(folder) == place:
+            discard(folder)
+
+
+def _place_of(folder: Path) -> str:
+    """Return what a folder holds a copy of, empty if it holds none (yet)."""
+    if is_temporary(folder):
+        return ""
+    try:
+        source = json.loads((folder / RECORD_NAME).read_text(encoding="utf-8"))["source"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return str(source).rpartition(_AS)[0]  # the words behind it hold no further one, a folder's name may
 
 
 def clear(data_folder: Path) -> int:

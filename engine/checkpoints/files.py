@@ -1,6 +1,7 @@
 """A checkpoint's files as they lie in one folder: names, tensor headers, configuration. Nothing is built from them."""
 
 import json
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ _ELEMENT_BITS = {
 }  # fmt: skip
 _BITS_OF_HALVES = 16
 _BITS_OF_BYTES = 8
+_SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
+_MOST_BYTES = 2**56
 _SHOWN_NAMES = 3
 _OPENING_BYTES = 64
 # What lies under the name of a weight file when the file itself was never fetched.
@@ -107,6 +110,30 @@ def shard_names(files: CheckpointFiles, named: str = "") -> list[str]:
         if not is_there(files, name):
             raise incomplete(files, f"{name} is missing")
     return listed
+
+
+def listed_shards(files: CheckpointFiles) -> list[str]:
+    """Return the names of weight files that the index lists, there or not, and of parts without an index.
+
+    Never raises: a damaged index lists none.
+    """
+    try:
+        listed = {str(name) for name in _weight_map(files, INDEX_NAME).values()}
+        beside = {path.name for path in files.folder.iterdir() if _SHARD.fullmatch(path.name)}
+    except (EngineError, OSError):
+        return []
+    return sorted(listed | beside)
+
+
+def weight_bytes_in_all(files: CheckpointFiles) -> int:
+    """Return the bytes of all weights as the index tells them, 0 if it doesn't. Never raises."""
+    try:
+        content = read_json(files, INDEX_NAME) if is_there(files, INDEX_NAME) else None
+        metadata = content.get("metadata") if isinstance(content, dict) else None
+        total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    except (EngineError, OSError):
+        return 0
+    return int(total) if isinstance(total, int | float) and 0 < total < _MOST_BYTES else 0
 
 
 def check_index(files: CheckpointFiles, names: list[str], tensors: Mapping[str, object], named: str = "") -> None:

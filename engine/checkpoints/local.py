@@ -1,6 +1,7 @@
-"""What is usable on this computer: the starter model, the Hugging Face cache, and folders the user named.
+"""What is on this computer: the starter model, the Hugging Face cache, and folders the user named.
 
 Reads configurations and headers only; neither torch nor transformers is needed, so that a list takes no seconds.
+Whatever lies there broken is passed over, and hides nothing else.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,93 +9,120 @@ from pathlib import Path
 
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import EngineError
-from engine.checkpoints import starter
+from engine.checkpoints import copy_folders, starter
+from engine.checkpoints.cached_rows import rows_of_cache
 from engine.checkpoints.files import CheckpointFiles
+from engine.checkpoints.own_files import made_of, model_files
 from engine.checkpoints.safety import check
-from engine.hub import cache
+from engine.checkpoints.traces import Traces, traces_in, used_at
+from engine.hub.cache import entries_of, is_folder
+from engine.hub.disk_use import freed_bytes
 
 _DEEPEST_FOLDER = 2
 _MOST_FOLDERS = 2_000
+_GGUF_SUFFIX = ".gguf"
 
 
 def list_checkpoints(data_folder: Path, folders: Iterable[str] = ()) -> tuple[LocalCheckpoint, ...]:
-    """Return the checkpoints that load() would take, the starter model first, then by name."""
-    found: dict[str, LocalCheckpoint] = {}
-    for checkpoint in (*_cached(), *_in_folders(folders)):
-        found.setdefault(checkpoint.reference, checkpoint)
-    others = sorted(found.values(), key=lambda checkpoint: (checkpoint.name.casefold(), checkpoint.reference))
-    return (*_starter(data_folder), *others)
+    """Return what is there whole or in part, the starter model first, then by name.
+
+    A repository of which one revision is whole and another is not has two rows, the whole one first.
+    """
+    traces = traces_in(data_folder)
+    found: dict[tuple[str, bool], LocalCheckpoint] = {}
+    for checkpoint in (*rows_of_cache(traces), *_in_folders(folders, traces)):
+        found.setdefault((checkpoint.reference, checkpoint.is_complete), checkpoint)
+    others = sorted(
+        found.values(), key=lambda each: (each.name.casefold(), each.reference, not each.is_complete)
+    )
+    return (*_starter(traces), *others)
 
 
-def _starter(data_folder: Path) -> Iterator[LocalCheckpoint]:
-    if starter.is_available(data_folder):
-        yield LocalCheckpoint(
-            reference=starter.REFERENCE,
-            name=starter.NAME,
-            kind=CheckpointKind.STARTER,
-            size_bytes=starter.SIZE_BYTES,
-            revision=starter.SHA256[:8],
-            architecture="llama",
-        )
+def _starter(traces: Traces) -> Iterator[LocalCheckpoint]:
+    if not starter.is_available(traces.data_folder):
+        return
+    folder, source = starter.folder_in(traces.data_folder), starter.source_file()
+    yield LocalCheckpoint(
+        reference=starter.REFERENCE,
+        name=starter.NAME,
+        kind=CheckpointKind.STARTER,
+        size_bytes=starter.SIZE_BYTES,
+        revision=starter.SHA256[:8],
+        architecture="llama",
+        used_at=traces.loads.get(starter.REFERENCE, 0.0),
+        folder=str(source.parent if source is not None else folder),
+    )
 
 
-def _cached() -> Iterator[LocalCheckpoint]:
-    for hub_id in cache.repositories():
-        snapshot = cache.find(hub_id)
-        if snapshot is not None:
-            name = hub_id.split("/")[-1]
-            files = CheckpointFiles(hub_id, name, CheckpointKind.HUB_CACHE, snapshot.folder, snapshot.revision)
-            yield from _usable(files)
+def _in_folders(folders: Iterable[str], traces: Traces) -> Iterator[LocalCheckpoint]:
+    for place, is_file in places_in(folders):
+        try:
+            yield from _gguf(place, traces) if is_file else _folder(place, traces)
+        except (OSError, ValueError):  # gone meanwhile, or not to be looked into
+            continue
 
 
-def _in_folders(folders: Iterable[str]) -> Iterator[LocalCheckpoint]:
+def places_in(folders: Iterable[str]) -> Iterator[tuple[Path, bool]]:
+    """Yield folders with a config.json, and GGUF files (True), down to two levels below (as `publisher/model`)."""
     for text in folders:
         try:
             folder = Path(text).expanduser().resolve()
-            places = list(_walk(folder))
         except (OSError, ValueError, RuntimeError):
             continue
-        for place in places:
-            if place.suffix == ".gguf":
-                yield _gguf(place)
-            else:
-                yield from _usable(CheckpointFiles(str(place), place.name, CheckpointKind.FOLDER, place))
+        yield from _walk(folder)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield folders with a config.json and GGUF files, down to two levels below (as `publisher/model`)."""
+def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
     waiting = [(folder, 0)]
     for _ in range(_MOST_FOLDERS):
         if not waiting:
             return
         current, depth = waiting.pop(0)
-        if (current / "config.json").is_file():
-            yield current
-            continue
-        try:
-            entries = sorted(current.iterdir())
-        except OSError:
-            continue
-        yield from (entry for entry in entries if entry.suffix == ".gguf" and entry.is_file())
-        if depth < _DEEPEST_FOLDER:
-            waiting += [(entry, depth + 1) for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        entries = entries_of(current)
+        is_model = any(entry.name == "config.json" and not is_folder(entry) for entry in entries)
+        if is_model:
+            yield current, False
+        for entry in entries:
+            if is_folder(entry):
+                if depth < _DEEPEST_FOLDER and not is_model and not entry.name.startswith("."):
+                    waiting.append((Path(entry.path), depth + 1))
+            elif entry.name.lower().endswith(_GGUF_SUFFIX) and _is_file(Path(entry.path)):
+                yield Path(entry.path), True
 
 
-def _gguf(path: Path) -> LocalCheckpoint:
-    size = path.stat().st_size
-    return LocalCheckpoint(reference=str(path), name=path.stem, kind=CheckpointKind.GGUF, size_bytes=size)
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
-def _usable(files: CheckpointFiles) -> Iterator[LocalCheckpoint]:
+def _gguf(path: Path, traces: Traces) -> Iterator[LocalCheckpoint]:
+    yield LocalCheckpoint(
+        reference=str(path),
+        name=path.stem,
+        kind=CheckpointKind.GGUF,
+        size_bytes=path.stat().st_size,
+        disk_bytes=freed_bytes([path]) + made_of(path, traces),
+        used_at=used_at(str(path), [path], traces),
+        folder=str(path.parent),
+    )
+
+
+def _folder(place: Path, traces: Traces) -> Iterator[LocalCheckpoint]:
+    files = CheckpointFiles(str(place), place.name, CheckpointKind.FOLDER, place)
     try:
         contents = check(files)
-    except (EngineError, OSError):
+    except EngineError:
         return
+    own = model_files(files)
     yield LocalCheckpoint(
         reference=files.reference,
         name=files.name,
         kind=files.kind,
         size_bytes=contents.weight_bytes,
-        revision=files.revision,
         architecture=str(contents.config.get("model_type", "")),
+        disk_bytes=(0 if place.is_symlink() else freed_bytes(own)) + traces.copies.get(str(place.resolve()), 0),
+        used_at=used_at(files.reference, own, traces),
+        folder=str(place),
     )

@@ -41,6 +41,11 @@ _OTHER_FILES = (
     "special_tokens_map.json", "added_tokens.json", "merges.txt", "chat_template.jinja", "chat_template.json",
     "processor_config.json", "preprocessor_config.json", "adapter_config.json", "additional_chat_templates",
 )  # fmt: skip
+# What makes a model beside its weights. An adapter is a thing of its own.
+KNOWN_FILES = frozenset({*_TOKENIZER_FILES, *_JSON_FILES, *_OTHER_FILES}) - {
+    "adapter_config.json",
+    "additional_chat_templates",
+}
 _WEIGHTS_KEY = "transformers_weights"
 _WEIGHT_NAMES = (".safetensors", ".safetensors.index.json")
 _CHAT_ARCHITECTURES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")

@@ -57,7 +57,7 @@ def key_of(reference: str) -> str:
 def _change(data_folder: Path, loaded: Mapping[str, float], forgotten: tuple[str, ...]) -> None:
     temporary = data_folder / f".{FILE_NAME}.{os.getpid()}-{uuid.uuid4().hex[:8]}"
     before = last_loads(data_folder)
-    content = {key: at for key, at in (before | loaded).items() if key not in forgotten}
+    content = {key: at for key, at in ({**before, **loaded}).items() if key not in forgotten}
     if content == before:
         return
     newest = sorted(content.items(), key=lambda item: item[1], reverse=True)[:_MOST_ENTRIES]

@@ -5,6 +5,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+_WITH_HOLES = ".incomplete"
+_BLOCK_BYTES = 512
+
 
 def files_below(folder: Path) -> Iterator[Path]:
     """Yield everything below the folder that is no folder; links are given as such and never followed."""
@@ -29,8 +32,15 @@ def freed_bytes(paths: Iterable[Path]) -> int:
         left = names_left.get(key, found.st_nlink) - 1
         names_left[key] = left
         if left <= 0:
-            total += found.st_size
+            total += _occupied(path, found)
     return total
+
+
+def _occupied(path: Path, found: os.stat_result) -> int:
+    # A file that is being downloaded is as long as it will be from the beginning, with holes.
+    if path.name.endswith(_WITH_HOLES) and hasattr(found, "st_blocks"):
+        return min(found.st_size, found.st_blocks * _BLOCK_BYTES)
+    return found.st_size
 
 
 def folder_bytes(folder: Path) -> int:
