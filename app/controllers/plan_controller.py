@@ -62,7 +62,8 @@ class PlanController(QObject):
     @Slot()
     def request(self) -> None:
         """Tell how every listed model fits: what is known at once, the rest as the engine says it."""
-        questions = [self._question(row) for row in range(self._checkpoints.rowCount())]
+        rows = range(self._checkpoints.rowCount())
+        questions = [self._question(row) for row in rows if self._checkpoints.checkpoint(row).is_complete]
         self._known = {question: found for question, found in self._known.items() if question in questions}
         oldest = self._now() - STALE_SECONDS
         self._waiting = []
@@ -106,7 +107,8 @@ class PlanController(QObject):
 
     def _current(self, reference: str) -> _Question | None:
         rows = range(self._checkpoints.rowCount())
-        found = (row for row in rows if self._checkpoints.checkpoint(row).reference == reference)
+        listed = ((row, self._checkpoints.checkpoint(row)) for row in rows)
+        found = (row for row, each in listed if each.reference == reference and each.is_complete)
         return next((self._question(row) for row in found), None)
 
     def _ask_next(self) -> None:

@@ -22,7 +22,7 @@ _LONGEST_COLUMN = 60
 
 
 def list_checkpoints(paths: Paths, output: Output, *, as_json: bool) -> int:
-    """Print what is on this computer, one a line under a line of headings; raises TerminalFailure."""
+    """Print what is on this computer, one a line, for people under headings; raises TerminalFailure."""
     settings, _ = load(paths.settings_file)
     terminal = run_once(ListCheckpoints(command_id=new_id(), folders=settings.checkpoint_folders), paths, output)
     assert isinstance(terminal, CheckpointsListed)
@@ -30,15 +30,15 @@ def list_checkpoints(paths: Paths, output: Output, *, as_json: bool) -> int:
         rows = [msgspec.to_builtins(each) | {"is_complete": each.is_complete} for each in terminal.checkpoints]
         output.json({"models": rows}, indent=2)
         return EXIT_OK
-    for line in table(terminal.checkpoints):
+    for line in table(terminal.checkpoints, with_headings=output.is_terminal):
         output.line(line)
     return EXIT_OK
 
 
-def table(checkpoints: Sequence[LocalCheckpoint]) -> Iterator[str]:
-    """Yield the lines of the table; nothing but the headings if there is no model."""
-    rows = [_HEADINGS, *(_cells(checkpoint) for checkpoint in checkpoints)]
-    widths = [min(_LONGEST_COLUMN, max(len(row[column]) for row in rows)) for column in range(len(_HEADINGS))]
+def table(checkpoints: Sequence[LocalCheckpoint], *, with_headings: bool) -> Iterator[str]:
+    """Yield the lines of the table, each beginning with the reference."""
+    rows = [*([_HEADINGS] if with_headings else []), *(_cells(checkpoint) for checkpoint in checkpoints)]
+    widths = [min(_LONGEST_COLUMN, max((len(row[column]) for row in rows), default=0)) for column in range(len(_HEADINGS))]
     for row in rows:
         cells = (
             cell.rjust(width) if column == _RIGHT else cell.ljust(width)

@@ -32,7 +32,9 @@ def run(checkpoint: str, revision: str, paths: Paths, output: Output, *, as_json
         with session_for(paths) as session:
             finished = run_in(session, command, output, on_event)
             assert isinstance(finished, DownloadFinished)
-            folder = _folder_of(finished, run_in(session, ListCheckpoints(command_id=new_id()), output, output.progress))
+            folder = _folder_of(
+                finished, run_in(session, ListCheckpoints(command_id=new_id()), output, output.progress)
+            )
     except KeyboardInterrupt:
         output.clear_progress()
         output.say(_PAUSED)

@@ -89,6 +89,11 @@ class Output:
                 self.clear_progress()
 
     @property
+    def is_terminal(self) -> bool:
+        """Whether answers and tables are read by a person."""
+        return self._out_is_terminal
+
+    @property
     def columns(self) -> int:
         """The width in which progress is shown, in characters, as it is now: windows change."""
         try:

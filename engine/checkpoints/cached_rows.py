@@ -1,22 +1,40 @@
 """What the Hugging Face cache holds, as rows of the list: whole models, GGUF files, and what is there only in part."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints import cached
-from engine.checkpoints.cached import Judged
-from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, read_json, weight_bytes_in_all
+from engine.checkpoints.files import (
+    CONFIG_NAME,
+    CheckpointContents,
+    CheckpointFiles,
+    read_json,
+    weight_bytes_in_all,
+)
 from engine.checkpoints.own_files import made_of
+from engine.checkpoints.safety import check
 from engine.checkpoints.traces import Traces, used_at
 from engine.hub import cache, removal
+from engine.hub.cache import CachedSnapshot
 from engine.hub.disk_use import files_below
 from engine.hub.download import Unfinished, unfinished
 
 _GGUF_SUFFIX = ".gguf"
 _WEIGHTS_SUFFIX = ".safetensors"
 _PART_SUFFIX = ".incomplete"
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """A revision and what is wrong with it: None if it can be loaded, as contents says."""
+
+    files: CheckpointFiles
+    contents: CheckpointContents | None = None
+    problem: ErrorKind | None = None
 
 
 def rows_of_cache(traces: Traces) -> Iterator[LocalCheckpoint]:
@@ -32,87 +50,106 @@ def rows_of_cache(traces: Traces) -> Iterator[LocalCheckpoint]:
 
 
 def rows_of(hub_id: str, traces: Traces, begun: list[Unfinished]) -> list[LocalCheckpoint]:
-    """Return the rows of one repository: the revision that loads, else or also what is incomplete, and GGUF files."""
-    whole: Judged | None = None
-    parts: list[Judged] = []
-    for snapshot in cached.revisions(hub_id):
-        judged = cached.judged(hub_id, snapshot)
-        if judged.contents is not None:
-            whole = judged
-            break
-        if judged.problem is ErrorKind.CHECKPOINT_INCOMPLETE:
-            parts.append(judged)
-    rows = [_whole(hub_id, whole, traces)] if whole is not None else []
-    open_downloads = [each for each in begun if whole is None or each.commit != whole.files.revision]
-    if open_downloads:
-        rows.append(_unfinished(hub_id, open_downloads[-1], traces, is_beside=whole is not None))
-    elif parts and (part := _left_by_others(hub_id, parts[0], traces, is_beside=whole is not None)) is not None:
-        rows.append(part)
-    return [*rows, *_gguf_files(hub_id, traces)]
+    """Return the rows of one repository.
+
+    The id alone stands for what loading it takes. A further revision has a row if a branch or tag names it, or if the
+    id alone leads to nothing whole. A download that was begun has one, also beside an older revision that is whole.
+    """
+    rows = [_row(judged, traces) for judged in _wanted(hub_id)]
+    known = {row.revision for row in rows if row is not None and row.is_complete}
+    waiting = [_unfinished(each, traces) for each in begun if each.commit not in known]
+    taken = {row.reference for row in waiting}
+    kept = [row for row in rows if row is not None and (row.is_complete or row.reference not in taken)]
+    return [*kept, *waiting, *_gguf_files(hub_id, traces)]
 
 
-def _whole(hub_id: str, judged: Judged, traces: Traces) -> LocalCheckpoint:
-    assert judged.contents is not None
-    return LocalCheckpoint(
-        reference=hub_id,
-        name=judged.files.name,
-        kind=CheckpointKind.HUB_CACHE,
-        size_bytes=judged.contents.weight_bytes,
-        revision=judged.files.revision,
-        architecture=str(judged.contents.config.get("model_type", "")),
-        disk_bytes=_disk_bytes(hub_id, traces),
-        used_at=_used_at(hub_id, traces),
-        folder=str(cache.repository_folder(hub_id)),
+def _wanted(hub_id: str) -> Iterator[_Judged]:
+    plain = cache.find(hub_id)
+    first = _judged(hub_id, plain) if plain is not None else None
+    if first is not None:
+        yield first
+    loads = first is not None and first.contents is not None
+    names = {commit: name for name, commit in cache.refs(hub_id).items() if cache.is_usable_revision(name)}
+    for snapshot in cache.snapshots(hub_id):
+        if plain is not None and snapshot.revision == plain.revision:
+            continue
+        if snapshot.revision in names or not loads:
+            yield _judged(f"{hub_id}@{names.get(snapshot.revision, snapshot.revision)}", snapshot)
+
+
+def _judged(reference: str, snapshot: CachedSnapshot) -> _Judged:
+    hub_id, revision = cache.split_revision(reference)
+    name = "@".join(part for part in (hub_id.split("/")[-1], revision) if part)
+    files = CheckpointFiles(reference, name, CheckpointKind.HUB_CACHE, snapshot.folder, snapshot.revision)
+    try:
+        return _Judged(files, check(files))
+    except EngineError as error:
+        return _Judged(files, problem=error.report.kind)
+    except (OSError, ValueError):
+        return _Judged(files, problem=ErrorKind.DISK)
+
+
+def _row(judged: _Judged, traces: Traces) -> LocalCheckpoint | None:
+    """Return the row of a revision, None for one that is no chat model or was never meant to be whole.
+
+    Programs that only want a tokenizer or a configuration fetch just that.
+    """
+    files, contents = judged.files, judged.contents
+    row = LocalCheckpoint(
+        reference=files.reference,
+        name=files.name,
+        kind=files.kind,
+        size_bytes=contents.weight_bytes if contents is not None else _weights_there(files),
+        revision=files.revision,
+        architecture=_architecture(files),
+        disk_bytes=_disk_bytes(files, traces),
+        used_at=_used_at(files, traces),
+        folder=str(cache.repository_folder(cache.split_revision(files.reference)[0])),
+    )
+    if contents is not None:
+        return row
+    total = weight_bytes_in_all(files)
+    was_meant = total or row.size_bytes or _has_parts(files)
+    if judged.problem is not ErrorKind.CHECKPOINT_INCOMPLETE or not was_meant:
+        return None
+    return msgspec.structs.replace(
+        row,
+        total_bytes=max(total, row.size_bytes + 1) if total else 0,
+        missing_bytes=max(1, total - row.size_bytes),
+        wanted_revision=_wanted_revision(files),
     )
 
 
-def _unfinished(hub_id: str, begun: Unfinished, traces: Traces, *, is_beside: bool) -> LocalCheckpoint:
+def _wanted_revision(files: CheckpointFiles) -> str:
+    hub_id, revision = cache.split_revision(files.reference)
+    found = cache.refs(hub_id)
+    if revision or found.get(cache.MAIN) == files.revision:
+        return revision or cache.MAIN
+    return next((name for name, commit in found.items() if commit == files.revision), files.revision)
+
+
+def _unfinished(begun: Unfinished, traces: Traces) -> LocalCheckpoint:
+    is_main = begun.revision in ("", cache.MAIN)
+    reference = begun.hub_id if is_main else f"{begun.hub_id}@{begun.revision}"
     return LocalCheckpoint(
-        reference=hub_id,
-        name=hub_id.split("/")[-1],
+        reference=reference,
+        name=reference.split("/")[-1],
         kind=CheckpointKind.HUB_CACHE,
         size_bytes=max(0, begun.total_bytes - begun.missing_bytes),
         revision=begun.commit,
-        disk_bytes=0 if is_beside else _disk_bytes(hub_id, traces),
-        used_at=0.0 if is_beside else traces.loads.get(hub_id, 0.0),
-        folder=str(cache.repository_folder(hub_id)),
+        disk_bytes=removal.parts_bytes(begun.hub_id),
+        used_at=traces.loads.get(reference, 0.0),
+        folder=str(cache.repository_folder(begun.hub_id)),
         total_bytes=begun.total_bytes,
         missing_bytes=max(1, begun.missing_bytes),
         wanted_revision=begun.revision,
     )
 
 
-def _left_by_others(hub_id: str, judged: Judged, traces: Traces, *, is_beside: bool) -> LocalCheckpoint | None:
-    """Return the row of a revision that another program left incomplete; None for one that was not to be whole.
-
-    Programs that only want a tokenizer or a configuration fetch just that.
-    """
-    files = judged.files
-    there = _weights_there(files)
-    total = weight_bytes_in_all(files)
-    if not there and not total and not _has_parts(hub_id):
-        return None
-    return LocalCheckpoint(
-        reference=hub_id,
-        name=files.name,
-        kind=CheckpointKind.HUB_CACHE,
-        size_bytes=there,
-        revision=files.revision,
-        architecture=_architecture(files),
-        disk_bytes=0 if is_beside else _disk_bytes(hub_id, traces),
-        used_at=0.0 if is_beside else _used_at(hub_id, traces),
-        folder=str(cache.repository_folder(hub_id)),
-        total_bytes=max(total, there + 1) if total else 0,
-        missing_bytes=max(1, total - there),
-        wanted_revision=next((name for name, commit in cache.refs(hub_id).items() if commit == files.revision), "")
-        or files.revision,
-    )
-
-
 def _gguf_files(hub_id: str, traces: Traces) -> Iterator[LocalCheckpoint]:
     """Yield the GGUF files of a repository, each once though it may belong to several revisions."""
     seen: set[Path] = set()
-    for snapshot in cached.revisions(hub_id):
+    for snapshot in cache.snapshots(hub_id):
         for path in sorted(files_below(snapshot.folder)):
             if not path.name.lower().endswith(_GGUF_SUFFIX) or not path.is_file() or path.resolve() in seen:
                 continue
@@ -129,13 +166,24 @@ def _gguf_files(hub_id: str, traces: Traces) -> Iterator[LocalCheckpoint]:
             )
 
 
-def _disk_bytes(hub_id: str, traces: Traces) -> int:
-    return removal.repository_bytes(hub_id) + traces.copies.get(hub_id, 0)
+def _disk_bytes(files: CheckpointFiles, traces: Traces) -> int:
+    hub_id, revision = cache.split_revision(files.reference)
+    copies = copies_of(files.reference, traces)
+    if revision:
+        return removal.revision_bytes(hub_id, files.revision) + copies
+    return removal.repository_bytes(hub_id) + copies
 
 
-def _used_at(hub_id: str, traces: Traces) -> float:
-    files = (file for snapshot in cache.snapshots(hub_id) for file in files_below(snapshot.folder))
-    return max(used_at("", files, traces), traces.loads.get(hub_id, 0.0))
+def copies_of(reference: str, traces: Traces) -> int:
+    """Return the bytes of the quantised copies that go with a reference; with an id alone go those of all revisions."""
+    hub_id, revision = cache.split_revision(reference)
+    if revision:
+        return traces.copies.get(reference, 0)
+    return sum(size for place, size in traces.copies.items() if cache.split_revision(place)[0] == hub_id)
+
+
+def _used_at(files: CheckpointFiles, traces: Traces) -> float:
+    return max(used_at("", files_below(files.folder), traces), traces.loads.get(files.reference, 0.0))
 
 
 def _weights_there(files: CheckpointFiles) -> int:
@@ -149,7 +197,8 @@ def _weights_there(files: CheckpointFiles) -> int:
     return total
 
 
-def _has_parts(hub_id: str) -> bool:
+def _has_parts(files: CheckpointFiles) -> bool:
+    hub_id, _ = cache.split_revision(files.reference)
     blobs = cache.entries_of(cache.repository_folder(hub_id) / "blobs")
     return any(entry.name.endswith(_PART_SUFFIX) for entry in blobs)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints import cached, copy_folders, starter, usage
+from engine.checkpoints import conversion as conversions
+from engine.checkpoints import copy_folders, starter, usage
 from engine.checkpoints.cached_rows import rows_of
-from engine.checkpoints.conversion import discard
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.local import places_in
 from engine.checkpoints.own_files import conversion_of, made_of, model_files
 from engine.checkpoints.traces import Traces, traces_in
 from engine.hub import cache, removal
 from engine.hub.disk_use import freed_bytes
-from engine.hub.download import unfinished
+from engine.hub.download import discard, unfinished
 
 _SHORTEST_COMMIT = 7
 
@@ -50,6 +50,21 @@ def delete_checkpoint(
     raise _not_listed(reference)
 
 
+def discard_download(reference: str, data_folder: Path) -> int:
+    """Delete what is there of a model that is not there to the end, whoever left it so, and return the bytes freed.
+
+    Revisions that are whole stay. Raises EngineError as delete_checkpoint does.
+    """
+    hub_id, _ = cache.split_revision(reference)
+    if not cache.is_id(hub_id):
+        raise _not_listed(reference)
+    freed = discard(hub_id)
+    for row in rows_of(hub_id, traces_in(data_folder), []):
+        if row.reference == reference and not row.is_complete:
+            freed += removal.delete_revision(hub_id, row.revision)
+    return freed
+
+
 def _not_listed(reference: str) -> EngineError:
     return EngineError(
         ErrorKind.CHECKPOINT_NOT_FOUND,
@@ -59,27 +74,37 @@ def _not_listed(reference: str) -> EngineError:
 
 
 def _is_in_cache(reference: str, traces: Traces) -> bool:
-    if not cache.is_id(reference) or not cache.repository_folder(reference).is_dir():
+    hub_id, named = cache.split_revision(reference)
+    if not cache.is_id(hub_id) or not cache.repository_folder(hub_id).is_dir():
         return False
-    begun = [each for each in unfinished() if each.hub_id == reference]
-    return any(row.kind is CheckpointKind.HUB_CACHE for row in rows_of(reference, traces, begun))
+    begun = [each for each in unfinished() if each.hub_id == hub_id]
+    rows = [row for row in rows_of(hub_id, traces, begun) if row.kind is CheckpointKind.HUB_CACHE]
+    return bool(rows) if not named else cache.find(reference) is not None
 
 
-def _delete_cached(hub_id: str, revision: str, traces: Traces, *, only_count: bool) -> int:
-    commit = _commit_of(hub_id, revision) if revision else ""
+def _delete_cached(reference: str, revision: str, traces: Traces, *, only_count: bool) -> int:
+    hub_id, named = cache.split_revision(reference)
+    wanted = revision or named
+    commit = _commit_of(hub_id, wanted) if wanted else ""
     is_all = not commit or removal.takes_all(hub_id, commit)
-    # Copies are made of the revision that loads.
-    loaded = cached.find(hub_id)
-    with_copies = is_all or (loaded is not None and loaded.revision == commit)
-    made = traces.copies.get(hub_id, 0) if with_copies else 0
+    gone = _references_of(hub_id, "" if is_all else commit, traces)
+    made = sum(traces.copies.get(each, 0) for each in gone)
     if only_count:
         return made + (removal.repository_bytes(hub_id) if is_all else removal.revision_bytes(hub_id, commit))
     freed = removal.delete_revision(hub_id, commit) if commit else removal.delete_repository(hub_id)
-    if with_copies:
-        copy_folders.remove_of(traces.data_folder, hub_id)
-    if is_all:
-        usage.forget(traces.data_folder, hub_id)
+    for each in gone:
+        copy_folders.remove_of(traces.data_folder, each)
+    usage.forget(traces.data_folder, *gone)
     return freed + made
+
+
+def _references_of(hub_id: str, commit: str, traces: Traces) -> list[str]:
+    """Return the references that copies and loads were noted under: those that mean the commit, all if it is empty."""
+    known = {hub_id, *traces.copies, *traces.loads}
+    own = sorted(each for each in known if cache.split_revision(each)[0] == hub_id)
+    if not commit:
+        return own
+    return [each for each in own if (found := cache.find(each)) is not None and found.revision == commit]
 
 
 def _commit_of(hub_id: str, revision: str) -> str:
@@ -135,7 +160,7 @@ def _delete_gguf(file: Path, traces: Traces, *, only_count: bool) -> int:
 def _forget_conversion(conversion: Path | None, key: str, traces: Traces) -> None:
     if conversion is not None:
         copy_folders.remove_of(traces.data_folder, str(conversion))
-        discard(conversion)
+        conversions.discard(conversion)
     usage.forget(traces.data_folder, key)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import EngineError
-from engine.checkpoints import copy_folders, starter
+from engine.checkpoints import starter
 from engine.checkpoints.cached_rows import rows_of_cache
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.own_files import made_of, model_files
@@ -32,9 +32,7 @@ def list_checkpoints(data_folder: Path, folders: Iterable[str] = ()) -> tuple[Lo
     found: dict[tuple[str, bool], LocalCheckpoint] = {}
     for checkpoint in (*rows_of_cache(traces), *_in_folders(folders, traces)):
         found.setdefault((checkpoint.reference, checkpoint.is_complete), checkpoint)
-    others = sorted(
-        found.values(), key=lambda each: (each.name.casefold(), each.reference, not each.is_complete)
-    )
+    others = sorted(found.values(), key=lambda each: (each.name.casefold(), each.reference, not each.is_complete))
     return (*_starter(traces), *others)
 
 

@@ -51,7 +51,8 @@ def locate(reference: str, data_folder: Path) -> tuple[CheckpointFiles, Path | N
         folder = path.resolve()
         return CheckpointFiles(reference, folder.name or str(folder), CheckpointKind.FOLDER, folder), None
     if is_file:
-        return _gguf(reference, path.resolve(), data_folder), path.resolve()
+        # A link gives its name: in the Hub's cache the file that it leads to is called by its hash.
+        return _gguf(reference, path.name, path.resolve(), data_folder), path.resolve()
     cached = cache.find(reference)
     if cached is None:
         raise _not_found(reference)
@@ -70,17 +71,17 @@ def _not_found(reference: str) -> EngineError:
     )
 
 
-def _gguf(reference: str, path: Path, data_folder: Path) -> CheckpointFiles:
+def _gguf(reference: str, name: str, path: Path, data_folder: Path) -> CheckpointFiles:
     size = path.stat().st_size
     with path.open("rb") as stream:
         magic = stream.read(len(_GGUF_MAGIC))
     if magic != _GGUF_MAGIC or size < _GGUF_MINIMUM_BYTES:
         raise EngineError(
             ErrorKind.CHECKPOINT_UNSUPPORTED,
-            f"{path.name} is not a model file that can be loaded.",
+            f"{name} is not a model file that can be loaded.",
             "Choose a .gguf file, or the folder that the model's files lie in.",
         )
     stamp = f"{path}\0{size}\0{path.stat().st_mtime_ns}"
     identity = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:_IDENTITY_CHARACTERS]
     folder = data_folder / "checkpoints" / f"gguf-{identity}"
-    return CheckpointFiles(reference, path.stem, CheckpointKind.GGUF, folder, identity)
+    return CheckpointFiles(reference, Path(name).stem, CheckpointKind.GGUF, folder, identity)

@@ -1,13 +1,16 @@
 """The standard Hugging Face cache as folders on this computer; nothing here asks the network."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 _PREFIX = "models--"
-_MAIN = "main"
+MAIN = "main"
 _REVISION = re.compile(r"[\w][\w.+/-]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
+_SNAPSHOT_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_LONGEST_REF = 256
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -32,12 +35,27 @@ def repository_folder(hub_id: str) -> Path:
 
 
 def repositories() -> list[str]:
-    """Return the Hub ids that have anything in the cache."""
+    """Return the Hub ids that have anything in the cache; what lies there besides is passed over."""
+    names = (entry.name for entry in entries_of(cache_folder()) if is_folder(entry))
+    ids = (name.removeprefix(_PREFIX).replace("--", "/") for name in names if name.startswith(_PREFIX))
+    return sorted(hub_id for hub_id in ids if is_id(hub_id))
+
+
+def entries_of(folder: Path) -> "list[os.DirEntry[str]]":
+    """Return what lies in the folder, in the order of names; nothing if it can't be read."""
     try:
-        names = sorted(folder.name for folder in cache_folder().iterdir() if folder.is_dir())
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda entry: entry.name)
     except OSError:
         return []
-    return [name.removeprefix(_PREFIX).replace("--", "/") for name in names if name.startswith(_PREFIX)]
+
+
+def is_folder(entry: "os.DirEntry[str]", *, follows: bool = True) -> bool:
+    """Return whether it is a folder, or (unless told otherwise) a link to one; False if that can't be told."""
+    try:
+        return entry.is_dir(follow_symlinks=follows)
+    except OSError:  # a loop of links, a folder that may not be looked into
+        return False
 
 
 def split_revision(reference: str) -> tuple[str, str]:
@@ -52,10 +70,37 @@ def find(reference: str) -> CachedSnapshot | None:
     Without one it is that of main, else the only one there; None if there is none.
     """
     hub_id, revision = split_revision(reference)
-    if not _ID.fullmatch(hub_id) or ".." in reference or "--" in hub_id or not is_usable_revision(revision or _MAIN):
+    if not is_id(hub_id) or not is_usable_revision(revision or MAIN):
         return None
-    found = _named(hub_id, revision or _MAIN)
-    return found if found is not None or revision else _only(hub_id)
+    found = _named(hub_id, revision or MAIN)
+    if found is not None or revision:
+        return found
+    there = snapshots(hub_id)
+    return there[0] if len(there) == 1 else None
+
+
+def snapshots(hub_id: str) -> list[CachedSnapshot]:
+    """Return every revision of the id in the cache, the one downloaded last first."""
+    if not is_id(hub_id):
+        return []
+    found = [entry for entry in entries_of(repository_folder(hub_id) / "snapshots") if is_folder(entry)]
+    return [CachedSnapshot(Path(entry.path), entry.name) for entry in sorted(found, key=_changed_at, reverse=True)]
+
+
+def refs(hub_id: str) -> dict[str, str]:
+    """Return branch or tag -> commit, of those that name one."""
+    root = repository_folder(hub_id) / "refs"
+    found = {}
+    for place, _, names in os.walk(root):
+        for path in (Path(place) / name for name in names):
+            if commit := _commit_in(path):
+                found[path.relative_to(root).as_posix()] = commit
+    return found
+
+
+def is_id(text: str) -> bool:
+    """Return whether the text can be a repository's id, and so name a folder of the cache."""
+    return bool(_ID.fullmatch(text)) and ".." not in text and "--" not in text
 
 
 def is_usable_revision(revision: str) -> bool:
@@ -65,17 +110,27 @@ def is_usable_revision(revision: str) -> bool:
 
 def _named(hub_id: str, revision: str) -> CachedSnapshot | None:
     repository = repository_folder(hub_id)
+    commit = _commit_in(repository / "refs" / revision) or (revision if _COMMIT.fullmatch(revision) else "")
     try:
-        commit = (repository / "refs" / revision).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        commit = revision if _COMMIT.fullmatch(revision) else ""
-    folder = repository / "snapshots" / commit
-    return CachedSnapshot(folder, commit) if commit and folder.is_dir() else None
-
-
-def _only(hub_id: str) -> CachedSnapshot | None:
-    try:
-        snapshots = [folder for folder in (repository_folder(hub_id) / "snapshots").iterdir() if folder.is_dir()]
+        folder = repository / "snapshots" / commit
+        return CachedSnapshot(folder, commit) if commit and folder.is_dir() else None
     except OSError:
         return None
-    return CachedSnapshot(snapshots[0], snapshots[0].name) if len(snapshots) == 1 else None
+
+
+def _commit_in(path: Path) -> str:
+    """Return the commit that a ref holds, empty for anything that is no ref: its text becomes a part of a path."""
+    try:
+        if not path.is_file() or path.stat().st_size > _LONGEST_REF:  # a pipe would be read for ever
+            return ""
+        text = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+    return text if _SNAPSHOT_NAME.fullmatch(text) else ""
+
+
+def _changed_at(entry: "os.DirEntry[str]") -> float:
+    try:
+        return entry.stat().st_mtime
+    except OSError:
+        return 0.0

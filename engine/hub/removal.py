@@ -25,6 +25,8 @@ from engine.hub.download.locking import try_lock
 _LOCKS = ".locks"  # passed over by huggingface_hub's scan, and in the same file system
 _ASIDE_PREFIX = ".hearth-deleted-"
 _LOCK_SUFFIX = ".lock"
+_PART_SUFFIX = ".incomplete"
+_RECORD_PREFIX = ".hearth-download-"
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +54,12 @@ def file_bytes(hub_id: str, file: Path) -> int:
 def takes_all(hub_id: str, commit: str) -> bool:
     """Return whether nothing is left of the repository without this revision."""
     return not _has_parts(hub_id) and all(each.revision == commit for each in snapshots(hub_id))
+
+
+def parts_bytes(hub_id: str) -> int:
+    """Return what the unfinished downloads of a repository take."""
+    names = _paths_in(repository_folder(hub_id) / "blobs")
+    return freed_bytes([path for path in names if path.name.endswith(_PART_SUFFIX)])
 
 
 def delete_repository(hub_id: str) -> int:
@@ -227,7 +235,7 @@ def _bytes_below(folder: Path) -> int:
 def _has_parts(hub_id: str) -> bool:
     folder = repository_folder(hub_id)
     names = [path.name for path in (*_paths_in(folder), *_paths_in(folder / "blobs"))]
-    return any(name.endswith(".incomplete") or name.startswith(".hearth-download-") for name in names)
+    return any(name.endswith(_PART_SUFFIX) or name.startswith(_RECORD_PREFIX) for name in names)
 
 
 def _paths_in(folder: Path) -> Iterator[Path]:

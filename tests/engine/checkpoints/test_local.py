@@ -58,7 +58,7 @@ def test_folder_that_is_itself_a_checkpoint(tmp_path: Path, tiny_folder: Path) -
     assert listed.reference == str(path)
 
 
-def test_half_downloaded_repositories_are_left_out(cache: Path, tmp_path: Path) -> None:
+def test_what_was_never_meant_to_be_a_model_is_left_out(cache: Path, tmp_path: Path) -> None:
     folder = cache / "models--publisher--half" / "snapshots" / ("a" * 40)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}))
