@@ -10,7 +10,7 @@ A, B = "a" * 40, "b" * 40
 
 def files_of(folder: Path) -> dict[str, bytes]:
     """Return the files of a checkpoint's folder."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if "." in path.name}
 
 
 def lay(cache: Path, hub_id: str, commit: str, files: Mapping[str, bytes], branch: str = "main") -> Path:

@@ -38,7 +38,8 @@ def list_checkpoints(paths: Paths, output: Output, *, as_json: bool) -> int:
 def table(checkpoints: Sequence[LocalCheckpoint], *, with_headings: bool) -> Iterator[str]:
     """Yield the lines of the table, each beginning with the reference."""
     rows = [*([_HEADINGS] if with_headings else []), *(_cells(checkpoint) for checkpoint in checkpoints)]
-    widths = [min(_LONGEST_COLUMN, max((len(row[column]) for row in rows), default=0)) for column in range(len(_HEADINGS))]
+    lengths = [max((len(row[column]) for row in rows), default=0) for column in range(len(_HEADINGS))]
+    widths = [min(_LONGEST_COLUMN, length) for length in lengths]
     for row in rows:
         cells = (
             cell.rjust(width) if column == _RIGHT else cell.ljust(width)

@@ -12,6 +12,7 @@ from engine.checkpoints.files import (
     CONFIG_NAME,
     CheckpointContents,
     CheckpointFiles,
+    is_there,
     read_json,
     weight_bytes_in_all,
 )
@@ -205,7 +206,7 @@ def _has_parts(files: CheckpointFiles) -> bool:
 
 def _architecture(files: CheckpointFiles) -> str:
     try:
-        config = read_json(files, CONFIG_NAME)
+        config = read_json(files, CONFIG_NAME) if is_there(files, CONFIG_NAME) else None
     except EngineError:
         return ""
     return str(config.get("model_type", "")) if isinstance(config, dict) else ""

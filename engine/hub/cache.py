@@ -11,6 +11,7 @@ _REVISION = re.compile(r"[\w][\w.+/-]*")
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 _SNAPSHOT_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _LONGEST_REF = 256
+_LONGEST_ID = 200  # the Hub allows 96; a name of a folder may have 255 bytes
 _ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
@@ -100,7 +101,7 @@ def refs(hub_id: str) -> dict[str, str]:
 
 def is_id(text: str) -> bool:
     """Return whether the text can be a repository's id, and so name a folder of the cache."""
-    return bool(_ID.fullmatch(text)) and ".." not in text and "--" not in text
+    return len(text) <= _LONGEST_ID and bool(_ID.fullmatch(text)) and ".." not in text and "--" not in text
 
 
 def is_usable_revision(revision: str) -> bool:

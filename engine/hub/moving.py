@@ -108,9 +108,10 @@ def _checked(target: str, source: Path) -> Path:
 
 def _refuse_unwritable(place: Path) -> None:
     """Make the folder and try to write into it, also a link, without which the cache can't be kept."""
-    made = [each for each in (place, *place.parents) if not each.exists()]
+    made: list[Path] = []
     probe = place / f"{_PROBE_NAME}{uuid.uuid4().hex[:8]}"
     try:
+        made = [each for each in (place, *place.parents) if not each.exists()]
         place.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()

@@ -86,9 +86,8 @@ def delete_revision(hub_id: str, commit: str) -> int:
         _, blobs = _parts_of(hub_id, commit)
         expected = revision_bytes(hub_id, commit)
         stored = shared_blobs.targets(cache_folder(), blobs)
-        for name, named in refs(hub_id).items():
-            if named == commit:
-                (folder / "refs" / name).unlink(missing_ok=True)
+        for branch in _branches_of(hub_id, commit):
+            branch.unlink(missing_ok=True)
         left = _bytes_below(_moved_aside(folder / "snapshots" / commit))
         left += _unlink(blobs)
         shared_blobs.sweep(cache_folder(), stored)
@@ -198,10 +197,14 @@ def _unlink(paths: list[Path]) -> int:
 
 
 def _parts_of(hub_id: str, commit: str) -> tuple[list[Path], list[Path]]:
-    """Return the files of a revision, and the blobs that only it uses."""
+    """Return the files of a revision with the branches that name it, and the blobs that only it uses."""
     folder = repository_folder(hub_id) / "snapshots" / commit
     own = [] if folder.is_symlink() else list(files_below(folder))
-    return own, _only_used_by(hub_id, set(own))
+    return [*own, *_branches_of(hub_id, commit)], _only_used_by(hub_id, set(own))
+
+
+def _branches_of(hub_id: str, commit: str) -> list[Path]:
+    return [repository_folder(hub_id) / "refs" / name for name, named in refs(hub_id).items() if named == commit]
 
 
 def _only_used_by(hub_id: str, files: set[Path]) -> list[Path]:
