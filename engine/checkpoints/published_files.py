@@ -61,7 +61,7 @@ def look_up_shape(hub_id: str, revision: str, access: HubAccess, cancellation: C
     Raises EngineError (NETWORK, TOKEN_NEEDED, TERMS_NOT_ACCEPTED, any kind about checkpoints) and Cancelled.
     """
     session = session_for(access)
-    item = model_of(session, hub_id, revision, cancellation)
+    item = model_of(session, hub_id, revision, cancellation, may_be_recent=True)
     checkpoint = described(item)
     assert checkpoint is not None  # model_of sees to it
     name, commit = hub_id.split("/")[-1], checkpoint.revision

@@ -1,6 +1,7 @@
 """What the Hub answers about one model: its description with file sizes, its configuration, its branches."""
 
 import json
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ from engine.hub.failures import HUB_FAILURES, explained
 from engine.hub.fitness import top_names
 from engine.hub.session import ANSWER_SECONDS, HubSession, NoHubAnswer, repository_path
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _CONFIG_NAME = "config.json"
 _LARGEST_CONFIG_BYTES = 4 * 2**20
 _MOST_REVISIONS = 200
@@ -24,11 +26,15 @@ def model_of(
     revision: str,
     cancellation: CancellationToken,
     patience_seconds: float = ANSWER_SECONDS,
+    *,
+    may_be_recent: bool = False,
 ) -> Mapping[str, object]:
     """Return the Hub's description of a model with the sizes of its files; its id is that of hub_id_of(answer).
 
-    Raises EngineError (CHECKPOINT_NOT_FOUND, TOKEN_NEEDED, NETWORK, ...) and Cancelled.
+    may_be_recent: what was answered in the last minutes will do. Raises EngineError (CHECKPOINT_NOT_FOUND, TOKEN_NEEDED, NETWORK, ...) and Cancelled.
     """
+    if may_be_recent and (known := mapping(session.recent.get(("model", hub_id, revision)))):
+        return known
     try:
         path = f"/api/models/{repository_path(hub_id)}"
         if revision:
@@ -38,7 +44,10 @@ def model_of(
             raise NoHubAnswer(is_page=False)
     except HUB_FAILURES as error:
         raise explained(error, hub_id, session.access) from error
-    return answer if hub_id_of(answer) else {**answer, "id": hub_id}
+    found = answer if hub_id_of(answer) else {**answer, "id": hub_id}
+    for name in {revision, text(found, "sha")}:
+        session.recent.put(("model", hub_id, name), found)
+    return found
 
 
 def config_of(
@@ -73,12 +82,20 @@ def config_text(
     cancellation: CancellationToken,
     patience_seconds: float = ANSWER_SECONDS,
 ) -> bytes:
-    """Return the content of a model's config.json as it is published. Raises EngineError and Cancelled."""
+    """Return the content of a model's config.json as it is published, which never changes at a commit.
+
+    Raises EngineError and Cancelled.
+    """
+    key = ("config", hub_id, revision)
+    if _COMMIT.fullmatch(revision) and isinstance(known := session.recent.get(key), bytes):
+        return known
     try:
         path = f"/{repository_path(hub_id)}/resolve/{quote(revision, safe='')}/{_CONFIG_NAME}"
-        return session.get(path, None, cancellation, patience_seconds, most_bytes=_LARGEST_CONFIG_BYTES).content
+        content = session.get(path, None, cancellation, patience_seconds, most_bytes=_LARGEST_CONFIG_BYTES).content
     except HUB_FAILURES as error:
         raise explained(error, hub_id, session.access) from error
+    session.recent.put(key, content)
+    return content
 
 
 def revisions_of(session: HubSession, hub_id: str, cancellation: CancellationToken) -> tuple[str, ...]:

@@ -169,7 +169,7 @@ def _looked_at(
     best = item
     patience = min(left, ANSWER_SECONDS)
     try:
-        best = {**item, **model_of(session, hub_id, "", cancellation, patience)}
+        best = {**item, **model_of(session, hub_id, "", cancellation, patience, may_be_recent=True)}
         config = config_of(session, best, cancellation, patience)
     except EngineError:
         config = None

@@ -21,6 +21,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.hub import HubAccess
+from engine.hub.recent import RecentAnswers
 
 PUBLIC_ENDPOINT = "https://huggingface.co"
 CONNECT_SECONDS = 10.0
@@ -53,6 +54,7 @@ class HubSession:
         _refuse_bad_endpoint(self.endpoint)
         _refuse_bad_token(self.endpoint, access.token)
         self.client = _client(access)
+        self.recent = RecentAnswers()
         weakref.finalize(self, self.client.close).atexit = False
 
     def headers(self, url: str) -> dict[str, str]:

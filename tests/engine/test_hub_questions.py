@@ -138,6 +138,14 @@ def test_a_row_costs_two_small_requests(api: LoopbackApi, asked: Asked) -> None:
     assert "headers of its weights were not read" in note
 
 
+def test_a_row_that_was_searched_for_costs_no_request(api: LoopbackApi, asked: Asked) -> None:
+    found = asked.run(SearchCheckpoints(command_id="s", text="chat", access=asked.access))
+    assert isinstance(found, CheckpointsFound)
+    requests = len(api.requests)
+    assert isinstance(asked.plan(revision=found.results[0].revision), CheckpointPlanned)
+    assert len(api.requests) == requests
+
+
 def test_a_row_of_a_known_model_has_the_plan_of_its_shape(api: LoopbackApi, asked: Asked) -> None:
     shape = shape_of("qwen3-8b")
     api.models["owner/copy"] = model("owner/copy", shape.parameters * 2)
