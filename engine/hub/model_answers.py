@@ -31,7 +31,8 @@ def model_of(
 ) -> Mapping[str, object]:
     """Return the Hub's description of a model with the sizes of its files; its id is that of hub_id_of(answer).
 
-    may_be_recent: what was answered in the last minutes will do. Raises EngineError (CHECKPOINT_NOT_FOUND, TOKEN_NEEDED, NETWORK, ...) and Cancelled.
+    may_be_recent: what was answered in the last minutes will do. Raises EngineError (CHECKPOINT_NOT_FOUND,
+    TOKEN_NEEDED, NETWORK, ...) and Cancelled.
     """
     if may_be_recent and (known := mapping(session.recent.get(("model", hub_id, revision)))):
         return known
