@@ -96,9 +96,7 @@ def result_words(row: HubRow) -> str:
 def home_words(checkpoint: LocalCheckpoint) -> str:
     """Return whose a model on this computer is: its publisher, its folder, or Hearth."""
     if checkpoint.kind is CheckpointKind.HUB_CACHE:
-        hub_id, _, revision = checkpoint.reference.partition("@")
-        parts = (publisher_of(hub_id) or one_line(hub_id), one_line(revision))
-        return " · ".join(part for part in parts if part)
+        return publisher_of(checkpoint.reference) or one_line(checkpoint.reference)
     return _KINDS.get(checkpoint.kind) or one_line(checkpoint.folder or checkpoint.reference)
 
 

@@ -9,7 +9,7 @@ from engine.hub.answers import count, items, mapping, seconds, text, texts
 from engine.hub.fitness import top_names, unusable
 from engine.hub.packing import packed_bits, packing_words
 from engine.hub.parameters import parameters_of, weight_bytes_of
-from engine.hub.repository import is_wanted
+from engine.hub.selection import select
 from engine.hub.session import repository_path
 
 _CONTEXT_KEYS = (
@@ -66,13 +66,13 @@ def hub_id_of(item: Mapping[str, object]) -> str:
 
 def wanted_files(item: Mapping[str, object]) -> tuple[HubFile, ...]:
     """Return the files that a download would fetch, with their sizes where the Hub tells them."""
-    found = []
-    for each in items(item.get("siblings")):
-        entry = mapping(each)
-        path = text(entry, "rfilename")
-        if path and is_wanted(path):
-            found.append(HubFile(path=path, size_bytes=count(entry, "size") or count(mapping(entry, "lfs"), "size")))
-    return tuple(found)
+    entries = [mapping(each) for each in items(item.get("siblings"))]
+    chosen = select([text(entry, "rfilename") for entry in entries])
+    return tuple(
+        HubFile(path=path, size_bytes=count(entry, "size") or count(mapping(entry, "lfs"), "size"))
+        for entry in entries
+        if (path := text(entry, "rfilename")) in chosen
+    )
 
 
 def context_of(config: Mapping[str, object]) -> int:

@@ -1,7 +1,6 @@
 """The files of one repository on the Hub at one revision, and which of them make a checkpoint."""
 
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from urllib.parse import quote
 
 from huggingface_hub import ModelInfo
@@ -9,19 +8,23 @@ from huggingface_hub import ModelInfo
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.hub import HubAccess
 from engine.hub.failures import HUB_FAILURES, explained
-from engine.hub.session import repository_path, session_for
-
-WANTED_PATTERNS = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "tokenizer*")
-UNWANTED_PATTERNS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle", "*.py", "*/*")
+from engine.hub.selection import INDEX_NAME, needs_index, select
+from engine.hub.session import HubSession, repository_path, session_for
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file of a repository; sha256 is empty for the small ones, which git keeps itself."""
+    """One file of a repository; sha256 is empty for the small ones, which git keeps itself under blob_id (SHA-1)."""
 
     path: str
     size_bytes: int
     sha256: str
+    blob_id: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The name of its blob in the cache, by which its content is checked too."""
+        return self.sha256 or self.blob_id
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class RemoteCheckpoint:
 
 
 def inspect(hub_id: str, revision: str, access: HubAccess) -> RemoteCheckpoint:
-    """Ask the Hub for the files of a model. One request, without retries.
+    """Ask the Hub for the files of a model. One request (two if only the index tells its weights), no retries.
 
     Raises EngineError: CHECKPOINT_NOT_FOUND, CHECKPOINT_UNSUPPORTED (no safetensors), NETWORK, INVALID_COMMAND and
     what else keeps the Hub from answering.
@@ -53,10 +56,12 @@ def inspect(hub_id: str, revision: str, access: HubAccess) -> RemoteCheckpoint:
         )
     except HUB_FAILURES as error:
         raise explained(error, hub_id, access) from error
+    present = {item.rfilename for item in found.siblings or ()}
+    chosen = select(present, _indexed(session, hub_id, found.sha or revision) if needs_index(present) else ())
     files = tuple(
-        RemoteFile(item.rfilename, item.size or 0, item.lfs.sha256 if item.lfs else "")
+        RemoteFile(item.rfilename, item.size or 0, item.lfs.sha256 if item.lfs else "", item.blob_id or "")
         for item in found.siblings or ()
-        if is_wanted(item.rfilename)
+        if item.rfilename in chosen
     )
     if not any(file.path.endswith(".safetensors") for file in files):
         raise EngineError(
@@ -68,7 +73,10 @@ def inspect(hub_id: str, revision: str, access: HubAccess) -> RemoteCheckpoint:
     return RemoteCheckpoint(hub_id, found.sha or "", files, names)
 
 
-def is_wanted(path: str) -> bool:
-    """Return whether a file of a repository belongs to a checkpoint that Hearth can load."""
-    wanted = any(fnmatch(path, pattern) for pattern in WANTED_PATTERNS)
-    return wanted and not any(fnmatch(path, pattern) for pattern in UNWANTED_PATTERNS)
+def _indexed(session: HubSession, hub_id: str, revision: str) -> set[str]:
+    """Return the files of weights that the index names; none where it can't be read."""
+    try:
+        address = session.file_url(hub_id, revision, INDEX_NAME).removeprefix(session.endpoint)
+        return set(session.get(address).json()["weight_map"].values())
+    except (*HUB_FAILURES, KeyError, AttributeError):
+        return set()

@@ -6,6 +6,7 @@ offline switch at import; so requests are made here, and its classes only read t
 
 import json
 import os
+import ssl
 import threading
 import time
 import urllib.request
@@ -53,7 +54,8 @@ class HubSession:
         self.endpoint = endpoint_of(access)
         _refuse_bad_endpoint(self.endpoint)
         _refuse_bad_token(self.endpoint, access.token)
-        self.client = _client(access)
+        self._certificates = _certificates(access)
+        self.client = _client(access, self._certificates)
         self.recent = RecentAnswers()
         weakref.finalize(self, self.client.close).atexit = False
 
@@ -114,6 +116,10 @@ class HubSession:
             return json.loads(answer.content)
         except (ValueError, RecursionError) as error:
             raise NoHubAnswer(is_page=answer.content.lstrip()[:1] == b"<") from error
+
+    def own_client(self) -> httpx2.Client:
+        """Return a client that reaches the Hub the same way, with connections of its own; the caller closes it."""
+        return _client(self.access, self._certificates)
 
     def file_url(self, hub_id: str, revision: str, path: str) -> str:
         """Return the address of a file of a repository; raises HFValidationError for what can be no id."""
@@ -224,7 +230,7 @@ def tokens_page(endpoint: str) -> str:
     return f"{endpoint}/settings/tokens"
 
 
-def _client(access: HubAccess) -> httpx2.Client:
+def _certificates(access: HubAccess) -> ssl.SSLContext:
     try:
         context = httpx2.create_ssl_context()
         if access.certificates.strip():
@@ -233,12 +239,16 @@ def _client(access: HubAccess) -> httpx2.Client:
         raise _unusable(
             "The file with certificates can't be used.", "Choose a file in PEM format", str(error)
         ) from error
+    return context
+
+
+def _client(access: HubAccess, certificates: ssl.SSLContext) -> httpx2.Client:
     try:
         if access.proxy.strip() and not urlsplit(proxy_of(access)).hostname:
             raise ValueError("no host")
         return httpx2.Client(
             proxy=proxy_of(access) if access.proxy.strip() else None,  # else httpx2 asks the environment itself
-            verify=context,
+            verify=certificates,
             timeout=_TIMEOUT,
             limits=httpx2.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=_MOST_CONNECTIONS),
         )

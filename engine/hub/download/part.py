@@ -1,4 +1,4 @@
-"""One file that is being fetched: its bytes so far, and how far each unit of it has come; owns both files.
+"""The bytes of a file that have arrived, and how far each unit of it has come; owns the two files that hold that.
 
     blobs/<digest>.hearth.incomplete         the bytes, each at its final place
     blobs/<digest>.hearth-record.incomplete  a header, then two counters per unit: written, and synced to the disk
@@ -14,6 +14,8 @@ import struct
 import sys
 import threading
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from engine.hub.download.boot import boot_id
@@ -27,10 +29,15 @@ _HEADER = struct.Struct("<8sQQ16s16sI")
 _COUNTER = struct.Struct("<I")
 
 
+class PartClosed(Exception):
+    """The part is no longer this thread's business."""
+
+
 class Part:
     """The bytes of one file that have arrived. Any thread; the units that one writes must be no other's.
 
-    Raises OSError from every method: the disk is full, read-only or gone.
+    Every method may raise OSError (the disk is full, read-only or gone) and PartClosed. written: bytes that are there
+    of each unit, from its beginning.
     """
 
     def __init__(self, blobs: Path, digest: str, size_bytes: int) -> None:
@@ -40,6 +47,9 @@ class Part:
         self._digest = digest
         self.size_bytes = size_bytes
         self._data = self._record = -1
+        self._gate = threading.Lock()
+        self._users = 0
+        self._is_closed = False
         counters = _read_counters(self.path, self._record_path, digest, size_bytes)
         self.was_there = counters is not None
         try:
@@ -70,47 +80,106 @@ class Part:
         staged.replace(self._record_path)
         self._record = os.open(self._record_path, flags, 0o666)
 
-    def write(self, offset: int, block: bytes | memoryview) -> None:
-        """Put bytes at their place and count them. offset must follow what its unit has."""
-        _write_at(self._data, block, offset)
-        end = offset + len(block)
-        while offset < end:
-            unit = offset // UNIT_BYTES
-            reached = min(end, (unit + 1) * UNIT_BYTES)
-            if self.written[unit] != offset - unit * UNIT_BYTES:
-                raise ValueError("bytes that don't follow those before them")
-            self.written[unit] = reached - unit * UNIT_BYTES
-            _write_at(self._record, _COUNTER.pack(self.written[unit]), _HEADER.size + 4 * unit)
-            offset = reached
+    def write(self, offset: int, block: bytes) -> int:
+        """Put bytes at their place, but for those that are there already; return how many were new.
+
+        What is before them in their unit must be there.
+        """
+        new, end = 0, offset + len(block)
+        with self._in_use():
+            while offset < end:
+                unit = offset // UNIT_BYTES
+                begin = unit * UNIT_BYTES
+                reached = min(end, begin + UNIT_BYTES)
+                there = begin + self.written[unit]
+                if offset > there:
+                    raise ValueError("bytes that don't follow those before them")
+                if reached > there:
+                    self._write_unit(unit, block, there, reached, end)
+                    new += reached - there
+                offset = reached
+        return new
+
+    def _write_unit(self, unit: int, block: bytes, start: int, stop: int, end: int) -> None:
+        """Write the bytes from start up to stop of a block that ends at end, and only then count them."""
+        first = len(block) - (end - start)
+        piece = block if stop - start == len(block) else memoryview(block)[first : first + stop - start]
+        _write_at(self._data, piece, start)
+        self.written[unit] = stop - unit * UNIT_BYTES
+        _write_at(self._record, _COUNTER.pack(self.written[unit]), _HEADER.size + 4 * unit)
 
     def read(self, offset: int, count: int) -> bytes:
         """Return bytes that were written."""
-        return _read_at(self._data, count, offset)
+        with self._in_use():
+            return _read_at(self._data, count, offset)
 
     def unit_length(self, unit: int) -> int:
         """Return how many bytes a unit has when it is whole."""
         return min(UNIT_BYTES, self.size_bytes - unit * UNIT_BYTES)
 
+    def is_whole(self, unit: int) -> bool:
+        """Return whether all bytes of a unit are there."""
+        return self.written[unit] == self.unit_length(unit)
+
+    @property
+    def present_bytes(self) -> int:
+        """How many bytes are there."""
+        return sum(self.written)
+
+    @property
+    def unsynced_bytes(self) -> int:
+        """How many bytes a power cut would take."""
+        return sum(self.written) - sum(self._synced)
+
     def sync(self) -> None:
         """Bring what is written so far to the disk, so that even a power cut leaves it."""
-        counters = array.array("I", self.written)  # before the bytes are synced: later ones may not be
-        if counters == self._synced:
-            return
-        sync_file(self._data)
-        _write_at(self._record, counters.tobytes(), _HEADER.size + 4 * len(counters))
-        sync_file(self._record)
-        self._synced = counters
+        with self._in_use():
+            counters = array.array("I", self.written)  # before the bytes are synced: later ones may not be
+            if counters == self._synced:
+                return
+            sync_file(self._data)
+            _write_at(self._record, counters.tobytes(), _HEADER.size + 4 * len(counters))
+            sync_file(self._record)
+            self._synced = counters
 
     def close(self) -> None:
-        """Let go of the files; what arrived stays for the next time."""
+        """Let go of the files once nobody is in them; what arrived stays. Whoever comes later gets PartClosed."""
+        with self._gate:
+            self._is_closed = True
+            if self._users == 0:
+                self._close_files()
+
+    def _close_files(self) -> None:
         for handle in (self._data, self._record):
             if handle >= 0:
                 os.close(handle)
         self._data = self._record = -1
 
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        # Without it a thread that comes back late would write into whatever file has the number of ours by then.
+        with self._gate:
+            if self._is_closed:
+                raise PartClosed
+            self._users += 1
+
+    def _leave(self) -> None:
+        with self._gate:
+            self._users -= 1
+            if self._is_closed and self._users == 0:
+                self._close_files()
+
     def finish(self, blob: Path) -> None:
         """Make a blob of the bytes, which are all there and right."""
-        sync_file(self._data)
+        with self._in_use():
+            sync_file(self._data)
         self.close()
         self.path.replace(blob)
         self._record_path.unlink(missing_ok=True)

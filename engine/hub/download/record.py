@@ -23,12 +23,16 @@ class WantedFile(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A download that was begun; revision is the branch, tag or commit that was asked for."""
+    """A download that was begun; revision is the branch, tag or commit that was asked for.
+
+    steady_bytes: what came without trouble before it was paused in good order, 0 while it runs (see Exposure).
+    """
 
     hub_id: str
     revision: str
     commit: str
     files: tuple[WantedFile, ...]
+    steady_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""Downloads measured: `python -m tests.benchmarks.download` against a plain streamed GET of the same file in turns.
+
+With --faults a 200 MB file arrives under 200 kills, drops, stalls and wrong answers: how much was fetched twice? With
+--costs what it costs to count blocks, to write them and to bring them to the disk.
+"""
+
+import argparse
+import hashlib
+import mmap
+import os
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import httpx2
+
+from tests.faults import download_trial
+from tests.loopback_faults import RandomFaults
+from tests.loopback_hub import COMMIT, LoopbackHub
+
+_HUB_ID = download_trial.HUB_ID
+_MEGABYTE = 10**6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure downloads from this machine to itself.")
+    parser.add_argument("--megabytes", type=int, default=0)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--folder", type=Path, help="where to work (else a temporary folder)")
+    parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--count", type=int, default=200, help="faults in all, a quarter of them kills")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--costs", action="store_true")
+    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.serve:
+        _serve(arguments.serve)
+        return
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        folder = Path(name)
+        if arguments.costs:
+            _measure_costs(folder)
+        elif arguments.faults:
+            _measure_faults(folder, arguments.megabytes or 200, arguments.count, arguments.seed)
+        else:
+            _measure_speed(folder, arguments.megabytes or 1000, arguments.turns)
+
+
+def _serve(published: Path) -> None:
+    with LoopbackHub({_HUB_ID: published}) as hub:
+        print(hub.endpoint, flush=True)
+        sys.stdin.read()
+
+
+def _measure_speed(folder: Path, megabytes: int, turns: int) -> None:
+    published = download_trial.publish(folder / "published", megabytes * _MEGABYTE, 1)
+    command = [sys.executable, "-m", "tests.benchmarks.download", "--serve", str(published)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        endpoint = server.stdout.readline().strip()
+        _plain(endpoint), _download(endpoint, folder / "warm-up")
+        plain, ours = [], []
+        for turn in range(turns):
+            plain.append(_plain(endpoint))
+            ours.append(_download(endpoint, folder / f"cache-{turn}"))
+            rates = [megabytes / seconds for seconds in (plain[-1], ours[-1])]
+            print(f"turn {turn + 1}: plain GET {rates[0]:.0f} MB/s, download {rates[1]:.0f} MB/s")
+        server.stdin.close()
+    ratios = [one / other for one, other in zip(plain, ours, strict=True)]
+    print(
+        f"{megabytes} MB, {turns} turns: plain GET with SHA-256 {statistics.median(plain):.3f} s, download "
+        f"{statistics.median(ours):.3f} s, ratio of speeds {statistics.median(ratios):.3f} "
+        f"({min(ratios):.3f} to {max(ratios):.3f})"
+    )
+
+
+def _plain(endpoint: str) -> float:
+    digest, started = hashlib.sha256(), time.perf_counter()
+    with (
+        httpx2.Client() as client,
+        client.stream("GET", f"{endpoint}/{_HUB_ID}/resolve/{COMMIT}/{download_trial.WEIGHTS}") as response,
+    ):
+        for block in response.iter_raw():
+            digest.update(block)
+    digest.hexdigest()
+    return time.perf_counter() - started
+
+
+def _download(endpoint: str, cache: Path) -> float:
+    import shutil
+
+    from huggingface_hub import constants
+
+    from engine.api.cancellation import CancellationToken
+    from engine.api.hub import HubAccess
+    from engine.hub.download import download
+
+    constants.HF_HUB_CACHE = str(cache)
+    started = time.perf_counter()
+    download(_HUB_ID, "main", HubAccess(endpoint=endpoint), CancellationToken(), lambda _: None)
+    seconds = time.perf_counter() - started
+    shutil.rmtree(cache)
+    return seconds
+
+
+def _measure_faults(folder: Path, megabytes: int, count: int, seed: int) -> None:
+    size = megabytes * _MEGABYTE
+    published = download_trial.publish(folder / "published", size, seed)
+    kills = count // 4
+    faults = RandomFaults(seed, count - kills, every_bytes=int(size / count), stall_seconds=8)
+    trial = download_trial.run(published, folder / "cache", kills, faults, kill_every_bytes=int(size / kills / 1.5))
+    blob = next((folder / "cache").glob("*/snapshots/*/model.safetensors"))
+    same = blob.read_bytes() == (published / download_trial.WEIGHTS).read_bytes()
+    made = ", ".join(f"{number} {kind}" for kind, number in trial.faults.items())
+    print(
+        f"{megabytes} MB under {trial.fault_count} faults ({trial.kills} killed, {made}) in {trial.seconds:.0f} s: "
+        f"{'bit-exact' if same else 'NOT THE SAME'}, {trial.sent_bytes - size} bytes sent twice "
+        f"({trial.fetched_again:.2%}), {trial.failures} runs gave up"
+    )
+
+
+def _measure_costs(folder: Path) -> None:
+    block, count = os.urandom(64 * 1024), 4000
+    handle = os.open(folder / "file", os.O_RDWR | os.O_CREAT)
+    counters = os.open(folder / "counters", os.O_RDWR | os.O_CREAT)
+    os.pwrite(counters, bytes(2**16), 0)
+    mapped = mmap.mmap(counters, 2**16)
+    for name, work in {
+        "write 64 KiB (pwrite)": lambda number: os.pwrite(handle, block, number * len(block)),
+        "write it again": lambda number: os.pwrite(handle, block, number * len(block)),
+        "count it (pwrite of 4 bytes)": lambda number: os.pwrite(counters, b"abcd", number * 4),
+        "count it (mapped memory)": lambda number: struct.pack_into("<I", mapped, number * 4, number),
+        "hash it (SHA-256)": lambda _: hashlib.sha256(block),
+    }.items():
+        started = time.perf_counter()
+        for number in range(count):
+            work(number)
+        print(f"{name}: {(time.perf_counter() - started) / count * 1e6:.2f} us")
+    started = time.perf_counter()
+    os.fsync(handle)
+    print(f"fsync after {count * len(block) / 1e6:.0f} MB: {time.perf_counter() - started:.3f} s")
+    for handle_of in (handle, counters):
+        os.close(handle_of)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""Downloads over networks and from servers that misbehave in one way each."""
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.api.errors import ErrorKind
+from engine.api.hub import DownloadPhase
+from engine.hub import cache as hub_cache
+from engine.hub.download import part as part_module
+from engine.hub.download import retry, unfinished
+from tests.download_attempts import HUB_ID, SHARD_BYTES, SHARDS, Attempt
+from tests.loopback_faults import Fault
+from tests.loopback_hub import LoopbackHub
+
+Begin = Callable[..., Attempt]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for less, lest tests take minutes."""
+    monkeypatch.setattr(retry, "_STALL_SECONDS", 0.4)
+    monkeypatch.setattr(retry, "_SECOND_SECONDS", 0.02)
+
+
+def weights_sent(hub: LoopbackHub) -> int:
+    return sum(count for name, count in hub.sent_bytes.items() if name in SHARDS)
+
+
+def assert_same(published: Path) -> None:
+    snapshot = hub_cache.find(HUB_ID)
+    assert snapshot is not None
+    for name in (*SHARDS, "config.json"):
+        assert (snapshot.folder / name).read_bytes() == (published / name).read_bytes()
+
+
+def test_dropped_connection_loses_nothing(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.drop_after_bytes = 50_000
+    begin().finish()
+    assert_same(published)
+    assert weights_sent(hub) == 2 * SHARD_BYTES
+
+
+@pytest.mark.usefixtures("impatient")
+def test_stalled_connection_is_replaced(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.stall_after_bytes, hub.behaviour.stall_seconds = 50_000, 30
+    started = time.monotonic()
+    begin().finish()
+    assert time.monotonic() - started < 5
+    assert_same(published)
+    assert weights_sent(hub) < 2 * SHARD_BYTES * 1.02
+
+
+def test_speed_falls_to_nothing_in_a_stall_and_cancel_works_at_once(begin: Begin, hub: LoopbackHub) -> None:
+    hub.behaviour.stall_after_bytes, hub.behaviour.stall_seconds = 50_000, 30
+    attempt = begin()
+    attempt.until(lambda: attempt.states[-1].words.startswith("Nothing has arrived for"))
+    assert attempt.states[-1].phase is DownloadPhase.WAITING
+    assert attempt.states[-1].seconds_left is None
+    assert attempt.cancel() < 0.2
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", [Fault.PAGE, Fault.WRONG_RANGE, Fault.UNAVAILABLE])
+def test_answers_that_stay_wrong_end_in_a_sentence(begin: Begin, hub: LoopbackHub, fault: Fault) -> None:
+    hub.behaviour.fault = fault
+    report = begin().failure()
+    assert report.kind is ErrorKind.NETWORK
+    assert len(unfinished()) == 1
+    assert len([name for name in hub.file_requests() if name in SHARDS]) <= 9
+    hub.behaviour.fault = None
+    begin().finish()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_too_short_answers_are_taken_for_what_they_are(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.fault = Fault.SHORT
+    begin().finish()
+    assert_same(published)
+    assert weights_sent(hub) == 2 * SHARD_BYTES
+
+
+def test_server_without_ranges(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.ignore_ranges = True
+    begin().finish()
+    assert_same(published)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", [Fault.WHOLE, Fault.NO_SUCH_RANGE])
+def test_server_that_forgets_ranges_halfway(begin: Begin, hub: LoopbackHub, published: Path, fault: Fault) -> None:
+    hub.behaviour.seconds_per_block = 0.005
+    attempt = begin()
+    attempt.until(lambda: weights_sent(hub) > 1_500_000)
+    attempt.cancel()
+    hub.behaviour.seconds_per_block = 0
+    hub.behaviour.fault = fault
+    if fault is Fault.WHOLE:
+        begin().finish()
+        assert_same(published)
+    else:
+        assert begin().failure().kind is ErrorKind.NETWORK  # this server has no bytes to give
+
+
+def test_flipped_byte_is_caught_and_only_that_file_comes_again(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.flip_byte_of, hub.behaviour.flip_times = SHARDS[0], 1
+    begin().finish()
+    assert_same(published)
+    assert hub.sent_bytes[SHARDS[0]] == 2 * SHARD_BYTES
+    assert hub.sent_bytes[SHARDS[1]] == SHARD_BYTES
+
+
+@pytest.mark.parametrize("name", [SHARDS[1], "config.json"])
+def test_file_that_stays_damaged_is_named_and_kept_out(begin: Begin, hub: LoopbackHub, name: str) -> None:
+    hub.behaviour.flip_byte_of = name
+    report = begin().failure()
+    assert report.kind is ErrorKind.NETWORK
+    assert name in report.message
+    assert hub_cache.find(HUB_ID) is None
+    folder = hub_cache.repository_folder(HUB_ID)
+    assert list((folder / "snapshots").iterdir()) == []
+    assert not (folder / "refs").exists()
+    hub.behaviour.flip_byte_of = ""
+    hub.forget_counts()
+    begin().finish()
+    assert hub.sent_bytes.get(SHARDS[0], 0) <= (SHARD_BYTES if name == "config.json" else 0)
+
+
+def test_too_many_requests_are_waited_out_as_the_server_asks(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.file_status, hub.behaviour.status_times, hub.behaviour.retry_after = 429, 1, "2"
+    started = time.monotonic()
+    attempt = begin()
+    attempt.finish()
+    assert time.monotonic() - started > 1.9
+    waiting = [state for state in attempt.states if state.phase is DownloadPhase.WAITING]
+    assert waiting[0].words == "The Hub has had too many requests; going on in 2 s."
+    assert waiting[-1].words == "The Hub has had too many requests; going on in 1 s."
+    assert len(hub.requests) > 2
+    assert_same(published)
+
+
+def test_waiting_for_the_next_try_can_be_cancelled(begin: Begin, hub: LoopbackHub) -> None:
+    hub.behaviour.file_status, hub.behaviour.retry_after = 503, "30"
+    attempt = begin()
+    attempt.until(lambda: attempt.states[-1].phase is DownloadPhase.WAITING)
+    assert attempt.cancel() < 0.2
+
+
+def test_the_first_question_is_asked_again_after_a_pause(begin: Begin, hub: LoopbackHub) -> None:
+    hub.behaviour.status, hub.behaviour.status_times, hub.behaviour.retry_after = 429, 1, "1"
+    attempt = begin()
+    attempt.finish()
+    assert any("too many requests" in state.words for state in attempt.states)
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "GatedRepo"), (401, "")])
+def test_what_is_not_allowed_fails_at_once(begin: Begin, hub: LoopbackHub, status: int, code: str) -> None:
+    hub.behaviour.file_status, hub.behaviour.error_code = status, code
+    started = time.monotonic()
+    attempt = begin()
+    assert attempt.failure().kind is ErrorKind.TOKEN_NEEDED
+    assert time.monotonic() - started < 2
+    assert not any(state.words for state in attempt.states)
+
+
+def test_disk_that_fills_up_keeps_what_arrived(begin: Begin, published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_at, left = part_module._write_at, [2_000_000]
+
+    def full(handle: int, block: bytes, offset: int) -> None:
+        left[0] -= len(block)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_at(handle, block, offset)
+
+    monkeypatch.setattr(part_module, "_write_at", full)
+    report = begin().failure()
+    assert report.kind is ErrorKind.DISK
+    assert "GiB are free" in report.message
+    (left_over,) = unfinished()
+    assert left_over.total_bytes - left_over.missing_bytes > 1_500_000
+    monkeypatch.setattr(part_module, "_write_at", write_at)
+    assert begin().finish().received_bytes == left_over.missing_bytes
+    assert_same(published)
