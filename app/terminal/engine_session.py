@@ -65,6 +65,26 @@ class EngineSession:
                 return event
             on_event(event)
 
+    def run_all(self, commands: Sequence[Command], on_event: OnEvent, interrupts: Interrupts) -> dict[str, Terminal]:
+        """Submit the commands side by side and return their terminal events by command id. Ctrl+C as in run()."""
+        for command in commands:
+            self._link.submit(command)
+        ended: dict[str, Terminal] = {}
+        waiting = {command.command_id for command in commands}
+        cancelled = False
+        while waiting:
+            if interrupts.requested and not cancelled:
+                cancelled = True
+                for command_id in waiting:
+                    self._link.cancel(command_id)
+            event = self._next_event()
+            if event is None:
+                on_event(None)
+            elif isinstance(event, Terminal) and event.command_id in waiting:
+                ended[event.command_id] = event
+                waiting.remove(event.command_id)
+        return ended
+
     def start(self, command: Command) -> None:
         """Have a background command done; what comes of it is not looked at, and the next command ends it."""
         self._link.submit(command)

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from app.paths import Paths
-from app.terminal import models, models_delete, models_download
+from app.terminal import models, models_delete, models_download, models_search
 from app.terminal.output import Output
 from engine.api.codec import clean_text
 
@@ -16,6 +16,7 @@ def add_models(commands: Any) -> None:  # noqa: ANN401  argparse's type for this
     parser = commands.add_parser("models", help="the models on this computer, and more of them")
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     _add_list(actions)
+    models_search.add_search(actions, f"{PREFIX}search")
     _add_download(actions)
     _add_delete(actions)
 
@@ -25,6 +26,8 @@ def run(options: argparse.Namespace, paths: Paths, output: Output) -> int:
     match options.command.removeprefix(PREFIX):
         case "list":
             return models.list_checkpoints(paths, output, as_json=options.json)
+        case "search":
+            return models_search.run(options, paths, output)
         case "download":
             return models_download.run(options.checkpoint, options.revision, paths, output, as_json=options.json)
         case "delete":

@@ -1,4 +1,4 @@
-"""Memory and compute capabilities as people type them; anything else raises argparse.ArgumentTypeError."""
+"""Memory, parameters and compute capabilities as people type them; all else raises argparse.ArgumentTypeError."""
 
 import argparse
 import re
@@ -10,6 +10,9 @@ _UNITS = {"m": 2**20, "g": _GIB, "t": 2**40}
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(?:([mgt])(?:i?b)?)?", re.IGNORECASE | re.ASCII)
 _LEAST_BYTES = _GIB // 4
 _MOST_BYTES = 4096 * _GIB
+_PARAMETERS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([kmbt])?", re.IGNORECASE | re.ASCII)
+_COUNTS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+_LEAST_PARAMETERS, _MOST_PARAMETERS = 10**3, 10**14
 _CAPABILITY = re.compile(r"(\d{1,2})\.(\d)", re.ASCII)
 _LEAST_CAPABILITY, _MOST_CAPABILITY = (5, 0), (15, 0)
 
@@ -40,6 +43,15 @@ def capability(text: str) -> tuple[int, int]:
     if not _LEAST_CAPABILITY <= value <= _MOST_CAPABILITY:
         raise argparse.ArgumentTypeError(f"{text!r} is not between 5.0 and 15.0")
     return value
+
+
+def parameter_count(text: str) -> int:
+    """Return the number of 7B, 1.5b, 500M, 600k or 7 (billion): between 1 thousand and 100,000 billion."""
+    found = _PARAMETERS.fullmatch(text.strip())
+    count = int(float(found[1]) * _COUNTS[(found[2] or "b").lower()]) if found else 0
+    if not _LEAST_PARAMETERS <= count <= _MOST_PARAMETERS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of parameters such as 7B or 500M")
+    return count
 
 
 def count_up_to(most: int) -> Callable[[str], int]:

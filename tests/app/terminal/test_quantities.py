@@ -2,7 +2,7 @@ import argparse
 
 import pytest
 
-from app.terminal.quantities import capability, card_size, count_up_to, memory_size
+from app.terminal.quantities import capability, card_size, count_up_to, memory_size, parameter_count
 
 GIB = 2**30
 
@@ -59,3 +59,16 @@ def test_counts() -> None:
     for text in ("0", "17", "-1", "2.0", "two", "1" * 5000, "²"):
         with pytest.raises(argparse.ArgumentTypeError):
             count_up_to(16)(text)
+
+
+def test_numbers_of_parameters() -> None:
+    written = ("7B", "1.5b", "500M", " 600k ", "7", "1T")
+    assert [parameter_count(text) for text in written] == [
+        7 * 10**9, 15 * 10**8, 5 * 10**8, 600_000, 7 * 10**9, 10**12,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["", "B", "0", "-7B", "7GB", "1e9", "7 B x", "9" * 12, "0.0000001"])
+def test_what_is_no_number_of_parameters(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        parameter_count(text)
