@@ -28,7 +28,7 @@ from tests.app.hearth_process import ROOT, start_hearth, wait_for
         ("ask", "x", "--context", "many"),
         ("ask", "x", "--precision", "int2"),
         ("models",),
-        ("models", "search", "x"),
+        ("models", "find", "x"),
         ("unknown",),
     ],
 )
