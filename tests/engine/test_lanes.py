@@ -17,10 +17,12 @@ from engine.api.commands import (
     ListCheckpoints,
     LoadCheckpoint,
     PrepareConversation,
+    SearchCheckpoints,
     SuggestTitle,
 )
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import (
+    CheckpointsFound,
     CheckpointsListed,
     CommandCancelled,
     CommandFailed,
@@ -401,3 +403,70 @@ def test_any_order_of_commands_and_cancels_ends_each_command_once(
     assert {command_id: len(sent.terminals(command_id)) for command_id in submitted} == dict.fromkeys(submitted, 1)
     for command_id in submitted:
         assert is_terminal([event for event in sent.events if getattr(event, "command_id", "") == command_id][-1])
+
+
+def test_two_downloads_run_at_once_and_the_third_waits(sent: Sent) -> None:
+    running: list[str] = []
+
+    def transfer(command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        running.append(command.command_id)
+        return until_cancelled(command, cancellation, emit)
+
+    lanes = Lanes(lambda: Behaving(_well), lambda: Behaving(transfer), sent.send)
+    for name in ("a", "b", "c"):
+        lanes.accept(DownloadCheckpoint(command_id=name, checkpoint="x/y"))
+    wait_until(lambda: len(running) == 2)
+    time.sleep(0.05)
+    assert sorted(running) == ["a", "b"]
+    lanes.cancel("b")
+    wait_until(lambda: running[-1] == "c")
+    assert isinstance(sent.terminal("b"), CommandCancelled)
+    assert lanes.close(PATIENCE_SECONDS)
+
+
+def test_lists_and_searches_wait_for_no_download(sent: Sent) -> None:
+    lanes = Lanes(
+        lambda: Behaving(until_cancelled),
+        lambda: Behaving(until_cancelled),
+        sent.send,
+        lambda: Behaving(lambda command, *_: CheckpointsFound(command_id=command.command_id, results=())),
+        lambda: Behaving(lambda command, *_: CheckpointsListed(command_id=command.command_id, checkpoints=())),
+    )
+    for name in ("a", "b", "c"):
+        lanes.accept(DownloadCheckpoint(command_id=name, checkpoint="x/y"))
+    lanes.accept(forget("answer"))
+    lanes.accept(ListCheckpoints(command_id="list"))
+    lanes.accept(SearchCheckpoints(command_id="search", text="qwen"))
+    assert isinstance(sent.terminal("list"), CheckpointsListed)
+    assert isinstance(sent.terminal("search"), CheckpointsFound)
+    assert sent.terminals("answer") == []
+    assert lanes.close(PATIENCE_SECONDS)
+
+
+def test_a_lane_of_several_threads_has_one_handler_and_closes_it_once(sent: Sent) -> None:
+    made: list[str] = []
+    closed: list[str] = []
+
+    class Closing(Behaving):
+        def close(self) -> None:
+            closed.append(threading.current_thread().name)
+
+    def factory() -> Handler:
+        time.sleep(0.05)  # long enough for the other threads to want one too
+        made.append(threading.current_thread().name)
+        return Closing(_well)
+
+    lanes = Lanes(lambda: Behaving(_well), factory, sent.send)
+    for number in range(6):
+        lanes.accept(DownloadCheckpoint(command_id=f"d{number}", checkpoint="x/y"))
+    for number in range(6):
+        sent.terminal(f"d{number}")
+    assert lanes.close(PATIENCE_SECONDS)
+    assert (len(made), len(closed)) == (1, 1)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
