@@ -23,12 +23,12 @@ from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
+from app.main_models import ModelParts
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
 from app.paths import Paths
-from app.settings.file import load
 from app.settings.schema import sampling_from
 from app.settings.window_state import WindowState, load_window_state, save_window_state
 from app.single_instance import SingleInstance
@@ -55,8 +55,7 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     if not instance.claim():
         return 0
     stop_logging = start_logging(paths.app_log)
-    argv = engine_argv if engine_argv is not None else engine_command(paths.data, hub_cache=_hub_cache(paths))
-    hearth = Hearth(paths, argv)
+    hearth = Hearth(paths, engine_argv)
     hooks = ExceptionHooks(hearth.bugs.report)
     termination = TerminationSignals()
     instance.raise_requested.connect(hearth.raise_window)
@@ -71,11 +70,6 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
         hooks.remove()
         instance.release()
         stop_logging()
-
-
-def _hub_cache(paths: Paths) -> str:
-    settings, _ = load(paths.settings_file)
-    return settings.hub_cache
 
 
 def set_up(application: QApplication) -> None:
@@ -117,18 +111,19 @@ class BugReports(QObject):
 class Hearth(QObject):
     """Everything that lives as long as the window: threads, engine, models, controllers, the window itself."""
 
-    def __init__(self, paths: Paths, engine_argv: Sequence[str]) -> None:
+    def __init__(self, paths: Paths, engine_argv: Sequence[str] | None = None) -> None:
         super().__init__()
         self._paths = paths
+        self._given_argv = engine_argv
         self._is_shut_down = False
         self._window_state = load_window_state(paths.window_state_file)
         self.bugs = BugReports(self)
         self.store_thread = StoreThread(paths.database)
-        self.engine = EngineClient(engine_argv, paths.engine_log, parent=self)
         self.transcript_model = TranscriptModel(self)
         self.conversation_model = ConversationListModel(self)
         self.checkpoint_model = CheckpointListModel(self)
         self.settings = SettingsController(paths.settings_file, self)
+        self.engine = EngineClient(self._engine_argv(), paths.engine_log, parent=self)
         requests = StoreRequests(self.store_thread, self)
         saves = AnswerSaves(self.store_thread, self)
         self.conversations = ConversationController(
@@ -165,13 +160,27 @@ class Hearth(QObject):
         self.housekeeping = HousekeepingController(
             self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
         )
+        self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.window = MainWindow(
-            self.transcript_model, self.conversation_model, self.checkpoint_model, self.settings.settings
+            self.transcript_model,
+            self.conversation_model,
+            self.checkpoint_model,
+            self.settings.settings,
+            results=self.models.results,
+            downloads=self.models.downloads_model,
         )
         requests.failed.connect(self._on_store_failed)
         self._connect_engine()
         self._connect_intents()
         self._connect_states()
+        self.models.connect_window(self.window)
+        self.models.engine_renewal_wanted.connect(self._renew_engine)
+        self.models.first_start.finished.connect(self._save_window_state)
+
+    def _engine_argv(self) -> Sequence[str]:
+        if self._given_argv is not None:
+            return self._given_argv
+        return engine_command(self._paths.data, hub_cache=self.settings.settings.hub_cache)
 
     def _connect_engine(self) -> None:
         # Before the chat, whose reading ahead would keep the engine from saying how warm the conversation is by now.
@@ -257,6 +266,8 @@ class Hearth(QObject):
         self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown)
         self.settings.start()
         self.conversations.start(state.last_conversation_id)
+        if state.is_first_start:
+            self.models.first_start.begin()
         self.window.show()
         QTimer.singleShot(0, self._start_engine)
 
@@ -270,6 +281,7 @@ class Hearth(QObject):
         self.window.hide()
         self._save_window_state()
         self.chat.shut_down()
+        self.models.shut_down()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
         saved = time.monotonic()
@@ -291,6 +303,11 @@ class Hearth(QObject):
             self.engine.start()
             self.checkpoints.load(self.settings.settings.checkpoint)
             self.checkpoints.refresh()
+            self.models.start()
+
+    @Slot()
+    def _renew_engine(self) -> None:
+        self.engine.renew(self._engine_argv())
 
     @Slot(object)
     def _on_checkpoint_chosen(self, reference: str) -> None:
@@ -324,6 +341,7 @@ class Hearth(QObject):
             geometry=bytes(self.window.saveGeometry().data()),
             sidebar_width=self.window.sidebar_width,
             sidebar_shown=self.window.actions_by_name.sidebar.isChecked(),
+            first_start_done=not self.models.first_start.is_shown,
             last_conversation_id=None if self.conversations.is_private else self.conversations.current_id,
         )
         save_window_state(self._paths.window_state_file, self._window_state)

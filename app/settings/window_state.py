@@ -13,12 +13,21 @@ _log = logging.getLogger(__name__)
 
 
 class WindowState(msgspec.Struct, frozen=True, kw_only=True):
-    """geometry is what QWidget.saveGeometry() gave; empty means never saved."""
+    """geometry is what QWidget.saveGeometry() gave; empty means never saved.
+
+    first_start_done: something was chosen on the page of the first start; None: an earlier version saved this.
+    """
 
     geometry: bytes = b""
     sidebar_width: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
     sidebar_shown: bool = True
     last_conversation_id: str | None = None
+    first_start_done: bool | None = None
+
+    @property
+    def is_first_start(self) -> bool:
+        """Whether nothing was chosen yet on the page of the first start."""
+        return not (self.geometry if self.first_start_done is None else self.first_start_done)
 
 
 def load_window_state(path: Path) -> WindowState:

@@ -1,0 +1,228 @@
+"""The part of the composition root that is about models: the Hub, downloads, the disk, and the first start."""
+
+import logging
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from app.access_token import AccessTokens
+from app.controllers import hub_notices
+from app.controllers.checkpoint_controller import CheckpointController
+from app.controllers.download_controller import DownloadController
+from app.controllers.first_start_controller import FirstStartController
+from app.controllers.fit_controller import FitController
+from app.controllers.hub_controller import HubController
+from app.controllers.library_controller import LibraryController
+from app.controllers.recommendation_controller import RecommendationController
+from app.controllers.settings_controller import SettingsController
+from app.controllers.token_controller import TokenController
+from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.download_list_model import DownloadListModel
+from app.models.hub_result_list_model import HubResultListModel
+from app.models.hub_rows import HubQuery
+from app.models.token_state import TokenState
+from app.paths import Paths
+from app.recommendations import Candidate, read_candidates
+from app.settings.schema import Settings
+from app.widgets.assets import asset
+from app.widgets.main_window import MainWindow
+from app.worker.engine_client import EngineClient
+
+_log = logging.getLogger(__name__)
+
+
+class ModelParts(QObject):
+    """Builds and connects them. Signal engine_renewal_wanted(): the engine has to be started with other arguments."""
+
+    engine_renewal_wanted = Signal()
+
+    def __init__(
+        self,
+        paths: Paths,
+        engine: EngineClient,
+        settings: SettingsController,
+        checkpoints: CheckpointController,
+        checkpoint_model: CheckpointListModel,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._engine = engine
+        self._settings = settings
+        self._checkpoints = checkpoints
+        self._hub_cache = settings.settings.hub_cache
+        self._folders = settings.settings.checkpoint_folders
+        self.results = HubResultListModel(self)
+        self.downloads_model = DownloadListModel(self)
+        submit, cancel, current = engine.submit, engine.cancel, self._current
+        self.tokens = TokenController(AccessTokens(paths.tokens_file), current, self)
+        access = self.tokens.access
+        self.hub = HubController(submit, cancel, access, current, self.results, checkpoint_model, self)
+        self.fits = FitController(submit, cancel, access, current, self.results, self)
+        self.downloads = DownloadController(submit, cancel, access, self.downloads_model, paths.downloads_file, self)
+        self.first_start = FirstStartController(self.downloads, self.downloads_model, self)
+        self.library = LibraryController(submit, checkpoint_model, current, self)
+        self.recommendations = RecommendationController(submit, _candidates(), current, self)
+        self._connect_engine()
+        self._connect_controllers()
+
+    def connect_window(self, window: MainWindow) -> None:
+        """Connect what the window wants and shows."""
+        self._window = window
+        self._connect_page(window)
+        self._connect_first_start(window)
+        self._connect_dialogs(window)
+        for source in (self.downloads, self.library):
+            source.notice_raised.connect(window.show_notice)
+            source.notice_cleared.connect(window.clear_notice)
+        window.notice_action_requested.connect(self._on_notice_action)
+        self._settings.settings_changed.connect(self._on_settings_changed)
+
+    def start(self) -> None:
+        """Begin with what needs the engine; it may still be starting."""
+        self.tokens.refresh()
+        self.downloads.start()
+        if self.first_start.is_shown:
+            self.recommendations.request()
+
+    def shut_down(self) -> None:
+        """Leave the downloads as they are for the next start."""
+        self.downloads.shut_down()
+
+    def _current(self) -> Settings:
+        return self._settings.settings
+
+    def _connect_engine(self) -> None:
+        for part in (self.hub, self.fits, self.downloads, self.library, self.recommendations):
+            self._engine.event_received.connect(part.on_event)
+
+    def _connect_controllers(self) -> None:
+        self.hub.rows_shown.connect(self.fits.request)
+        self.tokens.token_changed.connect(self.hub.inspect_again)
+        self.recommendations.recommended.connect(self._on_recommended)
+        self.downloads.changed.connect(self._checkpoints.refresh)
+        self.downloads.load_wanted.connect(self._checkpoints.load)
+        self.library.changed.connect(self._checkpoints.refresh)
+        self.library.cache_moved.connect(self._on_cache_moved)
+        self._checkpoints.plan_changed.connect(self.library.set_plan)
+        self._checkpoints.plan_changed.connect(self.first_start.set_plan)
+        self._checkpoints.loading_changed.connect(self.first_start.set_loading)
+
+    def _connect_page(self, window: MainWindow) -> None:
+        page = window.models_page
+        page.search_requested.connect(self.hub.search)
+        page.details_requested.connect(self.hub.inspect)
+        page.download_requested.connect(self.downloads.request)
+        page.pause_requested.connect(self.downloads.pause)
+        page.resume_requested.connect(self.downloads.resume)
+        page.cancel_requested.connect(self.downloads.cancel)
+        page.dismiss_requested.connect(self.downloads.dismiss)
+        page.load_requested.connect(self._checkpoints.load)
+        page.delete_requested.connect(self.library.count)
+        page.delete_confirmed.connect(self.library.delete)
+        page.discard_requested.connect(self.library.discard)
+        page.refresh_requested.connect(self._checkpoints.refresh)
+        page.refresh_requested.connect(self.recommendations.request)
+        page.folder_added.connect(self._on_folder_added)
+        page.folder_removed.connect(self._on_folder_removed)
+        page.cache_move_requested.connect(self.library.move)
+        self.hub.searching_changed.connect(page.set_searching)
+        self.hub.found.connect(self._on_found)
+        self.hub.search_failed.connect(page.show_search_error)
+        self.hub.details_found.connect(page.show_details)
+        self.hub.details_failed.connect(page.show_details_error)
+        self.hub.plan_found.connect(page.show_plan)
+        self.library.deletion_counted.connect(page.ask_delete)
+        self.library.move_progressed.connect(page.set_move_progress)
+
+    def _connect_first_start(self, window: MainWindow) -> None:
+        page = window.first_start
+        page.recommended_accepted.connect(self.first_start.accept)
+        page.starter_chosen.connect(self.first_start.finish)
+        page.skipped.connect(self.first_start.finish)
+        page.browse_requested.connect(self.first_start.finish)
+        page.browse_requested.connect(window.show_models)
+        page.pause_requested.connect(self.downloads.pause)
+        page.resume_requested.connect(self.downloads.resume)
+        page.cancel_requested.connect(self.downloads.cancel)
+        self.recommendations.hardware_described.connect(page.set_hardware)
+        self.recommendations.recommended.connect(page.set_recommendations)
+        self.first_start.download_changed.connect(page.set_download)
+        self.first_start.loading_changed.connect(page.set_loading)
+        self.first_start.shown_changed.connect(window.show_first_start)
+        window.send_requested.connect(self.first_start.finish)
+
+    def _connect_dialogs(self, window: MainWindow) -> None:
+        dialogs = window.dialogs
+        dialogs.token_requested.connect(self.tokens.refresh)
+        dialogs.token.token_given.connect(self.tokens.give)
+        dialogs.token.token_removed.connect(self.tokens.remove)
+        dialogs.connection_check_requested.connect(self.hub.check_connection)
+        self.hub.connection_checked.connect(dialogs.show_connection)
+        self.tokens.state_changed.connect(self._on_token_state)
+
+    @Slot(object)
+    def _on_found(self, said: tuple[HubQuery, bool]) -> None:
+        self._window.models_page.show_results_state(*said)
+
+    @Slot(object)
+    def _on_token_state(self, state: TokenState) -> None:
+        dialog = self._window.dialogs.token
+        dialog.set_page(f"{state.endpoint}/settings/tokens")
+        dialog.set_state(state.has_token, not state.no_keyring, "", state.error)
+
+    @Slot(object)
+    def _on_recommended(self, _found: object) -> None:
+        self.hub.show_recommended(self.recommendations.rows())
+
+    @Slot(object)
+    def _on_settings_changed(self, settings: Settings) -> None:
+        self.tokens.refresh()
+        page = self._window.models_page
+        page.set_offline(settings.work_offline)
+        page.set_folders(settings.checkpoint_folders)
+        page.set_cache_folder(settings.hub_cache)
+        self._window.first_start.set_offline(settings.work_offline)
+        if settings.checkpoint_folders != self._folders:
+            self._folders = settings.checkpoint_folders
+            self._checkpoints.refresh()
+        if settings.hub_cache != self._hub_cache:
+            self._hub_cache = settings.hub_cache
+            self.engine_renewal_wanted.emit()
+            self._checkpoints.refresh()
+
+    @Slot(object)
+    def _on_folder_added(self, folder: object) -> None:
+        folders = self._settings.settings.checkpoint_folders
+        if folder not in folders:
+            self._settings.change(("checkpoint_folders", (*folders, str(folder))))
+
+    @Slot(object)
+    def _on_folder_removed(self, folder: object) -> None:
+        folders = self._settings.settings.checkpoint_folders
+        self._settings.change(("checkpoint_folders", tuple(each for each in folders if each != folder)))
+
+    @Slot(object)
+    def _on_cache_moved(self, folder: object) -> None:
+        self._settings.change(("hub_cache", str(folder)))
+        self._checkpoints.reload()
+
+    @Slot(object)
+    def _on_notice_action(self, action_key: str) -> None:
+        if action_key == hub_notices.SHOW_DOWNLOADS:
+            self._window.pages.show_downloads()
+        elif action_key == hub_notices.ENTER_TOKEN:
+            self._window.dialogs.open_token()
+        elif action_key.startswith(hub_notices.OPEN_LINK):
+            self._window.dialogs.open_page(action_key.removeprefix(hub_notices.OPEN_LINK))
+        elif action_key.startswith(hub_notices.LOAD):
+            self._checkpoints.load(action_key.removeprefix(hub_notices.LOAD))
+        elif action_key.startswith(hub_notices.RESUME):
+            self.downloads.resume(action_key.removeprefix(hub_notices.RESUME))
+
+
+def _candidates() -> tuple[Candidate, ...]:
+    """Return the list that comes with Hearth; without it nothing is recommended."""
+    try:
+        return read_candidates(asset("models", "recommended.json"))
+    except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+        _log.warning("the list of recommended models can't be read: %s", error)
+        return ()
