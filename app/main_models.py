@@ -18,8 +18,6 @@ from app.controllers.token_controller import TokenController
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
-from app.models.hub_rows import HubQuery
-from app.models.token_state import TokenState
 from app.paths import Paths
 from app.recommendations import Candidate, read_candidates
 from app.settings.schema import Settings
@@ -125,7 +123,7 @@ class ModelParts(QObject):
         page.folder_removed.connect(self._on_folder_removed)
         page.cache_move_requested.connect(self.library.move)
         self.hub.searching_changed.connect(page.set_searching)
-        self.hub.found.connect(self._on_found)
+        self.hub.found.connect(page.show_results_state)
         self.hub.search_failed.connect(page.show_search_error)
         self.hub.details_found.connect(page.show_details)
         self.hub.details_failed.connect(page.show_details_error)
@@ -157,17 +155,7 @@ class ModelParts(QObject):
         dialogs.token.token_removed.connect(self.tokens.remove)
         dialogs.connection_check_requested.connect(self.hub.check_connection)
         self.hub.connection_checked.connect(dialogs.show_connection)
-        self.tokens.state_changed.connect(self._on_token_state)
-
-    @Slot(object)
-    def _on_found(self, said: tuple[HubQuery, bool]) -> None:
-        self._window.models_page.show_results_state(*said)
-
-    @Slot(object)
-    def _on_token_state(self, state: TokenState) -> None:
-        dialog = self._window.dialogs.token
-        dialog.set_page(f"{state.endpoint}/settings/tokens")
-        dialog.set_state(state.has_token, not state.no_keyring, "", state.error)
+        self.tokens.state_changed.connect(dialogs.token.show_state)
 
     @Slot(object)
     def _on_recommended(self, _found: object) -> None:

@@ -89,8 +89,7 @@ class ConversationPage(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Take what is typed while a message or a button has the keyboard as the beginning of a message."""
-        text = event.text()
-        if text.isprintable() and text.strip() and not event.modifiers() & _COMMAND_KEYS:
+        if is_text(event):
             self.composer.take_key(event)
         else:
             super().keyPressEvent(event)
@@ -154,3 +153,9 @@ class ConversationPage(QWidget):
         self.transcript.follow()
         self.edit_requested.emit(change)
         self.composer.take_focus()
+
+
+def is_text(event: QKeyEvent) -> bool:
+    """Return whether a key writes something, so that it can be the beginning of a message."""
+    text = event.text()
+    return text.isprintable() and bool(text.strip()) and not event.modifiers() & _COMMAND_KEYS

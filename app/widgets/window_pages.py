@@ -1,9 +1,10 @@
 """The pages that take turns beside the sidebar: the conversation, the models, and the first start."""
 
 from PySide6.QtCore import QAbstractItemModel, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from app.widgets.conversation_page import ConversationPage
+from app.widgets.conversation_page import ConversationPage, is_text
 from app.widgets.models.first_start_page import FirstStartPage
 from app.widgets.models.models_page import DOWNLOADS, ModelsPage
 from app.widgets.theme import Theme
@@ -64,6 +65,15 @@ class WindowPages(QStackedWidget):
             page.token_requested.connect(dialogs.open_token)
             page.settings_requested.connect(dialogs.open_settings)
             page.link_activated.connect(dialogs.open_page)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take what is typed on the page of the first start as the beginning of a message: that starts as well."""
+        if self.is_first_start and is_text(event):
+            self.first_start.skipped.emit()
+            self.show_conversation()
+            self.conversation.composer.take_key(event)
+        else:
+            super().keyPressEvent(event)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
