@@ -1,0 +1,122 @@
+"""The main job about models as a person does it: found, downloaded, loaded, asked, deleted; all parts are real."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import scan_cache_dir, snapshot_download
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.main import Hearth
+from app.models.hub_rows import DownloadState
+from app.paths import locate
+from app.settings.file import save
+from app.settings.schema import Settings
+from app.widgets.models.local_row import LocalRow
+from app.widgets.models.question import Question
+from engine.api.message import Role
+from tests import tiny_checkpoints
+from tests.loopback_hub import LoopbackHub
+
+HUB_ID = "publisher/tiny-chat"
+PATIENCE_MILLISECONDS = 90_000
+Open = Callable[[], Hearth]
+
+
+@pytest.fixture
+def hub(tiny_folder: Path, tmp_path: Path) -> Iterator[LoopbackHub]:
+    published = tmp_path / "published"
+    shutil.copytree(tiny_checkpoints.make("llama", tiny_folder), published, ignore=shutil.ignore_patterns("complete"))
+    with LoopbackHub({HUB_ID: published}) as running:
+        yield running
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot, hub: LoopbackHub, tmp_path: Path) -> Iterator[Open]:
+    """Open Hearth at its first start, with the loopback Hub in its settings; close it at the end."""
+    paths = locate()
+    paths.make_folders()
+    save(paths.settings_file, Settings(hub_endpoint=hub.endpoint, hub_cache=str(tmp_path / "hub cache")))
+    opened: list[Hearth] = []
+
+    def open_window() -> Hearth:
+        opened.append(Hearth(paths))
+        opened[-1].start()
+        return opened[-1]
+
+    yield open_window
+    for hearth in opened:
+        hearth.shut_down()
+
+
+def wait(qtbot: QtBot, condition: Callable[[], object]) -> None:
+    qtbot.waitUntil(lambda: bool(condition()), timeout=PATIENCE_MILLISECONDS)
+
+
+def shown(parent: QWidget, words: str) -> QPushButton | None:
+    buttons = [each for each in parent.findChildren(QPushButton) if each.isVisible() and each.text() == words]
+    return buttons[0] if buttons else None
+
+
+def press(qtbot: QtBot, parent: QWidget, words: str) -> None:
+    wait(qtbot, lambda: (button := shown(parent, words)) is not None and button.isEnabled())
+    button = shown(parent, words)
+    assert button is not None
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_from_the_search_to_the_answer_and_away_again(
+    qtbot: QtBot, open_window: Open, hub: LoopbackHub, tmp_path: Path
+) -> None:
+    hearth = open_window()
+    window, page = hearth.window, hearth.window.models_page
+    assert window.pages.is_first_start
+    press(qtbot, window.first_start, "Choose another model…")
+    assert page.isVisible()
+    qtbot.keyClicks(page.finder.search.line, f"{hub.endpoint}/{HUB_ID}/tree/main")
+    qtbot.keyClick(page.finder.search.line, Qt.Key.Key_Return)
+    wait(qtbot, lambda: [row.checkpoint.hub_id for row in hearth.models.results.rows] == [HUB_ID])
+    wait(qtbot, lambda: hearth.models.results.row(0).fit is not None)
+    fit = hearth.models.results.row(0).fit
+    assert fit is not None
+    assert fit.label.startswith(("Fits", "Slow"))
+    if shown(page, "Download and chat") is None:
+        page.finder.list.setCurrentIndex(hearth.models.results.index(0))
+    press(qtbot, page, "Download and chat")
+    wait(qtbot, lambda: hearth.checkpoints.plan is not None and hearth.checkpoints.plan.checkpoint == HUB_ID)
+    assert hearth.models.downloads_model.row(0).state is DownloadState.FINISHED
+    cache = tmp_path / "hub cache"
+    assert snapshot_download(HUB_ID, cache_dir=cache, local_files_only=True)
+
+    window.show_chat()
+    qtbot.keyClicks(window.page.composer.editor, "Hello")
+    qtbot.keyClick(window.page.composer.editor, Qt.Key.Key_Return)
+    wait(qtbot, lambda: window.page.has_message_of(Role.ASSISTANT))
+    wait(qtbot, lambda: hearth.chat.is_idle)
+
+    window.show_models()
+    page.show_view(1)
+    wait(qtbot, lambda: hearth.checkpoint_model.rowCount() == 2)
+    row = next(each for each in page.findChildren(LocalRow) if each.isVisible() and each.name.text() == "tiny-chat")
+    qtbot.mouseClick(row.delete_button, Qt.MouseButton.LeftButton)
+    wait(qtbot, lambda: any(dialog.isVisible() for dialog in window.findChildren(Question)))
+    question = next(dialog for dialog in window.findChildren(Question) if dialog.isVisible())
+    qtbot.mouseClick(question.deed_button, Qt.MouseButton.LeftButton)
+    wait(qtbot, lambda: hearth.checkpoint_model.rowCount() == 1)
+    assert hearth.checkpoints.plan is None
+    assert scan_cache_dir(cache).repos == frozenset()
+
+
+def test_typing_is_the_quickest_first_start(qtbot: QtBot, open_window: Open) -> None:
+    hearth = open_window()
+    focused = hearth.window.focusWidget()
+    assert hearth.window.pages.is_first_start
+    assert focused is not None
+    qtbot.keyClicks(focused, "H")
+    assert not hearth.window.pages.is_first_start
+    qtbot.keyClicks(hearth.window.page.composer.editor, "ello")
+    assert hearth.window.page.composer.text() == "Hello"
+    assert not hearth.models.first_start.is_shown
