@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import scan_cache_dir, snapshot_download
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -49,7 +49,12 @@ def open_window(qtbot: QtBot, hub: LoopbackHub, tmp_path: Path) -> Iterator[Open
 
     yield open_window
     for hearth in opened:
+        window = hearth.window
+        window.close()
         hearth.shut_down()
+        hearth.deleteLater()
+        window.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def wait(qtbot: QtBot, condition: Callable[[], object]) -> None:
