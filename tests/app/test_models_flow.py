@@ -123,5 +123,5 @@ def test_typing_is_the_quickest_first_start(qtbot: QtBot, open_window: Open) -> 
     qtbot.keyClicks(focused, "H")
     assert not hearth.window.pages.is_first_start
     qtbot.keyClicks(hearth.window.page.composer.editor, "ello")
-    assert hearth.window.page.composer.text() == "Hello"
+    assert hearth.window.page.composer.text == "Hello"
     assert not hearth.models.first_start.is_shown
