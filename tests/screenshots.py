@@ -22,12 +22,15 @@ from app.conversations.records import Conversation, Message, MessageState, new_i
 from app.conversations.store import ConversationStore
 from app.main import Hearth, set_up
 from app.paths import Paths, locate
+from app.settings.schema import Settings
+from app.settings.schema import Theme as ThemeChoice
 from app.worker.engine_process import engine_command
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason, Statistics, WarmthDescribed
 from engine.api.message import Role
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.widgets.demo_conversation import CODE_ANSWER
+from tests.app.widgets.models.demo_pages import DemoPages
 from tests.engine_scripts import PLAN, Script
 from tests.scripted_engine import scripted_engine_command
 
@@ -83,6 +86,7 @@ class Studio:
         for script in ("thinking", "long_prefill", "slow_load", "markdown"):
             self._with_script(script, paths)
         self._with_full_context(paths)
+        self._with_models()
 
     def _with_real_model(self, paths: Paths) -> None:
         self._open(paths, None)
@@ -169,6 +173,18 @@ class Studio:
         self._hearth.window.new_private_requested.emit()
         self._grab_both("private", SMALL)
         self._close()
+
+    def _with_models(self) -> None:
+        """Draw the pages of models on invented ones: the Hub's own change, and nothing may be downloaded for this."""
+        demo = DemoPages()
+        for state in demo.states():
+            for theme in ThemeChoice.LIGHT, ThemeChoice.DARK:
+                demo.window.resize(*state.size)
+                demo.window.apply_settings(Settings(theme=theme))
+                self._pause(0.3)
+                (state.widget or demo.window).grab().save(str(self._folder / f"{state.name}-{theme}-{self._scale}.png"))
+        demo.window.deleteLater()
+        self._pause(0.05)
 
     def _open(self, paths: Paths, engine_argv: list[str] | None) -> None:
         self._hearth = Hearth(paths, engine_argv or engine_command(paths.data))

@@ -3,7 +3,7 @@
 Where there is no room for both, the details are a second step with a way back.
 """
 
-from PySide6.QtCore import QAbstractItemModel, Slot
+from PySide6.QtCore import QAbstractItemModel, QSize, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
@@ -19,6 +19,7 @@ from app.widgets.theme import Theme
 from engine.api.errors import ErrorReport
 
 _NARROW_PX = 680
+_SMALLEST_PX = 400
 _SUITS = "Suits this computer"
 _LIST_SHARE, _DETAILS_SHARE = 5, 6
 _SIDE_PX = 16
@@ -123,6 +124,10 @@ class FindView(QWidget):
         for part in (self.search, self.list, self.invitation, self.choose, self.details):
             part.set_theme(theme)
 
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the room of one of list and details also while both are shown, or it could never get narrow."""
+        return QSize(_SMALLEST_PX, super().minimumSizeHint().height())
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show one or both of list and details."""
         super().resizeEvent(event)
@@ -157,9 +162,7 @@ class FindView(QWidget):
             return _SUITS
         if self._is_searching:
             return "Searching…"
-        if not rows:
-            return ""
-        return "1 model" if len(rows) == 1 else f"{len(rows)} models"
+        return "Results" if rows else ""
 
     def _show_invitation(self) -> None:
         if self._is_offline:

@@ -7,10 +7,12 @@ from PySide6.QtWidgets import QApplication, QListView
 from pytestqt.qtbot import QtBot
 
 from app.models.hub_rows import HubQuery, HubRow
-from app.widgets.models.models_page import ModelsPage
+from app.widgets.models.models_page import LOCAL, ModelsPage
+from app.widgets.theme import Theme
 from engine.api.hub import HubSort
 from tests.app.widgets.models import demo_hub
 from tests.app.widgets.models.conftest import Opened
+from tests.app.widgets.models.demo_pages import DemoPages
 
 
 def index(opened: Opened, place: int) -> QModelIndex:
@@ -55,7 +57,7 @@ def test_before_any_search_it_shows_what_suits(opened: Opened) -> None:
     assert opened.page.finder.list.isVisible()
     assert opened.asked_for("search_requested") == []
     opened.find()
-    assert opened.page.finder.heading.text() == f"{len(demo_hub.ROWS)} models"
+    assert opened.page.finder.heading.text() == "Results"
 
 
 def test_down_goes_into_the_results_and_up_goes_back(qtbot: QtBot, opened: Opened) -> None:
@@ -147,6 +149,19 @@ def test_narrow_details_are_a_second_step(qtbot: QtBot, opened: Opened) -> None:
     assert ("closed", None) not in opened.asked
     qtbot.keyClick(finder.list, Qt.Key.Key_Escape)
     assert opened.asked[-1] == ("closed", None)
+
+
+def test_a_smaller_window_leaves_the_sidebar_alone(qtbot: QtBot, theme: Theme) -> None:
+    demo = DemoPages()
+    qtbot.addWidget(demo.window)
+    demo.window.resize(1100, 760)
+    demo.window.show_models()
+    demo.page.show_view(LOCAL)
+    QApplication.processEvents()
+    before = demo.window.sidebar.width()
+    demo.window.resize(720, 480)
+    QApplication.processEvents()
+    assert demo.window.sidebar.width() == before
 
 
 def test_a_wider_window_shows_both(qtbot: QtBot, opened: Opened) -> None:
