@@ -64,4 +64,4 @@ def _with_bar(event: DownloadProgress, columns: int, words: tuple[str, ...]) -> 
 
 
 def _cut(text: str, columns: int) -> str:
-    return text if len(text) <= columns else text[: max(0, columns - 3)] + "..."
+    return text if len(text) <= columns else f"{text[: max(0, columns - 3)]}..."[: max(0, columns)]

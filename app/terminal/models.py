@@ -65,4 +65,5 @@ def _state(checkpoint: LocalCheckpoint) -> str:
     share = f", {max(0, total - missing) * 100 // total} %" if total > 0 else ""
     revision = checkpoint.wanted_revision
     option = f" --revision {revision}" if revision not in ("", "main") else ""
-    return f"incomplete{share} - hearth models download {checkpoint.reference}{option} goes on"
+    hub_id = checkpoint.reference.partition("@")[0]
+    return f"incomplete{share} - hearth models download {hub_id}{option} goes on"
