@@ -55,5 +55,6 @@ def run(checkpoint: str, revision: str, paths: Paths, output: Output, *, as_json
 
 def _folder_of(finished: DownloadFinished, listed: object) -> str:
     assert isinstance(listed, CheckpointsListed)
-    found = (each.folder for each in listed.checkpoints if each.reference == finished.checkpoint and each.is_complete)
+    hub_id = finished.checkpoint.partition("@")[0]
+    found = (each.folder for each in listed.checkpoints if each.reference.partition("@")[0] == hub_id)
     return next(found, "")

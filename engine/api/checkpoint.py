@@ -15,8 +15,9 @@ class CheckpointKind(StrEnum):
 
 
 class LocalCheckpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One checkpoint on disk; reference is what `--model` takes.
+    """One checkpoint on disk; reference is what `--model` takes: of a further revision `owner/name@revision`.
 
+    A download that goes on beside an older revision that is whole has a row of its own with the same reference.
     size_bytes: of the weights. disk_bytes: all that deleting it would free, other revisions and quantised copies
     included; 0 if it can't be deleted. used_at: when it was last used, in seconds since the epoch, 0 if that is not
     known. folder: where it lies. Only total_bytes - missing_bytes of an incomplete one are there, and

@@ -27,6 +27,7 @@ from engine.hub.download import Unfinished, unfinished
 _GGUF_SUFFIX = ".gguf"
 _WEIGHTS_SUFFIX = ".safetensors"
 _PART_SUFFIX = ".incomplete"
+_SHOWN_COMMIT = 8
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ def rows_of_cache(traces: Traces) -> Iterator[LocalCheckpoint]:
 def rows_of(hub_id: str, traces: Traces, begun: list[Unfinished]) -> list[LocalCheckpoint]:
     """Return the rows of one repository.
 
-    The id alone stands for what loading it takes. A further revision has a row if a branch or tag names it, or if the
-    id alone leads to nothing whole. A download that was begun has one, also beside an older revision that is whole.
+    The id alone stands for what loading it takes. A further revision has a row if a branch or tag names it, if it has
+    weights of its own, or if the id alone leads to nothing whole. A download that was begun has one, also beside an
+    older revision that is whole.
     """
     rows = [_row(judged, traces) for judged in _wanted(hub_id)]
     known = {row.revision for row in rows if row is not None and row.is_complete}
@@ -74,13 +76,20 @@ def _wanted(hub_id: str) -> Iterator[_Judged]:
     for snapshot in cache.snapshots(hub_id):
         if plain is not None and snapshot.revision == plain.revision:
             continue
-        if snapshot.revision in names or not loads:
+        if snapshot.revision in names or not loads or _weights(snapshot) != _weights(plain):
             yield _judged(f"{hub_id}@{names.get(snapshot.revision, snapshot.revision)}", snapshot)
+
+
+def _weights(snapshot: CachedSnapshot | None) -> set[Path]:
+    """Return the files that a revision's weights lie in: an update often leaves them as they were."""
+    entries = cache.entries_of(snapshot.folder) if snapshot is not None else []
+    return {Path(entry.path).resolve() for entry in entries if entry.name.endswith(_WEIGHTS_SUFFIX)}
 
 
 def _judged(reference: str, snapshot: CachedSnapshot) -> _Judged:
     hub_id, revision = cache.split_revision(reference)
-    name = "@".join(part for part in (hub_id.split("/")[-1], revision) if part)
+    shown = revision[:_SHOWN_COMMIT] if revision == snapshot.revision else revision
+    name = "@".join(part for part in (hub_id.split("/")[-1], shown) if part)
     files = CheckpointFiles(reference, name, CheckpointKind.HUB_CACHE, snapshot.folder, snapshot.revision)
     try:
         return _Judged(files, check(files))

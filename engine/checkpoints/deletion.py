@@ -53,14 +53,15 @@ def delete_checkpoint(
 def discard_download(reference: str, data_folder: Path) -> int:
     """Delete what is there of a model that is not there to the end, whoever left it so, and return the bytes freed.
 
-    Revisions that are whole stay. Raises EngineError as delete_checkpoint does.
+    reference: a Hub id for all such revisions, or one of them behind an @. Those that are whole stay. Raises
+    EngineError as delete_checkpoint does.
     """
     hub_id, _ = cache.split_revision(reference)
     if not cache.is_id(hub_id):
         raise _not_listed(reference)
     freed = discard(hub_id)
     for row in rows_of(hub_id, traces_in(data_folder), []):
-        if row.reference == reference and not row.is_complete:
+        if reference in (row.reference, hub_id) and not row.is_complete:
             freed += removal.delete_revision(hub_id, row.revision)
     return freed
 
@@ -79,11 +80,14 @@ def _is_in_cache(reference: str, traces: Traces) -> bool:
         return False
     begun = [each for each in unfinished() if each.hub_id == hub_id]
     rows = [row for row in rows_of(hub_id, traces, begun) if row.kind is CheckpointKind.HUB_CACHE]
-    return bool(rows) if not named else cache.find(reference) is not None
+    is_listed = any(row.reference == reference for row in rows)
+    return is_listed or (bool(rows) and (not named or cache.find(reference) is not None))
 
 
 def _delete_cached(reference: str, revision: str, traces: Traces, *, only_count: bool) -> int:
     hub_id, named = cache.split_revision(reference)
+    if named and cache.find(reference) is None:  # nothing of it is in its place yet
+        return removal.parts_bytes(hub_id) if only_count else discard(hub_id)
     wanted = revision or named
     commit = _commit_of(hub_id, wanted) if wanted else ""
     is_all = not commit or removal.takes_all(hub_id, commit)

@@ -4,7 +4,8 @@ Owns the memory of the loaded model until free() is called.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.targets import targets_of
 from engine.quantization.published import Environment, load_options, requirement, this_environment
+
+_WITHOUT_DRAFT = Remedy(label="Load without a draft model", draft="")
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ def load(
     cancellation.raise_if_cancelled()
     proposer: _Source | None = None
     if draft:
-        proposer = _found(inspect(draft, data_folder, cancellation, report), place, hardware, read_tokenizer)
+        with _about_draft():
+            proposer = _found(inspect(draft, data_folder, cancellation, report), place, hardware, read_tokenizer)
         _refuse_other_tokenizer(source, proposer)
     draft_facts = proposer.facts if proposer is not None else None
     wishes = precision.Wishes(context_tokens, choice, device)
@@ -128,6 +132,23 @@ def _found(
     return _Source(inspection, tokenizer, environment, facts_for(inspection, environment))
 
 
+@contextmanager
+def _about_draft() -> Iterator[None]:
+    """Let a refusal say that it is the draft model's: the user may have asked for another model altogether."""
+    try:
+        yield
+    except EngineError as error:
+        told = error.report
+        raise EngineError(
+            told.kind,
+            f"The draft model can't be used. {told.message}",
+            told.hint,
+            told.details,
+            (*told.remedies, _WITHOUT_DRAFT),
+            told.link,
+        ) from error
+
+
 def _refuse_other_tokenizer(source: _Source, proposer: _Source) -> None:
     if mean_the_same(source.tokenizer, proposer.tokenizer):
         return
@@ -136,7 +157,7 @@ def _refuse_other_tokenizer(source: _Source, proposer: _Source) -> None:
         ErrorKind.CHECKPOINT_UNSUPPORTED,
         f"{draft} can't propose words for {model}: the two have different vocabularies.",
         "Choose a smaller model of the same family as draft model, or none.",
-        remedies=(Remedy(label="Load without a draft model", draft=""),),
+        remedies=(_WITHOUT_DRAFT,),
     )
 
 

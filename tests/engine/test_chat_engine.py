@@ -1,5 +1,6 @@
 """The compute lane's handler on the real starter model: load, answer, follow up, forget, unload."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from engine.api.events import (
 from engine.api.message import PromptMessage, Role
 from engine.api.sampling import Sampling
 from engine.chat_engine import ChatEngine
+from engine.checkpoints import usage
 
 GREEDY = Sampling(temperature=0.0, maximum_tokens=24)
 GONE_FROM = (LoadPhase.LOADING, LoadPhase.CHECKING)
@@ -65,9 +67,10 @@ def generate(*messages: PromptMessage, conversation: str = "c", sampling: Sampli
 
 
 def test_a_load_tells_progress_and_ends_in_a_plan(converted_starter: Path) -> None:
-    lane = Lane(converted_starter)
+    lane, began = Lane(converted_starter), time.time()
     ended = lane.run(LoadCheckpoint(command_id="l", checkpoint="starter", context_tokens=512))
     assert isinstance(ended, CheckpointLoaded)
+    assert began <= usage.last_loads(converted_starter)["starter"] <= time.time()
     plan = ended.plan
     assert (plan.name, plan.context_window) == ("SmolLM2 135M Instruct", 512)
     assert plan.precision_reason

@@ -63,6 +63,17 @@ def test_revisions_that_no_branch_names_are_listed_where_the_name_alone_leads_no
         check(resolve(row.reference, tmp_path, CancellationToken(), lambda *_: None))
 
 
+def test_an_older_revision_has_a_row_only_if_its_weights_are_others(
+    cache: Path, tmp_path: Path, model: dict[str, bytes], tiny_folder: Path
+) -> None:
+    other = files_of(tiny_checkpoints.make("qwen3", tiny_folder))
+    lay(cache, HUB_ID, "c" * 40, model | {"README.md": b"older"}, branch="")
+    lay(cache, HUB_ID, B, other, branch="")
+    lay(cache, HUB_ID, A, model)
+    rows = {row.reference: row.name for row in listed(tmp_path)}
+    assert rows == {HUB_ID: "model", f"{HUB_ID}@{B}": "model@bbbbbbbb"}
+
+
 def sharded(model: dict[str, bytes], total: int) -> dict[str, bytes]:
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
     index = {"metadata": {"total_size": total}, "weight_map": {"a": names[0], "b": names[1]}}

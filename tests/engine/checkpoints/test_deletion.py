@@ -15,6 +15,7 @@ from engine.checkpoints.deletion import delete_checkpoint, discard_download
 from engine.checkpoints.local import list_checkpoints
 from engine.checkpoints.resolve import locate
 from engine.hub import removal
+from engine.hub.download import record
 from tests import tiny_checkpoints
 from tests.cache_folders import A, B, bytes_below, files_of, lay
 
@@ -262,6 +263,18 @@ def test_discarding_takes_what_is_incomplete_and_leaves_what_is_whole(
     assert references(data) == [HUB_ID]
     assert freed >= 50
     assert bytes_below(cache) <= before - 50
+
+
+def test_a_revision_of_which_nothing_is_in_its_place_yet_can_be_deleted(
+    cache: Path, data: Path, model: dict[str, bytes]
+) -> None:
+    lay(cache, HUB_ID, A, model)
+    repository = cache / "models--publisher--model"
+    wanted = (record.WantedFile("model.safetensors", 500, "c" * 64),)
+    record.write_record(repository, record.Record(HUB_ID, "v2", B, wanted))
+    assert references(data) == [HUB_ID, f"{HUB_ID}@v2"]
+    delete_checkpoint(f"{HUB_ID}@v2", "", (), data)
+    assert references(data) == [HUB_ID]
 
 
 FORBIDDEN: dict[str, Callable[[Path], Path]] = {

@@ -208,3 +208,15 @@ def test_template_beside_the_processor_and_named_ones_are_found(tmp_path: Path) 
     loaded = load(path, tmp_path)
     assert loaded.tokenizer.chat_template == "plain {{ messages }}"
     loader.free(loaded)
+
+
+def test_a_draft_model_that_is_refused_is_called_so(llama: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        loader.load(
+            str(llama), PrecisionChoice.AUTO, None, "cpu", tmp_path, CancellationToken(), lambda *_: None,
+            draft="publisher/gone",
+        )  # fmt: skip
+    report = caught.value.report
+    assert report.kind is ErrorKind.CHECKPOINT_NOT_FOUND
+    assert report.message.startswith("The draft model can't be used. There is no model “publisher/gone”")
+    assert [remedy.draft for remedy in report.remedies] == [""]
