@@ -32,21 +32,21 @@ def read_candidates(path: Path) -> tuple[Candidate, ...]:
     return msgspec.json.decode(path.read_bytes(), type=_List).models
 
 
-def best(candidates: tuple[Candidate, ...], plans: Mapping[str, Plan]) -> Candidate | None:
-    """Return the most capable model that is pleasant to use here, else the quickest one that runs, None without any.
+def ranked(candidates: tuple[Candidate, ...], plans: Mapping[str, Plan]) -> tuple[Candidate, ...]:
+    """Return the models that run here, the one that suits best first. plans: by Hub id.
 
-    Most capable: with the most parameters, as a large model packed to 4 bit answers better than a small one that isn't.
-    plans: by Hub id.
+    First those that are pleasant to use, most parameters first: a large model packed to 4 bit answers better than a
+    small one that isn't. Then the others, quickest first.
     """
     running = [each for each in candidates if each.hub_id in plans and plans[each.hub_id].fit is not Fit.TOO_BIG]
     pleasant = [each for each in running if _is_pleasant(plans[each.hub_id])]
-    if pleasant:
-        return max(pleasant, key=lambda each: each.parameters)
-    return max(running, key=lambda each: plans[each.hub_id].expected_tokens_per_second, default=None)
+    others = [each for each in running if each not in pleasant]
+    pleasant.sort(key=lambda each: -each.parameters)
+    others.sort(key=lambda each: -plans[each.hub_id].expected_tokens_per_second)
+    return (*pleasant, *others)
 
 
 def _is_pleasant(plan: Plan) -> bool:
     speed = plan.expected_tokens_per_second
-    if plan.fit is Fit.SLOW:
-        return speed >= _READING_TOKENS_PER_SECOND
-    return plan.fit is Fit.FITS and (speed == 0 or speed >= _READING_TOKENS_PER_SECOND)
+    is_quick = speed >= _READING_TOKENS_PER_SECOND
+    return is_quick if plan.fit is Fit.SLOW else plan.fit is Fit.FITS and (speed == 0 or is_quick)

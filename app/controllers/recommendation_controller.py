@@ -9,12 +9,12 @@ from app.conversations.records import new_id
 from app.models.hardware_words import hardware_words
 from app.models.hub_rows import HubRow, Recommendation
 from app.models.plan_words import fit_of
-from app.recommendations import Candidate, best
+from app.recommendations import Candidate, ranked
 from app.settings.schema import Settings
 from engine.api.commands import DescribeHardware, PlanCheckpoint
 from engine.api.events import CheckpointPlanned, CommandCancelled, CommandFailed, HardwareDescribed
 from engine.api.hub import HubCheckpoint
-from engine.api.plan import Fit, Plan
+from engine.api.plan import Plan
 
 
 class RecommendationController(QObject):
@@ -85,15 +85,9 @@ class RecommendationController(QObject):
         )
 
     def _tell(self) -> None:
-        chosen = best(self._candidates, self._plans)
-        running = [each for each in self._candidates if self._runs(each)]
-        running.sort(key=lambda each: (each is not chosen, -each.parameters))
-        self.found = tuple(_recommendation(each, self._plans[each.hub_id], each is chosen) for each in running)
+        found = enumerate(ranked(self._candidates, self._plans))
+        self.found = tuple(_recommendation(each, self._plans[each.hub_id], place == 0) for place, each in found)
         self.recommended.emit(self.found)
-
-    def _runs(self, candidate: Candidate) -> bool:
-        plan = self._plans.get(candidate.hub_id)
-        return plan is not None and plan.fit is not Fit.TOO_BIG
 
     def rows(self) -> tuple[HubRow, ...]:
         """Return what was found as rows of the models page."""

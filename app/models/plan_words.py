@@ -16,6 +16,8 @@ _PRECISIONS = {
 }
 _LAYER = re.compile(r"(.*)\.(\d+)")
 _CPU = "cpu"
+# Tokens per second below which nobody waits for an answer: a word in a second.
+_USABLE_SPEED = 1.5
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ def fit_of(plan: Plan) -> ModelFit:
 
 def fit_label(plan: Plan) -> str:
     """Return how the model suits the machine, in two or three words."""
+    if plan.device == _CPU and plan.fit is not Fit.TOO_BIG and 0 < plan.expected_tokens_per_second < _USABLE_SPEED:
+        return "Slow (processor)"
     match plan.fit:
         case Fit.FITS:
             return f"Fits ({_PRECISIONS[plan.precision]})"

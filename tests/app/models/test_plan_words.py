@@ -21,6 +21,11 @@ def changed(**fields: object) -> Plan:
         ({"precision": Precision.INT4, "fit": Fit.LESS_CONTEXT}, "Fits with less context"),
         ({"fit": Fit.SLOW, "parts": MemoryParts(offloaded_bytes=1)}, "Slow (offload)"),
         ({"fit": Fit.SLOW}, "Slow (processor)"),
+        ({"device": "cpu", "expected_tokens_per_second": 0.1}, "Slow (processor)"),
+        ({"device": "cpu", "expected_tokens_per_second": 9.0}, "Fits (bf16)"),
+        ({"device": "cpu", "expected_tokens_per_second": 0.0}, "Fits (bf16)"),
+        ({"device": "cuda:0", "expected_tokens_per_second": 0.1}, "Fits (bf16)"),
+        ({"device": "cpu", "expected_tokens_per_second": 0.1, "fit": Fit.TOO_BIG}, "Too big"),
         ({"fit": Fit.TOO_BIG}, "Too big"),
     ],
 )
