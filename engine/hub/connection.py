@@ -14,9 +14,10 @@ from engine.api.hub import ConnectionStep, HubAccess
 from engine.hub.answers import mapping, text
 from engine.hub.failures import HUB_FAILURES, causes_of, explained
 from engine.hub.session import HubSession, endpoint_of, is_offline, proxy_of, session_for
+from engine.hub.waiting import awaited
 
-# All steps together take no longer than twice this.
-_PATIENCE_SECONDS = 8.0
+# What a server may be silent for, and what a whole question may take, the name's lookup included; there are two.
+_PATIENCE_SECONDS, _MOST_SECONDS = 6.0, 10.0
 _NOT_FOUND = 404
 _SETTINGS, _NAME, _CONNECTION, _ENCRYPTION = "Settings", "Name", "Connection", "Encryption"
 _ANSWER, _TOKEN = "The Hub", "Access token"
@@ -35,7 +36,7 @@ def _steps(access: HubAccess, cancellation: CancellationToken) -> Iterator[Conne
         return
     yield _passed(_SETTINGS, f"The address is {endpoint_of(access)}.")
     try:
-        answer = session.ask("/api/models", {"limit": 1}, cancellation, _PATIENCE_SECONDS)
+        answer = _asked(session, "/api/models?limit=1", cancellation)
         failure = None if isinstance(answer, list) else _no_list(session)
         reached = _ANSWER
     except HUB_FAILURES as error:
@@ -93,7 +94,7 @@ def _success(name: str, access: HubAccess) -> str:
 
 def _token_step(session: HubSession, cancellation: CancellationToken) -> ConnectionStep:
     try:
-        answer = mapping(session.ask("/api/whoami-v2", None, cancellation, _PATIENCE_SECONDS))
+        answer = mapping(_asked(session, "/api/whoami-v2", cancellation))
     except HUB_FAILURES as error:
         response = getattr(error, "response", None)
         if isinstance(response, httpx2.Response) and response.status_code == _NOT_FOUND:
@@ -101,6 +102,10 @@ def _token_step(session: HubSession, cancellation: CancellationToken) -> Connect
         return _failed(_TOKEN, explained(error, access=session.access))
     name = text(answer, "name", "fullname")
     return _passed(_TOKEN, f"It is accepted and belongs to {name}." if name else "It is accepted.")
+
+
+def _asked(session: HubSession, path: str, cancellation: CancellationToken) -> object:
+    return awaited(lambda: session.ask(path, None, cancellation, _PATIENCE_SECONDS), cancellation, _MOST_SECONDS)
 
 
 def _no_list(session: HubSession) -> EngineError:

@@ -117,7 +117,8 @@ def _page(
     try:
         try:
             answer = session.ask("/api/models", {**params, "expand": _EXPANDED}, cancellation)
-        except BadRequestError:  # a server that knows no choice of fields
+        except BadRequestError:  # a server that knows no choice of fields or sizes
+            params.pop("num_parameters", None)
             answer = session.ask("/api/models", {**params, "full": "true", "config": "true"}, cancellation)
     except HUB_FAILURES as error:
         raise explained(error, access=session.access) from error

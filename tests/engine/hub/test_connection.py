@@ -6,6 +6,7 @@ import pytest
 
 from engine.api.cancellation import CancellationToken
 from engine.api.hub import ConnectionStep, HubAccess
+from engine.hub import connection
 from engine.hub.connection import check_connection
 from tests.loopback_api import CERTIFICATES, TOKEN, Answer, LoopbackApi, refused
 
@@ -106,6 +107,15 @@ def test_a_server_that_is_no_hub(api: LoopbackApi, answer: Answer, words: str) -
     assert names(steps) == ["Settings", "Connection", "The Hub"]
     assert not steps[-1].succeeded
     assert words in steps[-1].words
+
+
+def test_a_server_that_says_nothing(api: LoopbackApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_MOST_SECONDS", 0.3)
+    api.held.clear()
+    steps = check(endpoint=api.endpoint)
+    api.held.set()
+    assert names(steps) == ["Settings", "Connection", "The Hub"]
+    assert "took too long" in steps[-1].words
 
 
 def test_a_token_that_is_not_accepted(api: LoopbackApi) -> None:
