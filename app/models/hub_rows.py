@@ -41,6 +41,9 @@ class DownloadState(StrEnum):
     FINISHED = "finished"
 
 
+OVER = (DownloadState.FINISHED, DownloadState.FAILED)  # nothing more happens by itself
+
+
 @dataclass(frozen=True)
 class DownloadRow:
     """One download; key names it in every intent. total_bytes 0: not known yet.

@@ -96,7 +96,9 @@ def result_words(row: HubRow) -> str:
 def home_words(checkpoint: LocalCheckpoint) -> str:
     """Return whose a model on this computer is: its publisher, its folder, or Hearth."""
     if checkpoint.kind is CheckpointKind.HUB_CACHE:
-        return publisher_of(checkpoint.reference) or one_line(checkpoint.reference)
+        hub_id, _, revision = checkpoint.reference.partition("@")
+        parts = (publisher_of(hub_id) or one_line(hub_id), one_line(revision))
+        return " · ".join(part for part in parts if part)
     return _KINDS.get(checkpoint.kind) or one_line(checkpoint.folder or checkpoint.reference)
 
 

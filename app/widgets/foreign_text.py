@@ -1,8 +1,11 @@
 """Foreign text (names, titles, errors) made safe for the places where Qt would interpret it."""
 
 import html
+import re
 
 _MENU_CHARACTERS = 72
+_LONG_WORD = re.compile(r"\S{25,}")
+_BREAK_BEHIND = re.compile(r"[-_./\\:@](?=\w)|\S{16}(?=\S)")
 
 
 def plain_tooltip(text: str) -> str:
@@ -18,3 +21,8 @@ def menu_text(text: str) -> str:
     if len(line) > _MENU_CHARACTERS:
         line = line[: _MENU_CHARACTERS - 1].rstrip() + "…"
     return line.replace("&", "&&")
+
+
+def breakable(text: str) -> str:
+    """Return the text with places where a line may end inside long names, paths and addresses."""
+    return _LONG_WORD.sub(lambda word: _BREAK_BEHIND.sub(lambda found: f"{found[0]}\u200b", word[0]), text)

@@ -5,9 +5,10 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBox
 
 from app.models import hub_words
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
-from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, HubRow
+from app.models.hub_rows import OVER, DownloadRequest, DownloadRow, HubRow
 from app.models.row_list_model import ROW_ROLE
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.foreign_text import breakable
 from app.widgets.models.action_bar import ActionBar, Offer, Standing
 from app.widgets.models.fact_table import FactTable
 from app.widgets.models.file_list import FileList
@@ -21,8 +22,6 @@ from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import ErrorReport
 from engine.api.hub import Gating, HubDetails
 from engine.api.plan import Plan
-
-_OVER = (DownloadState.FINISHED, DownloadState.FAILED)
 
 
 class DetailsPanel(QWidget):
@@ -163,7 +162,7 @@ class DetailsPanel(QWidget):
 
     def _download(self) -> DownloadRow | None:
         for value in _values(self._downloads, ROW_ROLE):
-            if isinstance(value, DownloadRow) and value.hub_id == self.hub_id and value.state not in _OVER:
+            if isinstance(value, DownloadRow) and value.hub_id == self.hub_id and value.state not in OVER:
                 return value
         return None
 
@@ -171,13 +170,13 @@ class DetailsPanel(QWidget):
         if self._row is None:
             return
         checkpoint = self._details.checkpoint if self._details is not None else self._row.checkpoint
-        self.name.setText(hub_words.name_of(checkpoint.hub_id))
+        self.name.setText(breakable(hub_words.name_of(checkpoint.hub_id)))
         renamed = self._details.current_id if self._details is not None else ""
         publisher = hub_words.publisher_of(checkpoint.hub_id)
         is_renamed = renamed and renamed != checkpoint.hub_id
         self.publisher.set_text(f"{publisher} · now called {hub_words.one_line(renamed)}" if is_renamed else publisher)
         self.page_button.setVisible(bool(self._details and self._details.page))
-        self.unusable.setText(checkpoint.unusable)
+        self.unusable.setText(breakable(checkpoint.unusable))
         self.unusable.setVisible(bool(checkpoint.unusable))
         self.plan.setVisible(not checkpoint.unusable)
         self.facts.show_checkpoint(checkpoint)
@@ -190,14 +189,15 @@ class DetailsPanel(QWidget):
         self.action_bar.show_standing(self.standing())
 
     def _show_revisions(self, revisions: tuple[str, ...]) -> None:
-        if tuple(self.revisions.itemText(place) for place in range(self.revisions.count())) != revisions:
+        if tuple(self.revisions.itemData(place) for place in range(self.revisions.count())) != revisions:
             self.revisions.clear()
-            self.revisions.addItems(list(revisions))
+            for revision in revisions:
+                self.revisions.addItem(hub_words.one_line(revision), revision)
         self._revision_row.setVisible(len(revisions) > 1)
 
     @Slot(int)
     def _on_revision(self, place: int) -> None:
-        wanted = self.revisions.itemText(place) if place else ""
+        wanted = str(self.revisions.itemData(place)) if place else ""
         if wanted != self._revision:
             self._revision = wanted
             self.plan.show_waiting()
@@ -205,7 +205,7 @@ class DetailsPanel(QWidget):
 
     @Slot(bool)
     def _on_download(self, loads: bool) -> None:
-        default = self.revisions.itemText(0) if self.revisions.count() else "main"
+        default = str(self.revisions.itemData(0)) if self.revisions.count() else "main"
         self.download_requested.emit(DownloadRequest(self.hub_id, self._revision or default, loads))
 
     @Slot()

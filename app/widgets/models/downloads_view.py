@@ -3,7 +3,7 @@
 from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from app.models.hub_rows import DownloadRow, DownloadState
+from app.models.hub_rows import OVER, DownloadRow
 from app.models.row_list_model import ROW_ROLE
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.download_row import DownloadRowWidget
@@ -11,8 +11,6 @@ from app.widgets.models.invitation import Invitation
 from app.widgets.models.row_column import RowColumn
 from app.widgets.models.scrolled import scrolled
 from app.widgets.theme import Theme
-
-_OVER = (DownloadState.FINISHED, DownloadState.FAILED)
 
 
 class DownloadsView(QWidget):
@@ -64,7 +62,7 @@ class DownloadsView(QWidget):
     @property
     def count(self) -> int:
         """How many are not over."""
-        return sum(row.state not in _OVER for row in self.rows)
+        return sum(row.state not in OVER for row in self.rows)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.plan_words import parameters_text
+from app.widgets.foreign_text import breakable
 from app.widgets.models.emptied import emptied
 from app.widgets.plain_label import plain_label
 from engine.api.hub import Gating, HubCheckpoint
@@ -63,7 +64,7 @@ class FactTable(QWidget):
         self._facts = facts
         emptied(self._grid)
         for place, (name, words) in enumerate(facts):
-            value: QLabel = plain_label(words, wraps=True)
+            value: QLabel = plain_label(breakable(words), wraps=True)
             value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._grid.addWidget(plain_label(name, "muted"), place, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(value, place, 1)

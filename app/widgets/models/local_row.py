@@ -29,6 +29,7 @@ class LocalRow(ModelRow):
         self._checkpoint: LocalCheckpoint | None = None
         self._fit: ModelFit | None = None
         self._is_loaded = False
+        self._is_under_way = False
         self.name = ElidedLabel()
         self.name.setProperty("role", "strong")
         self.home = ElidedLabel()
@@ -71,9 +72,17 @@ class LocalRow(ModelRow):
         self._is_loaded = is_loaded
         self._show()
 
+    def set_under_way(self, is_under_way: bool) -> None:
+        """Say that the rest is being downloaded, or that it no longer is."""
+        if is_under_way != self._is_under_way:
+            self._is_under_way = is_under_way
+            self._show()
+
     def activate(self) -> None:
         """Enter begins to chat, or goes on downloading."""
-        (self.resume_button if self.resume_button.isVisible() else self.chat_button).click()
+        for button in (self.resume_button, self.chat_button):
+            if button.isVisible():
+                button.click()
 
     def remove(self) -> None:
         """Delete asks whether to delete."""
@@ -91,15 +100,22 @@ class LocalRow(ModelRow):
         self.name.set_text(hub_words.one_line(checkpoint.name))
         self.home.set_text(hub_words.home_words(checkpoint))
         self.words.set_text(" · ".join(parts))
-        fit = "Answers now" if self._is_loaded else self._fit.label if self._fit is not None and is_complete else ""
+        fit = self._verdict(is_complete)
         self.fit.setText(fit)
         self.fit.setToolTip(plain_tooltip(self._fit.details if self._fit is not None else ""))
         self.chat_button.setVisible(is_complete)
-        self.resume_button.setVisible(not is_complete)
+        self.resume_button.setVisible(not is_complete and not self._is_under_way)
         self.delete_button.setVisible(is_complete and checkpoint.disk_bytes > 0)
-        self.discard_button.setVisible(not is_complete)
+        self.discard_button.setVisible(not is_complete and not self._is_under_way)
         said = [self.name.text(), self.home.text(), *parts, fit]
         self.setAccessibleName(", ".join(word for word in said if word))
+
+    def _verdict(self, is_complete: bool) -> str:
+        if not is_complete:
+            return "Among the downloads" if self._is_under_way else ""
+        if self._is_loaded:
+            return "Answers now"
+        return self._fit.label if self._fit is not None else ""
 
     def _build_layout(self) -> None:
         texts = QVBoxLayout()
@@ -122,6 +138,6 @@ class LocalRow(ModelRow):
 def _incomplete(checkpoint: LocalCheckpoint) -> str:
     total, missing = checkpoint.total_bytes, checkpoint.missing_bytes
     if not total:
-        return f"not complete, {file_size(missing)} missing"
+        return f"incomplete: {file_size(missing)} are missing"
     done = hub_words.percent(total - missing, total)
-    return f"not complete: {done} % of {file_size(total)} are here"
+    return f"incomplete: {done} % of {file_size(total)}"

@@ -4,8 +4,9 @@ from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
-from app.models.hub_rows import DownloadRequest
+from app.models.hub_rows import OVER, DownloadRequest, DownloadRow
 from app.models.plan_words import ModelFit
+from app.models.row_list_model import ROW_ROLE
 from app.widgets.models.discard_dialog import DeleteDialog, DiscardDialog
 from app.widgets.models.folders_part import FoldersPart
 from app.widgets.models.invitation import Invitation
@@ -26,9 +27,16 @@ class LocalView(QWidget):
     discard_requested = Signal(object)  # hub id
     find_requested = Signal()
 
-    def __init__(self, checkpoints: QAbstractItemModel, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        checkpoints: QAbstractItemModel,
+        downloads: QAbstractItemModel,
+        theme: Theme,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._checkpoints = checkpoints
+        self._downloads = downloads
         self._theme = theme
         self._loaded = ""
         self._fits: dict[str, ModelFit] = {}
@@ -53,6 +61,8 @@ class LocalView(QWidget):
         column.addWidget(scrolled(content, "On this computer"))
         for changed in (checkpoints.modelReset, checkpoints.rowsInserted, checkpoints.rowsRemoved):
             changed.connect(self._on_changed)
+        for changed in (downloads.modelReset, downloads.rowsInserted, downloads.rowsRemoved, downloads.dataChanged):
+            changed.connect(self._mark_under_way)
         self._on_changed()
 
     def show_fit(self, fit: ModelFit) -> None:
@@ -104,11 +114,20 @@ class LocalView(QWidget):
                     row.show_fit(fit)
 
     @Slot()
+    def _mark_under_way(self) -> None:
+        values = [self._downloads.index(place, 0).data(ROW_ROLE) for place in range(self._downloads.rowCount())]
+        rows = [value for value in values if isinstance(value, DownloadRow)]
+        ids = {row.hub_id for row in rows if row.state not in OVER}
+        for each in self._local_rows():
+            each.set_under_way(each.checkpoint is not None and _hub_id(each.checkpoint) in ids)
+
+    @Slot()
     def _on_changed(self) -> None:
         is_empty = self._checkpoints.rowCount() == 0
         self.column.setVisible(not is_empty)
         self.invitation.setVisible(is_empty)
         self._mark()
+        self._mark_under_way()
 
     @Slot(object)
     def _on_chat(self, checkpoint: LocalCheckpoint) -> None:

@@ -6,12 +6,12 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLa
 
 from app.models.hub_rows import HubQuery
 from app.models.plan_words import ModelFit
+from app.widgets.elided_label import ElidedLabel
 from app.widgets.icon_button import IconButton
 from app.widgets.models.downloads_view import DownloadsView
 from app.widgets.models.find_view import FindView
 from app.widgets.models.local_view import LocalView
 from app.widgets.models.segmented import Segmented
-from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.errors import ErrorReport
@@ -60,7 +60,7 @@ class ModelsPage(QWidget):
         self.refresh_button = IconButton("refresh-cw", "Look again what is on this computer", theme)
         self.views = Segmented(_LABELS, "Views")
         self.finder = FindView(results, downloads, checkpoints, theme)
-        self.local = LocalView(checkpoints, theme)
+        self.local = LocalView(checkpoints, downloads, theme)
         self.downloads = DownloadsView(downloads, theme)
         self._stack = QStackedWidget()
         for view in (self.finder, self.local, self.downloads):
@@ -184,8 +184,9 @@ class ModelsPage(QWidget):
         head.setContentsMargins(8, 4, 16, 12)
         head.setSpacing(8)
         head.addWidget(self.back_button)
-        head.addWidget(plain_label("Models", "title"))
-        head.addStretch(1)
+        title = ElidedLabel("Models")
+        title.setProperty("role", "title")
+        head.addWidget(title, 1)
         head.addWidget(self.refresh_button)
         head.addWidget(self.views)
         column = QVBoxLayout(self)
@@ -213,7 +214,7 @@ class ModelsPage(QWidget):
 
     def _connect_local(self) -> None:
         self.local.chat_requested.connect(self._on_chat)
-        self.local.download_requested.connect(self.download_requested)
+        self.local.download_requested.connect(self._on_resume)
         self.local.delete_requested.connect(self.delete_requested)
         self.local.delete_confirmed.connect(self.delete_confirmed)
         self.local.discard_requested.connect(self.discard_requested)
@@ -250,6 +251,12 @@ class ModelsPage(QWidget):
     @Slot(int)
     def _on_count_changed(self, count: int) -> None:
         self.views.set_label(DOWNLOADS, f"{_LABELS[DOWNLOADS]} {count}" if count else _LABELS[DOWNLOADS])
+
+    @Slot(object)
+    def _on_resume(self, request: object) -> None:
+        """Go on downloading, and show it."""
+        self.download_requested.emit(request)
+        self.show_view(DOWNLOADS)
 
     @Slot(object)
     def _on_chat(self, reference: object) -> None:

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.widgets.foreign_text import breakable
 from app.widgets.models.flow_row import FlowRow
 from app.widgets.plain_label import plain_label
 from engine.api.errors import ErrorKind, ErrorReport
@@ -64,8 +65,8 @@ class ProblemView(QWidget):
         self.setVisible(error is not None)
         if error is None:
             return
-        self.message.setText(error.message)
-        self.hint.setText(error.hint)
+        self.message.setText(breakable(error.message))
+        self.hint.setText(breakable(error.hint))
         self.hint.setVisible(bool(error.hint))
         self.link_button.setVisible(bool(error.link))
         self.token_button.setVisible(error.kind in _NEEDS_TOKEN)

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.widgets.foreign_text import breakable
 from app.widgets.plain_label import plain_label
 
 _WIDTH_PX = 440
@@ -16,8 +17,8 @@ class Question(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(title)
         self.setFixedWidth(_WIDTH_PX)
-        self.question = plain_label(question, "heading", wraps=True)
-        self.consequences = plain_label(consequences, wraps=True)
+        self.question = plain_label(breakable(question), "heading", wraps=True)
+        self.consequences = plain_label(breakable(consequences), wraps=True)
         self.deed_button = QPushButton(deed)
         self.deed_button.setProperty("kind", "danger")
         self.deed_button.setAutoDefault(False)

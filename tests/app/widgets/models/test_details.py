@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
-from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState
+from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, HubQuery, HubRow
 from app.widgets.models.action_bar import Offer
 from app.widgets.models.details_panel import DetailsPanel
 from engine.api.errors import ErrorKind, ErrorReport
@@ -182,6 +182,23 @@ def test_offline_there_is_no_download_but_a_chat(opened: Opened) -> None:
     assert panel.standing().offer is Offer.NOTHING
     opened.checkpoints.set_checkpoints(demo_hub.LOCAL)
     assert panel.standing().offer is Offer.CHAT
+
+
+@pytest.mark.parametrize("name", ["A" * 96, "a-long-name_with.breaks-" * 4, "W" * 40 + "-" + "i" * 50])
+def test_a_long_name_stays_in_its_place(opened: Opened, name: str) -> None:
+    opened.page.resize(472, 400)
+    opened.results.set_rows([HubRow(demo_hub.checkpoint(f"{name}/{name}", 8, 16, license=name, unusable=name))])
+    opened.page.show_results_state((HubQuery(text=name), True))
+    QApplication.processEvents()
+    panel = opened.page.finder.details
+    content = panel.name.parentWidget()
+    viewport = content.parentWidget() if content is not None else None
+    assert content is not None
+    assert viewport is not None
+    assert content.width() <= viewport.width()
+    for each in opened.page.findChildren(QLabel):
+        if each.isVisible():
+            assert each.mapTo(opened.page, each.rect().topRight()).x() <= opened.page.width()
 
 
 def test_files_are_folded(qtbot: QtBot, opened: Opened) -> None:

@@ -46,7 +46,7 @@ def test_rows_say_whose_how_large_and_when(shown: Opened) -> None:
     assert row(shown, "Qwen3-8B").words.text() == "21.1 GB · used 3 days ago"
     assert row(shown, "poet").home.text() == "/data/models/poet"
     assert row(shown, "poet").words.text() == "2.9 GB"
-    assert row(shown, HUGE.name).words.text() == "not complete: 42 % of 470.2 GB are here"
+    assert row(shown, HUGE.name).words.text() == "incomplete: 42 % of 470.2 GB"
     shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
     assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (8-bit)"
 
@@ -94,11 +94,23 @@ def test_an_incomplete_one_is_resumed_or_discarded(qtbot: QtBot, shown: Opened) 
     assert not huge.chat_button.isVisible()
     qtbot.mouseClick(huge.resume_button, LEFT)
     assert shown.asked_for("download_requested") == [DownloadRequest(HUGE.reference, "v1.0")]
+    assert shown.page.downloads.isVisible()
+    shown.page.show_view(LOCAL)
     qtbot.mouseClick(huge.discard_button, LEFT)
     assert isinstance(question(), DiscardDialog)
     assert "202.0\u00a0GB" in question().consequences.text()
     qtbot.mouseClick(question().deed_button, LEFT)
     assert shown.asked_for("discard_requested") == [HUGE.reference]
+
+
+def test_what_is_being_downloaded_is_not_resumed_twice(shown: Opened) -> None:
+    huge = row(shown, HUGE.name)
+    shown.downloads.set_rows(demo_hub.DOWNLOADS)
+    assert not huge.resume_button.isVisible()
+    assert not huge.discard_button.isVisible()
+    assert huge.fit.text() == "Among the downloads"
+    shown.downloads.remove("c")
+    assert huge.resume_button.isVisible()
 
 
 def test_rows_by_keyboard(qtbot: QtBot, shown: Opened) -> None:
