@@ -7,6 +7,7 @@ from app.models import hub_words
 from app.models.hub_rows import DownloadRow, DownloadState
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.icon_button import IconButton
+from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.problem_view import ProblemView
 from app.widgets.models.row_column import ModelRow
 from app.widgets.plain_label import plain_label
@@ -124,10 +125,10 @@ class DownloadRowWidget(ModelRow):
         for button, signal in (
             (self.pause_button, self.pause_requested),
             (self.resume_button, self.resume_requested),
-            (self.cancel_button, self.cancel_requested),
             (self.dismiss_button, self.dismiss_requested),
         ):
             button.clicked.connect(lambda _checked=False, signal=signal: self._emit_key(signal))
+        self.cancel_button.clicked.connect(self._on_cancel)
         self.chat_button.clicked.connect(self._on_chat)
         self.problem.retry_requested.connect(lambda: self._emit_key(self.resume_requested))
         self.problem.token_requested.connect(self.token_requested)
@@ -137,6 +138,17 @@ class DownloadRowWidget(ModelRow):
     def _emit_key(self, signal: object) -> None:
         if self._row is not None:
             signal.emit(self._row.key)  # type: ignore[attr-defined]  # a bound signal has no public type
+
+    @Slot()
+    def _on_cancel(self) -> None:
+        """Ask before bytes that have arrived are thrown away."""
+        row = self._row
+        if row is None or not row.done_bytes:
+            self._emit_key(self.cancel_requested)
+            return
+        dialog = DiscardDialog(row.hub_id, row.done_bytes, self)
+        dialog.accepted.connect(lambda: self._emit_key(self.cancel_requested))
+        dialog.open()
 
     @Slot()
     def _on_chat(self) -> None:

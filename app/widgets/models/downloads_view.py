@@ -5,7 +5,6 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.models.hub_rows import OVER, DownloadRow
 from app.models.row_list_model import ROW_ROLE
-from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.download_row import DownloadRowWidget
 from app.widgets.models.invitation import Invitation
 from app.widgets.models.row_column import RowColumn
@@ -14,7 +13,7 @@ from app.widgets.theme import Theme
 
 
 class DownloadsView(QWidget):
-    """Asks before bytes that have arrived are thrown away."""
+    """One row for each download, or an invitation."""
 
     pause_requested = Signal(object)  # key
     resume_requested = Signal(object)  # key
@@ -79,25 +78,13 @@ class DownloadsView(QWidget):
         row = DownloadRowWidget(self._theme)
         row.pause_requested.connect(self.pause_requested)
         row.resume_requested.connect(self.resume_requested)
-        row.cancel_requested.connect(self._on_cancel)
+        row.cancel_requested.connect(self.cancel_requested)
         row.dismiss_requested.connect(self.dismiss_requested)
         row.chat_requested.connect(self.chat_requested)
         row.token_requested.connect(self.token_requested)
         row.settings_requested.connect(self.settings_requested)
         row.link_activated.connect(self.link_activated)
         return row
-
-    @Slot(object)
-    def _on_cancel(self, key: object) -> None:
-        row = next((row for row in self.rows if row.key == key), None)
-        if row is None:
-            return
-        if not row.done_bytes:
-            self.cancel_requested.emit(key)
-            return
-        dialog = DiscardDialog(row.hub_id, row.done_bytes, self)
-        dialog.accepted.connect(lambda: self.cancel_requested.emit(key))
-        dialog.open()
 
     @Slot()
     def _on_changed(self) -> None:

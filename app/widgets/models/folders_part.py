@@ -11,6 +11,7 @@ from app.widgets.models.question import Question
 from app.widgets.plain_label import plain_label
 
 _STEPS = 1000
+_USUAL = "The usual folder for models of Hugging Face"
 
 
 class FoldersPart(QWidget):
@@ -67,7 +68,7 @@ class FoldersPart(QWidget):
     def set_cache_folder(self, folder: str) -> None:
         """Show where downloads lie."""
         self._cache = folder
-        self.cache.set_text(folder)
+        self.cache.set_text(folder or _USUAL)
 
     def set_move_progress(self, progress: tuple[int, int] | None) -> None:
         """Show how many bytes of how many have moved; None while nothing moves."""

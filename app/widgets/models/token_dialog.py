@@ -34,6 +34,7 @@ class TokenDialog(QDialog):
         self.setFixedWidth(_WIDTH_PX)
         self._page = TOKENS_PAGE
         self._wants_keeping = True
+        self._is_giving = False
         self.account = plain_label("", wraps=True)
         self.field = QLineEdit()
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
@@ -79,13 +80,16 @@ class TokenDialog(QDialog):
 
     @Slot(object)
     def show_state(self, state: TokenState) -> None:
-        """Show what is known about the token of an address."""
+        """Show what is known about the token of an address; a token that was just given and taken closes the dialog."""
         if state.endpoint:
             self._page = f"{state.endpoint.rstrip('/')}/settings/tokens"
         where = "kept in the system's keyring" if state.is_kept else "known until Hearth closes"
         self.no_keyring.setText(f"{state.no_keyring} {_UNTIL_CLOSED}".strip())
         account = f"Hearth has a token for this address, {where}." if state.has_token else ""
         self.set_state(state.has_token, not state.no_keyring, account, state.error)
+        if self._is_giving and state.has_token and not state.error:
+            self.accept()
+        self._is_giving = False
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin with an empty, hidden field."""
@@ -160,4 +164,5 @@ class TokenDialog(QDialog):
         token = clean_text(self.field.text()).strip()
         self.field.clear()
         if token:
+            self._is_giving = True
             self.token_given.emit((token, self.keeps.isEnabled() and self.keeps.isChecked()))

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.hub_rows import DownloadRequest, DownloadState
+from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.first_start_page import FirstStartPage
 from app.widgets.theme import Theme
 from tests.app.widgets.models import demo_hub
@@ -87,6 +88,16 @@ def test_the_download_and_the_load_are_seen_here(qtbot: QtBot, page: FirstStartP
     page.set_loading("")
     page.set_download(None)
     assert page.cards[0].isVisible()
+
+
+def test_cancel_asks_here_as_well(qtbot: QtBot, page: FirstStartPage) -> None:
+    page.set_download(demo_hub.DOWNLOADS[0])
+    qtbot.mouseClick(page.download.cancel_button, LEFT)
+    dialog = QApplication.activeModalWidget()
+    assert isinstance(dialog, DiscardDialog)
+    with qtbot.waitSignal(page.cancel_requested) as cancelled:
+        qtbot.mouseClick(dialog.deed_button, LEFT)
+    assert cancelled.args == ["a"]
 
 
 def test_a_failed_download_says_what_to_do(qtbot: QtBot, page: FirstStartPage) -> None:

@@ -82,6 +82,16 @@ def test_it_says_where_tokens_are_made_and_where_they_go(qtbot: QtBot, dialog: T
     assert "mirror.example only" in dialog.address.text()
 
 
+def test_it_closes_when_the_token_was_taken(qtbot: QtBot, dialog: TokenDialog) -> None:
+    dialog.show_state(TokenState("https://huggingface.co", has_token=True))
+    assert dialog.isVisible()
+    for error in ("That is no access token.", ""):
+        qtbot.keyClicks(dialog.field, "hf_abc")
+        qtbot.mouseClick(dialog.save_button, LEFT)
+        dialog.show_state(TokenState("https://huggingface.co", has_token=True, error=error))
+        assert dialog.isVisible() is bool(error)
+
+
 def test_what_went_wrong_is_said(dialog: TokenDialog) -> None:
     height = dialog.height()
     dialog.show_state(TokenState("https://huggingface.co", error="That is no access token."))
