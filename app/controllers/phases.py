@@ -81,7 +81,9 @@ def percent(done: int, total: int) -> str:
 
 
 def amount_of(done_bytes: int, total_bytes: int) -> str:
-    """Return two byte counts in the unit of the second, e.g. "1.2 of 2.9 GB" or "116 of 270 MB"."""
+    """Return two byte counts in the unit of the second, e.g. "1.2 of 2.9 GB", "116 of 270 MB" or "3 of 20 kB"."""
     if total_bytes >= 10**9:
         return f"{min(done_bytes, total_bytes) / 10**9:.1f} of {total_bytes / 10**9:.1f} GB"
+    if total_bytes < 10**6:
+        return f"{min(done_bytes, total_bytes) / 1000:.0f} of {total_bytes / 1000:.0f} kB"
     return f"{min(done_bytes, total_bytes) / 10**6:.0f} of {total_bytes / 10**6:.0f} MB"

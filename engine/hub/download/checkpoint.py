@@ -77,7 +77,7 @@ def download(
     all that arrived stays for the next time in either case.
     """
     cancellation.raise_if_cancelled()
-    found = address.parse(checkpoint, access.endpoint)
+    found = address.parse(checkpoint, session_for(access).endpoint)
     hub_id = found.hub_id if found else checkpoint
     wanted = found.revision if found and found.revision else revision
     report(DownloadState())

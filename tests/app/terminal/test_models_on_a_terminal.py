@@ -166,7 +166,7 @@ def test_a_download_shows_a_bar_that_fits_and_ctrl_c_is_a_pause(slow_hub: Loopba
     for line in terminal.seen.replace("\n", "\r").split("\r"):
         assert len(line.replace("\x1b[K", "")) < 50 or "Paused" in line
     slow_hub.behaviour.seconds_per_block = 0.0
-    result = run("download", "publisher/slow", "--json", **environment)
+    result = run("download", f"{slow_hub.endpoint}/publisher/slow/tree/main", "--json", **environment)
     assert (result.returncode, result.stderr) == (0, "")
     report = json.loads(result.stdout)
     assert set(report) == {"model", "revision", "received_bytes", "folder"}
