@@ -8,7 +8,7 @@ from engine.api.errors import EngineError
 if TYPE_CHECKING:  # the engine starts without waiting for the Hub's library
     from engine.checkpoints.published_files import PublishedFiles, PublishedShape
 
-_MOST_KEPT = 64
+_MOST_KEPT = 256  # more than the plans of one page of results
 
 
 class Lookups:

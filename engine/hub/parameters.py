@@ -12,6 +12,7 @@ _INTEGERS = ("U8", "I8", "I32", "U32", "I64")
 _IN_NAME = re.compile(r"(?<![\w.])(?:(\d{1,3})x)?(\d{1,4}(?:\.\d{1,3})?)([bm])(?![a-z0-9])", re.IGNORECASE)
 _UNITS = {"b": 10**9, "m": 10**6}
 _NEAR = 1.1
+_UNPACKED_BITS = 16
 
 
 def counts(item: Mapping[str, object]) -> dict[str, int]:
@@ -32,7 +33,12 @@ def parameters_of(item: Mapping[str, object], packed_bits: int, weight_bytes: in
     if total and packed_bits and by_dtype:
         unpacked = sum(number * _weights_each(dtype, packed_bits) for dtype, number in by_dtype.items())
         return _of_packed(total, unpacked, _bytes(by_dtype), weight_bytes, name)
-    return total or count(mapping(item, "gguf"), "total") or in_name(name) or weight_bytes // 2
+    return (
+        total
+        or count(mapping(item, "gguf"), "total")
+        or in_name(name)
+        or weight_bytes * 8 // (packed_bits or _UNPACKED_BITS)
+    )
 
 
 def weight_bytes_of(item: Mapping[str, object], packed_bits: int, parameters: int) -> int:

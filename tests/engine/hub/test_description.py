@@ -48,6 +48,10 @@ def test_the_size_in_a_name(name: str, parameters: int) -> None:
         ({"parameters": {"F8_E4M3": 900, "BF16": 100}, "total": 1000}, 8, 1_100, "a/b", 1000),
         (None, 0, 0, "a/x-7B", 7 * 10**9),
         (None, 0, 400, "a/b", 200),
+        (None, 4, 400, "a/b", 800),
+        # gpt-oss-20b as the Hub counts it.
+        ({"parameters": {"BF16": 1_804_459_584, "U8": 19_707_494_400}, "total": 21_511_953_984}, 4, 13_761_264_768,
+         "openai/gpt-oss-20b", 21_511_953_984),
         ("odd", 0, 0, "a/b", 0),
     ],
 )  # fmt: skip
