@@ -151,9 +151,13 @@ def _write(path: Path, staged: Path, tell: Callable[[int], None]) -> None:
     done = 0
     with path.open("rb") as reading, staged.open("wb") as writing:
         while block := reading.read(_BLOCK_BYTES):
-            writing.write(block)
+            if block.strip(b"\0"):
+                writing.write(block)
+            else:  # what has not arrived yet of a download is a hole, and stays one
+                writing.seek(len(block), os.SEEK_CUR)
             done += len(block)
             tell(done)
+        writing.truncate(done)
         writing.flush()
         os.fsync(writing.fileno())
     if staged.stat().st_size != path.stat().st_size:
