@@ -133,3 +133,11 @@ def test_a_failed_engine_is_not_asked(plans: Plans) -> None:
     plans.controller.on_event(CommandCancelled(command_id=plans.commands[-1].command_id))
     assert plans.asked == ["one", "two"]
     assert plans.found == []
+
+
+def test_what_is_not_there_to_the_end_is_not_planned(plans: Plans) -> None:
+    part = msgspec.structs.replace(CHECKPOINTS[0], missing_bytes=5)
+    plans.list.set_checkpoints((part, CHECKPOINTS[1]))
+    plans.controller.request()
+    plans.answer()
+    assert plans.asked == ["two"]
