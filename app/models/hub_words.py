@@ -13,6 +13,15 @@ _SHOWN_CHARACTERS = 120
 # Characters that are not seen but turn the order of those around them, or end a line.
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _KINDS = {CheckpointKind.STARTER: "comes with Hearth", CheckpointKind.GGUF: "GGUF file"}
+STATES = {
+    DownloadState.QUEUED: "waits for its turn",
+    DownloadState.RUNNING: "downloading",
+    DownloadState.WAITING: "waiting",
+    DownloadState.VERIFYING: "being checked",
+    DownloadState.PAUSED: "paused",
+    DownloadState.FAILED: "failed",
+    DownloadState.FINISHED: "downloaded",
+}
 GATING = {
     Gating.TERMS: "terms to accept",
     Gating.APPROVAL: "approval needed",

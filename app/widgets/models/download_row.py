@@ -75,7 +75,8 @@ class DownloadRowWidget(ModelRow):
         self.cancel_button.setVisible(state in _IS_UNDER_WAY)
         self.chat_button.setVisible(state is DownloadState.FINISHED)
         self.dismiss_button.setVisible(state in (DownloadState.FINISHED, DownloadState.FAILED))
-        self.setAccessibleName(hub_words.download_words(value))
+        self.name_buttons(self.name.text())
+        self._describe(value)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -92,6 +93,13 @@ class DownloadRowWidget(ModelRow):
     def remove(self) -> None:
         """Delete cancels, or takes what has ended from the list."""
         (self.cancel_button if self.cancel_button.isVisible() else self.dismiss_button).click()
+
+    def _describe(self, row: DownloadRow) -> None:
+        """The name says the state only: screen readers speak when it changes, and bytes change all the time."""
+        name = f"{self.name.text()}: {hub_words.STATES[row.state]}"
+        if name != self.accessibleName():
+            self.setAccessibleName(name)
+        self.setAccessibleDescription(hub_words.download_words(row))
 
     def _show_bar(self, row: DownloadRow) -> None:
         is_open = row.state in (*_CAN_PAUSE, DownloadState.VERIFYING)

@@ -99,6 +99,7 @@ class FindView(QWidget):
         self.problem.show_error(None)
         if self.details.hub_id not in {row.checkpoint.hub_id for row in self.list.rows()}:
             self.details.forget()
+            self.list.forget()
             self._shows_details = False
         self._show()
         if is_exact:

@@ -1,5 +1,7 @@
 """The first start: what this computer can run, one model that suits it, or straight to the small built-in one."""
 
+from itertools import pairwise
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -89,6 +91,9 @@ class FirstStartPage(QWidget):
         for card in self.cards:
             self._group.addButton(card)
             self._cards.addWidget(card)
+        order: list[QWidget] = [*self.cards, self.accept_button, self.starter_button, self.browse_button]
+        for first, second in pairwise([*order, self.skip_button]):
+            QWidget.setTabOrder(first, second)
         kept = [card for card in self.cards if card.recommendation.hub_id == before]
         best = [card for card in self.cards if card.recommendation.is_best]
         for card in (kept or best or self.cards)[:1]:

@@ -107,6 +107,7 @@ class LocalRow(ModelRow):
         self.resume_button.setVisible(not is_complete and not self._is_under_way)
         self.delete_button.setVisible(is_complete and checkpoint.disk_bytes > 0)
         self.discard_button.setVisible(not is_complete and not self._is_under_way)
+        self.name_buttons(self.name.text())
         said = [self.name.text(), self.home.text(), *parts, fit]
         self.setAccessibleName(", ".join(word for word in said if word))
 

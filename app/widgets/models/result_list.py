@@ -70,6 +70,11 @@ class ResultList(QListView):
         if self.model().rowCount():
             self.setCurrentIndex(self.model().index(0, 0))
 
+    def forget(self) -> None:
+        """Look at none, so that the next one that is selected counts, whichever it is."""
+        self._selected_id = ""
+        self.setCurrentIndex(QModelIndex())
+
     def choose_current(self) -> None:
         """Say that the details of the selected result are wanted, or those of the first one."""
         if not self.currentIndex().isValid():

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.widgets.theme import Theme
 
@@ -30,6 +30,13 @@ class ModelRow(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self.theme = theme
+
+    def name_buttons(self, name: str) -> None:
+        """Let each button say what it is for, and for which row: heard alone, "Pause" says too little."""
+        for button in self.findChildren(QPushButton):
+            words = f"{button.text().rstrip('…')} {name}"
+            if words != button.accessibleName():
+                button.setAccessibleName(words)
 
     def activate(self) -> None:
         """Do what Enter is for."""
@@ -133,3 +140,11 @@ class RowColumn(QWidget, Generic[Value]):
         if isinstance(row, ModelRow) and row in rows:
             place = min(max(0, rows.index(row) + step), len(rows) - 1)
             rows[place].setFocus(Qt.FocusReason.TabFocusReason)
+            self._scroll_to(rows[place])
+
+    def _scroll_to(self, row: ModelRow) -> None:
+        parent = self.parentWidget()
+        while parent is not None and not isinstance(parent, QScrollArea):
+            parent = parent.parentWidget()
+        if parent is not None:
+            parent.ensureWidgetVisible(row)

@@ -115,6 +115,18 @@ def test_rows_by_keyboard(qtbot: QtBot, shown: Opened) -> None:
     assert row(shown, "c").hasFocus()
 
 
+def test_walking_scrolls_along(qtbot: QtBot, shown: Opened) -> None:
+    shown.page.resize(600, 320)
+    QApplication.processEvents()
+    row(shown, "a").setFocus()
+    for key in "abcde":
+        qtbot.keyClick(row(shown, key), Qt.Key.Key_Down)
+    last = row(shown, "f")
+    assert last.hasFocus()
+    assert not last.visibleRegion().isEmpty()
+    assert last.visibleRegion().boundingRect().height() == last.height()
+
+
 def test_the_switch_counts_what_is_not_over(shown: Opened) -> None:
     assert shown.page.views.buttons[DOWNLOADS].text() == "Downloads 4"
     shown.downloads.set_rows([FAILED, FINISHED])
@@ -130,8 +142,15 @@ def test_an_empty_list_invites(qtbot: QtBot, shown: Opened) -> None:
 
 
 def test_rows_can_be_heard(shown: Opened) -> None:
-    assert row(shown, "a").accessibleName() == "Qwen3-8B: 42 % · 7.0 of 16.4 GB · 84 MB/s · 2 min left"
-    assert demo_hub.NEEDS_TOKEN.message in row(shown, "e").accessibleName()
+    assert row(shown, "a").accessibleName() == "Qwen3-8B: downloading"
+    assert row(shown, "a").accessibleDescription() == "Qwen3-8B: 42 % · 7.0 of 16.4 GB · 84 MB/s · 2 min left"
+    assert row(shown, "e").accessibleName() == "Llama-3.1-8B-Instruct: failed"
+    assert demo_hub.NEEDS_TOKEN.message in row(shown, "e").accessibleDescription()
+
+
+def test_buttons_can_be_told_apart_by_ear(shown: Opened) -> None:
+    assert row(shown, "a").pause_button.accessibleName() == "Pause Qwen3-8B"
+    assert row(shown, "d").resume_button.accessibleName() == f"Resume {demo_hub.PRIVATE.hub_id.partition('/')[2]}"
 
 
 def test_in_a_small_window_nothing_is_cut(shown: Opened) -> None:

@@ -105,6 +105,18 @@ def test_what_is_no_longer_found_is_no_longer_looked_at(qtbot: QtBot, opened: Op
     assert not opened.page.finder.details.isVisible()
 
 
+def test_what_is_found_again_is_looked_at_again(qtbot: QtBot, opened: Opened) -> None:
+    opened.find()
+    click_row(qtbot, opened, 0)
+    opened.results.set_rows([])
+    opened.page.show_results_state((HubQuery(text="nothing like this"), False))
+    opened.find()
+    opened.page.finder.search.line.setFocus()
+    qtbot.keyClick(opened.page.finder.search.line, Qt.Key.Key_Down)
+    assert opened.page.finder.details.hub_id == demo_hub.QWEN.hub_id
+    assert opened.page.finder.details.isVisible()
+
+
 def test_searching_and_failing_are_said(qtbot: QtBot, opened: Opened) -> None:
     finder = opened.page.finder
     opened.page.set_searching(True)

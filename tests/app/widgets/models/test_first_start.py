@@ -44,6 +44,15 @@ def test_another_one_is_chosen_by_mouse_or_keyboard(qtbot: QtBot, page: FirstSta
     assert page.chosen == demo_hub.RECOMMENDATIONS[2]
 
 
+def test_tab_goes_from_the_models_to_the_buttons(qtbot: QtBot, page: FirstStartPage) -> None:
+    page.activateWindow()
+    qtbot.waitUntil(page.isActiveWindow)
+    page.cards[0].setFocus()
+    for wanted in (page.accept_button, page.starter_button, page.browse_button, page.skip_button, page.cards[0]):
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        assert wanted.hasFocus()
+
+
 def test_the_buttons_are_seen_in_a_small_window(page: FirstStartPage) -> None:
     for button in (page.accept_button, page.starter_button, page.browse_button, page.skip_button):
         bottom = button.mapTo(page, button.rect().bottomRight())
