@@ -1,9 +1,6 @@
 """No request leaves while Hearth is to work offline: guards in this process, and a real engine beside a tripwire."""
 
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from engine.api.cancellation import CancellationToken
-from engine.api.codec import decode_event, encode_frame, read_frame
 from engine.api.commands import (
     CheckConnection,
     Command,
@@ -19,7 +15,6 @@ from engine.api.commands import (
     InspectCheckpoint,
     PlanCheckpoint,
     SearchCheckpoints,
-    Shutdown,
 )
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import CommandFailed, ConnectionChecked, Terminal
@@ -27,8 +22,8 @@ from engine.api.hub import HubAccess
 from engine.checkpoints.lookups import Lookups
 from engine.lookups import HubLookups
 from engine.transfers import Transfers
+from tests.engine.hub.one_engine import run_engine
 
-ROOT = Path(__file__).resolve().parents[3]
 HUB_ID = "owner/chat"
 
 
@@ -130,31 +125,11 @@ class Tripwire:
 @pytest.mark.parametrize("how", ["the access", "--offline", "nothing"])
 def test_a_real_engine_leaves_the_wire_alone(how: str, tmp_path: Path) -> None:
     flags = ["--offline"] if how == "--offline" else []
+    asked = commands(HubAccess(offline=how == "the access"))
     with Tripwire() as wire:
-        environment = os.environ | {"HF_ENDPOINT": wire.endpoint, "http_proxy": wire.endpoint, "HF_HOME": str(tmp_path)}
-        engine = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine", "--data", str(tmp_path / "data"), *flags],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=ROOT,
-            env=environment | {"PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert engine.stdin is not None
-        assert engine.stdout is not None
-        asked = commands(HubAccess(offline=how == "the access"))
-        for command in asked:
-            engine.stdin.write(encode_frame(command))
-        engine.stdin.flush()
-        ended: list[Terminal] = []
-        while len(ended) < len(asked):
-            body = read_frame(engine.stdout)
-            assert body is not None, "the engine ended"
-            event = decode_event(body)
-            ended += [event] if isinstance(event, Terminal) else []
-        engine.stdin.write(encode_frame(Shutdown()))
-        engine.stdin.close()
-        assert engine.wait(20) == 0
-        engine.stdout.close()
+        told = run_engine(asked, tmp_path, *flags, HF_ENDPOINT=wire.endpoint, http_proxy=wire.endpoint)
         if how == "nothing":  # the wire does notice
             assert wire.visits > 0
         else:
-            assert all(is_offline_answer(event) for event in ended)
+            assert all(is_offline_answer(event) for event in told.terminals)
             assert wire.visits == 0
