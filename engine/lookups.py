@@ -16,10 +16,8 @@ from engine.hub.session import endpoint_of
 from engine.hub.waiting import awaited
 
 # A known shape answers where the Hub can't or may not; what the Hub shows to be unfit stays so.
-_UNANSWERED = frozenset({
-    ErrorKind.NETWORK, ErrorKind.OFFLINE, ErrorKind.CHECKPOINT_NOT_FOUND, ErrorKind.TOKEN_NEEDED,
-    ErrorKind.TERMS_NOT_ACCEPTED,
-})  # fmt: skip
+_NOT_READABLE = frozenset({ErrorKind.TOKEN_NEEDED, ErrorKind.TERMS_NOT_ACCEPTED})
+_UNANSWERED = _NOT_READABLE | {ErrorKind.NETWORK, ErrorKind.OFFLINE, ErrorKind.CHECKPOINT_NOT_FOUND}
 
 
 class HubLookups:
@@ -60,12 +58,22 @@ class HubLookups:
             return
         hub_id = address.hub_id if address is not None else reference
         revision = address.revision if address is not None and address.revision else command.revision or "main"
-        ask = look_up if command.reads_headers else look_up_shape
-        found: LookedUp
-        try:
-            found = ask(hub_id, revision, command.access, cancellation)
-        except EngineError as error:
-            if error.report.kind not in _UNANSWERED or not known_shapes.named(hub_id):
-                raise
-            found = error.with_traceback(None)
-        self._lookups.put(command.command_id, found)
+        self._lookups.put(command.command_id, _found(hub_id, revision, command, cancellation))
+
+
+def _found(hub_id: str, revision: str, command: PlanCheckpoint, cancellation: CancellationToken) -> LookedUp:
+    try:
+        if command.reads_headers:
+            return look_up(hub_id, revision, command.access, cancellation)
+    except EngineError as error:
+        kind = error.report.kind
+        if kind in _UNANSWERED and known_shapes.named(hub_id):
+            return error.with_traceback(None)
+        if kind not in _NOT_READABLE:
+            raise
+    try:  # where the files may not be read, a shape of the same kind and size may stand in for them
+        return look_up_shape(hub_id, revision, command.access, cancellation)
+    except EngineError as error:
+        if error.report.kind not in _UNANSWERED or not known_shapes.named(hub_id):
+            raise
+        return error.with_traceback(None)

@@ -165,6 +165,7 @@ def test_terms_not_accepted_a_shape_of_the_same_kind_and_size_answers(api: Loopb
     api.models["owner/gated"] = model("owner/gated", shape.parameters * 2, gated="manual")
     api.models["owner/odd"] = model("owner/odd", 5_000_000, gated="manual")
     api.rule = lambda request: refused("GatedRepo", 403) if "/resolve/" in request.path else None
+    assert isinstance(asked.plan("owner/gated", reads_headers=True), CheckpointPlanned)
     planned = asked.plan("owner/gated")
     assert isinstance(planned, CheckpointPlanned)
     assert "Llama 3.1 8B Instruct, which has the same kind and size" in planned.notes[0]
