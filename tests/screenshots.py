@@ -191,6 +191,7 @@ class Studio:
         self._is_busy = False
         self._hearth.chat.busy_changed.connect(self._on_busy_changed)
         self._hearth.start()
+        self._hearth.models.first_start.finish()  # drawn among the pages of models
         for key, value in (("temperature", 0.0), ("maximum_tokens", 200)):
             self._hearth.settings.change((key, value))
         self._hearth.window.resize(*LARGE)

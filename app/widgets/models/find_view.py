@@ -20,7 +20,7 @@ from engine.api.errors import ErrorReport
 
 _NARROW_PX = 680
 _SMALLEST_PX = 400
-_SUITS = "Suits this computer"
+_TO_BEGIN_WITH = "Good models to begin with"
 _LIST_SHARE, _DETAILS_SHARE = 5, 6
 _SIDE_PX = 16
 _OFFLINE = (
@@ -139,7 +139,6 @@ class FindView(QWidget):
         rows = self.list.rows()
         has_error = self.problem.error is not None
         self.heading.setText(self._heading(rows))
-        self.list.set_recommended_shown(self.heading.text() != _SUITS)
         self.heading.setVisible(bool(self.heading.text()))
         self.waiting.setVisible(self._is_searching)
         self.list.setVisible(bool(rows) and not has_error)
@@ -159,8 +158,8 @@ class FindView(QWidget):
     def _heading(self, rows: list[HubRow]) -> str:
         if self.problem.error is not None:
             return ""
-        if rows and all(row.is_recommended for row in rows) and not (self._shown_query or HubQuery()).text:
-            return _SUITS
+        if rows and self._shown_query is None:
+            return _TO_BEGIN_WITH
         if self._is_searching:
             return "Searching…"
         return "Results" if rows else ""

@@ -1,7 +1,5 @@
 """Draws one result of a search: name and how it fits, publisher and numbers, and what sets it apart."""
 
-from dataclasses import replace
-
 from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
@@ -30,7 +28,6 @@ class ResultDelegate(QStyledItemDelegate):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.shows_recommended = True
         self.set_theme(theme)
 
     def set_theme(self, theme: Theme) -> None:
@@ -48,7 +45,7 @@ class ResultDelegate(QStyledItemDelegate):
         """Return two lines' height, and a third one's where there are badges."""
         row = index.data(ROW_ROLE)
         height = 2 * _TOP_PX + self._name_metrics.height() + _LINE_GAP_PX + self._small_metrics.height()
-        if isinstance(row, HubRow) and self._badges(row):
+        if isinstance(row, HubRow) and hub_words.badges(row):
             height += 6 + self._badge_height
         return QSize(120, height)
 
@@ -81,9 +78,6 @@ class ResultDelegate(QStyledItemDelegate):
             text = plain_tooltip("\n".join(line for line in lines if line))
             QToolTip.showText(event.globalPos(), text, view.viewport(), option.rect)
         return True
-
-    def _badges(self, row: HubRow) -> list[str]:
-        return hub_words.badges(row if self.shows_recommended else replace(row, is_recommended=False))
 
     @property
     def _badge_height(self) -> int:
@@ -131,7 +125,7 @@ class ResultDelegate(QStyledItemDelegate):
         colors = self._theme.colors
         left = inner.left()
         painter.setFont(self._badge_font)
-        for words in self._badges(row):
+        for words in hub_words.badges(row):
             width = self._badge_metrics.horizontalAdvance(words) + 2 * _BADGE_SIDE_PX
             if left + width > inner.right() + 1:
                 break

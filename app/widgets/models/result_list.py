@@ -83,12 +83,6 @@ class ResultList(QListView):
         if row is not None:
             self.row_chosen.emit(row)
 
-    def set_recommended_shown(self, shown: bool) -> None:
-        """Mark what is recommended, or leave that to a heading."""
-        if self._delegate.shows_recommended != shown:
-            self._delegate.shows_recommended = shown
-            self.scheduleDelayedItemsLayout()
-
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._delegate.set_theme(theme)

@@ -49,8 +49,8 @@ ROWS = (
 )
 RECOMMENDED = (
     HubRow(QWEN, fit(QWEN.hub_id), is_recommended=True),
-    HubRow(checkpoint("Qwen/Qwen3-4B-Instruct-2507", 4.02, 8.1), fit("x", "Fits (bf16)"), is_recommended=True),
-    HubRow(checkpoint("mistralai/Mistral-Small-3.2-24B", 23.6, 47.2), fit("x", "Fits (4-bit)"), is_recommended=True),
+    HubRow(checkpoint("Qwen/Qwen3-4B-Instruct-2507", 4.02, 8.1), fit("x", "Fits (bf16)")),
+    HubRow(checkpoint("mistralai/Mistral-Small-3.2-24B", 23.6, 47.2), fit("x", "Fits (4-bit)")),
 )
 PLAN = Plan(
     checkpoint=QWEN.hub_id,

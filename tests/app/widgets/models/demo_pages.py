@@ -80,7 +80,7 @@ class DemoPages:
     def _finding(self) -> Iterator[State]:
         self.results.set_rows(demo_hub.RECOMMENDED)
         self.window.show_models()
-        yield State("models-suits")
+        yield State("models-begin")
         self.page.finder.search.line.setText("qwen")
         self.page.finder.search.ask()
         self.results.set_rows(demo_hub.ROWS)

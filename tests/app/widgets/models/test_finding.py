@@ -51,9 +51,9 @@ def test_filters_are_part_of_what_is_asked(qtbot: QtBot, opened: Opened) -> None
     assert opened.asked_for("search_requested")[-1] == wanted
 
 
-def test_before_any_search_it_shows_what_suits(opened: Opened) -> None:
+def test_before_any_search_it_shows_where_to_begin(opened: Opened) -> None:
     opened.results.set_rows(demo_hub.RECOMMENDED)
-    assert opened.page.finder.heading.text() == "Suits this computer"
+    assert opened.page.finder.heading.text() == "Good models to begin with"
     assert opened.page.finder.list.isVisible()
     assert opened.asked_for("search_requested") == []
     opened.find()
