@@ -77,6 +77,8 @@ class DownloadController(QObject):
         is_offline = self._access().offline
         for saved in load_downloads(self._file):
             row = _row_of(DownloadRequest(saved.hub_id, saved.revision))
+            if self._downloads.found(row.key) is not None:
+                continue  # it was asked for again already
             if saved.is_paused or is_offline:
                 self._downloads.put(replace(row, state=DownloadState.PAUSED))
             else:

@@ -74,7 +74,7 @@ class LibraryController(QObject):
         self._changes.add(command_id)
         self.notice_cleared.emit(hub_notices.LIBRARY_KEY)
         command = self._delete(command_id, reference, only_count=False)
-        if self._plan is not None and reference in (self._plan.checkpoint, self._plan.draft):
+        if self._is_in_use(reference):
             self._submit_after_unload(command)
         else:
             self._submit(command)
@@ -118,6 +118,11 @@ class LibraryController(QObject):
                 self._on_failed(command_id, error)
             case CommandCancelled(command_id=command_id):
                 self._on_cancelled(command_id)
+
+    def _is_in_use(self, reference: str) -> bool:
+        """Return whether the loaded model or its draft is this one, or a revision of it."""
+        used = () if self._plan is None else (self._plan.checkpoint, self._plan.draft)
+        return any(each == reference or each.startswith(f"{reference}@") for each in used)
 
     def _delete(self, command_id: str, reference: str, *, only_count: bool) -> DeleteCheckpoint:
         folders = self._settings().checkpoint_folders

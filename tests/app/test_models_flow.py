@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from huggingface_hub import scan_cache_dir, snapshot_download
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.main import Hearth
-from app.models.hub_rows import DownloadState
+from app.models.hub_rows import DownloadRequest, DownloadState
 from app.paths import locate
+from app.recommendations import read_candidates
 from app.settings.file import save
 from app.settings.schema import Settings
+from app.widgets.assets import asset
 from app.widgets.models.local_row import LocalRow
 from app.widgets.models.question import Question
 from engine.api.message import Role
@@ -30,7 +33,8 @@ Open = Callable[[], Hearth]
 def hub(tiny_folder: Path, tmp_path: Path) -> Iterator[LoopbackHub]:
     published = tmp_path / "published"
     shutil.copytree(tiny_checkpoints.make("llama", tiny_folder), published, ignore=shutil.ignore_patterns("complete"))
-    with LoopbackHub({HUB_ID: published}) as running:
+    recommended = [each.hub_id for each in read_candidates(asset("models", "recommended.json"))]
+    with LoopbackHub(dict.fromkeys([HUB_ID, *recommended], published)) as running:
         yield running
 
 
@@ -49,12 +53,17 @@ def open_window(qtbot: QtBot, hub: LoopbackHub, tmp_path: Path) -> Iterator[Open
 
     yield open_window
     for hearth in opened:
-        window = hearth.window
-        window.close()
-        hearth.shut_down()
-        hearth.deleteLater()
-        window.deleteLater()
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        if shiboken6.isValid(hearth):
+            close(hearth)
+
+
+def close(hearth: Hearth) -> None:
+    window = hearth.window
+    window.close()
+    hearth.shut_down()
+    hearth.deleteLater()
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def wait(qtbot: QtBot, condition: Callable[[], object]) -> None:
@@ -102,6 +111,13 @@ def test_from_the_search_to_the_answer_and_away_again(
     wait(qtbot, lambda: window.page.has_message_of(Role.ASSISTANT))
     wait(qtbot, lambda: hearth.chat.is_idle)
 
+    moved = tmp_path / "another disk"
+    page.cache_move_requested.emit(str(moved))
+    wait(qtbot, lambda: hearth.settings.settings.hub_cache == str(moved))
+    wait(qtbot, lambda: hearth.checkpoints.plan is not None and hearth.checkpoints.plan.checkpoint == HUB_ID)
+    assert not cache.exists()
+    assert snapshot_download(HUB_ID, cache_dir=moved, local_files_only=True)
+
     window.show_models()
     page.show_view(1)
     wait(qtbot, lambda: hearth.checkpoint_model.rowCount() == 2)
@@ -112,7 +128,7 @@ def test_from_the_search_to_the_answer_and_away_again(
     qtbot.mouseClick(question.deed_button, Qt.MouseButton.LeftButton)
     wait(qtbot, lambda: hearth.checkpoint_model.rowCount() == 1)
     assert hearth.checkpoints.plan is None
-    assert scan_cache_dir(cache).repos == frozenset()
+    assert scan_cache_dir(moved).repos == frozenset()
 
 
 def test_typing_is_the_quickest_first_start(qtbot: QtBot, open_window: Open) -> None:
@@ -125,3 +141,31 @@ def test_typing_is_the_quickest_first_start(qtbot: QtBot, open_window: Open) -> 
     qtbot.keyClicks(hearth.window.page.composer.editor, "ello")
     assert hearth.window.page.composer.text == "Hello"
     assert not hearth.models.first_start.is_shown
+
+
+def test_the_recommended_model_comes_loads_and_answers_from_the_first_page(qtbot: QtBot, open_window: Open) -> None:
+    hearth = open_window()
+    press(qtbot, hearth.window.first_start, "Download and chat")
+    wait(qtbot, lambda: not hearth.window.pages.is_first_start)
+    wanted = hearth.models.recommendations.found[0].hub_id
+    assert hearth.checkpoints.plan is not None
+    assert hearth.checkpoints.plan.checkpoint == wanted
+    assert hearth.window.page.composer.isVisible()
+    assert not hearth.models.first_start.is_shown
+
+
+def test_a_download_goes_on_after_hearth_was_closed(qtbot: QtBot, open_window: Open, hub: LoopbackHub) -> None:
+    hub.behaviour.seconds_per_block = 0.1
+    hearth = open_window()
+    hearth.models.first_start.finish()
+    hearth.models.downloads.request(DownloadRequest(HUB_ID))
+    rows = hearth.models.downloads_model
+    wait(qtbot, lambda: rows.row(0).done_bytes > 0)
+    close(hearth)
+    hub.behaviour.seconds_per_block = 0.0
+    again = open_window()
+    assert not again.window.pages.is_first_start
+    rows = again.models.downloads_model
+    wait(qtbot, lambda: rows.rowCount() == 1 and rows.row(0).state is DownloadState.FINISHED)
+    assert again.checkpoints.plan is None or again.checkpoints.plan.checkpoint == "starter"
+    wait(qtbot, lambda: HUB_ID in {row.reference for row in map(again.checkpoint_model.checkpoint, range(2))})

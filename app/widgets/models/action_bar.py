@@ -83,7 +83,7 @@ class ActionBar(QFrame):
         buttons = FlowRow()
         for button in (self.chat_button, self.download_and_chat_button, self.download_button, self.show_button):
             button.setAutoDefault(False)
-            buttons.addWidget(button)
+            buttons.add(button)
         line = QFrame()
         line.setProperty("surface", "line")
         column = QVBoxLayout(self)
@@ -92,7 +92,7 @@ class ActionBar(QFrame):
         column.addWidget(line)
         column.addSpacing(4)
         column.addWidget(self.words)
-        column.addLayout(buttons)
+        column.addWidget(buttons)
         self.show_standing(Standing())
 
     def show_standing(self, standing: Standing) -> None:

@@ -168,7 +168,7 @@ class FirstStartPage(QWidget):
         buttons = FlowRow()
         for button in (self.accept_button, self.starter_button, self.browse_button, self.skip_button):
             button.setAutoDefault(False)
-            buttons.addWidget(button)
+            buttons.add(button)
         for button in (self.browse_button, self.skip_button):
             button.setProperty("kind", "quiet")
         content = QWidget()
@@ -185,8 +185,9 @@ class FirstStartPage(QWidget):
         column.addWidget(self.download)
         column.addWidget(self.phase)
         below = QWidget()
-        below.setLayout(buttons)
-        buttons.setContentsMargins(24, 8, 24, 24)
+        beneath = QVBoxLayout(below)
+        beneath.setContentsMargins(24, 8, 24, 24)
+        beneath.addWidget(buttons)
         inner = QWidget()
         inner.setMaximumWidth(_WIDTH_PX)
         page = QVBoxLayout(inner)

@@ -40,14 +40,14 @@ class ProblemView(QWidget):
         buttons = FlowRow()
         for button in self._buttons:
             button.setAutoDefault(False)
-            buttons.addWidget(button)
+            buttons.add(button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.message)
         column.addWidget(self.hint)
         column.addSpacing(4)
-        column.addLayout(buttons)
+        column.addWidget(buttons)
         self.hide()
 
     @property

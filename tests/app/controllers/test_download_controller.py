@@ -196,6 +196,13 @@ def test_a_restart_goes_on_with_what_ran_and_leaves_what_was_paused(
     assert again.loads == []  # nobody waits for it any more
 
 
+def test_what_was_asked_for_before_the_start_is_not_begun_twice(downloads: Downloads) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.start()
+    assert len(downloads.commands) == 1
+    assert downloads.row.state is DownloadState.QUEUED
+
+
 def test_offline_nothing_is_gone_on_with(downloads: Downloads, file: Path, qtbot: QtBot) -> None:
     downloads.controller.request(DownloadRequest(HUB_ID))
     again = Downloads(file, HubAccess(offline=True))

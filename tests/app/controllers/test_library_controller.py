@@ -76,8 +76,9 @@ def test_a_deletion_is_counted_before_it_is_confirmed(library: Library) -> None:
     assert library.notices[0].text == "publisher/model was deleted: 2.0 GB are free again."
 
 
-def test_the_loaded_model_is_let_go_before_it_is_deleted(library: Library) -> None:
-    library.load(MODEL.reference)
+@pytest.mark.parametrize("loaded", [MODEL.reference, f"{MODEL.reference}@v2"])
+def test_the_loaded_model_is_let_go_before_it_is_deleted(library: Library, loaded: str) -> None:
+    library.load(loaded)
     library.controller.delete(MODEL.reference)
     (unload,) = library.commands
     assert isinstance(unload, UnloadCheckpoint)
@@ -86,7 +87,7 @@ def test_the_loaded_model_is_let_go_before_it_is_deleted(library: Library) -> No
 
 
 def test_another_loaded_model_stays(library: Library) -> None:
-    library.load("starter")
+    library.load("publisher/model-2")
     library.controller.delete(MODEL.reference)
     assert isinstance(library.commands[0], DeleteCheckpoint)
 
