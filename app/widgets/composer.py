@@ -110,8 +110,9 @@ class Composer(QWidget):
         self._show_button()
 
     def take_focus(self) -> None:
-        """Let the next key be typed here."""
-        self.editor.setFocus()
+        """Let the next key be typed here, unless another page is shown: the keyboard would be nobody's."""
+        if self.isVisible() or not self.window().isVisible():
+            self.editor.setFocus()
 
     def take_key(self, event: QKeyEvent) -> None:
         """Take the focus and a key that was pressed elsewhere."""

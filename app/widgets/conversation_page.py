@@ -42,7 +42,7 @@ class ConversationPage(QWidget):
         self._pages = QStackedWidget()
         self._pages.addWidget(self.empty_state)
         self._pages.addWidget(self.transcript)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.private_mark)
@@ -82,6 +82,10 @@ class ConversationPage(QWidget):
         """Draw in another theme or text size."""
         for part in (self.transcript, self.empty_state, self.private_mark, self.notices, self.composer):
             part.set_theme(theme)
+
+    def hold_notices(self, notices: NoticeBar) -> None:
+        """Show the notices between messages and composer."""
+        self._column.insertWidget(self._column.indexOf(self.composer), notices)
 
     def has_message_of(self, role: Role) -> bool:
         """Return whether somebody has said anything yet."""

@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
         self.sidebar_button = IconButton("panel-left", "Sidebar", self._theme)
         self.model_button = ModelButton(checkpoint_model, self._theme)
         self.settings_button = IconButton("settings", "Settings", self._theme)
-        self.download_indicator = DownloadIndicator(downloads, self._theme)
+        self.download_indicator = DownloadIndicator(downloads, self._theme, self)
         self.page = ConversationPage(transcript_model, self._theme)
         self.pages = WindowPages(self.page, results, downloads, checkpoint_model, self._theme)
         self.models_page, self.first_start = self.pages.models, self.pages.first_start

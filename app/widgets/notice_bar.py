@@ -113,12 +113,10 @@ class NoticeRow(QFrame):
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(80)
         self.action_button = QPushButton(menu_text(notice.action))
-        self.action_button.setVisible(bool(notice.action))
         self.action_button.clicked.connect(self._on_action)
         self.details_button = QPushButton("Details")
         self.details_button.setProperty("kind", "quiet")
         self.details_button.setCheckable(True)
-        self.details_button.setVisible(bool(self._hidden_text()))
         self.details_button.toggled.connect(self._on_details_toggled)
         self.close_button = IconButton("x", "Close", theme)
         self.close_button.clicked.connect(self._on_close)
@@ -132,6 +130,9 @@ class NoticeRow(QFrame):
         self._grid.addWidget(self.text, 0, 1, Qt.AlignmentFlag.AlignVCenter)
         for column, button in enumerate((self.details_button, self.action_button, self.close_button), start=2):
             self._grid.addWidget(button, 0, column, top)
+        # Not before they are in the row: a button without a parent would be shown as a window of its own.
+        self.action_button.setVisible(bool(notice.action))
+        self.details_button.setVisible(bool(self._hidden_text()))
         self.choice_buttons = [self._choice_button(choice) for choice in notice.choices]
         if self.choice_buttons:
             self._grid.addLayout(_row_of(self.choice_buttons), 1, 1, 1, 4)

@@ -32,7 +32,7 @@ class WindowPages(QStackedWidget):
         for page in (self.conversation, self.models, self.first_start):
             self.addWidget(page)
         self.models.closed.connect(self.show_conversation)
-        self.currentChanged.connect(self.page_changed)
+        self.currentChanged.connect(self._on_current_changed)
 
     @property
     def is_first_start(self) -> bool:
@@ -58,6 +58,14 @@ class WindowPages(QStackedWidget):
         """Show what a first start begins with."""
         self.setCurrentWidget(self.first_start)
         self.first_start.take_focus()
+
+    def _on_current_changed(self) -> None:
+        """What has to be said is said on the page that is seen."""
+        page, notices = self.currentWidget(), self.conversation.notices
+        if isinstance(page, ConversationPage | ModelsPage | FirstStartPage):
+            page.hold_notices(notices)
+            notices.setVisible(bool(notices.rows))
+        self.page_changed.emit()
 
     def open_with(self, dialogs: WindowDialogs) -> None:
         """Let the pages open the token dialog, the settings, and pages of the Hub in the browser."""

@@ -8,13 +8,13 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.hub_rows import HubQuery, HubRow
+from app.widgets.elided_label import ElidedLabel
 from app.widgets.icons import icon
 from app.widgets.models.details_panel import DetailsPanel
 from app.widgets.models.invitation import Invitation
 from app.widgets.models.problem_view import ProblemView
 from app.widgets.models.result_list import ResultList
 from app.widgets.models.search_bar import SearchBar
-from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 from engine.api.errors import ErrorReport
 
@@ -51,7 +51,8 @@ class FindView(QWidget):
         self._is_searching = False
         self._shows_details = False
         self.search = SearchBar(theme)
-        self.heading = plain_label("", "heading")
+        self.heading = ElidedLabel()
+        self.heading.setProperty("role", "heading")
         self.waiting = QProgressBar()
         self.waiting.setRange(0, 0)
         self.waiting.setTextVisible(False)
@@ -138,7 +139,7 @@ class FindView(QWidget):
     def _show(self) -> None:
         rows = self.list.rows()
         has_error = self.problem.error is not None
-        self.heading.setText(self._heading(rows))
+        self.heading.set_text(self._heading(rows))
         self.heading.setVisible(bool(self.heading.text()))
         self.waiting.setVisible(self._is_searching)
         self.list.setVisible(bool(rows) and not has_error)

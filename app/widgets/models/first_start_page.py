@@ -128,6 +128,10 @@ class FirstStartPage(QWidget):
         self.download.set_theme(theme)
         self.phase.set_theme(theme)
 
+    def hold_notices(self, notices: QWidget) -> None:
+        """Show the notices at the bottom."""
+        self._whole.addWidget(notices)
+
     def take_focus(self) -> None:
         """Give the keyboard to what most people want."""
         (self.accept_button if self.accept_button.isVisible() else self.starter_button).setFocus()
@@ -197,11 +201,14 @@ class FirstStartPage(QWidget):
         page.addWidget(FittedScroll(content, "First start"))
         page.addWidget(below)
         page.addStretch(2)
-        outer = QHBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
+        outer = QHBoxLayout()
         outer.addStretch(1)
         outer.addWidget(inner, 1000)
         outer.addStretch(1)
+        self._whole = QVBoxLayout(self)
+        self._whole.setContentsMargins(0, 0, 0, 0)
+        self._whole.setSpacing(0)
+        self._whole.addLayout(outer, 1)
 
     def _connect(self) -> None:
         self.accept_button.clicked.connect(self._on_accept)

@@ -154,6 +154,10 @@ class ModelsPage(QWidget):
         for part in (self.back_button, self.refresh_button, self.finder, self.local, self.downloads):
             part.set_theme(theme)
 
+    def hold_notices(self, notices: QWidget) -> None:
+        """Show the notices at the bottom."""
+        self._column.addWidget(notices)
+
     def take_focus(self) -> None:
         """Give the keyboard to where one begins."""
         view = self._stack.currentWidget()
@@ -189,7 +193,7 @@ class ModelsPage(QWidget):
         head.addWidget(title, 1)
         head.addWidget(self.refresh_button)
         head.addWidget(self.views)
-        column = QVBoxLayout(self)
+        column = self._column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(head)

@@ -11,6 +11,7 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import DownloadState
+from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
 from app.widgets.main_window import MainWindow
 from app.widgets.setting_controls import PathControl
@@ -105,6 +106,32 @@ def test_downloads_are_seen_from_the_chat(qtbot: QtBot, window: MainWindow, down
     assert window.models_page.downloads.isVisible()
     downloads.put(replace(running, state=DownloadState.FINISHED))
     assert not indicator.isVisible()
+
+
+def test_notices_are_seen_on_every_page(qtbot: QtBot, window: MainWindow) -> None:
+    window.show_models()
+    window.show_notice(
+        Notice(key="k", text="It failed.", severity=Severity.ERROR, action="Try again", action_key="again")
+    )
+    assert window.isActiveWindow()  # nothing was shown as a window of its own
+    for show in (window.show_chat, window.show_models, lambda: window.show_first_start(True), window.show_chat):
+        show()
+        QApplication.processEvents()
+        (row,) = window.page.notices.rows
+        assert row.isVisible()
+        assert window.rect().contains(row.mapTo(window, row.rect().bottomRight()))
+    window.show_models()
+    row.action_button.setFocus()
+    with qtbot.waitSignal(window.notice_action_requested) as asked:
+        qtbot.mouseClick(row.action_button, LEFT)
+    assert asked.args == ["again"]
+    notices = window.page.notices
+    assert not notices.isVisible()
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert window.models_page.isAncestorOf(focused)
+    window.show_chat()
+    assert not notices.isVisible()
 
 
 def test_the_token_dialog_opens_from_everywhere(qtbot: QtBot, window: MainWindow) -> None:
