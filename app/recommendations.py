@@ -48,5 +48,4 @@ def ranked(candidates: tuple[Candidate, ...], plans: Mapping[str, Plan]) -> tupl
 
 def _is_pleasant(plan: Plan) -> bool:
     speed = plan.expected_tokens_per_second
-    is_quick = speed >= _READING_TOKENS_PER_SECOND
-    return is_quick if plan.fit is Fit.SLOW else plan.fit is Fit.FITS and (speed == 0 or is_quick)
+    return plan.fit is Fit.FITS and (speed == 0 or speed >= _READING_TOKENS_PER_SECOND)
