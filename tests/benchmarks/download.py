@@ -62,10 +62,13 @@ def _measure_speed(folder: Path, megabytes: int, turns: int) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         endpoint = server.stdout.readline().strip()
         _plain(endpoint), _download(endpoint, folder / "warm-up")
-        plain, ours = [], []
+        plain, ours, work = [], [], []
         for turn in range(turns):
+            before = time.process_time()
             plain.append(_plain(endpoint))
+            between = time.process_time()
             ours.append(_download(endpoint, folder / f"cache-{turn}"))
+            work.append((between - before, time.process_time() - between))
             rates = [megabytes / seconds for seconds in (plain[-1], ours[-1])]
             print(f"turn {turn + 1}: plain GET {rates[0]:.0f} MB/s, download {rates[1]:.0f} MB/s")
         server.stdin.close()
@@ -73,7 +76,8 @@ def _measure_speed(folder: Path, megabytes: int, turns: int) -> None:
     print(
         f"{megabytes} MB, {turns} turns: plain GET with SHA-256 {statistics.median(plain):.3f} s, download "
         f"{statistics.median(ours):.3f} s, ratio of speeds {statistics.median(ratios):.3f} "
-        f"({min(ratios):.3f} to {max(ratios):.3f})"
+        f"({min(ratios):.3f} to {max(ratios):.3f}); processor time {statistics.median(each[0] for each in work):.2f} s "
+        f"and {statistics.median(each[1] for each in work):.2f} s"
     )
 
 

@@ -5,8 +5,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 from urllib.parse import urljoin
 
+import httpcore2
 import httpx2
 from huggingface_hub.utils._http import hf_raise_for_status
 
@@ -15,6 +17,8 @@ from engine.hub.download.retry import AddressExpired, Unresumable, WrongAnswer
 from engine.hub.session import CONNECT_SECONDS, HubSession
 
 _MOST_REDIRECTS = 5
+_WORTH_READING_PLAINLY = 1 * 2**20
+_PLAIN_BLOCK_BYTES = 256 * 1024
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
@@ -65,7 +69,7 @@ class Connections:
                 length = _checked_length(response, file, start, end)
                 if redirects:
                     self._addresses[file.path] = url
-                yield _limited(response, length)
+                yield _limited(response, length, stall_seconds)
                 return
         raise WrongAnswer("too many redirects")
 
@@ -140,11 +144,39 @@ def _checked_length(response: httpx2.Response, file: WantedFile, start: int, end
     return min(end, int(found[2]) + 1) - start
 
 
-def _limited(response: httpx2.Response, length: int) -> Iterator[bytes]:
+def _limited(response: httpx2.Response, length: int, stall_seconds: float) -> Iterator[bytes]:
     # An answer that is read to its very end leaves its connection to the next request.
     ends_by_itself = response.headers.get("Content-Length") == str(length)
+    stream = response.extensions["network_stream"]
+    is_plain = stream.get_extra_info("ssl_object") is None
     for block in response.iter_raw():
         yield block[:length] if len(block) > length else block
         length -= len(block)
         if length <= 0 and not ends_by_itself:
             return
+        if length >= _WORTH_READING_PLAINLY and ends_by_itself and is_plain:
+            # What came with the headers was in the first block, so all others can be taken from the socket itself.
+            yield from _read_plainly(stream, length, stall_seconds)
+            return
+
+
+class _Stream(Protocol):
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes: ...
+
+
+def _read_plainly(stream: _Stream, length: int, stall_seconds: float) -> Iterator[bytes]:
+    """Yield bytes as the socket gives them: the parser between takes half of the time on a fast line without TLS.
+
+    It doesn't see them, so the connection is closed after that.
+    """
+    while length > 0:
+        try:
+            block = stream.read(min(length, _PLAIN_BLOCK_BYTES), stall_seconds)
+        except httpcore2.ReadTimeout as error:
+            raise httpx2.ReadTimeout(str(error)) from error
+        except httpcore2.NetworkError as error:
+            raise httpx2.ReadError(str(error)) from error
+        if not block:
+            return
+        yield block
+        length -= len(block)

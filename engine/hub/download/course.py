@@ -13,7 +13,7 @@ from engine.hub.download.retry import Troubles, Unresumable, WrongAnswer, may_pa
 from engine.hub.download.width import MOST_CONNECTIONS, Width
 
 _SHORTEST_BYTES = 32 * 1024
-_LONGEST_BYTES = 16 * 2**20
+_LONGEST_BYTES = 32 * 2**20
 _LOOK_SECONDS = 0.1
 
 

@@ -12,7 +12,8 @@ from engine.hub.download.part import PartClosed
 _READ_BYTES = 256 * 1024
 _LEAST_BYTES = 2 * 2**20
 _MOST_BYTES = 16 * 2**20
-_WAIT_SECONDS = 0.1
+# Nobody tells of each block; so long a piece is left to be hashed when the last byte has come.
+_WAIT_SECONDS = 0.01
 _SYNC_BYTES = 64 * 2**20
 _SYNC_SECONDS = 5.0
 _SYNC_LOOK_SECONDS = 0.2
