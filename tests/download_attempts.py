@@ -90,6 +90,11 @@ class Attempt:
         assert self.is_cancelled
         return time.perf_counter() - started
 
+    @property
+    def last(self) -> DownloadState:
+        """What was told last."""
+        return self.states[-1] if self.states else DownloadState()
+
     def failure(self) -> ErrorReport:
         self.wait()
         assert self.error is not None

@@ -171,9 +171,9 @@ def test_another_program_that_downloads_is_waited_for(begin: Begin, hub: Loopbac
     lock = try_lock(hub_cache.repository_folder(HUB_ID), _etag(published / SHARDS[1]))
     assert lock is not None
     attempt = begin()
-    attempt.until(lambda: bool(attempt.states[-1].words))
-    assert attempt.states[-1].words == "Another program is downloading this model."
-    assert attempt.states[-1].phase is DownloadPhase.WAITING
+    attempt.until(lambda: bool(attempt.last.words))
+    assert attempt.last.words == "Another program is downloading this model."
+    assert attempt.last.phase is DownloadPhase.WAITING
     assert weights_sent(hub) == SHARD_BYTES
     lock.release()
     attempt.finish()
@@ -186,7 +186,7 @@ def test_waiting_for_another_program_can_be_cancelled(begin: Begin, hub: Loopbac
     lock = try_lock(hub_cache.repository_folder(HUB_ID), _etag(published / SHARDS[1]))
     assert lock is not None
     attempt = begin()
-    attempt.until(lambda: bool(attempt.states[-1].words))
+    attempt.until(lambda: bool(attempt.last.words))
     assert attempt.cancel() < 0.2
     lock.release()
 

@@ -58,9 +58,9 @@ def test_stalled_connection_is_replaced(begin: Begin, hub: LoopbackHub, publishe
 def test_speed_falls_to_nothing_in_a_stall_and_cancel_works_at_once(begin: Begin, hub: LoopbackHub) -> None:
     hub.behaviour.stall_after_bytes, hub.behaviour.stall_seconds = 50_000, 30
     attempt = begin()
-    attempt.until(lambda: attempt.states[-1].words.startswith("Nothing has arrived for"))
-    assert attempt.states[-1].phase is DownloadPhase.WAITING
-    assert attempt.states[-1].seconds_left is None
+    attempt.until(lambda: attempt.last.words.startswith("Nothing has arrived for"))
+    assert attempt.last.phase is DownloadPhase.WAITING
+    assert attempt.last.seconds_left is None
     assert attempt.cancel() < 0.2
 
 
@@ -146,7 +146,7 @@ def test_too_many_requests_are_waited_out_as_the_server_asks(begin: Begin, hub: 
 def test_waiting_for_the_next_try_can_be_cancelled(begin: Begin, hub: LoopbackHub) -> None:
     hub.behaviour.file_status, hub.behaviour.retry_after = 503, "30"
     attempt = begin()
-    attempt.until(lambda: attempt.states[-1].phase is DownloadPhase.WAITING)
+    attempt.until(lambda: attempt.last.phase is DownloadPhase.WAITING)
     assert attempt.cancel() < 0.2
 
 
