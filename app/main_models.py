@@ -24,6 +24,7 @@ from app.settings.schema import Settings
 from app.widgets.assets import asset
 from app.widgets.main_window import MainWindow
 from app.worker.engine_client import EngineClient
+from engine.api.plan import Plan
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class ModelParts(QObject):
         self._settings = settings
         self._checkpoints = checkpoints
         self._hub_cache = settings.settings.hub_cache
+        self._awaited = ""  # the reference of a model that was downloaded to chat with
         self._folders = settings.settings.checkpoint_folders
         self.results = HubResultListModel(self)
         self.downloads_model = DownloadListModel(self)
@@ -97,10 +99,11 @@ class ModelParts(QObject):
         self.tokens.token_changed.connect(self.hub.inspect_again)
         self.recommendations.recommended.connect(self._on_recommended)
         self.downloads.changed.connect(self._checkpoints.refresh)
-        self.downloads.load_wanted.connect(self._checkpoints.load)
+        self.downloads.load_wanted.connect(self._load_and_chat)
         self.library.changed.connect(self._checkpoints.refresh)
         self.library.cache_moved.connect(self._on_cache_moved)
         self._checkpoints.plan_changed.connect(self.library.set_plan)
+        self._checkpoints.plan_changed.connect(self._on_plan_changed)
         self._checkpoints.plan_changed.connect(self.first_start.set_plan)
         self._checkpoints.loading_changed.connect(self.first_start.set_loading)
 
@@ -128,6 +131,7 @@ class ModelParts(QObject):
         self.hub.details_found.connect(page.show_details)
         self.hub.details_failed.connect(page.show_details_error)
         self.hub.plan_found.connect(page.show_plan)
+        self.library.folder_told.connect(page.set_cache_folder)
         self.library.deletion_counted.connect(page.ask_delete)
         self.library.move_progressed.connect(page.set_move_progress)
 
@@ -158,6 +162,18 @@ class ModelParts(QObject):
         self.tokens.state_changed.connect(dialogs.token.show_state)
 
     @Slot(object)
+    def _load_and_chat(self, reference: str) -> None:
+        self._awaited = reference
+        self._checkpoints.load(reference)
+
+    @Slot(object)
+    def _on_plan_changed(self, plan: Plan | None) -> None:
+        if plan is not None:
+            if plan.checkpoint == self._awaited:
+                self._window.show_chat()
+            self._awaited = ""
+
+    @Slot(object)
     def _on_recommended(self, _found: object) -> None:
         self.hub.show_recommended(self.recommendations.rows())
 
@@ -167,7 +183,6 @@ class ModelParts(QObject):
         page = self._window.models_page
         page.set_offline(settings.work_offline)
         page.set_folders(settings.checkpoint_folders)
-        page.set_cache_folder(settings.hub_cache)
         self._window.first_start.set_offline(settings.work_offline)
         if settings.checkpoint_folders != self._folders:
             self._folders = settings.checkpoint_folders

@@ -20,6 +20,7 @@ from engine.api.events import (
 from engine.checkpoints.deletion import delete_checkpoint, discard_download
 from engine.checkpoints.local import list_checkpoints
 from engine.hub import moving, removal
+from engine.hub.cache import cache_folder
 
 
 class Library:
@@ -54,7 +55,8 @@ class Library:
             for checkpoint in found
             if clean_text(checkpoint.reference) == checkpoint.reference
         )
-        return CheckpointsListed(command_id=command.command_id, checkpoints=usable)
+        hub_folder = clean_text(str(cache_folder()))
+        return CheckpointsListed(command_id=command.command_id, checkpoints=usable, hub_folder=hub_folder)
 
     def _delete(self, command: DeleteCheckpoint) -> Terminal:
         removal.remove_abandoned()

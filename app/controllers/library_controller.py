@@ -17,6 +17,7 @@ from engine.api.events import (
     CacheMoved,
     CacheMoveProgress,
     CheckpointDeleted,
+    CheckpointsListed,
     CheckpointUnloaded,
     CommandCancelled,
     CommandFailed,
@@ -27,11 +28,13 @@ from engine.api.plan import Plan
 
 class LibraryController(QObject):
     """Signals: deletion_counted((LocalCheckpoint, bytes)) to be confirmed, move_progressed((done, total) | None),
-    cache_moved(folder), changed() when the list has to be made anew, notice_raised(Notice), notice_cleared(key)."""
+    cache_moved(folder), folder_told(folder that downloads lie in), changed() when the list has to be made anew,
+    notice_raised(Notice), notice_cleared(key)."""
 
     deletion_counted = Signal(object)
     move_progressed = Signal(object)
     cache_moved = Signal(object)
+    folder_told = Signal(object)
     changed = Signal()
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
@@ -101,6 +104,8 @@ class LibraryController(QObject):
     def on_event(self, event: object) -> None:
         """Take an event of the engine."""
         match event:
+            case CheckpointsListed(hub_folder=folder) if folder:
+                self.folder_told.emit(folder)
             case CheckpointUnloaded(command_id=command_id) if command_id in self._after_unload:
                 self._submit(self._after_unload.pop(command_id))
             case CacheMoveProgress(command_id=self._move_id, done_bytes=done, total_bytes=total):

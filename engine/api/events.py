@@ -179,9 +179,10 @@ class HardwareDescribed(_CommandEvent, frozen=True, tag="hardware_described"):
 
 
 class CheckpointsListed(_CommandEvent, frozen=True, tag="checkpoints_listed"):
-    """Terminal."""
+    """Terminal. hub_folder: where downloads lie."""
 
     checkpoints: tuple[LocalCheckpoint, ...]
+    hub_folder: str = ""
 
 
 class PlanSource(StrEnum):

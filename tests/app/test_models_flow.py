@@ -8,7 +8,7 @@ import pytest
 import shiboken6
 from huggingface_hub import scan_cache_dir, snapshot_download
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtWidgets import QPushButton, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.main import Hearth
@@ -105,7 +105,7 @@ def test_from_the_search_to_the_answer_and_away_again(
     cache = tmp_path / "hub cache"
     assert snapshot_download(HUB_ID, cache_dir=cache, local_files_only=True)
 
-    window.show_chat()
+    assert not page.isVisible()
     qtbot.keyClicks(window.page.composer.editor, "Hello")
     qtbot.keyClick(window.page.composer.editor, Qt.Key.Key_Return)
     wait(qtbot, lambda: window.page.has_message_of(Role.ASSISTANT))
@@ -121,6 +121,7 @@ def test_from_the_search_to_the_answer_and_away_again(
     window.show_models()
     page.show_view(1)
     wait(qtbot, lambda: hearth.checkpoint_model.rowCount() == 2)
+    assert str(moved) in {each.text() for each in page.local.folders.findChildren(QLabel)}
     row = next(each for each in page.findChildren(LocalRow) if each.isVisible() and each.name.text() == "tiny-chat")
     qtbot.mouseClick(row.delete_button, Qt.MouseButton.LeftButton)
     wait(qtbot, lambda: any(dialog.isVisible() for dialog in window.findChildren(Question)))
