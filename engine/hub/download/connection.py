@@ -5,10 +5,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 from urllib.parse import urljoin
 
-import httpcore2
 import httpx2
 from huggingface_hub.utils._http import hf_raise_for_status
 
@@ -16,9 +14,10 @@ from engine.hub.download.record import WantedFile
 from engine.hub.download.retry import AddressExpired, Unresumable, WrongAnswer
 from engine.hub.session import CONNECT_SECONDS, HubSession
 
+Blocks = Iterator[bytes | memoryview]
 _MOST_REDIRECTS = 5
-_WORTH_READING_PLAINLY = 1 * 2**20
-_PLAIN_BLOCK_BYTES = 256 * 1024
+_WORTH_READING_DIRECTLY = 1 * 2**20
+_BLOCK_BYTES = 256 * 1024
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
@@ -48,8 +47,10 @@ class Connections:
         self._client.close()
 
     @contextmanager
-    def blocks(self, file: WantedFile, start: int, end: int, stall_seconds: float) -> Iterator[Iterator[bytes]]:
+    def blocks(self, file: WantedFile, start: int, end: int, stall_seconds: float) -> Iterator[Blocks]:
         """Yield the bytes from start up to end (exclusive) in blocks as they come; there may be fewer.
+
+        A block is only valid until the next one is asked for.
 
         Raises WrongAnswer, AddressExpired, Unresumable, HfHubHTTPError and what httpx2 raises.
         """
@@ -144,39 +145,44 @@ def _checked_length(response: httpx2.Response, file: WantedFile, start: int, end
     return min(end, int(found[2]) + 1) - start
 
 
-def _limited(response: httpx2.Response, length: int, stall_seconds: float) -> Iterator[bytes]:
+def _limited(response: httpx2.Response, length: int, stall_seconds: float) -> Iterator[bytes | memoryview]:
     # An answer that is read to its very end leaves its connection to the next request.
     ends_by_itself = response.headers.get("Content-Length") == str(length)
-    stream = response.extensions["network_stream"]
-    is_plain = stream.get_extra_info("ssl_object") is None
+    connection = _socket_of(response)
     for block in response.iter_raw():
         yield block[:length] if len(block) > length else block
         length -= len(block)
         if length <= 0 and not ends_by_itself:
             return
-        if length >= _WORTH_READING_PLAINLY and ends_by_itself and is_plain:
+        if length >= _WORTH_READING_DIRECTLY and ends_by_itself and connection is not None:
             # What came with the headers was in the first block, so all others can be taken from the socket itself.
-            yield from _read_plainly(stream, length, stall_seconds)
+            yield from _read_directly(connection, length, stall_seconds)
             return
 
 
-class _Stream(Protocol):
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes: ...
+def _socket_of(response: httpx2.Response) -> socket.socket | None:
+    """Return the socket that an answer comes through, None where more than that has to be asked (TLS within TLS)."""
+    stream = response.extensions["network_stream"]
+    found, tls = stream.get_extra_info("socket"), stream.get_extra_info("ssl_object")
+    return found if isinstance(found, socket.socket) and tls in (None, found) else None
 
 
-def _read_plainly(stream: _Stream, length: int, stall_seconds: float) -> Iterator[bytes]:
-    """Yield bytes as the socket gives them: the parser between takes half of the time on a fast line without TLS.
+def _read_directly(connection: socket.socket, length: int, stall_seconds: float) -> Iterator[memoryview]:
+    """Yield bytes as the socket gives them, in a buffer that the next ones overwrite.
 
-    It doesn't see them, so the connection is closed after that.
+    The parser between and fresh memory for each block would take half of the time on a fast line. The parser doesn't
+    see these bytes, so the connection is closed after them.
     """
+    buffer = memoryview(bytearray(_BLOCK_BYTES))
+    connection.settimeout(stall_seconds)
     while length > 0:
         try:
-            block = stream.read(min(length, _PLAIN_BLOCK_BYTES), stall_seconds)
-        except httpcore2.ReadTimeout as error:
-            raise httpx2.ReadTimeout(str(error)) from error
-        except httpcore2.NetworkError as error:
+            count = connection.recv_into(buffer[: min(length, _BLOCK_BYTES)])
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("no byte came") from error
+        except OSError as error:
             raise httpx2.ReadError(str(error)) from error
-        if not block:
+        if count == 0:
             return
-        yield block
-        length -= len(block)
+        yield buffer[:count]
+        length -= count

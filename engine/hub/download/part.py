@@ -80,7 +80,7 @@ class Part:
         staged.replace(self._record_path)
         self._record = os.open(self._record_path, flags, 0o666)
 
-    def write(self, offset: int, block: bytes) -> int:
+    def write(self, offset: int, block: bytes | memoryview) -> int:
         """Put bytes at their place, but for those that are there already; return how many were new.
 
         What is before them in their unit must be there.
@@ -100,7 +100,7 @@ class Part:
                 offset = reached
         return new
 
-    def _write_unit(self, unit: int, block: bytes, start: int, stop: int, end: int) -> None:
+    def _write_unit(self, unit: int, block: bytes | memoryview, start: int, stop: int, end: int) -> None:
         """Write the bytes from start up to stop of a block that ends at end, and only then count them."""
         first = len(block) - (end - start)
         piece = block if stop - start == len(block) else memoryview(block)[first : first + stop - start]
@@ -108,10 +108,10 @@ class Part:
         self.written[unit] = stop - unit * UNIT_BYTES
         _write_at(self._record, _COUNTER.pack(self.written[unit]), _HEADER.size + 4 * unit)
 
-    def read(self, offset: int, count: int) -> bytes:
-        """Return bytes that were written."""
+    def read_into(self, buffer: memoryview, offset: int) -> int:
+        """Fill the buffer with bytes that were written; return how many there were."""
         with self._in_use():
-            return _read_at(self._data, count, offset)
+            return _read_at(self._data, buffer, offset)
 
     def unit_length(self, unit: int) -> int:
         """Return how many bytes a unit has when it is whole."""
@@ -257,10 +257,12 @@ if sys.platform == "win32":
                 done = os.write(handle, rest)
             rest, offset = rest[done:], offset + done
 
-    def _read_at(handle: int, count: int, offset: int) -> bytes:
+    def _read_at(handle: int, buffer: memoryview, offset: int) -> int:
         with _seeking:
             os.lseek(handle, offset, os.SEEK_SET)
-            return os.read(handle, count)
+            found = os.read(handle, len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
 
 else:
 
@@ -270,5 +272,5 @@ else:
             done = os.pwrite(handle, rest, offset)
             rest, offset = rest[done:], offset + done
 
-    def _read_at(handle: int, count: int, offset: int) -> bytes:
-        return os.pread(handle, count, offset)
+    def _read_at(handle: int, buffer: memoryview, offset: int) -> int:
+        return os.preadv(handle, [buffer], offset)

@@ -14,9 +14,10 @@ _LEAST_BYTES = 2 * 2**20
 _MOST_BYTES = 16 * 2**20
 # Nobody tells of each block; so long a piece is left to be hashed when the last byte has come.
 _WAIT_SECONDS = 0.01
-_SYNC_BYTES = 64 * 2**20
+# In small pieces, so that little is left to be brought to the disk when the last byte has come.
+_SYNC_BYTES = 16 * 2**20
 _SYNC_SECONDS = 5.0
-_SYNC_LOOK_SECONDS = 0.2
+_SYNC_LOOK_SECONDS = 0.03
 
 
 class Damaged(Exception):
@@ -33,6 +34,7 @@ class Verifier:
     def __init__(self, course: Course, blobs: Path) -> None:
         self._course = course
         self._blobs = blobs
+        self._buffer = memoryview(bytearray(_READ_BYTES))  # fresh memory for each read would cost more than the hash
         names = {"download-hash": self._hash, "download-sync": self._sync}
         self._threads = [
             threading.Thread(target=self._guard, args=(work,), name=name, daemon=True) for name, work in names.items()
@@ -80,11 +82,11 @@ class Verifier:
         with self._course.changed:
             part, digest, place = progress.part, progress.digest, progress.hashed_bytes
         while place < end:
-            block = part.read(place, min(_READ_BYTES, end - place))
-            if not block:
+            count = part.read_into(self._buffer[: min(_READ_BYTES, end - place)], place)
+            if count == 0:
                 raise OSError(f"{part.path.name} has become shorter")
-            digest.update(block)
-            place += len(block)
+            digest.update(self._buffer[:count])
+            place += count
         with self._course.changed:
             if progress.part is not part:
                 return
@@ -121,12 +123,12 @@ class Verifier:
         while True:
             with course.changed:
                 course.changed.wait_for(lambda: course.is_stopping, _SYNC_LOOK_SECONDS)
-                parts = [progress.part for progress in course.files]
+                parts = [(progress.part, progress.is_received) for progress in course.files]
             if course.is_stopping:
                 return
             is_time = time.monotonic() - last >= _SYNC_SECONDS
-            for part in parts:
-                if part.unsynced_bytes >= _SYNC_BYTES or is_time:
+            for part, is_received in parts:
+                if is_time or is_received or part.unsynced_bytes >= _SYNC_BYTES:
                     try:
                         part.sync()
                     except PartClosed:
