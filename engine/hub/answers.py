@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 _MOST_ITEMS = 20_000
-_LARGEST_NUMBER = 2**56
+LARGEST_NUMBER = 2**56
 _LONGEST_TEXT = 300
 
 
@@ -30,7 +30,7 @@ def count(item: Mapping[str, object], *names: str) -> int:
         value = item.get(name)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _LARGEST_NUMBER:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_NUMBER:
             return value
     return 0
 
