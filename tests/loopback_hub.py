@@ -3,6 +3,7 @@
 Owns its server threads between start() and stop(); use it as a context manager.
 """
 
+import gzip
 import hashlib
 import json
 import re
@@ -18,6 +19,7 @@ from tests.loopback_faults import Fault, RandomFaults
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _BLOCK_BYTES = 16 * 1024
+_DRIP_SECONDS = 0.05
 _SEND_BUFFER_BYTES = 32 * 1024
 _LARGE_SUFFIX = ".safetensors"
 
@@ -27,7 +29,8 @@ class Behaviour:
     """How the server misbehaves.
 
     status answers every request with it (and error_code in X-Error-Code), file_status only those for files; with
-    status_times only so many. drop_after_bytes, stall_after_bytes: of one answer, then the next one gets through.
+    status_times only so many. packs: all files go out as gzip, which nobody asked for. drips: so many answers come a
+    byte at a time. drop_after_bytes, stall_after_bytes: of one answer, then the next one gets through.
     address_uses: how many requests an address of the storage host answers before it has expired.
     """
 
@@ -45,6 +48,8 @@ class Behaviour:
     ignore_ranges: bool = False
     fault: Fault | None = None
     faults: RandomFaults | None = None
+    packs: bool = False
+    drips: int = 0
     uses_storage_host: bool = False
     address_uses: int = -1
     expired_status: int = 403
@@ -52,7 +57,9 @@ class Behaviour:
     @property
     def is_slowed_or_broken(self) -> bool:
         """Whether bytes go out otherwise than as fast as they can."""
-        return bool(self.seconds_per_block or self.flip_byte_of or self.drop_after_bytes or self.stall_after_bytes)
+        return bool(
+            self.seconds_per_block or self.flip_byte_of or self.drop_after_bytes or self.stall_after_bytes or self.drips
+        )
 
 
 @dataclass
@@ -124,7 +131,7 @@ class LoopbackHub:
         """Return whether an address is good for one more request."""
         with self._lock:
             left = self._address_uses.get(key, 0)
-            self._address_uses[key] = left - 1
+            self._address_uses[key] = left - 1 if left > 0 else left
             return left != 0
 
     def count_sent(self, name: str, count: int) -> None:
@@ -242,6 +249,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if wanted and (behaviour.ignore_ranges or fault is Fault.WHOLE):
             wanted, start, end = None, 0, size
+        if behaviour.packs:
+            self._send_packed(path, start, end, is_part=wanted is not None)
+            return
         self.send_response(206 if wanted else 200)
         if wanted:
             shift = 1 if fault is Fault.WRONG_RANGE else 0
@@ -252,6 +262,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "GET":
             self._write(path, start, end, fault, after)
+
+    def _send_packed(self, path: Path, start: int, end: int, *, is_part: bool) -> None:
+        content = path.read_bytes()
+        headers = {"Content-Encoding": "gzip"}
+        if is_part:
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(content)}"
+        self._send(206 if is_part else 200, gzip.compress(content[start:end], 1), headers)
 
     def _send_nonsense(self, fault: Fault, size: int) -> None:
         if fault is Fault.PAGE:
@@ -267,6 +284,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._write_at_once(path, start, end)
             return
         flips = behaviour.flip_byte_of == path.name and end == path.stat().st_size and self.hub.takes_turn("flip_times")
+        is_drip = end - start > _BLOCK_BYTES and bool(behaviour.drips) and self.hub.takes_turn("drips")
         try:
             with path.open("rb") as stream:
                 stream.seek(start)
@@ -274,7 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
                     if self._is_cut_off(place - start, fault, after):
                         self.close_connection = True
                         return
-                    most = _BLOCK_BYTES
+                    most = 1 if is_drip else _BLOCK_BYTES
                     if fault in (Fault.DROP, Fault.STALL):
                         most = min(most, max(1, after - (place - start)))
                     block = stream.read(min(most, end - place))
@@ -283,8 +301,8 @@ class _Handler(BaseHTTPRequestHandler):
                         block = block[:-1] + bytes([block[-1] ^ 1])
                     self.wfile.write(block)
                     self.hub.count_sent(path.name, len(block))
-                    if behaviour.seconds_per_block:
-                        self.hub.pause(behaviour.seconds_per_block)
+                    if is_drip or behaviour.seconds_per_block:
+                        self.hub.pause(_DRIP_SECONDS if is_drip else behaviour.seconds_per_block)
         except OSError:
             self.close_connection = True  # the client has had enough
         if fault is Fault.SHORT:

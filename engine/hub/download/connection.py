@@ -3,6 +3,7 @@
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urljoin
@@ -21,6 +22,7 @@ _BLOCK_BYTES = 256 * 1024
 _OK, _PARTIAL, _BAD_RANGE = 200, 206, 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXPIRED = frozenset({400, 401, 403, 404, 410})
+_TRICKLE_BYTES_PER_SECOND = 4096
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
@@ -57,22 +59,25 @@ class Connections:
         headers = {} if (start, end) == (0, file.size_bytes) else {"Range": f"bytes={start}-{end - 1}"}
         known = self._addresses.get(file.path)
         url = known or self._session.file_url(self._hub_id, self._commit, file.path)
-        for redirects in range(_MOST_REDIRECTS + 1):
-            with self._answer(url, headers, stall_seconds) as response:
-                if response.status_code in _REDIRECTS:
-                    url = _target(response, url)
-                    continue
-                if known == url and response.status_code in _EXPIRED:
-                    self._addresses.pop(file.path, None)
-                    url = self._session.file_url(self._hub_id, self._commit, file.path)
-                    continue
-                _check_status(response, is_redirected=redirects > 0)
-                length = _checked_length(response, file, start, end)
-                if redirects:
-                    self._addresses[file.path] = url
-                yield _limited(response, length, stall_seconds)
-                return
-        raise WrongAnswer("too many redirects")
+        try:
+            for redirects in range(_MOST_REDIRECTS + 1):
+                with self._answer(url, headers, stall_seconds) as response:
+                    if response.status_code in _REDIRECTS:
+                        url = _target(response, url)
+                        continue
+                    if known == url and response.status_code in _EXPIRED:
+                        url = self._session.file_url(self._hub_id, self._commit, file.path)
+                        continue
+                    _check_status(response, is_redirected=redirects > 0)
+                    length = _checked_length(response, file, start, end)
+                    if redirects:
+                        self._addresses[file.path] = url
+                    yield _brisk(_limited(response, length, stall_seconds), stall_seconds)
+                    return
+            raise WrongAnswer("too many redirects")
+        except BaseException:
+            self._addresses.pop(file.path, None)  # the Hub may name another host by now
+            raise
 
     @contextmanager
     def _answer(self, url: str, headers: dict[str, str], stall_seconds: float) -> Iterator[httpx2.Response]:
@@ -129,27 +134,46 @@ def _checked_length(response: httpx2.Response, file: WantedFile, start: int, end
     """Return how many bytes of the answer are to be taken; raises where they are not those that were asked for."""
     if response.status_code == _BAD_RANGE:
         raise Unresumable(is_refusal=True)
-    if response.headers.get("Content-Encoding", "identity") not in ("", "identity"):
-        raise WrongAnswer("packed bytes")
+    is_packed = _is_packed(response)
     if response.status_code == _OK:
-        length = response.headers.get("Content-Length", "")
+        length = "" if is_packed else response.headers.get("Content-Length", "")
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
         if is_page or (length and int(length) < file.size_bytes):
             raise WrongAnswer("another file")
         if (start, end) != (0, file.size_bytes):
             raise Unresumable(is_refusal=False)
         return file.size_bytes
+    if is_packed:  # a range of the packed bytes can't be unpacked
+        raise Unresumable(is_refusal=False)
     found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if found is None or int(found[1]) != start or found[3] not in ("*", str(file.size_bytes)):
         raise WrongAnswer("another range")
     return min(end, int(found[2]) + 1) - start
 
 
+def _is_packed(response: httpx2.Response) -> bool:
+    """Return whether the bytes are packed, as some proxies and mirrors do although nobody asked for it."""
+    return response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity")
+
+
+def _brisk(blocks: Blocks, stall_seconds: float) -> Blocks:
+    """Yield the blocks as long as they are more than a trickle, which counts as silence."""
+    since, count = time.monotonic(), 0
+    for block in blocks:
+        yield block
+        count += len(block)
+        seconds = time.monotonic() - since
+        if seconds >= stall_seconds:
+            if count < _TRICKLE_BYTES_PER_SECOND * seconds:
+                raise httpx2.ReadTimeout("only a trickle came")
+            since, count = since + seconds, 0
+
+
 def _limited(response: httpx2.Response, length: int, stall_seconds: float) -> Iterator[bytes | memoryview]:
     # An answer that is read to its very end leaves its connection to the next request.
     ends_by_itself = response.headers.get("Content-Length") == str(length)
-    connection = _socket_of(response)
-    for block in response.iter_raw():
+    connection = None if _is_packed(response) else _socket_of(response)
+    for block in response.iter_bytes():
         yield block[:length] if len(block) > length else block
         length -= len(block)
         if length <= 0 and not ends_by_itself:

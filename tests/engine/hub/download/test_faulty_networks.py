@@ -55,6 +55,30 @@ def test_stalled_connection_is_replaced(begin: Begin, hub: LoopbackHub, publishe
     assert weights_sent(hub) < 2 * SHARD_BYTES * 1.02
 
 
+@pytest.mark.usefixtures("impatient")
+def test_connection_that_only_drips_is_replaced(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.drips = 2
+    started = time.monotonic()
+    begin().finish()
+    assert time.monotonic() - started < 10
+    assert hub.behaviour.drips == 0
+    assert_same(published)
+
+
+def test_files_that_come_packed_are_unpacked(begin: Begin, hub: LoopbackHub, published: Path) -> None:
+    hub.behaviour.packs = True
+    begin().finish()
+    assert_same(published)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_storage_that_fails_is_looked_up_again(begin: Begin, hub: LoopbackHub, published: Path, status: int) -> None:
+    hub.behaviour.uses_storage_host, hub.behaviour.address_uses, hub.behaviour.expired_status = True, 12, status
+    begin().finish()
+    assert_same(published)
+
+
 def test_speed_falls_to_nothing_in_a_stall_and_cancel_works_at_once(begin: Begin, hub: LoopbackHub) -> None:
     hub.behaviour.stall_after_bytes, hub.behaviour.stall_seconds = 50_000, 30
     attempt = begin()
