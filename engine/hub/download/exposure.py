@@ -1,20 +1,20 @@
 """How many bytes may be asked for at once, so that little is lost when a download is cut off."""
 
 _FLOOR_BYTES = 32 * 1024
-_SHARE = 40
+_SHARE = 64
 _SLOW_START = 2**26
 _MOST_BYTES = 2**26
-# The budget that a download begins with: each request costs a moment in which nothing comes.
 _FIRST_BYTES = 2**24
-_FIRST_SHARE = 64
+_FIRST_SHARE = 32
 _FIRST_LEAST_BYTES = 2**17
 
 
 class Exposure:
-    """A budget of bytes on their way, earned by those that arrive untroubled: one for forty, and a floor.
+    """A budget of bytes on their way, earned by those that arrive untroubled: one for sixty-four, and a floor.
 
     What is on its way when a process is killed or an answer turns out wrong has to be fetched again. So all faults
-    together cost at most a fortieth of what arrives, and the floor for each of them.
+    together cost at most one byte for sixty-four that arrive, the floor for each of them, and once what a download
+    begins with, which it may as each request takes a millisecond of the processor's time.
     """
 
     def __init__(self, steady_bytes: int = 0) -> None:
