@@ -10,6 +10,8 @@ from engine.api.hub import Gating, HubCheckpoint
 _MAIN = "main"
 _DAY = 86_400.0
 _SHOWN_CHARACTERS = 120
+_USUAL_MEGABITS = 50  # what many homes have; only an idea, and said to be one
+_QUICK_SECONDS = 30.0
 # Characters that are not seen but turn the order of those around them, or end a line.
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 _KINDS = {CheckpointKind.STARTER: "comes with Hearth", CheckpointKind.GGUF: "GGUF file"}
@@ -22,6 +24,16 @@ STATES = {
     DownloadState.FAILED: "failed",
     DownloadState.FINISHED: "downloaded",
 }
+# What the most common licences are called by people; others are read as their names stand on the Hub.
+_LICENSES = {
+    "mit": "MIT", "isc": "ISC", "bsd": "BSD", "bsd-2-clause": "BSD 2-Clause", "bsd-3-clause": "BSD 3-Clause",
+    "apache-2.0": "Apache 2.0", "openrail": "OpenRAIL", "bigscience-openrail-m": "BigScience OpenRAIL-M",
+    "unlicense": "Unlicense", "wtfpl": "WTFPL", "gemma": "Gemma", "llama2": "Llama 2", "llama3": "Llama 3",
+    "llama3.1": "Llama 3.1", "llama3.2": "Llama 3.2", "llama3.3": "Llama 3.3", "llama4": "Llama 4",
+    "other": "the publisher's own", "unknown": "",
+}  # fmt: skip
+# A family, what it allows (of Creative Commons only), a version.
+_LICENSE_FAMILIES = re.compile(r"(cc0|cc|a?gpl|lgpl|mpl|epl|eupl|ecl|afl|bsl)-?(by(?:-nc)?(?:-nd|-sa)?)?-?(\d[\d.]*)?")
 GATING = {
     Gating.TERMS: "terms to accept",
     Gating.APPROVAL: "approval needed",
@@ -70,6 +82,26 @@ def age(at: float, now: float) -> str:
             number = days // size
             return f"{number} {unit}{'s' if number > 1 else ''} ago"
     return f"{days} days ago"
+
+
+def license_words(name: str) -> str:
+    """Return a licence as people write it: Apache 2.0, MIT, CC BY-NC 4.0; a name that isn't known stays as it is."""
+    return ", ".join(words for each in name.split(",") if (words := _license(one_line(each))))
+
+
+def _license(said: str) -> str:
+    known = said.casefold()
+    if known in _LICENSES:
+        return _LICENSES[known]
+    family = _LICENSE_FAMILIES.fullmatch(known)
+    return " ".join(part.upper() for part in family.groups() if part) if family is not None else said
+
+
+def download_size(size_bytes: int) -> str:
+    """Return a size with an idea of its time, unless that is short: 1.5 GB, about 4 min at 50 Mbit/s."""
+    wait = size_bytes * 8 / (_USUAL_MEGABITS * 1e6)
+    size = file_size(size_bytes)
+    return f"{size}, about {_rounded(wait)} at {_USUAL_MEGABITS} Mbit/s" if wait >= _QUICK_SECONDS else size
 
 
 def numbers(checkpoint: HubCheckpoint) -> list[str]:
@@ -124,15 +156,7 @@ def percent(done: int, total: int) -> int:
 
 def time_left(seconds: float) -> str:
     """Return how long it will take: less than a minute left, 12 min left, 1 h 20 min left."""
-    minutes = round(seconds / 60)
-    if seconds < 55:
-        return f"{max(5, round(seconds / 5) * 5)} s left"
-    if minutes < 60:
-        return f"{max(1, minutes)} min left"
-    hours, rest = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} days left"
-    return f"{hours} h {rest} min left" if rest and hours < 10 else f"{hours} h left"
+    return f"{_rounded(seconds)} left"
 
 
 def amount(row: DownloadRow) -> str:
@@ -176,3 +200,15 @@ def _of(done: int, total: int) -> str:
     first, second = file_size(done), file_size(total)
     number, unit = first.split()
     return f"{number} of {second}" if second.endswith(f" {unit}") else f"{first} of {second}"
+
+
+def _rounded(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if seconds < 55:
+        return f"{max(5, round(seconds / 5) * 5)} s"
+    if minutes < 60:
+        return f"{max(1, minutes)} min"
+    hours, rest = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days"
+    return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"

@@ -21,6 +21,10 @@ class Offer(StrEnum):
     RESUME = "resume"
     UNDER_WAY = "under way"
     CHAT = "chat"
+    UPDATE = "update"
+
+
+_FETCHING = {Offer.RESUME: "Resume", Offer.UPDATE: "Update"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class Standing:
                 return hub_words.progress_words(self.download)
             case Offer.CHAT:
                 return "This model answers now." if self.loaded else "It is on this computer."
-            case Offer.DOWNLOAD | Offer.RESUME if self.lacks_room:
+            case Offer.UPDATE if not self.lacks_room:
+                return f"It is on this computer. What is new on the Hub takes {file_size(self.missing_bytes)}."
+            case Offer.DOWNLOAD | Offer.RESUME | Offer.UPDATE if self.lacks_room:
                 missing = file_size(self.missing_bytes - self.disk_free_bytes)
                 return (
                     f"The disk has {file_size(self.disk_free_bytes)} free, and {file_size(self.missing_bytes)} are "
@@ -98,15 +104,17 @@ class ActionBar(QFrame):
     def show_standing(self, standing: Standing) -> None:
         """Offer what can be done now."""
         offer, words = standing.offer, standing.words()
+        is_here = offer in (Offer.CHAT, Offer.UPDATE)
         can_fetch = offer in (Offer.DOWNLOAD, Offer.RESUME)
         self.words.setText(words)
         self.words.setVisible(bool(words))
-        self.download_button.setText("Resume" if offer is Offer.RESUME else "Download")
+        self.download_button.setText(_FETCHING.get(offer, "Download"))
         self.download_and_chat_button.setText("Resume and chat" if offer is Offer.RESUME else "Download and chat")
+        self.download_button.setVisible(can_fetch or offer is Offer.UPDATE)
+        self.download_and_chat_button.setVisible(can_fetch)
         for button in (self.download_button, self.download_and_chat_button):
-            button.setVisible(can_fetch)
             button.setEnabled(not standing.lacks_room)
-        self.chat_button.setVisible(offer is Offer.CHAT)
+        self.chat_button.setVisible(is_here)
         self.chat_button.setText("Back to the chat" if standing.loaded else "Chat with it")
         self.show_button.setVisible(offer is Offer.UNDER_WAY)
         self.setVisible(offer is not Offer.NOTHING)

@@ -48,6 +48,7 @@ class DetailsPanel(QWidget):
         self._row: HubRow | None = None
         self._details: HubDetails | None = None
         self._revision = ""
+        self._news_bytes = 0  # what the Hub has newer than the model that is here
         self._loaded = ""
         self._is_offline = False
         self.name = plain_label("", "title", wraps=True)
@@ -76,7 +77,7 @@ class DetailsPanel(QWidget):
 
     def show_row(self, row: HubRow) -> None:
         """Look at another model; what is not known of it yet is asked for."""
-        self._row, self._details, self._revision = row, None, ""
+        self._row, self._details, self._revision, self._news_bytes = row, None, "", 0
         self.problem.show_error(None)
         self.plan.show_waiting()
         self.files.show_files(())
@@ -104,6 +105,9 @@ class DetailsPanel(QWidget):
         if self.hub_id not in (details.checkpoint.hub_id, details.current_id) or not self.hub_id:
             return
         self._details = details
+        local = self._local()
+        is_here = local is not None and local.is_complete and not details.checkpoint.unusable
+        self._news_bytes = details.missing_bytes if is_here else 0
         self.problem.show_error(None)
         self._show_revisions(details.revisions)
         self.files.show_files(details.files)
@@ -146,7 +150,8 @@ class DetailsPanel(QWidget):
         if download is not None:
             return Standing(Offer.UNDER_WAY, download=download)
         if local is not None and local.is_complete:
-            return Standing(Offer.CHAT, missing, free, loaded=is_loaded)
+            offer = Offer.UPDATE if self._news_bytes and not self._is_offline else Offer.CHAT
+            return Standing(offer, self._news_bytes, free, loaded=is_loaded)
         if self._is_offline or self._row.checkpoint.unusable or self.problem.error is not None:
             return Standing()
         is_begun = local is not None and not local.is_complete
@@ -186,6 +191,8 @@ class DetailsPanel(QWidget):
 
     @Slot()
     def _show_standing(self) -> None:
+        if self._download() is not None:
+            self._news_bytes = 0  # told before it was fetched
         self.action_bar.show_standing(self.standing())
 
     def _show_revisions(self, revisions: tuple[str, ...]) -> None:
@@ -199,7 +206,7 @@ class DetailsPanel(QWidget):
     def _on_revision(self, place: int) -> None:
         wanted = str(self.revisions.itemData(place)) if place else ""
         if wanted != self._revision:
-            self._revision = wanted
+            self._revision, self._news_bytes = wanted, 0
             self.plan.show_waiting()
             self.ask()
 

@@ -6,7 +6,6 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from app.models import hub_words
-from app.models.amounts import file_size
 from app.models.plan_words import parameters_text
 from app.widgets.foreign_text import breakable
 from app.widgets.models.emptied import emptied
@@ -24,11 +23,11 @@ def facts_of(checkpoint: HubCheckpoint) -> list[tuple[str, str]]:
     template = checkpoint.has_chat_template
     facts = [
         ("Parameters", parameters_text(checkpoint.parameters) if checkpoint.parameters else ""),
-        ("Download", file_size(checkpoint.download_bytes) if checkpoint.download_bytes else ""),
+        ("Download", hub_words.download_size(checkpoint.download_bytes) if checkpoint.download_bytes else ""),
         ("Context", f"{checkpoint.context_tokens:,} tokens" if checkpoint.context_tokens else ""),
         ("Chat template", "" if template is None else _TEMPLATES[template]),
         ("Packed as", hub_words.one_line(checkpoint.quantization)),
-        ("Licence", hub_words.one_line(checkpoint.license)),
+        ("Licence", hub_words.license_words(checkpoint.license)),
         ("Available", _GATING.get(checkpoint.gating, "")),
         ("Updated", f"{updated.day} {updated:%B %Y}" if updated else ""),
         ("Downloads", f"{checkpoint.downloads:,} in a month" if checkpoint.downloads else ""),

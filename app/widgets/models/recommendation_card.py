@@ -4,7 +4,6 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.models import hub_words
-from app.models.amounts import file_size
 from app.models.hub_rows import Recommendation
 from app.widgets.plain_label import plain_label
 
@@ -23,8 +22,8 @@ class RecommendationCard(QPushButton):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         title = hub_words.one_line(recommendation.title or recommendation.hub_id)
-        facts = [file_size(recommendation.download_bytes), recommendation.fit.label]
-        facts += [hub_words.one_line(recommendation.license)]
+        facts = [hub_words.download_size(recommendation.download_bytes), recommendation.fit.label]
+        facts += [hub_words.license_words(recommendation.license)]
         mark = "Recommended" if recommendation.is_best else ""
         self.setAccessibleName(", ".join(word for word in (title, mark, recommendation.words, *facts) if word))
         top = QHBoxLayout()

@@ -90,3 +90,39 @@ def test_every_state_of_a_download_has_words() -> None:
 def test_before_the_size_is_known_bytes_are_counted() -> None:
     row = DownloadRow("k", "a/b", "main", DownloadState.RUNNING, 12_000_000, 0, 3e6)
     assert hub_words.progress_words(row) == "12 MB · 3 MB/s"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("apache-2.0", "Apache 2.0"),
+        ("mit", "MIT"),
+        ("MIT", "MIT"),
+        ("cc-by-nc-4.0", "CC BY-NC 4.0"),
+        ("cc0-1.0", "CC0 1.0"),
+        ("agpl-3.0", "AGPL 3.0"),
+        ("bsd-3-clause", "BSD 3-Clause"),
+        ("llama3.1", "Llama 3.1"),
+        ("other", "the publisher's own"),
+        ("tongyi-qianwen-research", "tongyi-qianwen-research"),
+        ("apache-2.0, mit", "Apache 2.0, MIT"),
+        ("ccc-odd", "ccc-odd"),
+        ("\u202ecc-by-4.0", "CC BY 4.0"),
+        ("", ""),
+    ],
+)
+def test_licences_as_people_write_them(name: str, words: str) -> None:
+    assert hub_words.license_words(name) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (100_000_000, "100 MB"),
+        (1_500_000_000, "1.5 GB, about 4 min at 50 Mbit/s"),
+        (16_400_000_000, "16.4 GB, about 44 min at 50 Mbit/s"),
+        (470_200_000_000, "470.2 GB, about 20 h at 50 Mbit/s"),
+    ],
+)
+def test_a_download_has_a_size_and_an_idea_of_its_time(size: int, words: str) -> None:
+    assert hub_words.download_size(size) == words

@@ -29,7 +29,7 @@ def test_the_numbers_that_are_known_are_shown(opened: Opened) -> None:
     panel = look_at(opened, demo_hub.GPTQ)
     facts = dict(panel.facts.facts)
     assert facts["Parameters"] == "14.8 billion"
-    assert facts["Download"] == "9.9 GB"
+    assert facts["Download"] == "9.9 GB, about 26 min at 50 Mbit/s"
     assert facts["Context"] == "40,960 tokens"
     assert facts["Packed as"] == "4-bit GPTQ"
     assert facts["Downloads"] == "4,120 in a month"
@@ -114,6 +114,33 @@ def test_a_model_on_this_computer_is_chatted_with(qtbot: QtBot, opened: Opened) 
     assert panel.action_bar.chat_button.text() == "Back to the chat"
     qtbot.mouseClick(panel.action_bar.chat_button, LEFT)
     assert opened.asked_for("load_requested") == [demo_hub.QWEN.hub_id]
+
+
+def test_what_is_newer_on_the_hub_is_offered_beside_the_chat(qtbot: QtBot, opened: Opened) -> None:
+    opened.checkpoints.set_checkpoints(demo_hub.LOCAL)
+    panel = look_at(opened, demo_hub.QWEN, missing_bytes=2 * demo_hub.GB)
+    assert panel.standing().offer is Offer.UPDATE
+    assert panel.action_bar.words.text() == "It is on this computer. What is new on the Hub takes 2.0 GB."
+    assert panel.action_bar.chat_button.isVisible()
+    assert not panel.action_bar.download_and_chat_button.isVisible()
+    assert panel.action_bar.download_button.text() == "Update"
+    qtbot.mouseClick(panel.action_bar.download_button, LEFT)
+    assert opened.asked_for("download_requested") == [DownloadRequest(demo_hub.QWEN.hub_id)]
+    opened.downloads.put(DownloadRow("a", demo_hub.QWEN.hub_id, "main", DownloadState.RUNNING))
+    assert panel.standing().offer is Offer.UNDER_WAY
+    opened.downloads.put(DownloadRow("a", demo_hub.QWEN.hub_id, "main", DownloadState.FINISHED))
+    assert panel.standing().offer is Offer.CHAT
+    assert not panel.action_bar.download_button.isVisible()
+
+
+def test_an_update_is_not_offered_offline_nor_for_what_has_no_room(opened: Opened) -> None:
+    opened.checkpoints.set_checkpoints(demo_hub.LOCAL)
+    panel = look_at(opened, demo_hub.QWEN, missing_bytes=2 * demo_hub.GB, disk_free_bytes=demo_hub.GB)
+    assert panel.action_bar.words.text().endswith("Free 1.0 GB, or choose another folder for downloads.")
+    assert not panel.action_bar.download_button.isEnabled()
+    assert panel.action_bar.chat_button.isEnabled()
+    opened.page.set_offline(True)
+    assert panel.standing().offer is Offer.CHAT
 
 
 def test_a_version_on_this_computer_is_loaded_by_its_own_name(qtbot: QtBot, opened: Opened) -> None:

@@ -199,3 +199,33 @@ def test_only_pages_are_opened_in_the_browser(window: MainWindow, monkeypatch: p
     for url in ("https://huggingface.co/x", "file:///etc/passwd", "javascript:alert(1)", "http://mirror.example/x"):
         window.models_page.link_activated.emit(url)
     assert [url.toString() for url in opened] == ["https://huggingface.co/x", "http://mirror.example/x"]
+
+
+def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot, window: MainWindow) -> None:
+    window.show_first_start(True)
+    page = window.first_start
+    page.set_recommendations(demo_hub.RECOMMENDATIONS)
+    page.accept_button.setFocus()
+    with qtbot.waitSignal(page.recommended_accepted):
+        qtbot.keyClick(page.accept_button, Qt.Key.Key_Return)
+    page.cards[1].setFocus()
+    qtbot.keyClick(page.cards[1], Qt.Key.Key_Enter)
+    assert page.chosen == demo_hub.RECOMMENDATIONS[1]
+    window.show_models()
+    window.models_page.back_button.setFocus()
+    qtbot.keyClick(window.models_page.back_button, Qt.Key.Key_Return)
+    assert window.page.isVisible()
+
+
+def test_notices_leave_room_for_the_downloads_in_the_smallest_window(qtbot: QtBot, window: MainWindow) -> None:
+    window.resize(window.minimumSize())
+    window.pages.show_downloads()
+    text = "The file model.safetensors arrived damaged twice and was thrown away. Try again later."
+    for number in range(3):
+        window.show_notice(Notice(key=str(number), text=f"{number}: {text}", severity=Severity.WARNING, action="Again"))
+    qtbot.wait(50)
+    notices = window.page.notices
+    assert notices.height() < window.height() / 2
+    row = notices.rows[-1]
+    assert row.text.height() >= row.text.heightForWidth(row.text.width())
+    assert window.rect().contains(row.action_button.mapTo(window, row.action_button.rect().bottomRight()))
