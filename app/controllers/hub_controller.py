@@ -128,7 +128,7 @@ class HubController(QObject):
     def show_recommended(self, rows: Iterable[HubRow]) -> None:
         """List what suits this computer, as long as nothing was searched for."""
         if not self._search_id:
-            self._results.set_rows(self._marked(row) for row in rows)
+            self._results.set_rows(self._marked(rows))
 
     @Slot(object)
     def on_event(self, event: object) -> None:
@@ -151,7 +151,7 @@ class HubController(QObject):
 
     def _show_results(self, results: tuple[HubCheckpoint, ...], is_exact: bool) -> None:
         self.searching_changed.emit(False)
-        self._results.set_rows(self._marked(HubRow(checkpoint)) for checkpoint in results)
+        self._results.set_rows(self._marked(map(HubRow, results)))
         self.found.emit((self._query, is_exact))
         self.rows_shown.emit()
 
@@ -170,8 +170,9 @@ class HubController(QObject):
         if command_id:
             self._cancel(command_id)
 
-    def _marked(self, row: HubRow) -> HubRow:
-        return replace(row, is_local=row.checkpoint.hub_id in self._local_ids())
+    def _marked(self, rows: Iterable[HubRow]) -> list[HubRow]:
+        here = self._local_ids()
+        return [replace(row, is_local=row.checkpoint.hub_id in here) for row in rows]
 
     def _local_ids(self) -> set[str]:
         checkpoints = (self._checkpoints.checkpoint(row) for row in range(self._checkpoints.rowCount()))
@@ -179,5 +180,4 @@ class HubController(QObject):
 
     @Slot()
     def _on_checkpoints_changed(self) -> None:
-        for row in self._results.rows:
-            self._results.put(self._marked(row))
+        self._results.set_rows(self._marked(self._results.rows))

@@ -72,9 +72,15 @@ class RowListModel(QAbstractListModel, Generic[Row]):
         """List exactly these."""
         wanted = list(rows)
         if [self._key(row) for row in wanted] == [self._key(row) for row in self._rows]:
-            for row in wanted:
-                self.put(row)
+            self._replace_all(wanted)
             return
         self.beginResetModel()
         self._rows = wanted
         self.endResetModel()
+
+    def _replace_all(self, rows: list[Row]) -> None:
+        """Take rows with the keys of those that are here; told at once, as views may look through all rows each time."""
+        changed = [place for place, (old, new) in enumerate(zip(self._rows, rows, strict=True)) if old != new]
+        self._rows = rows
+        if changed:
+            self.dataChanged.emit(self.index(changed[0]), self.index(changed[-1]))
