@@ -106,9 +106,9 @@ class DownloadController(QObject):
 
     @Slot(object)
     def resume(self, key: str) -> None:
-        """Go on with a download that was paused or failed."""
+        """Go on with a download that was paused or failed; not with one that is just being thrown away."""
         row = self._downloads.found(key)
-        if row is not None and row.state not in _IN_ENGINE:
+        if row is not None and row.state not in _IN_ENGINE and key not in self._discarded:
             self._begin(row)
 
     @Slot(object)

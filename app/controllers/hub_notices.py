@@ -26,7 +26,9 @@ def download_arrived_notice(row: DownloadRow, reference: str) -> Notice:
 
 def download_failed_notice(row: DownloadRow, error: ErrorReport) -> Notice:
     """Return what to say when a download could not go on, and what to do about it."""
-    kept = " What has arrived is kept." if row.done_bytes else ""
+    said = error.sentence()
+    name = "" if row.hub_id in said else f"{row.hub_id}: "
+    kept = " What has arrived is kept." if row.done_bytes and "kept" not in said else ""
     action, action_key = "Try again", f"{RESUME}{row.key}"
     if error.kind is ErrorKind.TOKEN_NEEDED:
         action, action_key = "Enter a token…", ENTER_TOKEN
@@ -35,7 +37,7 @@ def download_failed_notice(row: DownloadRow, error: ErrorReport) -> Notice:
         choices.insert(0, Choice("Open its page", f"{OPEN_LINK}{error.link}"))
     return Notice(
         key=download_key(row.key),
-        text=f"{row.hub_id}: {error.sentence()}{kept}",
+        text=f"{name}{said}{kept}",
         severity=Severity.WARNING,
         action=action,
         action_key=action_key,

@@ -1,6 +1,6 @@
 """Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
 
-from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QEnterEvent, QGuiApplication
 from PySide6.QtWidgets import (
     QApplication,
@@ -17,16 +17,30 @@ from app.models.notice import Choice, Notice, Severity
 from app.widgets.foreign_text import menu_text
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import pixmap
+from app.widgets.models.scrolled import FittedScroll
 from app.widgets.plain_text_view import PlainTextView
 from app.widgets.theme import TEXT_COLUMN_PX, Theme
 
 _SHOWN_NOTICES = 3
 _INFO_SECONDS = 12
+_SHARE_OF_WINDOW = 3
+_LEAST_PX = 48
 _SHOWN_CHARACTERS = 400
 _ICON_PX = 16
 _DETAILS_PX = 120
 _SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
 _ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
+
+
+class _NoticeScroll(FittedScroll):
+    def sizeHint(self) -> QSize:
+        """Return the notices' size, a third of the window at most: what they are about is to be seen as well."""
+        wanted = super().sizeHint()
+        return QSize(wanted.width(), min(wanted.height(), self.window().height() // _SHARE_OF_WINDOW))
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the room of a short notice at least."""
+        return QSize(0, min(_LEAST_PX, self.sizeHint().height()))
 
 
 class NoticeBar(QWidget):
@@ -40,13 +54,15 @@ class NoticeBar(QWidget):
         self._theme = theme
         self._rows: dict[str, NoticeRow] = {}
         inner = QWidget()
-        inner.setMaximumWidth(TEXT_COLUMN_PX + 32)
+        self._scroll = _NoticeScroll(inner, "Notices")
+        self._scroll.setMaximumWidth(TEXT_COLUMN_PX + 32)
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(8, 4, 8, 4)
-        outer.addWidget(inner)
+        outer.addWidget(self._scroll)
+        self._scroll.verticalScrollBar().rangeChanged.connect(self._show_newest)
         self.hide()
 
     @property
@@ -83,6 +99,13 @@ class NoticeBar(QWidget):
         self._theme = theme
         for row in self._rows.values():
             row.set_theme(theme)
+
+    @Slot(int, int)
+    def _show_newest(self, _first: int, last: int) -> None:
+        """The newest one is at the bottom; whoever is busy with another one is left there."""
+        focused = QApplication.focusWidget()
+        if focused is None or not self._scroll.isAncestorOf(focused):
+            self._scroll.verticalScrollBar().setValue(last)
 
     @Slot(object)
     def _on_closed(self, key: object) -> None:

@@ -224,3 +224,29 @@ def test_no_token_is_written_down(downloads: Downloads, file: Path) -> None:
     assert HUB_ID.encode() in file.read_bytes()
     assert b"hf_secret" not in file.read_bytes()
     assert "hf_secret" not in repr(downloads.commands)
+
+
+def test_a_failure_says_each_thing_once(downloads: Downloads) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.progress(40)
+    error = ErrorReport(kind=ErrorKind.NETWORK, message=f"A file of {HUB_ID} broke.", hint="All others are kept.")
+    downloads.controller.on_event(CommandFailed(command_id=downloads.last, error=error))
+    assert downloads.notices[-1].text == f"A file of {HUB_ID} broke. All others are kept."
+    downloads.controller.resume(KEY)
+    downloads.progress(40)
+    downloads.fail(ErrorKind.NETWORK)
+    assert downloads.notices[-1].text == f"{HUB_ID}: It broke. Mend it. What has arrived is kept."
+
+
+def test_what_is_being_thrown_away_is_not_gone_on_with(downloads: Downloads) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.pause(KEY)
+    downloads.controller.on_event(CommandCancelled(command_id=downloads.last))
+    downloads.controller.cancel(KEY)
+    assert isinstance(downloads.commands[-1], DiscardDownload)
+    downloads.controller.resume(KEY)
+    assert isinstance(downloads.commands[-1], DiscardDownload)
+    downloads.controller.on_event(DownloadDiscarded(command_id=downloads.last, checkpoint=HUB_ID, freed_bytes=1))
+    assert downloads.list.rows == ()
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    assert downloads.row.state is DownloadState.QUEUED

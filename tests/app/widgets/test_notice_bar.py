@@ -1,7 +1,7 @@
 import pytest
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.models.notice import Choice, Notice, Severity
@@ -114,8 +114,7 @@ def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeB
     bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT, details="CUDA out of memory"))
     row = bar.rows[0]
     qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
-    bar.layout().activate()
-    row.layout().activate()
+    QApplication.processEvents()
     assert row.details is not None
     assert not any(row.details.geometry().intersects(button.geometry()) for button in row.choice_buttons)
 
@@ -127,3 +126,33 @@ def test_what_offers_something_stays(bar: NoticeBar, choices: tuple[Choice, ...]
     assert isinstance(timer, QTimer)
     QApplication.sendEvent(bar.rows[0], QEvent(QEvent.Type.Leave))
     assert not timer.isActive()
+
+
+def test_many_notices_take_a_third_of_the_window_and_scroll(qtbot: QtBot, theme: Theme) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = NoticeBar(theme)
+    column = QVBoxLayout(window)
+    line = QLineEdit()
+    column.addWidget(line)
+    column.addStretch(1)
+    column.addWidget(bar)
+    window.resize(470, 420)
+    window.show()
+    line.setFocus()
+    for number in range(3):
+        text = f"{number}: the file model.safetensors arrived damaged twice and was thrown away. Try again later."
+        bar.show_notice(Notice(key=str(number), text=text, choices=WAYS_OUT))
+    qtbot.wait(50)
+    assert bar.height() <= 420 / 3 + 16
+    for row in bar.rows:
+        assert row.text.height() >= row.text.heightForWidth(row.text.width())
+        assert all(button.geometry().bottom() <= row.height() for button in row.choice_buttons)
+    newest = bar.rows[-1]
+    bottom = newest.mapTo(bar, newest.rect().bottomLeft()).y()
+    assert 0 < bottom <= bar.height()
+    for number in (0, 1, 2):
+        bar.clear_notice(str(number))
+    bar.show_notice(Notice(key="short", text="Saved."))
+    qtbot.wait(50)
+    assert bar.height() <= 60
