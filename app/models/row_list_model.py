@@ -79,7 +79,7 @@ class RowListModel(QAbstractListModel, Generic[Row]):
         self.endResetModel()
 
     def _replace_all(self, rows: list[Row]) -> None:
-        """Take rows with the keys of those that are here; told at once, as views may look through all rows each time."""
+        """Take rows with the same keys; told at once, as views may look through all rows each time."""
         changed = [place for place, (old, new) in enumerate(zip(self._rows, rows, strict=True)) if old != new]
         self._rows = rows
         if changed:
