@@ -1,8 +1,8 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
 from PySide6.QtCore import QAbstractItemModel, QByteArray, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QApplication, QMainWindow, QWidget
+from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
 
 from app.conversations.records import Conversation
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -249,15 +249,6 @@ class MainWindow(QMainWindow):
         self.page.composer.flush_draft()
         self.quit_requested.emit()
         event.accept()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter presses the button that has the keyboard, as Space does; Qt leaves that to the desktop."""
-        button = QApplication.focusWidget()
-        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
-        if is_enter and isinstance(button, QAbstractButton):
-            button.click()
-        else:
-            super().keyPressEvent(event)
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab visits the page of messages once, not every message that happens to exist."""

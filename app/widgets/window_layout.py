@@ -3,9 +3,21 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from app.widgets.sidebar import WIDTH_PX
+
+
+class _Whole(QSplitter):
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter presses the button that has the keyboard, as Space does; Qt leaves that to the desktop."""
+        button = QApplication.focusWidget()
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.isAutoRepeat()
+        if is_enter and isinstance(button, QAbstractButton):
+            button.click()
+        else:
+            super().keyPressEvent(event)
 
 
 def laid_out(sidebar: QWidget, controls: Sequence[Sequence[QWidget]], page: QWidget, width: int) -> QSplitter:
@@ -23,7 +35,7 @@ def laid_out(sidebar: QWidget, controls: Sequence[Sequence[QWidget]], page: QWid
     column.setSpacing(0)
     column.addLayout(top)
     column.addWidget(page, 1)
-    splitter = QSplitter(Qt.Orientation.Horizontal)
+    splitter = _Whole(Qt.Orientation.Horizontal)
     splitter.setChildrenCollapsible(False)
     splitter.setHandleWidth(1)
     splitter.addWidget(sidebar)
