@@ -104,7 +104,9 @@ class DemoPages:
         rows.setCurrentIndex(rows.model().index(place, 0))
         rows.choose_current()
         checkpoint = demo_hub.ROWS[place].checkpoint
-        self.page.show_details(demo_hub.details(checkpoint))
+        is_here = checkpoint.hub_id in {local.reference for local in demo_hub.LOCAL if local.is_complete}
+        more = {"missing_bytes": 0} if is_here else {}
+        self.page.show_details(demo_hub.details(checkpoint, **more))
         self.page.show_plan((checkpoint.hub_id, demo_hub.PLAN))
 
     def _local(self) -> Iterator[State]:
