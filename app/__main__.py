@@ -1,11 +1,17 @@
-"""`python -m app` is the `hearth` command."""
+"""`python -m app` and the installed script are the `hearth` command."""
 
 import sys
 
-if __name__ == "__main__":
-    try:
-        from app.cli import main
 
-        sys.exit(main())
-    except KeyboardInterrupt:  # pressed while the modules were still being loaded
-        sys.exit(130)
+def main() -> int:
+    """Run the command and return its exit status, also for a Ctrl+C while the modules are still being loaded."""
+    try:
+        from app.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,9 +1,11 @@
 """The command line: what is accepted, how it ends, and a few runs with the real engine and the starter model."""
 
+import importlib
 import json
 import signal
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,23 @@ from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
 from tests.app.hearth_process import ROOT, start_hearth, wait_for
+
+
+class Interrupted:
+    """A finder of modules in which Ctrl+C is pressed."""
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name == "app.cli":
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_modules_are_loaded_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]["hearth"]
+    module, _, name = script.partition(":")
+    command = getattr(importlib.import_module(module), name)
+    monkeypatch.delitem(sys.modules, "app.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    assert command() == 130
 
 
 @pytest.mark.parametrize(

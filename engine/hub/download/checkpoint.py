@@ -41,6 +41,7 @@ _OPEN_FILES = 12
 _SMALL_BYTES = 2**20
 _ELSEWHERE = "Another program is downloading this model."
 _CANNOT_WRITE = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_FOLDER = (errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 
 
 @dataclass(frozen=True)
@@ -291,6 +292,9 @@ def _disk_error(error: OSError, hub_id: str, needed: int) -> EngineError:
         return _no_space(hub_id, needed, _free_bytes())
     if error.errno in _CANNOT_WRITE:
         message, hint = "The folder for downloads cannot be written.", "Check its owner and permissions."
+    elif error.errno in _NO_FOLDER:
+        message = "In the folder for downloads, a file stands where a folder should be, or the other way round."
+        hint = f"Move {error.filename} away, then go on with the download."
     else:
         message, hint = (
             "The disk with the folder for downloads failed.",

@@ -231,8 +231,9 @@ def _read_counters(data: Path, record: Path, digest: str, size_bytes: int) -> "a
     counters = array.array("I", content[first : first + 4 * count])
     for unit, written in enumerate(counters):
         begin = unit * UNIT_BYTES
-        if written > min(UNIT_BYTES, size_bytes - begin) or (written and begin + written > length):
+        if written > min(UNIT_BYTES, size_bytes - begin):
             return None
+        counters[unit] = min(written, max(0, length - begin))  # somebody may have cut off the end
     return counters
 
 

@@ -209,3 +209,12 @@ def test_disk_that_fills_up_keeps_what_arrived(begin: Begin, published: Path, mo
     monkeypatch.setattr(part_module, "_write_at", write_at)
     assert begin().finish().received_bytes == left_over.missing_bytes
     assert_same(published)
+
+
+def test_a_file_in_place_of_a_folder_is_named(begin: Begin, cache: Path) -> None:
+    in_the_way = cache / ".locks"
+    cache.mkdir(exist_ok=True)
+    in_the_way.write_text("")
+    report = begin().failure()
+    assert report.kind is ErrorKind.DISK
+    assert str(in_the_way) in report.hint

@@ -56,7 +56,7 @@ def test_after_a_power_cut_only_what_was_synced_counts(begun: Path, monkeypatch:
     assert reopened(begun) == [150, UNIT_BYTES, 20]
 
 
-@pytest.mark.parametrize("harm", ["record gone", "bytes gone", "bytes shorter", "header", "counter", "half", "size"])
+@pytest.mark.parametrize("harm", ["record gone", "bytes gone", "header", "counter", "half", "size"])
 def test_what_cannot_be_believed_is_begun_anew(begun: Path, harm: str) -> None:
     record, data = begun / f"{DIGEST}.hearth-record.incomplete", begun / f"{DIGEST}.hearth.incomplete"
     content = bytearray(record.read_bytes())
@@ -64,8 +64,6 @@ def test_what_cannot_be_believed_is_begun_anew(begun: Path, harm: str) -> None:
         record.unlink()
     elif harm == "bytes gone":
         data.unlink()
-    elif harm == "bytes shorter":
-        os.truncate(data, UNIT_BYTES + 5)
     elif harm == "header":
         content[30] ^= 1
         record.write_bytes(content)
@@ -76,6 +74,13 @@ def test_what_cannot_be_believed_is_begun_anew(begun: Path, harm: str) -> None:
         record.write_bytes(content[:-3])
     assert reopened(begun, SIZE + (harm == "size")) == [0, 0, 0]
     assert data.stat().st_size == 0
+
+
+@pytest.mark.parametrize(("length", "left"), [(UNIT_BYTES + 5, [150, 5, 0]), (60, [60, 0, 0]), (0, [0, 0, 0])])
+def test_what_is_before_a_cut_stays(begun: Path, length: int, left: list[int]) -> None:
+    os.truncate(begun / f"{DIGEST}.hearth.incomplete", length)
+    assert present_bytes(begun, DIGEST, SIZE) == sum(left)
+    assert reopened(begun) == left
 
 
 def test_finished_part_is_a_blob(begun: Path) -> None:
