@@ -31,12 +31,14 @@ _FETCHING = {Offer.RESUME: "Resume", Offer.UPDATE: "Update"}
 class Standing:
     """How the model that is looked at stands: what is offered, and the bytes that matter for it.
 
-    disk_free_bytes: 0 if that is not known. loaded: it is the one that answers now.
+    disk_free_bytes: 0 if that is not known. copy_bytes: of the packed copy that Hearth will keep of it. loaded: it is
+    the one that answers now.
     """
 
     offer: Offer = Offer.NOTHING
     missing_bytes: int = 0
     disk_free_bytes: int = 0
+    copy_bytes: int = 0
     loaded: bool = False
     download: DownloadRow | None = None
 
@@ -62,8 +64,16 @@ class Standing:
                 )
             case Offer.DOWNLOAD | Offer.RESUME if self.missing_bytes and self.disk_free_bytes:
                 rest = " more" if self.offer is Offer.RESUME else ""
-                return f"Needs {file_size(self.missing_bytes)}{rest}; {file_size(self.disk_free_bytes)} are free."
+                free = file_size(self.disk_free_bytes)
+                return f"Needs {file_size(self.missing_bytes)}{rest}{self._copy_words()}; {free} are free."
         return ""
+
+    def _copy_words(self) -> str:
+        if not self.copy_bytes:
+            return ""
+        copy = f", and {file_size(self.copy_bytes)} for its packed copy, which loads faster"
+        fits = self.missing_bytes + self.copy_bytes <= self.disk_free_bytes
+        return copy if fits else f"{copy} (without room for it, it is packed anew at each load)"
 
 
 class ActionBar(QFrame):

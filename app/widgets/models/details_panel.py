@@ -47,6 +47,7 @@ class DetailsPanel(QWidget):
         self._checkpoints = checkpoints
         self._row: HubRow | None = None
         self._details: HubDetails | None = None
+        self._plan: Plan | None = None
         self._revision = ""
         self._news_bytes = 0  # what the Hub has newer than the model that is here
         self._loaded = ""
@@ -77,7 +78,7 @@ class DetailsPanel(QWidget):
 
     def show_row(self, row: HubRow) -> None:
         """Look at another model; what is not known of it yet is asked for."""
-        self._row, self._details, self._revision, self._news_bytes = row, None, "", 0
+        self._row, self._details, self._plan, self._revision, self._news_bytes = row, None, None, "", 0
         self.problem.show_error(None)
         self.plan.show_waiting()
         self.files.show_files(())
@@ -88,7 +89,7 @@ class DetailsPanel(QWidget):
 
     def forget(self) -> None:
         """Look at no model any more."""
-        self._row = self._details = None
+        self._row = self._details = self._plan = None
 
     def update_row(self, row: HubRow) -> None:
         """Show that the row of this model says something else now."""
@@ -123,6 +124,8 @@ class DetailsPanel(QWidget):
         """Show how the model would be loaded here."""
         if hub_id == self.hub_id:
             self.plan.show_plan(plan)
+            self._plan = plan if isinstance(plan, Plan) else None
+            self._show_standing()
 
     def set_loaded(self, reference: str) -> None:
         """Know which model answers."""
@@ -155,7 +158,8 @@ class DetailsPanel(QWidget):
         if self._is_offline or self._row.checkpoint.unusable or self.problem.error is not None:
             return Standing()
         is_begun = local is not None and not local.is_complete
-        return Standing(Offer.RESUME if is_begun else Offer.DOWNLOAD, missing, free)
+        offer = Offer.RESUME if is_begun else Offer.DOWNLOAD
+        return Standing(offer, missing, free, hub_words.copy_bytes(self._row.checkpoint, self._plan))
 
     def _local(self) -> LocalCheckpoint | None:
         for value in _values(self._checkpoints, CHECKPOINT_ROLE):

@@ -127,11 +127,19 @@ class _Download:
             self._refuse_full_disk()
             snapshot.prepare(self._folder)
             steady = self._remember()
-            received = self._fetch(steady)
+            try:
+                received = self._fetch(steady)
+            except EngineError:
+                self._report(DownloadState(self._bytes_on_disk(), self._total, DownloadPhase.RECEIVING))
+                raise
         snapshot.enter(self._folder, record)
         remove_record(self._folder, record.commit)
         self._report(DownloadState(self._total, self._total, DownloadPhase.VERIFYING))
         return Downloaded(record.hub_id, record.commit, received)
+
+    def _bytes_on_disk(self) -> int:
+        """Return how many bytes are there once nothing is open: less than was told if a file was thrown away."""
+        return sum(self._present(file) for file in self._record.files)
 
     def _is_settled(self, file: WantedFile) -> bool:
         return snapshot.has_blob(self._folder, file) or snapshot.is_there(self._folder, self._record.commit, file)

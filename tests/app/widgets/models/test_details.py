@@ -9,6 +9,7 @@ from app.widgets.models.action_bar import Offer
 from app.widgets.models.details_panel import DetailsPanel
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.hub import HubCheckpoint
+from engine.api.plan import Precision
 from tests.app.widgets.models import demo_hub
 from tests.app.widgets.models.conftest import Opened
 
@@ -101,6 +102,20 @@ def test_a_full_disk_is_told_before(opened: Opened) -> None:
     assert "Free 7.9 GB" in panel.action_bar.words.text()
     assert not panel.action_bar.download_button.isEnabled()
     assert not panel.action_bar.download_and_chat_button.isEnabled()
+
+
+def test_the_packed_copy_is_told_before_the_download(opened: Opened) -> None:
+    packed = msgspec.structs.replace(demo_hub.PLAN, precision=Precision.INT4, weight_bytes=5 * demo_hub.GB)
+    for checkpoint, free, words in (
+        (demo_hub.QWEN, 200, "and 5.0 GB for its packed copy, which loads faster; 200.0 GB are free."),
+        (demo_hub.GPTQ, 200, "Needs 9.9 GB; 200.0 GB are free."),
+        (demo_hub.QWEN, 18, "(without room for it, it is packed anew at each load); 18.0 GB are free."),
+    ):
+        panel = look_at(opened, checkpoint, disk_free_bytes=free * demo_hub.GB)
+        assert "packed copy" not in panel.action_bar.words.text()
+        opened.page.show_plan((checkpoint.hub_id, packed))
+        assert panel.action_bar.words.text().endswith(words)
+        assert panel.action_bar.download_button.isEnabled()
 
 
 def test_a_model_on_this_computer_is_chatted_with(qtbot: QtBot, opened: Opened) -> None:

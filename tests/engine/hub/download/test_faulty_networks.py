@@ -141,9 +141,11 @@ def test_flipped_byte_is_caught_and_only_that_file_comes_again(begin: Begin, hub
 @pytest.mark.parametrize("name", [SHARDS[1], "config.json"])
 def test_file_that_stays_damaged_is_named_and_kept_out(begin: Begin, hub: LoopbackHub, name: str) -> None:
     hub.behaviour.flip_byte_of = name
-    report = begin().failure()
+    attempt = begin()
+    report = attempt.failure()
     assert report.kind is ErrorKind.NETWORK
     assert name in report.message
+    assert attempt.last.done_bytes == attempt.last.total_bytes - unfinished()[0].missing_bytes
     assert hub_cache.find(HUB_ID) is None
     folder = hub_cache.repository_folder(HUB_ID)
     assert list((folder / "snapshots").iterdir()) == []
