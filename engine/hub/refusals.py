@@ -1,5 +1,6 @@
 """What the Hub means by a status other than success: what to tell, and the page where a person can change it."""
 
+import math
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -64,21 +65,25 @@ def refusal(response: httpx2.Response, asked: Asked) -> Refusal:
 
 def retry_words(header: str) -> str:
     """Return what a Retry-After header (seconds or a date) asks for in words; `a few minutes` if it says nothing."""
-    seconds = retry_seconds(header)
-    if seconds is None:
+    asked = retry_seconds(header)
+    if asked is None:
         return "a few minutes"
+    seconds = math.ceil(asked)
     if seconds <= _SECONDS_TO_COUNT:
         return "1 second" if seconds == 1 else f"{seconds} seconds"
     return f"{-(-seconds // 60)} minutes"
 
 
-def retry_seconds(header: str) -> int | None:
-    """Return the seconds that a Retry-After header (a number or a date) asks to wait, None if it says nothing."""
+def retry_seconds(header: str) -> float | None:
+    """Return the seconds that a Retry-After header (a number or a date) asks to wait, None if it says nothing.
+
+    RFC 9110 section 10.2.3.
+    """
     text = header.strip()
     if text.isascii() and text.isdigit():
-        return int(text[:9])
+        return float(text[:9])
     try:
-        return max(0, int(parsedate_to_datetime(text).timestamp() - time.time()) + 1)
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError, OSError):
         return None
 

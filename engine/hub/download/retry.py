@@ -1,12 +1,12 @@
 """What to do when the network or the Hub fails: which failures may pass, how long to wait, and what to say."""
 
 import random
-import time
-from collections.abc import Iterator
-from email.utils import parsedate_to_datetime
 
 import httpx2
 from huggingface_hub.errors import HfHubHTTPError
+
+from engine.hub.failures import causes_of
+from engine.hub.refusals import retry_seconds
 
 MOST_ATTEMPTS = 8
 _FIRST_SECONDS = 0.1
@@ -92,7 +92,7 @@ def may_pass(error: BaseException) -> bool:
 
 def cause_of(error: BaseException) -> BaseException | None:
     """Return the failure behind a sentence that may pass, None if there is none."""
-    for cause in _chain(error):
+    for cause in causes_of(error):
         if isinstance(cause, httpx2.TransportError | HfHubHTTPError):
             return cause if may_pass(cause) else None
     return None
@@ -107,22 +107,11 @@ def backoff_seconds(attempt: int) -> float:
 
 
 def asked_seconds(error: BaseException) -> float | None:
-    """Return how long the server asks to wait (Retry-After, RFC 9110 section 10.2.3), None if it doesn't."""
+    """Return how long the server asks to wait (Retry-After), None if it doesn't."""
     if not isinstance(error, HfHubHTTPError):
         return None
-    text = error.response.headers.get("Retry-After", "").strip()
-    try:
-        seconds = float(text) if text.isdigit() else parsedate_to_datetime(text).timestamp() - time.time()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return min(max(seconds, _FIRST_SECONDS), _LONGEST_ASKED_SECONDS)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    current: BaseException | None = error
-    while current is not None:
-        yield current
-        current = current.__cause__ or current.__context__
+    seconds = retry_seconds(error.response.headers.get("Retry-After") or "")
+    return None if seconds is None else min(max(seconds, _FIRST_SECONDS), _LONGEST_ASKED_SECONDS)
 
 
 def _reason(error: BaseException) -> str:
