@@ -9,7 +9,7 @@ from engine.hub.download.connection import Connections
 from engine.hub.download.exposure import Exposure
 from engine.hub.download.fetching import FileProgress, Range
 from engine.hub.download.part import PartClosed
-from engine.hub.download.retry import Troubles, Unresumable, WrongAnswer, may_pass
+from engine.hub.download.retry import LINE_SECONDS, Troubles, Unresumable, WrongAnswer, may_pass
 from engine.hub.download.width import MOST_CONNECTIONS, Width
 
 _SHORTEST_BYTES = 32 * 1024
@@ -36,7 +36,7 @@ class Course:
         self.failure: BaseException | None = None
         self.is_stopping = False
         self.exposure = exposure
-        self.troubles = Troubles()
+        self.troubles = Troubles(line_seconds=LINE_SECONDS)
         self._connections = connections
         self._active = 0
         self._on_their_way = 0

@@ -9,6 +9,8 @@ from engine.hub.failures import causes_of
 from engine.hub.refusals import retry_seconds
 
 MOST_ATTEMPTS = 8
+# A line that is gone (a router that starts again, a train in a tunnel) gets so long to come back.
+LINE_SECONDS = 180.0
 _FIRST_SECONDS = 0.1
 _SECOND_SECONDS = 0.5
 _LONGEST_SECONDS = 30.0
@@ -37,8 +39,10 @@ class Unresumable(Exception):
 class Troubles:
     """Counts tries since the last byte that arrived, and says until when to wait. Seconds of time.monotonic()."""
 
-    def __init__(self, most_attempts: int = MOST_ATTEMPTS) -> None:
+    def __init__(self, most_attempts: int = MOST_ATTEMPTS, line_seconds: float = 0.0) -> None:
         self._most_attempts = most_attempts
+        self._line_seconds = line_seconds
+        self._since = 0.0
         self.attempts = 0
         self.until = 0.0
         self._noted_at = 0.0
@@ -50,6 +54,8 @@ class Troubles:
         """Take a failure that may pass; return whether to go on. Requests that failed together count as one try."""
         asked = asked_seconds(error)
         if began_at >= self._noted_at:
+            if self.attempts == 0:
+                self._since = now
             self.attempts += 1
             self._noted_at = now
             wait = asked if asked is not None else backoff_seconds(self.attempts)
@@ -59,7 +65,8 @@ class Troubles:
         self.last = error
         self._reason = _reason(error)
         self._is_worth_telling = self.until - now > _WORTH_TELLING_SECONDS
-        return self.attempts < self._most_attempts
+        is_patient = _is_line(error) and now - self._since < self._line_seconds
+        return is_patient or self.attempts < self._most_attempts
 
     def end(self) -> None:
         """Note that something arrived."""
@@ -77,6 +84,11 @@ class Troubles:
     def stall_seconds(self) -> float:
         """How long a connection may be silent before another is tried."""
         return min(_LONGEST_SECONDS, _STALL_SECONDS * 2.0 ** max(0, self.attempts - 1))
+
+
+def _is_line(error: BaseException) -> bool:
+    """Return whether nobody was reached, or nobody was heard any more."""
+    return isinstance(error, httpx2.NetworkError | httpx2.TimeoutException | httpx2.ProxyError)
 
 
 def may_pass(error: BaseException) -> bool:

@@ -9,7 +9,16 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from engine.hub.download.exposure import Exposure
 from engine.hub.download.rate import Rate
-from engine.hub.download.retry import MOST_ATTEMPTS, Troubles, asked_seconds, backoff_seconds, cause_of, may_pass
+from engine.hub.download.retry import (
+    LINE_SECONDS,
+    MOST_ATTEMPTS,
+    Troubles,
+    WrongAnswer,
+    asked_seconds,
+    backoff_seconds,
+    cause_of,
+    may_pass,
+)
 from engine.hub.download.width import MOST_CONNECTIONS, Width
 
 
@@ -60,6 +69,17 @@ def test_tries_are_counted_until_something_arrives() -> None:
     troubles.end()
     assert troubles.attempts == 0
     outcomes = [troubles.note(httpx2.ReadError(""), 100.0 + each, 100.5 + each) for each in range(MOST_ATTEMPTS)]
+    assert outcomes == [True] * (MOST_ATTEMPTS - 1) + [False]
+
+
+def test_a_line_that_is_gone_gets_minutes_to_come_back_and_a_wrong_answer_does_not() -> None:
+    troubles = Troubles(line_seconds=LINE_SECONDS)
+    times = [100.0 + 12 * number for number in range(17)]
+    outcomes = [troubles.note(httpx2.ConnectError(""), now - 1, now) for now in times]
+    assert outcomes == [now - times[0] < LINE_SECONDS for now in times]
+    assert outcomes.count(True) > MOST_ATTEMPTS
+    troubles.end()
+    outcomes = [troubles.note(WrongAnswer(""), 400.0 + each, 400.5 + each) for each in range(MOST_ATTEMPTS)]
     assert outcomes == [True] * (MOST_ATTEMPTS - 1) + [False]
 
 
