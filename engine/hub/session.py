@@ -1,7 +1,7 @@
 """The one way to the Hub: an HTTP client per way of reaching it, and the rules for the token and for being offline.
 
 huggingface_hub keeps one client for the whole process, retries for up to half a minute, and reads its endpoint and its
-offline switch at import; so requests are made here, and its classes only read the answers.
+offline switch at import; so requests are made here, and only its names for failures are used.
 """
 
 import json
