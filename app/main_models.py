@@ -1,6 +1,7 @@
 """The part of the composition root that is about models: the Hub, downloads, the disk, and the first start."""
 
 import logging
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 
@@ -26,6 +27,9 @@ from app.widgets.main_window import MainWindow
 from app.worker.engine_client import EngineClient
 from engine.api.plan import Plan
 
+if TYPE_CHECKING:  # it is made when it is first wanted
+    from app.widgets.models.models_page import ModelsPage
+
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +52,8 @@ class ModelParts(QObject):
         self._settings = settings
         self._checkpoints = checkpoints
         self._hub_cache = settings.settings.hub_cache
+        self._page: ModelsPage | None = None
+        self._hub_folder = ""
         self._awaited = ""  # the reference of a model that was downloaded to chat with
         self._folders = settings.settings.checkpoint_folders
         self.results = HubResultListModel(self)
@@ -67,7 +73,7 @@ class ModelParts(QObject):
     def connect_window(self, window: MainWindow) -> None:
         """Connect what the window wants and shows."""
         self._window = window
-        self._connect_page(window)
+        window.pages.models_made.connect(self._on_models_made)
         self._connect_first_start(window)
         self._connect_dialogs(window)
         for source in (self.downloads, self.library):
@@ -102,13 +108,20 @@ class ModelParts(QObject):
         self.downloads.load_wanted.connect(self._load_and_chat)
         self.library.changed.connect(self._checkpoints.refresh)
         self.library.cache_moved.connect(self._on_cache_moved)
+        self.library.folder_told.connect(self._on_folder_told)
         self._checkpoints.plan_changed.connect(self.library.set_plan)
         self._checkpoints.plan_changed.connect(self._on_plan_changed)
         self._checkpoints.plan_changed.connect(self.first_start.set_plan)
         self._checkpoints.loading_changed.connect(self.first_start.set_loading)
 
-    def _connect_page(self, window: MainWindow) -> None:
-        page = window.models_page
+    @Slot(object)
+    def _on_models_made(self, page: "ModelsPage") -> None:
+        self._page = page
+        self._connect_page(page)
+        page.set_cache_folder(self._hub_folder)
+        self._show_settings(self._settings.settings)
+
+    def _connect_page(self, page: "ModelsPage") -> None:
         page.search_requested.connect(self.hub.search)
         page.details_requested.connect(self.hub.inspect)
         page.download_requested.connect(self.downloads.request)
@@ -131,7 +144,6 @@ class ModelParts(QObject):
         self.hub.details_found.connect(page.show_details)
         self.hub.details_failed.connect(page.show_details_error)
         self.hub.plan_found.connect(page.show_plan)
-        self.library.folder_told.connect(page.set_cache_folder)
         self.library.deletion_counted.connect(page.ask_delete)
         self.library.move_progressed.connect(page.set_move_progress)
 
@@ -180,9 +192,7 @@ class ModelParts(QObject):
     @Slot(object)
     def _on_settings_changed(self, settings: Settings) -> None:
         self.tokens.refresh()
-        page = self._window.models_page
-        page.set_offline(settings.work_offline)
-        page.set_folders(settings.checkpoint_folders)
+        self._show_settings(settings)
         self._window.first_start.set_offline(settings.work_offline)
         if settings.checkpoint_folders != self._folders:
             self._folders = settings.checkpoint_folders
@@ -191,6 +201,17 @@ class ModelParts(QObject):
             self._hub_cache = settings.hub_cache
             self.engine_renewal_wanted.emit()
             self._checkpoints.refresh()
+
+    def _show_settings(self, settings: Settings) -> None:
+        if self._page is not None:
+            self._page.set_offline(settings.work_offline)
+            self._page.set_folders(settings.checkpoint_folders)
+
+    @Slot(object)
+    def _on_folder_told(self, folder: str) -> None:
+        self._hub_folder = folder
+        if self._page is not None:
+            self._page.set_cache_folder(folder)
 
     @Slot(object)
     def _on_folder_added(self, folder: object) -> None:

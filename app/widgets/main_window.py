@@ -93,7 +93,7 @@ class MainWindow(QMainWindow):
         self.download_indicator = DownloadIndicator(downloads, self._theme, self)
         self.page = ConversationPage(transcript_model, self._theme)
         self.pages = WindowPages(self.page, results, downloads, checkpoint_model, self._theme)
-        self.models_page, self.first_start = self.pages.models, self.pages.first_start
+        self.first_start = self.pages.first_start
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
         self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
@@ -175,7 +175,7 @@ class MainWindow(QMainWindow):
         self._plan = plan if isinstance(plan, Plan) else None
         self.model_button.set_plan(self._plan)
         self.page.set_model_name(self._plan.name if self._plan else "")
-        self.models_page.set_loaded(self._plan.checkpoint if self._plan else "")
+        self.pages.set_loaded(self._plan.checkpoint if self._plan else "")
         self.dialogs.set_has_model(self._plan is not None)
         self._show_state()
 
@@ -184,7 +184,7 @@ class MainWindow(QMainWindow):
         """Show in the model menu how well a model would fit."""
         if isinstance(fit, ModelFit):
             self.model_button.show_fit(fit)
-            self.models_page.show_fit(fit)
+            self.pages.show_fit(fit)
 
     @Slot(object)
     def set_loading(self, phase: object) -> None:
@@ -286,7 +286,7 @@ class MainWindow(QMainWindow):
         self.download_indicator.clicked.connect(self.pages.show_downloads)
         self.model_button.models_requested.connect(self.show_models)
         self.pages.page_changed.connect(self._on_page_changed)
-        self.models_page.fits_requested.connect(self.fits_requested)
+        self.pages.fits_requested.connect(self.fits_requested)
         self.pages.open_with(self.dialogs)
         self.dialogs.setting_changed.connect(self.settings_changed)
         self.dialogs.setting_reset_requested.connect(self.setting_reset_requested)

@@ -86,7 +86,7 @@ def test_from_the_search_to_the_answer_and_away_again(
     qtbot: QtBot, open_window: Open, hub: LoopbackHub, tmp_path: Path
 ) -> None:
     hearth = open_window()
-    window, page = hearth.window, hearth.window.models_page
+    window, page = hearth.window, hearth.window.pages.models
     assert window.pages.is_first_start
     press(qtbot, window.first_start, "Choose another model…")
     assert page.isVisible()

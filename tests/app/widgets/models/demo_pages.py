@@ -45,7 +45,7 @@ class DemoPages:
         )
         for model in (listed, checkpoints, self.results, self.downloads):
             model.setParent(self.window)
-        self.page = self.window.models_page
+        self.page = self.window.pages.models
         self.window.set_plan(_STARTER)
         for checkpoint in demo_hub.LOCAL:
             self.page.show_fit(demo_hub.fit(checkpoint.reference))

@@ -48,9 +48,9 @@ def window(qtbot: QtBot, theme: Theme, downloads: DownloadListModel) -> MainWind
 
 def test_the_key_shows_the_models_and_esc_goes_back(qtbot: QtBot, window: MainWindow) -> None:
     qtbot.keyClick(window, Qt.Key.Key_L, CONTROL_SHIFT)
-    assert window.models_page.isVisible()
-    assert window.models_page.finder.search.line.hasFocus()
-    qtbot.keyClick(window.models_page.finder.search.line, Qt.Key.Key_Escape)
+    assert window.pages.models.isVisible()
+    assert window.pages.models.finder.search.line.hasFocus()
+    qtbot.keyClick(window.pages.models.finder.search.line, Qt.Key.Key_Escape)
     assert window.page.isVisible()
     assert window.page.composer.editor.hasFocus()
 
@@ -62,7 +62,7 @@ def test_the_model_menu_leads_to_more_and_lists_whole_models_only(window: MainWi
     assert demo_hub.LOCAL[1].name in words
     assert words[-1] == "Find more models…"
     menu.actions()[-1].trigger()
-    assert window.models_page.isVisible()
+    assert window.pages.models.isVisible()
 
 
 @pytest.mark.parametrize("way", ["new", "new_private"])
@@ -103,7 +103,7 @@ def test_downloads_are_seen_from_the_chat(qtbot: QtBot, window: MainWindow, down
     downloads.put(replace(running, state=DownloadState.FAILED, error=demo_hub.NO_NETWORK))
     assert indicator.text() == "Stopped"
     qtbot.mouseClick(indicator, LEFT)
-    assert window.models_page.downloads.isVisible()
+    assert window.pages.models.downloads.isVisible()
     downloads.put(replace(running, state=DownloadState.FINISHED))
     assert not indicator.isVisible()
 
@@ -129,13 +129,13 @@ def test_notices_are_seen_on_every_page(qtbot: QtBot, window: MainWindow) -> Non
     assert not notices.isVisible()
     focused = QApplication.focusWidget()
     assert focused is not None
-    assert window.models_page.isAncestorOf(focused)
+    assert window.pages.models.isAncestorOf(focused)
     window.show_chat()
     assert not notices.isVisible()
 
 
 def test_the_token_dialog_opens_from_everywhere(qtbot: QtBot, window: MainWindow) -> None:
-    for ask in (window.models_page.token_requested, window.first_start.token_requested):
+    for ask in (window.pages.models.token_requested, window.first_start.token_requested):
         with qtbot.waitSignal(window.dialogs.token_requested):
             ask.emit()
         assert window.dialogs.token.isVisible()
@@ -197,7 +197,7 @@ def test_only_pages_are_opened_in_the_browser(window: MainWindow, monkeypatch: p
     opened: list[QUrl] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
     for url in ("https://huggingface.co/x", "file:///etc/passwd", "javascript:alert(1)", "http://mirror.example/x"):
-        window.models_page.link_activated.emit(url)
+        window.pages.models.link_activated.emit(url)
     assert [url.toString() for url in opened] == ["https://huggingface.co/x", "http://mirror.example/x"]
 
 
@@ -212,8 +212,8 @@ def test_enter_presses_the_button_that_has_the_keyboard(qtbot: QtBot, window: Ma
     qtbot.keyClick(page.cards[1], Qt.Key.Key_Enter)
     assert page.chosen == demo_hub.RECOMMENDATIONS[1]
     window.show_models()
-    window.models_page.back_button.setFocus()
-    qtbot.keyClick(window.models_page.back_button, Qt.Key.Key_Return)
+    window.pages.models.back_button.setFocus()
+    qtbot.keyClick(window.pages.models.back_button, Qt.Key.Key_Return)
     assert window.page.isVisible()
 
 
