@@ -7,13 +7,18 @@ while the system asks for a password: use a thread of its own where that matters
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
 from app.settings.atomic import write_atomically
+
+if TYPE_CHECKING:  # it is imported where a token was kept, as it takes a moment
+    from keyring.backend import KeyringBackend
 
 PUBLIC_HUB = "https://huggingface.co"
 _SERVICE = "Hearth"
@@ -102,40 +107,36 @@ def why_no_keyring() -> str:
 
 
 def _from_keyring(origin: str) -> str:
-    _refuse_missing_keyring()
-    try:
-        import keyring
-
-        return keyring.get_password(_SERVICE, origin) or ""
-    except Exception as error:  # backends are plugins and raise anything
-        raise KeyringUnavailable(_sentence(error)) from error
+    with _usable_keyring() as backend:
+        return backend.get_password(_SERVICE, origin) or ""
 
 
 def _into_keyring(origin: str, token: str) -> None:
-    _refuse_missing_keyring()
-    try:
-        import keyring
-
-        keyring.set_password(_SERVICE, origin, token)
-        found = keyring.get_password(_SERVICE, origin)
-    except Exception as error:
-        raise KeyringUnavailable(_sentence(error)) from None  # the cause may quote what was to be written
+    with _usable_keyring() as backend:
+        backend.set_password(_SERVICE, origin, token)
+        found = backend.get_password(_SERVICE, origin)
     if found != token:
         raise KeyringUnavailable("The keyring did not keep the token.")
 
 
 def _out_of_keyring(origin: str) -> None:
-    _refuse_missing_keyring()
-    try:
-        import keyring
+    with _usable_keyring() as backend:
         from keyring.errors import PasswordDeleteError
 
-        try:
-            keyring.delete_password(_SERVICE, origin)
-        except PasswordDeleteError:
-            return  # it has gone already
-    except Exception as error:
-        raise KeyringUnavailable(_sentence(error)) from error
+        with suppress(PasswordDeleteError):  # it has gone already
+            backend.delete_password(_SERVICE, origin)
+
+
+@contextmanager
+def _usable_keyring() -> "Iterator[KeyringBackend]":
+    """Yield this computer's keyring; whatever goes wrong with it meanwhile becomes KeyringUnavailable."""
+    _refuse_missing_keyring()
+    import keyring
+
+    try:
+        yield keyring.get_keyring()
+    except Exception as error:  # backends are plugins and raise anything
+        raise KeyringUnavailable(_sentence(error)) from None  # the cause may quote what was to be written
 
 
 def _refuse_missing_keyring() -> None:

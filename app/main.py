@@ -161,7 +161,15 @@ class Hearth(QObject):
             self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
         )
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
-        self.window = MainWindow(
+        self.window = self._make_window()
+        requests.failed.connect(self._on_store_failed)
+        self._connect_engine()
+        self._connect_intents()
+        self._connect_states()
+        self._connect_models()
+
+    def _make_window(self) -> MainWindow:
+        return MainWindow(
             self.transcript_model,
             self.conversation_model,
             self.checkpoint_model,
@@ -169,13 +177,6 @@ class Hearth(QObject):
             results=self.models.results,
             downloads=self.models.downloads_model,
         )
-        requests.failed.connect(self._on_store_failed)
-        self._connect_engine()
-        self._connect_intents()
-        self._connect_states()
-        self.models.connect_window(self.window)
-        self.models.engine_renewal_wanted.connect(self._renew_engine)
-        self.models.first_start.finished.connect(self._save_window_state)
 
     def _engine_argv(self) -> Sequence[str]:
         if self._given_argv is not None:
@@ -199,6 +200,11 @@ class Hearth(QObject):
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
         self.chat.model_needed.connect(self.checkpoints.reload)
         self.chat.load_stop_requested.connect(self.checkpoints.stop_loading)
+
+    def _connect_models(self) -> None:
+        self.models.connect_window(self.window)
+        self.models.engine_renewal_wanted.connect(self._renew_engine)
+        self.models.first_start.finished.connect(self._save_window_state)
 
     def _connect_intents(self) -> None:
         window, chat, conversations, checkpoints = self.window, self.chat, self.conversations, self.checkpoints

@@ -14,6 +14,7 @@ from app.controllers.answer_runner import CancelCommand, Submit
 from app.conversations.records import new_id
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState
+from app.models.hub_words import reference_of
 from app.settings.unfinished_downloads import UnfinishedDownload, load_downloads, save_downloads
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.commands import DiscardDownload, DownloadCheckpoint
@@ -35,11 +36,6 @@ _STATES = {
 }
 _IN_ENGINE = frozenset({DownloadState.QUEUED, DownloadState.VERIFYING, *_STATES.values()})
 _MAIN = "main"
-
-
-def reference_of(hub_id: str, revision: str) -> str:
-    """Return what a downloaded model is loaded by."""
-    return hub_id if revision == _MAIN else f"{hub_id}@{revision}"
 
 
 class DownloadController(QObject):

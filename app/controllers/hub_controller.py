@@ -175,8 +175,7 @@ class HubController(QObject):
         return [replace(row, is_local=row.checkpoint.hub_id in here) for row in rows]
 
     def _local_ids(self) -> set[str]:
-        checkpoints = (self._checkpoints.checkpoint(row) for row in range(self._checkpoints.rowCount()))
-        return {checkpoint.reference for checkpoint in checkpoints if checkpoint.is_complete}
+        return {checkpoint.reference for checkpoint in self._checkpoints.usable()}
 
     @Slot()
     def _on_checkpoints_changed(self) -> None:

@@ -173,6 +173,4 @@ class LibraryController(QObject):
         self.changed.emit()
 
     def _found(self, reference: str) -> LocalCheckpoint | None:
-        rows = range(self._checkpoints.rowCount())
-        found = (self._checkpoints.checkpoint(row) for row in rows)
-        return next((checkpoint for checkpoint in found if checkpoint.reference == reference), None)
+        return next((each for each in self._checkpoints.checkpoints if each.reference == reference), None)

@@ -62,8 +62,7 @@ class PlanController(QObject):
     @Slot()
     def request(self) -> None:
         """Tell how every listed model fits: what is known at once, the rest as the engine says it."""
-        rows = range(self._checkpoints.rowCount())
-        questions = [self._question(row) for row in rows if self._checkpoints.checkpoint(row).is_complete]
+        questions = [self._question(checkpoint) for checkpoint in self._checkpoints.usable()]
         self._known = {question: found for question, found in self._known.items() if question in questions}
         oldest = self._now() - STALE_SECONDS
         self._waiting = []
@@ -92,9 +91,9 @@ class PlanController(QObject):
             case CommandCancelled(command_id=command_id) if command_id == self._command_id:
                 self._take(None)
 
-    def _question(self, row: int) -> _Question:
+    def _question(self, checkpoint: LocalCheckpoint) -> _Question:
         settings = self._settings()
-        return _Question(self._checkpoints.checkpoint(row), settings.precision, settings.context_tokens)
+        return _Question(checkpoint, settings.precision, settings.context_tokens)
 
     def _take(self, found: ModelFit | None) -> None:
         question, self._asked, self._command_id = self._asked, None, ""
@@ -106,10 +105,8 @@ class PlanController(QObject):
         self._ask_next()
 
     def _current(self, reference: str) -> _Question | None:
-        rows = range(self._checkpoints.rowCount())
-        listed = ((row, self._checkpoints.checkpoint(row)) for row in rows)
-        found = (row for row, each in listed if each.reference == reference and each.is_complete)
-        return next((self._question(row) for row in found), None)
+        found = (each for each in self._checkpoints.usable() if each.reference == reference)
+        return next((self._question(checkpoint) for checkpoint in found), None)
 
     def _ask_next(self) -> None:
         if self._asked is not None or not self._waiting or not self._engine_is_there:

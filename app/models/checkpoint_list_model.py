@@ -36,6 +36,15 @@ class CheckpointListModel(QAbstractListModel):
             raise IndexError(row)
         return self._checkpoints[row]
 
+    @property
+    def checkpoints(self) -> tuple[LocalCheckpoint, ...]:
+        """All of them."""
+        return tuple(self._checkpoints)
+
+    def usable(self) -> list[LocalCheckpoint]:
+        """Return those that can be loaded: all but what is there only in part."""
+        return [checkpoint for checkpoint in self._checkpoints if checkpoint.is_complete]
+
     def set_checkpoints(self, checkpoints: Iterable[LocalCheckpoint]) -> None:
         """List exactly these."""
         self.beginResetModel()

@@ -98,8 +98,7 @@ class ModelButton(QAbstractButton):
         """Return the menu: models on this computer, a folder or file, reload and unload."""
         menu = ModelMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        listed = [self._checkpoints.checkpoint(row) for row in range(self._checkpoints.rowCount())]
-        usable = [checkpoint for checkpoint in listed if checkpoint.is_complete]
+        usable = self._checkpoints.usable()
         for checkpoint in usable:
             self._add_checkpoint(menu, checkpoint)
         if usable:

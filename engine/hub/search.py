@@ -2,7 +2,7 @@
 
 import heapq
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from time import monotonic
@@ -149,8 +149,7 @@ def _filled(
 
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="search")
     try:
-        jobs: list[Callable[[], None]] = [lambda item=item: fill(hub_id_of(item), item) for item in found]  # type: ignore[misc]
-        waiting = {pool.submit(job) for job in jobs}
+        waiting = {pool.submit(fill, hub_id_of(item), item) for item in found}
         while waiting and monotonic() < end:
             cancellation.raise_if_cancelled()
             _, waiting = wait(waiting, _LOOK_SECONDS)
