@@ -108,6 +108,7 @@ class ModelParts(QObject):
         self.downloads.load_wanted.connect(self._load_and_chat)
         self.library.changed.connect(self._checkpoints.refresh)
         self.library.cache_moved.connect(self._on_cache_moved)
+        self.library.reload_wanted.connect(self._checkpoints.reload)
         self.library.folder_told.connect(self._on_folder_told)
         self._checkpoints.plan_changed.connect(self.library.set_plan)
         self._checkpoints.plan_changed.connect(self._on_plan_changed)
@@ -227,7 +228,6 @@ class ModelParts(QObject):
     @Slot(object)
     def _on_cache_moved(self, folder: object) -> None:
         self._settings.change(("hub_cache", str(folder)))
-        self._checkpoints.reload()
 
     @Slot(object)
     def _on_notice_action(self, action_key: str) -> None:

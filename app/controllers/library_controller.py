@@ -28,12 +28,14 @@ from engine.api.plan import Plan
 
 class LibraryController(QObject):
     """Signals: deletion_counted((LocalCheckpoint, bytes)) to be confirmed, move_progressed((done, total) | None),
-    cache_moved(folder), folder_told(folder that downloads lie in), changed() when the list has to be made anew,
-    notice_raised(Notice), notice_cleared(key)."""
+    cache_moved(folder), reload_wanted() after a move, done or not, for which a model was let go,
+    folder_told(folder that downloads lie in), changed() when the list has to be made anew, notice_raised(Notice),
+    notice_cleared(key)."""
 
     deletion_counted = Signal(object)
     move_progressed = Signal(object)
     cache_moved = Signal(object)
+    reload_wanted = Signal()
     folder_told = Signal(object)
     changed = Signal()
     notice_raised = Signal(object)
@@ -54,6 +56,7 @@ class LibraryController(QObject):
         self._counted: dict[str, LocalCheckpoint] = {}  # command id: what it asks about
         self._changes: set[str] = set()
         self._move_id = ""
+        self._had_model = False
         self._after_unload: dict[str, Command] = {}  # what touches the loaded model's files waits for its unloading
 
     @Slot(object)
@@ -96,6 +99,7 @@ class LibraryController(QObject):
         if self._move_id:
             return
         self._move_id = new_id()
+        self._had_model = self._plan is not None
         self.notice_cleared.emit(hub_notices.LIBRARY_KEY)
         self.move_progressed.emit((0, 0))
         self._submit_after_unload(MoveCache(command_id=self._move_id, target=folder))
@@ -113,6 +117,7 @@ class LibraryController(QObject):
             case CacheMoved(command_id=self._move_id, folder=folder):
                 self._end_move()
                 self.cache_moved.emit(folder)
+                self._bring_model_back()
             case CheckpointDeleted(command_id=command_id, freed_bytes=freed) if command_id in self._counted:
                 self.deletion_counted.emit((self._counted.pop(command_id), freed))
             case CheckpointDeleted(command_id=command_id, freed_bytes=freed, checkpoint=reference):
@@ -146,6 +151,7 @@ class LibraryController(QObject):
             command_id = put_off.command_id
         if command_id == self._move_id:
             self._end_move()
+            self._bring_model_back()
         elif command_id in self._counted:
             del self._counted[command_id]
         elif command_id in self._changes:
@@ -161,11 +167,17 @@ class LibraryController(QObject):
         self._changes.discard(ended)
         if ended and ended == self._move_id:
             self._end_move()
+            self._bring_model_back()
 
     def _submit_after_unload(self, command: Command) -> None:
         unload = UnloadCheckpoint(command_id=new_id())
         self._after_unload[unload.command_id] = command
         self._submit(unload)
+
+    def _bring_model_back(self) -> None:
+        if self._had_model:
+            self._had_model = False
+            self.reload_wanted.emit()
 
     def _end_move(self) -> None:
         self._move_id = ""

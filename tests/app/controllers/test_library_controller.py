@@ -125,6 +125,21 @@ def test_a_move_that_ends_early_can_be_tried_again(library: Library, at_unload: 
     assert isinstance(library.commands[-1], UnloadCheckpoint)
 
 
+@pytest.mark.parametrize("had_model", [True, False])
+@pytest.mark.parametrize("succeeds", [True, False])
+def test_a_model_that_was_let_go_for_a_move_comes_back(library: Library, had_model: bool, succeeds: bool) -> None:
+    wanted: list[None] = []
+    library.controller.reload_wanted.connect(lambda: wanted.append(None))
+    if had_model:
+        library.load("starter")
+    library.controller.move("/big/disk")
+    library.controller.set_plan(None)
+    library.controller.on_event(CheckpointUnloaded(command_id=library.last))
+    moved = CacheMoved(command_id=library.last, folder="/big/disk", moved_bytes=4)
+    library.controller.on_event(moved if succeeds else CommandFailed(command_id=library.last, error=ERROR))
+    assert len(wanted) == had_model
+
+
 def test_a_failure_to_delete_is_told_and_the_list_made_anew(library: Library) -> None:
     library.controller.delete(MODEL.reference)
     library.controller.on_event(CommandFailed(command_id=library.last, error=ERROR))
