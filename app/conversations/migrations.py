@@ -82,7 +82,17 @@ ALTER TABLE conversations ADD COLUMN when_full TEXT;
 ALTER TABLE messages ADD COLUMN context_start_id TEXT;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT)
+_ORDER_AND_ATTACHMENTS = """
+CREATE TABLE folders (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, created_at REAL NOT NULL) STRICT;
+ALTER TABLE conversations ADD COLUMN folder_id TEXT REFERENCES folders (id) ON DELETE SET NULL;
+ALTER TABLE conversations ADD COLUMN is_pinned INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN is_unread INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE conversations ADD COLUMN sampling BLOB;
+ALTER TABLE conversations ADD COLUMN draft_attachments BLOB;
+ALTER TABLE messages ADD COLUMN attachments BLOB;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT, _ORDER_AND_ATTACHMENTS)
 
 
 def version_of(database: Database) -> int:

@@ -5,10 +5,12 @@ from enum import StrEnum
 
 import msgspec
 
+from app.conversations.attachment import Attachment
 from engine.api.commands import WhenFull
 from engine.api.errors import ErrorReport
 from engine.api.events import FinishReason, Statistics
 from engine.api.message import Role
+from engine.api.sampling import Sampling
 
 
 class MessageState(StrEnum):
@@ -44,12 +46,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     statistics: Statistics | None = None
     error: ErrorReport | None = None
     context_start_id: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """A tree of messages with the branch that is shown (active_leaf_id). name is what `--conversation` finds it by.
 
-    when_full: None means as the settings say. is_private: it is in memory only, and never on disk.
+    when_full, sampling: None means as the settings say. is_private: it is in memory only, and never on disk.
+    What stands from folder_id on is changed by methods of its own only: saving a known conversation leaves it.
     """
 
     id: str
@@ -64,6 +68,19 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: float | None = None
     when_full: WhenFull | None = None
     is_private: bool = False
+    folder_id: str | None = None
+    is_pinned: bool = False
+    is_unread: bool = False
+    sampling: Sampling | None = None
+    draft_attachments: tuple[Attachment, ...] = ()
+
+
+class Folder(msgspec.Struct, frozen=True, kw_only=True):
+    """A place for conversations in the list; one that is deleted leaves them where they were without it."""
+
+    id: str
+    name: str
+    created_at: float
 
 
 def new_id() -> str:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
+from app.conversations.attachment import Attachment
 from app.conversations.database import Row, Value
 from app.conversations.records import Conversation, Message, MessageState
 from engine.api.codec import clean_text
@@ -15,18 +16,21 @@ from engine.api.commands import WhenFull
 from engine.api.errors import ErrorReport
 from engine.api.events import FinishReason, Statistics
 from engine.api.message import Role
+from engine.api.sampling import Sampling
 
 CONVERSATION_COLUMNS = (
     "id, title, created_at, updated_at, name, title_is_manual, system_prompt, active_leaf_id, draft, deleted_at, "
-    "when_full"
+    "when_full, folder_id, is_pinned, is_unread, sampling, draft_attachments"
 )
+# Changed by methods of their own, as another process, or another part of this one, may just have changed them.
+OWN_COLUMNS = frozenset({"folder_id", "is_pinned", "is_unread", "sampling", "draft_attachments"})
 MESSAGE_COLUMNS = (
     "id, conversation_id, parent_id, sequence, role, created_at, state, tokenizer_id, model, precision, "
-    "finish_reason, statistics, error, token_ids, content, context_start_id"
+    "finish_reason, statistics, error, token_ids, content, context_start_id, attachments"
 )
 
 _log = logging.getLogger(__name__)
-_Record = TypeVar("_Record", bound=msgspec.Struct)
+_Record = TypeVar("_Record")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -44,6 +48,11 @@ def conversation_row(conversation: Conversation) -> tuple[Value, ...]:
         clean_text(conversation.draft),
         conversation.deleted_at,
         None if conversation.when_full is None else conversation.when_full.value,
+        conversation.folder_id,
+        int(conversation.is_pinned),
+        int(conversation.is_unread),
+        None if conversation.sampling is None else msgspec.json.encode(conversation.sampling),
+        attachments_blob(conversation.draft_attachments),
     )
 
 
@@ -62,6 +71,11 @@ def conversation_from(row: Row, *, is_private: bool = False) -> Conversation:
         deleted_at=None if row[9] is None else _real(row[9]),
         when_full=_choice(WhenFull, row[10]),
         is_private=is_private,
+        folder_id=None if row[11] is None else _text(row[11]),
+        is_pinned=bool(row[12]),
+        is_unread=bool(row[13]),
+        sampling=_decoded(Sampling, row[14]),
+        draft_attachments=_attachments(row[15]),
     )
 
 
@@ -84,6 +98,7 @@ def message_row(message: Message) -> tuple[Value, ...]:
         packed(message.token_ids),
         clean_text(message.content),
         message.context_start_id,
+        attachments_blob(message.attachments),
     )
 
 
@@ -106,7 +121,21 @@ def message_from(row: Row) -> Message:
         token_ids=unpacked(row[13]),
         content=_text(row[14]),
         context_start_id=None if row[15] is None else _text(row[15]),
+        attachments=_attachments(row[16]),
     )
+
+
+def attachments_blob(attachments: tuple[Attachment, ...]) -> bytes | None:
+    """Return what goes with a message as it is kept; None for nothing."""
+    if not attachments:
+        return None
+    cleaned = [
+        msgspec.structs.replace(
+            each, name=clean_text(each.name), text=clean_text(each.text), note=clean_text(each.note)
+        )
+        for each in attachments
+    ]
+    return msgspec.json.encode(cleaned)
 
 
 def packed(token_ids: tuple[int, ...]) -> bytes:
@@ -127,6 +156,15 @@ def unpacked(blob: Value) -> tuple[int, ...]:
     return tuple(ids)
 
 
+def _clean_attachment(attachment: Attachment) -> Attachment:
+    return msgspec.structs.replace(
+        attachment,
+        name=clean_text(attachment.name),
+        text=clean_text(attachment.text),
+        note=clean_text(attachment.note),
+    )
+
+
 def _clean_report(report: ErrorReport) -> ErrorReport:
     return msgspec.structs.replace(
         report,
@@ -136,13 +174,17 @@ def _clean_report(report: ErrorReport) -> ErrorReport:
     )
 
 
+def _attachments(blob: Value) -> tuple[Attachment, ...]:
+    return (_decoded(tuple[Attachment, ...], blob) or ()) if blob is not None else ()
+
+
 def _decoded(kind: type[_Record], blob: Value) -> _Record | None:
     if not isinstance(blob, bytes):
         return None
     try:
         return msgspec.json.decode(blob, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        _log.warning("a stored %s can't be read", kind.__name__)
+        _log.warning("a stored %s can't be read", getattr(kind, "__name__", "value"))
         return None
 
 

@@ -23,6 +23,7 @@ from app.conversations.records import Conversation, Message, MessageState, new_i
 from app.conversations.rows import (
     CONVERSATION_COLUMNS,
     MESSAGE_COLUMNS,
+    OWN_COLUMNS,
     conversation_from,
     conversation_row,
     message_from,
@@ -39,14 +40,14 @@ DELETED_KEPT_SECONDS = 30 * 24 * 3600.0
 _log = logging.getLogger(__name__)
 
 
-def _upsert(table: str, columns: str) -> str:
+def _upsert(table: str, columns: str, kept: frozenset[str] = frozenset()) -> str:
     names = columns.split(", ")
-    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name != "id")
+    updates = ", ".join(f"{name} = excluded.{name}" for name in names if name not in {"id", *kept})
     places = ", ".join("?" for _ in names)
     return f"INSERT INTO {table} ({columns}) VALUES ({places}) ON CONFLICT (id) DO UPDATE SET {updates}"
 
 
-_SAVE_CONVERSATION = _upsert("conversations", CONVERSATION_COLUMNS)
+_SAVE_CONVERSATION = _upsert("conversations", CONVERSATION_COLUMNS, kept=OWN_COLUMNS)
 _SAVE_MESSAGE = _upsert("messages", f"{MESSAGE_COLUMNS}, writer")
 
 

@@ -1,7 +1,7 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
 from PySide6.QtCore import QAbstractItemModel, QByteArray, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
 
 from app.conversations.records import Conversation
@@ -26,6 +26,7 @@ from app.widgets.window_actions import WindowActions
 from app.widgets.window_dialogs import WindowDialogs
 from app.widgets.window_layout import laid_out
 from app.widgets.window_pages import WindowPages
+from app.widgets.window_wiring import connect_actions, connect_parts
 from engine.api.message import Role
 from engine.api.plan import Plan
 
@@ -100,10 +101,10 @@ class MainWindow(QMainWindow):
         controls = ((self.sidebar_button,), (self.model_button,), (self.download_indicator, self.settings_button))
         self._splitter = laid_out(self.sidebar, controls, self.pages, self.width())
         self.setCentralWidget(self._splitter)
-        self._connect_parts()
-        self._connect_actions()
+        connect_parts(self)
+        connect_actions(self)
         self.apply_settings(self._settings)
-        self._show_state()
+        self.show_state()
         self.page.composer.take_focus()
 
     @property
@@ -130,7 +131,7 @@ class MainWindow(QMainWindow):
         another = (conversation.id if conversation else "") != (self._conversation.id if self._conversation else "")
         self._conversation = conversation
         self.setWindowTitle(f"{conversation.title} – Hearth" if conversation and conversation.title else "Hearth")
-        self._show_state()
+        self.show_state()
         if another:
             self.sidebar.set_active(conversation.id if conversation else "")
             self.page.composer.take_focus()
@@ -145,7 +146,7 @@ class MainWindow(QMainWindow):
         """Show that the open conversation is being answered, or that it no longer is."""
         self._busy = bool(busy)
         self.page.set_busy(self._busy)
-        self._show_state()
+        self.show_state()
 
     @Slot(object)
     def set_phase(self, phase: object) -> None:
@@ -177,7 +178,7 @@ class MainWindow(QMainWindow):
         self.page.set_model_name(self._plan.name if self._plan else "")
         self.pages.set_loaded(self._plan.checkpoint if self._plan else "")
         self.dialogs.set_has_model(self._plan is not None)
-        self._show_state()
+        self.show_state()
 
     @Slot(object)
     def show_fit(self, fit: object) -> None:
@@ -211,8 +212,8 @@ class MainWindow(QMainWindow):
         self.actions_by_name.themes[settings.theme].setChecked(True)
         self.page.transcript.set_statistics_shown(settings.show_statistics)
         self.dialogs.show_settings(settings)
-        self._show_state()
-        self._on_color_scheme_changed()
+        self.show_state()
+        self.follow_color_scheme()
 
     @Slot()
     def choose_model(self) -> None:
@@ -258,68 +259,6 @@ class MainWindow(QMainWindow):
         stop.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
         return True
 
-    def _connect_parts(self) -> None:
-        self.sidebar.new_requested.connect(self._on_new)
-        self.sidebar.open_requested.connect(self._on_open)
-        self.sidebar.rename_requested.connect(self.rename_requested)
-        self.sidebar.delete_requested.connect(self.delete_requested)
-        self.sidebar.list.left.connect(self.page.composer.take_focus)
-        self.sidebar_button.clicked.connect(self.actions_by_name.sidebar.toggle)
-        self.settings_button.clicked.connect(self.open_settings)
-        self.model_button.load_requested.connect(self.load_requested)
-        self.model_button.fits_requested.connect(self.fits_requested)
-        self.model_button.reload_requested.connect(self.reload_requested)
-        self.model_button.unload_requested.connect(self.unload_requested)
-        self.page.send_requested.connect(self.send_requested)
-        self.page.regenerate_requested.connect(self.regenerate_requested)
-        self.page.continue_requested.connect(self.continue_requested)
-        self.page.edit_requested.connect(self.edit_requested)
-        self.page.branch_requested.connect(self._on_branch)
-        self.page.rows_changed.connect(self._show_state)
-        self.page.transcript.version_requested.connect(self.version_requested)
-        self.page.transcript.link_activated.connect(self._on_link_activated)
-        self.page.notices.action_requested.connect(self.notice_action_requested)
-        self.page.composer.stop_requested.connect(self.stop_requested)
-        self.page.composer.draft_changed.connect(self.draft_changed)
-        self.page.composer.queue_removed.connect(self.queue_removed)
-        self.page.composer.queue_edit_requested.connect(self.queue_edit_requested)
-        self.download_indicator.clicked.connect(self.pages.show_downloads)
-        self.model_button.models_requested.connect(self.show_models)
-        self.pages.page_changed.connect(self._on_page_changed)
-        self.pages.fits_requested.connect(self.fits_requested)
-        self.pages.open_with(self.dialogs)
-        self.dialogs.setting_changed.connect(self.settings_changed)
-        self.dialogs.setting_reset_requested.connect(self.setting_reset_requested)
-        self.dialogs.reload_requested.connect(self.reload_requested)
-        QGuiApplication.styleHints().colorSchemeChanged.connect(self._on_color_scheme_changed)
-
-    def _connect_actions(self) -> None:
-        actions = self.actions_by_name
-        actions.new.triggered.connect(self._on_new)
-        actions.new_private.triggered.connect(self._on_new_private)
-        actions.rename.triggered.connect(self._on_rename)
-        actions.delete.triggered.connect(self._on_delete)
-        actions.settings.triggered.connect(self.open_settings)
-        actions.quit.triggered.connect(self.close)
-        actions.copy_answer.triggered.connect(self.page.copy_last_answer)
-        actions.regenerate.triggered.connect(self.page.regenerate_last)
-        actions.edit_last.triggered.connect(self.page.edit_last)
-        actions.branch.triggered.connect(self.page.branch_last)
-        actions.stop.triggered.connect(self.stop_requested)
-        actions.choose_model.triggered.connect(self.choose_model)
-        actions.open_folder.triggered.connect(self.model_button.choose_folder)
-        actions.open_file.triggered.connect(self.model_button.choose_file)
-        actions.reload.triggered.connect(self.reload_requested)
-        actions.unload.triggered.connect(self.unload_requested)
-        actions.sidebar.toggled.connect(self._on_page_changed)
-        actions.newest.triggered.connect(self.page.transcript.follow)
-        actions.memory.triggered.connect(self.dialogs.open_memory)
-        actions.keys.triggered.connect(self._on_keys)
-        actions.about.triggered.connect(self.dialogs.open_about)
-        actions.theme_chosen.connect(self.settings_changed)
-        actions.when_full_chosen.connect(self.when_full_requested)
-        actions.models.triggered.connect(self.show_models)
-
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
         give_look(theme)
@@ -328,7 +267,8 @@ class MainWindow(QMainWindow):
             part.set_theme(theme)
 
     @Slot()
-    def _show_state(self) -> None:
+    def show_state(self) -> None:
+        """Enable what can be done now."""
         self.actions_by_name.show_state(
             conversation=self._conversation is not None,
             answer=self.page.has_message_of(Role.ASSISTANT),
@@ -340,31 +280,35 @@ class MainWindow(QMainWindow):
         self.actions_by_name.show_when_full(choice, self._settings.when_full)
 
     @Slot()
-    def _on_color_scheme_changed(self) -> None:
+    def follow_color_scheme(self) -> None:
+        """Take the look that settings and desktop ask for."""
         theme = theme_for(self._settings.theme, self._settings.text_size_px)
         if theme != self._theme:
             self._apply_theme(theme)
 
     @Slot()
-    def _on_new(self) -> None:
+    def begin_new(self) -> None:
+        """Go to the page of a new conversation."""
         self.page.composer.flush_draft()
         self.new_requested.emit()
         self.pages.show_conversation()
 
     @Slot()
-    def _on_new_private(self) -> None:
+    def begin_new_private(self) -> None:
+        """Go to the page of a conversation that is never saved."""
         self.page.composer.flush_draft()
         self.new_private_requested.emit()
         self.pages.show_conversation()
 
     @Slot()
-    def _on_page_changed(self) -> None:
+    def arrange(self) -> None:
         """A first start is not the moment for a list of conversations."""
         self.sidebar_button.setVisible(not self.pages.is_first_start)
         self.sidebar.setVisible(self.actions_by_name.sidebar.isChecked() and not self.pages.is_first_start)
 
     @Slot(object)
-    def _on_open(self, conversation_id: object) -> None:
+    def open_conversation(self, conversation_id: object) -> None:
+        """Go to a conversation."""
         self.page.composer.flush_draft()
         self.open_requested.emit(conversation_id)
         self.pages.setCurrentWidget(self.page)
@@ -373,25 +317,30 @@ class MainWindow(QMainWindow):
             self.page.composer.take_focus()
 
     @Slot(object)
-    def _on_branch(self, message_id: object) -> None:
+    def branch_from(self, message_id: object) -> None:
+        """Ask for a new conversation that goes on from a message."""
         self.page.composer.flush_draft()
         self.branch_requested.emit(message_id)
 
     @Slot()
-    def _on_rename(self) -> None:
+    def rename_shown(self) -> None:
+        """Let the title of the shown conversation be edited in the list."""
         if self._conversation is not None:
             self.actions_by_name.sidebar.setChecked(True)
             self.sidebar.rename(self._conversation.id)
 
     @Slot()
-    def _on_delete(self) -> None:
+    def delete_shown(self) -> None:
+        """Ask for the shown conversation to be deleted."""
         if self._conversation is not None:
             self.delete_requested.emit(self._conversation.id)
 
     @Slot(object)
-    def _on_link_activated(self, url: object) -> None:
+    def ask_about_link(self, url: object) -> None:
+        """Show a link in full and ask whether to open it."""
         self.dialogs.ask_about_link(str(url))
 
     @Slot()
-    def _on_keys(self) -> None:
+    def show_keys(self) -> None:
+        """List all keys."""
         self.dialogs.open_keys(self.actions_by_name.all)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.conversations.attachment import Attachment
 from app.conversations.errors import ConversationGone
 from app.conversations.records import Message, MessageState
 from app.conversations.rows import packed, unpacked
@@ -15,10 +16,12 @@ from engine.api.codec import clean_text
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason, Statistics
 from engine.api.message import Role
+from engine.api.sampling import Sampling
 from tests.app.conversations.samples import a_conversation, a_message
 
 STATISTICS = Statistics(10, 4, 6, 3, 0.5, 0.4, 0.1, 30.0)
 STREAMING = MessageState.STREAMING
+NOTES = Attachment(name="notes.txt", text="Four words of notes", size_bytes=19, note="Pages 2 and 3 are pictures.")
 
 
 def full_message(**values) -> Message:
@@ -37,6 +40,7 @@ def full_message(**values) -> Message:
         finish_reason=FinishReason.STOPPED,
         statistics=STATISTICS,
         error=ErrorReport(ErrorKind.OUT_OF_MEMORY, "No memory.", "Use less.", "trace"),
+        attachments=(NOTES,),
         **values,
     )
 
@@ -103,6 +107,15 @@ def test_saving_again_replaces_and_keeps_the_messages(store: ConversationStore) 
     store.save_message(a_message(content="longer"))
     assert store.list_conversations()[0].title == "New"
     assert [message.content for message in store.load_messages("c")] == ["longer"]
+
+
+def test_what_has_methods_of_its_own_is_saved_with_a_new_conversation_and_then_left(store: ConversationStore) -> None:
+    sampling = Sampling(temperature=0.5)
+    first = a_conversation(is_pinned=True, is_unread=True, sampling=sampling, draft_attachments=(NOTES,))
+    store.save_conversation(first)
+    assert store.load_conversation(first.id) == first
+    store.save_conversation(a_conversation(title="Other"))
+    assert store.load_conversation(first.id) == msgspec.structs.replace(first, title="Other")
 
 
 def test_light_changes_touch_nothing_else(store: ConversationStore) -> None:

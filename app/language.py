@@ -1,0 +1,37 @@
+"""The words on screen in the user's language: English stands in the code, and is looked up when it is shown.
+
+Qt-free: the window brings the dictionary (``use``); without one, as on a terminal, the words are the code's own.
+``pyside6-lupdate`` finds every ``tr("...")`` and ``mark("...")``; so the text is always written out there, with places
+for values as ``{name}``, which the caller fills with ``str.format``.
+"""
+
+from collections.abc import Callable
+
+Lookup = Callable[[str, str | None, int], str]  # (English, what tells it apart, number or -1) -> words
+
+
+def _english(text: str, _comment: str | None, number: int) -> str:
+    return text if number < 0 else text.replace("%n", str(number))
+
+
+_lookup: Lookup = _english
+
+
+def tr(text: str, comment: str | None = None, number: int = -1) -> str:
+    """Return the text in the user's language.
+
+    comment tells apart equal English texts that are not equal elsewhere. number chooses the form of a text with %n,
+    which it replaces; English has one form here: write "Messages: %n", or choose between two texts.
+    """
+    return _lookup(text, comment, number)
+
+
+def mark(text: str) -> str:
+    """Return the text as it is, marked for translation: ``tr`` gets it when it is shown."""
+    return text
+
+
+def use(lookup: Lookup | None) -> None:
+    """Look words up there from now on; None goes back to English."""
+    global _lookup
+    _lookup = lookup or _english
