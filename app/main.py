@@ -15,6 +15,7 @@ from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
 from app.controllers.context_controller import ContextController
 from app.controllers.conversation_controller import ConversationController
+from app.controllers.deletion_controller import DeletionController
 from app.controllers.housekeeping_controller import HousekeepingController
 from app.controllers.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
@@ -153,6 +154,7 @@ class Hearth(QObject):
             lambda: self.settings.settings.speculation,
             self,
         )
+        self.deletions = DeletionController(self.conversations, requests, self.conversation_model, self)
         self.branches = BranchController(self.conversations, requests, self)
         self.context = ContextController(
             self.conversations, self.engine.submit, lambda: self.chat.is_idle, lambda: self.settings.settings, self
@@ -219,7 +221,7 @@ class Hearth(QObject):
         window.new_private_requested.connect(conversations.new_private)
         window.open_requested.connect(conversations.open)
         window.rename_requested.connect(conversations.rename)
-        window.delete_requested.connect(conversations.delete)
+        window.delete_requested.connect(self.deletions.delete)
         window.version_requested.connect(conversations.show_version)
         window.branch_requested.connect(self.branches.branch)
         window.when_full_requested.connect(conversations.set_when_full)
@@ -236,6 +238,7 @@ class Hearth(QObject):
         window.dialogs.clear_requested.connect(self.warmth.clear)
         window.notice_action_requested.connect(chat.on_notice_action)
         window.notice_action_requested.connect(conversations.on_notice_action)
+        window.notice_action_requested.connect(self.deletions.on_notice_action)
         window.notice_action_requested.connect(checkpoints.on_notice_action)
         window.notice_action_requested.connect(self._on_notice_action)
         window.quit_requested.connect(self._on_quit_requested)
@@ -248,6 +251,8 @@ class Hearth(QObject):
         for restored in (self.conversations.draft_restored, self.chat.draft_restored):
             restored.connect(window.set_draft)
             restored.connect(self.context.set_draft)
+        self.deletions.deleted.connect(self.chat.on_deleted)
+        self.deletions.purged.connect(self.chat.on_purged)
         self.chat.busy_changed.connect(window.set_busy)
         self.chat.phase_changed.connect(window.set_phase)
         self.chat.queue_changed.connect(window.set_queue)
@@ -258,7 +263,7 @@ class Hearth(QObject):
         self.settings.settings_changed.connect(self.conversations.on_settings_changed)
         self.settings.settings_changed.connect(self.context.refresh)
         self.context.use_changed.connect(window.set_context_use)
-        for source in (self.conversations, self.chat, self.checkpoints, self.settings):
+        for source in (self.conversations, self.deletions, self.chat, self.checkpoints, self.settings):
             source.notice_raised.connect(window.show_notice)
             source.notice_cleared.connect(window.clear_notice)
         self.warmth.notice_raised.connect(window.show_notice)
@@ -271,6 +276,7 @@ class Hearth(QObject):
         state = self._window_state
         self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown)
         self.settings.start()
+        self.deletions.start()
         self.conversations.start(state.last_conversation_id)
         if state.is_first_start:
             self.models.first_start.begin()

@@ -84,8 +84,6 @@ class ChatController(QObject):
         saves.failed.connect(self._on_not_saved)
         saves.recovered.connect(self._on_recovered)
         conversations.shown.connect(self._on_shown)
-        conversations.deleted.connect(self._on_deleted)
-        conversations.purged.connect(self._on_purged)
 
     @property
     def is_idle(self) -> bool:
@@ -347,13 +345,15 @@ class ChatController(QObject):
             self.notice_cleared.emit(notices.NOT_SAVED_KEY)
 
     @Slot(object)
-    def _on_deleted(self, conversation_id: str) -> None:
+    def on_deleted(self, conversation_id: str) -> None:
+        """Answer no longer in a conversation that was deleted."""
         self._queue.remove_all(conversation_id)
         running = self.runner.message
         if running is not None and running.conversation_id == conversation_id:
             self.runner.stop()
 
     @Slot(object)
-    def _on_purged(self, conversation_ids: tuple[str, ...]) -> None:
+    def on_purged(self, conversation_ids: tuple[str, ...]) -> None:
+        """Have the engine forget what is gone for good."""
         for conversation_id in conversation_ids:
             self._submit(ForgetConversation(command_id=new_id(), conversation_id=conversation_id))

@@ -1,10 +1,10 @@
-"""Which conversations there are and which one is shown: open, new, rename, delete with Undo, versions, drafts."""
+"""Which conversations there are and which one is shown: open, new, rename, versions, drafts."""
 
 import time
 from collections.abc import Callable, Iterable
 
 import msgspec
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers import notices
 from app.controllers.drafts import DraftKeeper
@@ -23,8 +23,7 @@ from app.settings.schema import Settings
 from engine.api.codec import clean_text
 from engine.api.commands import WhenFull
 
-UNDO_SECONDS = 20.0
-_FirstLook = tuple[list[Conversation], list[str], tuple[str, ...]]
+_FirstLook = tuple[list[Conversation], tuple[str, ...]]
 _Opened = tuple[Conversation | None, list[Message]]
 
 
@@ -32,8 +31,7 @@ class ConversationController(QObject):
     """Owns the shelf and fills the two models.
 
     Signals: conversation_changed(Conversation | None: the page of a new one), draft_restored(str), shown() after
-    either, private_changed(bool: the shown page is a private one), notice_raised(Notice), notice_cleared(key),
-    deleted(id), purged(tuple of ids).
+    either, private_changed(bool: the shown page is a private one), notice_raised(Notice), notice_cleared(key).
     """
 
     conversation_changed = Signal(object)
@@ -42,8 +40,6 @@ class ConversationController(QObject):
     shown = Signal()
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
-    deleted = Signal(object)
-    purged = Signal(object)
 
     def __init__(
         self,
@@ -62,12 +58,9 @@ class ConversationController(QObject):
         self._wanted_id: str | None = None
         self._blanks: dict[bool, Conversation] = {}  # a private one and one that is not, each with a draft
         self._is_new_private = False
-        self._undoable: dict[str, Conversation] = {}
         self.shelf = Shelf()
         self.drafts = DraftKeeper(requests, self)
         self.current: Loaded | None = None
-        self._purge_timer = QTimer(self, interval=int(UNDO_SECONDS * 1000), singleShot=True)
-        self._purge_timer.timeout.connect(self._on_purge_due)
 
     # Start
 
@@ -78,14 +71,12 @@ class ConversationController(QObject):
         self._requests.request(_first_look, self._on_first_look, self._on_cannot_open)
 
     def _on_first_look(self, found: _FirstLook) -> None:
-        conversations, purged_ids, sentences = found
+        conversations, sentences = found
         blanks = [each for each in conversations if _is_blank(each)]
         self._blanks.update((False, each) for each in reversed(blanks) if each.draft)
         self._conversations.set_conversations(each for each in conversations if not _is_blank(each))
         if self.current is not None:  # someone was quicker than the disk
             self._conversations.upsert(self.current.conversation)
-        if purged_ids:
-            self.purged.emit(tuple(purged_ids))
         for number, sentence in enumerate(sentences):
             self.notice_raised.emit(Notice(key=f"store:{number}", text=sentence, severity=Severity.WARNING))
         if self._wanted_id is not None and self._conversations.row_of(self._wanted_id) is not None:
@@ -321,60 +312,16 @@ class ConversationController(QObject):
     def _leaves_out(self, conversation: Conversation) -> bool:
         return self.when_full(conversation) is WhenFull.ROLL
 
-    # Delete and Undo
-
-    @Slot(object)
-    def delete(self, conversation_id: str) -> None:
-        """Take a conversation away; for some seconds it can be brought back."""
-        row = self._conversations.row_of(conversation_id)
-        if row is None:
-            return
-        conversation = self._undoable[conversation_id] = self._conversations.conversation(row)
-        self.deleted.emit(conversation_id)
-        self.drafts.flush()
-        self._conversations.remove(conversation_id)
-        self._requests.request(lambda store: store.delete_conversation(conversation_id))
-        if self.current_id == conversation_id:
-            self.new()
-        self.notice_raised.emit(notices.deleted_notice(conversation))
-        self._purge_timer.start()
-
-    @Slot(object)
-    def undo_delete(self, conversation_id: str) -> None:
-        """Bring a deleted conversation back and show it."""
-        conversation = self._undoable.pop(conversation_id, None)
-        if conversation is None:
-            return
-        self.notice_cleared.emit(notices.deleted_key(conversation_id))
-        self._requests.request(lambda store: store.restore_conversation(conversation_id))
-        self._conversations.upsert(conversation)
-        self.open(conversation_id)
-
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:
         """Do what a notice's button says, if it is one of this controller's."""
-        if action_key.startswith(notices.UNDO_DELETE):
-            self.undo_delete(action_key.removeprefix(notices.UNDO_DELETE))
-        elif action_key.startswith(notices.OPEN):
+        if action_key.startswith(notices.OPEN):
             self.notice_cleared.emit(notices.ANSWER_KEY)
             self.open(action_key.removeprefix(notices.OPEN))
 
-    @Slot()
-    def _on_purge_due(self) -> None:
-        for conversation_id in self._undoable:
-            self.notice_cleared.emit(notices.deleted_key(conversation_id))
-            self.drafts.forget(conversation_id)
-        self._undoable.clear()
-        older_than = time.time() - UNDO_SECONDS + 1.0
-        self._requests.request(lambda store: store.purge_deleted(older_than), self._on_purged)
-
-    def _on_purged(self, conversation_ids: list[str]) -> None:
-        self.purged.emit(tuple(conversation_ids))
-
 
 def _first_look(store: ConversationStore) -> _FirstLook:
-    purged = store.purge_deleted(time.time() - UNDO_SECONDS)
-    return store.list_conversations(), purged, store.notices
+    return store.list_conversations(), store.notices
 
 
 def _is_blank(conversation: Conversation) -> bool:

@@ -4,11 +4,13 @@ How an answer ended stands under the answer itself; a notice adds what is not se
 """
 
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
 from app.conversations.errors import StoreError
 from app.conversations.records import Conversation, Message, MessageState
+from app.language import tr
 from app.models.notice import Choice, Notice, Severity
 from engine.api.commands import WhenFull
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
@@ -125,13 +127,16 @@ def store_notice(error: StoreError) -> Notice:
     return Notice(key="store", text=error.sentence(), severity=Severity.ERROR, details=error.details)
 
 
-def deleted_notice(conversation: Conversation) -> Notice:
-    """Return the notice that offers to bring a conversation back."""
+def deleted_notice(conversations: Sequence[Conversation]) -> Notice:
+    """Return the notice that offers to bring back what was deleted at once; it goes by the id of the first."""
+    first = conversations[0]
+    one = tr("“{title}” was deleted.").format(title=first.title)
+    several = tr("{count} conversations were deleted.").format(count=len(conversations))
     return Notice(
-        key=deleted_key(conversation.id),
-        text=f"“{conversation.title}” was deleted.",
-        action="Undo",
-        action_key=f"{UNDO_DELETE}{conversation.id}",
+        key=deleted_key(first.id),
+        text=one if len(conversations) == 1 else several,
+        action=tr("Undo"),
+        action_key=f"{UNDO_DELETE}{first.id}",
     )
 
 

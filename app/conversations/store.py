@@ -8,12 +8,13 @@ then nothing has changed and it can be called again.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
+from app.conversations import organizing
 from app.conversations.backups import Backups
 from app.conversations.database import IN_MEMORY, Database, Row
 from app.conversations.errors import StoreError
@@ -206,15 +207,20 @@ class ConversationStore:
             return created
 
     def delete_conversation(self, conversation_id: str) -> None:
-        """Hide the conversation; restore_conversation brings it back until purge_deleted."""
-        self._of(conversation_id).execute(
-            "UPDATE conversations SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL",
-            (self._clock(), conversation_id),
-        )
+        """Hide the conversation; restore_conversations brings it back until purge_deleted."""
+        self.delete_conversations([conversation_id])
+
+    def delete_conversations(self, conversation_ids: Iterable[str]) -> None:
+        """Hide all of these or, if that fails, none."""
+        organizing.set_deleted(self.databases_of(conversation_ids), self._clock())
 
     def restore_conversation(self, conversation_id: str) -> None:
         """Undo delete_conversation."""
-        self._of(conversation_id).execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,))
+        self.restore_conversations([conversation_id])
+
+    def restore_conversations(self, conversation_ids: Iterable[str]) -> None:
+        """Undo delete_conversations."""
+        organizing.set_deleted(self.databases_of(conversation_ids), None)
 
     def purge_deleted(self, older_than: float) -> list[str]:
         """Remove for good what was deleted before this time (seconds since the epoch); returns the ids."""
@@ -272,6 +278,19 @@ class ConversationStore:
             rebuild_index(self._database)
         except StoreError as error:
             _log.warning("not mended: %s", error.details)
+
+    def databases_of(self, conversation_ids: Iterable[str]) -> list[tuple[Database, list[str]]]:
+        """Return where conversations are kept, for functions of this room: private ones in a database of their own."""
+        ids = list(conversation_ids)
+        private = [each for each in ids if each in self._private_ids]
+        kept = [each for each in ids if each not in self._private_ids]
+        found = [(self._database, kept)] if kept else []
+        return [*found, (self._of(private[0]), private)] if private else found
+
+    @property
+    def database(self) -> Database:
+        """The database on disk, for functions of this room."""
+        return self._database
 
     def _databases(self) -> list[Database]:
         return [self._database, *([self._in_memory] if self._in_memory is not None else [])]

@@ -102,6 +102,11 @@ class ConversationListModel(QAbstractListModel):
             raise IndexError(row)
         return self._conversations[row]
 
+    def found(self, conversation_id: str) -> Conversation | None:
+        """Return a conversation, None if it is not listed."""
+        row = self.row_of(conversation_id)
+        return None if row is None else self._conversations[row]
+
     def titles(self) -> dict[str, str]:
         """Return the titles that are shown, by conversation."""
         return {conversation.id: conversation.title or UNTITLED for conversation in self._conversations}
@@ -141,6 +146,11 @@ class ConversationListModel(QAbstractListModel):
         self.beginRemoveRows(QModelIndex(), row, row)
         del self._conversations[row]
         self.endRemoveRows()
+
+    def remove_all(self, conversation_ids: Iterable[str]) -> None:
+        """Take conversations off the list."""
+        for conversation_id in conversation_ids:
+            self.remove(conversation_id)
 
     def set_running(self, conversation_ids: Iterable[str]) -> None:
         """Mark exactly these as being answered."""

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.controllers.answer_saves import AnswerSaves
 from app.controllers.chat_controller import ChatController
 from app.controllers.conversation_controller import ConversationController
+from app.controllers.deletion_controller import DeletionController
 from app.controllers.store_requests import StoreRequests
 from app.conversations.errors import DiskFull
 from app.conversations.records import Conversation, Message
@@ -81,6 +82,9 @@ class Desk:
             lambda: Sampling(temperature=0.0),
             lambda: self.settings.speculation,
         )
+        self.deletions = DeletionController(self.conversations, self.requests, self.list)
+        self.deletions.deleted.connect(self.chat.on_deleted)
+        self.deletions.purged.connect(self.chat.on_purged)
         self.notices: dict[str, Notice] = {}
         self.busy = False
         self.phase = ""
@@ -90,10 +94,11 @@ class Desk:
         self._listen()
 
     def _listen(self) -> None:
-        for source in (self.chat, self.conversations):
+        for source in (self.chat, self.conversations, self.deletions):
             source.notice_raised.connect(lambda notice: self.notices.__setitem__(notice.key, notice))
             source.notice_cleared.connect(lambda key: self.notices.pop(key, None))
-            source.draft_restored.connect(lambda text: setattr(self, "draft", text))
+        for restored in (self.chat.draft_restored, self.conversations.draft_restored):
+            restored.connect(lambda text: setattr(self, "draft", text))
         self.chat.busy_changed.connect(lambda busy: setattr(self, "busy", busy))
         self.chat.phase_changed.connect(lambda words: setattr(self, "phase", words))
         self.chat.queue_changed.connect(lambda queue: setattr(self, "queue", queue))
@@ -102,6 +107,7 @@ class Desk:
     # What the user and the engine do
 
     def open_shop(self, last_conversation_id: str | None = None, *, with_model: bool = True) -> None:
+        self.deletions.start()
         self.conversations.start(last_conversation_id)
         self.settle()
         if with_model:
@@ -183,7 +189,7 @@ class Desk:
     def close(self) -> None:
         self.chat.shut_down()
         assert self.thread.close(10)
-        for controller in (self.chat, self.conversations, self.saves, self.requests):
+        for controller in (self.chat, self.deletions, self.conversations, self.saves, self.requests):
             controller.deleteLater()
         self.qtbot.wait(1)
 

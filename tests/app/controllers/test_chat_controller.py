@@ -312,7 +312,7 @@ def test_deleting_a_conversation_stops_its_answer_and_empties_its_queue(desk: De
     desk.open_shop()
     command = desk.send("Hello")
     desk.chat.send("Waiting")
-    desk.conversations.delete(desk.conversations.current_id)
+    desk.deletions.delete(desk.conversations.current_id)
     assert desk.engine.cancelled == [command.command_id]
     desk.chat.on_event(CommandCancelled(command_id=command.command_id))
     desk.settle()
@@ -324,11 +324,11 @@ def test_the_engine_forgets_what_was_deleted_for_good(desk: Desk, monkeypatch: p
     desk.open_shop()
     desk.talk("One", "Two")
     conversation_id = desk.conversations.current_id
-    desk.conversations.delete(conversation_id)
+    desk.deletions.delete(conversation_id)
     desk.settle()
     assert desk.engine.of(ForgetConversation) == []
-    monkeypatch.setattr("app.controllers.conversation_controller.UNDO_SECONDS", 0.0)
-    desk.conversations._on_purge_due()
+    monkeypatch.setattr("app.controllers.deletion_controller.UNDO_SECONDS", 0.0)
+    desk.deletions._on_purge_due()
     desk.wait_until(lambda: bool(desk.engine.of(ForgetConversation)))
     (forget,) = desk.engine.of(ForgetConversation)
     assert msgspec.to_builtins(forget)["conversation_id"] == conversation_id

@@ -107,12 +107,12 @@ def test_a_deleted_conversation_can_be_brought_back(desk: Desk) -> None:
     desk.talk("Hello", "Hi")
     conversation_id = desk.conversations.current_id
     assert conversation_id is not None
-    desk.conversations.delete(conversation_id)
+    desk.deletions.delete(conversation_id)
     assert desk.list.rowCount() == 0
     assert desk.conversations.current is None
     notice = desk.notices[notices.deleted_key(conversation_id)]
     assert notice.text == "“Hello” was deleted."
-    desk.conversations.on_notice_action(notice.action_key)
+    desk.deletions.on_notice_action(notice.action_key)
     desk.settle()
     assert desk.list.rowCount() == 1
     assert desk.texts() == ["Hello", "Hi"]
@@ -125,15 +125,35 @@ def test_without_undo_it_is_gone_after_a_while(desk: Desk, monkeypatch: pytest.M
     desk.talk("Hello", "Hi")
     conversation_id = desk.conversations.current_id
     assert conversation_id is not None
-    monkeypatch.setattr("app.controllers.conversation_controller.UNDO_SECONDS", 0.0)
-    desk.conversations._purge_timer.setInterval(1)
-    desk.conversations.delete(conversation_id)
-    with desk.qtbot.waitSignal(desk.conversations.purged) as purged:
+    monkeypatch.setattr("app.controllers.deletion_controller.UNDO_SECONDS", 0.0)
+    desk.deletions._purge_timer.setInterval(1)
+    desk.deletions.delete(conversation_id)
+    with desk.qtbot.waitSignal(desk.deletions.purged) as purged:
         pass
     assert purged.args == [(conversation_id,)]
     assert desk.notices == {}
-    desk.conversations.undo_delete(conversation_id)
+    desk.deletions.undo_delete(conversation_id)
     assert desk.list.rowCount() == 0
+
+
+def test_several_are_deleted_and_brought_back_at_once(desk: Desk) -> None:
+    desk.open_shop()
+    ids = []
+    for word in ("One", "Two", "Three"):
+        desk.conversations.new()
+        desk.talk(word, "Yes")
+        ids.append(str(desk.conversations.current_id))
+    desk.deletions.delete(ids[:2])
+    desk.settle()
+    assert desk.conversations.current_id == ids[2]
+    assert [desk.record(each).deleted_at is None for each in ids] == [False, False, True]
+    notice = desk.notices[notices.deleted_key(ids[0])]
+    assert notice.text == "2 conversations were deleted."
+    desk.deletions.on_notice_action(notice.action_key)
+    desk.settle()
+    assert desk.list.rowCount() == 3
+    assert all(desk.record(each).deleted_at is None for each in ids)
+    assert desk.notices == {}
 
 
 def test_of_two_conversations_that_are_opened_the_later_is_shown(desk: Desk) -> None:

@@ -109,9 +109,9 @@ def test_a_title_given_by_hand_meanwhile_stays(desk: Desk, housekeeping: Houseke
 def test_a_conversation_that_was_deleted_meanwhile_gets_none(desk: Desk, housekeeping: Housekeeping) -> None:
     desk.talk(QUESTION, "The moon.")
     conversation_id = desk.list.conversation(0).id
-    desk.conversations.delete(conversation_id)
+    desk.deletions.delete(conversation_id)
     housekeeping.suggest("Tides")
-    desk.conversations.undo_delete(conversation_id)
+    desk.deletions.undo_delete(conversation_id)
     desk.settle()
     assert housekeeping.title() == QUESTION[:59].rsplit(" ", 1)[0] + "…"
 

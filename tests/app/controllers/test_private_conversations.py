@@ -81,7 +81,7 @@ def test_a_new_conversation_after_a_private_one_is_kept(desk: Desk, database: Pa
     desk.open_shop()
     desk.conversations.new_private()
     desk.talk("One", "First")
-    desk.conversations.delete(desk.conversations.current_id)
+    desk.deletions.delete(desk.conversations.current_id)
     assert not desk.conversations.is_private
     assert not desk.send(f"{SECRET} again").is_private
     desk.settle()
@@ -93,10 +93,10 @@ def test_the_engine_forgets_it_when_it_is_deleted(desk: Desk) -> None:
     desk.conversations.new_private()
     desk.talk("One", "First")
     private_id = desk.conversations.current_id
-    desk.conversations.delete(private_id)
-    desk.conversations._on_purge_due()
+    desk.deletions.delete(private_id)
+    desk.deletions._on_purge_due()
     desk.thread.submit(lambda store: store.purge_deleted(1e18)).result(10)
-    desk.conversations._on_purged([str(private_id)])
+    desk.deletions._on_purged([str(private_id)])
     assert private_id in {each.conversation_id for each in desk.engine.commands if isinstance(each, ForgetConversation)}
 
 
