@@ -29,8 +29,19 @@ class Loaded:
         self.tree = self.tree.with_message(turn.answer)
 
     def apply_message(self, message: Message) -> None:
-        """Take over a message's newer state."""
-        self.tree = self.tree.with_message(message)
+        """Take over a message's newer state; one that was deleted meanwhile doesn't come back by that."""
+        if message.id in self.tree:
+            self.tree = self.tree.with_message(message)
+
+    def take_away(self, message_id: str, leaf_id: str | None) -> None:
+        """Let a message go with all that follows it, and show another leaf."""
+        self.tree = self.tree.without(message_id)
+        self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
+
+    def put_back(self, messages: Iterable[Message], leaf_id: str | None) -> None:
+        """Take messages in again, and show another leaf."""
+        self.tree = ConversationTree([*self.tree.messages(), *messages])
+        self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
 
     def show_version(self, message_id: str, step: int) -> bool:
         """Switch to the branch of a sibling of the message; return whether there is one that many steps away."""

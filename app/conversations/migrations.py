@@ -90,6 +90,14 @@ ALTER TABLE conversations ADD COLUMN is_unread INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE conversations ADD COLUMN sampling BLOB;
 ALTER TABLE conversations ADD COLUMN draft_attachments BLOB;
 ALTER TABLE messages ADD COLUMN attachments BLOB;
+ALTER TABLE messages ADD COLUMN is_edited INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE deleted_messages (
+    id TEXT NOT NULL PRIMARY KEY,
+    conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
+    deleted_at REAL NOT NULL,
+    messages BLOB NOT NULL
+) STRICT;
+CREATE INDEX deleted_messages_by_conversation ON deleted_messages (conversation_id);
 """
 
 MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT, _ORDER_AND_ATTACHMENTS)

@@ -27,7 +27,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One turn in the tree; siblings share parent_id and are told apart by sequence (grows with every new message).
 
     token_ids are the generated ids of an assistant turn (end token excluded) under tokenizer_id. context_start_id: for
-    this answer the messages before that one were left out, as the conversation had become too long.
+    this answer the messages before that one were left out, as the conversation had become too long. is_edited: the user
+    has rewritten the answer, so that it has no generated ids.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorReport | None = None
     context_start_id: str | None = None
     attachments: tuple[Attachment, ...] = ()
+    is_edited: bool = False
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ CONVERSATION_COLUMNS = (
 OWN_COLUMNS = frozenset({"folder_id", "is_pinned", "is_unread", "sampling", "draft_attachments"})
 MESSAGE_COLUMNS = (
     "id, conversation_id, parent_id, sequence, role, created_at, state, tokenizer_id, model, precision, "
-    "finish_reason, statistics, error, token_ids, content, context_start_id, attachments"
+    "finish_reason, statistics, error, token_ids, content, context_start_id, attachments, is_edited"
 )
 
 _log = logging.getLogger(__name__)
@@ -99,6 +99,7 @@ def message_row(message: Message) -> tuple[Value, ...]:
         clean_text(message.content),
         message.context_start_id,
         attachments_blob(message.attachments),
+        int(message.is_edited),
     )
 
 
@@ -122,6 +123,7 @@ def message_from(row: Row) -> Message:
         content=_text(row[14]),
         context_start_id=None if row[15] is None else _text(row[15]),
         attachments=_attachments(row[16]),
+        is_edited=bool(row[17]),
     )
 
 

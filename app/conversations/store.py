@@ -17,6 +17,7 @@ import msgspec
 from app.conversations import organizing
 from app.conversations.backups import Backups
 from app.conversations.database import IN_MEMORY, Database, Row
+from app.conversations.deleting import Deletion, deletion_of, keep_deletion, purge_deletions, take_deletion
 from app.conversations.errors import StoreError
 from app.conversations.migrations import MIGRATIONS, migrate
 from app.conversations.opening import Opening
@@ -32,6 +33,7 @@ from app.conversations.rows import (
 )
 from app.conversations.search import SearchHit, find_messages, rebuild_index
 from app.conversations.titles import title_from
+from app.conversations.tree import ConversationTree
 from app.conversations.writers import Writers
 from engine.api.codec import clean_text
 from engine.api.commands import WhenFull
@@ -233,6 +235,43 @@ class ConversationStore:
                 )
         return [str(row[0]) for row in rows]
 
+    def delete_messages(self, conversation_id: str, message_id: str) -> Deletion | None:
+        """Take a message and all that follows it away; restore_messages brings them back until purge_messages.
+
+        Returns None, and nothing has changed, if it is not there or an answer is being written in it.
+        """
+        database = self._of(conversation_id)
+        with database.transaction():
+            conversation = self.load_conversation(conversation_id)
+            leaf_id = conversation.active_leaf_id if conversation is not None else None
+            tree = ConversationTree(self.load_messages(conversation_id))
+            deletion = deletion_of(new_id(), conversation_id, tree, leaf_id, message_id)
+            if deletion is not None:
+                keep_deletion(database, deletion, self._clock())
+                self.show_branch(conversation_id, deletion.leaf_after)
+        return deletion
+
+    def restore_messages(self, conversation_id: str, deletion_id: str, leaf_id: str | None) -> list[Message]:
+        """Undo delete_messages, and show that leaf if it is one of them; returns what is back.
+
+        That is nothing if it was purged, or if what it stands behind is deleted as well: it comes back with that.
+        """
+        database = self._of(conversation_id)
+        with database.transaction():
+            messages = take_deletion(database, deletion_id)
+            for message in messages:
+                self.save_message(message)
+            if leaf_id in {message.id for message in messages}:
+                self.show_branch(conversation_id, leaf_id)
+        return messages
+
+    def purge_messages(self, older_than: float) -> list[str]:
+        """Remove for good the messages deleted before this time (seconds since the epoch); returns the conversations.
+
+        What the engine keeps of those holds the deleted text as well.
+        """
+        return [each for database in self._databases() for each in purge_deletions(database, older_than)]
+
     def mark_interrupted(self) -> int:
         """Turn answers whose writer is no longer alive into INTERRUPTED ones; returns how many. Done at opening too."""
         if not self._database.number("SELECT EXISTS (SELECT 1 FROM messages WHERE state = 'streaming')"):
@@ -262,6 +301,7 @@ class ConversationStore:
         if self._backups.is_due():
             self._backups.make_daily(self._database)
             self.purge_deleted(older_than=self._clock() - DELETED_KEPT_SECONDS)
+            self.purge_messages(older_than=self._clock() - DELETED_KEPT_SECONDS)
 
     def close(self) -> None:
         """Close the file and give the writer lock back; safe to call twice."""

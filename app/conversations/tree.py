@@ -83,6 +83,22 @@ class ConversationTree:
         gone = set(self._subtree(message_id))
         return ConversationTree(message for message in self._messages.values() if message.id not in gone)
 
+    def below(self, message_id: str) -> list[Message]:
+        """Return the message and everything below it, parents before their children; none for an unknown id."""
+        return [self._messages[each] for each in self._subtree(message_id)] if message_id in self._messages else []
+
+    def leaf_without(self, message_id: str) -> str | None:
+        """Return the leaf to show once a message and all below it are gone.
+
+        The newest one of the version beside it (the one before, else the one after), else what it stood behind.
+        """
+        siblings = [message.id for message in self.siblings(message_id)]
+        if not siblings:
+            return None
+        place = siblings.index(message_id)
+        beside = siblings[place - 1] if place else next(iter(siblings[1:]), None)
+        return self.newest_leaf(beside) if beside is not None else self._parents[message_id]
+
     def _subtree(self, message_id: str | None) -> list[str]:
         found = [message_id] if message_id is not None else list(self._children.get(None, ()))
         for each in found:  # grows while it is walked: no recursion, as a chat is one long thin tree
