@@ -29,6 +29,7 @@ class GrowingTextEdit(QPlainTextEdit):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(0)
+        self.document().clearUndoRedoStacks()  # the margin counts as a change that could be undone
         self.textChanged.connect(self._on_text_changed)
         # A pasted paragraph is only wrapped after the text has changed.
         self.document().documentLayout().documentSizeChanged.connect(self._on_text_changed)

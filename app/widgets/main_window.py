@@ -113,6 +113,11 @@ class MainWindow(QMainWindow):
         return self._theme
 
     @property
+    def shown_conversation_id(self) -> str:
+        """Which conversation is shown, "" for none."""
+        return self._conversation.id if self._conversation is not None else ""
+
+    @property
     def sidebar_width(self) -> int:
         """Width of the sidebar in pixels, for the next start."""
         return self._splitter.sizes()[0] or WIDTH_PX
@@ -339,8 +344,3 @@ class MainWindow(QMainWindow):
     def ask_about_link(self, url: object) -> None:
         """Show a link in full and ask whether to open it."""
         self.dialogs.ask_about_link(str(url))
-
-    @Slot()
-    def show_keys(self) -> None:
-        """List all keys."""
-        self.dialogs.open_keys(self.actions_by_name.all)

@@ -22,6 +22,7 @@ from app.widgets.plain_text_view import PlainTextView
 from app.widgets.theme import TEXT_COLUMN_PX, Theme
 
 _SHOWN_NOTICES = 3
+_UNDO = "undo"  # how the keys of all actions begin that take something back
 _INFO_SECONDS = 12
 _SHARE_OF_WINDOW = 3
 _LEAST_PX = 48
@@ -93,6 +94,14 @@ class NoticeBar(QWidget):
         self.setVisible(bool(self._rows))
         if had_focus:
             self.left.emit()
+
+    @Slot()
+    def undo_newest(self) -> None:
+        """Take back what was done last, if a notice still offers that."""
+        for row in reversed(self.rows):
+            if row.notice.action_key.startswith(_UNDO):
+                self._on_action_requested((row.notice.key, row.notice.action_key))
+                return
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""

@@ -1,25 +1,22 @@
-"""Every action of the window with its words and key, and the menus that hold them."""
+"""The actions of the window by name, made from the table, with the menus that hold them and the keys they have now."""
 
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
-from app.settings.schema import Theme as ThemeChoice
+from app.language import tr
 from app.settings.schema import field_of
+from app.widgets.action_table import MENUS, ROWS, ActionRow, Group, MenuRow, Need
 from engine.api.commands import WhenFull
-
-_Key = TypeVar("_Key")
-_THEME_WORDS = {
-    ThemeChoice.SYSTEM: "Colours of the &desktop",
-    ThemeChoice.LIGHT: "&Light",
-    ThemeChoice.DARK: "Dar&k",
-}
 
 
 class WindowActions(QObject):
-    """The actions by name; whoever owns them connects triggered, or for one of several choices the signal here."""
+    """Each action is an attribute under its name in the table; whoever owns what it does connects triggered.
+
+    Of several choices the signal here says which one was chosen.
+    """
 
     theme_chosen = Signal(object)  # ("theme", choice)
     when_full_chosen = Signal(object)  # WhenFull, or None: as the settings say
@@ -27,145 +24,86 @@ class WindowActions(QObject):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._parent = parent
-        self.new = self._make("&New conversation", "Ctrl+N")
-        self.new_private = self._make("New &private conversation", "Ctrl+Shift+N")
-        self.rename = self._make("Re&name conversation")
-        self.delete = self._make("&Delete conversation")
-        self.settings = self._make("&Settings…", "Ctrl+,", QAction.MenuRole.PreferencesRole)
-        self.quit = self._make("&Quit", "Ctrl+Q", QAction.MenuRole.QuitRole)
-        self.copy_answer = self._make("&Copy last answer", "Ctrl+Shift+C")
-        self.regenerate = self._make("Answer a&gain", "Ctrl+R")
-        self.branch = self._make("&Branch into a new conversation")
-        self.edit_last = self._make("&Edit last message")
-        self.stop = self._make("&Stop the answer", "Esc")
-        self.choose_model = self._make("&Choose a model", "Ctrl+L")
-        self.models = self._make("&Models…", "Ctrl+Shift+L")
-        self.open_folder = self._make("Open a model's &folder…")
-        self.open_file = self._make("Open a &GGUF file…")
-        self.reload = self._make("&Reload")
-        self.unload = self._make("&Unload")
-        self.sidebar = self._make("&Sidebar", "Ctrl+B")
-        self.sidebar.setCheckable(True)
-        self.sidebar.setChecked(True)
-        self.newest = self._make("Go to the &newest message", "Ctrl+End")
-        self.memory = self._make("Conversation &memory…", "Ctrl+Shift+M")
-        self.keys = self._make("&Keyboard shortcuts", "Ctrl+/")
-        self.about = self._make("&About Hearth", role=QAction.MenuRole.AboutRole)
-        self.themes = self._make_themes()
-        self.when_full = self._make_when_full()
+        self.by_name: dict[str, QAction] = {}
+        self.menus: dict[str, QMenu] = {}
+        self._groups = {group: QActionGroup(self) for group in Group}
+        for row in ROWS.values():
+            self.by_name[row.name] = self._made(row)
+        self.themes = {row.value: self.by_name[row.name] for row in _rows_of(Group.THEME)}
+        self.when_full = {row.value: self.by_name[row.name] for row in _rows_of(Group.WHEN_FULL)}
+        self._groups[Group.THEME].triggered.connect(self._on_theme_triggered)
+        self._groups[Group.WHEN_FULL].triggered.connect(self._on_when_full_triggered)
+
+    def __getattr__(self, name: str) -> QAction:
+        """Return the action of that name."""
+        actions: dict[str, QAction] = self.__dict__.get("by_name", {})
+        if name not in actions:
+            raise AttributeError(f"no action is called {name}")
+        return actions[name]
 
     @property
     def all(self) -> list[QAction]:
         """Every action in the order of the menus."""
-        return [child for child in self._parent.actions() if isinstance(child, QAction)]
+        return list(self.by_name.values())
 
     def fill(self, bar: QMenuBar) -> None:
         """Put all actions into the menus."""
-        separator = None
-        menus: dict[str, list[QAction | None]] = {
-            "&File": [
-                self.new,
-                self.new_private,
-                self.rename,
-                self.delete,
-                separator,
-                self.settings,
-                separator,
-                self.quit,
-            ],
-            "&Conversation": [
-                self.copy_answer,
-                self.regenerate,
-                self.edit_last,
-                self.branch,
-                separator,
-                self.stop,
-            ],
-            "&Model": [
-                self.choose_model,
-                self.models,
-                separator,
-                self.open_folder,
-                self.open_file,
-                separator,
-                self.reload,
-                self.unload,
-            ],
-            "&View": [self.sidebar, self.newest, self.memory, separator, *self.themes.values()],
-            "&Help": [self.keys, self.about],
-        }
-        for title, entries in menus.items():
-            menu = bar.addMenu(title)
-            for action in entries:
-                if action is None:
-                    menu.addSeparator()
-                else:
-                    menu.addAction(action)
-            if title == "&Conversation":
-                self._fill_when_full(menu)
+        for menu in MENUS:
+            self._fill(bar.addMenu(tr(menu.words)), menu)
 
     def show_state(self, *, conversation: bool, answer: bool, question: bool, busy: bool, model: bool) -> None:
         """Enable what can be done now."""
-        self.rename.setEnabled(conversation)
-        for action in self.when_full.values():
-            action.setEnabled(conversation)
-        self.delete.setEnabled(conversation)
-        self.copy_answer.setEnabled(answer)
-        self.branch.setEnabled(answer and not busy)
-        self.regenerate.setEnabled(answer and not busy)
-        self.edit_last.setEnabled(question and not busy)
-        self.stop.setEnabled(busy)
-        self.reload.setEnabled(model)
-        self.unload.setEnabled(model)
+        states = {
+            Need.CONVERSATION: conversation,
+            Need.ANSWER: answer,
+            Need.QUESTION: question,
+            Need.BUSY: busy,
+            Need.IDLE: not busy,
+            Need.MODEL: model,
+        }
+        for row in ROWS.values():
+            if row.needs:
+                self.by_name[row.name].setEnabled(all(states[need] for need in row.needs))
 
     def show_when_full(self, choice: WhenFull | None, by_settings: WhenFull) -> None:
         """Show what happens when the conversation is full; None: what the settings say."""
         words = {each.value: each.label for each in field_of("when_full").choices}
-        self.when_full[None].setText(f"As in the &settings ({words[by_settings].lower()})")
+        as_set = tr("As in the &settings ({choice})").format(choice=tr(words[by_settings]).lower())
+        self.when_full[None].setText(as_set)
         self.when_full[choice].setChecked(True)
 
-    def _make_when_full(self) -> dict[WhenFull | None, QAction]:
-        group = QActionGroup(self)
-        labels: dict[WhenFull | None, str] = {
-            WhenFull.ROLL: "&Leave out the oldest messages",
-            WhenFull.STOP: "S&top and say so",
-        }
-        made = {
-            choice: self._make(labels.get(choice, "As in the &settings"))
-            for choice in (None, WhenFull.ROLL, WhenFull.STOP)
-        }
-        for action in made.values():
-            action.setCheckable(True)
-            group.addAction(action)
-        group.triggered.connect(lambda chosen: self.when_full_chosen.emit(_key_of(made, chosen)))
-        return made
+    def _fill(self, menu: QMenu, row: MenuRow) -> None:
+        self.menus[row.name] = menu
+        for entry in row.entries:
+            if entry is None:
+                menu.addSeparator()
+            elif isinstance(entry, MenuRow):
+                self._fill(menu.addMenu(tr(entry.words)), entry)
+            else:
+                menu.addAction(self.by_name[entry.name])
 
-    def _fill_when_full(self, menu: QMenu) -> None:
-        menu.addSeparator()
-        choices = menu.addMenu("When it is &full")
-        for action in self.when_full.values():
-            choices.addAction(action)
-
-    def _make(self, text: str, key: str = "", role: QAction.MenuRole = QAction.MenuRole.NoRole) -> QAction:
-        action = QAction(text, self._parent)
-        action.setMenuRole(role)
-        if key:
-            action.setShortcut(QKeySequence(key))
+    def _made(self, row: ActionRow) -> QAction:
+        action = QAction(tr(row.words), self._parent)
+        action.setObjectName(row.name)
+        action.setMenuRole(row.role)
+        action.setShortcuts([QKeySequence(key) for key in row.all_keys])
+        action.setCheckable(row.is_checkable or row.group is not None)
+        action.setChecked(row.is_checked)
+        if row.group is not None:
+            self._groups[row.group].addAction(action)
         self._parent.addAction(action)
         return action
 
-    def _make_themes(self) -> dict[ThemeChoice, QAction]:
-        group = QActionGroup(self)
-        themes = {}
-        for choice, words in _THEME_WORDS.items():
-            action = self._make(words)
-            action.setCheckable(True)
-            action.setData(choice.value)
-            group.addAction(action)
-            themes[choice] = action
-        group.triggered.connect(lambda chosen: self.theme_chosen.emit(("theme", _key_of(themes, chosen))))
-        return themes
+    def _on_theme_triggered(self, action: QAction) -> None:
+        self.theme_chosen.emit(("theme", _value_of(self.themes, action)))
+
+    def _on_when_full_triggered(self, action: QAction) -> None:
+        self.when_full_chosen.emit(_value_of(self.when_full, action))
 
 
-def _key_of(actions: dict[_Key, QAction], action: QAction) -> _Key:
-    return next(key for key, each in actions.items() if each is action)
+def _rows_of(group: Group) -> Iterable[ActionRow]:
+    return (row for row in ROWS.values() if row.group is group)
+
+
+def _value_of(actions: Mapping[object, QAction], action: QAction) -> object:
+    return next(value for value, each in actions.items() if each is action)

@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 
+from app.widgets.edit_actions import EditActions
+from app.widgets.window_movement import WindowMovement
+
 if TYPE_CHECKING:
     from app.widgets.main_window import MainWindow
 
@@ -67,8 +70,11 @@ def connect_actions(window: "MainWindow") -> None:
     actions.sidebar.toggled.connect(window.arrange)
     actions.newest.triggered.connect(window.page.transcript.follow)
     actions.memory.triggered.connect(window.dialogs.open_memory)
-    actions.keys.triggered.connect(window.show_keys)
+    actions.keys.triggered.connect(lambda: window.dialogs.open_keys(actions.all))
     actions.about.triggered.connect(window.dialogs.open_about)
     actions.theme_chosen.connect(window.settings_changed)
     actions.when_full_chosen.connect(window.when_full_requested)
     actions.models.triggered.connect(window.show_models)
+    edit = EditActions(actions, window)
+    edit.undo_requested.connect(window.page.notices.undo_newest)
+    WindowMovement(window)

@@ -1,0 +1,186 @@
+"""Every action of the window in one table: its name, words, usual key, and its place in the menus.
+
+A new action is one line here and one line that connects it (``window.actions_by_name.<name>.triggered``).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from PySide6.QtGui import QAction
+
+from app.language import mark
+from app.settings.values import Theme as ThemeChoice
+from engine.api.commands import WhenFull
+
+
+class Need(StrEnum):
+    """What has to be there before an action can be done."""
+
+    CONVERSATION = "conversation"
+    ANSWER = "answer"
+    QUESTION = "question"
+    IDLE = "idle"
+    BUSY = "busy"
+    MODEL = "model"
+
+
+class Group(StrEnum):
+    """Actions of which exactly one is chosen."""
+
+    THEME = "theme"
+    WHEN_FULL = "when_full"
+
+
+@dataclass(frozen=True)
+class ActionRow:
+    """One action. The first key is the one that is shown and can be changed; is_fixed: the system's own, it can't."""
+
+    name: str
+    words: str
+    keys: tuple[str, ...] | str = ()
+    needs: tuple[Need, ...] = ()
+    is_checkable: bool = False
+    is_checked: bool = False
+    is_fixed: bool = False
+    group: Group | None = None
+    value: object = None
+    role: QAction.MenuRole = QAction.MenuRole.NoRole
+
+    @property
+    def all_keys(self) -> tuple[str, ...]:
+        """The usual keys, the shown one first."""
+        return (self.keys,) if isinstance(self.keys, str) else self.keys
+
+
+@dataclass(frozen=True)
+class MenuRow:
+    """A menu with its entries in order; None draws a line."""
+
+    name: str
+    words: str
+    entries: "tuple[ActionRow | MenuRow | None, ...]"
+
+
+_WHEN_FULL = MenuRow(
+    "when_full",
+    mark("When it is &full"),
+    (
+        ActionRow("when_full_settings", mark("As in the &settings"), needs=(Need.CONVERSATION,), group=Group.WHEN_FULL),
+        ActionRow(
+            "when_full_roll",
+            mark("&Leave out the oldest messages"),
+            needs=(Need.CONVERSATION,),
+            group=Group.WHEN_FULL,
+            value=WhenFull.ROLL,
+        ),
+        ActionRow(
+            "when_full_stop",
+            mark("S&top and say so"),
+            needs=(Need.CONVERSATION,),
+            group=Group.WHEN_FULL,
+            value=WhenFull.STOP,
+        ),
+    ),
+)
+
+FILE = MenuRow(
+    "file",
+    mark("&File"),
+    (
+        ActionRow("new", mark("&New conversation"), "Ctrl+N"),
+        ActionRow("new_private", mark("New &private conversation"), "Ctrl+Shift+N"),
+        ActionRow("rename", mark("&Rename conversation"), needs=(Need.CONVERSATION,)),
+        ActionRow("delete", mark("&Delete conversation"), needs=(Need.CONVERSATION,)),
+        None,
+        ActionRow("settings", mark("&Settings…"), "Ctrl+,", role=QAction.MenuRole.PreferencesRole),
+        None,
+        ActionRow("quit", mark("&Quit"), "Ctrl+Q", role=QAction.MenuRole.QuitRole),
+    ),
+)
+EDIT = MenuRow(
+    "edit",
+    mark("&Edit"),
+    (
+        ActionRow("undo", mark("&Undo"), "Ctrl+Z", is_fixed=True),
+        ActionRow("redo", mark("&Redo"), "Ctrl+Shift+Z", is_fixed=True),
+        None,
+        ActionRow("cut", mark("Cu&t"), "Ctrl+X", is_fixed=True),
+        ActionRow("copy", mark("&Copy"), "Ctrl+C", is_fixed=True),
+        ActionRow("paste", mark("&Paste"), "Ctrl+V", is_fixed=True),
+        ActionRow("select_all", mark("Select &all"), "Ctrl+A", is_fixed=True),
+    ),
+)
+CONVERSATION = MenuRow(
+    "conversation",
+    mark("&Conversation"),
+    (
+        ActionRow("copy_answer", mark("&Copy last answer"), "Ctrl+Shift+C", (Need.ANSWER,)),
+        ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE)),
+        ActionRow("edit_last", mark("&Edit last message"), needs=(Need.QUESTION, Need.IDLE)),
+        ActionRow("branch", mark("&Branch into a new conversation"), needs=(Need.ANSWER, Need.IDLE)),
+        None,
+        ActionRow("stop", mark("&Stop the answer"), "Esc", (Need.BUSY,), is_fixed=True),
+        None,
+        _WHEN_FULL,
+    ),
+)
+MODEL = MenuRow(
+    "model",
+    mark("&Model"),
+    (
+        ActionRow("choose_model", mark("&Choose a model"), "Ctrl+L"),
+        ActionRow("models", mark("&Models…"), "Ctrl+Shift+L"),
+        None,
+        ActionRow("open_folder", mark("Open a model's &folder…")),
+        ActionRow("open_file", mark("Open a &GGUF file…")),
+        None,
+        ActionRow("reload", mark("&Reload"), needs=(Need.MODEL,)),
+        ActionRow("unload", mark("&Unload"), needs=(Need.MODEL,)),
+    ),
+)
+VIEW = MenuRow(
+    "view",
+    mark("&View"),
+    (
+        ActionRow("sidebar", mark("&Sidebar"), "Ctrl+B", is_checkable=True, is_checked=True),
+        ActionRow("newest", mark("Go to the &newest message"), "Ctrl+End"),
+        ActionRow("next_conversation", mark("Ne&xt conversation"), ("Ctrl+PgDown", "Ctrl+Tab")),
+        ActionRow("previous_conversation", mark("&Previous conversation"), ("Ctrl+PgUp", "Ctrl+Shift+Tab")),
+        ActionRow("next_area", mark("Next &area of the window"), "F6"),
+        ActionRow("previous_area", mark("Pre&vious area of the window"), "Shift+F6"),
+        None,
+        ActionRow("larger", mark("&Larger text"), ("Ctrl++", "Ctrl+=")),
+        ActionRow("smaller", mark("S&maller text"), "Ctrl+-"),
+        ActionRow("usual_size", mark("&Usual text size"), "Ctrl+0"),
+        ActionRow("full_screen", mark("&Full screen"), "F11", is_checkable=True),
+        None,
+        ActionRow("memory", mark("C&onversation memory…"), "Ctrl+Shift+M"),
+        None,
+        ActionRow("theme_system", mark("&Colours of the desktop"), group=Group.THEME, value=ThemeChoice.SYSTEM),
+        ActionRow("theme_light", mark("L&ight"), group=Group.THEME, value=ThemeChoice.LIGHT),
+        ActionRow("theme_dark", mark("&Dark"), group=Group.THEME, value=ThemeChoice.DARK),
+    ),
+)
+HELP = MenuRow(
+    "help",
+    mark("&Help"),
+    (
+        ActionRow("keys", mark("&Keyboard shortcuts…"), "Ctrl+/"),
+        ActionRow("about", mark("&About Hearth"), role=QAction.MenuRole.AboutRole),
+    ),
+)
+MENUS: tuple[MenuRow, ...] = (FILE, EDIT, CONVERSATION, MODEL, VIEW, HELP)
+
+
+def rows_of(menu: MenuRow) -> list[ActionRow]:
+    """Return the actions of a menu and of those inside it, in order."""
+    rows: list[ActionRow] = []
+    for entry in menu.entries:
+        if isinstance(entry, MenuRow):
+            rows += rows_of(entry)
+        elif entry is not None:
+            rows.append(entry)
+    return rows
+
+
+ROWS: dict[str, ActionRow] = {row.name: row for menu in MENUS for row in rows_of(menu)}
