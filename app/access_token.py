@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from app.language import tr
 from app.settings.atomic import write_atomically
 
 if TYPE_CHECKING:  # it is imported where a token was kept, as it takes a moment
@@ -102,8 +103,8 @@ def why_no_keyring() -> str:
         return _sentence(error)
     module = type(backend).__module__
     if module.startswith(_PLAIN_FILE_PACKAGE):
-        return "The only keyring here is a plain file, which Hearth doesn't use."
-    return "This computer has no keyring." if module in ("keyring.backends.fail", "keyring.backends.null") else ""
+        return tr("The only keyring here is a plain file, which Hearth doesn't use.")
+    return tr("This computer has no keyring.") if module in ("keyring.backends.fail", "keyring.backends.null") else ""
 
 
 def _from_keyring(origin: str) -> str:
@@ -116,7 +117,7 @@ def _into_keyring(origin: str, token: str) -> None:
         backend.set_password(_SERVICE, origin, token)
         found = backend.get_password(_SERVICE, origin)
     if found != token:
-        raise KeyringUnavailable("The keyring did not keep the token.")
+        raise KeyringUnavailable(tr("The keyring did not keep the token."))
 
 
 def _out_of_keyring(origin: str) -> None:
@@ -147,4 +148,4 @@ def _refuse_missing_keyring() -> None:
 
 def _sentence(error: Exception) -> str:
     locked = type(error).__name__ in ("KeyringLocked", "InitError", "LockedException")
-    return "The keyring is locked." if locked else "The keyring of this computer can't be used."
+    return tr("The keyring is locked.") if locked else tr("The keyring of this computer can't be used.")

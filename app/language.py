@@ -15,6 +15,7 @@ def _english(text: str, _comment: str | None, number: int) -> str:
 
 
 _lookup: Lookup = _english
+_decimal_point, _group_separator = ".", ","
 
 
 def tr(text: str, comment: str | None = None, number: int = -1) -> str:
@@ -23,7 +24,7 @@ def tr(text: str, comment: str | None = None, number: int = -1) -> str:
     comment tells apart equal English texts that are not equal elsewhere. number chooses the form of a text with %n,
     which it replaces; English has one form here: write "Messages: %n", or choose between two texts.
     """
-    return _lookup(text, comment, number)
+    return _lookup(text, comment, number) if text else ""
 
 
 def mark(text: str) -> str:
@@ -31,7 +32,19 @@ def mark(text: str) -> str:
     return text
 
 
-def use(lookup: Lookup | None) -> None:
-    """Look words up there from now on; None goes back to English."""
-    global _lookup
+def grouped(value: float, digits: int = 0) -> str:
+    """Return a number as the user's language writes it, with so many digits behind the point: 12,345 or 1,234.5."""
+    swapped = {",": _group_separator, ".": _decimal_point}
+    return "".join(swapped.get(sign, sign) for sign in f"{value:,.{digits}f}")
+
+
+def plain(number: str) -> str:
+    """Return a number that was written with a point, as the user's language writes it: 1.5 or 1,5."""
+    return number.replace(".", _decimal_point)
+
+
+def use(lookup: Lookup | None, decimal_point: str = ".", group_separator: str = ",") -> None:
+    """Look words up there from now on, and write numbers with these signs; None goes back to English."""
+    global _lookup, _decimal_point, _group_separator
     _lookup = lookup or _english
+    _decimal_point, _group_separator = decimal_point, group_separator

@@ -24,6 +24,7 @@ from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
+from app.language import tr
 from app.main_models import ModelParts
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
@@ -102,7 +103,9 @@ class BugReports(QObject):
         self.notice_raised.emit(
             Notice(
                 key="bug",
-                text="Something in Hearth went wrong. Your conversations are saved; the details help us to mend it.",
+                text=tr(
+                    "Something in Hearth went wrong. Your conversations are saved; the details help us to mend it."
+                ),
                 severity=Severity.ERROR,
                 details=text,
             )

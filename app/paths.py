@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from app.language import tr
+
 _APPLICATION = "hearth"
 
 
@@ -15,8 +17,8 @@ class FolderUnusable(Exception):
 
     def __init__(self, folder: Path, reason: str) -> None:
         self.folder = folder
-        self.message = f"Hearth can't use the folder {folder} ({reason})."
-        self.hint = "Make the folder writable, or set HEARTH_HOME to another one."
+        self.message = tr("Hearth can't use the folder {folder} ({reason}).").format(folder=folder, reason=reason)
+        self.hint = tr("Make the folder writable, or set HEARTH_HOME to another one.")
         super().__init__(f"{self.message} {self.hint}")
 
 
@@ -72,7 +74,7 @@ class Paths:
             except OSError as error:
                 raise FolderUnusable(folder, error.strerror or str(error)) from error
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise FolderUnusable(folder, "it can't be written to")
+                raise FolderUnusable(folder, tr("it can't be written to"))
 
 
 def locate(environment: Mapping[str, str] = os.environ) -> Paths:

@@ -10,6 +10,7 @@ from app.controllers.answer import GrowingAnswer
 from app.controllers.answer_saves import AnswerSaves
 from app.conversations.prompting import Prompt
 from app.conversations.records import Conversation, Message, new_id
+from app.language import tr
 from engine.api.commands import Command, Generate, WhenFull
 from engine.api.events import ContextRolled, PrefillProgress, Terminal, TextGenerated
 from engine.api.sampling import Sampling
@@ -68,7 +69,7 @@ class AnswerRunner(QObject):
         self._command_id = new_id()
         self._stopped = False
         self._thinking_since = None
-        self._set_phase(phases.READING)
+        self._set_phase(tr(phases.READING))
         self._submit(
             Generate(
                 command_id=self._command_id,
@@ -89,7 +90,7 @@ class AnswerRunner(QObject):
         if self._answer is not None and not self._stopped:
             self._stopped = True
             self._thinking_timer.stop()
-            self._set_phase(phases.STOPPING)
+            self._set_phase(tr(phases.STOPPING))
             self._cancel(self._command_id)
 
     def interrupt(self) -> None:
@@ -130,7 +131,7 @@ class AnswerRunner(QObject):
     def _follow_thinking(self, text: str) -> None:
         if not phases.is_thinking(text):
             self._thinking_timer.stop()
-            self._set_phase(phases.ANSWERING)
+            self._set_phase(tr(phases.ANSWERING))
         elif self._thinking_since is None or not self._thinking_timer.isActive():
             self._thinking_since = time.monotonic()
             self._thinking_timer.start()

@@ -5,6 +5,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers.answer_runner import AnswerRunner
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.jobs import Job, JobQueue
+from app.language import tr
 from engine.api.plan import Plan
 
 
@@ -86,7 +87,9 @@ class ChatStatus(QObject):
         if not self._queue.of(current_id):
             return ""
         other = self._conversations.shelf.get(running.conversation_id) if running is not None else None
-        return f"Waiting for the answer in “{other.conversation.title}”" if other is not None else ""
+        if other is None:
+            return ""
+        return tr("Waiting for the answer in “{title}”").format(title=other.conversation.title)
 
     def _labels(self, conversation_id: str | None) -> tuple[str, ...]:
         return tuple(job.label for job in self._queue.of(conversation_id))

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers import notices, phases
 from app.controllers.answer_runner import CancelCommand, Submit
 from app.conversations.records import new_id
+from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice, Severity
 from app.settings.schema import Settings, budgets_from
@@ -25,7 +26,7 @@ from engine.api.events import (
 )
 from engine.api.plan import Plan, PrecisionChoice
 
-_LOADING = "Loading the model"
+_LOADING = mark("Loading the model")
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class CheckpointController(QObject):
         self._load_id = new_id()
         self.notice_cleared.emit(notices.MODEL_KEY)
         self._set_plan(None)
-        self._set_loading(_LOADING if self._engine_is_ready else phases.STARTING_ENGINE)
+        self._set_loading(tr(_LOADING) if self._engine_is_ready else tr(phases.STARTING_ENGINE))
         self._submit(
             LoadCheckpoint(
                 command_id=self._load_id,
@@ -225,7 +226,7 @@ class CheckpointController(QObject):
         if change.state is EngineState.RESTARTING:
             self._had_plan = self.plan is not None
             self._set_plan(None)
-            self._set_loading(phases.RESTARTING_ENGINE)
+            self._set_loading(tr(phases.RESTARTING_ENGINE))
             self._raise_engine_notice(change, Severity.WARNING)
         elif change.state is EngineState.READY:
             # With a model loaded before, the link loads it again; that load's end is the end of this phase.
@@ -244,7 +245,7 @@ class CheckpointController(QObject):
                 key=notices.ENGINE_KEY,
                 text=change.message,
                 severity=severity,
-                action="Start it again" if failed else "",
+                action=tr("Start it again") if failed else "",
                 action_key=notices.RESTART_ENGINE if failed else "",
                 details=change.details,
             )

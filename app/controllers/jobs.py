@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from app.language import tr
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -40,7 +42,7 @@ class Regenerate:
     @property
     def label(self) -> str:
         """What the queue shows."""
-        return "Another version of an answer"
+        return tr("Another version of an answer")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Continue:
     @property
     def label(self) -> str:
         """What the queue shows."""
-        return "The rest of an answer"
+        return tr("The rest of an answer")
 
 
 Job = Ask | Edit | Regenerate | Continue

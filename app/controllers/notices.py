@@ -10,7 +10,7 @@ import msgspec
 
 from app.conversations.errors import StoreError
 from app.conversations.records import Conversation, Message, MessageState
-from app.language import tr
+from app.language import grouped, mark, tr
 from app.models.notice import Choice, Notice, Severity
 from engine.api.commands import WhenFull
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
@@ -32,9 +32,9 @@ CHOOSE_MODEL = "choose_model"
 RESTART_ENGINE = "restart_engine"
 REMEDY = "remedy:"
 
-_USE_CPU = Remedy(label="Use the CPU", device="cpu")
-_CARD_HINT = "Restart the computer, or install the graphics driver again, and load the model again."
-_LINUX_CARD_HINT = (
+_USE_CPU = Remedy(label=mark("Use the CPU"), device="cpu")
+_CARD_HINT = mark("Restart the computer, or install the graphics driver again, and load the model again.")
+_LINUX_CARD_HINT = mark(
     "If the computer has slept, “sudo rmmod nvidia_uvm” and then “sudo modprobe nvidia_uvm” often bring the card back"
     " without a restart of the computer; then load the model again."
 )
@@ -57,7 +57,7 @@ def remedy_choice(action_key: str) -> RemedyChoice | None:
 
 
 def _choice_of(choice: RemedyChoice) -> Choice:
-    return Choice(choice.remedy.label, f"{REMEDY}{msgspec.json.encode(choice).decode()}")
+    return Choice(tr(choice.remedy.label), f"{REMEDY}{msgspec.json.encode(choice).decode()}")
 
 
 def answer_notice(
@@ -76,15 +76,15 @@ def answer_notice(
         for remedy in answer.error.remedies
     )
     if not is_shown:
-        text = f"In “{conversation.title}”: {answer.error.message}"
-        return _answer_notice(answer.error, text, "Show", f"{OPEN}{conversation.id}", choices)
+        text = tr("In “{title}”: {message}").format(title=conversation.title, message=answer.error.message)
+        return _answer_notice(answer.error, text, tr("Show"), f"{OPEN}{conversation.id}", choices)
     if when_full is WhenFull.STOP and answer.error.kind is ErrorKind.PROMPT_TOO_LONG:
         return _full_notice(answer, when_full)
     if choices:
-        text = "Hearth can load the model so that it needs less memory, and then go on:"
+        text = tr("Hearth can load the model so that it needs less memory, and then go on:")
         return _answer_notice(answer.error, text, "", "", choices)
     if answer.error.kind is ErrorKind.NO_MODEL_LOADED:
-        return _answer_notice(answer.error, answer.error.message, "Load the model", LOAD_MODEL)
+        return _answer_notice(answer.error, answer.error.message, tr("Load the model"), LOAD_MODEL)
     if answer.error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
         return _answer_notice(answer.error, answer.error.message, *_going_on(answer.id, bool(answer.content)))
     return None
@@ -92,15 +92,15 @@ def answer_notice(
 
 def _going_on(answer_id: str, has_text: bool) -> tuple[str, str]:
     """Return label and key of the button that has an answer written on, or once more."""
-    return ("Continue", f"{CONTINUE}{answer_id}") if has_text else ("Try again", f"{RETRY}{answer_id}")
+    return (tr("Continue"), f"{CONTINUE}{answer_id}") if has_text else (tr("Try again"), f"{RETRY}{answer_id}")
 
 
 def _full_notice(answer: Message, when_full: WhenFull) -> Notice:
     if when_full is WhenFull.ROLL:
-        text = "The model can't hold more at once. It can go on without the oldest messages; they stay on screen."
-        return Notice(key=ANSWER_KEY, text=text, action="Continue", action_key=f"{CONTINUE}{answer.id}")
-    text = "The model can go on without the oldest messages of this conversation; they stay on screen."
-    choice = Choice("Leave out the oldest messages", f"{LEAVE_OUT}{answer.id}")
+        text = tr("The model can't hold more at once. It can go on without the oldest messages; they stay on screen.")
+        return Notice(key=ANSWER_KEY, text=text, action=tr("Continue"), action_key=f"{CONTINUE}{answer.id}")
+    text = tr("The model can go on without the oldest messages of this conversation; they stay on screen.")
+    choice = Choice(tr("Leave out the oldest messages"), f"{LEAVE_OUT}{answer.id}")
     return Notice(key=ANSWER_KEY, text=text, choices=(choice,))
 
 
@@ -114,9 +114,9 @@ def not_saved_notice(error: StoreError) -> Notice:
     """Return the notice that stays until everything is saved again."""
     return Notice(
         key=NOT_SAVED_KEY,
-        text=f"Not saved. {error.sentence()}",
+        text=tr("Not saved. {sentence}").format(sentence=error.sentence()),
         severity=Severity.ERROR,
-        action="Try again",
+        action=tr("Try again"),
         action_key=RETRY_SAVING,
         details=error.details,
     )
@@ -155,7 +155,7 @@ def load_failed_notice(error: ErrorReport, checkpoint: str, *, card_is_lost: boo
         key=MODEL_KEY,
         text=f"{error.sentence()} {_card_hint()}" if card_is_lost else error.sentence(),
         severity=Severity.ERROR,
-        action="Load again" if again else "Choose another model",
+        action=tr("Load again") if again else tr("Choose another model"),
         action_key=LOAD_MODEL if again else CHOOSE_MODEL,
         choices=tuple(_choice_of(RemedyChoice(remedy, checkpoint)) for remedy in remedies),
         details=error.details,
@@ -166,9 +166,11 @@ def card_gone_notice(plan: Plan) -> Notice:
     """Return what to say when the card was lost and the model has come back without it."""
     return Notice(
         key=MODEL_KEY,
-        text=f"The graphics card can't be reached any more, so {plan.name} answers on the CPU now. {_card_hint()}",
+        text=tr("The graphics card can't be reached any more, so {name} answers on the CPU now. {hint}").format(
+            name=plan.name, hint=_card_hint()
+        ),
         severity=Severity.WARNING,
-        action="Load again",
+        action=tr("Load again"),
         action_key=LOAD_MODEL,
     )
 
@@ -176,7 +178,9 @@ def card_gone_notice(plan: Plan) -> Notice:
 def loaded_again_notice(plan: Plan, choice: RemedyChoice) -> Notice:
     """Return what to say when a remedy has been applied, with the button that lets the answer go on."""
     place = plan.device_name or plan.device
-    text = f"{plan.name} is loaded in {plan.precision.value.upper()} on {place}, {plan.context_window:,} tokens."
+    text = tr("{name} is loaded in {precision} on {place}, {context_window} tokens.").format(
+        name=plan.name, precision=plan.precision.value.upper(), place=place, context_window=grouped(plan.context_window)
+    )
     if not choice.answer_id:
         return Notice(key=MODEL_KEY, text=text)
     action, action_key = _going_on(choice.answer_id, choice.answer_has_text)
@@ -184,7 +188,7 @@ def loaded_again_notice(plan: Plan, choice: RemedyChoice) -> Notice:
 
 
 def _card_hint() -> str:
-    return _LINUX_CARD_HINT if sys.platform.startswith("linux") else _CARD_HINT
+    return tr(_LINUX_CARD_HINT) if sys.platform.startswith("linux") else tr(_CARD_HINT)
 
 
 def _answer_notice(

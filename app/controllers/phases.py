@@ -2,33 +2,34 @@
 
 import re
 
+from app.language import grouped, mark, plain, tr
 from engine.api.benchmark import BenchmarkStep
 from engine.api.events import BenchmarkProgress, LoadPhase, LoadProgress, PrefillProgress
 from engine.api.plan import PrecisionChoice
 
-STARTING_ENGINE = "Starting the engine"
-RESTARTING_ENGINE = "Starting the engine again"
-ANSWERING = "Answering"
-READING = "Reading"
-STOPPING = "Stopping"
+STARTING_ENGINE = mark("Starting the engine")
+RESTARTING_ENGINE = mark("Starting the engine again")
+ANSWERING = mark("Answering")
+READING = mark("Reading")
+STOPPING = mark("Stopping")
 
 _LOAD_WORDS = {
-    LoadPhase.IMPORTING: "Starting the engine",
-    LoadPhase.CONVERTING: "Preparing the model for this computer",
-    LoadPhase.LOADING: "Loading the model",
-    LoadPhase.CHECKING: "Checking the model",
+    LoadPhase.IMPORTING: mark("Starting the engine"),
+    LoadPhase.CONVERTING: mark("Preparing the model for this computer"),
+    LoadPhase.LOADING: mark("Loading the model"),
+    LoadPhase.CHECKING: mark("Checking the model"),
 }
 _BENCHMARK_WORDS = {
-    BenchmarkStep.PREPARING: "Preparing the model for this computer",
-    BenchmarkStep.MAKING_WEIGHTS: "Making random weights",
-    BenchmarkStep.LOADING: "Loading the model",
-    BenchmarkStep.HARDWARE: "Measuring memory and matrices",
-    BenchmarkStep.PREFILL: "Measuring reading",
-    BenchmarkStep.DECODE: "Measuring writing",
-    BenchmarkStep.FOLLOW_UP: "Measuring follow-ups",
-    BenchmarkStep.TIERS: "Measuring RAM and disk",
-    BenchmarkStep.RIVALS: "Comparing with transformers' generate",
-    BenchmarkStep.COMPILING: "Compiling transformers' generate, which may take minutes",
+    BenchmarkStep.PREPARING: mark("Preparing the model for this computer"),
+    BenchmarkStep.MAKING_WEIGHTS: mark("Making random weights"),
+    BenchmarkStep.LOADING: mark("Loading the model"),
+    BenchmarkStep.HARDWARE: mark("Measuring memory and matrices"),
+    BenchmarkStep.PREFILL: mark("Measuring reading"),
+    BenchmarkStep.DECODE: mark("Measuring writing"),
+    BenchmarkStep.FOLLOW_UP: mark("Measuring follow-ups"),
+    BenchmarkStep.TIERS: mark("Measuring RAM and disk"),
+    BenchmarkStep.RIVALS: mark("Comparing with transformers' generate"),
+    BenchmarkStep.COMPILING: mark("Compiling transformers' generate, which may take minutes"),
 }
 # Totals below this count steps (files, layers), not bytes: no weights file is that small.
 _SMALLEST_BYTE_TOTAL = 1_000_000
@@ -38,7 +39,7 @@ _THINKING_END = re.compile(r"</think(?:ing)?>")
 
 def load_phase(event: LoadProgress) -> str:
     """Return e.g. "Loading the model: 43 % (1.2 of 2.9 GB)"; without numbers while the total is not known."""
-    words = _LOAD_WORDS[event.phase]
+    words = tr(_LOAD_WORDS[event.phase])
     if event.total <= 0:
         return words
     share = f"{words}: {percent(event.done, event.total)}"
@@ -51,13 +52,14 @@ def reading_phase(event: PrefillProgress) -> str:
     """Return e.g. "Reading 3,200 of 6,400 tokens"; what was reused is not read and not counted."""
     to_read = max(event.prompt_tokens - event.reused_tokens, event.done_tokens)
     if to_read <= 0:
-        return READING
-    return f"{READING} {event.done_tokens:,} of {to_read:,} {'token' if to_read == 1 else 'tokens'}"
+        return tr(READING)
+    words = tr("Reading {done} of {total} token") if to_read == 1 else tr("Reading {done} of {total} tokens")
+    return words.format(done=grouped(event.done_tokens), total=grouped(to_read))
 
 
 def benchmark_phase(event: BenchmarkProgress) -> str:
     """Return e.g. "Measuring writing in BF16 behind 2,000 tokens" or "Making random weights: 43 %"."""
-    words = _BENCHMARK_WORDS[event.step]
+    words = tr(_BENCHMARK_WORDS[event.step])
     if event.precision is not None and event.precision is not PrecisionChoice.AUTO:
         words += f" in {event.precision.value.upper()}"
     if event.tokens:
@@ -67,7 +69,7 @@ def benchmark_phase(event: BenchmarkProgress) -> str:
 
 def thinking_phase(seconds: float) -> str:
     """Return e.g. "Thinking 4 s"."""
-    return f"Thinking {int(seconds)} s"
+    return tr("Thinking {seconds} s").format(seconds=int(seconds))
 
 
 def is_thinking(text: str) -> bool:
@@ -82,8 +84,10 @@ def percent(done: int, total: int) -> str:
 
 def amount_of(done_bytes: int, total_bytes: int) -> str:
     """Return two byte counts in the unit of the second, e.g. "1.2 of 2.9 GB", "116 of 270 MB" or "3 of 20 kB"."""
+    size, unit, digits = 10**6, "MB", 0
     if total_bytes >= 10**9:
-        return f"{min(done_bytes, total_bytes) / 10**9:.1f} of {total_bytes / 10**9:.1f} GB"
-    if total_bytes < 10**6:
-        return f"{min(done_bytes, total_bytes) / 1000:.0f} of {total_bytes / 1000:.0f} kB"
-    return f"{min(done_bytes, total_bytes) / 10**6:.0f} of {total_bytes / 10**6:.0f} MB"
+        size, unit, digits = 10**9, "GB", 1
+    elif total_bytes < 10**6:
+        size, unit = 10**3, "kB"
+    done = plain(f"{min(done_bytes, total_bytes) / size:.{digits}f}")
+    return tr("{done} of {total}").format(done=done, total=plain(f"{total_bytes / size:.{digits}f} {unit}"))

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.answer_runner import Submit
 from app.conversations.records import new_id
+from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit, fit_of
 from app.settings.schema import Settings
@@ -20,7 +21,7 @@ from engine.api.plan import PrecisionChoice
 
 # Other programs take and give memory: what is older is shown, and asked again behind it.
 STALE_SECONDS = 60.0
-_UNUSABLE = "Can't be used"
+_UNUSABLE = mark("Can't be used")
 # Failures that say nothing about the checkpoint.
 _PASSING = frozenset({ErrorKind.ENGINE_DIED, ErrorKind.INTERNAL, ErrorKind.DEVICE_LOST, ErrorKind.OUT_OF_MEMORY})
 
@@ -87,7 +88,7 @@ class PlanController(QObject):
                     self._waiting = []
                     self._take(None)
                 else:
-                    self._take(ModelFit("", _UNUSABLE, error.sentence()))
+                    self._take(ModelFit("", tr(_UNUSABLE), error.sentence()))
             case CommandCancelled(command_id=command_id) if command_id == self._command_id:
                 self._take(None)
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.access_token import AccessTokens, KeyringUnavailable, why_no_keyring
+from app.language import mark, tr
 from app.models.token_state import TokenState
 from app.settings.schema import Settings, access_from
 from engine.api.hub import HubAccess
 
 _log = logging.getLogger(__name__)
-_NOT_A_TOKEN = "That is no access token: it has spaces or other signs in it that no token has."
+_NOT_A_TOKEN = mark("That is no access token: it has spaces or other signs in it that no token has.")
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class TokenController(QObject):
         token, keeps = given[0].strip(), given[1]
         endpoint, origin = self._settings().hub_endpoint, self._origin
         if not token.isascii() or not token.isprintable() or " " in token or not token:
-            self._set_state(replace(self.state, error=_NOT_A_TOKEN))
+            self._set_state(replace(self.state, error=tr(_NOT_A_TOKEN)))
             return
         self._ask(lambda: self._keep(endpoint, origin, token, keeps))
 
@@ -98,7 +99,7 @@ class TokenController(QObject):
             try:
                 self._tokens.keep(endpoint, token)
             except KeyringUnavailable as reason:
-                error = f"{reason} The token is used until Hearth closes."
+                error = f"{reason} {tr('The token is used until Hearth closes.')}"
         is_kept = keeps and not error
         return _Answer(TokenState(origin, True, is_kept, why_no_keyring(), error), token)
 
@@ -107,7 +108,7 @@ class TokenController(QObject):
             self._tokens.forget(endpoint)
         except KeyringUnavailable as reason:
             is_kept = self._tokens.has_token(endpoint)
-            error = f"{reason} The token is still in it."
+            error = f"{reason} {tr('The token is still in it.')}"
             return _Answer(TokenState(origin, is_kept, is_kept, why_no_keyring(), error), "")
         return _Answer(TokenState(origin, no_keyring=why_no_keyring()), "")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.conversations.database import Database
 from app.conversations.errors import StorageFailed, StoreDamaged
+from app.language import tr
 
 KEPT_DAILY = 7
 KEPT_BEFORE_MIGRATION = 3
@@ -61,7 +62,9 @@ class Backups:
                 part.unlink(missing_ok=True)
         except OSError as error:
             raise StorageFailed(
-                "The conversations could not be copied to a backup.", f"Check the folder {self.folder}.", str(error)
+                tr("The conversations could not be copied to a backup."),
+                tr("Check the folder {folder}.").format(folder=self.folder),
+                str(error),
             ) from error
         _log.info("backup %s, %d bytes", target.name, target.stat().st_size)
         return target
@@ -84,6 +87,6 @@ def _check(copy: Path) -> None:
     database = Database(copy, read_only=True)
     try:
         if not database.is_sound():
-            raise StoreDamaged("The backup of the conversations is not sound, so it was not kept.")
+            raise StoreDamaged(tr("The backup of the conversations is not sound, so it was not kept."))
     finally:
         database.close()

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 from app.conversations.records import Conversation, Message, MessageState, new_id
+from app.language import mark, tr
 
-_BRANCH = re.compile(r" \(branch(?: (\d+))?\)$")
+_WORD = mark("branch")
 
 
 def copy_of_branch(
@@ -51,7 +52,8 @@ def copy_of_branch(
 
 def branch_title(title: str) -> str:
     """Return e.g. "Tides (branch)" for "Tides", and "Tides (branch 2)" for that."""
-    found = _BRANCH.search(title)
+    word = tr(_WORD)
+    found = re.search(rf" \({re.escape(word)}(?: (\d+))?\)$", title)
     if found is None:
-        return f"{title} (branch)"
-    return f"{title[: found.start()]} (branch {int(found[1] or 1) + 1})"
+        return f"{title} ({word})"
+    return f"{title[: found.start()]} ({word} {int(found[1] or 1) + 1})"

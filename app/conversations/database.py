@@ -16,6 +16,7 @@ from app.conversations.errors import (
     StoreError,
     StoreReadOnly,
 )
+from app.language import mark, tr
 
 Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
@@ -38,23 +39,26 @@ _TRANSLATIONS: tuple[tuple[type[apsw.Error], type[StoreError]], ...] = (
     (apsw.IOError, StorageFailed),
 )
 _SENTENCES: dict[type[StoreError], tuple[str, str]] = {
-    DiskFull: ("The disk is full, so the conversation is not saved.", "Free some space; Hearth then tries again."),
-    StoreReadOnly: (
-        "The conversations can't be opened or written in {folder}.",
-        "Make that folder writable, or set HEARTH_HOME to another one.",
+    DiskFull: (
+        mark("The disk is full, so the conversation is not saved."),
+        mark("Free some space; Hearth then tries again."),
     ),
-    StoreBusy: ("Another program is using the conversations.", "Close it, or try again in a moment."),
+    StoreReadOnly: (
+        mark("The conversations can't be opened or written in {folder}."),
+        mark("Make that folder writable, or set HEARTH_HOME to another one."),
+    ),
+    StoreBusy: (mark("Another program is using the conversations."), mark("Close it, or try again in a moment.")),
     StoreDamaged: (
-        "The file with the conversations is damaged.",
-        "Start Hearth again: it then opens the newest backup and keeps the damaged file.",
+        mark("The file with the conversations is damaged."),
+        mark("Start Hearth again: it then opens the newest backup and keeps the damaged file."),
     ),
     StorageFailed: (
-        "The disk reported an error, so the conversation is not saved.",
-        "Copy what matters, and check the disk.",
+        mark("The disk reported an error, so the conversation is not saved."),
+        mark("Copy what matters, and check the disk."),
     ),
     ConversationGone: (
-        "This conversation was deleted for good in another window.",
-        "Copy what matters into a new one.",
+        mark("This conversation was deleted for good in another window."),
+        mark("Copy what matters into a new one."),
     ),
 }
 
@@ -153,7 +157,7 @@ def _translated(path: Path) -> Iterator[None]:
         if ours is None:
             raise  # a statement that SQLite doesn't accept is our bug
         message, hint = _SENTENCES[ours]
-        raise ours(message.format(folder=path.parent), hint, f"{type(error).__name__}: {error}") from error
+        raise ours(tr(message).format(folder=path.parent), tr(hint), f"{type(error).__name__}: {error}") from error
 
 
 def _is_full(path: Path) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from app.conversations.database import Database
 from app.conversations.errors import NewerDatabase
+from app.language import tr
 
 APPLICATION_ID = 0x48525448  # "HRTH"
 
@@ -113,8 +114,10 @@ def refuse_newer(database: Database, migrations: Sequence[str] = MIGRATIONS) -> 
     version = version_of(database)
     if version > len(migrations):
         raise NewerDatabase(
-            f"These conversations were written by a newer Hearth (format {version}; this one knows {len(migrations)}).",
-            "Install the newer Hearth again; the file was left as it is.",
+            tr(
+                "These conversations were written by a newer Hearth (format {version}; this one knows {migrations})."
+            ).format(version=version, migrations=len(migrations)),
+            tr("Install the newer Hearth again; the file was left as it is."),
         )
 
 

@@ -12,6 +12,7 @@ from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged,
 from app.conversations.migrations import MIGRATIONS, is_foreign, migrate, refuse_newer, version_of
 from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
+from app.language import tr
 
 _log = logging.getLogger(__name__)
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -43,8 +44,10 @@ class Opening:
             self._writers.enter()
         except OSError as error:
             raise StoreReadOnly(
-                f"The folder {self._path.parent} can't be used ({error.strerror or error}).",
-                "Make it writable, or set HEARTH_HOME to another one.",
+                tr("The folder {folder} can't be used ({reason}).").format(
+                    folder=self._path.parent, reason=error.strerror or error
+                ),
+                tr("Make it writable, or set HEARTH_HOME to another one."),
                 str(error),
             ) from error
         try:
@@ -90,7 +93,7 @@ class Opening:
         database = Database(self._path)
         try:
             if is_foreign(database):
-                raise StoreDamaged("The file with the conversations was written by another program.")
+                raise StoreDamaged(tr("The file with the conversations was written by another program."))
             refuse_newer(database, self._migrations)
             if self._writers.left_behind:
                 _check_or_mend(database)
@@ -113,13 +116,17 @@ class Opening:
                 continue
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(backup.stat().st_mtime))
             self.notices.append(
-                "The file with your conversations was damaged, so the newest backup was opened. "
-                f"What was written after {when} is missing; the damaged file was kept as {kept}."
+                tr(
+                    "The file with your conversations was damaged, so the newest backup was opened. What was "
+                    "written after {when} is missing; the damaged file was kept as {kept}."
+                ).format(when=when, kept=kept)
             )
             return database
         self.notices.append(
-            "The file with your conversations was damaged and there is no backup yet, so Hearth starts with an "
-            f"empty one. The damaged file was kept as {kept}."
+            tr(
+                "The file with your conversations was damaged and there is no backup yet, so Hearth "
+                "starts with an empty one. The damaged file was kept as {kept}."
+            ).format(kept=kept)
         )
         return self._open_checked()
 
@@ -132,12 +139,12 @@ class Opening:
                 refuse_newer(database, self._migrations)
                 # An empty file is a sound database, too, but nobody's conversations.
                 if not version_of(database) or not database.is_sound():
-                    raise StoreDamaged("This backup is damaged.")
+                    raise StoreDamaged(tr("This backup is damaged."))
             finally:
                 database.close()
             part.replace(self._path)
         except OSError as error:
-            raise StorageFailed("The backup could not be copied.", "Free some space.", str(error)) from error
+            raise StorageFailed(tr("The backup could not be copied."), tr("Free some space."), str(error)) from error
         finally:
             part.unlink(missing_ok=True)
         return self._open_checked()
@@ -158,8 +165,8 @@ class Opening:
                     side.rename(target.with_name(target.name + suffix))
         except OSError as error:
             raise StoreError(
-                "The file with the conversations is damaged and can't be moved aside.",
-                f"Close other programs that use {self._path}, and start Hearth again.",
+                tr("The file with the conversations is damaged and can't be moved aside."),
+                tr("Close other programs that use {path}, and start Hearth again.").format(path=self._path),
                 str(error),
             ) from error
         return target
@@ -170,5 +177,5 @@ def _check_or_mend(database: Database) -> None:
         return
     rebuild_index(database)
     if not database.is_sound():
-        raise StoreDamaged("The file with the conversations is damaged.", details="quick_check")
+        raise StoreDamaged(tr("The file with the conversations is damaged."), details="quick_check")
     _log.warning("the search index was damaged and has been made anew")

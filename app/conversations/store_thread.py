@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from app.conversations.errors import StoreClosed, StoreDamaged, StoreError
 from app.conversations.store import ConversationStore
+from app.language import tr
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -71,7 +72,7 @@ class StoreThread:
                     self._ready.append(job)
                 self._wake.notify()
                 return future
-        future.set_exception(StoreClosed("The conversations are closed.", "Start Hearth again."))
+        future.set_exception(StoreClosed(tr("The conversations are closed."), tr("Start Hearth again.")))
         return future
 
     @property

@@ -3,7 +3,9 @@
 import re
 import unicodedata
 
-UNTITLED = "New conversation"
+from app.language import mark
+
+UNTITLED = mark("New conversation")  # kept in English, so that it is known again; shown in the user's language
 _MAXIMUM_CHARACTERS = 60
 _FEW_WORDS = 6
 _LOOKED_AT_CHARACTERS = 4000

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from app.language import grouped, tr
+
 _LITTLE_SHARE = 0.1
-_MENU = "Conversation > When it is full"
 
 
 class Room(Enum):
@@ -42,7 +43,7 @@ class ContextUse:
     @property
     def numbers(self) -> str:
         """E.g. "1,240 / 8,192"."""
-        return f"{self.used_tokens:,} / {self.window_tokens:,}"
+        return f"{grouped(self.used_tokens)} / {grouped(self.window_tokens)}"
 
     @property
     def words(self) -> str:
@@ -51,30 +52,40 @@ class ContextUse:
             case Room.ENOUGH:
                 return ""
             case Room.LITTLE:
-                return "Oldest messages will soon be left out" if self._gives_way else "Nearly full"
+                return tr("Oldest messages will soon be left out") if self._gives_way else tr("Nearly full")
             case Room.NONE:
-                unanswered = "Does not fit" if self.has_draft else "Full"
-                return "Oldest messages will be left out" if self._gives_way else unanswered
+                unanswered = tr("Does not fit") if self.has_draft else tr("Full")
+                return tr("Oldest messages will be left out") if self._gives_way else unanswered
 
     @property
     def sentence(self) -> str:
         """All of it for a tooltip and for assistive technology: what is taken, and what will happen."""
-        about = "" if self.is_exact else "about "
-        taken = f"{about}{self.used_tokens:,} of the {self.window_tokens:,} tokens that the model can hold"
+        about = "" if self.is_exact else tr("about ")
+        used, window = f"{about}{grouped(self.used_tokens)}", grouped(self.window_tokens)
+        taken = tr("This conversation takes {used} of the {window} tokens that the model can hold.")
+        sentences = [taken.format(used=used, window=window)]
         if self.room is Room.ENOUGH:
-            return f"This conversation takes {taken}."
+            return sentences[0]
         if self._gives_way:
-            soon = "soon " if self.room is Room.LITTLE else ""
-            consequence = f"the oldest messages will {soon}be left out; they stay on screen"
-            return f"This conversation takes {taken}. To leave room for an answer {consequence}."
-        way_out = "Shorten it, or load the model with a larger context."
+            soon = tr("To leave room for an answer the oldest messages will soon be left out; they stay on screen.")
+            now = tr("To leave room for an answer the oldest messages will be left out; they stay on screen.")
+            return " ".join([*sentences, soon if self.room is Room.LITTLE else now])
+        way_out = tr("Shorten it, or load the model with a larger context.")
         if self.has_history:
-            way_out = f"{_MENU} lets it leave out the oldest messages."
+            way_out = tr("Conversation > When it is full lets it leave out the oldest messages.")
         if self.room is Room.LITTLE:
-            return f"Nearly full: this conversation takes {taken}. {way_out if self.has_history else ''}".rstrip()
-        subject = "This message does not fit" if self.has_draft else "This conversation is full"
-        needed = f"the conversation takes {about}{self.used_tokens:,} tokens, the model can hold {self.window_tokens:,}"
-        return f"{subject}: {needed}. The model will not answer. {way_out}"
+            nearly = tr("Nearly full: this conversation takes {used} of the {window} tokens that the model can hold.")
+            return " ".join([nearly.format(used=used, window=window), *([way_out] if self.has_history else [])])
+        message = tr(
+            "This message does not fit: the conversation takes {used} tokens, the model can hold {window}. "
+            "The model will not answer."
+        )
+        conversation = tr(
+            "This conversation is full: the conversation takes {used} tokens, the model can hold {window}. "
+            "The model will not answer."
+        )
+        subject = message if self.has_draft else conversation
+        return f"{subject.format(used=used, window=window)} {way_out}"
 
     @property
     def _gives_way(self) -> bool:

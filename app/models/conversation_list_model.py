@@ -8,6 +8,9 @@ from datetime import date, datetime
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.conversations.records import Conversation
+from app.conversations.titles import UNTITLED
+from app.language import mark, tr
+from app.models.dates import month_and_year
 from app.models.warmth_words import warmth_sentence
 from engine.api.warmth import ConversationWarmth
 
@@ -15,24 +18,9 @@ CONVERSATION_ROLE = Qt.ItemDataRole.UserRole + 1
 GROUP_ROLE = Qt.ItemDataRole.UserRole + 2
 RUNNING_ROLE = Qt.ItemDataRole.UserRole + 3
 WARMTH_ROLE = Qt.ItemDataRole.UserRole + 4
-UNTITLED = "New conversation"
-_PRIVATE_SENTENCE = "Private: nothing of it is stored."
-_RUNNING_SENTENCE = "Being answered now."
+_PRIVATE_SENTENCE = mark("Private: nothing of it is stored.")
+_RUNNING_SENTENCE = mark("Being answered now.")
 _NO_PARENT = QModelIndex()
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 
 
 def group_of(updated_at: float, today: date) -> str:
@@ -40,12 +28,12 @@ def group_of(updated_at: float, today: date) -> str:
     day = datetime.fromtimestamp(updated_at).date()
     age_days = (today - day).days
     if age_days <= 0:
-        return "Today"
+        return tr("Today")
     if age_days == 1:
-        return "Yesterday"
+        return tr("Yesterday")
     if age_days <= 7:
-        return "Previous 7 days"
-    return f"{_MONTHS[day.month - 1]} {day.year}"
+        return tr("Previous 7 days")
+    return month_and_year(day)
 
 
 class ConversationListModel(QAbstractListModel):
@@ -71,7 +59,7 @@ class ConversationListModel(QAbstractListModel):
             return None
         conversation = self._conversations[index.row()]
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return conversation.title or UNTITLED
+            return shown_title(conversation)
         if role == CONVERSATION_ROLE:
             return conversation
         if role == GROUP_ROLE:
@@ -109,7 +97,7 @@ class ConversationListModel(QAbstractListModel):
 
     def titles(self) -> dict[str, str]:
         """Return the titles that are shown, by conversation."""
-        return {conversation.id: conversation.title or UNTITLED for conversation in self._conversations}
+        return {conversation.id: shown_title(conversation) for conversation in self._conversations}
 
     def set_conversations(self, conversations: Iterable[Conversation]) -> None:
         """List exactly these."""
@@ -181,8 +169,8 @@ class ConversationListModel(QAbstractListModel):
     def _description(self, conversation: Conversation) -> str:
         warmth = self._warmth.get(conversation.id)
         sentences = (
-            _PRIVATE_SENTENCE if conversation.is_private else "",
-            _RUNNING_SENTENCE if conversation.id in self._running else "",
+            tr(_PRIVATE_SENTENCE) if conversation.is_private else "",
+            tr(_RUNNING_SENTENCE) if conversation.id in self._running else "",
             warmth_sentence(warmth) if warmth is not None else "",
         )
         return " ".join(sentence for sentence in sentences if sentence)
@@ -196,3 +184,8 @@ class ConversationListModel(QAbstractListModel):
 
 def _newest_first(conversation: Conversation) -> tuple[float, str]:
     return (-conversation.updated_at, conversation.id)
+
+
+def shown_title(conversation: Conversation) -> str:
+    """Return a conversation's title as it is shown: one without a title is called the same in all languages."""
+    return conversation.title if conversation.title not in ("", UNTITLED) else tr(UNTITLED)

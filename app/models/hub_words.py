@@ -2,6 +2,7 @@
 
 import re
 
+from app.language import mark, plain, tr
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow, DownloadState, HubRow
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
@@ -16,29 +17,35 @@ _USUAL_MEGABITS = 50  # what many homes have; only an idea, and said to be one
 _QUICK_SECONDS = 30.0
 # Characters that are not seen but turn the order of those around them, or end a line.
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
-_KINDS = {CheckpointKind.STARTER: "comes with Hearth", CheckpointKind.GGUF: "GGUF file"}
+_KINDS = {CheckpointKind.STARTER: mark("comes with Hearth"), CheckpointKind.GGUF: mark("GGUF file")}
 STATES = {
-    DownloadState.QUEUED: "waits for its turn",
-    DownloadState.RUNNING: "downloading",
-    DownloadState.WAITING: "waiting",
-    DownloadState.VERIFYING: "being checked",
-    DownloadState.PAUSED: "paused",
-    DownloadState.FAILED: "failed",
-    DownloadState.FINISHED: "downloaded",
+    DownloadState.QUEUED: mark("waits for its turn"),
+    DownloadState.RUNNING: mark("downloading"),
+    DownloadState.WAITING: mark("waiting"),
+    DownloadState.VERIFYING: mark("being checked"),
+    DownloadState.PAUSED: mark("paused"),
+    DownloadState.FAILED: mark("failed"),
+    DownloadState.FINISHED: mark("downloaded"),
 }
+# Days of a unit, from how many days on it is said, and the words for one and for more.
+_AGES = (
+    (365, 365, mark("{number} year ago"), mark("{number} years ago")),
+    (30, 30, mark("{number} month ago"), mark("{number} months ago")),
+    (7, 14, mark("{number} week ago"), mark("{number} weeks ago")),
+)
 # What the most common licences are called by people; others are read as their names stand on the Hub.
 _LICENSES = {
     "mit": "MIT", "isc": "ISC", "bsd": "BSD", "bsd-2-clause": "BSD 2-Clause", "bsd-3-clause": "BSD 3-Clause",
     "apache-2.0": "Apache 2.0", "openrail": "OpenRAIL", "bigscience-openrail-m": "BigScience OpenRAIL-M",
     "unlicense": "Unlicense", "wtfpl": "WTFPL", "gemma": "Gemma", "llama2": "Llama 2", "llama3": "Llama 3",
     "llama3.1": "Llama 3.1", "llama3.2": "Llama 3.2", "llama3.3": "Llama 3.3", "llama4": "Llama 4",
-    "other": "the publisher's own", "unknown": "",
+    "other": mark("the publisher's own"), "unknown": "",
 }  # fmt: skip
 # A family, what it allows (of Creative Commons only), a version.
 _LICENSE_FAMILIES = re.compile(r"(cc0|cc|a?gpl|lgpl|mpl|epl|eupl|ecl|afl|bsl)-?(by(?:-nc)?(?:-nd|-sa)?)?-?(\d[\d.]*)?")
 GATING = {
-    Gating.TERMS: "terms to accept",
-    Gating.APPROVAL: "approval needed",
+    Gating.TERMS: mark("Terms to accept"),
+    Gating.APPROVAL: mark("Approval needed"),
 }
 
 
@@ -68,7 +75,7 @@ def short_count(count: int) -> str:
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
         if count >= size:
             number = count / size
-            return (f"{number:.1f}" if number < 9.95 else f"{number:.0f}").removesuffix(".0") + letter
+            return plain((f"{number:.1f}" if number < 9.95 else f"{number:.0f}").removesuffix(".0")) + letter
     return str(max(0, count))
 
 
@@ -78,12 +85,12 @@ def age(at: float, now: float) -> str:
         return ""
     days = int(max(0.0, now - at) // _DAY)
     if days < 2:
-        return ("today", "yesterday")[days]
-    for size, unit in ((365, "year"), (30, "month"), (7, "week")):
-        if days >= size * (2 if unit == "week" else 1):
+        return (tr("today"), tr("yesterday"))[days]
+    for size, least, one, many in _AGES:
+        if days >= least:
             number = days // size
-            return f"{number} {unit}{'s' if number > 1 else ''} ago"
-    return f"{days} days ago"
+            return tr(many if number > 1 else one).format(number=number)
+    return tr("{number} days ago").format(number=days)
 
 
 def license_words(name: str) -> str:
@@ -94,7 +101,7 @@ def license_words(name: str) -> str:
 def _license(said: str) -> str:
     known = said.casefold()
     if known in _LICENSES:
-        return _LICENSES[known]
+        return tr(_LICENSES[known]) if _LICENSES[known] else ""
     family = _LICENSE_FAMILIES.fullmatch(known)
     return " ".join(part.upper() for part in family.groups() if part) if family is not None else said
 
@@ -103,7 +110,8 @@ def download_size(size_bytes: int) -> str:
     """Return a size with an idea of its time, unless that is short: 1.5 GB, about 4 min at 50 Mbit/s."""
     wait = size_bytes * 8 / (_USUAL_MEGABITS * 1e6)
     size = file_size(size_bytes)
-    return f"{size}, about {_rounded(wait)} at {_USUAL_MEGABITS} Mbit/s" if wait >= _QUICK_SECONDS else size
+    words = tr("{size}, about {time} at {speed} Mbit/s")
+    return words.format(size=size, time=_rounded(wait), speed=_USUAL_MEGABITS) if wait >= _QUICK_SECONDS else size
 
 
 def numbers(checkpoint: HubCheckpoint) -> list[str]:
@@ -117,11 +125,11 @@ def badges(row: HubRow) -> list[str]:
     """Return what sets a result apart, most important first."""
     checkpoint = row.checkpoint
     words = [
-        "Recommended" if row.is_recommended else "",
-        "On this computer" if row.is_local else "",
-        "Can't be used" if checkpoint.unusable else "",
-        GATING.get(checkpoint.gating, "").capitalize(),
-        "Private" if checkpoint.is_private else "",
+        tr("Recommended") if row.is_recommended else "",
+        tr("On this computer") if row.is_local else "",
+        tr("Can't be used") if checkpoint.unusable else "",
+        tr(GATING[checkpoint.gating]) if checkpoint.gating in GATING else "",
+        tr("Private") if checkpoint.is_private else "",
         one_line(checkpoint.quantization),
     ]
     return [word for word in words if word]
@@ -131,7 +139,11 @@ def result_words(row: HubRow) -> str:
     """Return all of a result's row as one sentence, for those who hear it."""
     checkpoint = row.checkpoint
     publisher = publisher_of(checkpoint.hub_id)
-    parts = [name_of(checkpoint.hub_id), f"by {publisher}" if publisher else "", *numbers(checkpoint)]
+    parts = [
+        name_of(checkpoint.hub_id),
+        tr("by {publisher}").format(publisher=publisher) if publisher else "",
+        *numbers(checkpoint),
+    ]
     parts += [row.fit.label if row.fit else "", *badges(row)]
     return ", ".join(part for part in parts if part)
 
@@ -142,13 +154,17 @@ def home_words(checkpoint: LocalCheckpoint) -> str:
         hub_id, _, revision = checkpoint.reference.partition("@")
         parts = (publisher_of(hub_id) or one_line(hub_id), one_line(revision))
         return " · ".join(part for part in parts if part)
-    return _KINDS.get(checkpoint.kind) or one_line(checkpoint.folder or checkpoint.reference)
+    kind = _KINDS.get(checkpoint.kind, "")
+    return tr(kind) if kind else one_line(checkpoint.folder or checkpoint.reference)
 
 
 def local_words(checkpoint: LocalCheckpoint, now: float) -> list[str]:
     """Return size and last use of a model on this computer."""
     used = age(checkpoint.used_at, now)
-    return [file_size(checkpoint.disk_bytes or checkpoint.size_bytes), *([f"used {used}"] if used else [])]
+    return [
+        file_size(checkpoint.disk_bytes or checkpoint.size_bytes),
+        *([tr("used {when}").format(when=used)] if used else []),
+    ]
 
 
 def percent(done: int, total: int) -> int:
@@ -158,7 +174,7 @@ def percent(done: int, total: int) -> int:
 
 def time_left(seconds: float) -> str:
     """Return how long it will take: less than a minute left, 12 min left, 1 h 20 min left."""
-    return f"{_rounded(seconds)} left"
+    return tr("{time} left").format(time=_rounded(seconds))
 
 
 def amount(row: DownloadRow) -> str:
@@ -172,21 +188,22 @@ def progress_words(row: DownloadRow) -> str:
     """Return the quiet line below a download's name."""
     match row.state:
         case DownloadState.RUNNING:
-            speed = f"{file_size(row.bytes_per_second)}/s" if row.total_bytes or row.bytes_per_second else ""
+            is_known = row.total_bytes or row.bytes_per_second
+            speed = tr("{size}/s").format(size=file_size(row.bytes_per_second)) if is_known else ""
             left = time_left(row.seconds_left) if row.seconds_left is not None else ""
             parts = [amount(row), speed, left]
         case DownloadState.QUEUED:
-            parts = ["Waits for its turn", amount(row) if row.done_bytes else ""]
+            parts = [tr("Waits for its turn"), amount(row) if row.done_bytes else ""]
         case DownloadState.WAITING:
             parts = [amount(row) if row.done_bytes else ""]
         case DownloadState.VERIFYING:
-            parts = ["Checking every byte", amount(row)]
+            parts = [tr("Checking every byte"), amount(row)]
         case DownloadState.PAUSED:
-            parts = ["Paused", amount(row)]
+            parts = [tr("Paused"), amount(row)]
         case DownloadState.FAILED:
-            parts = [f"{amount(row)}, kept" if row.done_bytes else ""]
+            parts = [tr("{amount}, kept").format(amount=amount(row)) if row.done_bytes else ""]
         case DownloadState.FINISHED:
-            parts = ["Downloaded", file_size(row.total_bytes) if row.total_bytes else ""]
+            parts = [tr("Downloaded"), file_size(row.total_bytes) if row.total_bytes else ""]
     return " · ".join(part for part in parts if part)
 
 
@@ -201,19 +218,21 @@ def _of(done: int, total: int) -> str:
     """Return `7.0 of 16.4 GB`, the unit only once if it is the same."""
     first, second = file_size(done), file_size(total)
     number, unit = first.split()
-    return f"{number} of {second}" if second.endswith(f" {unit}") else f"{first} of {second}"
+    return tr("{done} of {total}").format(done=number if second.endswith(f" {unit}") else first, total=second)
 
 
 def _rounded(seconds: float) -> str:
     minutes = round(seconds / 60)
     if seconds < 55:
-        return f"{max(5, round(seconds / 5) * 5)} s"
+        return tr("{number} s").format(number=max(5, round(seconds / 5) * 5))
     if minutes < 60:
-        return f"{max(1, minutes)} min"
+        return tr("{number} min").format(number=max(1, minutes))
     hours, rest = divmod(minutes, 60)
     if hours >= 48:
-        return f"{hours // 24} days"
-    return f"{hours} h {rest} min" if rest and hours < 10 else f"{hours} h"
+        return tr("{number} days").format(number=hours // 24)
+    if rest and hours < 10:
+        return tr("{hours} h {minutes} min").format(hours=hours, minutes=rest)
+    return tr("{number} h").format(number=hours)
 
 
 def copy_bytes(checkpoint: HubCheckpoint, plan: Plan | None) -> int:

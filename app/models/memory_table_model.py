@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from app.language import grouped, mark, tr
 from app.models.amounts import memory
 from app.models.warmth_words import STATE_NAMES, TIER_NAMES, place_name, tier_bytes, warmth_sentence
 from engine.api.warmth import ConversationWarmth, Tier
@@ -12,8 +13,8 @@ from engine.api.warmth import ConversationWarmth, Tier
 SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 ID_ROLE = Qt.ItemDataRole.UserRole + 2
 TIER_ROLE = Qt.ItemDataRole.UserRole + 3
-UNLISTED = "A conversation that is not in the list"
-_UNLISTED_HELP = "It was deleted, or begun in a terminal after this window opened."
+UNLISTED = mark("A conversation that is not in the list")
+_UNLISTED_HELP = mark("It was deleted, or begun in a terminal after this window opened.")
 _NOTHING = "–"
 _TIERS = tuple(Tier)
 # Among conversations of the same state the longest comes first; no context window is longer.
@@ -35,9 +36,9 @@ class Column(IntEnum):
 
 
 _HEADERS = {
-    Column.TITLE: "Conversation",
-    Column.STATE: "State",
-    Column.TOKENS: "Tokens",
+    Column.TITLE: mark("Conversation"),
+    Column.STATE: mark("State"),
+    Column.TOKENS: mark("Tokens"),
     Column.GPU: place_name(Tier.DEVICE),
     Column.RAM: TIER_NAMES[Tier.RAM],
     Column.DISK: TIER_NAMES[Tier.DISK],
@@ -73,7 +74,7 @@ class MemoryTableModel(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return _alignment(Column(section))
-        return _HEADERS[Column(section)] if role == Qt.ItemDataRole.DisplayRole else None
+        return tr(_HEADERS[Column(section)]) if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         """Return what a cell shows, says or is sorted by."""
@@ -117,17 +118,17 @@ class MemoryTableModel(QAbstractTableModel):
 
     def _text(self, warmth: ConversationWarmth, column: Column) -> str:
         if column is Column.TITLE:
-            return self._titles.get(warmth.conversation_id, UNLISTED)
+            return self._titles.get(warmth.conversation_id, tr(UNLISTED))
         if column is Column.STATE:
-            return STATE_NAMES[warmth.tier]
+            return tr(STATE_NAMES[warmth.tier])
         if column is Column.TOKENS:
-            return f"{warmth.tokens:,}"
+            return grouped(warmth.tokens)
         size = tier_bytes(warmth, _TIER_COLUMNS[column])
         return memory(size) if size else _NOTHING
 
     def _description(self, warmth: ConversationWarmth) -> str:
         is_listed = warmth.conversation_id in self._titles
-        return warmth_sentence(warmth) if is_listed else f"{warmth_sentence(warmth)} {_UNLISTED_HELP}"
+        return warmth_sentence(warmth) if is_listed else f"{warmth_sentence(warmth)} {tr(_UNLISTED_HELP)}"
 
     def _sort_key(self, warmth: ConversationWarmth, column: Column) -> object:
         if column is Column.TITLE:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.language import grouped, plain, tr
 from engine.api.plan import Fit, Plan, Precision
 
 _GIB = 2**30
@@ -38,46 +39,46 @@ def fit_of(plan: Plan) -> ModelFit:
 def fit_label(plan: Plan) -> str:
     """Return how the model suits the machine, in two or three words."""
     if plan.device == _CPU and plan.fit is not Fit.TOO_BIG and 0 < plan.expected_tokens_per_second < _USABLE_SPEED:
-        return "Slow (processor)"
+        return tr("Slow (processor)")
     match plan.fit:
         case Fit.FITS:
-            return f"Fits ({_PRECISIONS[plan.precision]})"
+            return tr("Fits ({precision})").format(precision=_PRECISIONS[plan.precision])
         case Fit.LESS_CONTEXT:
-            return "Fits with less context"
+            return tr("Fits with less context")
         case Fit.SLOW:
-            return "Slow (offload)" if plan.parts.offloaded_bytes else "Slow (processor)"
+            return tr("Slow (offload)") if plan.parts.offloaded_bytes else tr("Slow (processor)")
         case Fit.TOO_BIG:
-            return "Too big"
+            return tr("Too big")
 
 
 def memory_rows(plan: Plan) -> list[tuple[str, str]]:
     """Return what takes how many GiB, with two digits, adding up to the digit; the last row is the sum."""
     parts = plan.parts
-    library = "CUDA" if plan.device.startswith("cuda") else "libraries"
+    library = "CUDA" if plan.device.startswith("cuda") else tr("libraries")
     sizes = [
-        ("weights", parts.weights_bytes),
-        ("conversation", parts.kv_bytes),
-        ("working space", parts.working_bytes),
+        (tr("weights"), parts.weights_bytes),
+        (tr("conversation"), parts.kv_bytes),
+        (tr("working space"), parts.working_bytes),
         (library, parts.overhead_bytes),
-        ("reserve", parts.reserve_bytes),
+        (tr("reserve"), parts.reserve_bytes),
     ]
     shown = [(words, round(100 * size / _GIB)) for words, size in sizes if size]
     total = 100 * parts.needed_bytes // _GIB
     if shown:  # the weights take the rounding, as in the planner's sentence
         shown[0] = (shown[0][0], total - sum(value for _, value in shown[1:]))
-    return [*((words, f"{value / 100:.2f}") for words, value in shown), ("needed", f"{total / 100:.2f}")]
+    return [*((words, grouped(value / 100, 2)) for words, value in shown), (tr("needed"), grouped(total / 100, 2))]
 
 
 def gib(size_bytes: int) -> str:
     """Return the size in GiB, rounded down to two digits."""
-    return f"{100 * size_bytes // _GIB / 100:.2f}"
+    return plain(f"{100 * size_bytes // _GIB / 100:.2f}")
 
 
 def parameters_text(count: int) -> str:
     """Return a number of parameters as people say it: 135 million, 8.0 billion."""
     if count >= 10**9:
-        return f"{count / 10**9:.1f} billion"
-    return f"{count / 10**6:,.0f} million" if count >= 10**6 else f"{count:,}"
+        return tr("{number} billion").format(number=grouped(count / 10**9, 1))
+    return tr("{number} million").format(number=grouped(count / 10**6)) if count >= 10**6 else grouped(count)
 
 
 def speed_text(plan: Plan) -> str:
@@ -85,9 +86,11 @@ def speed_text(plan: Plan) -> str:
     if not plan.expected_tokens_per_second or plan.fit is Fit.TOO_BIG:
         return ""
     speed = plan.expected_tokens_per_second
-    shown = f"{speed:,.0f}" if speed >= 9.95 else f"{speed:.1f}"
+    shown = grouped(speed, 0 if speed >= 9.95 else 1)
     reason = plan.speed_reason.removeprefix("At most: ")
-    return f"At most {shown} tokens per second: {reason}" if reason else f"At most {shown} tokens per second."
+    if reason:
+        return tr("At most {speed} tokens per second: {reason}").format(speed=shown, reason=reason)
+    return tr("At most {speed} tokens per second.").format(speed=shown)
 
 
 def device_lines(plan: Plan) -> list[str]:
@@ -95,11 +98,14 @@ def device_lines(plan: Plan) -> list[str]:
     by_device: dict[str, list[str]] = {}
     for module, device in plan.device_map.items():
         by_device.setdefault(device, []).append(module)
-    return [f"{_modules(modules)} on {_place(device)}" for device, modules in by_device.items()]
+    return [
+        tr("{parts} on {place}").format(parts=_modules(modules), place=_place(device))
+        for device, modules in by_device.items()
+    ]
 
 
 def _place(device: str) -> str:
-    return "the processor (main memory)" if device == _CPU else device
+    return tr("the processor (main memory)") if device == _CPU else device
 
 
 def _modules(modules: Iterable[str]) -> str:
@@ -110,10 +116,11 @@ def _modules(modules: Iterable[str]) -> str:
         found = _LAYER.fullmatch(module)
         if found is None:
             words.append(module)
-        elif words and int(found[2]) == last + 1 and words[-1].startswith("layer"):
+            last = -1
+        elif last >= 0 and int(found[2]) == last + 1:
             last = int(found[2])
-            words[-1] = f"layers {first}-{last}"
+            words[-1] = tr("layers {first}-{last}").format(first=first, last=last)
         else:
             first = last = int(found[2])
-            words.append(f"layer {first}")
+            words.append(tr("layer {number}").format(number=first))
     return ", ".join(words)

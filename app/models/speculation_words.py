@@ -1,5 +1,6 @@
 """The words for what was guessed ahead in an answer."""
 
+from app.language import grouped, tr
 from engine.api.events import Statistics
 
 
@@ -10,4 +11,8 @@ def guessed_words(statistics: Statistics) -> str:
     """
     if not statistics.proposed_tokens:
         return ""
-    return f"{statistics.accepted_tokens:,} of {statistics.proposed_tokens:,} right ({statistics.speculation})"
+    return tr("{right} of {guessed} right ({how})").format(
+        right=grouped(statistics.accepted_tokens),
+        guessed=grouped(statistics.proposed_tokens),
+        how=statistics.speculation,
+    )

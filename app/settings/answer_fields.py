@@ -1,37 +1,43 @@
 """The settings about how answers are written."""
 
+from app.language import mark
 from app.settings.field import ANSWERS, Choice, Field, FieldKind, TakesEffect
 from app.settings.values import MAXIMUM_CONTEXT_TOKENS
 from engine.api.commands import WhenFull
 
-_PUBLISHER = "Publisher's choice"
+_PUBLISHER = mark("Publisher's choice")
 
 
 ANSWER_FIELDS: tuple[Field, ...] = (
     Field(
         "system_prompt",
-        "Instructions for new conversations",
-        "What the model is told before you say anything, such as who it should be or how it should write.",
+        mark("Instructions for new conversations"),
+        mark("What the model is told before you say anything, such as who it should be or how it should write."),
         ANSWERS,
         FieldKind.LONG_TEXT,
     ),
     Field(
         "when_full",
-        "When a conversation is full",
-        "What happens when a conversation gets longer than what the model can hold. Messages that are left out stay on "
-        "screen, and a line marks where the model begins to read. Each conversation may have its own choice.",
+        mark("When a conversation is full"),
+        mark(
+            "What happens when a conversation gets longer than what the model can hold. Messages that are left "
+            "out stay on screen, and a line marks where the model begins to read. Each conversation may have "
+            "its own choice."
+        ),
         ANSWERS,
         FieldKind.CHOICE,
         TakesEffect.NEXT_ANSWER,
         choices=(
-            Choice(WhenFull.ROLL, "Leave out the oldest messages"),
-            Choice(WhenFull.STOP, "Stop and say so"),
+            Choice(WhenFull.ROLL, mark("Leave out the oldest messages")),
+            Choice(WhenFull.STOP, mark("Stop and say so")),
         ),
     ),
     Field(
         "maximum_tokens",
-        "Longest answer",
-        "An answer stops after this many tokens (about three quarters of a word each), and can then be continued.",
+        mark("Longest answer"),
+        mark(
+            "An answer stops after this many tokens (about three quarters of a word each), and can then be continued."
+        ),
         ANSWERS,
         FieldKind.INTEGER,
         TakesEffect.NEXT_ANSWER,
@@ -39,21 +45,24 @@ ANSWER_FIELDS: tuple[Field, ...] = (
         maximum=MAXIMUM_CONTEXT_TOKENS,
         step=256,
         optional=True,
-        unset_label="As long as the model wants",
+        unset_label=mark("As long as the model wants"),
     ),
     Field(
         "speculation",
-        "Guess ahead",
-        "Where an answer repeats what was said before, as when a text is edited, several words are guessed and checked "
-        "at once. Each word is still the model's own choice, and comes faster; where that doesn't help, it isn't done.",
+        mark("Guess ahead"),
+        mark(
+            "Where an answer repeats what was said before, as when a text is edited, several words are guessed "
+            "and checked at once. Each word is still the model's own choice, and comes faster; where that "
+            "doesn't help, it isn't done."
+        ),
         ANSWERS,
         FieldKind.SWITCH,
         TakesEffect.NEXT_ANSWER,
     ),
     Field(
         "temperature",
-        "Temperature",
-        "0 always takes the most likely word; around 0.7 is lively; above 1.5 it soon makes no sense.",
+        mark("Temperature"),
+        mark("0 always takes the most likely word; around 0.7 is lively; above 1.5 it soon makes no sense."),
         ANSWERS,
         FieldKind.NUMBER,
         TakesEffect.NEXT_ANSWER,
@@ -65,8 +74,8 @@ ANSWER_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "top_k",
-        "Only the best words (top k)",
-        "Chooses among this many most likely words; 0 means all of them.",
+        mark("Only the best words (top k)"),
+        mark("Chooses among this many most likely words; 0 means all of them."),
         ANSWERS,
         FieldKind.INTEGER,
         TakesEffect.NEXT_ANSWER,
@@ -78,8 +87,8 @@ ANSWER_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "top_p",
-        "Share of likely words (top p)",
-        "Chooses among the most likely words that together have this probability; 1 means all of them.",
+        mark("Share of likely words (top p)"),
+        mark("Chooses among the most likely words that together have this probability; 1 means all of them."),
         ANSWERS,
         FieldKind.NUMBER,
         TakesEffect.NEXT_ANSWER,
@@ -91,8 +100,8 @@ ANSWER_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "min_p",
-        "Least likely word (min p)",
-        "Leaves out words that are less than this share as likely as the best one; 0 leaves out none.",
+        mark("Least likely word (min p)"),
+        mark("Leaves out words that are less than this share as likely as the best one; 0 leaves out none."),
         ANSWERS,
         FieldKind.NUMBER,
         TakesEffect.NEXT_ANSWER,
@@ -104,8 +113,8 @@ ANSWER_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "repetition_penalty",
-        "Against repeating itself",
-        "Above 1 the model avoids words it has used already; 1 changes nothing.",
+        mark("Against repeating itself"),
+        mark("Above 1 the model avoids words it has used already; 1 changes nothing."),
         ANSWERS,
         FieldKind.NUMBER,
         TakesEffect.NEXT_ANSWER,
@@ -117,8 +126,8 @@ ANSWER_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "seed",
-        "Seed",
-        "With the same number, the same question to the same model gives the same answer.",
+        mark("Seed"),
+        mark("With the same number, the same question to the same model gives the same answer."),
         ANSWERS,
         FieldKind.INTEGER,
         TakesEffect.NEXT_ANSWER,
@@ -126,6 +135,6 @@ ANSWER_FIELDS: tuple[Field, ...] = (
         maximum=2**63 - 1,
         step=1,
         optional=True,
-        unset_label="A new one each time",
+        unset_label=mark("A new one each time"),
     ),
 )

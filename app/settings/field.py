@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.language import mark
+
 
 class FieldKind(StrEnum):
     """Which control edits a setting."""
@@ -52,9 +54,9 @@ class Field:
     unset_label: str = ""
 
 
-GENERAL = "General"
-MODEL = "Model"
-ANSWERS = "Answers"
-MEMORY = "Memory"
-DOWNLOADS = "Downloads"
+GENERAL = mark("General")
+MODEL = mark("Model")
+ANSWERS = mark("Answers")
+MEMORY = mark("Memory")
+DOWNLOADS = mark("Downloads")
 PAGES: tuple[str, ...] = (GENERAL, MODEL, MEMORY, ANSWERS, DOWNLOADS)

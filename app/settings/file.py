@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.language import tr
 from app.settings.atomic import write_atomically
 from app.settings.schema import FIELDS, Settings
 from app.settings.validation import BadValue, checked, default_of
@@ -22,8 +23,8 @@ class SettingsNotSaved(Exception):
     """The file can't be written; what was chosen holds until Hearth closes."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        self.message = f"The settings could not be saved ({reason})."
-        self.hint = f"Make {path.parent} writable, or free some space."
+        self.message = tr("The settings could not be saved ({reason}).").format(reason=reason)
+        self.hint = tr("Make {folder} writable, or free some space.").format(folder=path.parent)
         super().__init__(f"{self.message} {self.hint}")
 
 
@@ -38,11 +39,17 @@ def load(path: Path) -> tuple[Settings, list[str]]:
     except FileNotFoundError:
         return Settings(), []
     except OSError as error:
-        return Settings(), [f"The settings can't be read ({error.strerror or error}), so the usual ones are used."]
+        return Settings(), [
+            tr("The settings can't be read ({reason}), so the usual ones are used.").format(
+                reason=error.strerror or error
+            )
+        ]
     except _Unreadable as error:
         kept = _set_aside(path)
-        where = f" The file was kept as {kept}." if kept else ""
-        return Settings(), [f"The settings can't be read ({error}), so the usual ones are used.{where}"]
+        where = " " + tr("The file was kept as {kept}.").format(kept=kept) if kept else ""
+        return Settings(), [
+            tr("The settings can't be read ({reason}), so the usual ones are used.").format(reason=error) + where
+        ]
     warnings: list[str] = []
     usable: dict[str, object] = {}
     for field in FIELDS:
@@ -50,7 +57,7 @@ def load(path: Path) -> tuple[Settings, list[str]]:
             try:
                 usable[field.key] = checked(field.key, values[field.key])
             except BadValue as bad:
-                warnings.append(f"In the settings, {bad} The usual value is used.")
+                warnings.append(tr("In the settings, {bad} The usual value is used.").format(bad=bad))
     return msgspec.structs.replace(Settings(), **usable), warnings
 
 
@@ -77,16 +84,16 @@ def save(path: Path, settings: Settings) -> None:
 def _read(path: Path) -> dict[str, object]:
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-        raise _Unreadable("it is not a file")
+        raise _Unreadable(tr("it is not a file"))
     if status.st_size > MAXIMUM_FILE_BYTES:
-        raise _Unreadable("the file is far too large")
+        raise _Unreadable(tr("the file is far too large"))
     content = path.read_bytes().removeprefix(_BYTE_ORDER_MARK)
     if not content.strip():
         return {}
     try:
         return msgspec.json.decode(content, type=dict[str, object])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise _Unreadable("it is not a settings file") from error
+        raise _Unreadable(tr("it is not a settings file")) from error
 
 
 def _set_aside(path: Path) -> Path | None:

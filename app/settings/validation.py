@@ -4,6 +4,7 @@ from typing import get_type_hints
 
 import msgspec
 
+from app.language import tr
 from app.settings.schema import FIELDS, FieldKind, Settings
 from engine.api.codec import clean_text
 
@@ -24,13 +25,17 @@ def checked(key: str, value: object) -> object:
             raise msgspec.ValidationError("a switch where a number is expected")
         typed: object = msgspec.convert(_cleaned(value), kind)
     except (msgspec.ValidationError, RecursionError, OverflowError) as error:
-        raise BadValue(f"{field.label}: {_shown(value)} can't be used here.") from error
+        raise BadValue(
+            tr("{label}: {value} can't be used here.").format(label=tr(field.label), value=_shown(value))
+        ) from error
     if isinstance(typed, int | float) and not isinstance(typed, bool):
         # "not >=" rather than "<": NaN compares false with everything.
         too_low = field.minimum is not None and not typed >= field.minimum
         too_high = field.maximum is not None and not typed <= field.maximum
         if too_low or too_high:
-            raise BadValue(f"{field.label}: {_shown(value)} is outside {field.minimum:g} to {field.maximum:g}.")
+            outside = tr("{label}: {value} is outside {minimum} to {maximum}.")
+            bounds = {"minimum": f"{field.minimum:g}", "maximum": f"{field.maximum:g}"}
+            raise BadValue(outside.format(label=tr(field.label), value=_shown(value), **bounds))
     return typed
 
 

@@ -1,25 +1,26 @@
 """The settings of the window and of the list of conversations."""
 
+from app.language import mark
 from app.settings.field import GENERAL, Choice, Field, FieldKind
 from app.settings.values import Theme
 
 WINDOW_FIELDS: tuple[Field, ...] = (
     Field(
         "theme",
-        "Colours",
-        "Light, dark, or the same as the rest of your desktop.",
+        mark("Colours"),
+        mark("Light, dark, or the same as the rest of your desktop."),
         GENERAL,
         FieldKind.CHOICE,
         choices=(
-            Choice(Theme.SYSTEM, "Same as the desktop"),
-            Choice(Theme.LIGHT, "Light"),
-            Choice(Theme.DARK, "Dark"),
+            Choice(Theme.SYSTEM, mark("Same as the desktop")),
+            Choice(Theme.LIGHT, mark("Light")),
+            Choice(Theme.DARK, mark("Dark")),
         ),
     ),
     Field(
         "text_size_px",
-        "Text size",
-        "Size of the text in conversations, in pixels.",
+        mark("Text size"),
+        mark("Size of the text in conversations, in pixels."),
         GENERAL,
         FieldKind.INTEGER,
         minimum=10,
@@ -28,15 +29,20 @@ WINDOW_FIELDS: tuple[Field, ...] = (
     ),
     Field(
         "show_statistics",
-        "Show numbers under answers",
-        "One quiet line under each answer: the model, its speed, and how much of the conversation was read again.",
+        mark("Show numbers under answers"),
+        mark(
+            "One quiet line under each answer: the model, its speed, and how much of the conversation was read again."
+        ),
         GENERAL,
         FieldKind.SWITCH,
     ),
     Field(
         "write_titles",
-        "Let the model write titles",
-        "After the first answer the model finds a short title for the conversation, while nothing else is to be done.",
+        mark("Let the model write titles"),
+        mark(
+            "After the first answer the model finds a short title for the conversation, while nothing else is "
+            "to be done."
+        ),
         GENERAL,
         FieldKind.SWITCH,
     ),

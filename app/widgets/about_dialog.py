@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, Slot, qVersion
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.widgets.icons import app_icon
 
 _ICON_PX = 56
@@ -18,7 +19,7 @@ def versions_text() -> str:
     try:
         version = metadata.version(_DISTRIBUTION)
     except metadata.PackageNotFoundError:
-        version = "from a source folder"
+        version = tr("from a source folder")
     return f"Hearth {version}\nPython {platform.python_version()}, Qt {qVersion()}\n{platform.platform()}"
 
 
@@ -27,23 +28,23 @@ class AboutDialog(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("About Hearth")
+        self.setWindowTitle(tr("About Hearth"))
         picture = QLabel()
         picture.setPixmap(app_icon().pixmap(_ICON_PX, _ICON_PX))
         name = QLabel("Hearth")
         name.setProperty("role", "title")
-        words = QLabel("Chat with language models on your own computer. Nothing you write leaves it.")
+        words = QLabel(tr("Chat with language models on your own computer. Nothing you write leaves it."))
         words.setWordWrap(True)
         versions = QLabel(versions_text())
         versions.setTextFormat(Qt.TextFormat.PlainText)
         versions.setProperty("role", "muted")
         versions.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        licences = QLabel("Apache License 2.0. Fonts: Inter and JetBrains Mono (OFL). Icons: Lucide (ISC).")
+        licences = QLabel(tr("Apache License 2.0. Fonts: Inter and JetBrains Mono (OFL). Icons: Lucide (ISC)."))
         licences.setProperty("role", "small")
         licences.setWordWrap(True)
-        self.copy_button = QPushButton("Copy versions")
+        self.copy_button = QPushButton(tr("Copy versions"))
         self.copy_button.clicked.connect(self._on_copy)
-        close = QPushButton("Close")
+        close = QPushButton(tr("Close"))
         close.setDefault(True)
         close.clicked.connect(self.accept)
         column = QVBoxLayout(self)

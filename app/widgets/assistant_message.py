@@ -4,6 +4,7 @@ from PySide6.QtCore import QPoint, Slot
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.conversations.records import MessageState
+from app.language import mark, tr
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.icon_button import IconButton
 from app.widgets.message_body import MessageBody
@@ -12,7 +13,7 @@ from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.phase_line import PhaseLine
 from app.widgets.statistics_line import StatisticsLine
 
-BRANCH_LABEL = "Branch into a new conversation"
+BRANCH_LABEL = mark("Branch into a new conversation")
 
 
 class AssistantMessage(MessageWidget):
@@ -30,9 +31,9 @@ class AssistantMessage(MessageWidget):
         self.mark.remedy_requested.connect(self._on_remedy_requested)
         self.phase = PhaseLine(style.theme)
         self.statistics = StatisticsLine(style.theme)
-        self.regenerate_button = IconButton("refresh-cw", "Answer again", style.theme)
+        self.regenerate_button = IconButton("refresh-cw", tr("Answer again"), style.theme)
         self.regenerate_button.clicked.connect(self._on_regenerate)
-        self.branch_button = IconButton("git-branch", BRANCH_LABEL, style.theme)
+        self.branch_button = IconButton("git-branch", tr(BRANCH_LABEL), style.theme)
         self.branch_button.clicked.connect(self._on_branch)
         self.action_buttons += [self.regenerate_button, self.branch_button]
         self._shown: tuple[str, bool] | None = None
@@ -56,7 +57,7 @@ class AssistantMessage(MessageWidget):
         self.mark.show_mark(None if streaming else mark_of(message, is_last), not self.row_style.busy)
         self._show_footer(entry, streaming)
         if not streaming:
-            self.name_for_reader(message.model or "Answer")
+            self.name_for_reader(message.model or tr("Answer"))
 
     def set_row_style(self, style: RowStyle) -> None:
         """Draw in another theme, or with other things allowed."""

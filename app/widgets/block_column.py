@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
+from app.language import tr
 from app.rendering.blocks import Block, BlockKind
 from app.rendering.html import LIST_INDENT_PX
 from app.widgets.code_block import CodeBlock
@@ -205,11 +206,11 @@ class ThinkingBlock(QWidget):
 
     def _show(self) -> None:
         closed = self._block is None or self._block.closed
-        self.toggle.setText(" Thought" if closed else " Thinking …")
+        self.toggle.setText(" " + (tr("Thought") if closed else tr("Thinking …")))
         self.toggle.setFont(text_font(self._theme.small_size_px))
         name = "chevron-down" if self._is_open else "chevron-right"
         self.toggle.setIcon(icon(name, self._theme.colors.muted))
-        self.toggle.setToolTip("Hide the thoughts" if self._is_open else "Show the thoughts")
+        self.toggle.setToolTip(tr("Hide the thoughts") if self._is_open else tr("Show the thoughts"))
         if self._is_open and self._block is not None:
             self._column.show_blocks(self._block.children, self._theme)
         self._column.setVisible(self._is_open)

@@ -4,6 +4,7 @@ import re
 
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.amounts import memory
 from app.models.warmth_words import freeable_bytes, place_name
 from app.widgets.plain_label import plain_label
@@ -16,7 +17,11 @@ _NO_BREAK = "\u00a0"
 def freeable_words(known: WarmthDescribed) -> str:
     """Return what clearing frees: e.g. "1.3 GiB (0.2 GiB of RAM, 1.1 GiB of disk)"."""
     freeable = freeable_bytes(known)
-    parts = [f"{memory(size)} of {place_name(tier)}" for tier, size in freeable.items() if size]
+    parts = [
+        tr("{size} of {place}").format(size=memory(size), place=place_name(tier))
+        for tier, size in freeable.items()
+        if size
+    ]
     total = memory(sum(freeable.values()))
     words = f"{total} ({', '.join(parts)})" if len(parts) > 1 else "".join(parts) or total
     return re.sub(r" (?=[MG]iB)", _NO_BREAK, words)
@@ -27,19 +32,21 @@ class ClearDialog(QDialog):
 
     def __init__(self, known: WarmthDescribed, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Clear all warm state")
+        self.setWindowTitle(tr("Clear all warm state"))
         self.setFixedWidth(_WIDTH_PX)
-        self.question = plain_label("Forget what the model has read of all conversations?", "heading", wraps=True)
+        self.question = plain_label(tr("Forget what the model has read of all conversations?"), "heading", wraps=True)
         self.consequences = plain_label(
-            f"This frees {freeable_words(known)}, of all models. Your conversations keep every word; each is read "
-            "again with its next message.",
+            tr(
+                "This frees {size}, of all models. Your conversations keep every word; each is "
+                "read again with its next message."
+            ).format(size=freeable_words(known)),
             wraps=True,
         )
-        self.clear_button = QPushButton("Clear")
+        self.clear_button = QPushButton(tr("Clear"))
         self.clear_button.setProperty("kind", "danger")
         self.clear_button.setAutoDefault(False)
         self.clear_button.clicked.connect(self.accept)
-        cancel = QPushButton("Cancel")
+        cancel = QPushButton(tr("Cancel"))
         cancel.setDefault(True)
         cancel.clicked.connect(self.reject)
         buttons = QHBoxLayout()

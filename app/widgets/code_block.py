@@ -12,6 +12,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QToolButton, QWidget
 
+from app.language import tr
 from app.rendering.bidi import reveal
 from app.rendering.blocks import Block
 from app.rendering.languages import language_name
@@ -37,12 +38,12 @@ class CodeBlock(QFrame):
         self._language = QLabel()
         self._language.setTextFormat(Qt.TextFormat.PlainText)
         self._language.setProperty("role", "small")
-        self.wrap_button = _header_button(" Wrap")
+        self.wrap_button = _header_button(" " + tr("Wrap"))
         self.wrap_button.setCheckable(True)
-        self.wrap_button.setToolTip("Wrap long lines")
+        self.wrap_button.setToolTip(tr("Wrap long lines"))
         self.wrap_button.toggled.connect(self._on_wrap_toggled)
-        self.copy_button = _header_button(" Copy")
-        self.copy_button.setToolTip("Copy this code")
+        self.copy_button = _header_button(" " + tr("Copy"))
+        self.copy_button.setToolTip(tr("Copy this code"))
         self.copy_button.clicked.connect(self.copy)
         self._header = QWidget(self)
         row = QHBoxLayout(self._header)
@@ -74,7 +75,11 @@ class CodeBlock(QFrame):
         self._block = block
         self._language.setText(language_name(block.language))
         self._view.show_code(block.text, block.language, block.closed)
-        self._view.setAccessibleName(f"{language_name(block.language)}, {block.text.count(chr(10)) + 1} lines")
+        self._view.setAccessibleName(
+            tr("{language}, {count} lines").format(
+                language=language_name(block.language), count=block.text.count(chr(10)) + 1
+            )
+        )
 
     def height_for(self, width: int) -> int:
         """Return the height in pixels when the block is ``width`` wide."""
@@ -95,13 +100,13 @@ class CodeBlock(QFrame):
         """Put the code, as the model wrote it, on the clipboard and say so for a moment."""
         if self._block is not None:
             QGuiApplication.clipboard().setText(self._block.text)
-            self.copy_button.setText(" Copied")
+            self.copy_button.setText(" " + tr("Copied"))
             self.copy_button.setIcon(icon("check", self._theme.colors.success))
             self._copied.start()
 
     @Slot()
     def _show_copy(self) -> None:
-        self.copy_button.setText(" Copy")
+        self.copy_button.setText(" " + tr("Copy"))
         self.copy_button.setIcon(icon("copy", self._theme.colors.muted))
 
     @Slot(bool)

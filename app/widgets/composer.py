@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.context_use import ContextUse
 from app.widgets.context_meter import ContextMeter
 from app.widgets.growing_text_edit import GrowingTextEdit
@@ -96,7 +97,7 @@ class Composer(QWidget):
 
     def set_model_name(self, name: str) -> None:
         """Say to whom one writes."""
-        self.editor.set_placeholder(f"Message {name}" if name else "Write a message")
+        self.editor.set_placeholder(tr("Message {name}").format(name=name) if name else tr("Write a message"))
 
     def set_window_height(self, height: int) -> None:
         """Grow to at most a third of the window."""
@@ -129,8 +130,8 @@ class Composer(QWidget):
     def _build_editor(self) -> GrowingTextEdit:
         editor = GrowingTextEdit()
         editor.setProperty("bare", "true")
-        editor.setAccessibleName("Message")
-        editor.set_placeholder("Write a message")
+        editor.setAccessibleName(tr("Message"))
+        editor.set_placeholder(tr("Write a message"))
         editor.set_text_size(self._theme.text_size_px)
         editor.submitted.connect(self._on_submitted)
         editor.escaped.connect(self._on_escaped)
@@ -151,7 +152,7 @@ class Composer(QWidget):
 
     def _show_button(self) -> None:
         colors = self._theme.colors
-        label, name, key = ("Stop", "square", "Esc") if self._busy else ("Send", "arrow-up", "Enter")
+        label, name, key = (tr("Stop"), "square", tr("Esc")) if self._busy else (tr("Send"), "arrow-up", tr("Enter"))
         enabled = self._busy or self._has_text()
         self.button.setIcon(icon(name, colors.accent_text, colors.disabled))
         self.button.setAccessibleName(label)

@@ -2,11 +2,12 @@
 
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.widgets.plain_label import plain_label
 
 MARK_PX = 44
-_WORDS = "The model no longer reads what stands above"
-_EXPLANATION = (
+_WORDS = mark("The model no longer reads what stands above")
+_EXPLANATION = mark(
     "This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are "
     "still here. Conversation > When it is full changes that."
 )
@@ -17,8 +18,8 @@ class ContextMark(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        label = plain_label(_WORDS, "small")
-        self.setToolTip(_EXPLANATION)
+        label = plain_label(tr(_WORDS), "small")
+        self.setToolTip(tr(_EXPLANATION))
         self.setFixedHeight(MARK_PX)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 12)
@@ -31,7 +32,7 @@ class ContextMark(QWidget):
     @property
     def text(self) -> str:
         """The sentence, for assistive technology."""
-        return f"{_WORDS}."
+        return f"{tr(_WORDS)}."
 
 
 def _hairline() -> QFrame:

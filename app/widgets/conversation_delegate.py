@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.conversations.records import Conversation
+from app.language import tr
 from app.models.conversation_list_model import CONVERSATION_ROLE, GROUP_ROLE, RUNNING_ROLE, WARMTH_ROLE
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
@@ -98,7 +99,7 @@ class ConversationDelegate(QStyledItemDelegate):
     def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: _Index) -> QWidget:
         """Return a line editor for the title."""
         editor = QLineEdit(parent)
-        editor.setAccessibleName("Title")
+        editor.setAccessibleName(tr("Title"))
         editor.setMaxLength(_TITLE_CHARACTERS)
         return editor
 

@@ -3,6 +3,7 @@
 from PySide6.QtCore import QAbstractItemModel, Qt, Slot
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import DownloadRow, DownloadState
 from app.models.row_list_model import ROW_ROLE
@@ -38,10 +39,10 @@ class DownloadIndicator(QPushButton):
         moving = [row for row in rows if row.state in _MOVING]
         failed = [row for row in rows if row.state is DownloadState.FAILED]
         done, total = sum(row.done_bytes for row in moving), sum(row.total_bytes for row in moving)
-        words = f"{hub_words.percent(done, total)} %" if moving else "Stopped" if failed else ""
+        words = f"{hub_words.percent(done, total)} %" if moving else tr("Stopped") if failed else ""
         self.setText(words)
         self.setVisible(bool(words))
         said = "\n".join(hub_words.download_words(row) for row in (*moving, *failed))
-        self.setAccessibleName(f"Downloads: {words}")
+        self.setAccessibleName(tr("Downloads: {words}").format(words=words))
         self.setAccessibleDescription(said)
         self.setToolTip(plain_tooltip(said))

@@ -3,23 +3,24 @@
 from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.widgets.icons import pixmap
 from app.widgets.phase_line import PhaseLine
 from app.widgets.private_mark import EXPLANATION, ICON
 from app.widgets.theme import Theme
 
 EXAMPLES = (
-    ("Explain something", "Explain why the sky is blue, in simple words."),
-    ("Write something", "Write a short poem about autumn rain."),
-    ("Plan something", "Give me three ideas for a quick dinner with eggs."),
-    ("Learn something", "What is the capital of France, and what is it known for?"),
+    (mark("Explain something"), mark("Explain why the sky is blue, in simple words.")),
+    (mark("Write something"), mark("Write a short poem about autumn rain.")),
+    (mark("Plan something"), mark("Give me three ideas for a quick dinner with eggs.")),
+    (mark("Learn something"), mark("What is the capital of France, and what is it known for?")),
 )
 _WIDTH_PX = 640
 _EXAMPLE_PX = 200
 _ICON_PX = 24
-_GREETING = "What would you like to know?"
-_LOCAL = "Nothing you write leaves this computer."
-_PRIVATE_GREETING = "A private conversation"
+_GREETING = mark("What would you like to know?")
+_LOCAL = mark("Nothing you write leaves this computer.")
+_PRIVATE_GREETING = mark("A private conversation")
 
 
 class ExampleButton(QPushButton):
@@ -69,7 +70,7 @@ class EmptyState(QFrame):
         self._model_name = ""
         self.private_icon = QLabel()
         self.private_icon.hide()
-        self.greeting = QLabel(_GREETING)
+        self.greeting = QLabel(tr(_GREETING))
         self.greeting.setProperty("role", "title")
         self.greeting.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.model_line = QLabel()
@@ -108,14 +109,14 @@ class EmptyState(QFrame):
     def set_model_name(self, name: str) -> None:
         """Say who answers."""
         self._model_name = name
-        answers = f"{name} answers. " if name and not self._is_private else ""
-        self.model_line.setText(answers + (EXPLANATION if self._is_private else _LOCAL))
+        answers = tr("{name} answers.").format(name=name) + " " if name and not self._is_private else ""
+        self.model_line.setText(answers + (tr(EXPLANATION) if self._is_private else tr(_LOCAL)))
 
     def set_private(self, is_private: bool) -> None:
         """Invite to a private conversation, or to one that is kept."""
         self._is_private = is_private
         self.private_icon.setVisible(is_private)
-        self.greeting.setText(_PRIVATE_GREETING if is_private else _GREETING)
+        self.greeting.setText(tr(_PRIVATE_GREETING) if is_private else tr(_GREETING))
         self.set_model_name(self._model_name)
 
     def set_phase(self, phase: str) -> None:

@@ -6,14 +6,16 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from app.language import mark, tr
+
 ELSEWHERE = (
-    ("Send the message", "Enter"),
-    ("New line in a message", "Shift+Enter"),
-    ("Stop the answer, leave editing, close", "Esc"),
-    ("Edit your last message (in an empty composer)", "Up"),
-    ("Message above or below", "Up / Down"),
-    ("Rename the selected conversation", "F2"),
-    ("Delete the selected conversation", "Del"),
+    (mark("Send the message"), mark("Enter")),
+    (mark("New line in a message"), mark("Shift+Enter")),
+    (mark("Stop the answer, leave editing, close"), mark("Esc")),
+    (mark("Edit your last message (in an empty composer)"), mark("Up")),
+    (mark("Message above or below"), mark("Up / Down")),
+    (mark("Rename the selected conversation"), mark("F2")),
+    (mark("Delete the selected conversation"), mark("Del")),
 )
 
 
@@ -22,10 +24,10 @@ class KeysDialog(QDialog):
 
     def __init__(self, actions: Sequence[QAction], parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Keyboard shortcuts")
+        self.setWindowTitle(tr("Keyboard shortcuts"))
         self.resize(520, 560)
         self.rows = [(_plain(action.text()), _key(action)) for action in actions if not action.shortcut().isEmpty()]
-        self.rows += [row for row in ELSEWHERE if row not in self.rows]
+        self.rows += [row for row in ((tr(name), tr(key)) for name, key in ELSEWHERE) if row not in self.rows]
         content = QWidget()
         grid = QGridLayout(content)
         grid.setContentsMargins(24, 20, 24, 12)

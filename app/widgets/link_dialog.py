@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.widgets.plain_text_view import PlainTextView
 
 _SCHEMES = ("http", "https", "mailto")
@@ -16,25 +17,25 @@ class LinkDialog(QDialog):
 
     def __init__(self, url: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Open a link")
+        self.setWindowTitle(tr("Open a link"))
         self.setFixedWidth(_WIDTH_PX)
         self._url = url
-        question = QLabel("The model wrote this link. Open it in your browser?")
+        question = QLabel(tr("The model wrote this link. Open it in your browser?"))
         question.setWordWrap(True)
         self.address = PlainTextView()
         self.address.setProperty("bare", "true")
-        self.address.setAccessibleName("Address")
+        self.address.setAccessibleName(tr("Address"))
         self.address.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.address.set_text(url)
         self.address.setFixedHeight(min(_TEXT_PX, self.address.heightForWidth(_WIDTH_PX - 48)))
-        self.open_button = QPushButton("Open")
+        self.open_button = QPushButton(tr("Open"))
         self.open_button.setEnabled(QUrl(url).scheme() in _SCHEMES)
         self.open_button.clicked.connect(self._on_open)
         self.open_button.setAutoDefault(False)
-        self.copy_button = QPushButton("Copy")
+        self.copy_button = QPushButton(tr("Copy"))
         self.copy_button.setAutoDefault(False)
         self.copy_button.clicked.connect(self._on_copy)
-        cancel = QPushButton("Cancel")
+        cancel = QPushButton(tr("Cancel"))
         cancel.setDefault(True)
         cancel.clicked.connect(self.reject)
         buttons = QHBoxLayout()

@@ -5,9 +5,10 @@ from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
 
 from app.conversations.records import Conversation
+from app.language import tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.context_use import ContextUse
-from app.models.conversation_list_model import ConversationListModel
+from app.models.conversation_list_model import ConversationListModel, shown_title
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
 from app.models.notice import Notice
@@ -88,9 +89,9 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(SMALLEST_SIZE)
         self.resize(_FIRST_SIZE)
         self.sidebar = Sidebar(conversation_model, self._theme)
-        self.sidebar_button = IconButton("panel-left", "Sidebar", self._theme)
+        self.sidebar_button = IconButton("panel-left", tr("Sidebar"), self._theme)
         self.model_button = ModelButton(checkpoint_model, self._theme)
-        self.settings_button = IconButton("settings", "Settings", self._theme)
+        self.settings_button = IconButton("settings", tr("Settings"), self._theme)
         self.download_indicator = DownloadIndicator(downloads, self._theme, self)
         self.page = ConversationPage(transcript_model, self._theme)
         self.pages = WindowPages(self.page, results, downloads, checkpoint_model, self._theme)
@@ -135,7 +136,8 @@ class MainWindow(QMainWindow):
         """Show that this conversation is open; its messages come through the transcript model."""
         another = (conversation.id if conversation else "") != (self._conversation.id if self._conversation else "")
         self._conversation = conversation
-        self.setWindowTitle(f"{conversation.title} – Hearth" if conversation and conversation.title else "Hearth")
+        has_title = conversation is not None and conversation.title
+        self.setWindowTitle(f"{shown_title(conversation)} – Hearth" if conversation and has_title else "Hearth")
         self.show_state()
         if another:
             self.sidebar.set_active(conversation.id if conversation else "")

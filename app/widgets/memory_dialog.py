@@ -4,6 +4,7 @@ from PySide6.QtCore import QModelIndex, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.amounts import memory
 from app.models.conversation_list_model import ConversationListModel
 from app.models.memory_table_model import MemoryTableModel
@@ -16,11 +17,13 @@ from engine.api.warmth import Tier
 
 _SIZE = QSize(760, 560)
 _SMALLEST = QSize(640, 440)
-_ABOUT = "What the model has read of a conversation is kept, so that going on needs no reading again."
-_NOT_KNOWN = "The engine says what it keeps as soon as it has a moment."
-_NO_MODEL = "No model is loaded. What is kept belongs to the model that has read it, and is listed once that is loaded."
-_NOTHING = "Nothing is kept yet. A conversation is listed here after its next answer."
-_FORGET_HELP = "Frees what is kept of the chosen conversations. Their text stays."
+_ABOUT = mark("What the model has read of a conversation is kept, so that going on needs no reading again.")
+_NOT_KNOWN = mark("The engine says what it keeps as soon as it has a moment.")
+_NO_MODEL = mark(
+    "No model is loaded. What is kept belongs to the model that has read it, and is listed once that is loaded."
+)
+_NOTHING = mark("Nothing is kept yet. A conversation is listed here after its next answer.")
+_FORGET_HELP = mark("Frees what is kept of the chosen conversations. Their text stays.")
 
 
 class MemoryDialog(QDialog):
@@ -31,7 +34,7 @@ class MemoryDialog(QDialog):
 
     def __init__(self, conversations: ConversationListModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Conversation memory")
+        self.setWindowTitle(tr("Conversation memory"))
         self.setMinimumSize(_SMALLEST)
         self.resize(_SIZE)
         self._freeable_bytes = 0
@@ -40,7 +43,7 @@ class MemoryDialog(QDialog):
         self.table = MemoryTable(self.rows, theme)
         self.table.chosen_changed.connect(self._show_buttons)
         self.table.forget_requested.connect(self._on_forget)
-        self.empty = QLabel(_NOT_KNOWN)
+        self.empty = QLabel(tr(_NOT_KNOWN))
         self.empty.setProperty("role", "muted")
         self.empty.setWordWrap(True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -51,13 +54,13 @@ class MemoryDialog(QDialog):
         self.status = QLabel()
         self.status.setProperty("role", "muted")
         self.status.setWordWrap(True)
-        self.forget_button = QPushButton("Forget")
-        self.forget_button.setToolTip(_FORGET_HELP)
-        self.forget_button.setAccessibleDescription(_FORGET_HELP)
+        self.forget_button = QPushButton(tr("Forget"))
+        self.forget_button.setToolTip(tr(_FORGET_HELP))
+        self.forget_button.setAccessibleDescription(tr(_FORGET_HELP))
         self.forget_button.clicked.connect(self._on_forget)
-        self.clear_button = QPushButton("Clear all warm state…")
+        self.clear_button = QPushButton(tr("Clear all warm state…"))
         self.clear_button.clicked.connect(self._on_clear)
-        self.close_button = QPushButton("Close")
+        self.close_button = QPushButton(tr("Close"))
         self.close_button.clicked.connect(self.accept)
         for button in (self.forget_button, self.clear_button, self.close_button):
             button.setAutoDefault(False)
@@ -74,8 +77,8 @@ class MemoryDialog(QDialog):
             self._freeable_bytes = sum(freeable_bytes(known).values())
             for use in known.tiers:
                 self.meters[use.tier].show_use(use)
-        nothing = _NOT_KNOWN if known is None else _NOTHING
-        self.empty.setText(nothing if has_model else _NO_MODEL)
+        nothing = tr(_NOT_KNOWN) if known is None else tr(_NOTHING)
+        self.empty.setText(nothing if has_model else tr(_NO_MODEL))
         self.table.show_gpu(known is not None and any(warmth.device_bytes for warmth in known.conversations))
         self.pages.setCurrentWidget(self.table if self.rows.rowCount() else self.empty)
         self._show_buttons()
@@ -87,14 +90,16 @@ class MemoryDialog(QDialog):
 
     def show_freed(self, freed_bytes: int) -> None:
         """Say what came of forgetting."""
-        self.status.setText(f"{memory(freed_bytes)} freed." if freed_bytes else "Nothing had to be freed.")
+        self.status.setText(
+            tr("{memory} freed.").format(memory=memory(freed_bytes)) if freed_bytes else tr("Nothing had to be freed.")
+        )
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self.table.set_theme(theme)
 
     def _build_layout(self) -> None:
-        about = QLabel(_ABOUT)
+        about = QLabel(tr(_ABOUT))
         about.setProperty("role", "muted")
         about.setWordWrap(True)
         tiers = QHBoxLayout()

@@ -3,15 +3,16 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.amounts import memory
 from app.models.warmth_words import freeable_bytes
 from app.settings.schema import MEMORY
 from app.widgets.clear_dialog import freeable_words
 from engine.api.events import WarmthDescribed
 
-_LABEL = "What is kept now"
-_HELP = "Clearing frees it. Conversations keep every word, and are read again with their next message."
-_NOT_KNOWN = "The engine says it as soon as it has a moment."
+_LABEL = mark("What is kept now")
+_HELP = mark("Clearing frees it. Conversations keep every word, and are read again with their next message.")
+_NOT_KNOWN = mark("The engine says it as soon as it has a moment.")
 
 
 class MemoryRow(QWidget):
@@ -22,20 +23,20 @@ class MemoryRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        label = QLabel(_LABEL)
+        label = QLabel(tr(_LABEL))
         label.setProperty("role", "heading")
-        about = QLabel(_HELP)
+        about = QLabel(tr(_HELP))
         about.setProperty("role", "muted")
         about.setWordWrap(True)
-        self.amount = QLabel(_NOT_KNOWN)
+        self.amount = QLabel(tr(_NOT_KNOWN))
         self.amount.setWordWrap(True)
         self.status = QLabel()
         self.status.setProperty("role", "muted")
         self.status.hide()
-        self.clear_button = QPushButton("Clear all warm state…")
+        self.clear_button = QPushButton(tr("Clear all warm state…"))
         self.clear_button.setAutoDefault(False)
         self.clear_button.clicked.connect(self._on_clear)
-        self.show_button = QPushButton("Show by conversation…")
+        self.show_button = QPushButton(tr("Show by conversation…"))
         self.show_button.setAutoDefault(False)
         self.show_button.clicked.connect(self.shown_requested)
         buttons = QHBoxLayout()
@@ -55,19 +56,21 @@ class MemoryRow(QWidget):
 
     def matches(self, words: str) -> bool:
         """Return whether every word is found here."""
-        text = f"{_LABEL} {_HELP} {MEMORY} {self.clear_button.text()}".casefold()
+        text = f"{tr(_LABEL)} {tr(_HELP)} {tr(MEMORY)} {self.clear_button.text()}".casefold()
         return all(word in text for word in words.casefold().split())
 
     def show_warmth(self, known: WarmthDescribed | None) -> None:
         """Show how much is kept; None while the engine has not said it."""
         size = sum(freeable_bytes(known).values()) if known is not None else 0
-        nothing = _NOT_KNOWN if known is None else "Nothing."
-        self.amount.setText(f"{freeable_words(known)}, of all models." if known and size else nothing)
+        nothing = tr(_NOT_KNOWN) if known is None else tr("Nothing.")
+        self.amount.setText(
+            tr("{size}, of all models.").format(size=freeable_words(known)) if known and size else nothing
+        )
         self.clear_button.setEnabled(size > 0)
 
     def show_freed(self, freed_bytes: int) -> None:
         """Say what came of clearing."""
-        self.status.setText(f"{memory(freed_bytes)} freed.")
+        self.status.setText(tr("{memory} freed.").format(memory=memory(freed_bytes)))
         self.status.show()
 
     @Slot()

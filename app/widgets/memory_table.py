@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.language import tr
 from app.models.memory_table_model import ID_ROLE, SORT_ROLE, TIER_ROLE, Column, MemoryTableModel
 from app.widgets.theme import Theme
 from app.widgets.warmth_mark import mark_icon
@@ -76,7 +77,7 @@ class MemoryTable(QTableView):
         self._sorted.setSourceModel(model)
         self.setModel(self._sorted)
         self.setItemDelegate(self._cells)
-        self.setAccessibleName("What is kept of which conversation")
+        self.setAccessibleName(tr("What is kept of which conversation"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)

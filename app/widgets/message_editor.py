@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.widgets.growing_text_edit import GrowingTextEdit
 
 _MAXIMUM_HEIGHT_PX = 320
@@ -19,15 +20,15 @@ class MessageEditor(QFrame):
         self.setProperty("surface", "composer")
         self.editor = GrowingTextEdit()
         self.editor.setProperty("bare", "true")
-        self.editor.setAccessibleName("Edit your message")
+        self.editor.setAccessibleName(tr("Edit your message"))
         self.editor.set_text_size(text_size_px)
         self.editor.set_text(text)
         self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
         self.editor.submitted.connect(self._on_accept)
         self.editor.escaped.connect(self.cancelled)
-        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button = QPushButton(tr("Cancel"))
         self.cancel_button.clicked.connect(self.cancelled)
-        self.save_button = QPushButton("Save && send")
+        self.save_button = QPushButton(tr("Save && send"))
         self.save_button.setProperty("kind", "primary")
         self.save_button.clicked.connect(self._on_accept)
         buttons = QHBoxLayout()

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 
 from app.conversations.records import Message, MessageState
+from app.language import mark, tr
 from app.widgets.plain_label import plain_label
 from engine.api.events import FinishReason
 
@@ -15,8 +16,8 @@ class Remedy(Enum):
     """What the button under an answer does; the value is its label."""
 
     NONE = ""
-    CONTINUE = "Continue"
-    TRY_AGAIN = "Try again"
+    CONTINUE = mark("Continue")
+    TRY_AGAIN = mark("Try again")
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,18 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     going_on = Remedy.CONTINUE if message.content.strip() else Remedy.TRY_AGAIN
     remedy = going_on if is_last else Remedy.NONE
     if message.state is MessageState.FAILED:
-        sentence = message.error.sentence() if message.error else "Something went wrong while this was written."
+        sentence = message.error.sentence() if message.error else tr("Something went wrong while this was written.")
         return Mark(sentence, "danger", remedy, message.error.details if message.error else "")
     if message.state is MessageState.INTERRUPTED:
-        kept = "This answer was interrupted. What was written is kept."
-        lost = "This answer was interrupted before it began."
+        kept = tr("This answer was interrupted. What was written is kept.")
+        lost = tr("This answer was interrupted before it began.")
         return Mark(kept if going_on is Remedy.CONTINUE else lost, "warning", remedy)
     if message.state is MessageState.STOPPED:
-        return Mark("You stopped this answer.", remedy=remedy)
+        return Mark(tr("You stopped this answer."), remedy=remedy)
     if message.finish_reason is FinishReason.MAXIMUM_TOKENS:
-        return Mark("This answer reached its length limit.", remedy=remedy)
+        return Mark(tr("This answer reached its length limit."), remedy=remedy)
     if message.finish_reason is FinishReason.CONTEXT_FULL:
-        return Mark("The model can't hold a longer conversation. Start a new one, or reload it with more context.")
+        return Mark(tr("The model can't hold a longer conversation. Start a new one, or reload it with more context."))
     return None
 
 
@@ -62,7 +63,7 @@ class MessageMark(QFrame):
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
         self._button.clicked.connect(self._on_clicked)
-        self._details_button = QPushButton("Details")
+        self._details_button = QPushButton(tr("Details"))
         self._details_button.setProperty("kind", "quiet")
         self._details_button.setCheckable(True)
         self._details_button.toggled.connect(self._on_details_toggled)
@@ -99,7 +100,7 @@ class MessageMark(QFrame):
         self._details.setVisible(False)
         self._details_button.setChecked(False)
         self._details_button.setVisible(bool(mark.details))
-        self._button.setText(mark.remedy.value)
+        self._button.setText(tr(mark.remedy.value))
         self._button.setVisible(mark.remedy is not Remedy.NONE)
         quiet = mark.surface == "page"
         self._text.setProperty("role", "muted" if quiet else "")

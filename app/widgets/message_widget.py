@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.context_mark import ContextMark
 from app.widgets.icon_button import IconButton
@@ -44,7 +45,7 @@ class MessageWidget(QFrame):
         self._hovered = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.versions = VersionSwitch(style.theme)
-        self.copy_button = IconButton("copy", "Copy", style.theme)
+        self.copy_button = IconButton("copy", tr("Copy"), style.theme)
         self.action_buttons: list[IconButton] = [self.copy_button]
         self.footer = QHBoxLayout()
         self.footer.setContentsMargins(0, 0, 0, 0)

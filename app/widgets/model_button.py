@@ -6,11 +6,14 @@ from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QSizePolicy, QWidget
 
+from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit
+from app.models.warmth_words import token_words
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
 from app.widgets.icons import icon
+from app.widgets.key_words import key_words
 from app.widgets.model_menu import ModelMenu, open_menu_of
 from app.widgets.plan_tooltip import plan_html, plan_tooltip
 from app.widgets.theme import RADIUS_PX, Theme
@@ -21,13 +24,13 @@ _PERCENT = re.compile(r"(\d+) %")
 _CHEVRON_PX = 16
 _PADDING_PX = 12
 _GAP_PX = 8
-NO_MODEL = "Choose a model"
-_HOW_TO_CHOOSE = "Choose another one with Ctrl+L."
+NO_MODEL = mark("Choose a model")
+_HOW_TO_CHOOSE = mark("Choose another one with {key}.")
 
 
 def plan_summary(plan: Plan) -> str:
     """Return the quiet part beside the name: precision and context window."""
-    return f"{plan.precision.upper()} · {plan.context_window:,} tokens"
+    return f"{plan.precision.upper()} · {token_words(plan.context_window)}"
 
 
 class ModelButton(QAbstractButton):
@@ -56,7 +59,7 @@ class ModelButton(QAbstractButton):
         """The strong part of what is shown."""
         if self._loading:
             return self._loading
-        return self._plan.name if self._plan is not None else NO_MODEL
+        return self._plan.name if self._plan is not None else tr(NO_MODEL)
 
     @property
     def summary(self) -> str:
@@ -103,21 +106,21 @@ class ModelButton(QAbstractButton):
             self._add_checkpoint(menu, checkpoint)
         if usable:
             menu.addSeparator()
-        menu.addAction(icon("folder-open", self._theme.colors.muted), "Open a model's folder…", self.choose_folder)
-        menu.addAction(icon("file-text", self._theme.colors.muted), "Open a GGUF file…", self.choose_file)
+        menu.addAction(icon("folder-open", self._theme.colors.muted), tr("Open a model's folder…"), self.choose_folder)
+        menu.addAction(icon("file-text", self._theme.colors.muted), tr("Open a GGUF file…"), self.choose_file)
         menu.addSeparator()
-        reload_action = menu.addAction("Reload", self.reload_requested.emit)
-        unload_action = menu.addAction("Unload", self.unload_requested.emit)
+        reload_action = menu.addAction(tr("Reload"), self.reload_requested.emit)
+        unload_action = menu.addAction(tr("Unload"), self.unload_requested.emit)
         for action in (reload_action, unload_action):
             action.setEnabled(self._plan is not None and not self._loading)
         menu.addSeparator()
-        menu.addAction(icon("search", self._theme.colors.muted), "Find more models…", self.models_requested.emit)
+        menu.addAction(icon("search", self._theme.colors.muted), tr("Find more models…"), self.models_requested.emit)
         return menu
 
     @Slot()
     def choose_folder(self) -> None:
         """Let the user point at a folder with a model."""
-        dialog = QFileDialog(self.window(), "Open a model's folder")
+        dialog = QFileDialog(self.window(), tr("Open a model's folder"))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setOption(QFileDialog.Option.ShowDirsOnly)
         self._open_dialog(dialog)
@@ -125,7 +128,7 @@ class ModelButton(QAbstractButton):
     @Slot()
     def choose_file(self) -> None:
         """Let the user point at a GGUF file."""
-        dialog = QFileDialog(self.window(), "Open a GGUF file", filter="GGUF models (*.gguf)")
+        dialog = QFileDialog(self.window(), tr("Open a GGUF file"), filter=tr("GGUF models (*.gguf)"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         self._open_dialog(dialog)
 
@@ -194,12 +197,12 @@ class ModelButton(QAbstractButton):
         return text_font(min(self._theme.small_size_px, 14) - 1)
 
     def _describe(self) -> None:
-        self.setAccessibleName(f"Model: {self.name} {self.summary}".strip())
+        self.setAccessibleName(tr("Model: {name} {summary}").format(name=self.name, summary=self.summary).strip())
         if self._plan is None:
-            self.setToolTip(plain_tooltip(f"No model is loaded.\n{_HOW_TO_CHOOSE}"))
+            self.setToolTip(plain_tooltip(tr("No model is loaded.") + "\n" + _how_to_choose()))
         else:
-            self.setToolTip(plan_html(self._plan, self._theme, _HOW_TO_CHOOSE))
-        self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else _HOW_TO_CHOOSE)
+            self.setToolTip(plan_html(self._plan, self._theme, _how_to_choose()))
+        self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else _how_to_choose())
         self.updateGeometry()
         self.update()
 
@@ -216,3 +219,7 @@ class ModelButton(QAbstractButton):
     @Slot(str)
     def _on_file_selected(self, path: str) -> None:
         self.load_requested.emit(path)
+
+
+def _how_to_choose() -> str:
+    return tr(_HOW_TO_CHOOSE).format(key=key_words("Ctrl+L"))

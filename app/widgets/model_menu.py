@@ -6,12 +6,13 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QFontMetrics
 from PySide6.QtWidgets import QMenu, QWidget
 
+from app.language import mark, tr
 from app.models.amounts import file_size
 from app.models.plan_words import ModelFit
 from app.widgets.foreign_text import menu_text, plain_tooltip
 from engine.api.checkpoint import LocalCheckpoint
 
-_LONGEST_FIT = "Fits with less context"
+_LONGEST_FIT = mark("Fits with less context")
 _SEPARATOR = " · "
 
 
@@ -21,7 +22,7 @@ class ModelMenu(QMenu):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._lines: dict[str, tuple[QAction, str]] = {}
-        self.setAccessibleName("Models on this computer")
+        self.setAccessibleName(tr("Models on this computer"))
         self.setToolTipsVisible(True)
 
     def add_checkpoint(self, checkpoint: LocalCheckpoint, is_loaded: bool, choose: Callable[[], None]) -> None:
@@ -35,7 +36,7 @@ class ModelMenu(QMenu):
     def keep_room_for_fits(self) -> None:
         """Make the menu as wide as it gets, so that nothing moves under the pointer when a line is completed."""
         if self._lines:
-            more = QFontMetrics(self.font()).horizontalAdvance(_SEPARATOR + _LONGEST_FIT)
+            more = QFontMetrics(self.font()).horizontalAdvance(_SEPARATOR + tr(_LONGEST_FIT))
             self.setMinimumWidth(self.sizeHint().width() + more)
 
     def show_fit(self, fit: ModelFit) -> None:

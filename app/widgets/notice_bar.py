@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.language import tr
 from app.models.notice import Choice, Notice, Severity
 from app.widgets.foreign_text import menu_text
 from app.widgets.icon_button import IconButton
@@ -55,7 +56,7 @@ class NoticeBar(QWidget):
         self._theme = theme
         self._rows: dict[str, NoticeRow] = {}
         inner = QWidget()
-        self._scroll = _NoticeScroll(inner, "Notices")
+        self._scroll = _NoticeScroll(inner, tr("Notices"))
         self._scroll.setMaximumWidth(TEXT_COLUMN_PX + 32)
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -146,11 +147,11 @@ class NoticeRow(QFrame):
         self.text.setMinimumWidth(80)
         self.action_button = QPushButton(menu_text(notice.action))
         self.action_button.clicked.connect(self._on_action)
-        self.details_button = QPushButton("Details")
+        self.details_button = QPushButton(tr("Details"))
         self.details_button.setProperty("kind", "quiet")
         self.details_button.setCheckable(True)
         self.details_button.toggled.connect(self._on_details_toggled)
-        self.close_button = IconButton("x", "Close", theme)
+        self.close_button = IconButton("x", tr("Close"), theme)
         self.close_button.clicked.connect(self._on_close)
         self.details: QWidget | None = None
         self._grid = QGridLayout(self)
@@ -214,11 +215,11 @@ class NoticeRow(QFrame):
         details = QWidget()
         text = PlainTextView()
         text.setProperty("bare", "true")
-        text.setAccessibleName("Details")
+        text.setAccessibleName(tr("Details"))
         text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         text.set_text(self._hidden_text())
         text.setFixedHeight(_DETAILS_PX)
-        copy = QPushButton("Copy details")
+        copy = QPushButton(tr("Copy details"))
         copy.clicked.connect(self._on_copy)
         column = QVBoxLayout(details)
         column.setContentsMargins(0, 4, 8, 4)

@@ -2,6 +2,7 @@
 
 import html
 
+from app.language import grouped, tr
 from app.models import plan_words
 from app.widgets.theme import Theme
 from engine.api.plan import Plan
@@ -13,7 +14,11 @@ _LEAST_PX = 2
 
 def plan_tooltip(plan: Plan) -> str:
     """Return how the model is loaded and why, as plain lines."""
-    lines = [f"{plan.name} on {plan.device_name}", plan.precision_reason, plan.context_reason]
+    lines = [
+        tr("{name} on {device}").format(name=plan.name, device=plan.device_name),
+        plan.precision_reason,
+        plan.context_reason,
+    ]
     lines += [
         plan.attention_reason,
         plan.decode_reason,
@@ -40,10 +45,14 @@ def _memory(plan: Plan, theme: Theme) -> str:
         return ""
     free = max(parts.free_bytes - parts.needed_bytes, 0)
     pieces = [
-        ("weights", parts.weights_bytes, colors.accent),
-        ("conversation", parts.kv_bytes, colors.success),
-        ("working space and reserve", parts.working_bytes + parts.overhead_bytes + parts.reserve_bytes, colors.warning),
-        ("free", free, colors.outline),
+        (tr("weights"), parts.weights_bytes, colors.accent),
+        (tr("conversation"), parts.kv_bytes, colors.success),
+        (
+            tr("working space and reserve"),
+            parts.working_bytes + parts.overhead_bytes + parts.reserve_bytes,
+            colors.warning,
+        ),
+        (tr("free"), free, colors.outline),
     ]
     total = sum(size for _, size, _ in pieces) or 1
     cells = "".join(_cell(max(_LEAST_PX, round(_BAR_PX * size / total)), color) for _, size, color in pieces if size)
@@ -57,5 +66,5 @@ def _cell(width_px: int, color: str) -> str:
 
 
 def _legend(words: str, size_bytes: int, color: str) -> str:
-    text = f"{size_bytes / _GIB:.2f} GiB {words}".replace(" ", "&nbsp;")
+    text = f"{grouped(size_bytes / _GIB, 2)} GiB {words}".replace(" ", "&nbsp;")
     return f'<span style="color: {color}">■</span>&nbsp;{text}'

@@ -4,14 +4,15 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from app.language import mark, tr
 from app.widgets.icons import pixmap
 from app.widgets.theme import Theme
 
 ICON = "eye-off"
 PRIVATE_PX = 20  # room that the icon takes before a title
 _ICON_PX = 14
-_WORDS = "Private conversation: it is not saved"
-EXPLANATION = "Nothing of it is saved. It is gone when you delete it or quit Hearth."
+_WORDS = mark("Private conversation: it is not saved")
+EXPLANATION = mark("Nothing of it is saved. It is gone when you delete it or quit Hearth.")
 
 
 class PrivateMark(QWidget):
@@ -20,10 +21,10 @@ class PrivateMark(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icon = QLabel()
-        self._words = QLabel(_WORDS)
+        self._words = QLabel(tr(_WORDS))
         self._words.setTextFormat(Qt.TextFormat.PlainText)
         self._words.setProperty("role", "small")
-        self.setToolTip(EXPLANATION)
+        self.setToolTip(tr(EXPLANATION))
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 0, 16, 8)
         row.setSpacing(6)

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.icon_button import IconButton
 from app.widgets.theme import Theme
@@ -46,7 +47,7 @@ class QueueChips(QWidget):
             chip.edit_requested.connect(self.edit_requested)
             self._column.addWidget(chip)
         self._column.removeWidget(self._more)
-        self._more.setText(f"and {len(queue) - _SHOWN_CHIPS} more")
+        self._more.setText(tr("and {number} more").format(number=len(queue) - _SHOWN_CHIPS))
         self._more.setVisible(len(queue) > _SHOWN_CHIPS)
         self._column.addWidget(self._more)
         self.setVisible(bool(queue))
@@ -65,12 +66,12 @@ class _Chip(QFrame):
         super().__init__()
         self._place = place
         self.setProperty("surface", "card")
-        waiting = QLabel("Sent next" if place == 0 else "Then")
+        waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
         waiting.setProperty("role", "small")
         label = ElidedLabel(text)
-        self.remove_button = IconButton("x", f"Remove waiting message {place + 1}", theme)
+        self.remove_button = IconButton("x", tr("Remove waiting message {place}").format(place=place + 1), theme)
         self.remove_button.clicked.connect(self._on_remove)
-        self.edit_button = IconButton("pencil", f"Edit waiting message {place + 1}", theme)
+        self.edit_button = IconButton("pencil", tr("Edit waiting message {place}").format(place=place + 1), theme)
         self.edit_button.clicked.connect(self._on_edit)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 2, 4, 2)

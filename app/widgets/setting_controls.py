@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.language import tr
 from app.settings.schema import Field, FieldKind
 from app.widgets.elided_label import ElidedLabel
 from engine.api.codec import clean_text
@@ -57,7 +58,7 @@ class ChoiceControl(SettingControl):
         super().__init__(self._box)
         self._values = [choice.value for choice in field.choices]
         for choice in field.choices:
-            self._box.addItem(choice.label)
+            self._box.addItem(tr(choice.label))
         self._box.activated.connect(self._on_activated)
 
     def set_value(self, value: object) -> None:
@@ -74,7 +75,7 @@ class SwitchControl(SettingControl):
     """On or off."""
 
     def __init__(self) -> None:
-        self._box = QCheckBox("On")
+        self._box = QCheckBox(tr("On"))
         super().__init__(self._box)
         self._box.clicked.connect(self._on_clicked)
 
@@ -126,7 +127,7 @@ class NumberControl(SettingControl):
         self._field = field
         self._shown = ""
         self._line.setMaximumWidth(_NUMBER_PX)
-        self._line.setPlaceholderText(field.unset_label)
+        self._line.setPlaceholderText(_unset_words(field))
         self._line.editingFinished.connect(self._on_finished)
 
     def set_value(self, value: object) -> None:
@@ -143,10 +144,16 @@ class NumberControl(SettingControl):
         try:
             number = int(text.replace(",", "")) if whole else float(text.replace(",", "."))
         except ValueError:
-            raise ValueError("This has to be a whole number." if whole else "This has to be a number.") from None
+            raise ValueError(
+                tr("This has to be a whole number.") if whole else tr("This has to be a number.")
+            ) from None
         low, high = self._field.minimum, self._field.maximum
         if not (low is None or number >= low) or not (high is None or number <= high):
-            raise ValueError(f"This has to be between {low:,.10g} and {high:,.10g}.")
+            raise ValueError(
+                tr("This has to be between {low} and {high}.").format(
+                    low=format(low, ",.10g"), high=format(high, ",.10g")
+                )
+            )
         return number
 
     @Slot()
@@ -170,7 +177,7 @@ class TextControl(SettingControl):
         self._line = QLineEdit()
         super().__init__(self._line)
         self._shown = ""
-        self._line.setPlaceholderText(field.unset_label)
+        self._line.setPlaceholderText(_unset_words(field))
         self._line.editingFinished.connect(self._on_finished)
 
     def set_value(self, value: object) -> None:
@@ -194,10 +201,10 @@ class PathControl(TextControl):
         self._field = field
         self.widget = QWidget()
         self.widget.setFocusProxy(self._line)
-        self._line.setAccessibleName(field.label)
-        self.choose_button = QPushButton("Choose…")
+        self._line.setAccessibleName(tr(field.label))
+        self.choose_button = QPushButton(tr("Choose…"))
         self.choose_button.setAutoDefault(False)
-        self.choose_button.setAccessibleName(f"Choose {field.label}")
+        self.choose_button.setAccessibleName(tr("Choose {label}").format(label=tr(field.label)))
         self.choose_button.clicked.connect(self._on_choose)
         row = QHBoxLayout(self.widget)
         row.setContentsMargins(0, 0, 0, 0)
@@ -207,7 +214,7 @@ class PathControl(TextControl):
 
     @Slot()
     def _on_choose(self) -> None:
-        dialog = QFileDialog(self.widget.window(), self._field.label)
+        dialog = QFileDialog(self.widget.window(), tr(self._field.label))
         is_folder = self._field.kind is FieldKind.FOLDER
         dialog.setFileMode(QFileDialog.FileMode.Directory if is_folder else QFileDialog.FileMode.ExistingFile)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -231,7 +238,7 @@ class LongTextControl(SettingControl):
         self._box.setFixedHeight(_LONG_TEXT_PX)
         self._box.setStyleSheet(_LONG_TEXT_STYLE)
         self._box.setTabChangesFocus(True)
-        self._box.setPlaceholderText(field.unset_label)
+        self._box.setPlaceholderText(_unset_words(field))
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_TYPING_DELAY_MS)
@@ -259,7 +266,7 @@ class FoldersControl(SettingControl):
         self._column = QVBoxLayout(self.widget)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
-        self.add_button = QPushButton("Add a folder…")
+        self.add_button = QPushButton(tr("Add a folder…"))
         self.add_button.clicked.connect(self._on_add)
         self._column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
 
@@ -275,9 +282,9 @@ class FoldersControl(SettingControl):
 
     def _make_row(self, folder: str) -> QWidget:
         row = QWidget()
-        remove = QPushButton("Remove")
+        remove = QPushButton(tr("Remove"))
         remove.setProperty("kind", "quiet")
-        remove.setAccessibleName(f"Remove {folder}")
+        remove.setAccessibleName(tr("Remove {folder}").format(folder=folder))
         remove.clicked.connect(lambda: self._replace(tuple(kept for kept in self._folders if kept != folder)))
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -291,7 +298,7 @@ class FoldersControl(SettingControl):
 
     @Slot()
     def _on_add(self) -> None:
-        dialog = QFileDialog(self.widget.window(), "Add a folder with models")
+        dialog = QFileDialog(self.widget.window(), tr("Add a folder with models"))
         dialog.setFileMode(QFileDialog.FileMode.Directory)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(self.add_folder)
@@ -321,3 +328,7 @@ def make_control(field: Field) -> SettingControl:
         FieldKind.FOLDER: PathControl,
     }
     return controls[field.kind](field)
+
+
+def _unset_words(field: Field) -> str:
+    return tr(field.unset_label) if field.unset_label else ""

@@ -3,13 +3,14 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.settings.schema import Field, TakesEffect
 from app.widgets.plain_label import plain_label
 from app.widgets.setting_controls import SettingControl, make_control
 
 _NOTES = {
-    TakesEffect.AFTER_RELOAD: "Takes effect after reloading the model.",
-    TakesEffect.NEXT_ANSWER: "Takes effect with the next answer.",
+    TakesEffect.AFTER_RELOAD: mark("Takes effect after reloading the model."),
+    TakesEffect.NEXT_ANSWER: mark("Takes effect with the next answer."),
 }
 
 
@@ -23,17 +24,17 @@ class SettingRow(QWidget):
         super().__init__(parent)
         self.field = field
         self._default = default
-        label = QLabel(field.label)
+        label = QLabel(tr(field.label))
         label.setProperty("role", "heading")
         self.control: SettingControl = make_control(field)
-        self.control.widget.setAccessibleName(field.label)
-        self.control.widget.setAccessibleDescription(field.help)
+        self.control.widget.setAccessibleName(tr(field.label))
+        self.control.widget.setAccessibleDescription(tr(field.help))
         label.setBuddy(self.control.widget)
         self.control.edited.connect(self._on_edited)
         self.control.refused.connect(self._on_refused)
-        self.reset_button = QPushButton("Reset")
+        self.reset_button = QPushButton(tr("Reset"))
         self.reset_button.setProperty("kind", "quiet")
-        self.reset_button.setAccessibleName(f"Reset {field.label}")
+        self.reset_button.setAccessibleName(tr("Reset {label}").format(label=tr(field.label)))
         self.reset_button.clicked.connect(self._on_reset)
         keep_room = self.reset_button.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)
@@ -48,16 +49,17 @@ class SettingRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(top)
-        column.addWidget(plain_label(field.help, "muted", wraps=True))
+        column.addWidget(plain_label(tr(field.help), "muted", wraps=True))
         column.addSpacing(2)
         column.addWidget(self.control.widget)
         column.addWidget(self.problem)
         if field.takes_effect in _NOTES:
-            column.addWidget(plain_label(_NOTES[field.takes_effect], "small", wraps=True))
+            column.addWidget(plain_label(tr(_NOTES[field.takes_effect]), "small", wraps=True))
 
     def matches(self, words: str) -> bool:
         """Return whether every word is found in label, help or page."""
-        text = f"{self.field.label} {self.field.help} {self.field.page} {self.field.key}".casefold()
+        field = self.field
+        text = f"{tr(field.label)} {tr(field.help)} {tr(field.page)} {field.key}".casefold()
         return all(word in text for word in words.casefold().split())
 
     def show_value(self, value: object) -> None:

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.language import tr
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, TakesEffect
 from app.widgets.memory_row import MemoryRow
 from app.widgets.models.connection_row import ConnectionRow
@@ -35,26 +36,26 @@ class SettingsDialog(QDialog):
 
     def __init__(self, settings: Settings, parent: QWidget | None = None, theme: Theme = LIGHT) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Settings")
+        self.setWindowTitle(tr("Settings"))
         self.resize(720, 560)
         self.memory = MemoryRow()
         self.connection = ConnectionRow(theme)
         self.rows = [SettingRow(field, getattr(_DEFAULTS, field.key)) for field in FIELDS]
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Search settings")
-        self.search.setAccessibleName("Search settings")
+        self.search.setPlaceholderText(tr("Search settings"))
+        self.search.setAccessibleName(tr("Search settings"))
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._on_filter_changed)
         self.pages = QListWidget()
-        self.pages.setAccessibleName("Pages")
+        self.pages.setAccessibleName(tr("Pages"))
         for page in PAGES:
-            item = QListWidgetItem(page)
+            item = QListWidgetItem(tr(page))
             item.setSizeHint(QSize(0, _PAGE_ROW_PX))  # asked for before the style sheet counts
             self.pages.addItem(item)
         self.pages.currentRowChanged.connect(self._on_filter_changed)
         self.heading = QLabel()
         self.heading.setProperty("role", "title")
-        self.nothing = QLabel("No setting has these words.")
+        self.nothing = QLabel(tr("No setting has these words."))
         self.nothing.setProperty("role", "muted")
         self.reload_note = self._build_reload_note()
         self._build_layout()
@@ -122,9 +123,9 @@ class SettingsDialog(QDialog):
     def _build_reload_note(self) -> QFrame:
         note = QFrame()
         note.setProperty("surface", "card")
-        text = QLabel("Your change takes effect after reloading the model.")
+        text = QLabel(tr("Your change takes effect after reloading the model."))
         text.setWordWrap(True)
-        self.reload_button = QPushButton("Reload now")
+        self.reload_button = QPushButton(tr("Reload now"))
         self.reload_button.clicked.connect(self._on_reload)
         row = QHBoxLayout(note)
         row.setContentsMargins(24, 8, 16, 8)
@@ -146,7 +147,7 @@ class SettingsDialog(QDialog):
         shows_connection = self.connection.matches(words) if words else page == DOWNLOADS
         self.connection.setVisible(shows_connection)
         self.nothing.setVisible(not (shown or shows_memory or shows_connection))
-        self.heading.setText("Found" if words else page)
+        self.heading.setText(tr("Found") if words else tr(page))
         self._scroll.verticalScrollBar().setValue(0)
 
     @Slot(object)

@@ -18,9 +18,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.conversations.records import Conversation
+from app.language import tr
 from app.models.conversation_list_model import CONVERSATION_ROLE, ConversationListModel
 from app.widgets.conversation_delegate import ConversationDelegate
 from app.widgets.icons import icon
+from app.widgets.key_words import key_words
 from app.widgets.theme import Theme
 
 WIDTH_PX = 248
@@ -42,7 +44,7 @@ class ConversationList(QListView):
         self.titles = ConversationDelegate(theme, self)
         self.setModel(model)
         self.setItemDelegate(self.titles)
-        self.setAccessibleName("Conversations")
+        self.setAccessibleName(tr("Conversations"))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -107,10 +109,12 @@ class ConversationList(QListView):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         conversation = self.conversation_at(index)
         if conversation is not None:
-            menu.addAction("Open", lambda: self.chosen.emit(conversation.id))
-            menu.addAction("Rename\tF2", lambda: self.edit_title(self.currentIndexFor(conversation.id)))
+            menu.addAction(tr("Open"), lambda: self.chosen.emit(conversation.id))
+            menu.addAction(
+                tr("Rename") + "\t" + key_words("F2"), lambda: self.edit_title(self.currentIndexFor(conversation.id))
+            )
             menu.addSeparator()
-            menu.addAction("Delete\tDel", lambda: self.delete_requested.emit(conversation.id))
+            menu.addAction(tr("Delete") + "\t" + key_words("Del"), lambda: self.delete_requested.emit(conversation.id))
         return menu
 
     def edit_title(self, index: QModelIndex) -> None:
@@ -151,15 +155,15 @@ class Sidebar(QFrame):
         self.setProperty("surface", "sidebar")
         self.setMinimumWidth(SMALLEST_PX)
         self.setMaximumWidth(WIDEST_PX)
-        self.new_button = QPushButton("New conversation")
+        self.new_button = QPushButton(tr("New conversation"))
         self.new_button.setProperty("kind", "quiet")
-        self.new_button.setToolTip("Begin a new conversation (Ctrl+N)")
+        self.new_button.setToolTip(f"{tr('Begin a new conversation')} ({key_words('Ctrl+N')})")
         self.new_button.clicked.connect(self.new_requested)
         self.list = ConversationList(model, theme)
         self.list.chosen.connect(self.open_requested)
         self.list.delete_requested.connect(self.delete_requested)
         self.list.titles.renamed.connect(self.rename_requested)
-        self.empty = QLabel("Your conversations will be listed here. They stay on this computer.")
+        self.empty = QLabel(tr("Your conversations will be listed here. They stay on this computer."))
         self.empty.setProperty("role", "muted")
         self.empty.setWordWrap(True)
         self.empty.setContentsMargins(16, 16, 16, 0)

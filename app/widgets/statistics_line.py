@@ -5,6 +5,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QSizePolicy, QWidget
 
 from app.conversations.records import Message
+from app.language import tr
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
 from app.widgets.plain_label import plain_label
@@ -94,7 +95,7 @@ class StatisticsDetails(QFrame):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setObjectName("popup")
         self.setProperty("surface", "composer")
-        self.setAccessibleName("About this answer")
+        self.setAccessibleName(tr("About this answer"))
         grid = QGridLayout(self)
         grid.setContentsMargins(16, 12, 16, 12)
         grid.setHorizontalSpacing(24)

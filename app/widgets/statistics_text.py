@@ -3,18 +3,19 @@
 from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
+from app.language import grouped, mark, tr
 from app.models.amounts import seconds
 from app.models.speculation_words import guessed_words
-from app.models.warmth_words import place_name, reused_words
+from app.models.warmth_words import place_name, reused_words, token_words
 from engine.api.events import FinishReason, Statistics
 
 FitsWidth = Callable[[str], bool]
 SEPARATOR = " · "
 _ENDINGS = {
-    FinishReason.END: "The model finished its answer.",
-    FinishReason.MAXIMUM_TOKENS: "The answer reached the length that the settings allow.",
-    FinishReason.CONTEXT_FULL: "The model's context window is full.",
-    FinishReason.STOPPED: "You stopped it.",
+    FinishReason.END: mark("The model finished its answer."),
+    FinishReason.MAXIMUM_TOKENS: mark("The answer reached the length that the settings allow."),
+    FinishReason.CONTEXT_FULL: mark("The model's context window is full."),
+    FinishReason.STOPPED: mark("You stopped it."),
 }
 
 
@@ -25,11 +26,15 @@ def statistics_parts(message: Message) -> list[str]:
     if statistics is not None:
         if statistics.generated_tokens:
             parts += [
-                f"{statistics.generated_tokens:,} {_tokens(statistics.generated_tokens)}",
-                f"{rate(statistics.tokens_per_second)} tokens/s",
-                f"first token {seconds(statistics.time_to_first_token_seconds)}",
+                token_words(statistics.generated_tokens),
+                tr("{rate} tokens/s").format(rate=rate(statistics.tokens_per_second)),
+                tr("first token {time}").format(time=seconds(statistics.time_to_first_token_seconds)),
             ]
-        parts.append(f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,}")
+        parts.append(
+            tr("reused {reused}, read {read}").format(
+                reused=reused_words(statistics), read=grouped(statistics.prefilled_tokens)
+            )
+        )
     return [part for part in parts if part]
 
 
@@ -51,49 +56,49 @@ def shortened(parts: list[str], fits: FitsWidth) -> str:
 
 def statistics_details(message: Message) -> list[tuple[str, str]]:
     """Return everything that is known about an answer as (name, value) rows."""
-    rows = [("Model", message.model), ("Precision", message.precision.upper())]
+    rows = [(tr("Model"), message.model), (tr("Precision"), message.precision.upper())]
     if message.statistics is not None:
         rows += _measured(message.statistics)
     if message.finish_reason is not None:
-        rows.append(("Ended because", _ENDINGS[message.finish_reason]))
+        rows.append((tr("Ended because"), tr(_ENDINGS[message.finish_reason])))
     elif message.state is MessageState.INTERRUPTED:
-        rows.append(("Ended because", "It was interrupted."))
+        rows.append((tr("Ended because"), tr("It was interrupted.")))
     return [(name, value) for name, value in rows if value]
 
 
 def rate(value: float) -> str:
     """Return a rate with as many digits as it deserves."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
+    return grouped(value, 0 if value >= 9.95 else 1)
 
 
 def _measured(statistics: Statistics) -> list[tuple[str, str]]:
     written = [
-        ("Written", f"{statistics.generated_tokens:,} tokens in {seconds(statistics.decode_seconds)}"),
-        ("Speed", f"{rate(statistics.tokens_per_second)} tokens per second"),
-        ("Guessed ahead", guessed_words(statistics)),
-        ("First token after", seconds(statistics.time_to_first_token_seconds)),
+        (tr("Written"), _in_time(statistics.generated_tokens, statistics.decode_seconds)),
+        (tr("Speed"), tr("{rate} tokens per second").format(rate=rate(statistics.tokens_per_second))),
+        (tr("Guessed ahead"), guessed_words(statistics)),
+        (tr("First token after"), seconds(statistics.time_to_first_token_seconds)),
     ]
     return [
         *(written if statistics.generated_tokens else []),
-        ("Conversation so far", f"{statistics.prompt_tokens:,} tokens"),
+        (tr("Conversation so far"), token_words(statistics.prompt_tokens)),
         *_reused(statistics),
-        ("Read anew", f"{statistics.prefilled_tokens:,} tokens in {seconds(statistics.prefill_seconds)}"),
+        (tr("Read anew"), _in_time(statistics.prefilled_tokens, statistics.prefill_seconds)),
     ]
 
 
 def _reused(statistics: Statistics) -> list[tuple[str, str]]:
     """Return what was still in place, and what had to be brought back."""
     restored = statistics.restored_tokens
-    in_place = ("Still in memory", f"{max(0, statistics.reused_tokens - restored):,} tokens")
+    in_place = (tr("Still in memory"), token_words(max(0, statistics.reused_tokens - restored)))
     if statistics.restored_from is None or not restored:
         return [in_place]
-    name = f"Back from {place_name(statistics.restored_from)}"
-    back = (name, f"{restored:,} {_tokens(restored)} in {seconds(statistics.restore_seconds)}")
+    name = tr("Back from {place_name}").format(place_name=place_name(statistics.restored_from))
+    back = (name, _in_time(restored, statistics.restore_seconds))
     return [back] if restored >= statistics.reused_tokens else [in_place, back]
 
 
-def _tokens(count: int) -> str:
-    return "token" if count == 1 else "tokens"
+def _in_time(tokens: int, taken_seconds: float) -> str:
+    return tr("{tokens} in {time}").format(tokens=token_words(tokens), time=seconds(taken_seconds))
 
 
 def _by_importance(parts: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.warmth_words import TIER_NAMES, reason_sentence, use_words
 from app.widgets.plain_label import plain_label
 from engine.api.warmth import Tier, TierUse
@@ -16,12 +17,12 @@ class TierMeter(QFrame):
     def __init__(self, tier: Tier, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("surface", "card")
-        self.name = plain_label(TIER_NAMES[tier], "heading")
+        self.name = plain_label(tr(TIER_NAMES[tier]), "heading")
         self.amount = plain_label("", "")
         self.bar = QProgressBar()
         self.bar.setRange(0, _STEPS)
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName(f"{TIER_NAMES[tier]}: share in use")
+        self.bar.setAccessibleName(tr("{tier}: share in use").format(tier=tr(TIER_NAMES[tier])))
         keep_room = self.bar.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)
         self.bar.setSizePolicy(keep_room)

@@ -6,6 +6,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.icon_button import IconButton
 from app.widgets.message_rows import estimate_height, make_row
@@ -35,12 +36,12 @@ class Transcript(QWidget):
         self._style = RowStyle(theme)
         self._current_id = ""
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName("Messages")
+        self.setAccessibleName(tr("Messages"))
         self.view = TranscriptView(model, self._make_row, self._estimate_height)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
-        self.newest_button = IconButton("arrow-down", "Go to the newest message", theme, self)
+        self.newest_button = IconButton("arrow-down", tr("Go to the newest message"), theme, self)
         self.newest_button.setObjectName("newest")
         self.newest_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
         self.newest_button.clicked.connect(self.view.follow)

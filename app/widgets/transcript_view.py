@@ -14,6 +14,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from app.conversations.records import MessageState
+from app.language import tr
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.message_widget import MessageWidget
 from app.widgets.row_heights import RowHeights
@@ -62,7 +63,7 @@ class TranscriptView(QAbstractScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Conversation")
+        self.setAccessibleName(tr("Conversation"))
         self.verticalScrollBar().setSingleStep(48)
         self.viewport().setAutoFillBackground(False)
         model.modelReset.connect(self._on_reset)

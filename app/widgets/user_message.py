@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.language import grouped, tr
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.fonts import text_font
 from app.widgets.icon_button import IconButton
@@ -43,7 +44,7 @@ class UserMessage(MessageWidget):
         inside.setSpacing(4)
         inside.addWidget(self.text_view)
         inside.addWidget(self.fold_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self.edit_button = IconButton("pencil", "Edit", style.theme)
+        self.edit_button = IconButton("pencil", tr("Edit"), style.theme)
         self.edit_button.clicked.connect(self.begin_editing)
         self.action_buttons.append(self.edit_button)
         line = QHBoxLayout()
@@ -68,7 +69,7 @@ class UserMessage(MessageWidget):
         super().show_entry(entry, is_last)
         self._show_text()
         self.edit_button.setEnabled(not self.row_style.busy)
-        self.name_for_reader("You")
+        self.name_for_reader(tr("You"))
 
     def set_row_style(self, style: RowStyle) -> None:
         """Draw in another theme, or with other things allowed."""
@@ -124,9 +125,15 @@ class UserMessage(MessageWidget):
             self._shown = text
             self.text_view.set_text(text)
         self.fold_button.setVisible(len(short) < len(content))
-        self.fold_button.setText("Show less" if self._unfolded else f"Show all {len(content):,} characters")
+        self.fold_button.setText(
+            tr("Show less")
+            if self._unfolded
+            else tr("Show all {number} characters").format(number=grouped(len(content)))
+        )
         if self._unfolded and len(content) > _SHOWN_CHARACTERS:
-            self.fold_button.setText(f"Show less (the rest of {len(content):,} characters can be copied)")
+            self.fold_button.setText(
+                tr("Show less (the rest of {number} characters can be copied)").format(number=grouped(len(content)))
+            )
 
     def _apply_font(self) -> None:
         self.text_view.set_text_font(text_font(self.row_style.theme.text_size_px))

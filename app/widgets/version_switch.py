@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
+from app.language import tr
 from app.widgets.icon_button import IconButton
 from app.widgets.theme import Theme
 
@@ -16,8 +17,8 @@ class VersionSwitch(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.previous_button = IconButton("chevron-left", "Previous version", theme)
-        self.next_button = IconButton("chevron-right", "Next version", theme)
+        self.previous_button = IconButton("chevron-left", tr("Previous version"), theme)
+        self.next_button = IconButton("chevron-right", tr("Next version"), theme)
         self._label = QLabel()
         self._label.setTextFormat(Qt.TextFormat.PlainText)
         self._label.setProperty("role", "small")
@@ -41,7 +42,7 @@ class VersionSwitch(QWidget):
     def show_version(self, version: int, versions: int) -> None:
         """Show "version / versions", counted from 1."""
         self._label.setText(f"{version} / {versions}")
-        self._label.setAccessibleName(f"Version {version} of {versions}")
+        self._label.setAccessibleName(tr("Version {version} of {versions}").format(version=version, versions=versions))
         self.previous_button.setEnabled(version > 1)
         self.next_button.setEnabled(version < versions)
         self.setVisible(versions > 1)

@@ -68,7 +68,7 @@ class WindowActions(QObject):
     def show_when_full(self, choice: WhenFull | None, by_settings: WhenFull) -> None:
         """Show what happens when the conversation is full; None: what the settings say."""
         words = {each.value: each.label for each in field_of("when_full").choices}
-        as_set = tr("As in the &settings ({choice})").format(choice=tr(words[by_settings]).lower())
+        as_set = tr("As in the &settings ({choice})").format(choice=_begun_small(tr(words[by_settings])))
         self.when_full[None].setText(as_set)
         self.when_full[choice].setChecked(True)
 
@@ -107,3 +107,7 @@ def _rows_of(group: Group) -> Iterable[ActionRow]:
 
 def _value_of(actions: Mapping[object, QAction], action: QAction) -> object:
     return next(value for value, each in actions.items() if each is action)
+
+
+def _begun_small(words: str) -> str:
+    return words[:1].lower() + words[1:]

@@ -4,11 +4,15 @@ import signal
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from app.language import mark, tr
 from engine.api.commands import Command, DownloadCheckpoint, Generate, LoadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport
 
 DEATH_LIMIT = 3
 DEATH_WINDOW_SECONDS = 60.0
+
+_STOPPED = mark("The engine stopped unexpectedly.")
+_ENDED = mark("The engine was ended by the system, probably because memory ran out.")
 
 
 class DeathCause(Enum):
@@ -45,19 +49,30 @@ class EngineDeath:
 
 def command_report(command: Command, death: EngineDeath) -> ErrorReport:
     """Return what to tell about a command that was open when the engine was lost."""
-    if isinstance(command, Generate):
-        doing, hint = " while answering", "Press Continue or send your message again."
-        kept = " What was written is kept."
-    elif isinstance(command, LoadCheckpoint):
-        doing, hint, kept = " while loading the model", "Load the model again.", ""
-    elif isinstance(command, DownloadCheckpoint):
-        doing, hint, kept = " while downloading", "Start the download again; it goes on where it stopped.", ""
-    else:
-        doing, hint, kept = "", "Try again.", ""
+    kept = ""
+    match command:
+        case Generate():
+            stopped = tr("The engine stopped unexpectedly while answering.")
+            ended = tr("The engine was ended by the system while answering, probably because memory ran out.")
+            hint, kept = tr("Press Continue or send your message again."), " " + tr("What was written is kept.")
+        case LoadCheckpoint():
+            stopped = tr("The engine stopped unexpectedly while loading the model.")
+            ended = tr("The engine was ended by the system while loading the model, probably because memory ran out.")
+            hint = tr("Load the model again.")
+        case DownloadCheckpoint():
+            stopped = tr("The engine stopped unexpectedly while downloading.")
+            ended = tr("The engine was ended by the system while downloading, probably because memory ran out.")
+            hint = tr("Start the download again; it goes on where it stopped.")
+        case _:
+            stopped, ended, hint = tr(_STOPPED), tr(_ENDED), tr("Try again.")
     if death.is_out_of_memory:
-        hint = f"{hint} If it happens again, choose a smaller model, a smaller context window or a lower precision."
+        again = tr("If it happens again, choose a smaller model, a smaller context window or a lower precision.")
+        hint = f"{hint} {again}"
     return ErrorReport(
-        kind=ErrorKind.ENGINE_DIED, message=f"{_what_happened(death, doing)}{kept}", hint=hint, details=death.details()
+        kind=ErrorKind.ENGINE_DIED,
+        message=_what_happened(death, stopped, ended) + kept,
+        hint=hint,
+        details=death.details(),
     )
 
 
@@ -66,46 +81,46 @@ def failed_report(death: EngineDeath) -> ErrorReport:
     return ErrorReport(
         kind=ErrorKind.ENGINE_DIED,
         message=failed_sentence(death),
-        hint="Restart the engine or Hearth. Your conversations are safe.",
+        hint=tr("Restart the engine or Hearth. Your conversations are safe."),
         details=death.details(),
     )
 
 
 def not_running_report() -> ErrorReport:
     """Return what to tell about a command that came after the engine had been stopped."""
-    return ErrorReport(kind=ErrorKind.ENGINE_DIED, message="The engine is not running.", hint="Start Hearth again.")
+    return ErrorReport(
+        kind=ErrorKind.ENGINE_DIED, message=tr("The engine is not running."), hint=tr("Start Hearth again.")
+    )
 
 
 def unsendable_report(error: Exception) -> ErrorReport:
     """Return what to tell about a command that fits in no frame."""
     return ErrorReport(
         kind=ErrorKind.INVALID_COMMAND,
-        message="This could not be handed to the engine: it is too long, or holds characters that are no text.",
-        hint="Shorten it or remove unusual characters.",
+        message=tr("This could not be handed to the engine: it is too long, or holds characters that are no text."),
+        hint=tr("Shorten it or remove unusual characters."),
         details=type(error).__name__,
     )
 
 
 def restart_sentence(death: EngineDeath) -> str:
     """Return the one line for the window while the engine starts anew."""
-    return f"{_what_happened(death, '')} It is being started again."
+    return f"{_what_happened(death, tr(_STOPPED), tr(_ENDED))} {tr('It is being started again.')}"
 
 
 def failed_sentence(death: EngineDeath) -> str:
     """Return the one line for the window when the engine is not started again."""
     if death.cause is DeathCause.NOT_STARTED:
-        return "The engine could not be started."
-    return "The engine stopped three times within a minute and was not started again."
+        return tr("The engine could not be started.")
+    return tr("The engine stopped three times within a minute and was not started again.")
 
 
-def _what_happened(death: EngineDeath, doing: str) -> str:
+def _what_happened(death: EngineDeath, stopped: str, ended: str) -> str:
     if death.cause is DeathCause.UNRESPONSIVE:
-        return "The engine did not react to Stop and had to be ended."
+        return tr("The engine did not react to Stop and had to be ended.")
     if death.cause is DeathCause.DEVICE_LOST:
-        return "The connection to the graphics card was lost."
-    if death.is_out_of_memory:
-        return f"The engine was ended by the system{doing}, probably because memory ran out."
-    return f"The engine stopped unexpectedly{doing}."
+        return tr("The connection to the graphics card was lost.")
+    return ended if death.is_out_of_memory else stopped
 
 
 def _status_text(exit_status: int | None) -> str:

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import msgspec
 
+from app.language import tr
 from app.worker.engine_death import (
     DEATH_LIMIT,
     DEATH_WINDOW_SECONDS,
@@ -164,14 +165,14 @@ class EngineLink:
 
         An exception that gets out (a bug here or in on_event) first ends the engine and every open command.
         """
-        last_word = EngineStateChanged(EngineState.STOPPED, "The engine has stopped.")
+        last_word = EngineStateChanged(EngineState.STOPPED, tr("The engine has stopped."))
         try:
-            self._start_process(EngineState.STARTING, "The engine is starting.")
+            self._start_process(EngineState.STARTING, tr("The engine is starting."))
             while not self._is_stopping:
                 self._take_note()
             self._shut_down()
         except BaseException:
-            message = "The connection to the engine broke because of a mistake in Hearth. Start Hearth again."
+            message = tr("The connection to the engine broke because of a mistake in Hearth. Start Hearth again.")
             last_word = EngineStateChanged(EngineState.FAILED, message, traceback.format_exc())
             raise
         finally:
@@ -233,7 +234,7 @@ class EngineLink:
     def _handle_event(self, event: Event) -> None:
         if isinstance(event, EngineReady):
             self._on_event(event)
-            self._on_event(EngineStateChanged(EngineState.READY, "The engine is ready."))
+            self._on_event(EngineStateChanged(EngineState.READY, tr("The engine is ready.")))
             return
         command = self._open.handle(event, time.monotonic())
         if command is None:
@@ -300,7 +301,7 @@ class EngineLink:
     def _restart_after_failure(self) -> None:
         if self._process is None:
             self._deaths.clear()
-            self._start_process(EngineState.RESTARTING, "The engine is being started again.")
+            self._start_process(EngineState.RESTARTING, tr("The engine is being started again."))
             self._load_again()
 
     def _renew(self, argv: Sequence[str]) -> None:
@@ -316,7 +317,7 @@ class EngineLink:
         self._open.end_all(lambda command: CommandCancelled(command_id=command.command_id))
         put_off, self._put_off = self._put_off, []
         if not self._is_stopping:
-            self._start_process(EngineState.STARTING, "The engine is starting again.")
+            self._start_process(EngineState.STARTING, tr("The engine is starting again."))
             self._load_again()
         for command in put_off:
             self._accept(command)

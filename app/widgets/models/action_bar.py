@@ -6,6 +6,7 @@ from enum import StrEnum
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout
 
+from app.language import mark, tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow
@@ -24,7 +25,8 @@ class Offer(StrEnum):
     UPDATE = "update"
 
 
-_FETCHING = {Offer.RESUME: "Resume", Offer.UPDATE: "Update"}
+_DOWNLOAD = mark("Download")
+_FETCHING = {Offer.RESUME: mark("Resume"), Offer.UPDATE: mark("Update")}
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,34 @@ class Standing:
             case Offer.UNDER_WAY if self.download is not None:
                 return hub_words.progress_words(self.download)
             case Offer.CHAT:
-                return "This model answers now." if self.loaded else "It is on this computer."
+                return tr("This model answers now.") if self.loaded else tr("It is on this computer.")
             case Offer.UPDATE if not self.lacks_room:
-                return f"It is on this computer. What is new on the Hub takes {file_size(self.missing_bytes)}."
+                return tr("It is on this computer. What is new on the Hub takes {size}.").format(
+                    size=file_size(self.missing_bytes)
+                )
             case Offer.DOWNLOAD | Offer.RESUME | Offer.UPDATE if self.lacks_room:
                 missing = file_size(self.missing_bytes - self.disk_free_bytes)
-                return (
-                    f"The disk has {file_size(self.disk_free_bytes)} free, and {file_size(self.missing_bytes)} are "
-                    f"needed. Free {missing}, or choose another folder for downloads."
-                )
+                return tr(
+                    "The disk has {free} free, and {needed} are needed. Free {missing}, or choose "
+                    "another folder for downloads."
+                ).format(free=file_size(self.disk_free_bytes), needed=file_size(self.missing_bytes), missing=missing)
             case Offer.DOWNLOAD | Offer.RESUME if self.missing_bytes and self.disk_free_bytes:
-                rest = " more" if self.offer is Offer.RESUME else ""
-                free = file_size(self.disk_free_bytes)
-                return f"Needs {file_size(self.missing_bytes)}{rest}{self._copy_words()}; {free} are free."
+                is_rest = self.offer is Offer.RESUME
+                words = (
+                    tr("Needs {size} more{copy}; {free} are free.")
+                    if is_rest
+                    else tr("Needs {size}{copy}; {free} are free.")
+                )
+                sizes = {"size": file_size(self.missing_bytes), "free": file_size(self.disk_free_bytes)}
+                return words.format(copy=self._copy_words(), **sizes)
         return ""
 
     def _copy_words(self) -> str:
         if not self.copy_bytes:
             return ""
-        copy = f", and {file_size(self.copy_bytes)} for its packed copy, which loads faster"
+        copy = tr(", and {size} for its packed copy, which loads faster").format(size=file_size(self.copy_bytes))
         fits = self.missing_bytes + self.copy_bytes <= self.disk_free_bytes
-        return copy if fits else f"{copy} (without room for it, it is packed anew at each load)"
+        return copy if fits else tr("{copy} (without room for it, it is packed anew at each load)").format(copy=copy)
 
 
 class ActionBar(QFrame):
@@ -86,10 +95,10 @@ class ActionBar(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.words = plain_label("", "small", wraps=True)
-        self.chat_button = QPushButton("Chat with it")
-        self.download_and_chat_button = QPushButton("Download and chat")
-        self.download_button = QPushButton("Download")
-        self.show_button = QPushButton("Show downloads")
+        self.chat_button = QPushButton(tr("Chat with it"))
+        self.download_and_chat_button = QPushButton(tr("Download and chat"))
+        self.download_button = QPushButton(tr("Download"))
+        self.show_button = QPushButton(tr("Show downloads"))
         for button in (self.chat_button, self.download_and_chat_button):
             button.setProperty("kind", "primary")
         self.chat_button.clicked.connect(self.chat_requested)
@@ -118,14 +127,16 @@ class ActionBar(QFrame):
         can_fetch = offer in (Offer.DOWNLOAD, Offer.RESUME)
         self.words.setText(words)
         self.words.setVisible(bool(words))
-        self.download_button.setText(_FETCHING.get(offer, "Download"))
-        self.download_and_chat_button.setText("Resume and chat" if offer is Offer.RESUME else "Download and chat")
+        self.download_button.setText(tr(_FETCHING.get(offer, _DOWNLOAD)))
+        self.download_and_chat_button.setText(
+            tr("Resume and chat") if offer is Offer.RESUME else tr("Download and chat")
+        )
         self.download_button.setVisible(can_fetch or offer is Offer.UPDATE)
         self.download_and_chat_button.setVisible(can_fetch)
         for button in (self.download_button, self.download_and_chat_button):
             button.setEnabled(not standing.lacks_room)
         self.chat_button.setVisible(is_here)
-        self.chat_button.setText("Back to the chat" if standing.loaded else "Chat with it")
+        self.chat_button.setText(tr("Back to the chat") if standing.loaded else tr("Chat with it"))
         self.show_button.setVisible(offer is Offer.UNDER_WAY)
         self.setVisible(offer is not Offer.NOTHING)
 

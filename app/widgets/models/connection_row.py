@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.settings.field import DOWNLOADS
 from app.widgets.icons import pixmap
 from app.widgets.models.emptied import emptied
@@ -10,9 +11,11 @@ from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 from engine.api.hub import ConnectionStep
 
-_LABEL = "Account and connection"
-_HELP = "An access token opens models that are private or ask for something first. The test says where the way ends."
-_RUNNING = "Testing…"
+_LABEL = mark("Account and connection")
+_HELP = mark(
+    "An access token opens models that are private or ask for something first. The test says where the way ends."
+)
+_RUNNING = mark("Testing…")
 _ICON_PX = 16
 
 
@@ -27,9 +30,9 @@ class ConnectionRow(QWidget):
         self._theme = theme
         self._steps: tuple[ConnectionStep, ...] = ()
         self._icons: list[QLabel] = []
-        self.token_button = QPushButton("Access token…")
+        self.token_button = QPushButton(tr("Access token…"))
         self.token_button.clicked.connect(self.token_requested)
-        self.test_button = QPushButton("Test the connection")
+        self.test_button = QPushButton(tr("Test the connection"))
         self.test_button.clicked.connect(self._on_test)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
@@ -47,8 +50,8 @@ class ConnectionRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(plain_label(_LABEL, "heading"))
-        column.addWidget(plain_label(_HELP, "muted", wraps=True))
+        column.addWidget(plain_label(tr(_LABEL), "heading"))
+        column.addWidget(plain_label(tr(_HELP), "muted", wraps=True))
         column.addSpacing(4)
         column.addLayout(buttons)
         column.addWidget(self.status)
@@ -61,20 +64,21 @@ class ConnectionRow(QWidget):
 
     def matches(self, words: str) -> bool:
         """Return whether every word is found here."""
-        text = f"{_LABEL} {_HELP} {DOWNLOADS} {self.token_button.text()} {self.test_button.text()}".casefold()
+        buttons = f"{self.token_button.text()} {self.test_button.text()}"
+        text = f"{tr(_LABEL)} {tr(_HELP)} {tr(DOWNLOADS)} {buttons}".casefold()
         return all(word in text for word in words.casefold().split())
 
     def show_connection(self, steps: tuple[ConnectionStep, ...] | None) -> None:
         """Show what came of the test; None while it runs."""
         self._steps = tuple(steps or ())
-        self.status.setText(_RUNNING)
+        self.status.setText(tr(_RUNNING))
         self.status.setVisible(steps is None)
         self.test_button.setEnabled(steps is not None)
         emptied(self._grid)
         self._icons = [QLabel() for _ in self._steps]
         for place, step in enumerate(self._steps):
             words = plain_label(f"{step.name}: {step.words}", "" if step.succeeded else "danger", wraps=True)
-            self._icons[place].setAccessibleName("succeeded" if step.succeeded else "failed")
+            self._icons[place].setAccessibleName(tr("succeeded") if step.succeeded else tr("failed"))
             self._grid.addWidget(self._icons[place], place, 0)
             self._grid.addWidget(words, place, 1)
         self.set_theme(self._theme)

@@ -3,6 +3,7 @@
 from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
 from app.models.hub_rows import OVER, DownloadRequest, DownloadRow, HubRow
@@ -55,7 +56,7 @@ class DetailsPanel(QWidget):
         self.name = plain_label("", "title", wraps=True)
         self.publisher = ElidedLabel()
         self.publisher.setProperty("role", "muted")
-        self.page_button = QPushButton("Open its page")
+        self.page_button = QPushButton(tr("Open its page"))
         self.page_button.setProperty("kind", "quiet")
         self.page_button.setAutoDefault(False)
         self.unusable = plain_label("", "warning", wraps=True)
@@ -64,8 +65,8 @@ class DetailsPanel(QWidget):
         self.plan = PlanView()
         self.facts = FactTable()
         self.revisions = QComboBox()
-        self.revisions.setAccessibleName("Version")
-        self._revision_row = _labelled("Version", self.revisions)
+        self.revisions.setAccessibleName(tr("Version"))
+        self._revision_row = _labelled(tr("Version"), self.revisions)
         self.files = FileList(theme)
         self.action_bar = ActionBar()
         self._build_layout()
@@ -183,7 +184,11 @@ class DetailsPanel(QWidget):
         renamed = self._details.current_id if self._details is not None else ""
         publisher = hub_words.publisher_of(checkpoint.hub_id)
         is_renamed = renamed and renamed != checkpoint.hub_id
-        self.publisher.set_text(f"{publisher} · now called {hub_words.one_line(renamed)}" if is_renamed else publisher)
+        self.publisher.set_text(
+            tr("{publisher} · now called {renamed}").format(publisher=publisher, renamed=hub_words.one_line(renamed))
+            if is_renamed
+            else publisher
+        )
         self.page_button.setVisible(bool(self._details and self._details.page))
         self.unusable.setText(breakable(checkpoint.unusable))
         self.unusable.setVisible(bool(checkpoint.unusable))
@@ -248,7 +253,7 @@ class DetailsPanel(QWidget):
             inner.addWidget(widget)
         inner.addStretch(1)
         self._revision_row.hide()
-        self._scroll = scrolled(content, "Details")
+        self._scroll = scrolled(content, tr("Details"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

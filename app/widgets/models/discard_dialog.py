@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.widgets.models.question import Question
@@ -16,10 +17,10 @@ class DiscardDialog(Question):
     def __init__(self, hub_id: str, done_bytes: int, parent: QWidget | None = None) -> None:
         size = _size(done_bytes)
         super().__init__(
-            "Cancel a download",
-            f"Throw away what was downloaded of {hub_words.name_of(hub_id)}?",
-            f"{size} have arrived and would have to be fetched again. Pause keeps them.",
-            "Throw away",
+            tr("Cancel a download"),
+            tr("Throw away what was downloaded of {name}?").format(name=hub_words.name_of(hub_id)),
+            tr("{size} have arrived and would have to be fetched again. Pause keeps them.").format(size=size),
+            tr("Throw away"),
             parent,
         )
 
@@ -29,13 +30,19 @@ class DeleteDialog(Question):
 
     def __init__(self, checkpoint: LocalCheckpoint, freed_bytes: int, parent: QWidget | None = None) -> None:
         from_hub = checkpoint.kind is CheckpointKind.HUB_CACHE
-        again = "It can be downloaded again." if from_hub else "It can't be brought back."
-        where = "" if from_hub or not checkpoint.folder else f" Its files lie in {checkpoint.folder}."
+        again = tr("It can be downloaded again.") if from_hub else tr("It can't be brought back.")
+        where = (
+            ""
+            if from_hub or not checkpoint.folder
+            else " " + tr("Its files lie in {folder}.").format(folder=checkpoint.folder)
+        )
         super().__init__(
-            "Delete a model",
-            f"Delete {hub_words.one_line(checkpoint.name)} from this computer?",
-            f"This frees {_size(freed_bytes)} of the disk. {again}{where} Your conversations with it stay.",
-            "Delete",
+            tr("Delete a model"),
+            tr("Delete {name} from this computer?").format(name=hub_words.one_line(checkpoint.name)),
+            tr("This frees {size} of the disk. {more} Your conversations with it stay.").format(
+                size=_size(freed_bytes), more=again + where
+            ),
+            tr("Delete"),
             parent,
         )
 

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import DownloadRow, DownloadState
 from app.widgets.elided_label import ElidedLabel
@@ -44,11 +45,11 @@ class DownloadRowWidget(ModelRow):
         self.words.setProperty("role", "small")
         self.waiting = plain_label("", "small-warning", wraps=True)
         self.problem = ProblemView()
-        self.pause_button = QPushButton("Pause")
-        self.resume_button = QPushButton("Resume")
-        self.cancel_button = QPushButton("Cancel")
-        self.chat_button = QPushButton("Chat")
-        self.dismiss_button = IconButton("x", "Remove from this list", theme)
+        self.pause_button = QPushButton(tr("Pause"))
+        self.resume_button = QPushButton(tr("Resume"))
+        self.cancel_button = QPushButton(tr("Cancel"))
+        self.chat_button = QPushButton(tr("Chat"))
+        self.dismiss_button = IconButton("x", tr("Remove from this list"), theme)
         self._build_layout()
         self._connect()
 
@@ -96,7 +97,7 @@ class DownloadRowWidget(ModelRow):
 
     def _describe(self, row: DownloadRow) -> None:
         """The name says the state only: screen readers speak when it changes, and bytes change all the time."""
-        name = f"{self.name.text()}: {hub_words.STATES[row.state]}"
+        name = f"{self.name.text()}: {tr(hub_words.STATES[row.state])}"
         if name != self.accessibleName():
             self.setAccessibleName(name)
         self.setAccessibleDescription(hub_words.download_words(row))
@@ -107,7 +108,9 @@ class DownloadRowWidget(ModelRow):
         self.bar.setRange(0, 0 if knows_nothing else _BAR_STEPS)
         self.bar.setValue(_BAR_STEPS * row.done_bytes // row.total_bytes if row.total_bytes else 0)
         self.bar.setVisible(row.state is not DownloadState.FINISHED)
-        self.bar.setAccessibleName(f"{hub_words.percent(row.done_bytes, row.total_bytes)} per cent")
+        self.bar.setAccessibleName(
+            tr("{number} per cent").format(number=hub_words.percent(row.done_bytes, row.total_bytes))
+        )
 
     def _build_layout(self) -> None:
         texts = QVBoxLayout()

@@ -3,6 +3,7 @@
 from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.hub_rows import OVER, DownloadRow
 from app.models.row_list_model import ROW_ROLE
 from app.widgets.models.download_row import DownloadRowWidget
@@ -32,10 +33,10 @@ class DownloadsView(QWidget):
         self._theme = theme
         self.column: RowColumn[DownloadRow] = RowColumn(downloads, ROW_ROLE, _key, self._make_row)
         self.invitation = Invitation(
-            "download", "Nothing is being downloaded", "What you download shows up here, and goes on where it "
-            "was left, also after a restart.", theme,
+            "download", tr("Nothing is being downloaded"), tr("What you download shows up here, and goes on where it "
+            "was left, also after a restart."), theme,
         )  # fmt: skip
-        find = QPushButton("Find a model")
+        find = QPushButton(tr("Find a model"))
         find.clicked.connect(self.find_requested)
         self.invitation.add_button(find)
         content = QWidget()
@@ -43,7 +44,7 @@ class DownloadsView(QWidget):
         inner.setContentsMargins(16, 0, 16, 16)
         inner.addWidget(self.column)
         inner.addStretch(1)
-        self._scroll = scrolled(content, "Downloads")
+        self._scroll = scrolled(content, tr("Downloads"))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._scroll, 1)

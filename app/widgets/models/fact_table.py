@@ -5,16 +5,22 @@ from datetime import datetime
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from app.language import grouped, mark, tr
 from app.models import hub_words
+from app.models.dates import full_date
 from app.models.plan_words import parameters_text
+from app.models.warmth_words import token_words
 from app.widgets.foreign_text import breakable
 from app.widgets.models.emptied import emptied
 from app.widgets.plain_label import plain_label
 from engine.api.hub import Gating, HubCheckpoint
 
 FIRST_COLUMN_PX = 120  # the same in each table of the details, so that they stand below each other
-_TEMPLATES = {True: "yes", False: "no: it continues texts rather than chats"}
-_GATING = {Gating.TERMS: "after accepting the publisher's terms", Gating.APPROVAL: "after the publisher's approval"}
+_TEMPLATES = {True: mark("yes"), False: mark("no: it continues texts rather than chats")}
+_GATING = {
+    Gating.TERMS: mark("after accepting the publisher's terms"),
+    Gating.APPROVAL: mark("after the publisher's approval"),
+}
 
 
 def facts_of(checkpoint: HubCheckpoint) -> list[tuple[str, str]]:
@@ -22,17 +28,28 @@ def facts_of(checkpoint: HubCheckpoint) -> list[tuple[str, str]]:
     updated = datetime.fromtimestamp(checkpoint.updated_at) if checkpoint.updated_at > 0 else None
     template = checkpoint.has_chat_template
     facts = [
-        ("Parameters", parameters_text(checkpoint.parameters) if checkpoint.parameters else ""),
-        ("Download", hub_words.download_size(checkpoint.download_bytes) if checkpoint.download_bytes else ""),
-        ("Context", f"{checkpoint.context_tokens:,} tokens" if checkpoint.context_tokens else ""),
-        ("Chat template", "" if template is None else _TEMPLATES[template]),
-        ("Packed as", hub_words.one_line(checkpoint.quantization)),
-        ("Licence", hub_words.license_words(checkpoint.license)),
-        ("Available", _GATING.get(checkpoint.gating, "")),
-        ("Updated", f"{updated.day} {updated:%B %Y}" if updated else ""),
-        ("Downloads", f"{checkpoint.downloads:,} in a month" if checkpoint.downloads else ""),
-        ("Likes", f"{checkpoint.likes:,}" if checkpoint.likes else ""),
-        ("Architecture", hub_words.one_line(checkpoint.architecture)),
+        (tr("Parameters"), parameters_text(checkpoint.parameters) if checkpoint.parameters else ""),
+        (
+            tr("Download", "noun"),
+            hub_words.download_size(checkpoint.download_bytes) if checkpoint.download_bytes else "",
+        ),
+        (
+            tr("Context"),
+            token_words(checkpoint.context_tokens) if checkpoint.context_tokens else "",
+        ),
+        (tr("Chat template"), "" if template is None else tr(_TEMPLATES[template])),
+        (tr("Packed as"), hub_words.one_line(checkpoint.quantization)),
+        (tr("Licence"), hub_words.license_words(checkpoint.license)),
+        (tr("Available"), tr(_GATING[checkpoint.gating]) if checkpoint.gating in _GATING else ""),
+        (tr("Updated"), full_date(updated) if updated else ""),
+        (
+            tr("Downloads"),
+            tr("{downloads} in a month").format(downloads=grouped(checkpoint.downloads))
+            if checkpoint.downloads
+            else "",
+        ),
+        (tr("Likes"), grouped(checkpoint.likes) if checkpoint.likes else ""),
+        (tr("Architecture"), hub_words.one_line(checkpoint.architecture)),
     ]
     return [(name, words) for name, words in facts if words]
 

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QToolButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.widgets.elided_label import ElidedLabel
@@ -39,7 +40,7 @@ class FileList(QWidget):
             self.fold.setChecked(False)
         self._files = files
         total = sum(file.size_bytes for file in files)
-        number = f"{len(files)} files" if len(files) != 1 else "1 file"
+        number = tr("{number} files").format(number=len(files)) if len(files) != 1 else tr("1 file")
         self.fold.setText(f"{number}, {file_size(total)}")
         self.setVisible(bool(files))
         self._on_toggled(self.fold.isChecked())
@@ -73,9 +74,17 @@ def _table(files: tuple[HubFile, ...]) -> QWidget:
         name = ElidedLabel(hub_words.one_line(file.path))
         name.setProperty("role", "small")
         is_here = file.present_bytes >= file.size_bytes
-        here = " · here" if is_here else f" · {file_size(file.present_bytes)} here" if file.present_bytes else ""
+        here = (
+            " · " + tr("here")
+            if is_here
+            else " · " + tr("{size} here").format(size=file_size(file.present_bytes))
+            if file.present_bytes
+            else ""
+        )
         grid.addWidget(name, place, 0)
         grid.addWidget(plain_label(file_size(file.size_bytes) + here, "small"), place, 1, Qt.AlignmentFlag.AlignRight)
     if len(files) > _MOST_ROWS:
-        grid.addWidget(plain_label(f"and {len(files) - _MOST_ROWS} more", "small"), _MOST_ROWS, 0)
+        grid.addWidget(
+            plain_label(tr("and {number} more").format(number=len(files) - _MOST_ROWS), "small"), _MOST_ROWS, 0
+        )
     return table

@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractItemModel, QSize, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.hub_rows import HubQuery, HubRow
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.icons import icon
@@ -20,17 +21,22 @@ from engine.api.errors import ErrorReport
 
 _NARROW_PX = 680
 _SMALLEST_PX = 400
-_TO_BEGIN_WITH = "Good models to begin with"
+_TO_BEGIN_WITH = mark("Good models to begin with")
 _LIST_SHARE, _DETAILS_SHARE = 5, 6
 _SIDE_PX = 16
 _OFFLINE = (
-    "Hearth works offline",
-    "Nothing is searched or downloaded. Models on this computer answer as always. “Work offline” is in the settings "
-    "under Downloads.",
+    mark("Hearth works offline"),
+    mark(
+        "Nothing is searched or downloaded. Models on this computer answer as always. “Work offline” is in the "
+        "settings under Downloads."
+    ),
 )
-_NOTHING = ("Nothing found", "Try fewer words, another size, or paste a model's full name, such as Qwen/Qwen3-8B.")
-_FIRST = ("Find a model", "Search by name, or paste the address of a model's page.")
-_CHOOSE = ("See how it would run here", "Choose a model on the left.")
+_NOTHING = (
+    mark("Nothing found"),
+    mark("Try fewer words, another size, or paste a model's full name, such as Qwen/Qwen3-8B."),
+)
+_FIRST = (mark("Find a model"), mark("Search by name, or paste the address of a model's page."))
+_CHOOSE = (mark("See how it would run here"), mark("Choose a model on the left."))
 
 
 class FindView(QWidget):
@@ -57,13 +63,13 @@ class FindView(QWidget):
         self.waiting.setRange(0, 0)
         self.waiting.setTextVisible(False)
         self.waiting.setFixedWidth(64)
-        self.waiting.setAccessibleName("Searching")
+        self.waiting.setAccessibleName(tr("Searching"))
         self.list = ResultList(results, theme)
         self.problem = ProblemView()
-        self.invitation = Invitation("search", *_FIRST, theme)
-        self.choose = Invitation("cpu", *_CHOOSE, theme)
+        self.invitation = Invitation("search", *_words(_FIRST), theme)
+        self.choose = Invitation("cpu", *_words(_CHOOSE), theme)
         self.details = DetailsPanel(downloads, checkpoints, theme)
-        self.back_button = QPushButton("Results")
+        self.back_button = QPushButton(tr("Results"))
         self.back_button.setProperty("kind", "quiet")
         self.back_button.setAutoDefault(False)
         self._build_layout()
@@ -160,18 +166,18 @@ class FindView(QWidget):
         if self.problem.error is not None:
             return ""
         if rows and self._shown_query is None:
-            return _TO_BEGIN_WITH
+            return tr(_TO_BEGIN_WITH)
         if self._is_searching:
-            return "Searching…"
-        return "Results" if rows else ""
+            return tr("Searching…")
+        return tr("Results") if rows else ""
 
     def _show_invitation(self) -> None:
         if self._is_offline:
-            self.invitation.show_words("hard-drive", *_OFFLINE, self._theme)
+            self.invitation.show_words("hard-drive", *_words(_OFFLINE), self._theme)
         elif self._shown_query is not None:
-            self.invitation.show_words("search", *_NOTHING, self._theme)
+            self.invitation.show_words("search", *_words(_NOTHING), self._theme)
         else:
-            self.invitation.show_words("search", *_FIRST, self._theme)
+            self.invitation.show_words("search", *_words(_FIRST), self._theme)
 
     def _build_layout(self) -> None:
         head = QHBoxLayout()
@@ -254,3 +260,7 @@ class FindView(QWidget):
         self._show()
         if self.is_narrow:
             self.back_button.setFocus()
+
+
+def _words(texts: tuple[str, str]) -> tuple[str, str]:
+    return tr(texts[0]), tr(texts[1])

@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
 from app.widgets.icons import pixmap
 from app.widgets.models.download_row import DownloadRowWidget
@@ -19,11 +20,11 @@ from app.widgets.theme import Theme
 _WIDTH_PX = 560
 _ICON_PX = 16
 _MOST_CARDS = 3
-_LOOKING = "Looking at this computer…"
-_PROMISE = "A model on this computer answers you. Nothing you write leaves it."
-_START = "Start now with the small built-in model"
-_MEANWHILE = "Meanwhile chat with the small built-in model"
-_OFFLINE = (
+_LOOKING = mark("Looking at this computer…")
+_PROMISE = mark("A model on this computer answers you. Nothing you write leaves it.")
+_START = mark("Start now with the small built-in model")
+_MEANWHILE = mark("Meanwhile chat with the small built-in model")
+_OFFLINE = mark(
     "Hearth works offline, so nothing can be downloaded now. The small model that comes with Hearth answers without "
     "any network."
 )
@@ -49,20 +50,20 @@ class FirstStartPage(QWidget):
         self._download: DownloadRow | None = None
         self.cards: list[RecommendationCard] = []
         self._group = QButtonGroup(self)
-        self.greeting = plain_label("Welcome to Hearth", "title")
-        self.promise = plain_label(_PROMISE, "muted", wraps=True)
+        self.greeting = plain_label(tr("Welcome to Hearth"), "title")
+        self.promise = plain_label(tr(_PROMISE), "muted", wraps=True)
         self._chip = QLabel()
-        self.hardware = plain_label(_LOOKING, wraps=True)
-        self.offline = plain_label(_OFFLINE, "muted", wraps=True)
+        self.hardware = plain_label(tr(_LOOKING), wraps=True)
+        self.offline = plain_label(tr(_OFFLINE), "muted", wraps=True)
         self._cards = QVBoxLayout()
         self._cards.setSpacing(8)
         self.download = DownloadRowWidget(theme)
         self.phase = PhaseLine(theme)
-        self.accept_button = QPushButton("Download and chat")
+        self.accept_button = QPushButton(tr("Download and chat"))
         self.accept_button.setProperty("kind", "primary")
-        self.starter_button = QPushButton(_START)
-        self.browse_button = QPushButton("Choose another model…")
-        self.skip_button = QPushButton("Skip")
+        self.starter_button = QPushButton(tr(_START))
+        self.browse_button = QPushButton(tr("Choose another model…"))
+        self.skip_button = QPushButton(tr("Skip"))
         self._build_layout()
         self._connect()
         self.set_theme(theme)
@@ -77,7 +78,7 @@ class FirstStartPage(QWidget):
     @Slot(object)
     def set_hardware(self, text: object) -> None:
         """Say what this computer has, in a sentence."""
-        self.hardware.setText(str(text) or _LOOKING)
+        self.hardware.setText(str(text) or tr(_LOOKING))
 
     @Slot(object)
     def set_recommendations(self, recommendations: tuple[Recommendation, ...]) -> None:
@@ -155,9 +156,9 @@ class FirstStartPage(QWidget):
         self.phase.setVisible(is_loading)
         self.accept_button.setVisible(chooses and can_download)
         self.starter_button.setVisible(not is_loading)
-        self.starter_button.setText(_MEANWHILE if is_under_way else _START)
+        self.starter_button.setText(tr(_MEANWHILE) if is_under_way else tr(_START))
         self.browse_button.setVisible(chooses and not self._is_offline)
-        self.skip_button.setText("Continue" if not chooses else "Skip")
+        self.skip_button.setText(tr("Continue") if not chooses else tr("Skip"))
 
     @Slot()
     def _on_accept(self) -> None:
@@ -198,7 +199,7 @@ class FirstStartPage(QWidget):
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(0)
         page.addStretch(1)
-        page.addWidget(FittedScroll(content, "First start"))
+        page.addWidget(FittedScroll(content, tr("First start")))
         page.addWidget(below)
         page.addStretch(2)
         outer = QHBoxLayout()

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.amounts import file_size
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.models.question import Question
 from app.widgets.plain_label import plain_label
 
 _STEPS = 1000
-_USUAL = "The usual folder for models of Hugging Face"
+_USUAL = mark("The usual folder for models of Hugging Face")
 
 
 class FoldersPart(QWidget):
@@ -25,11 +26,11 @@ class FoldersPart(QWidget):
         super().__init__(parent)
         self._cache = ""
         self._rows: list[QWidget] = []
-        self.add_button = QPushButton("Add a folder…")
+        self.add_button = QPushButton(tr("Add a folder…"))
         self.add_button.clicked.connect(self._on_add)
         self.cache = ElidedLabel()
-        self.move_button = QPushButton("Move…")
-        self.move_button.setAccessibleName("Move the folder for downloads")
+        self.move_button = QPushButton(tr("Move…"))
+        self.move_button.setAccessibleName(tr("Move the folder for downloads"))
         self.move_button.clicked.connect(self._on_move)
         self.moving = QProgressBar()
         self.moving.setTextVisible(False)
@@ -43,12 +44,12 @@ class FoldersPart(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 0, 16, 0)
         column.setSpacing(4)
-        column.addWidget(plain_label("Folders with models", "heading"))
-        column.addWidget(plain_label("Hearth also lists models and GGUF files that lie here.", "muted", wraps=True))
+        column.addWidget(plain_label(tr("Folders with models"), "heading"))
+        column.addWidget(plain_label(tr("Hearth also lists models and GGUF files that lie here."), "muted", wraps=True))
         column.addLayout(self._folders)
         column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
         column.addSpacing(16)
-        column.addWidget(plain_label("Folder for downloads", "heading"))
+        column.addWidget(plain_label(tr("Folder for downloads"), "heading"))
         column.addLayout(cache_row)
         column.addWidget(self.moving)
         column.addWidget(self.moving_words)
@@ -68,7 +69,7 @@ class FoldersPart(QWidget):
     def set_cache_folder(self, folder: str) -> None:
         """Show where downloads lie."""
         self._cache = folder
-        self.cache.set_text(folder or _USUAL)
+        self.cache.set_text(folder or tr(_USUAL))
 
     def set_move_progress(self, progress: tuple[int, int] | None) -> None:
         """Show how many bytes of how many have moved; None while nothing moves."""
@@ -78,14 +79,16 @@ class FoldersPart(QWidget):
         if progress is not None:
             done, total = progress
             self.moving.setValue(_STEPS * done // total if total else 0)
-            self.moving_words.setText(f"Moving: {file_size(done)} of {file_size(total)}")
+            self.moving_words.setText(
+                tr("Moving: {done} of {total}").format(done=file_size(done), total=file_size(total))
+            )
 
     def _make_row(self, folder: str) -> QWidget:
         row = QWidget()
-        remove = QPushButton("Remove")
+        remove = QPushButton(tr("Remove"))
         remove.setProperty("kind", "quiet")
         remove.setAutoDefault(False)
-        remove.setAccessibleName(f"Remove {folder}")
+        remove.setAccessibleName(tr("Remove {folder}").format(folder=folder))
         remove.clicked.connect(lambda: self.folder_removed.emit(folder))
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -103,21 +106,23 @@ class FoldersPart(QWidget):
 
     @Slot()
     def _on_add(self) -> None:
-        self._ask_for_folder("Add a folder with models", self.folder_added.emit)
+        self._ask_for_folder(tr("Add a folder with models"), self.folder_added.emit)
 
     @Slot()
     def _on_move(self) -> None:
-        self._ask_for_folder("Move the folder for downloads to", self._on_target)
+        self._ask_for_folder(tr("Move the folder for downloads to"), self._on_target)
 
     def _on_target(self, target: str) -> None:
         if not target or target == self._cache:
             return
         question = Question(
-            "Move the folder for downloads",
-            "Move all downloaded models?",
-            f"They go from {self._cache or 'the usual folder'} to {target}. Other programs that use them look in the "
-            "old place unless they are told. Hearth answers again when everything is there.",
-            "Move",
+            tr("Move the folder for downloads"),
+            tr("Move all downloaded models?"),
+            tr(
+                "They go from {folder} to {target}. Other programs that use them look in the old place "
+                "unless they are told. Hearth answers again when everything is there."
+            ).format(folder=self._cache or tr("the usual folder"), target=target),
+            tr("Move"),
             self,
         )
         question.deed_button.setProperty("kind", "")

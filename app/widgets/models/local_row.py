@@ -5,6 +5,7 @@ import time
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.plan_words import ModelFit
@@ -37,10 +38,10 @@ class LocalRow(ModelRow):
         self.words = ElidedLabel()
         self.words.setProperty("role", "small")
         self.fit = plain_label("", "small")
-        self.chat_button = QPushButton("Chat")
-        self.resume_button = QPushButton("Resume")
-        self.delete_button = QPushButton("Delete…")
-        self.discard_button = QPushButton("Discard…")
+        self.chat_button = QPushButton(tr("Chat"))
+        self.resume_button = QPushButton(tr("Resume"))
+        self.delete_button = QPushButton(tr("Delete…"))
+        self.discard_button = QPushButton(tr("Discard…"))
         self._build_layout()
         for button, signal in (
             (self.chat_button, self.chat_requested),
@@ -113,9 +114,9 @@ class LocalRow(ModelRow):
 
     def _verdict(self, is_complete: bool) -> str:
         if not is_complete:
-            return "Among the downloads" if self._is_under_way else ""
+            return tr("Among the downloads") if self._is_under_way else ""
         if self._is_loaded:
-            return "Answers now"
+            return tr("Answers now")
         return self._fit.label if self._fit is not None else ""
 
     def _build_layout(self) -> None:
@@ -139,6 +140,6 @@ class LocalRow(ModelRow):
 def _incomplete(checkpoint: LocalCheckpoint) -> str:
     total, missing = checkpoint.total_bytes, checkpoint.missing_bytes
     if not total:
-        return f"incomplete: {file_size(missing)} are missing"
+        return tr("incomplete: {size} are missing").format(size=file_size(missing))
     done = hub_words.percent(total - missing, total)
-    return f"incomplete: {done} % of {file_size(total)}"
+    return tr("incomplete: {done} % of {size}").format(done=done, size=file_size(total))

@@ -3,6 +3,7 @@
 from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
 from app.models.hub_rows import OVER, DownloadRequest, DownloadRow
 from app.models.plan_words import ModelFit
@@ -43,9 +44,12 @@ class LocalView(QWidget):
         self.column: RowColumn[LocalCheckpoint] = RowColumn(checkpoints, CHECKPOINT_ROLE, _key, self._make_row)
         self.folders = FoldersPart()
         self.invitation = Invitation(
-            "hard-drive", "No model on this computer yet", "Find one that suits it; this takes a few minutes.", theme
+            "hard-drive",
+            tr("No model on this computer yet"),
+            tr("Find one that suits it; this takes a few minutes."),
+            theme,
         )
-        find = QPushButton("Find a model")
+        find = QPushButton(tr("Find a model"))
         find.clicked.connect(self.find_requested)
         self.invitation.add_button(find)
         content = QWidget()
@@ -58,7 +62,7 @@ class LocalView(QWidget):
         inner.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(scrolled(content, "On this computer"))
+        column.addWidget(scrolled(content, tr("On this computer")))
         for changed in (checkpoints.modelReset, checkpoints.rowsInserted, checkpoints.rowsRemoved):
             changed.connect(self._on_changed)
         for changed in (downloads.modelReset, downloads.rowsInserted, downloads.rowsRemoved, downloads.dataChanged):

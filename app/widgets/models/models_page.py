@@ -4,6 +4,7 @@ from PySide6.QtCore import QAbstractItemModel, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.hub_rows import HubQuery
 from app.models.plan_words import ModelFit
 from app.widgets.elided_label import ElidedLabel
@@ -19,7 +20,7 @@ from engine.api.hub import HubDetails
 from engine.api.plan import Plan
 
 FIND, LOCAL, DOWNLOADS = range(3)
-_LABELS = ("Find", "On this computer", "Downloads")
+_LABELS = (mark("Find"), mark("On this computer"), mark("Downloads"))
 
 
 class ModelsPage(QWidget):
@@ -56,9 +57,9 @@ class ModelsPage(QWidget):
     ) -> None:
         super().__init__(parent)
         self._loaded = ""
-        self.back_button = IconButton("chevron-left", "Back to the chat", theme)
-        self.refresh_button = IconButton("refresh-cw", "Look again what is on this computer", theme)
-        self.views = Segmented(_LABELS, "Views")
+        self.back_button = IconButton("chevron-left", tr("Back to the chat"), theme)
+        self.refresh_button = IconButton("refresh-cw", tr("Look again what is on this computer"), theme)
+        self.views = Segmented([tr(label) for label in _LABELS], tr("Views"))
         self.finder = FindView(results, downloads, checkpoints, theme)
         self.local = LocalView(checkpoints, downloads, theme)
         self.downloads = DownloadsView(downloads, theme)
@@ -188,7 +189,7 @@ class ModelsPage(QWidget):
         head.setContentsMargins(8, 4, 16, 12)
         head.setSpacing(8)
         head.addWidget(self.back_button)
-        title = ElidedLabel("Models")
+        title = ElidedLabel(tr("Models"))
         title.setProperty("role", "title")
         head.addWidget(title, 1)
         head.addWidget(self.refresh_button)
@@ -254,7 +255,8 @@ class ModelsPage(QWidget):
 
     @Slot(int)
     def _on_count_changed(self, count: int) -> None:
-        self.views.set_label(DOWNLOADS, f"{_LABELS[DOWNLOADS]} {count}" if count else _LABELS[DOWNLOADS])
+        words = tr(_LABELS[DOWNLOADS])
+        self.views.set_label(DOWNLOADS, f"{words} {count}" if count else words)
 
     @Slot(object)
     def _on_resume(self, request: object) -> None:

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models import plan_words
 from app.widgets.models.emptied import emptied
 from app.widgets.models.fact_table import FIRST_COLUMN_PX
@@ -10,7 +11,7 @@ from app.widgets.plain_label import plain_label
 from engine.api.errors import ErrorReport
 from engine.api.plan import Fit, Plan
 
-_WAITING = "Working out how it would fit…"
+_WAITING = mark("Working out how it would fit…")
 
 
 class PlanView(QWidget):
@@ -37,7 +38,7 @@ class PlanView(QWidget):
 
     def show_waiting(self) -> None:
         """Say that the plan is being made."""
-        self._show(_WAITING, [], [])
+        self._show(tr(_WAITING), [], [])
 
     def show_plan(self, plan: Plan | ErrorReport | None) -> None:
         """Show the plan, or why there is none; None while it is being made."""
@@ -47,7 +48,7 @@ class PlanView(QWidget):
             rows = plan_words.memory_rows(plan) if plan.parts.needed_bytes else []
             self._show(plan_words.fit_label(plan), lines, rows)
         elif isinstance(plan, ErrorReport):
-            self._show("How it would fit can't be told", [plan.message, plan.hint], [])
+            self._show(tr("How it would fit can't be told"), [plan.message, plan.hint], [])
         else:
             self.show_waiting()
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.widgets.foreign_text import breakable
 from app.widgets.models.flow_row import FlowRow
 from app.widgets.plain_label import plain_label
@@ -26,15 +27,15 @@ class ProblemView(QWidget):
         self._error: ErrorReport | None = None
         self.message = plain_label("", role, wraps=True)
         self.hint = plain_label("", "muted", wraps=True)
-        self.link_button = QPushButton("Open the page")
+        self.link_button = QPushButton(tr("Open the page"))
         self.link_button.clicked.connect(self._on_link)
-        self.token_button = QPushButton("Enter a token…")
+        self.token_button = QPushButton(tr("Enter a token…"))
         self.token_button.clicked.connect(self.token_requested)
-        self.retry_button = QPushButton("Try again")
+        self.retry_button = QPushButton(tr("Try again"))
         self.retry_button.clicked.connect(self.retry_requested)
-        self.settings_button = QPushButton("Settings…")
+        self.settings_button = QPushButton(tr("Settings…"))
         self.settings_button.clicked.connect(self.settings_requested)
-        self.copy_button = QPushButton("Copy details")
+        self.copy_button = QPushButton(tr("Copy details"))
         self.copy_button.setProperty("kind", "quiet")
         self.copy_button.clicked.connect(self._on_copy)
         buttons = FlowRow()

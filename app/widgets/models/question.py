@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.widgets.foreign_text import breakable
 from app.widgets.plain_label import plain_label
 
@@ -23,7 +24,7 @@ class Question(QDialog):
         self.deed_button.setProperty("kind", "danger")
         self.deed_button.setAutoDefault(False)
         self.deed_button.clicked.connect(self.accept)
-        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button = QPushButton(tr("Cancel"))
         self.cancel_button.setDefault(True)
         self.cancel_button.clicked.connect(self.reject)
         buttons = QHBoxLayout()

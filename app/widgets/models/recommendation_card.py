@@ -3,6 +3,7 @@
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import Recommendation
 from app.widgets.plain_label import plain_label
@@ -24,7 +25,7 @@ class RecommendationCard(QPushButton):
         title = hub_words.one_line(recommendation.title or recommendation.hub_id)
         facts = [hub_words.download_size(recommendation.download_bytes), recommendation.fit.label]
         facts += [hub_words.license_words(recommendation.license)]
-        mark = "Recommended" if recommendation.is_best else ""
+        mark = tr("Recommended") if recommendation.is_best else ""
         self.setAccessibleName(", ".join(word for word in (title, mark, recommendation.words, *facts) if word))
         top = QHBoxLayout()
         top.setSpacing(8)

@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QR
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
+from app.language import mark, tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
@@ -19,7 +20,7 @@ _BADGE_SIDE_PX = 8
 _BADGE_GAP_PX = 4
 _LEFT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
 _RIGHT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
-_TOO_BIG = "Too big"
+_TOO_BIG = mark("Too big")
 _Index = QModelIndex | QPersistentModelIndex
 
 
@@ -107,7 +108,7 @@ class ResultDelegate(QStyledItemDelegate):
         painter.drawText(line.adjusted(0, 0, room - line.width() + 2, 0), _LEFT, elided)
         if fit:
             painter.setFont(self._small_font)
-            painter.setPen(QColor(colors.muted if fit == _TOO_BIG else colors.text))
+            painter.setPen(QColor(colors.muted if fit == tr(_TOO_BIG) else colors.text))
             painter.drawText(line, _RIGHT, fit)
 
     def _paint_second_line(self, painter: QPainter, line: QRect, row: HubRow) -> None:
@@ -133,6 +134,6 @@ class ResultDelegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.page if is_selected else colors.bubble))
             painter.drawRoundedRect(place, 6, 6)
-            painter.setPen(QColor(colors.text if row.is_recommended and words == "Recommended" else colors.muted))
+            painter.setPen(QColor(colors.text if row.is_recommended and words == tr("Recommended") else colors.muted))
             painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
             left += width + _BADGE_GAP_PX

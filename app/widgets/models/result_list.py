@@ -4,6 +4,7 @@ from PySide6.QtCore import QAbstractItemModel, QIdentityProxyModel, QModelIndex,
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractItemView, QListView, QWidget
 
+from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
@@ -39,7 +40,7 @@ class ResultList(QListView):
         self._delegate = ResultDelegate(theme, self)
         self.setModel(self._spoken)
         self.setItemDelegate(self._delegate)
-        self.setAccessibleName("Results")
+        self.setAccessibleName(tr("Results"))
         self.setMouseTracking(True)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

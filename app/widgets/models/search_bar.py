@@ -4,6 +4,7 @@ from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QWidget
 
+from app.language import mark, tr
 from app.models.hub_rows import HubQuery
 from app.widgets.icons import icon
 from app.widgets.theme import Theme
@@ -13,19 +14,19 @@ from engine.api.hub import HubSort
 _PAUSE_MS = 400
 _LONGEST_TEXT = 500
 _SORTS = (
-    ("Popular", HubSort.DOWNLOADS),
-    ("Most liked", HubSort.LIKES),
-    ("Newest", HubSort.RECENT),
-    ("Trending", HubSort.TRENDING),
+    (mark("Popular"), HubSort.DOWNLOADS),
+    (mark("Most liked"), HubSort.LIKES),
+    (mark("Newest"), HubSort.RECENT),
+    (mark("Trending"), HubSort.TRENDING),
 )
 _BILLION = 10**9
 _SIZES: tuple[tuple[str, int | None, int | None], ...] = (
-    ("Any size", None, None),
-    ("Up to 4 billion", None, 4 * _BILLION),
-    ("4 to 9 billion", 4 * _BILLION, 9 * _BILLION),
-    ("9 to 15 billion", 9 * _BILLION, 15 * _BILLION),
-    ("15 to 35 billion", 15 * _BILLION, 35 * _BILLION),
-    ("Above 35 billion", 35 * _BILLION, None),
+    (mark("Any size"), None, None),
+    (mark("Up to 4 billion"), None, 4 * _BILLION),
+    (mark("4 to 9 billion"), 4 * _BILLION, 9 * _BILLION),
+    (mark("9 to 15 billion"), 9 * _BILLION, 15 * _BILLION),
+    (mark("15 to 35 billion"), 15 * _BILLION, 35 * _BILLION),
+    (mark("Above 35 billion"), 35 * _BILLION, None),
 )
 
 
@@ -53,16 +54,16 @@ class SearchBar(QWidget):
         self._asked: HubQuery | None = None
         self.line = _SearchLine()
         self.line.setMaxLength(_LONGEST_TEXT)
-        self.line.setPlaceholderText("Search, or paste a model's name or address")
-        self.line.setAccessibleName("Search the Hub")
+        self.line.setPlaceholderText(tr("Search, or paste a model's name or address"))
+        self.line.setAccessibleName(tr("Search the Hub"))
         self.line.setClearButtonEnabled(True)
         self._lens = self.line.addAction(icon("search", theme.colors.muted), QLineEdit.ActionPosition.LeadingPosition)
-        self.sort = _choice("Order", [words for words, _ in _SORTS])
-        self.size_range = _choice("Size", [words for words, _, _ in _SIZES])
+        self.sort = _choice(tr("Order"), [tr(words) for words, _ in _SORTS])
+        self.size_range = _choice(tr("Size"), [tr(words) for words, _, _ in _SIZES])
         self.author = QLineEdit()
         self.author.setMaxLength(_LONGEST_TEXT)
-        self.author.setPlaceholderText("Any publisher")
-        self.author.setAccessibleName("Publisher")
+        self.author.setPlaceholderText(tr("Any publisher"))
+        self.author.setAccessibleName(tr("Publisher"))
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
+from app.language import mark, tr
 from app.models.token_state import TokenState
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.plain_label import plain_label
@@ -12,13 +13,13 @@ from engine.api.codec import clean_text
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"
 _WIDTH_PX = 480
 _LONGEST_TOKEN = 500
-_WHY = (
+_WHY = mark(
     "Some models are private, or their publisher asks you to agree to something first. With an access token the Hub "
     "knows that it is you. A token that may only read is enough."
 )
-_WHERE_IT_GOES = "It is sent to {address} only, and stands in no file of Hearth and in no log."
-_NO_KEYRING = "This computer has no keyring that Hearth could use."
-_UNTIL_CLOSED = "The token is known until Hearth closes."
+_WHERE_IT_GOES = mark("It is sent to {address} only, and stands in no file of Hearth and in no log.")
+_NO_KEYRING = mark("This computer has no keyring that Hearth could use.")
+_UNTIL_CLOSED = mark("The token is known until Hearth closes.")
 
 
 class TokenDialog(QDialog):
@@ -30,7 +31,7 @@ class TokenDialog(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Access token")
+        self.setWindowTitle(tr("Access token"))
         self.setFixedWidth(_WIDTH_PX)
         self._page = TOKENS_PAGE
         self._wants_keeping = True
@@ -40,21 +41,21 @@ class TokenDialog(QDialog):
         self.field.setEchoMode(QLineEdit.EchoMode.Password)
         self.field.setMaxLength(_LONGEST_TOKEN)
         self.field.setPlaceholderText("hf_…")
-        self.field.setAccessibleName("Access token")
-        self.shows = QCheckBox("Show it")
-        self.keeps = QCheckBox("Keep it in the system's keyring")
+        self.field.setAccessibleName(tr("Access token"))
+        self.shows = QCheckBox(tr("Show it"))
+        self.keeps = QCheckBox(tr("Keep it in the system's keyring"))
         self.keeps.setChecked(True)
-        self.no_keyring = plain_label(f"{_NO_KEYRING} {_UNTIL_CLOSED}", "small", wraps=True)
+        self.no_keyring = plain_label(f"{tr(_NO_KEYRING)} {tr(_UNTIL_CLOSED)}", "small", wraps=True)
         self.address = plain_label("", "small", wraps=True)
         self.error = plain_label("", "danger", wraps=True)
-        self.page_button = QPushButton("Make a token…")
+        self.page_button = QPushButton(tr("Make a token…"))
         self.page_address = ElidedLabel()
         self.page_address.setProperty("role", "small")
-        self.remove_button = QPushButton("Remove token")
+        self.remove_button = QPushButton(tr("Remove token"))
         self.remove_button.setProperty("kind", "danger")
-        self.save_button = QPushButton("Use this token")
+        self.save_button = QPushButton(tr("Use this token"))
         self.save_button.setProperty("kind", "primary")
-        self.close_button = QPushButton("Close")
+        self.close_button = QPushButton(tr("Close"))
         self._build_layout()
         self._connect()
         self.set_state(False, True)
@@ -67,7 +68,7 @@ class TokenDialog(QDialog):
     @Slot(object, object, object, object)
     def set_state(self, has_token: bool, has_keyring: bool, account: str = "", error: str = "") -> None:
         """Show whether there is a token, whose it is, and why the last one could not be taken."""
-        self.account.setText(account or ("Hearth has a token." if has_token else ""))
+        self.account.setText(account or (tr("Hearth has a token.") if has_token else ""))
         self.account.setVisible(bool(self.account.text()))
         self.remove_button.setVisible(has_token)
         self.keeps.setEnabled(has_keyring)
@@ -75,7 +76,7 @@ class TokenDialog(QDialog):
         self.no_keyring.setVisible(not has_keyring)
         self.error.setText(error)
         self.error.setVisible(bool(error))
-        self.save_button.setText("Use another token" if has_token else "Use this token")
+        self.save_button.setText(tr("Use another token") if has_token else tr("Use this token"))
         self._fit_height()
 
     @Slot(object)
@@ -83,9 +84,9 @@ class TokenDialog(QDialog):
         """Show what is known about the token of an address; a token that was just given and taken closes the dialog."""
         if state.endpoint:
             self._page = f"{state.endpoint.rstrip('/')}/settings/tokens"
-        where = "kept in the system's keyring" if state.is_kept else "known until Hearth closes"
-        self.no_keyring.setText(f"{state.no_keyring} {_UNTIL_CLOSED}".strip())
-        account = f"Hearth has a token for this address, {where}." if state.has_token else ""
+        where = tr("kept in the system's keyring") if state.is_kept else tr("known until Hearth closes")
+        self.no_keyring.setText(f"{state.no_keyring} {tr(_UNTIL_CLOSED)}".strip())
+        account = tr("Hearth has a token for this address, {where}.").format(where=where) if state.has_token else ""
         self.set_state(state.has_token, not state.no_keyring, account, state.error)
         if self._is_giving and state.has_token and not state.error:
             self.accept()
@@ -101,7 +102,7 @@ class TokenDialog(QDialog):
     def _fit_height(self) -> None:
         self.page_address.set_text(self._page)
         address = self._page.split("//", 1)[-1].split("/", 1)[0]
-        self.address.setText(_WHERE_IT_GOES.format(address=address))
+        self.address.setText(tr(_WHERE_IT_GOES).format(address=address))
         column = self.layout()
         if column is not None:
             self.setFixedHeight(column.totalHeightForWidth(_WIDTH_PX))
@@ -127,7 +128,7 @@ class TokenDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 20, 24, 16)
         column.setSpacing(12)
-        column.addWidget(plain_label(_WHY, wraps=True))
+        column.addWidget(plain_label(tr(_WHY), wraps=True))
         column.addLayout(where)
         column.addWidget(self.account)
         column.addLayout(entry)

@@ -1,0 +1,30 @@
+"""Dates as the user's language writes them. Pure functions."""
+
+from datetime import date
+
+from app.language import mark, tr
+
+_MONTHS = (
+    mark("January"),
+    mark("February"),
+    mark("March"),
+    mark("April"),
+    mark("May"),
+    mark("June"),
+    mark("July"),
+    mark("August"),
+    mark("September"),
+    mark("October"),
+    mark("November"),
+    mark("December"),
+)
+
+
+def month_and_year(day: date) -> str:
+    """Return e.g. "March 2026"."""
+    return tr("{month} {year}").format(month=tr(_MONTHS[day.month - 1]), year=day.year)
+
+
+def full_date(day: date) -> str:
+    """Return e.g. "5 March 2026"."""
+    return tr("{day} {month} {year}").format(day=day.day, month=tr(_MONTHS[day.month - 1]), year=day.year)
