@@ -16,6 +16,7 @@ def _english(text: str, _comment: str | None, number: int) -> str:
 
 _lookup: Lookup = _english
 _decimal_point, _group_separator = ".", ","
+_revision = 0
 
 
 def tr(text: str, comment: str | None = None, number: int = -1) -> str:
@@ -34,8 +35,13 @@ def mark(text: str) -> str:
 
 def grouped(value: float, digits: int = 0) -> str:
     """Return a number as the user's language writes it, with so many digits behind the point: 12,345 or 1,234.5."""
+    return rewritten(f"{value:,.{digits}f}")
+
+
+def rewritten(number: str) -> str:
+    """Return a number that was written as 12,345.6 as the user's language writes it."""
     swapped = {",": _group_separator, ".": _decimal_point}
-    return "".join(swapped.get(sign, sign) for sign in f"{value:,.{digits}f}")
+    return "".join(swapped.get(sign, sign) for sign in number)
 
 
 def plain(number: str) -> str:
@@ -45,6 +51,17 @@ def plain(number: str) -> str:
 
 def use(lookup: Lookup | None, decimal_point: str = ".", group_separator: str = ",") -> None:
     """Look words up there from now on, and write numbers with these signs; None goes back to English."""
-    global _lookup, _decimal_point, _group_separator
+    global _lookup, _decimal_point, _group_separator, _revision
     _lookup = lookup or _english
+    _revision += 1
     _decimal_point, _group_separator = decimal_point, group_separator
+
+
+def is_translated() -> bool:
+    """Return whether words are looked up in a dictionary."""
+    return _lookup is not _english
+
+
+def revision() -> int:
+    """Return a number that changes with the dictionary, for those who remember what they looked up."""
+    return _revision

@@ -1,0 +1,90 @@
+"""What the engine says is found among the patterns of its own code, and said in another language."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from app import language
+from app.engine_words import said
+from tests import engine_sentences
+
+GERMAN = {
+    "No model is loaded.": "Kein Modell ist geladen.",
+    "Choose a model first.": "Wählen Sie zuerst ein Modell.",
+    "The models need {0} GiB, but only {1} GiB are free in {2}.": "In {2} sind nur {1} GiB frei, nötig sind {0} GiB.",
+    "The model {0} is incomplete: {1}.": "Das Modell {0} ist unvollständig: {1}.",
+    "{0} is missing": "{0} fehlt",
+    "GiB of weights": "GiB Gewichte",
+    "for {0} tokens": "für {0} Token",
+    "{0} = {1} of {2} GiB free on {3}": "{0} = {1} von {2} GiB frei auf {3}",
+    "Download {0} again to repair it.": "Laden Sie {0} noch einmal, um es zu reparieren.",
+    " and {0} more": " und {0} weitere",
+}
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    language.use(lambda text, _comment, _number: GERMAN.get(text, text), ",", ".")
+    yield
+    language.use(None)
+
+
+def test_in_english_everything_stays_as_the_engine_said_it() -> None:
+    assert said("No model is loaded.") == "No model is loaded."
+
+
+@pytest.mark.usefixtures("german")
+def test_a_sentence_is_found_by_its_pattern_and_its_values_take_their_new_places() -> None:
+    sentence = "The models need 3.2 GiB, but only 1.0 GiB are free in /big {0} disk."
+
+    assert said(sentence) == "In /big {0} disk sind nur 1,0 GiB frei, nötig sind 3,2 GiB."
+
+
+@pytest.mark.usefixtures("german")
+def test_what_was_filled_in_is_translated_as_well() -> None:
+    said_now = said("The model a/b is incomplete: model.safetensors is missing. Download a/b again to repair it.")
+
+    assert said_now == (
+        "Das Modell a/b ist unvollständig: model.safetensors fehlt. Laden Sie a/b noch einmal, um es zu reparieren."
+    )
+
+
+@pytest.mark.usefixtures("german")
+def test_sentences_are_translated_one_by_one_and_unknown_ones_stay() -> None:
+    assert said("No model is loaded. The cat sat down. Choose a model first.") == (
+        "Kein Modell ist geladen. The cat sat down. Wählen Sie zuerst ein Modell."
+    )
+
+
+@pytest.mark.usefixtures("german")
+def test_arithmetic_is_translated_word_by_word() -> None:
+    sums = "INT8: 4.98 GiB of weights + 1.00 for 8,192 tokens = 5.98 of 8.00 GiB free on RTX 4090."
+
+    assert said(sums) == "INT8: 4,98 GiB Gewichte + 1,00 für 8.192 Token = 5,98 von 8,00 GiB frei auf RTX 4090."
+
+
+@pytest.mark.usefixtures("german")
+def test_another_dictionary_is_asked_again() -> None:
+    assert said("No model is loaded.") == "Kein Modell ist geladen."
+    language.use(lambda text, _comment, _number: "Aucun modèle." if text == "No model is loaded." else text)
+
+    assert said("No model is loaded.") == "Aucun modèle."
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize(
+    "text", ["is missing " * 300, "(" * 3_000, "{0} " * 900, ". ".join(["A b"] * 900), "x" * 10**6]
+)
+def test_no_text_takes_long(text: str) -> None:
+    said("warm up, please")
+    began = time.perf_counter()
+    said(text)
+
+    assert time.perf_counter() - began < 2.0
+
+
+def test_the_patterns_are_those_of_the_engine_as_it_is() -> None:
+    assert engine_sentences.TARGET.read_text(encoding="utf-8") == engine_sentences.module_text(), (
+        "python -m tests.engine_sentences writes them anew"
+    )
