@@ -18,6 +18,7 @@ class FieldKind(StrEnum):
     FOLDERS = "folders"
     FILE = "file"
     FOLDER = "folder"
+    KEYS = "keys"
 
 
 class TakesEffect(StrEnum):

@@ -12,8 +12,8 @@ import msgspec
 
 from app.language import tr
 from app.settings.atomic import write_atomically
-from app.settings.schema import FIELDS, Settings
-from app.settings.validation import BadValue, checked, default_of
+from app.settings.schema import FIELDS, FieldKind, Settings
+from app.settings.validation import BadValue, checked, default_of, only_texts
 
 MAXIMUM_FILE_BYTES = 1_000_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -54,8 +54,14 @@ def load(path: Path) -> tuple[Settings, list[str]]:
     usable: dict[str, object] = {}
     for field in FIELDS:
         if field.key in values:
+            value = values[field.key]
+            if field.kind is FieldKind.KEYS:
+                value, bad_names = only_texts(value)
+                warnings += [
+                    tr("In the settings, the key of “{name}” can't be read.").format(name=n) for n in bad_names
+                ]
             try:
-                usable[field.key] = checked(field.key, values[field.key])
+                usable[field.key] = checked(field.key, value)
             except BadValue as bad:
                 warnings.append(tr("In the settings, {bad} The usual value is used.").format(bad=bad))
     return msgspec.structs.replace(Settings(), **usable), warnings

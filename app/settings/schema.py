@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hub_proxy: str = ""
     hub_certificates: str = ""
     hub_cache: str = ""
+    keys: dict[str, str] = {}
 
 
 FIELDS: tuple[Field, ...] = (*WINDOW_FIELDS, *MODEL_FIELDS, *ANSWER_FIELDS, *HUB_FIELDS)

@@ -44,6 +44,17 @@ def with_value(settings: Settings, key: str, value: object) -> Settings:
     return msgspec.structs.replace(settings, **{key: checked(key, value)})
 
 
+def only_texts(value: object) -> tuple[object, list[str]]:
+    """Return what can be used of a table of texts, and the names of the entries that can't; other values as they are.
+
+    So one bad entry, written by hand, leaves the others.
+    """
+    if not isinstance(value, dict):
+        return value, []
+    good = {key: each for key, each in value.items() if isinstance(key, str) and isinstance(each, str)}
+    return good, [clean_text(str(key)) for key in value if key not in good]
+
+
 def default_of(key: str) -> object:
     """Return what the setting is before anybody changes it; raises KeyError for an unknown key."""
     default: object = getattr(Settings(), _FIELDS[key].key)
@@ -55,6 +66,8 @@ def _cleaned(value: object) -> object:
         return clean_text(value)
     if isinstance(value, list | tuple):
         return [_cleaned(each) for each in value]
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(each) for key, each in value.items()}
     return value
 
 

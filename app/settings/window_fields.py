@@ -46,4 +46,11 @@ WINDOW_FIELDS: tuple[Field, ...] = (
         GENERAL,
         FieldKind.SWITCH,
     ),
+    Field(
+        "keys",
+        mark("Keyboard shortcuts"),
+        mark("Each action of the menus may have the keys that you like best."),
+        GENERAL,
+        FieldKind.KEYS,
+    ),
 )

@@ -217,6 +217,7 @@ class MainWindow(QMainWindow):
         assert isinstance(settings, Settings)
         self._settings = settings
         self.actions_by_name.themes[settings.theme].setChecked(True)
+        self.actions_by_name.shortcuts.apply(settings.keys)
         self.page.transcript.set_statistics_shown(settings.show_statistics)
         self.dialogs.show_settings(settings)
         self.show_state()

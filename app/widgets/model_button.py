@@ -25,7 +25,6 @@ _CHEVRON_PX = 16
 _PADDING_PX = 12
 _GAP_PX = 8
 NO_MODEL = mark("Choose a model")
-_HOW_TO_CHOOSE = mark("Choose another one with {key}.")
 
 
 def plan_summary(plan: Plan) -> str:
@@ -48,6 +47,7 @@ class ModelButton(QAbstractButton):
         self._theme = theme
         self._plan: Plan | None = None
         self._loading = ""
+        self._key = key_words("Ctrl+L")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -74,6 +74,11 @@ class ModelButton(QAbstractButton):
     def set_loading(self, phase: str) -> None:
         """Show what a load is busy with, "" when it is over."""
         self._loading = phase
+        self._describe()
+
+    def set_key(self, key: str) -> None:
+        """Know the key that opens the menu, "" for none."""
+        self._key = key
         self._describe()
 
     def set_theme(self, theme: Theme) -> None:
@@ -196,13 +201,17 @@ class ModelButton(QAbstractButton):
     def _summary_font(self) -> QFont:
         return text_font(min(self._theme.small_size_px, 14) - 1)
 
+    @property
+    def _how_to_choose(self) -> str:
+        return tr("Choose another one with {key}.").format(key=self._key) if self._key else ""
+
     def _describe(self) -> None:
         self.setAccessibleName(tr("Model: {name} {summary}").format(name=self.name, summary=self.summary).strip())
         if self._plan is None:
-            self.setToolTip(plain_tooltip(tr("No model is loaded.") + "\n" + _how_to_choose()))
+            self.setToolTip(plain_tooltip(tr("No model is loaded.") + "\n" + self._how_to_choose))
         else:
-            self.setToolTip(plan_html(self._plan, self._theme, _how_to_choose()))
-        self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else _how_to_choose())
+            self.setToolTip(plan_html(self._plan, self._theme, self._how_to_choose))
+        self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else self._how_to_choose)
         self.updateGeometry()
         self.update()
 
@@ -219,7 +228,3 @@ class ModelButton(QAbstractButton):
     @Slot(str)
     def _on_file_selected(self, path: str) -> None:
         self.load_requested.emit(path)
-
-
-def _how_to_choose() -> str:
-    return tr(_HOW_TO_CHOOSE).format(key=key_words("Ctrl+L"))

@@ -311,12 +311,33 @@ class FoldersControl(SettingControl):
             self._replace((*self._folders, folder))
 
 
+class KeysControl(SettingControl):
+    """A button that leads to the list of keys, where they are changed."""
+
+    requested = Signal()
+
+    def __init__(self) -> None:
+        self._button = QPushButton()
+        super().__init__(self._button)
+        self._button.setAutoDefault(False)
+        self._button.setMaximumWidth(_NUMBER_PX)
+        self._button.clicked.connect(self.requested)
+
+    def set_value(self, value: object) -> None:
+        """Say how many keys are the user's own."""
+        count = len(value) if isinstance(value, dict) else 0
+        words = tr("Show and change…") if not count else tr("Show and change… (changed: %n)", None, count)
+        self._button.setText(words)
+
+
 def make_control(field: Field) -> SettingControl:
     """Return the control for a field's kind."""
     if field.kind is FieldKind.INTEGER and not field.optional and (field.maximum or 0) < 2**31:
         return SpinControl(field)
     if field.kind is FieldKind.SWITCH:
         return SwitchControl()
+    if field.kind is FieldKind.KEYS:
+        return KeysControl()
     controls = {
         FieldKind.CHOICE: ChoiceControl,
         FieldKind.INTEGER: NumberControl,

@@ -19,6 +19,7 @@ from app.language import tr
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, TakesEffect
 from app.widgets.memory_row import MemoryRow
 from app.widgets.models.connection_row import ConnectionRow
+from app.widgets.setting_controls import KeysControl
 from app.widgets.setting_row import SettingRow
 from app.widgets.theme import LIGHT, Theme
 
@@ -33,6 +34,7 @@ class SettingsDialog(QDialog):
     changed = Signal(object)  # (key, value)
     reset_requested = Signal(object)  # key
     reload_requested = Signal()
+    keys_requested = Signal()  # the list of keys is wanted
 
     def __init__(self, settings: Settings, parent: QWidget | None = None, theme: Theme = LIGHT) -> None:
         super().__init__(parent)
@@ -62,6 +64,9 @@ class SettingsDialog(QDialog):
         for row in self.rows:
             row.changed.connect(self._on_row_changed)
             row.reset_requested.connect(self._on_row_reset)
+        keys = self.row("keys").control
+        assert isinstance(keys, KeysControl)
+        keys.requested.connect(self.keys_requested)
         self.show_settings(settings)
         self.pages.setCurrentRow(0)
 

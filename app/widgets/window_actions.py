@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 from app.language import tr
 from app.settings.schema import field_of
 from app.widgets.action_table import MENUS, ROWS, ActionRow, Group, MenuRow, Need
+from app.widgets.shortcuts import Shortcuts
 from engine.api.commands import WhenFull
 
 
@@ -29,6 +30,7 @@ class WindowActions(QObject):
         self._groups = {group: QActionGroup(self) for group in Group}
         for row in ROWS.values():
             self.by_name[row.name] = self._made(row)
+        self.shortcuts = Shortcuts(self.by_name, self)
         self.themes = {row.value: self.by_name[row.name] for row in _rows_of(Group.THEME)}
         self.when_full = {row.value: self.by_name[row.name] for row in _rows_of(Group.WHEN_FULL)}
         self._groups[Group.THEME].triggered.connect(self._on_theme_triggered)

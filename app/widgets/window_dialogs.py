@@ -1,9 +1,7 @@
 """The windows beside the window: settings, memory, keys, about, and the questions before something is done."""
 
-from collections.abc import Sequence
-
 from PySide6.QtCore import QObject, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QAction, QDesktopServices
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app.models.conversation_list_model import ConversationListModel
@@ -15,6 +13,7 @@ from app.widgets.link_dialog import LinkDialog
 from app.widgets.memory_dialog import MemoryDialog
 from app.widgets.models.token_dialog import TokenDialog
 from app.widgets.settings_dialog import SettingsDialog
+from app.widgets.shortcuts import Shortcuts
 from app.widgets.theme import Theme
 from engine.api.events import WarmthDescribed
 from engine.api.hub import ConnectionStep
@@ -32,6 +31,7 @@ class WindowDialogs(QObject):
     forget_requested = Signal(object)  # tuple of conversation ids
     clear_requested = Signal()
     token_requested = Signal()  # the token dialog opens: token.set_state() is wanted
+    keys_requested = Signal()  # the list of keys is wanted
     connection_check_requested = Signal()  # show_connection() is wanted
 
     def __init__(self, settings: Settings, conversations: ConversationListModel, theme: Theme, parent: QWidget) -> None:
@@ -115,6 +115,7 @@ class WindowDialogs(QObject):
             dialog.memory.shown_requested.connect(self.open_memory)
             dialog.memory.clear_requested.connect(lambda: self._ask_to_clear(dialog))
             dialog.connection.token_requested.connect(self.open_token)
+            dialog.keys_requested.connect(self.keys_requested)
             dialog.connection.check_requested.connect(self.connection_check_requested)
             dialog.connection.show_connection(self._steps)
             self._settings_dialog = dialog
@@ -141,9 +142,11 @@ class WindowDialogs(QObject):
         if address.scheme() in _PAGES:
             QDesktopServices.openUrl(address)
 
-    def open_keys(self, actions: Sequence[QAction]) -> None:
-        """List all keys."""
-        _open(KeysDialog(actions, self._parent))
+    def open_keys(self, shortcuts: Shortcuts) -> None:
+        """List all keys, to be changed."""
+        dialog = KeysDialog(shortcuts, self._parent)
+        dialog.keys_changed.connect(lambda keys: self.setting_changed.emit(("keys", keys)))
+        _open(dialog)
 
     def open_about(self) -> None:
         """Say what this is."""

@@ -1,10 +1,14 @@
 """Which part of the window, and which action, leads to what: every connection inside the window in one list."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QGuiApplication
 
+from app.language import tr
+from app.models.notice import Notice, Severity
 from app.widgets.edit_actions import EditActions
+from app.widgets.enter_key import EnterKey
 from app.widgets.window_movement import WindowMovement
 
 if TYPE_CHECKING:
@@ -70,7 +74,8 @@ def connect_actions(window: "MainWindow") -> None:
     actions.sidebar.toggled.connect(window.arrange)
     actions.newest.triggered.connect(window.page.transcript.follow)
     actions.memory.triggered.connect(window.dialogs.open_memory)
-    actions.keys.triggered.connect(lambda: window.dialogs.open_keys(actions.all))
+    actions.keys.triggered.connect(lambda: window.dialogs.open_keys(actions.shortcuts))
+    window.dialogs.keys_requested.connect(actions.keys.trigger)
     actions.about.triggered.connect(window.dialogs.open_about)
     actions.theme_chosen.connect(window.settings_changed)
     actions.when_full_chosen.connect(window.when_full_requested)
@@ -78,3 +83,13 @@ def connect_actions(window: "MainWindow") -> None:
     edit = EditActions(actions, window)
     edit.undo_requested.connect(window.page.notices.undo_newest)
     WindowMovement(window)
+    EnterKey(window)
+    actions.shortcuts.problems_found.connect(lambda problems: window.show_notice(_key_notice(problems)))
+    actions.shortcuts.explain(window.sidebar.new_button, "new", tr("Begin a new conversation"))
+    actions.shortcuts.explain(window.sidebar_button, "sidebar", tr("Sidebar"))
+    actions.shortcuts.explain(window.settings_button, "settings", tr("Settings"))
+    actions.shortcuts.changed.connect(lambda: window.model_button.set_key(actions.shortcuts.key_text("choose_model")))
+
+
+def _key_notice(problems: Sequence[str]) -> Notice:
+    return Notice(key="keys", text=" ".join(problems), severity=Severity.WARNING)

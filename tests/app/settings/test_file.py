@@ -155,3 +155,18 @@ def test_any_file_at_all_gives_settings_that_can_be_saved(file: Path, content: b
     settings, _ = load(file)
     save(file, settings)
     assert load(file) == (settings, [])
+
+
+def test_keys_survive_with_names_of_other_versions_and_one_bad_entry_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    path.write_text('{"keys": {"new": "Ctrl+J", "later": "Ctrl+1", "bad": 7}}')
+    settings, warnings = load(path)
+    assert settings.keys == {"new": "Ctrl+J", "later": "Ctrl+1"}
+    assert warnings == ["In the settings, the key of “bad” can't be read."]
+    save(path, settings)
+    assert load(path) == (settings, [])
+    path.write_text('{"keys": "Ctrl+J", "theme": "dark"}')
+    settings, warnings = load(path)
+    assert settings.keys == {}
+    assert settings.theme == "dark"
+    assert len(warnings) == 1

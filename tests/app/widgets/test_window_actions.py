@@ -169,6 +169,20 @@ def test_keys_change_the_size_of_the_text_within_its_bounds(qtbot: QtBot, shown:
     assert shown.asked_for("settings_changed")[3:] == [("text_size_px", 15)]
 
 
+def test_enter_presses_the_button_that_has_the_keyboard_in_a_dialog(qtbot: QtBot, shown: Shown) -> None:
+    shown.window.open_settings()
+    dialog = shown.window.dialogs.settings_dialog
+    assert dialog is not None
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    box = dialog.row("show_statistics").control.widget
+    box.setFocus()
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert shown.asked_for("settings_changed") == [("show_statistics", False)]
+    assert dialog.isVisible()
+    dialog.close()
+
+
 def test_f11_fills_the_screen_and_gives_it_back(qtbot: QtBot, shown: Shown) -> None:
     action = shown.window.actions_by_name.full_screen
     qtbot.keyClick(shown.window, Qt.Key.Key_F11)
