@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Slot
 
 from app.controllers.answer_runner import CancelCommand, Submit
 from app.conversations.records import new_id
+from app.engine_words import said
 from app.language import mark, tr
 from app.models.hub_result_list_model import HubResultListModel
 from app.models.plan_words import ModelFit, fit_of
@@ -58,7 +59,7 @@ class FitController(QObject):
             case CheckpointPlanned(command_id=command_id, plan=plan) if command_id in self._asked:
                 self._take(command_id, fit_of(plan))
             case CommandFailed(command_id=command_id, error=error) if command_id in self._asked:
-                self._take(command_id, ModelFit("", tr(_UNKNOWN), error.sentence()))
+                self._take(command_id, ModelFit("", tr(_UNKNOWN), said(error.sentence())))
             case CommandCancelled(command_id=command_id) if command_id in self._asked:
                 del self._asked[command_id]
                 self._ask_next()

@@ -1,5 +1,6 @@
 """What the window says about downloads and the models on the disk, and the buttons that help. Pure."""
 
+from app.engine_words import said
 from app.language import tr
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow
@@ -27,9 +28,9 @@ def download_arrived_notice(row: DownloadRow, reference: str) -> Notice:
 
 def download_failed_notice(row: DownloadRow, error: ErrorReport) -> Notice:
     """Return what to say when a download could not go on, and what to do about it."""
-    said = error.sentence()
-    name = "" if row.hub_id in said else f"{row.hub_id}: "
-    kept = " " + tr("What has arrived is kept.") if row.done_bytes and "kept" not in said else ""
+    sentence = said(error.sentence())
+    name = "" if row.hub_id in error.sentence() else f"{row.hub_id}: "
+    kept = " " + tr("What has arrived is kept.") if row.done_bytes and "kept" not in error.sentence() else ""
     action, action_key = tr("Try again"), f"{RESUME}{row.key}"
     if error.kind is ErrorKind.TOKEN_NEEDED:
         action, action_key = tr("Enter a token…"), ENTER_TOKEN
@@ -38,7 +39,7 @@ def download_failed_notice(row: DownloadRow, error: ErrorReport) -> Notice:
         choices.insert(0, Choice(tr("Open its page"), f"{OPEN_LINK}{error.link}"))
     return Notice(
         key=download_key(row.key),
-        text=f"{name}{said}{kept}",
+        text=f"{name}{sentence}{kept}",
         severity=Severity.WARNING,
         action=action,
         action_key=action_key,
@@ -59,4 +60,4 @@ def deleted_model_notice(reference: str, freed_bytes: int) -> Notice:
 
 def library_failed_notice(error: ErrorReport) -> Notice:
     """Return what to say when something about the models on the disk could not be done."""
-    return Notice(key=LIBRARY_KEY, text=error.sentence(), severity=Severity.WARNING, details=error.details)
+    return Notice(key=LIBRARY_KEY, text=said(error.sentence()), severity=Severity.WARNING, details=error.details)

@@ -10,6 +10,7 @@ import msgspec
 
 from app.conversations.errors import StoreError
 from app.conversations.records import Conversation, Message, MessageState
+from app.engine_words import said
 from app.language import grouped, mark, tr
 from app.models.notice import Choice, Notice, Severity
 from engine.api.commands import WhenFull
@@ -57,7 +58,7 @@ def remedy_choice(action_key: str) -> RemedyChoice | None:
 
 
 def _choice_of(choice: RemedyChoice) -> Choice:
-    return Choice(tr(choice.remedy.label), f"{REMEDY}{msgspec.json.encode(choice).decode()}")
+    return Choice(said(choice.remedy.label), f"{REMEDY}{msgspec.json.encode(choice).decode()}")
 
 
 def answer_notice(
@@ -76,7 +77,7 @@ def answer_notice(
         for remedy in answer.error.remedies
     )
     if not is_shown:
-        text = tr("In “{title}”: {message}").format(title=conversation.title, message=answer.error.message)
+        text = tr("In “{title}”: {message}").format(title=conversation.title, message=said(answer.error.message))
         return _answer_notice(answer.error, text, tr("Show"), f"{OPEN}{conversation.id}", choices)
     if when_full is WhenFull.STOP and answer.error.kind is ErrorKind.PROMPT_TOO_LONG:
         return _full_notice(answer, when_full)
@@ -84,9 +85,9 @@ def answer_notice(
         text = tr("Hearth can load the model so that it needs less memory, and then go on:")
         return _answer_notice(answer.error, text, "", "", choices)
     if answer.error.kind is ErrorKind.NO_MODEL_LOADED:
-        return _answer_notice(answer.error, answer.error.message, tr("Load the model"), LOAD_MODEL)
+        return _answer_notice(answer.error, said(answer.error.message), tr("Load the model"), LOAD_MODEL)
     if answer.error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
-        return _answer_notice(answer.error, answer.error.message, *_going_on(answer.id, bool(answer.content)))
+        return _answer_notice(answer.error, said(answer.error.message), *_going_on(answer.id, bool(answer.content)))
     return None
 
 
@@ -153,7 +154,7 @@ def load_failed_notice(error: ErrorReport, checkpoint: str, *, card_is_lost: boo
         remedies = (*remedies, _USE_CPU)
     return Notice(
         key=MODEL_KEY,
-        text=f"{error.sentence()} {_card_hint()}" if card_is_lost else error.sentence(),
+        text=f"{said(error.sentence())} {_card_hint()}" if card_is_lost else said(error.sentence()),
         severity=Severity.ERROR,
         action=tr("Load again") if again else tr("Choose another model"),
         action_key=LOAD_MODEL if again else CHOOSE_MODEL,

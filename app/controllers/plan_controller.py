@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.answer_runner import Submit
 from app.conversations.records import new_id
+from app.engine_words import said
 from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit, fit_of
@@ -88,7 +89,7 @@ class PlanController(QObject):
                     self._waiting = []
                     self._take(None)
                 else:
-                    self._take(ModelFit("", tr(_UNUSABLE), error.sentence()))
+                    self._take(ModelFit("", tr(_UNUSABLE), said(error.sentence())))
             case CommandCancelled(command_id=command_id) if command_id == self._command_id:
                 self._take(None)
 

@@ -11,6 +11,7 @@ from app.controllers.store_requests import StoreRequests
 from app.conversations.errors import StoreError
 from app.conversations.records import new_id
 from app.conversations.store import ConversationStore
+from app.engine_words import said
 from app.language import tr
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
@@ -129,7 +130,7 @@ class WarmthController(QObject):
         if isinstance(event, ConversationForgotten | WarmStateCleared):
             self._freed_bytes += event.freed_bytes
         elif isinstance(event, CommandFailed):
-            text = tr("Not everything could be forgotten. {sentence}").format(sentence=event.error.sentence())
+            text = tr("Not everything could be forgotten. {sentence}").format(sentence=said(event.error.sentence()))
             self.notice_raised.emit(Notice(key=NOTICE_KEY, text=text, severity=Severity.WARNING))
         if not self._forgetting:
             freed_bytes, self._freed_bytes = self._freed_bytes, 0

@@ -2,6 +2,7 @@
 
 import re
 
+from app.engine_words import said
 from app.language import mark, plain, tr
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow, DownloadState, HubRow
@@ -98,12 +99,12 @@ def license_words(name: str) -> str:
     return ", ".join(words for each in name.split(",") if (words := _license(one_line(each))))
 
 
-def _license(said: str) -> str:
-    known = said.casefold()
+def _license(told: str) -> str:
+    known = told.casefold()
     if known in _LICENSES:
         return tr(_LICENSES[known]) if _LICENSES[known] else ""
     family = _LICENSE_FAMILIES.fullmatch(known)
-    return " ".join(part.upper() for part in family.groups() if part) if family is not None else said
+    return " ".join(part.upper() for part in family.groups() if part) if family is not None else told
 
 
 def download_size(size_bytes: int) -> str:
@@ -209,8 +210,8 @@ def progress_words(row: DownloadRow) -> str:
 
 def download_words(row: DownloadRow) -> str:
     """Return all of a download's row as one sentence, for those who hear it."""
-    said = row.error.sentence() if row.error is not None else row.words
-    parts = [f"{name_of(row.hub_id)}: {progress_words(row)}".rstrip(": "), said]
+    sentence = said(row.error.sentence()) if row.error is not None else row.words
+    parts = [f"{name_of(row.hub_id)}: {progress_words(row)}".rstrip(": "), sentence]
     return ". ".join(part for part in parts if part)
 
 

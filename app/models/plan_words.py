@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from app.engine_words import said
 from app.language import grouped, plain, tr
 from engine.api.plan import Fit, Plan, Precision
 
@@ -32,7 +33,11 @@ class ModelFit:
 
 def fit_of(plan: Plan) -> ModelFit:
     """Return what the model menu shows for a plan."""
-    lines = [plan.precision_reason, plan.context_reason if plan.fit is not Fit.TOO_BIG else "", speed_text(plan)]
+    lines = [
+        said(plan.precision_reason),
+        said(plan.context_reason) if plan.fit is not Fit.TOO_BIG else "",
+        speed_text(plan),
+    ]
     return ModelFit(plan.checkpoint, fit_label(plan), "\n".join(line for line in lines if line))
 
 
@@ -87,7 +92,7 @@ def speed_text(plan: Plan) -> str:
         return ""
     speed = plan.expected_tokens_per_second
     shown = grouped(speed, 0 if speed >= 9.95 else 1)
-    reason = plan.speed_reason.removeprefix("At most: ")
+    reason = said(plan.speed_reason.removeprefix("At most: "))
     if reason:
         return tr("At most {speed} tokens per second: {reason}").format(speed=shown, reason=reason)
     return tr("At most {speed} tokens per second.").format(speed=shown)

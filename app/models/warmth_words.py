@@ -1,5 +1,6 @@
 """The words for what is still known of conversations, the same in the window and in the terminal. Pure functions."""
 
+from app.engine_words import said
 from app.language import grouped, mark, tr
 from app.models.amounts import memory, seconds
 from engine.api.events import Statistics, WarmthDescribed
@@ -50,7 +51,7 @@ def use_words(use: TierUse) -> str:
 
 def reason_sentence(use: TierUse) -> str:
     """Return the engine's reason, which is a phrase, as a sentence."""
-    reason = use.reason.strip()
+    reason = said(use.reason.strip())
     return f"{reason[:1].upper()}{reason[1:]}{'' if reason.endswith(('.', '!', '?')) else '.'}" if reason else ""
 
 

@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 
 from app.conversations.records import Message, MessageState
+from app.engine_words import said
 from app.language import mark, tr
 from app.widgets.plain_label import plain_label
 from engine.api.events import FinishReason
@@ -35,7 +36,9 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     going_on = Remedy.CONTINUE if message.content.strip() else Remedy.TRY_AGAIN
     remedy = going_on if is_last else Remedy.NONE
     if message.state is MessageState.FAILED:
-        sentence = message.error.sentence() if message.error else tr("Something went wrong while this was written.")
+        sentence = (
+            said(message.error.sentence()) if message.error else tr("Something went wrong while this was written.")
+        )
         return Mark(sentence, "danger", remedy, message.error.details if message.error else "")
     if message.state is MessageState.INTERRUPTED:
         kept = tr("This answer was interrupted. What was written is kept.")

@@ -2,6 +2,7 @@
 
 import html
 
+from app.engine_words import said
 from app.language import grouped, tr
 from app.models import plan_words
 from app.widgets.theme import Theme
@@ -16,13 +17,13 @@ def plan_tooltip(plan: Plan) -> str:
     """Return how the model is loaded and why, as plain lines."""
     lines = [
         tr("{name} on {device}").format(name=plan.name, device=plan.device_name),
-        plan.precision_reason,
-        plan.context_reason,
+        said(plan.precision_reason),
+        said(plan.context_reason),
     ]
     lines += [
-        plan.attention_reason,
-        plan.decode_reason,
-        plan.draft_reason,
+        said(plan.attention_reason),
+        said(plan.decode_reason),
+        said(plan.draft_reason),
         plan_words.speed_text(plan),
         *plan_words.device_lines(plan),
     ]

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.engine_words import said
 from app.language import mark, tr
 from app.settings.field import DOWNLOADS
 from app.widgets.icons import pixmap
@@ -77,7 +78,9 @@ class ConnectionRow(QWidget):
         emptied(self._grid)
         self._icons = [QLabel() for _ in self._steps]
         for place, step in enumerate(self._steps):
-            words = plain_label(f"{step.name}: {step.words}", "" if step.succeeded else "danger", wraps=True)
+            words = plain_label(
+                f"{said(step.name)}: {said(step.words)}", "" if step.succeeded else "danger", wraps=True
+            )
             self._icons[place].setAccessibleName(tr("succeeded") if step.succeeded else tr("failed"))
             self._grid.addWidget(self._icons[place], place, 0)
             self._grid.addWidget(words, place, 1)

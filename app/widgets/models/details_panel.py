@@ -3,6 +3,7 @@
 from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from app.engine_words import said
 from app.language import tr
 from app.models import hub_words
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
@@ -190,7 +191,7 @@ class DetailsPanel(QWidget):
             else publisher
         )
         self.page_button.setVisible(bool(self._details and self._details.page))
-        self.unusable.setText(breakable(checkpoint.unusable))
+        self.unusable.setText(breakable(said(checkpoint.unusable)))
         self.unusable.setVisible(bool(checkpoint.unusable))
         self.plan.setVisible(not checkpoint.unusable)
         self.facts.show_checkpoint(checkpoint)

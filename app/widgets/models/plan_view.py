@@ -3,6 +3,7 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from app.engine_words import said
 from app.language import mark, tr
 from app.models import plan_words
 from app.widgets.models.emptied import emptied
@@ -43,12 +44,12 @@ class PlanView(QWidget):
     def show_plan(self, plan: Plan | ErrorReport | None) -> None:
         """Show the plan, or why there is none; None while it is being made."""
         if isinstance(plan, Plan):
-            lines = [plan.precision_reason, plan.context_reason if plan.fit is not Fit.TOO_BIG else ""]
+            lines = [said(plan.precision_reason), said(plan.context_reason) if plan.fit is not Fit.TOO_BIG else ""]
             lines += [plan_words.speed_text(plan), *plan_words.device_lines(plan)]
             rows = plan_words.memory_rows(plan) if plan.parts.needed_bytes else []
             self._show(plan_words.fit_label(plan), lines, rows)
         elif isinstance(plan, ErrorReport):
-            self._show(tr("How it would fit can't be told"), [plan.message, plan.hint], [])
+            self._show(tr("How it would fit can't be told"), [said(plan.message), said(plan.hint)], [])
         else:
             self.show_waiting()
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.engine_words import said
 from app.language import tr
 from app.widgets.foreign_text import breakable
 from app.widgets.models.flow_row import FlowRow
@@ -66,14 +67,14 @@ class ProblemView(QWidget):
         self.setVisible(error is not None)
         if error is None:
             return
-        self.message.setText(breakable(error.message))
-        self.hint.setText(breakable(error.hint))
+        self.message.setText(breakable(said(error.message)))
+        self.hint.setText(breakable(said(error.hint)))
         self.hint.setVisible(bool(error.hint))
         self.link_button.setVisible(bool(error.link))
         self.token_button.setVisible(error.kind in _NEEDS_TOKEN)
         self.settings_button.setVisible(error.kind in _NEEDS_SETTINGS)
         self.copy_button.setVisible(bool(error.details))
-        self.setAccessibleName(error.sentence())
+        self.setAccessibleName(said(error.sentence()))
 
     @Slot()
     def _on_link(self) -> None:
@@ -83,4 +84,4 @@ class ProblemView(QWidget):
     @Slot()
     def _on_copy(self) -> None:
         if self._error is not None:
-            QGuiApplication.clipboard().setText(f"{self._error.sentence()}\n\n{self._error.details}")
+            QGuiApplication.clipboard().setText(f"{said(self._error.sentence())}\n\n{self._error.details}")

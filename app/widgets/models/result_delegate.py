@@ -4,6 +4,7 @@ from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QR
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
+from app.engine_words import said
 from app.language import mark, tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
@@ -75,7 +76,7 @@ class ResultDelegate(QStyledItemDelegate):
         row = index.data(ROW_ROLE)
         if event.type() == QEvent.Type.ToolTip and isinstance(row, HubRow):
             fit = row.fit.details if row.fit is not None else ""
-            lines = [hub_words.one_line(row.checkpoint.hub_id), row.checkpoint.unusable, fit]
+            lines = [hub_words.one_line(row.checkpoint.hub_id), said(row.checkpoint.unusable), fit]
             text = plain_tooltip("\n".join(line for line in lines if line))
             QToolTip.showText(event.globalPos(), text, view.viewport(), option.rect)
         return True
