@@ -144,6 +144,8 @@ class PromptBuilder:
         if message.role is not Role.ASSISTANT or message.tokenizer_id != self._tokenizer_id or not message.token_ids:
             return []
         ids = list(message.token_ids)
+        if not 0 <= min(ids) <= max(ids) < len(self._tokenizer):
+            return []  # decoding passes over them, but the model's table has no such rows: they came from a file
         text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return ids if text == message.content else []
 

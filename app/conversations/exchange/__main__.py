@@ -1,0 +1,55 @@
+"""The process that reads a file: what it finds goes to stdout as frames; it writes nothing and asks nobody.
+
+A file that makes it run out of memory, or crash, ends this process and not the program.
+"""
+
+import struct
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from app.conversations.exchange.errors import ExchangeError
+from app.conversations.exchange.parsing import PREFIX, Frame, Refused
+from app.conversations.exchange.reading import Unreadable, read_path
+
+_MEMORY_BYTES = 6 * 2**30
+_LARGEST_FRAME_BYTES = struct.unpack(">I", b"\xff" * 4)[0]
+
+
+def main() -> int:
+    """Read the file named by the argument; the last frame says why if it could not be read."""
+    _limit_memory()
+    try:
+        for item in read_path(Path(sys.argv[1])):
+            _send(item)
+    except ExchangeError as error:
+        _send(Refused(error.message, error.hint))
+    except MemoryError:
+        _send(Refused("The file needs more memory to read than there is."))
+    return 0
+
+
+def _send(item: Frame) -> None:
+    try:
+        body = msgspec.msgpack.encode(item)
+    except OverflowError:  # a number that no program counts to
+        body = msgspec.msgpack.encode(Unreadable())
+    if len(body) <= _LARGEST_FRAME_BYTES:
+        sys.stdout.buffer.write(PREFIX.pack(len(body)) + body)
+        sys.stdout.buffer.flush()
+    else:
+        _send(Unreadable())
+
+
+def _limit_memory() -> None:
+    if sys.platform != "win32":
+        import resource
+
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Exporting conversations out of the store, a few at a time, so that nobody else waits long for it.
+
+step() runs on the store's thread; the file is written there too.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.conversations.exchange.document import document_of
+from app.conversations.exchange.writing import DocumentWriter
+from app.conversations.records import Folder
+from app.conversations.store import ConversationStore
+
+_STEP_SECONDS = 0.05
+
+
+class Target(Protocol):
+    """Where the bytes go."""
+
+    def write(self, content: bytes) -> None:
+        """Take bytes."""
+
+    def keep(self) -> None:
+        """Be whole."""
+
+    def discard(self) -> None:
+        """Leave nothing."""
+
+
+class ExportJob:
+    """One export. conversation_ids None: all that are neither deleted nor private.
+
+    A private conversation is only exported if it is the only one.
+    """
+
+    def __init__(self, target: Target, writer: DocumentWriter, conversation_ids: Sequence[str] | None) -> None:
+        self._target = target
+        self._writer = writer
+        self._wanted = conversation_ids
+        self._ids: list[str] | None = None
+        self.done = 0
+        self.is_finished = False
+
+    @property
+    def total(self) -> int:
+        """How many conversations there are to be written; 0 before the first step."""
+        return len(self._ids) if self._ids is not None else 0
+
+    def step(self, store: ConversationStore) -> None:
+        """Write for a moment, at least one conversation; raises ExchangeError or StoreError, and nothing is left."""
+        try:
+            if self._ids is None:
+                self._ids = self._begin(store)
+            end = time.monotonic() + _STEP_SECONDS
+            while self.done < len(self._ids) and (time.monotonic() < end or not self.done):
+                self._write(store, self._ids[self.done])
+                self.done += 1
+            if self.done == len(self._ids):
+                self._target.write(self._writer.end())
+                self._target.keep()
+                self.is_finished = True
+        except BaseException:
+            self._target.discard()
+            raise
+
+    def cancel(self) -> None:
+        """Give up and leave nothing; to be called where step() is."""
+        self._target.discard()
+
+    def _begin(self, store: ConversationStore) -> list[str]:
+        listed = [each for each in store.list_conversations() if self._wanted is None or each.id in set(self._wanted)]
+        is_alone = self._wanted is not None and len(self._wanted) == 1
+        listed = [each for each in listed if is_alone or not each.is_private]
+        used = {each.folder_id for each in listed}
+        folders: list[Folder] = store.list_folders()
+        self._target.write(
+            self._writer.begin(folder for folder in folders if self._wanted is None or folder.id in used)
+        )
+        # Oldest first: so that importing them, one after the other, brings them in the order in which they came.
+        return [each.id for each in sorted(listed, key=lambda each: (each.created_at, each.id))]
+
+    def _write(self, store: ConversationStore, conversation_id: str) -> None:
+        conversation = store.load_conversation(conversation_id)
+        if conversation is None:  # deleted for good meanwhile
+            return
+        document = document_of(conversation, store.load_messages(conversation_id))
+        self._target.write(self._writer.conversation(document, is_first=not self.done))

@@ -1,0 +1,103 @@
+"""Hearth's own files: each conversation and each message is read by itself, so that a bad one spoils no other."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from app.conversations.exchange.document import FORMAT, VERSION, ConversationDocument, document_of
+from app.conversations.exchange.errors import ExchangeError
+from app.conversations.exchange.found import MOST_MESSAGES, stable_id
+from app.conversations.exchange.lenient import Thing, decoded, text, thing
+from app.conversations.records import Conversation, Folder, Message
+
+_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
+_LONGEST_TITLE = 1000
+_LARGEST_TOKEN = 2**32 - 1
+# What a message can do without, the least important first.
+_DISPENSABLE = ("statistics", "error", "finish_reason", "token_ids", "attachments", "state")
+
+
+def is_file(value: Thing) -> bool:
+    """Return whether this is one of Hearth's files."""
+    return value.get("format") == FORMAT
+
+
+def check_version(value: Thing) -> None:
+    """Raise ExchangeError for a file of a newer Hearth."""
+    version = value.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ExchangeError(
+            "This file was written by a newer Hearth, or is damaged.", "Update Hearth, and import it again."
+        )
+
+
+def read_folders(value: Any) -> Iterator[Folder]:  # noqa: ANN401  whatever stands there
+    """Yield the folders that can be read."""
+    for each in value if isinstance(value, list) else ():
+        try:
+            folder = msgspec.convert(each, Folder)
+        except (msgspec.ValidationError, RecursionError):
+            continue
+        if _ID.fullmatch(folder.id) and folder.name.strip():
+            yield msgspec.structs.replace(folder, name=folder.name[:_LONGEST_TITLE])
+
+
+def read(raw: msgspec.Raw) -> tuple[ConversationDocument, int]:
+    """Return a conversation and how many messages of it can't be read; raises ValueError if all of it can't be."""
+    value = thing(decoded(raw))
+    conversation = msgspec.convert(value.get("conversation"), Conversation)
+    listed = value.get("messages")
+    found = listed if isinstance(listed, list) else []
+    if len(found) > MOST_MESSAGES:
+        raise ValueError("too many messages")
+    messages = [message for message in map(_message, found) if message is not None]
+    document = _admitted(document_of(conversation, {message.id: message for message in messages}.values()))
+    return document, len(found) - len(document.messages)
+
+
+def _message(value: object) -> Message | None:
+    fields = dict(thing(value))
+    for key in (None, *_DISPENSABLE):
+        fields.pop(key or "", None)
+        try:
+            message = msgspec.convert(fields, Message)
+        except (msgspec.ValidationError, RecursionError):
+            continue
+        if all(0 <= token <= _LARGEST_TOKEN for token in message.token_ids):
+            return message
+    return None
+
+
+def _admitted(document: ConversationDocument) -> ConversationDocument:
+    """Return the document with ids that can be ones, and a title that can be shown."""
+    conversation = document.conversation
+    known = {conversation.id, *(message.id for message in document.messages)}
+    others = {each: each if _ID.fullmatch(each) else stable_id(conversation.id, each) for each in known}
+
+    def other(known_id: str | None) -> str | None:
+        return others.get(known_id) if known_id is not None else None
+
+    messages = tuple(
+        msgspec.structs.replace(
+            message,
+            id=others[message.id],
+            conversation_id=others[conversation.id],
+            parent_id=other(message.parent_id),
+            context_start_id=other(message.context_start_id),
+        )
+        for message in document.messages
+    )
+    folder_id = conversation.folder_id
+    return ConversationDocument(
+        conversation=msgspec.structs.replace(
+            conversation,
+            id=others[conversation.id],
+            title=conversation.title[:_LONGEST_TITLE],
+            name=text(conversation.name)[:_LONGEST_TITLE] or None,
+            active_leaf_id=other(conversation.active_leaf_id),
+            folder_id=folder_id if folder_id is not None and _ID.fullmatch(folder_id) else None,
+        ),
+        messages=messages,
+    )

@@ -1,0 +1,82 @@
+"""A conversation as Markdown that any reader shows: title, who speaks, code and formulas as they are written."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from app.conversations.attachment import Attachment
+from app.conversations.exchange.document import ConversationDocument
+from app.conversations.records import Message
+from app.conversations.titles import UNTITLED
+from app.conversations.tree import ConversationTree
+from app.language import tr
+from engine.api.message import Role
+
+
+class Passage(Protocol):
+    """A stretch of an answer that is all thinking or all answer."""
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether the model thought this."""
+
+    @property
+    def text(self) -> str:
+        """What stands there."""
+
+
+SplitThinking = Callable[[str], Sequence[Passage]]
+
+
+def markdown_of(document: ConversationDocument, split_thinking: SplitThinking) -> Iterator[str]:
+    """Yield the blocks of the branch that is shown; an empty line belongs between them."""
+    conversation = document.conversation
+    tree = ConversationTree(document.messages)
+    yield f"# {_one_line(conversation.title) or tr(UNTITLED)}"
+    if conversation.created_at:
+        yield "*" + time.strftime("%Y-%m-%d %H:%M", time.localtime(conversation.created_at)) + "*"
+    if conversation.system_prompt.strip():
+        yield f"## {tr('System prompt')}"
+        yield _quoted(conversation.system_prompt)
+    leaf = conversation.active_leaf_id
+    for message in tree.branch(leaf if leaf is not None else tree.newest_leaf()):
+        yield from _message(message, split_thinking)
+
+
+def _message(message: Message, split_thinking: SplitThinking) -> Iterator[str]:
+    yield f"## {_speaker(message)}"
+    for attachment in message.attachments:
+        yield _attached(attachment)
+    if message.role is not Role.ASSISTANT:
+        yield message.content.strip("\n")
+        return
+    for passage in split_thinking(message.content):
+        text = passage.text.strip("\n")
+        if passage.is_thinking:
+            yield f"<details>\n<summary>{tr('Thinking')}</summary>\n\n{text}\n\n</details>"
+        else:
+            yield text
+    if message.error is not None:
+        yield _quoted(message.error.message)
+
+
+def _speaker(message: Message) -> str:
+    if message.role is Role.USER:
+        return tr("You")
+    if message.role is Role.SYSTEM:
+        return tr("System prompt")
+    return _one_line(message.model.rsplit("/", 1)[-1]) or tr("Answer")
+
+
+def _attached(attachment: Attachment) -> str:
+    """Return the text as a quotation with its name above; a note where there is no text."""
+    parts = [f"**{_one_line(attachment.name)}**", attachment.text.strip("\n"), _one_line(attachment.note)]
+    return _quoted("\n\n".join(part for part in parts if part))
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.strip("\n").splitlines())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

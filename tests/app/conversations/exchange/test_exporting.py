@@ -1,0 +1,137 @@
+"""What is exported, and that a file is either whole or not there."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from app.conversations.attachment import Attachment
+from app.conversations.exchange.document import document_of
+from app.conversations.exchange.errors import ExchangeError
+from app.conversations.exchange.exporting import ExportJob
+from app.conversations.exchange.file_names import file_name
+from app.conversations.exchange.markdown import markdown_of
+from app.conversations.exchange.writing import AtomicFile, DocumentWriter, JsonWriter, MarkdownWriter
+from app.conversations.store import ConversationStore
+from app.rendering.thinking import split_thinking
+from engine.api.message import Role
+from tests.app.conversations.samples import a_conversation, a_message
+
+
+def export(
+    store: ConversationStore, path: Path, ids: Sequence[str] | None = None, writer: DocumentWriter | None = None
+) -> str:
+    job = ExportJob(AtomicFile(path), writer or JsonWriter(), ids)
+    while not job.is_finished:
+        job.step(store)
+    return path.read_text(encoding="utf-8")
+
+
+def test_deleted_and_private_ones_stay_out(store: ConversationStore, tmp_path: Path) -> None:
+    store.save_conversation(a_conversation("kept", title="Kept"))
+    store.save_conversation(a_conversation("gone", title="Gone"))
+    store.save_conversation(a_conversation("secret", title="Secret", is_private=True))
+    store.delete_conversation("gone")
+    text = export(store, tmp_path / "all.json")
+    assert "Kept" in text
+    assert "Gone" not in text
+    assert "Secret" not in text
+    assert "Secret" not in export(store, tmp_path / "some.json", ["kept", "secret"])
+    alone = export(store, tmp_path / "one.json", ["secret"])
+    assert "Secret" in alone
+    assert '"is_private":false' in alone
+
+
+def test_markdown(store: ConversationStore) -> None:
+    attachment = Attachment(name="notes.txt", text="one\ntwo", size_bytes=7, note="Two pages are pictures.")
+    messages = [
+        a_message("q", content="What is $x^2$?", attachments=(attachment,)),
+        a_message("old", "q", 2, role=Role.ASSISTANT, content="not shown"),
+        a_message(
+            "a", "q", 3, role=Role.ASSISTANT, content="<think>\nHm.\n</think>\n\n```c\nx*x\n```", model="org/tiny"
+        ),
+    ]
+    conversation = a_conversation(title="A\n# title", active_leaf_id="a", system_prompt="Be\nkind.")
+    text = "\n\n".join(markdown_of(document_of(conversation, messages), split_thinking))
+    assert text.replace(text.split("\n")[2], "DATE") == (
+        "# A # title\n\nDATE\n\n## System prompt\n\n> Be\n> kind.\n\n## You\n\n"
+        "> **notes.txt**\n>\n> one\n> two\n>\n> Two pages are pictures.\n\nWhat is $x^2$?\n\n## tiny\n\n"
+        "<details>\n<summary>Thinking</summary>\n\nHm.\n\n</details>\n\n```c\nx*x\n```"
+    )
+
+
+def test_markdown_of_several(store: ConversationStore, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        store.save_turn(a_conversation(name, title=name), [a_message(f"m{name}", conversation_id=name)])
+    text = export(store, tmp_path / "all.md", None, MarkdownWriter(split_thinking))
+    assert text.count("\n---\n") == 1
+    assert text.startswith("# one\n")
+
+
+def test_a_step_is_short_and_there_are_several(store: ConversationStore, tmp_path: Path) -> None:
+    for number in range(300):
+        messages = [a_message(f"{number}", conversation_id=f"c{number}", content="long " * 20_000)]
+        store.save_turn(a_conversation(f"c{number}"), messages)
+    job = ExportJob(AtomicFile(tmp_path / "all.json"), JsonWriter(), None)
+    steps = 0
+    while not job.is_finished:
+        job.step(store)
+        steps += 1
+        assert job.is_finished or not (tmp_path / "all.json").exists()
+    assert steps > 1
+    assert (job.done, job.total) == (300, 300)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.json"]
+
+
+def test_cancelled_leaves_nothing_and_the_old_file(store: ConversationStore, tmp_path: Path) -> None:
+    path = tmp_path / "out" / "all.json"
+    path.parent.mkdir()
+    path.write_text("old")
+    job = ExportJob(AtomicFile(path), JsonWriter(), None)
+    job.cancel()
+    job.cancel()
+    assert path.read_text() == "old"
+    assert [each.name for each in path.parent.iterdir()] == ["all.json"]
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(store: ConversationStore, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    signal = pytest.importorskip("signal")
+    store.save_turn(a_conversation(), [a_message(content="x" * 3_000_000)])
+    store.list_conversations()
+    folder = tmp_path / "out"
+    folder.mkdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+    try:
+        with pytest.raises(ExchangeError, match="could not be written"):
+            export(store, folder / "all.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        AtomicFile(tmp_path / "gone" / "all.json")
+    assert "gone" in caught.value.sentence()
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Tides", "Tides.md"),
+        ("a/b\\c:d*e?f", "a b c d e f.md"),
+        ("../../etc/passwd", "etc passwd.md"),
+        ("\u202egnp.exe\n\0", "gnp.exe.md"),
+        ("CON", "New conversation.md"),
+        ("...", "New conversation.md"),
+        ("\U0001f600" * 100, "\U0001f600" * 30 + ".md"),
+    ],
+)
+def test_names_of_files(title: str, name: str) -> None:
+    assert file_name(title, ".md") == name
+    assert os.sep not in name

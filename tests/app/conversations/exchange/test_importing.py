@@ -1,0 +1,192 @@
+"""Imports with the real process and the real store: what is known, copied, undone, cancelled, refused."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.conversations.errors import StoreError
+from app.conversations.exchange.exporting import ExportJob
+from app.conversations.exchange.found import Source
+from app.conversations.exchange.importing import ImportJob, ImportReport, take_back
+from app.conversations.exchange.writing import AtomicFile, JsonWriter
+from app.conversations.records import Conversation, Folder, Message
+from app.conversations.store import ConversationStore
+from app.conversations.store_thread import StoreThread
+from engine.api.message import Role
+from tests.app.conversations.exchange import foreign
+from tests.app.conversations.samples import a_conversation, a_message
+
+
+def written(path: Path, value: object) -> Path:
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path
+
+
+def imported(thread: StoreThread, *paths: Path) -> ImportReport:
+    return ImportJob(paths, thread.submit).run()
+
+
+def listed(thread: StoreThread) -> list[Conversation]:
+    return thread.submit(lambda store: store.list_conversations()).result()
+
+
+def folders(thread: StoreThread) -> list[str]:
+    return [folder.name for folder in thread.submit(lambda store: store.list_folders()).result()]
+
+
+def kept(thread: StoreThread, conversation: Conversation, messages: list[Message]) -> None:
+    thread.submit(lambda store: store.save_turn(conversation, messages)).result()
+
+
+def exported(thread: StoreThread, path: Path) -> Path:
+    job = ExportJob(AtomicFile(path), JsonWriter(), None)
+    while not job.is_finished:
+        thread.submit(job.step).result()
+    return path
+
+
+def test_from_another_program(store_thread: StoreThread, tmp_path: Path) -> None:
+    report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt()))
+    (conversation,) = listed(store_thread)
+    assert report.added == [conversation]
+    assert report.sources == {Source.CHATGPT}
+    assert folders(store_thread) == ["Imported from ChatGPT"]
+    assert conversation.folder_id == report.folder_ids[0]
+    assert not conversation.is_unread
+    assert conversation.updated_at == 1700000500
+    assert store_thread.submit(lambda store: store.search("scattering")).result()
+
+
+def test_what_is_known_is_passed_over_also_when_it_went_on_here(store_thread: StoreThread, tmp_path: Path) -> None:
+    path = written(tmp_path / "c.json", foreign.chatgpt())
+    (conversation,) = imported(store_thread, path).added
+    more = a_message("more", conversation.active_leaf_id, 99, conversation_id=conversation.id)
+    kept(store_thread, conversation, [more])
+    report = imported(store_thread, path)
+    assert (report.known, report.added, report.folder_ids) == (1, [], [])
+    assert len(listed(store_thread)) == 1
+
+
+def test_what_differs_becomes_a_copy(store_thread: StoreThread, tmp_path: Path) -> None:
+    path = written(tmp_path / "c.json", foreign.chatgpt())
+    (first,) = imported(store_thread, path).added
+    changed = path.read_text().replace("Because of scattering.", "Because.")
+    path.write_text(changed)
+    report = imported(store_thread, path)
+    assert (report.known, report.copies, len(report.added)) == (0, 1, 1)
+    copy = report.added[0]
+    assert copy.id != first.id
+    assert copy.folder_id == first.folder_id
+    messages = store_thread.submit(lambda store: store.load_messages(copy.id)).result()
+    assert "Because." in [message.content for message in messages]
+    assert copy.active_leaf_id in [message.id for message in messages]
+
+
+def test_a_file_never_changes_messages_of_another_conversation(store_thread: StoreThread, tmp_path: Path) -> None:
+    kept(store_thread, a_conversation("mine"), [a_message("m", content="mine", conversation_id="mine")])
+    path = exported(store_thread, tmp_path / "e.json")
+    path.write_text(
+        path.read_text().replace('"id":"mine"', '"id":"other"').replace('"content":"mine"', '"content":"x"')
+    )
+    report = imported(store_thread, path)
+    assert report.copies == 1
+    (message,) = store_thread.submit(lambda store: store.load_messages("mine")).result()
+    assert message.content == "mine"
+
+
+def test_undo_hides_what_was_imported_and_nothing_else(store_thread: StoreThread, tmp_path: Path) -> None:
+    kept(store_thread, a_conversation("mine"), [])
+    report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt()))
+    store_thread.submit(lambda store: take_back(report, store)).result()
+    assert [each.id for each in listed(store_thread)] == ["mine"]
+    assert folders(store_thread) == []
+    assert len(store_thread.submit(lambda store: store.list_conversations(deleted=True)).result()) == 1
+    again = imported(store_thread, tmp_path / "c.json")
+    assert len(again.added) == 1
+    assert len(listed(store_thread)) == 2
+
+
+def test_own_file_with_what_can_not_be_read(store_thread: StoreThread, tmp_path: Path) -> None:
+    kept(store_thread, a_conversation("c", folder_id=None), [a_message("m"), a_message("n", "m", 2)])
+    kept(store_thread, a_conversation("d"), [])
+    store_thread.submit(lambda store: store.add_folder(Folder(id="f", name="Empty", created_at=1.0))).result()
+    value = json.loads(exported(store_thread, tmp_path / "e.json").read_text())
+    value["conversations"][0]["messages"][1]["role"] = "nobody"
+    value["conversations"][1]["conversation"]["title"] = 5
+    other = StoreThread(tmp_path / "other" / "conversations.db")
+    try:
+        report = imported(other, written(tmp_path / "e.json", value))
+        assert (len(report.added), report.unreadable_messages, report.unreadable_conversations) == (1, 1, 1)
+        assert folders(other) == ["Empty"]
+        assert report.folder_ids == ["f"]
+    finally:
+        assert other.close(10)
+
+
+def test_one_bad_file_does_not_keep_the_others_out(store_thread: StoreThread, tmp_path: Path) -> None:
+    good = written(tmp_path / "good.json", foreign.lm_studio())
+    bad = written(tmp_path / "bad.json", {"hello": 1})
+    report = imported(store_thread, bad, tmp_path / "gone.json", good)
+    assert len(report.added) == 1
+    assert len(report.failures) == 2
+    assert "no file with conversations" in report.failures[0]
+
+
+def test_cancel_keeps_what_is_there(store_thread: StoreThread, tmp_path: Path) -> None:
+    many = [foreign.chatgpt()[0] | {"conversation_id": f"c{number}"} for number in range(500)]
+    job = ImportJob([written(tmp_path / "c.json", many)], store_thread.submit, lambda report: job.cancel())
+    report = job.run()
+    assert report.was_cancelled
+    assert not report.failures
+    assert len(listed(store_thread)) == len(report.added) == 1
+
+
+def test_a_crash_of_the_reader_is_a_sentence(
+    store_thread: StoreThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt()))
+    assert "could not be read to its end" in report.failures[0]
+
+
+def test_a_full_disk_ends_the_import_with_its_sentence(
+    store_thread: StoreThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_self: ConversationStore, _document: object, _folder: object) -> None:
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr(ConversationStore, "take_in", full)
+    report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt() * 3))
+    assert report.failures == ["The disk is full."]
+
+
+def test_a_conversation_is_taken_in_whole_or_not_at_all(store_thread: StoreThread, tmp_path: Path) -> None:
+    path = written(tmp_path / "c.json", foreign.chatgpt())
+    store_thread.submit(
+        lambda store: store._database.execute(
+            "CREATE TEMP TRIGGER bad BEFORE INSERT ON main.messages WHEN new.content = 'Show it.' "
+            "BEGIN INSERT INTO nowhere VALUES (1); END"
+        )
+    ).result()
+    with pytest.raises(Exception, match="nowhere"):
+        imported(store_thread, path)
+    assert listed(store_thread) == []
+    assert folders(store_thread) == []
+
+
+def test_a_name_that_is_taken_is_left_to_the_other_one(store_thread: StoreThread, tmp_path: Path) -> None:
+    kept(store_thread, a_conversation("a", name="notes"), [a_message("m", conversation_id="a")])
+    path = exported(store_thread, tmp_path / "e.json")
+    path.write_text(path.read_text().replace('"id":"a"', '"id":"b"').replace('"id":"m"', '"id":"n"'))
+    (added,) = imported(store_thread, path).added
+    assert (added.id, added.name) == ("b", None)
+
+
+def test_the_branch_that_was_shown_is_shown(store_thread: StoreThread, tmp_path: Path) -> None:
+    (added,) = imported(store_thread, written(tmp_path / "c.json", foreign.open_webui())).added
+    messages = {each.id: each for each in store_thread.submit(lambda store: store.load_messages(added.id)).result()}
+    leaf = messages[added.active_leaf_id or ""]
+    assert (leaf.role, leaf.content) == (Role.ASSISTANT, "5")
+    assert msgspec.structs.replace(leaf, sequence=0).created_at == 1700000001
