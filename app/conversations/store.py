@@ -19,11 +19,9 @@ from app.conversations.backups import Backups
 from app.conversations.database import IN_MEMORY, Database, Row
 from app.conversations.deleting import Deletion, deletion_of, keep_deletion, purge_deletions, take_deletion
 from app.conversations.errors import StoreError
-from app.conversations.exchange.document import ConversationDocument
-from app.conversations.exchange.intake import TakenIn, add_folder, remove_folder_if_empty, take_in
 from app.conversations.migrations import MIGRATIONS, migrate
 from app.conversations.opening import Opening
-from app.conversations.records import Conversation, Folder, Message, MessageState, new_id
+from app.conversations.records import Conversation, Message, MessageState, new_id
 from app.conversations.rows import (
     CONVERSATION_COLUMNS,
     MESSAGE_COLUMNS,
@@ -171,24 +169,6 @@ class ConversationStore:
             for message in saved:
                 self.save_message(message)
         return saved
-
-    def take_in(self, document: ConversationDocument, folder: Folder | None) -> TakenIn:
-        """Add an imported conversation, all or nothing; what is there already is never changed."""
-        with self._database.transaction():
-            return take_in(self._database, document, folder)
-
-    def list_folders(self) -> list[Folder]:
-        """Return all folders, oldest first."""
-        rows = self._database.execute("SELECT id, name, created_at FROM folders ORDER BY created_at, id")
-        return [Folder(id=str(row[0]), name=str(row[1]), created_at=float(row[2] or 0.0)) for row in rows]
-
-    def add_folder(self, folder: Folder) -> bool:
-        """Have a folder of that id; returns whether it had to be made."""
-        return add_folder(self._database, folder)[0]
-
-    def remove_folder_if_empty(self, folder_id: str) -> None:
-        """Take away a folder in which is no conversation that isn't deleted."""
-        remove_folder_if_empty(self._database, folder_id)
 
     def next_sequence(self, conversation_id: str = "") -> int:
         """Return a number greater than that of every message so far; never given twice, whoever asks."""

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.conversations.exchange.document import document_of
+from app.conversations.exchange.intake import list_folders
 from app.conversations.exchange.writing import DocumentWriter
-from app.conversations.records import Folder
 from app.conversations.store import ConversationStore
 
 _STEP_SECONDS = 0.05
@@ -53,9 +53,11 @@ class ExportJob:
             if self._ids is None:
                 self._ids = self._begin(store)
             end = time.monotonic() + _STEP_SECONDS
-            while self.done < len(self._ids) and (time.monotonic() < end or not self.done):
-                self._write(store, self._ids[self.done])
+            for conversation_id in self._ids[self.done :]:
+                self._write(store, conversation_id)
                 self.done += 1
+                if time.monotonic() >= end:
+                    break
             if self.done == len(self._ids):
                 self._target.write(self._writer.end())
                 self._target.keep()
@@ -73,7 +75,7 @@ class ExportJob:
         is_alone = self._wanted is not None and len(self._wanted) == 1
         listed = [each for each in listed if is_alone or not each.is_private]
         used = {each.folder_id for each in listed}
-        folders: list[Folder] = store.list_folders()
+        folders = list_folders(store.database)
         self._target.write(
             self._writer.begin(folder for folder in folders if self._wanted is None or folder.id in used)
         )

@@ -15,7 +15,7 @@ from typing import Any
 from app.conversations.errors import StoreError
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.found import Source, folder_id
-from app.conversations.exchange.intake import Outcome, TakenIn
+from app.conversations.exchange.intake import Outcome, TakenIn, add_folder, remove_folder_if_empty, take_in
 from app.conversations.exchange.parsing import ParsingProcess
 from app.conversations.exchange.reading import FoldersFound, Item, Parsed, Unreadable
 from app.conversations.records import Conversation, Folder
@@ -98,7 +98,7 @@ class ImportJob:
             report.unreadable_conversations += 1
         else:
             folder = self._folder(item)
-            taken: TakenIn = self._submit(lambda store: store.take_in(item.document, folder)).result()
+            taken: TakenIn = self._submit(lambda store: take_in(store.database, item.document, folder)).result()
             report.sources.add(item.source)
             report.unreadable_messages += item.unreadable
             report.copies += taken.outcome is Outcome.COPIED
@@ -120,12 +120,11 @@ class ImportJob:
 
 
 def _add_folder(folder: Folder, store: ConversationStore) -> bool:
-    return store.add_folder(folder)
+    return add_folder(store.database, folder)
 
 
 def take_back(report: ImportReport, store: ConversationStore) -> None:
     """Undo an import: its conversations go to the deleted ones, folders that it made go if nothing else is in them."""
-    for conversation in report.added:
-        store.delete_conversation(conversation.id)
+    store.delete_conversations([conversation.id for conversation in report.added])
     for each in report.folder_ids:
-        store.remove_folder_if_empty(each)
+        remove_folder_if_empty(store.database, each)

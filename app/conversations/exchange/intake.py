@@ -1,6 +1,6 @@
 """Taking a document into the database: as it is, as a copy, or not at all as it is there already.
 
-Nothing that is there is ever changed: rows are only added. Whoever calls has begun a transaction.
+Nothing that is there is ever changed: rows are only added, all of a document's or none.
 """
 
 from dataclasses import dataclass
@@ -39,29 +39,24 @@ class TakenIn:
 
 
 def take_in(database: Database, document: ConversationDocument, folder: Folder | None) -> TakenIn:
-    """Add the conversation and its messages, in the folder if there is one."""
-    if _is_known(database, document):
-        return TakenIn(Outcome.KNOWN, document.conversation)
-    outcome = Outcome.ADDED
-    if _meets_others(database, document):
-        outcome, document = Outcome.COPIED, with_new_ids(document)
-    made, folder_id = (False, None) if folder is None else add_folder(database, folder)
-    conversation = msgspec.structs.replace(document.conversation, folder_id=folder_id)
-    if conversation.name is not None and _is_name_taken(database, conversation.name):
-        conversation = msgspec.structs.replace(conversation, name=None)
-    _insert(database, "conversations", CONVERSATION_COLUMNS, conversation_row(conversation))
-    for message in document.messages:
-        _insert(database, "messages", MESSAGE_COLUMNS, message_row(message))
-    return TakenIn(outcome, conversation, made)
+    """Add the conversation and its messages, in the folder if there is one; raises StoreError."""
+    with database.transaction():
+        return _take_in(database, document, folder)
 
 
-def add_folder(database: Database, folder: Folder) -> tuple[bool, str]:
-    """Have a folder of that id; returns whether it had to be made, and the id."""
+def list_folders(database: Database) -> list[Folder]:
+    """Return all folders, oldest first."""
+    rows = database.execute("SELECT id, name, created_at FROM folders ORDER BY created_at, id")
+    return [Folder(id=str(row[0]), name=str(row[1]), created_at=float(row[2] or 0.0)) for row in rows]
+
+
+def add_folder(database: Database, folder: Folder) -> bool:
+    """Have a folder of that id; returns whether it had to be made."""
     added = database.execute(
         "INSERT INTO folders (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id",
         (folder.id, clean_text(folder.name), folder.created_at),
     )
-    return bool(added), folder.id
+    return bool(added)
 
 
 def remove_folder_if_empty(database: Database, folder_id: str) -> None:
@@ -71,6 +66,23 @@ def remove_folder_if_empty(database: Database, folder_id: str) -> None:
         "(SELECT 1 FROM conversations WHERE folder_id = folders.id AND deleted_at IS NULL)",
         (folder_id,),
     )
+
+
+def _take_in(database: Database, document: ConversationDocument, folder: Folder | None) -> TakenIn:
+    if _is_known(database, document):
+        return TakenIn(Outcome.KNOWN, document.conversation)
+    outcome = Outcome.ADDED
+    if _meets_others(database, document):
+        outcome, document = Outcome.COPIED, with_new_ids(document)
+    made = folder is not None and add_folder(database, folder)
+    folder_id = folder.id if folder is not None else None
+    conversation = msgspec.structs.replace(document.conversation, folder_id=folder_id)
+    if conversation.name is not None and _is_name_taken(database, conversation.name):
+        conversation = msgspec.structs.replace(conversation, name=None)
+    _insert(database, "conversations", CONVERSATION_COLUMNS, conversation_row(conversation))
+    for message in document.messages:
+        _insert(database, "messages", MESSAGE_COLUMNS, message_row(message))
+    return TakenIn(outcome, conversation, made)
 
 
 def _insert(database: Database, table: str, columns: str, values: tuple[Value, ...]) -> None:

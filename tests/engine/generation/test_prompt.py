@@ -135,3 +135,12 @@ def test_an_empty_prompt_is_refused(content: str) -> None:
     with pytest.raises(EngineError) as caught:
         builder().build([turn(Role.USER, content)], False, 0.0)
     assert caught.value.report.kind is ErrorKind.PROMPT_EMPTY
+
+
+@pytest.mark.parametrize("strange", [10**6, -1])
+def test_ids_that_the_model_has_no_row_for_are_left_aside(strange: int) -> None:
+    """A file that was imported may hold any numbers, and decoding passes over those that are none."""
+    question, follow_up = turn(Role.USER, "Hello"), turn(Role.USER, "And?")
+    plain = builder().build([question, turn(Role.ASSISTANT, "answers"), follow_up], False, 0.0)
+    ids = [*(ids_of(letter)[0] for letter in "answers"), strange]
+    assert builder().build([question, turn(Role.ASSISTANT, "answers", ids), follow_up], False, 0.0) == plain

@@ -69,19 +69,22 @@ def test_markdown_of_several(store: ConversationStore, tmp_path: Path) -> None:
     assert text.startswith("# one\n")
 
 
-def test_a_step_is_short_and_there_are_several(store: ConversationStore, tmp_path: Path) -> None:
-    for number in range(300):
-        messages = [a_message(f"{number}", conversation_id=f"c{number}", content="long " * 20_000)]
-        store.save_turn(a_conversation(f"c{number}"), messages)
-    job = ExportJob(AtomicFile(tmp_path / "all.json"), JsonWriter(), None)
+def test_one_step_after_the_other_and_the_file_is_there_at_the_end(
+    store: ConversationStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.conversations.exchange.exporting._STEP_SECONDS", 0.0)
+    for number in range(5):
+        store.save_turn(a_conversation(f"c{number}"), [a_message(f"{number}", conversation_id=f"c{number}")])
+    path = tmp_path / "out" / "all.json"
+    path.parent.mkdir()
+    job = ExportJob(AtomicFile(path), JsonWriter(), None)
     steps = 0
     while not job.is_finished:
+        assert not path.exists()
         job.step(store)
         steps += 1
-        assert job.is_finished or not (tmp_path / "all.json").exists()
-    assert steps > 1
-    assert (job.done, job.total) == (300, 300)
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["all.json"]
+    assert (steps, job.done, job.total) == (5, 5, 5)
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_cancelled_leaves_nothing_and_the_old_file(store: ConversationStore, tmp_path: Path) -> None:

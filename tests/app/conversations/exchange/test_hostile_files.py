@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.conversations.exchange.errors import ExchangeError
+from app.conversations.exchange.intake import take_in
 from app.conversations.exchange.parsing import Frame
 from app.conversations.exchange.reading import Parsed, read_path
 from app.conversations.store import ConversationStore
@@ -116,7 +117,7 @@ def kept_and_given_back(item: Parsed) -> None:
     with TemporaryDirectory() as folder:
         store = ConversationStore(Path(folder) / "conversations.db")
         try:
-            taken = store.take_in(item.document, None)
+            taken = take_in(store.database, item.document, None)
             assert len(store.load_messages(taken.conversation.id)) == len(item.document.messages)
             assert store.next_sequence() > 0
             (listed,) = store.list_conversations()

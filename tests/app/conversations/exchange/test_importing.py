@@ -10,9 +10,9 @@ from app.conversations.errors import StoreError
 from app.conversations.exchange.exporting import ExportJob
 from app.conversations.exchange.found import Source
 from app.conversations.exchange.importing import ImportJob, ImportReport, take_back
+from app.conversations.exchange.intake import add_folder, list_folders
 from app.conversations.exchange.writing import AtomicFile, JsonWriter
 from app.conversations.records import Conversation, Folder, Message
-from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from engine.api.message import Role
 from tests.app.conversations.exchange import foreign
@@ -33,7 +33,7 @@ def listed(thread: StoreThread) -> list[Conversation]:
 
 
 def folders(thread: StoreThread) -> list[str]:
-    return [folder.name for folder in thread.submit(lambda store: store.list_folders()).result()]
+    return [folder.name for folder in thread.submit(lambda store: list_folders(store.database)).result()]
 
 
 def kept(thread: StoreThread, conversation: Conversation, messages: list[Message]) -> None:
@@ -111,7 +111,7 @@ def test_undo_hides_what_was_imported_and_nothing_else(store_thread: StoreThread
 def test_own_file_with_what_can_not_be_read(store_thread: StoreThread, tmp_path: Path) -> None:
     kept(store_thread, a_conversation("c", folder_id=None), [a_message("m"), a_message("n", "m", 2)])
     kept(store_thread, a_conversation("d"), [])
-    store_thread.submit(lambda store: store.add_folder(Folder(id="f", name="Empty", created_at=1.0))).result()
+    store_thread.submit(lambda store: add_folder(store.database, Folder(id="f", name="Empty", created_at=1.0))).result()
     value = json.loads(exported(store_thread, tmp_path / "e.json").read_text())
     value["conversations"][0]["messages"][1]["role"] = "nobody"
     value["conversations"][1]["conversation"]["title"] = 5
@@ -154,10 +154,10 @@ def test_a_crash_of_the_reader_is_a_sentence(
 def test_a_full_disk_ends_the_import_with_its_sentence(
     store_thread: StoreThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_self: ConversationStore, _document: object, _folder: object) -> None:
+    def full(_database: object, _document: object, _folder: object) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(ConversationStore, "take_in", full)
+    monkeypatch.setattr("app.conversations.exchange.importing.take_in", full)
     report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt() * 3))
     assert report.failures == ["The disk is full."]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.conversations.attachment import Attachment
 from app.conversations.exchange.document import ExportDocument, document_of, json_schema
 from app.conversations.exchange.exporting import ExportJob
+from app.conversations.exchange.intake import add_folder, take_in
 from app.conversations.exchange.reading import FoldersFound, Parsed, read_path
 from app.conversations.exchange.writing import AtomicFile, JsonWriter
 from app.conversations.records import Conversation, Folder, Message, MessageState
@@ -111,7 +112,7 @@ def test_exact(content: tuple[list[Folder], list[tuple[Conversation, list[Messag
         place = Path(name)
         with opened(place / "first") as store:
             for folder in folders:
-                store.add_folder(folder)
+                add_folder(store.database, folder)
             for conversation, messages in kept:
                 store.save_turn(conversation, messages)
             export(store, place / "first.json")
@@ -150,9 +151,9 @@ def take_all(store: ConversationStore, path: Path) -> None:
         if isinstance(item, FoldersFound):
             folders = {folder.id: folder for folder in item.folders}
         if isinstance(item, Parsed):
-            store.take_in(item.document, folders.get(item.document.conversation.folder_id or ""))
+            take_in(store.database, item.document, folders.get(item.document.conversation.folder_id or ""))
     for folder in folders.values():
-        store.add_folder(folder)
+        add_folder(store.database, folder)
 
 
 @pytest.fixture
