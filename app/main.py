@@ -31,10 +31,13 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
 from app.paths import Paths
+from app.settings.file import peek
 from app.settings.schema import sampling_from
+from app.settings.values import Language
 from app.settings.window_state import WindowState, load_window_state, save_window_state
 from app.single_instance import SingleInstance
 from app.termination import TerminationSignals
+from app.widgets import languages
 from app.widgets.fonts import load_fonts
 from app.widgets.main_window import MainWindow
 from app.worker.engine_client import EngineClient
@@ -57,6 +60,7 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     if not instance.claim():
         return 0
     stop_logging = start_logging(paths.app_log)
+    languages.install(application, Language(str(peek(paths.settings_file, "language"))))
     hearth = Hearth(paths, engine_argv)
     hooks = ExceptionHooks(hearth.bugs.report)
     termination = TerminationSignals()

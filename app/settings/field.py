@@ -26,6 +26,7 @@ class TakesEffect(StrEnum):
 
     AT_ONCE = "at once"
     NEXT_ANSWER = "with the next answer"
+    AFTER_RESTART = "after starting Hearth again"
     AFTER_RELOAD = "after reloading the model"
 
 

@@ -67,6 +67,14 @@ def load(path: Path) -> tuple[Settings, list[str]]:
     return msgspec.structs.replace(Settings(), **usable), warnings
 
 
+def peek(path: Path, key: str) -> object:
+    """Return one setting as it lies in the file, its usual value where that can't be read; changes nothing."""
+    try:
+        return checked(key, _read(path)[key])
+    except (OSError, _Unreadable, KeyError, BadValue):
+        return default_of(key)
+
+
 def save(path: Path, settings: Settings) -> None:
     """Write the settings, keeping unknown keys; the file is either the old or the new one. Raises SettingsNotSaved."""
     try:

@@ -6,7 +6,7 @@ from app.settings.answer_fields import ANSWER_FIELDS
 from app.settings.field import DOWNLOADS, MEMORY, PAGES, Choice, Field, FieldKind, TakesEffect
 from app.settings.hub_fields import HUB_FIELDS
 from app.settings.model_fields import MODEL_FIELDS
-from app.settings.values import ContextTokens, TextSize, Theme, WarmGib
+from app.settings.values import ContextTokens, Language, TextSize, Theme, WarmGib
 from app.settings.window_fields import WINDOW_FIELDS
 from engine.api.commands import WhenFull
 from engine.api.hub import HubAccess
@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     maximum_tokens: PositiveCount | None = None
     system_prompt: str = ""
     theme: Theme = Theme.SYSTEM
+    language: Language = Language.SYSTEM
     text_size_px: TextSize = 15
     show_statistics: bool = True
     checkpoint_folders: tuple[str, ...] = ()

@@ -17,6 +17,14 @@ class Theme(StrEnum):
     DARK = "dark"
 
 
+class Language(StrEnum):
+    """The words of the window; SYSTEM follows the desktop where Hearth speaks its language."""
+
+    SYSTEM = "system"
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
 TextSize = Annotated[int, msgspec.Meta(ge=10, le=32)]
 ContextTokens = Annotated[int, msgspec.Meta(ge=256, le=MAXIMUM_CONTEXT_TOKENS)]
 WarmGib = Annotated[float, msgspec.Meta(ge=0, le=MAXIMUM_WARM_GIB)]

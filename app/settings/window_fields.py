@@ -1,8 +1,8 @@
 """The settings of the window and of the list of conversations."""
 
 from app.language import mark
-from app.settings.field import GENERAL, Choice, Field, FieldKind
-from app.settings.values import Theme
+from app.settings.field import GENERAL, Choice, Field, FieldKind, TakesEffect
+from app.settings.values import Language, Theme
 
 WINDOW_FIELDS: tuple[Field, ...] = (
     Field(
@@ -15,6 +15,19 @@ WINDOW_FIELDS: tuple[Field, ...] = (
             Choice(Theme.SYSTEM, mark("Same as the desktop")),
             Choice(Theme.LIGHT, mark("Light")),
             Choice(Theme.DARK, mark("Dark")),
+        ),
+    ),
+    Field(
+        "language",
+        mark("Language"),
+        mark("The language of menus, buttons and messages. Models answer in the language they are asked in."),
+        GENERAL,
+        FieldKind.CHOICE,
+        TakesEffect.AFTER_RESTART,
+        choices=(
+            Choice(Language.SYSTEM, mark("Same as the desktop")),
+            Choice(Language.ENGLISH, "English"),
+            Choice(Language.GERMAN, "Deutsch"),
         ),
     ),
     Field(

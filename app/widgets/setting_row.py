@@ -9,6 +9,7 @@ from app.widgets.plain_label import plain_label
 from app.widgets.setting_controls import SettingControl, make_control
 
 _NOTES = {
+    TakesEffect.AFTER_RESTART: mark("Takes effect when Hearth is started again."),
     TakesEffect.AFTER_RELOAD: mark("Takes effect after reloading the model."),
     TakesEffect.NEXT_ANSWER: mark("Takes effect with the next answer."),
 }

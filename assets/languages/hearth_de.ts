@@ -1,0 +1,4896 @@
+<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE TS>
+<TS version="2.1" language="de_DE" sourcelanguage="en_GB">
+<context>
+    <name></name>
+    <message>
+        <source> The cards take turns with each token, so they hold more together but are no faster.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source> and {0} more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source> as published, small enough to stay exact</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source> because {0} has no BF16</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source> because {0} has no BF16 instructions and is several times faster with it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source> through the proxy</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>&amp;About Hearth</source>
+        <translation>&amp;Über Hearth</translation>
+    </message>
+    <message>
+        <source>&amp;Branch into a new conversation</source>
+        <translation>In eine neue Unterhaltung ab&amp;zweigen</translation>
+    </message>
+    <message>
+        <source>&amp;Choose a model</source>
+        <translation>Modell &amp;wählen</translation>
+    </message>
+    <message>
+        <source>&amp;Colours of the desktop</source>
+        <translation>Farben des &amp;Desktops</translation>
+    </message>
+    <message>
+        <source>&amp;Conversation</source>
+        <translation>&amp;Unterhaltung</translation>
+    </message>
+    <message>
+        <source>&amp;Copy</source>
+        <translation>&amp;Kopieren</translation>
+    </message>
+    <message>
+        <source>&amp;Copy last answer</source>
+        <translation>Letzte Antwort &amp;kopieren</translation>
+    </message>
+    <message>
+        <source>&amp;Dark</source>
+        <translation>&amp;Dunkel</translation>
+    </message>
+    <message>
+        <source>&amp;Delete conversation</source>
+        <translation>Unterhaltung &amp;löschen</translation>
+    </message>
+    <message>
+        <source>&amp;Edit</source>
+        <translation>&amp;Bearbeiten</translation>
+    </message>
+    <message>
+        <source>&amp;Edit last message</source>
+        <translation>Letzte Nachricht &amp;bearbeiten</translation>
+    </message>
+    <message>
+        <source>&amp;File</source>
+        <translation>&amp;Datei</translation>
+    </message>
+    <message>
+        <source>&amp;Full screen</source>
+        <translation>&amp;Vollbild</translation>
+    </message>
+    <message>
+        <source>&amp;Help</source>
+        <translation>&amp;Hilfe</translation>
+    </message>
+    <message>
+        <source>&amp;Keyboard shortcuts…</source>
+        <translation>&amp;Tastenkürzel…</translation>
+    </message>
+    <message>
+        <source>&amp;Larger text</source>
+        <translation>&amp;Größerer Text</translation>
+    </message>
+    <message>
+        <source>&amp;Leave out the oldest messages</source>
+        <translation>Älteste Nachrichten &amp;weglassen</translation>
+    </message>
+    <message>
+        <source>&amp;Model</source>
+        <translation>&amp;Modell</translation>
+    </message>
+    <message>
+        <source>&amp;Models…</source>
+        <translation>M&amp;odelle…</translation>
+    </message>
+    <message>
+        <source>&amp;New conversation</source>
+        <translation>&amp;Neue Unterhaltung</translation>
+    </message>
+    <message>
+        <source>&amp;Paste</source>
+        <translation>&amp;Einfügen</translation>
+    </message>
+    <message>
+        <source>&amp;Previous conversation</source>
+        <translation>&amp;Vorherige Unterhaltung</translation>
+    </message>
+    <message>
+        <source>&amp;Quit</source>
+        <translation>&amp;Beenden</translation>
+    </message>
+    <message>
+        <source>&amp;Redo</source>
+        <translation>&amp;Wiederholen</translation>
+    </message>
+    <message>
+        <source>&amp;Reload</source>
+        <translation>Neu &amp;laden</translation>
+    </message>
+    <message>
+        <source>&amp;Rename conversation</source>
+        <translation>Unterhaltung &amp;umbenennen</translation>
+    </message>
+    <message>
+        <source>&amp;Settings…</source>
+        <translation>&amp;Einstellungen…</translation>
+    </message>
+    <message>
+        <source>&amp;Sidebar</source>
+        <translation>&amp;Seitenleiste</translation>
+    </message>
+    <message>
+        <source>&amp;Stop the answer</source>
+        <translation>Antwort &amp;anhalten</translation>
+    </message>
+    <message>
+        <source>&amp;Undo</source>
+        <translation>&amp;Rückgängig</translation>
+    </message>
+    <message>
+        <source>&amp;Unload</source>
+        <translation>&amp;Entladen</translation>
+    </message>
+    <message>
+        <source>&amp;Usual text size</source>
+        <translation>&amp;Übliche Textgröße</translation>
+    </message>
+    <message>
+        <source>&amp;View</source>
+        <translation>&amp;Ansicht</translation>
+    </message>
+    <message>
+        <source>, and what lies in main memory is copied to the card for every token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>, and {0} GiB in main memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>, and {size} for its packed copy, which loads faster</source>
+        <translation>, dazu {size} für die gepackte Kopie, die schneller lädt</translation>
+    </message>
+    <message>
+        <source>, as the package bitsandbytes is not installed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>, {0} GiB of them experts that can&apos;t be packed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>0 always takes the most likely word; around 0.7 is lively; above 1.5 it soon makes no sense.</source>
+        <translation>0 nimmt immer das wahrscheinlichste Wort; um 0,7 wird es lebendig; über 1,5 ergibt es bald keinen Sinn mehr.</translation>
+    </message>
+    <message>
+        <source>1 file</source>
+        <translation>1 Datei</translation>
+    </message>
+    <message>
+        <source>15 to 35 billion</source>
+        <translation>15 bis 35 Milliarden</translation>
+    </message>
+    <message>
+        <source>4 to 9 billion</source>
+        <translation>4 bis 9 Milliarden</translation>
+    </message>
+    <message>
+        <source>4-bit weights come back changed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>8-bit rows (bitsandbytes)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>9 to 15 billion</source>
+        <translation>9 bis 15 Milliarden</translation>
+    </message>
+    <message>
+        <source>; others beside it: {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A SOCKS proxy needs the Python package socksio, which is not installed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A conversation that is not in the list</source>
+        <translation>Eine Unterhaltung, die nicht in der Liste steht</translation>
+    </message>
+    <message>
+        <source>A file (PEM) with the certificates of your organisation, if its network needs them.</source>
+        <translation>Eine Datei (PEM) mit den Zertifikaten Ihrer Organisation, falls deren Netz sie verlangt.</translation>
+    </message>
+    <message>
+        <source>A library that the engine needs could not be loaded.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A mirror of the Hugging Face Hub, as an address that begins with https://. Empty means huggingface.co, or what HF_ENDPOINT says.</source>
+        <translation>Ein Spiegel des Hugging Face Hub, als Adresse, die mit https:// beginnt. Leer bedeutet huggingface.co, oder was HF_ENDPOINT angibt.</translation>
+    </message>
+    <message>
+        <source>A model on this computer answers you. Nothing you write leaves it.</source>
+        <translation>Ein Modell auf diesem Rechner antwortet Ihnen. Nichts, was Sie schreiben, verlässt ihn.</translation>
+    </message>
+    <message>
+        <source>A name looks like owner/name.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A name looks like owner/name; the address of its page does as well.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>A new one each time</source>
+        <translation>Jedes Mal ein neuer</translation>
+    </message>
+    <message>
+        <source>A private conversation</source>
+        <translation>Eine private Unterhaltung</translation>
+    </message>
+    <message>
+        <source>A small model of the same family that guesses words, which the large one then checks several at a time: the same answers, often faster, for some more memory. A name from the Hub or a folder; empty means none.</source>
+        <translation>Ein kleines Modell derselben Familie, das Wörter errät, die das große dann mehrere auf einmal prüft: dieselben Antworten, oft schneller, für etwas mehr Speicher. Ein Name vom Hub oder ein Ordner; leer bedeutet keines.</translation>
+    </message>
+    <message>
+        <source>About Hearth</source>
+        <translation>Über Hearth</translation>
+    </message>
+    <message>
+        <source>About this answer</source>
+        <translation>Über diese Antwort</translation>
+    </message>
+    <message>
+        <source>Above 1 the model avoids words it has used already; 1 changes nothing.</source>
+        <translation>Über 1 vermeidet das Modell Wörter, die es schon verwendet hat; 1 ändert nichts.</translation>
+    </message>
+    <message>
+        <source>Above 35 billion</source>
+        <translation>Über 35 Milliarden</translation>
+    </message>
+    <message>
+        <source>Accept them at {0}, then enter an access token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Accept them at {0}, then try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Access to this resource is disabled</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Access token</source>
+        <translation>Zugangstoken</translation>
+    </message>
+    <message>
+        <source>Access token…</source>
+        <translation>Zugangstoken…</translation>
+    </message>
+    <message>
+        <source>Account and connection</source>
+        <translation>Konto und Verbindung</translation>
+    </message>
+    <message>
+        <source>Add a folder with models</source>
+        <translation>Ordner mit Modellen hinzufügen</translation>
+    </message>
+    <message>
+        <source>Add a folder…</source>
+        <translation>Ordner hinzufügen…</translation>
+    </message>
+    <message>
+        <source>Address</source>
+        <translation>Adresse</translation>
+    </message>
+    <message>
+        <source>Address of the Hub</source>
+        <translation>Adresse des Hub</translation>
+    </message>
+    <message>
+        <source>After the first answer the model finds a short title for the conversation, while nothing else is to be done.</source>
+        <translation>Nach der ersten Antwort findet das Modell einen kurzen Titel für die Unterhaltung, während nichts anderes zu tun ist.</translation>
+    </message>
+    <message>
+        <source>Against repeating itself</source>
+        <translation>Gegen Wiederholungen</translation>
+    </message>
+    <message>
+        <source>Among the downloads</source>
+        <translation>Unter den Downloads</translation>
+    </message>
+    <message>
+        <source>An access token may help; a firewall may be in the way.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>An access token opens models that are private or ask for something first. The test says where the way ends.</source>
+        <translation>Ein Zugangstoken öffnet Modelle, die privat sind oder vorher etwas verlangen. Der Test sagt, wo der Weg endet.</translation>
+    </message>
+    <message>
+        <source>An answer stops after this many tokens (about three quarters of a word each), and can then be continued.</source>
+        <translation>Eine Antwort endet nach so vielen Tokens (je etwa drei Viertel eines Wortes) und kann dann fortgesetzt werden.</translation>
+    </message>
+    <message>
+        <source>Another program is downloading this model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Another program is using the conversations.</source>
+        <translation>Ein anderes Programm verwendet gerade die Unterhaltungen.</translation>
+    </message>
+    <message>
+        <source>Another server answers in place of {0}, so nothing was sent.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Another version of an answer</source>
+        <translation>Eine andere Fassung einer Antwort</translation>
+    </message>
+    <message>
+        <source>Answer</source>
+        <translation>Antwort</translation>
+    </message>
+    <message>
+        <source>Answer a&amp;gain</source>
+        <translation>&amp;Neu antworten</translation>
+    </message>
+    <message>
+        <source>Answer again</source>
+        <translation>Neu antworten</translation>
+    </message>
+    <message>
+        <source>Answering</source>
+        <translation>Antwortet</translation>
+    </message>
+    <message>
+        <source>Answers</source>
+        <translation>Antworten</translation>
+    </message>
+    <message>
+        <source>Answers now</source>
+        <translation>Antwortet jetzt</translation>
+    </message>
+    <message>
+        <source>Any publisher</source>
+        <translation>Jeder Herausgeber</translation>
+    </message>
+    <message>
+        <source>Any size</source>
+        <translation>Jede Größe</translation>
+    </message>
+    <message>
+        <source>Apache License 2.0. Fonts: Inter and JetBrains Mono (OFL). Icons: Lucide (ISC).</source>
+        <translation>Apache-Lizenz 2.0. Schriften: Inter und JetBrains Mono (OFL). Symbole: Lucide (ISC).</translation>
+    </message>
+    <message>
+        <source>Approval needed</source>
+        <translation>Freigabe nötig</translation>
+    </message>
+    <message>
+        <source>April</source>
+        <translation>April</translation>
+    </message>
+    <message>
+        <source>Architecture</source>
+        <translation>Architektur</translation>
+    </message>
+    <message>
+        <source>As in the &amp;settings</source>
+        <translation>Wie in den &amp;Einstellungen</translation>
+    </message>
+    <message>
+        <source>As in the &amp;settings ({choice})</source>
+        <translation>Wie in den &amp;Einstellungen ({choice})</translation>
+    </message>
+    <message>
+        <source>As long as the model wants</source>
+        <translation>So lang, wie das Modell will</translation>
+    </message>
+    <message>
+        <source>At most {speed} tokens per second.</source>
+        <translation>Höchstens {speed} Tokens pro Sekunde.</translation>
+    </message>
+    <message>
+        <source>At most {speed} tokens per second: {reason}</source>
+        <translation>Höchstens {speed} Tokens pro Sekunde: {reason}</translation>
+    </message>
+    <message>
+        <source>At most: {0}.{1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>August</source>
+        <translation>August</translation>
+    </message>
+    <message>
+        <source>Automatic (4 GiB)</source>
+        <translation>Automatisch (4 GiB)</translation>
+    </message>
+    <message>
+        <source>Automatic (best that fits)</source>
+        <translation>Automatisch (beste, die passt)</translation>
+    </message>
+    <message>
+        <source>Automatic (if there is a card)</source>
+        <translation>Automatisch (falls es eine Karte gibt)</translation>
+    </message>
+    <message>
+        <source>Automatic (up to 4 GiB)</source>
+        <translation>Automatisch (bis zu 4 GiB)</translation>
+    </message>
+    <message>
+        <source>Automatic (what fits)</source>
+        <translation>Automatisch (was passt)</translation>
+    </message>
+    <message>
+        <source>Available</source>
+        <translation>Verfügbar</translation>
+    </message>
+    <message>
+        <source>Back from {place_name}</source>
+        <translation>Zurück aus {place_name}</translation>
+    </message>
+    <message>
+        <source>Back to the chat</source>
+        <translation>Zurück zum Chat</translation>
+    </message>
+    <message>
+        <source>Being answered now.</source>
+        <translation>Wird gerade beantwortet.</translation>
+    </message>
+    <message>
+        <source>Branch into a new conversation</source>
+        <translation>In eine neue Unterhaltung abzweigen</translation>
+    </message>
+    <message>
+        <source>C&amp;onversation memory…</source>
+        <translation>S&amp;peicher der Unterhaltungen…</translation>
+    </message>
+    <message>
+        <source>CUDA graphs need an NVIDIA card</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>CUDA; {0}; {1} MiB; driver {2}; torch {3}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Can&apos;t be used</source>
+        <translation>Nicht verwendbar</translation>
+    </message>
+    <message>
+        <source>Cancel</source>
+        <translation>Abbrechen</translation>
+    </message>
+    <message>
+        <source>Cancel a download</source>
+        <translation>Download abbrechen</translation>
+    </message>
+    <message>
+        <source>Certificates</source>
+        <translation>Zertifikate</translation>
+    </message>
+    <message>
+        <source>Chat</source>
+        <translation>Chatten</translation>
+    </message>
+    <message>
+        <source>Chat template</source>
+        <translation>Chat-Vorlage</translation>
+    </message>
+    <message>
+        <source>Chat with it</source>
+        <translation>Damit chatten</translation>
+    </message>
+    <message>
+        <source>Chat with language models on your own computer. Nothing you write leaves it.</source>
+        <translation>Mit Sprachmodellen auf dem eigenen Rechner chatten. Nichts, was Sie schreiben, verlässt ihn.</translation>
+    </message>
+    <message>
+        <source>Check its address in the settings, or remove it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check its owner and permissions.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check that both folders can be written</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check that the folder is still there and that you may read it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the address of the Hub in the settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the address of the Hub, or try again later.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the address of the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the addresses of the Hub and of the proxy: https:// or http://.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the date and time of this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the disk, then go on with the download.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the folder {folder}.</source>
+        <translation>Prüfen Sie den Ordner {folder}.</translation>
+    </message>
+    <message>
+        <source>Check the internet connection and the address of the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the internet connection and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the internet connection; a firewall may be in the way.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the name and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the name; a private model is shown only with a token of somebody who may see it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the name; a private model needs an access token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check the proxy&apos;s address.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check whether this network wants a login first, then go on with the download.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Check who owns the folder for downloads, and its permissions.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Checking every byte</source>
+        <translation>Jedes Byte wird geprüft</translation>
+    </message>
+    <message>
+        <source>Checking the model</source>
+        <translation>Modell wird geprüft</translation>
+    </message>
+    <message>
+        <source>Choose a .gguf file, or the folder that the model&apos;s files lie in.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a file in PEM format</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a folder of your own, on a disk that can hold links.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a model</source>
+        <translation>Modell wählen</translation>
+    </message>
+    <message>
+        <source>Choose a model first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a model on the left.</source>
+        <translation>Wählen Sie links ein Modell.</translation>
+    </message>
+    <message>
+        <source>Choose a smaller model of the same family as draft model, or none.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a text-generation (chat or instruct) model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a version of the model that is not quantized, or a GGUF file of it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a version of the model that transformers supports without custom code.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a version of the model with .safetensors files.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a version of the model with config.json and .safetensors files for transformers.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose a version of the model with ordinary .safetensors files.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another folder for the models.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another model</source>
+        <translation>Anderes Modell wählen</translation>
+    </message>
+    <message>
+        <source>Choose another model, or start a new conversation.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose another model…</source>
+        <translation>Anderes Modell wählen…</translation>
+    </message>
+    <message>
+        <source>Choose another one with {key}.</source>
+        <translation>Mit {key} ein anderes wählen.</translation>
+    </message>
+    <message>
+        <source>Choose another version of the model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose auto or bf16.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose the chat or instruct version of this model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose the file {0} instead of the folder.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose the folder in which config.json and the .safetensors files lie.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose the model that it was made for{0}, or a version with the adapter merged.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Choose {label}</source>
+        <translation>{label} wählen</translation>
+    </message>
+    <message>
+        <source>Chooses among the most likely words that together have this probability; 1 means all of them.</source>
+        <translation>Wählt unter den wahrscheinlichsten Wörtern, die zusammen diese Wahrscheinlichkeit haben; 1 bedeutet alle.</translation>
+    </message>
+    <message>
+        <source>Chooses among this many most likely words; 0 means all of them.</source>
+        <translation>Wählt unter so vielen wahrscheinlichsten Wörtern; 0 bedeutet alle.</translation>
+    </message>
+    <message>
+        <source>Choose…</source>
+        <translation>Wählen…</translation>
+    </message>
+    <message>
+        <source>Clear</source>
+        <translation>Leeren</translation>
+    </message>
+    <message>
+        <source>Clear all warm state</source>
+        <translation>Zwischenspeicher leeren</translation>
+    </message>
+    <message>
+        <source>Clear all warm state…</source>
+        <translation>Zwischenspeicher leeren…</translation>
+    </message>
+    <message>
+        <source>Clearing frees it. Conversations keep every word, and are read again with their next message.</source>
+        <translation>Leeren gibt ihn frei. Unterhaltungen behalten jedes Wort und werden mit ihrer nächsten Nachricht neu gelesen.</translation>
+    </message>
+    <message>
+        <source>Close</source>
+        <translation>Schließen</translation>
+    </message>
+    <message>
+        <source>Close it, or try again in a moment.</source>
+        <translation>Schließen Sie es, oder versuchen Sie es gleich noch einmal.</translation>
+    </message>
+    <message>
+        <source>Close other programs that use {path}, and start Hearth again.</source>
+        <translation>Schließen Sie andere Programme, die {path} verwenden, und starten Sie Hearth neu.</translation>
+    </message>
+    <message>
+        <source>Close other programs, load it with a lower precision, or choose a smaller model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close other programs, or choose a smaller context window or a smaller model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close other programs, or choose a smaller model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close other programs, or load the model so that it needs less.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close the programs that use it, and check that you may change the folder for downloads.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close the programs that use it, and check that you may change the folder it lies in.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Close the programs that use it; they are freed the next time that something is listed or deleted.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Colours</source>
+        <translation>Farben</translation>
+    </message>
+    <message>
+        <source>Comparing with transformers&apos; generate</source>
+        <translation>Vergleich mit generate von transformers</translation>
+    </message>
+    <message>
+        <source>Compile the model</source>
+        <translation>Modell kompilieren</translation>
+    </message>
+    <message>
+        <source>Compiling transformers&apos; generate, which may take minutes</source>
+        <translation>generate von transformers wird kompiliert, das kann Minuten dauern</translation>
+    </message>
+    <message>
+        <source>Connect this computer and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Context</source>
+        <translation>Kontext</translation>
+    </message>
+    <message>
+        <source>Continue</source>
+        <translation>Fortsetzen</translation>
+    </message>
+    <message>
+        <source>Conversation</source>
+        <translation>Unterhaltung</translation>
+    </message>
+    <message>
+        <source>Conversation &gt; When it is full lets it leave out the oldest messages.</source>
+        <translation>Unterhaltung &gt; Wenn sie voll ist lässt es die ältesten Nachrichten weglassen.</translation>
+    </message>
+    <message>
+        <source>Conversation memory</source>
+        <translation>Speicher der Unterhaltungen</translation>
+    </message>
+    <message>
+        <source>Conversation so far</source>
+        <translation>Unterhaltung bisher</translation>
+    </message>
+    <message>
+        <source>Conversations</source>
+        <translation>Unterhaltungen</translation>
+    </message>
+    <message>
+        <source>Copied</source>
+        <translation>Kopiert</translation>
+    </message>
+    <message>
+        <source>Copy</source>
+        <translation>Kopieren</translation>
+    </message>
+    <message>
+        <source>Copy details</source>
+        <translation>Einzelheiten kopieren</translation>
+    </message>
+    <message>
+        <source>Copy it again from the page that shows it, and enter it once more.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy the complete model into the folder, or choose another model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy this code</source>
+        <translation>Diesen Code kopieren</translation>
+    </message>
+    <message>
+        <source>Copy versions</source>
+        <translation>Versionen kopieren</translation>
+    </message>
+    <message>
+        <source>Copy what matters into a new one.</source>
+        <translation>Kopieren Sie, was wichtig ist, in eine neue.</translation>
+    </message>
+    <message>
+        <source>Copy what matters, and check the disk.</source>
+        <translation>Kopieren Sie, was wichtig ist, und prüfen Sie den Datenträger.</translation>
+    </message>
+    <message>
+        <source>Core ML</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Cu&amp;t</source>
+        <translation>&amp;Ausschneiden</translation>
+    </message>
+    <message>
+        <source>Dark</source>
+        <translation>Dunkel</translation>
+    </message>
+    <message>
+        <source>December</source>
+        <translation>Dezember</translation>
+    </message>
+    <message>
+        <source>Del</source>
+        <translation>Entf</translation>
+    </message>
+    <message>
+        <source>Delete</source>
+        <translation>Löschen</translation>
+    </message>
+    <message>
+        <source>Delete a model</source>
+        <translation>Modell löschen</translation>
+    </message>
+    <message>
+        <source>Delete another model to free space.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Delete the selected conversation</source>
+        <translation>Die gewählte Unterhaltung löschen</translation>
+    </message>
+    <message>
+        <source>Delete {name} from this computer?</source>
+        <translation>{name} von diesem Rechner löschen?</translation>
+    </message>
+    <message>
+        <source>Delete…</source>
+        <translation>Löschen…</translation>
+    </message>
+    <message>
+        <source>Details</source>
+        <translation>Einzelheiten</translation>
+    </message>
+    <message>
+        <source>Discard…</source>
+        <translation>Verwerfen…</translation>
+    </message>
+    <message>
+        <source>Disk</source>
+        <translation>Platte</translation>
+    </message>
+    <message>
+        <source>Disk for warm conversations (GiB)</source>
+        <translation>Plattenspeicher für warme Unterhaltungen (GiB)</translation>
+    </message>
+    <message>
+        <source>Does not fit</source>
+        <translation>Passt nicht</translation>
+    </message>
+    <message>
+        <source>Double size (32-bit)</source>
+        <translation>Doppelte Größe (32 Bit)</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <translation>Herunterladen</translation>
+    </message>
+    <message>
+        <source>Download</source>
+        <comment>noun</comment>
+        <translation>Download</translation>
+    </message>
+    <message>
+        <source>Download and chat</source>
+        <translation>Herunterladen und chatten</translation>
+    </message>
+    <message>
+        <source>Download it again, or use the model&apos;s safetensors version.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Download or copy the model again to repair it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Download {0} again to repair it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Downloaded</source>
+        <translation>Heruntergeladen</translation>
+    </message>
+    <message>
+        <source>Downloads</source>
+        <translation>Downloads</translation>
+    </message>
+    <message>
+        <source>Downloads are switched off (HF_HUB_OFFLINE is set).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Downloads: {words}</source>
+        <translation>Downloads: {words}</translation>
+    </message>
+    <message>
+        <source>Draft model</source>
+        <translation>Entwurfsmodell</translation>
+    </message>
+    <message>
+        <source>Edit</source>
+        <translation>Bearbeiten</translation>
+    </message>
+    <message>
+        <source>Edit waiting message {place}</source>
+        <translation>Wartende Nachricht {place} bearbeiten</translation>
+    </message>
+    <message>
+        <source>Edit your last message (in an empty composer)</source>
+        <translation>Letzte Nachricht bearbeiten (bei leerem Eingabefeld)</translation>
+    </message>
+    <message>
+        <source>Edit your message</source>
+        <translation>Nachricht bearbeiten</translation>
+    </message>
+    <message>
+        <source>Ended because</source>
+        <translation>Endete, weil</translation>
+    </message>
+    <message>
+        <source>Enter</source>
+        <translation>Eingabe</translation>
+    </message>
+    <message>
+        <source>Enter a token…</source>
+        <translation>Token eingeben…</translation>
+    </message>
+    <message>
+        <source>Enter its address as http://name:password@proxy.example:8080.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Enter one and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Enter the access token in its own field</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Enter the address of an HTTP proxy</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Esc</source>
+        <translation>Esc</translation>
+    </message>
+    <message>
+        <source>Explain something</source>
+        <translation>Etwas erklären</translation>
+    </message>
+    <message>
+        <source>Explain why the sky is blue, in simple words.</source>
+        <translation>Erkläre in einfachen Worten, warum der Himmel blau ist.</translation>
+    </message>
+    <message>
+        <source>F2</source>
+        <translation>F2</translation>
+    </message>
+    <message>
+        <source>FBGEMM FP8</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>February</source>
+        <translation>Februar</translation>
+    </message>
+    <message>
+        <source>Find</source>
+        <translation>Suchen</translation>
+    </message>
+    <message>
+        <source>Find a model</source>
+        <translation>Modell suchen</translation>
+    </message>
+    <message>
+        <source>Find more models…</source>
+        <translation>Weitere Modelle suchen…</translation>
+    </message>
+    <message>
+        <source>Find one that suits it; this takes a few minutes.</source>
+        <translation>Suchen Sie eines, das zu ihm passt; das dauert ein paar Minuten.</translation>
+    </message>
+    <message>
+        <source>First start</source>
+        <translation>Erster Start</translation>
+    </message>
+    <message>
+        <source>First token after</source>
+        <translation>Erstes Token nach</translation>
+    </message>
+    <message>
+        <source>Fits ({precision})</source>
+        <translation>Passt ({precision})</translation>
+    </message>
+    <message>
+        <source>Fits with less context</source>
+        <translation>Passt mit weniger Kontext</translation>
+    </message>
+    <message>
+        <source>Folder for downloads</source>
+        <translation>Ordner für Downloads</translation>
+    </message>
+    <message>
+        <source>Folders with models</source>
+        <translation>Ordner mit Modellen</translation>
+    </message>
+    <message>
+        <source>Forget</source>
+        <translation>Vergessen</translation>
+    </message>
+    <message>
+        <source>Forget what the model has read of all conversations?</source>
+        <translation>Vergessen, was das Modell von allen Unterhaltungen gelesen hat?</translation>
+    </message>
+    <message>
+        <source>Found</source>
+        <translation>Gefunden</translation>
+    </message>
+    <message>
+        <source>Four Over Six</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Free some space</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Free some space and go on with the download; what has arrived is kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Free some space and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Free some space or check that the data folder can be written, then try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Free some space there, delete models that you no longer need, or choose another folder.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Free some space.</source>
+        <translation>Schaffen Sie etwas Platz.</translation>
+    </message>
+    <message>
+        <source>Free some space; Hearth then tries again.</source>
+        <translation>Schaffen Sie etwas Platz; Hearth versucht es dann noch einmal.</translation>
+    </message>
+    <message>
+        <source>Frees what is kept of the chosen conversations. Their text stays.</source>
+        <translation>Gibt frei, was von den gewählten Unterhaltungen vorgehalten wird. Ihr Text bleibt.</translation>
+    </message>
+    <message>
+        <source>Full</source>
+        <translation>Voll</translation>
+    </message>
+    <message>
+        <source>Full (16-bit)</source>
+        <translation>Voll (16 Bit)</translation>
+    </message>
+    <message>
+        <source>GGUF file</source>
+        <translation>GGUF-Datei</translation>
+    </message>
+    <message>
+        <source>GGUF models (*.gguf)</source>
+        <translation>GGUF-Modelle (*.gguf)</translation>
+    </message>
+    <message>
+        <source>GPU memory</source>
+        <translation>Grafikspeicher</translation>
+    </message>
+    <message>
+        <source>GPU memory for warm conversations (GiB)</source>
+        <translation>Grafikspeicher für warme Unterhaltungen (GiB)</translation>
+    </message>
+    <message>
+        <source>General</source>
+        <translation>Allgemein</translation>
+    </message>
+    <message>
+        <source>GiB of weights</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give it the right to read this model (gated ones too), or make a new one with the role “read”.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Give me three ideas for a quick dinner with eggs.</source>
+        <translation>Gib mir drei Ideen für ein schnelles Abendessen mit Eiern.</translation>
+    </message>
+    <message>
+        <source>Give this conversation a title of two to six words, in its own language. Answer with nothing but the title.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Go to the &amp;newest message</source>
+        <translation>Zur &amp;neuesten Nachricht</translation>
+    </message>
+    <message>
+        <source>Go to the newest message</source>
+        <translation>Zur neuesten Nachricht</translation>
+    </message>
+    <message>
+        <source>Good models to begin with</source>
+        <translation>Gute Modelle für den Anfang</translation>
+    </message>
+    <message>
+        <source>Graphics card {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Guess ahead</source>
+        <translation>Vorausraten</translation>
+    </message>
+    <message>
+        <source>Guessed ahead</source>
+        <translation>Vorausgeraten</translation>
+    </message>
+    <message>
+        <source>Half size (8-bit)</source>
+        <translation>Halbe Größe (8 Bit)</translation>
+    </message>
+    <message>
+        <source>Hearth also lists models and GGUF files that lie here.</source>
+        <translation>Hearth führt auch Modelle und GGUF-Dateien auf, die hier liegen.</translation>
+    </message>
+    <message>
+        <source>Hearth asks nothing of any network: no search, no download. Models on this computer answer as always.</source>
+        <translation>Hearth fragt kein Netz nach irgendetwas: keine Suche, kein Download. Modelle auf diesem Rechner antworten wie immer.</translation>
+    </message>
+    <message>
+        <source>Hearth can load the model so that it needs less memory, and then go on:</source>
+        <translation>Hearth kann das Modell so laden, dass es weniger Speicher braucht, und dann weitermachen:</translation>
+    </message>
+    <message>
+        <source>Hearth can&apos;t use the folder {folder} ({reason}).</source>
+        <translation>Hearth kann den Ordner {folder} nicht verwenden ({reason}).</translation>
+    </message>
+    <message>
+        <source>Hearth has a token for this address, {where}.</source>
+        <translation>Hearth hat ein Token für diese Adresse, {where}.</translation>
+    </message>
+    <message>
+        <source>Hearth has a token.</source>
+        <translation>Hearth hat ein Token.</translation>
+    </message>
+    <message>
+        <source>Hearth is set to work offline, so the Hub is not asked.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Hearth works offline</source>
+        <translation>Hearth arbeitet offline</translation>
+    </message>
+    <message>
+        <source>Hearth works offline, so nothing can be downloaded now. The small model that comes with Hearth answers without any network.</source>
+        <translation>Hearth arbeitet offline, daher kann jetzt nichts heruntergeladen werden. Das kleine Modell, das zu Hearth gehört, antwortet ohne jedes Netz.</translation>
+    </message>
+    <message>
+        <source>Hide the thoughts</source>
+        <translation>Gedanken verbergen</translation>
+    </message>
+    <message>
+        <source>How exactly the model&apos;s numbers are kept. Full is closest to what was published. 8-bit takes about half the memory with hardly a difference; 4-bit about a third, with slightly worse answers. Automatic takes the best that fits.</source>
+        <translation>Wie genau die Zahlen des Modells gehalten werden. Voll entspricht am ehesten dem, was veröffentlicht wurde. 8 Bit braucht etwa die Hälfte des Speichers bei kaum einem Unterschied; 4 Bit etwa ein Drittel, mit etwas schlechteren Antworten. Automatisch nimmt das Beste, was passt.</translation>
+    </message>
+    <message>
+        <source>How it would fit can&apos;t be told</source>
+        <translation>Ob es passt, lässt sich nicht sagen</translation>
+    </message>
+    <message>
+        <source>How much of a conversation the model can look at, in tokens (about three quarters of a word each). More takes more memory.</source>
+        <translation>Wie viel von einer Unterhaltung das Modell überblicken kann, in Tokens (je etwa drei Viertel eines Wortes). Mehr braucht mehr Speicher.</translation>
+    </message>
+    <message>
+        <source>INT8 weights times {0} activations: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>If it happens again, choose a smaller model, a smaller context window or a lower precision.</source>
+        <translation>Wenn es wieder vorkommt, wählen Sie ein kleineres Modell, weniger Kontext oder eine geringere Genauigkeit.</translation>
+    </message>
+    <message>
+        <source>If the computer has slept, “sudo rmmod nvidia_uvm” and then “sudo modprobe nvidia_uvm” often bring the card back without a restart of the computer; then load the model again.</source>
+        <translation>Wenn der Rechner geschlafen hat, bringen „sudo rmmod nvidia_uvm“ und danach „sudo modprobe nvidia_uvm“ die Karte oft ohne Neustart des Rechners zurück; laden Sie dann das Modell noch einmal.</translation>
+    </message>
+    <message>
+        <source>If this network has a login page, log in first; else check the address.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>If your organisation checks connections, choose its certificates under “Certificates” in the settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In RAM</source>
+        <translation>Im RAM</translation>
+    </message>
+    <message>
+        <source>In RAM: {amount} are copied back at once instead of being read again.</source>
+        <translation>Im RAM: {amount} werden sofort zurückkopiert, statt neu gelesen zu werden.</translation>
+    </message>
+    <message>
+        <source>In RAM: {amount} is copied back at once instead of being read again.</source>
+        <translation>Im RAM: {amount} wird sofort zurückkopiert, statt neu gelesen zu werden.</translation>
+    </message>
+    <message>
+        <source>In place</source>
+        <translation>Am Platz</translation>
+    </message>
+    <message>
+        <source>In the folder for downloads, a file stands where a folder should be, or the other way round.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>In the settings, {bad} The usual value is used.</source>
+        <translation>In den Einstellungen: {bad} Es gilt der übliche Wert.</translation>
+    </message>
+    <message>
+        <source>In “{title}”: {message}</source>
+        <translation>In „{title}“: {message}</translation>
+    </message>
+    <message>
+        <source>Install it (pip install bitsandbytes), or choose auto.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Install the newer Hearth again; the file was left as it is.</source>
+        <translation>Installieren Sie wieder das neuere Hearth; die Datei wurde nicht verändert.</translation>
+    </message>
+    <message>
+        <source>Instructions for new conversations</source>
+        <translation>Anweisungen für neue Unterhaltungen</translation>
+    </message>
+    <message>
+        <source>It answers as the Hub does.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It can be downloaded again.</source>
+        <translation>Es kann wieder heruntergeladen werden.</translation>
+    </message>
+    <message>
+        <source>It can&apos;t be brought back.</source>
+        <translation>Es lässt sich nicht zurückholen.</translation>
+    </message>
+    <message>
+        <source>It does not write text ({0}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It has no files yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It has no weights in .safetensors files.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It has to look like http://proxy.example:8080</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It has to look like https://huggingface.co</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is accepted and belongs to {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is accepted.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is an adapter (LoRA) for another model, not a model by itself.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is made for something else than chatting ({0}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is on this computer.</source>
+        <translation>Es ist auf diesem Rechner.</translation>
+    </message>
+    <message>
+        <source>It is on this computer. What is new on the Hub takes {size}.</source>
+        <translation>Es ist auf diesem Rechner. Was auf dem Hub neu ist, braucht {size}.</translation>
+    </message>
+    <message>
+        <source>It is only there as GGUF files; Hearth downloads .safetensors files only.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is published in a quantized form ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It is sent to {address} only, and stands in no file of Hearth and in no log.</source>
+        <translation>Es wird nur an {address} gesendet und steht in keiner Datei von Hearth und in keinem Protokoll.</translation>
+    </message>
+    <message>
+        <source>It makes pictures, films or sounds, no text.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It turns one text into another and holds no conversation.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It turns texts into numbers for searching and writes none.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It wants to run its own program code, which Hearth does not allow.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It was deleted, or begun in a terminal after this window opened.</source>
+        <translation>Sie wurde gelöscht, oder in einem Terminal begonnen, nachdem dieses Fenster geöffnet wurde.</translation>
+    </message>
+    <message>
+        <source>It was disabled by the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>It was interrupted.</source>
+        <translation>Sie wurde unterbrochen.</translation>
+    </message>
+    <message>
+        <source>Its certificate is in order.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its config.json is missing, so it is not made for transformers.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its configuration does not say what kind of model it is.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its files lie in {folder}.</source>
+        <translation>Die Dateien liegen in {folder}.</translation>
+    </message>
+    <message>
+        <source>Its weights are only there for another program.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its weights are only there in Mistral&apos;s own format (consolidated.safetensors).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Its weights are only there in a format that can run code (pickle).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>January</source>
+        <translation>Januar</translation>
+    </message>
+    <message>
+        <source>July</source>
+        <translation>Juli</translation>
+    </message>
+    <message>
+        <source>June</source>
+        <translation>Juni</translation>
+    </message>
+    <message>
+        <source>Keep it in the system&apos;s keyring</source>
+        <translation>Im Schlüsselbund des Systems aufbewahren</translation>
+    </message>
+    <message>
+        <source>Keyboard shortcuts</source>
+        <translation>Tastenkürzel</translation>
+    </message>
+    <message>
+        <source>L&amp;ight</source>
+        <translation>&amp;Hell</translation>
+    </message>
+    <message>
+        <source>Learn something</source>
+        <translation>Etwas lernen</translation>
+    </message>
+    <message>
+        <source>Least likely word (min p)</source>
+        <translation>Unwahrscheinlichstes Wort (min p)</translation>
+    </message>
+    <message>
+        <source>Leave out the oldest messages</source>
+        <translation>Älteste Nachrichten weglassen</translation>
+    </message>
+    <message>
+        <source>Leave the revision out to delete all that is there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Leaves out words that are less than this share as likely as the best one; 0 leaves out none.</source>
+        <translation>Lässt Wörter weg, die weniger als diesen Anteil so wahrscheinlich sind wie das beste; 0 lässt keine weg.</translation>
+    </message>
+    <message>
+        <source>Let the model write titles</source>
+        <translation>Das Modell Titel schreiben lassen</translation>
+    </message>
+    <message>
+        <source>Licence</source>
+        <translation>Lizenz</translation>
+    </message>
+    <message>
+        <source>Light</source>
+        <translation>Hell</translation>
+    </message>
+    <message>
+        <source>Light, dark, or the same as the rest of your desktop.</source>
+        <translation>Hell, dunkel, oder wie der Rest Ihres Desktops.</translation>
+    </message>
+    <message>
+        <source>Likes</source>
+        <translation>Gefällt</translation>
+    </message>
+    <message>
+        <source>Load again</source>
+        <translation>Noch einmal laden</translation>
+    </message>
+    <message>
+        <source>Load in 4-bit</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load in 8-bit</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load it again; it is prepared anew.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Load the model</source>
+        <translation>Modell laden</translation>
+    </message>
+    <message>
+        <source>Load the model again.</source>
+        <translation>Laden Sie das Modell noch einmal.</translation>
+    </message>
+    <message>
+        <source>Load without a draft model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Loading the model</source>
+        <translation>Modell wird geladen</translation>
+    </message>
+    <message>
+        <source>Loading weights</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Longest answer</source>
+        <translation>Längste Antwort</translation>
+    </message>
+    <message>
+        <source>Look again what is on this computer</source>
+        <translation>Noch einmal nachsehen, was auf diesem Rechner ist</translation>
+    </message>
+    <message>
+        <source>Look it up again; it may have changed on the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Looking at this computer…</source>
+        <translation>Dieser Rechner wird angesehen…</translation>
+    </message>
+    <message>
+        <source>MPS; {0}; torch {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Mac&apos;s graphics processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Make a new one and enter it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Make a token…</source>
+        <translation>Token erstellen…</translation>
+    </message>
+    <message>
+        <source>Make it writable, or set HEARTH_HOME to another one.</source>
+        <translation>Machen Sie ihn beschreibbar, oder setzen Sie HEARTH_HOME auf einen anderen.</translation>
+    </message>
+    <message>
+        <source>Make that folder writable, or set HEARTH_HOME to another one.</source>
+        <translation>Machen Sie diesen Ordner beschreibbar, oder setzen Sie HEARTH_HOME auf einen anderen.</translation>
+    </message>
+    <message>
+        <source>Make the folder writable, or set HEARTH_HOME to another one.</source>
+        <translation>Machen Sie den Ordner beschreibbar, oder setzen Sie HEARTH_HOME auf einen anderen.</translation>
+    </message>
+    <message>
+        <source>Make {folder} writable, or free some space.</source>
+        <translation>Machen Sie {folder} beschreibbar, oder schaffen Sie etwas Platz.</translation>
+    </message>
+    <message>
+        <source>Making random weights</source>
+        <translation>Zufällige Gewichte werden erzeugt</translation>
+    </message>
+    <message>
+        <source>March</source>
+        <translation>März</translation>
+    </message>
+    <message>
+        <source>May</source>
+        <translation>Mai</translation>
+    </message>
+    <message>
+        <source>Meanwhile chat with the small built-in model</source>
+        <translation>Inzwischen mit dem kleinen eingebauten Modell chatten</translation>
+    </message>
+    <message>
+        <source>Measuring RAM and disk</source>
+        <translation>RAM und Platte werden gemessen</translation>
+    </message>
+    <message>
+        <source>Measuring follow-ups</source>
+        <translation>Folgefragen werden gemessen</translation>
+    </message>
+    <message>
+        <source>Measuring memory and matrices</source>
+        <translation>Speicher und Matrizen werden gemessen</translation>
+    </message>
+    <message>
+        <source>Measuring reading</source>
+        <translation>Das Lesen wird gemessen</translation>
+    </message>
+    <message>
+        <source>Measuring writing</source>
+        <translation>Das Schreiben wird gemessen</translation>
+    </message>
+    <message>
+        <source>Memory</source>
+        <translation>Speicher</translation>
+    </message>
+    <message>
+        <source>Memory for a conversation</source>
+        <translation>Speicher für eine Unterhaltung</translation>
+    </message>
+    <message>
+        <source>Message</source>
+        <translation>Nachricht</translation>
+    </message>
+    <message>
+        <source>Message above or below</source>
+        <translation>Nachricht darüber oder darunter</translation>
+    </message>
+    <message>
+        <source>Message {name}</source>
+        <translation>Nachricht an {name}</translation>
+    </message>
+    <message>
+        <source>Messages</source>
+        <translation>Nachrichten</translation>
+    </message>
+    <message>
+        <source>Model</source>
+        <translation>Modell</translation>
+    </message>
+    <message>
+        <source>Model at start</source>
+        <translation>Modell beim Start</translation>
+    </message>
+    <message>
+        <source>Model: {name} {summary}</source>
+        <translation>Modell: {name} {summary}</translation>
+    </message>
+    <message>
+        <source>Models</source>
+        <translation>Modelle</translation>
+    </message>
+    <message>
+        <source>Models on this computer</source>
+        <translation>Modelle auf diesem Rechner</translation>
+    </message>
+    <message>
+        <source>More folders on this computer in which Hearth looks for models.</source>
+        <translation>Weitere Ordner auf diesem Rechner, in denen Hearth nach Modellen sucht.</translation>
+    </message>
+    <message>
+        <source>Most liked</source>
+        <translation>Am beliebtesten</translation>
+    </message>
+    <message>
+        <source>Move</source>
+        <translation>Verschieben</translation>
+    </message>
+    <message>
+        <source>Move all downloaded models?</source>
+        <translation>Alle heruntergeladenen Modelle verschieben?</translation>
+    </message>
+    <message>
+        <source>Move the folder for downloads</source>
+        <translation>Ordner für Downloads verschieben</translation>
+    </message>
+    <message>
+        <source>Move the folder for downloads to</source>
+        <translation>Ordner für Downloads verschieben nach</translation>
+    </message>
+    <message>
+        <source>Move {0} away, then go on with the download.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Move…</source>
+        <translation>Verschieben…</translation>
+    </message>
+    <message>
+        <source>Moving: {done} of {total}</source>
+        <translation>Verschoben: {done} von {total}</translation>
+    </message>
+    <message>
+        <source>NF4 weights on the processor: 4-bit kernel up to {0} rows, then unpacking by block.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NF4 weights on the processor: unpacking by block.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>NF4, double quantisation (bitsandbytes)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Ne&amp;xt conversation</source>
+        <translation>N&amp;ächste Unterhaltung</translation>
+    </message>
+    <message>
+        <source>Nearly full</source>
+        <translation>Fast voll</translation>
+    </message>
+    <message>
+        <source>Nearly full: this conversation takes {used} of the {window} tokens that the model can hold.</source>
+        <translation>Fast voll: Diese Unterhaltung belegt {used} der {window} Tokens, die das Modell halten kann.</translation>
+    </message>
+    <message>
+        <source>Needs {size} more{copy}; {free} are free.</source>
+        <translation>Braucht noch {size}{copy}; {free} sind frei.</translation>
+    </message>
+    <message>
+        <source>Needs {size}{copy}; {free} are free.</source>
+        <translation>Braucht {size}{copy}; {free} sind frei.</translation>
+    </message>
+    <message>
+        <source>New &amp;private conversation</source>
+        <translation>Neue &amp;private Unterhaltung</translation>
+    </message>
+    <message>
+        <source>New conversation</source>
+        <translation>Neue Unterhaltung</translation>
+    </message>
+    <message>
+        <source>New line in a message</source>
+        <translation>Neue Zeile in einer Nachricht</translation>
+    </message>
+    <message>
+        <source>Newest</source>
+        <translation>Neueste</translation>
+    </message>
+    <message>
+        <source>Next &amp;area of the window</source>
+        <translation>Nächster &amp;Bereich des Fensters</translation>
+    </message>
+    <message>
+        <source>Next version</source>
+        <translation>Nächste Fassung</translation>
+    </message>
+    <message>
+        <source>No encrypted connection to {0} could be made.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No model is loaded.</source>
+        <translation>Es ist kein Modell geladen.</translation>
+    </message>
+    <message>
+        <source>No model is loaded. What is kept belongs to the model that has read it, and is listed once that is loaded.</source>
+        <translation>Es ist kein Modell geladen. Was vorgehalten wird, gehört zu dem Modell, das es gelesen hat, und wird aufgeführt, sobald dieses geladen ist.</translation>
+    </message>
+    <message>
+        <source>No model on this computer yet</source>
+        <translation>Noch kein Modell auf diesem Rechner</translation>
+    </message>
+    <message>
+        <source>No model was named.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>No setting has these words.</source>
+        <translation>Keine Einstellung enthält diese Wörter.</translation>
+    </message>
+    <message>
+        <source>No useful window fits.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Not all that is there of {0} could be deleted.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Not everything could be forgotten. {sentence}</source>
+        <translation>Nicht alles konnte vergessen werden. {sentence}</translation>
+    </message>
+    <message>
+        <source>Not known yet</source>
+        <translation>Noch nicht bekannt</translation>
+    </message>
+    <message>
+        <source>Not saved. {sentence}</source>
+        <translation>Nicht gespeichert. {sentence}</translation>
+    </message>
+    <message>
+        <source>Not used</source>
+        <translation>Nicht belegt</translation>
+    </message>
+    <message>
+        <source>Nothing arrives any more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing can be written into {0}: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing found</source>
+        <translation>Nichts gefunden</translation>
+    </message>
+    <message>
+        <source>Nothing had to be freed.</source>
+        <translation>Es musste nichts freigegeben werden.</translation>
+    </message>
+    <message>
+        <source>Nothing has arrived for {0} s; another connection is tried.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Nothing is being downloaded</source>
+        <translation>Es wird nichts heruntergeladen</translation>
+    </message>
+    <message>
+        <source>Nothing is kept yet. A conversation is listed here after its next answer.</source>
+        <translation>Noch wird nichts vorgehalten. Eine Unterhaltung erscheint hier nach ihrer nächsten Antwort.</translation>
+    </message>
+    <message>
+        <source>Nothing is searched or downloaded. Models on this computer answer as always. “Work offline” is in the settings under Downloads.</source>
+        <translation>Es wird nichts gesucht oder heruntergeladen. Modelle auf diesem Rechner antworten wie immer. „Offline arbeiten“ steht in den Einstellungen unter Downloads.</translation>
+    </message>
+    <message>
+        <source>Nothing of it is saved. It is gone when you delete it or quit Hearth.</source>
+        <translation>Nichts davon wird gespeichert. Sie ist fort, wenn Sie sie löschen oder Hearth beenden.</translation>
+    </message>
+    <message>
+        <source>Nothing you write leaves this computer.</source>
+        <translation>Nichts, was Sie schreiben, verlässt diesen Rechner.</translation>
+    </message>
+    <message>
+        <source>Nothing.</source>
+        <translation>Nichts.</translation>
+    </message>
+    <message>
+        <source>Notices</source>
+        <translation>Hinweise</translation>
+    </message>
+    <message>
+        <source>November</source>
+        <translation>November</translation>
+    </message>
+    <message>
+        <source>October</source>
+        <translation>Oktober</translation>
+    </message>
+    <message>
+        <source>Oldest messages will be left out</source>
+        <translation>Älteste Nachrichten werden weggelassen</translation>
+    </message>
+    <message>
+        <source>Oldest messages will soon be left out</source>
+        <translation>Älteste Nachrichten werden bald weggelassen</translation>
+    </message>
+    <message>
+        <source>On</source>
+        <translation>Ein</translation>
+    </message>
+    <message>
+        <source>On disk</source>
+        <translation>Auf der Platte</translation>
+    </message>
+    <message>
+        <source>On disk: {amount} are loaded back instead of being read again.</source>
+        <translation>Auf der Platte: {amount} werden zurückgeladen, statt neu gelesen zu werden.</translation>
+    </message>
+    <message>
+        <source>On disk: {amount} is loaded back instead of being read again.</source>
+        <translation>Auf der Platte: {amount} wird zurückgeladen, statt neu gelesen zu werden.</translation>
+    </message>
+    <message>
+        <source>On this computer</source>
+        <translation>Auf diesem Rechner</translation>
+    </message>
+    <message>
+        <source>One quiet line under each answer: the model, its speed, and how much of the conversation was read again.</source>
+        <translation>Eine leise Zeile unter jeder Antwort: das Modell, sein Tempo, und wie viel von der Unterhaltung neu gelesen wurde.</translation>
+    </message>
+    <message>
+        <source>Only an answer can be continued.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Only the best words (top k)</source>
+        <translation>Nur die besten Wörter (top k)</translation>
+    </message>
+    <message>
+        <source>Open</source>
+        <translation>Öffnen</translation>
+    </message>
+    <message>
+        <source>Open a &amp;GGUF file…</source>
+        <translation>&amp;GGUF-Datei öffnen…</translation>
+    </message>
+    <message>
+        <source>Open a GGUF file</source>
+        <translation>GGUF-Datei öffnen</translation>
+    </message>
+    <message>
+        <source>Open a GGUF file…</source>
+        <translation>GGUF-Datei öffnen…</translation>
+    </message>
+    <message>
+        <source>Open a link</source>
+        <translation>Link öffnen</translation>
+    </message>
+    <message>
+        <source>Open a model&apos;s &amp;folder…</source>
+        <translation>&amp;Ordner eines Modells öffnen…</translation>
+    </message>
+    <message>
+        <source>Open a model&apos;s folder</source>
+        <translation>Ordner eines Modells öffnen</translation>
+    </message>
+    <message>
+        <source>Open a model&apos;s folder…</source>
+        <translation>Ordner eines Modells öffnen…</translation>
+    </message>
+    <message>
+        <source>Open a web browser, log in to the network, and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Open its page</source>
+        <translation>Seite öffnen</translation>
+    </message>
+    <message>
+        <source>Open the page</source>
+        <translation>Seite öffnen</translation>
+    </message>
+    <message>
+        <source>Order</source>
+        <translation>Sortierung</translation>
+    </message>
+    <message>
+        <source>Other conversations beside the open one stay on the graphics card, where going back costs no time; 0 keeps none there.</source>
+        <translation>Andere Unterhaltungen bleiben neben der offenen auf der Grafikkarte, wo die Rückkehr keine Zeit kostet; 0 hält dort keine.</translation>
+    </message>
+    <message>
+        <source>Packed as</source>
+        <translation>Gepackt als</translation>
+    </message>
+    <message>
+        <source>Pages</source>
+        <translation>Seiten</translation>
+    </message>
+    <message>
+        <source>Parameters</source>
+        <translation>Parameter</translation>
+    </message>
+    <message>
+        <source>Paste the address of a model&apos;s page.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause</source>
+        <translation>Anhalten</translation>
+    </message>
+    <message>
+        <source>Pause the download first, or wait until it has finished.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause the download first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pause the downloads first, also those of other programs.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Paused</source>
+        <translation>Angehalten</translation>
+    </message>
+    <message>
+        <source>Plan something</source>
+        <translation>Etwas planen</translation>
+    </message>
+    <message>
+        <source>Planned by its configuration and size alone; the headers of its weights were not read.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Planned by the known shape of {0}, which has the same kind and size. {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Planned by the known shape of {0}; its files were not looked at.{1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Popular</source>
+        <translation>Beliebt</translation>
+    </message>
+    <message>
+        <source>Pre&amp;vious area of the window</source>
+        <translation>Vor&amp;heriger Bereich des Fensters</translation>
+    </message>
+    <message>
+        <source>Precision</source>
+        <translation>Genauigkeit</translation>
+    </message>
+    <message>
+        <source>Preparing the model for this computer</source>
+        <translation>Modell wird für diesen Rechner vorbereitet</translation>
+    </message>
+    <message>
+        <source>Press Continue or send your message again.</source>
+        <translation>Drücken Sie „Fortsetzen“, oder senden Sie Ihre Nachricht noch einmal.</translation>
+    </message>
+    <message>
+        <source>Previous 7 days</source>
+        <translation>Letzte 7 Tage</translation>
+    </message>
+    <message>
+        <source>Previous version</source>
+        <translation>Vorherige Fassung</translation>
+    </message>
+    <message>
+        <source>Private</source>
+        <translation>Privat</translation>
+    </message>
+    <message>
+        <source>Private conversation: it is not saved</source>
+        <translation>Private Unterhaltung: Sie wird nicht gespeichert</translation>
+    </message>
+    <message>
+        <source>Private: nothing of it is stored.</source>
+        <translation>Privat: Nichts davon wird gespeichert.</translation>
+    </message>
+    <message>
+        <source>Proxy</source>
+        <translation>Proxy</translation>
+    </message>
+    <message>
+        <source>Publisher</source>
+        <translation>Herausgeber</translation>
+    </message>
+    <message>
+        <source>Publisher&apos;s choice</source>
+        <translation>Wahl des Herausgebers</translation>
+    </message>
+    <message>
+        <source>PyTorch picks its flash kernel where no mask is needed, its memory-efficient one elsewhere</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>PyTorch&apos;s fused attention; query heads that share a key head read it once</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>RAM</source>
+        <translation>RAM</translation>
+    </message>
+    <message>
+        <source>RAM for warm conversations (GiB)</source>
+        <translation>RAM für warme Unterhaltungen (GiB)</translation>
+    </message>
+    <message>
+        <source>RAM; {0}; {1} cores, {2} threads; torch {3}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Read anew</source>
+        <translation>Neu gelesen</translation>
+    </message>
+    <message>
+        <source>Reading</source>
+        <translation>Liest</translation>
+    </message>
+    <message>
+        <source>Reading {done} of {total} token</source>
+        <translation>Liest {done} von {total} Token</translation>
+    </message>
+    <message>
+        <source>Reading {done} of {total} tokens</source>
+        <translation>Liest {done} von {total} Tokens</translation>
+    </message>
+    <message>
+        <source>Recommended</source>
+        <translation>Empfohlen</translation>
+    </message>
+    <message>
+        <source>Reload</source>
+        <translation>Neu laden</translation>
+    </message>
+    <message>
+        <source>Reload now</source>
+        <translation>Jetzt neu laden</translation>
+    </message>
+    <message>
+        <source>Remove</source>
+        <translation>Entfernen</translation>
+    </message>
+    <message>
+        <source>Remove from this list</source>
+        <translation>Aus dieser Liste entfernen</translation>
+    </message>
+    <message>
+        <source>Remove token</source>
+        <translation>Token entfernen</translation>
+    </message>
+    <message>
+        <source>Remove waiting message {place}</source>
+        <translation>Wartende Nachricht {place} entfernen</translation>
+    </message>
+    <message>
+        <source>Remove {folder}</source>
+        <translation>{folder} entfernen</translation>
+    </message>
+    <message>
+        <source>Rename</source>
+        <translation>Umbenennen</translation>
+    </message>
+    <message>
+        <source>Rename the selected conversation</source>
+        <translation>Die gewählte Unterhaltung umbenennen</translation>
+    </message>
+    <message>
+        <source>Reset</source>
+        <translation>Zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Reset {label}</source>
+        <translation>{label} zurücksetzen</translation>
+    </message>
+    <message>
+        <source>Restart the computer, or install the graphics driver again, and load the model again.</source>
+        <translation>Starten Sie den Rechner neu, oder installieren Sie den Grafiktreiber noch einmal, und laden Sie das Modell neu.</translation>
+    </message>
+    <message>
+        <source>Restart the computer, or reload the nvidia_uvm module on Linux.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Restart the engine or Hearth. Your conversations are safe.</source>
+        <translation>Starten Sie den Rechenkern oder Hearth neu. Ihre Unterhaltungen sind sicher.</translation>
+    </message>
+    <message>
+        <source>Results</source>
+        <translation>Ergebnisse</translation>
+    </message>
+    <message>
+        <source>Resume</source>
+        <translation>Fortsetzen</translation>
+    </message>
+    <message>
+        <source>Resume and chat</source>
+        <translation>Fortsetzen und chatten</translation>
+    </message>
+    <message>
+        <source>Run the installation again to get the right one, or load the model on the CPU.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Run the installation again to repair it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>S&amp;maller text</source>
+        <translation>&amp;Kleinerer Text</translation>
+    </message>
+    <message>
+        <source>S&amp;top and say so</source>
+        <translation>A&amp;nhalten und es sagen</translation>
+    </message>
+    <message>
+        <source>Same as the desktop</source>
+        <translation>Wie der Desktop</translation>
+    </message>
+    <message>
+        <source>Save &amp;&amp; send</source>
+        <translation>Speichern &amp;&amp; senden</translation>
+    </message>
+    <message>
+        <source>Search by name, or paste the address of a model&apos;s page.</source>
+        <translation>Suchen Sie nach einem Namen, oder fügen Sie die Adresse einer Modellseite ein.</translation>
+    </message>
+    <message>
+        <source>Search settings</source>
+        <translation>Einstellungen durchsuchen</translation>
+    </message>
+    <message>
+        <source>Search the Hub</source>
+        <translation>Den Hub durchsuchen</translation>
+    </message>
+    <message>
+        <source>Search, or paste a model&apos;s name or address</source>
+        <translation>Suchen, oder Name oder Adresse eines Modells einfügen</translation>
+    </message>
+    <message>
+        <source>Searching</source>
+        <translation>Suche läuft</translation>
+    </message>
+    <message>
+        <source>Searching…</source>
+        <translation>Suche läuft…</translation>
+    </message>
+    <message>
+        <source>See how it would run here</source>
+        <translation>Sehen, wie es hier laufen würde</translation>
+    </message>
+    <message>
+        <source>Seed</source>
+        <translation>Startwert</translation>
+    </message>
+    <message>
+        <source>Select &amp;all</source>
+        <translation>&amp;Alles auswählen</translation>
+    </message>
+    <message>
+        <source>Send</source>
+        <translation>Senden</translation>
+    </message>
+    <message>
+        <source>Send the message</source>
+        <translation>Nachricht senden</translation>
+    </message>
+    <message>
+        <source>Sent next</source>
+        <translation>Als Nächstes</translation>
+    </message>
+    <message>
+        <source>September</source>
+        <translation>September</translation>
+    </message>
+    <message>
+        <source>Settings</source>
+        <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Settings…</source>
+        <translation>Einstellungen…</translation>
+    </message>
+    <message>
+        <source>Share of likely words (top p)</source>
+        <translation>Anteil wahrscheinlicher Wörter (top p)</translation>
+    </message>
+    <message>
+        <source>Shift+Enter</source>
+        <translation>Umschalt+Eingabe</translation>
+    </message>
+    <message>
+        <source>Shorten it or remove unusual characters.</source>
+        <translation>Kürzen Sie es, oder entfernen Sie ungewöhnliche Zeichen.</translation>
+    </message>
+    <message>
+        <source>Shorten it, or load the model with a larger context.</source>
+        <translation>Kürzen Sie sie, oder laden Sie das Modell mit mehr Kontext.</translation>
+    </message>
+    <message>
+        <source>Shorten the message, or choose a larger context in the settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Shorten the message, start a new conversation, or choose a larger context in the settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Show</source>
+        <translation>Zeigen</translation>
+    </message>
+    <message>
+        <source>Show all {number} characters</source>
+        <translation>Alle {number} Zeichen zeigen</translation>
+    </message>
+    <message>
+        <source>Show by conversation…</source>
+        <translation>Nach Unterhaltung zeigen…</translation>
+    </message>
+    <message>
+        <source>Show downloads</source>
+        <translation>Downloads zeigen</translation>
+    </message>
+    <message>
+        <source>Show it</source>
+        <translation>Anzeigen</translation>
+    </message>
+    <message>
+        <source>Show less</source>
+        <translation>Weniger zeigen</translation>
+    </message>
+    <message>
+        <source>Show less (the rest of {number} characters can be copied)</source>
+        <translation>Weniger zeigen (der Rest von {number} Zeichen lässt sich kopieren)</translation>
+    </message>
+    <message>
+        <source>Show numbers under answers</source>
+        <translation>Zahlen unter Antworten zeigen</translation>
+    </message>
+    <message>
+        <source>Show the thoughts</source>
+        <translation>Gedanken zeigen</translation>
+    </message>
+    <message>
+        <source>Sidebar</source>
+        <translation>Seitenleiste</translation>
+    </message>
+    <message>
+        <source>Sign in on the model&apos;s page, agree there, and give Hearth an access token of your account. If you have done so already, just download.</source>
+        <translation>Melden Sie sich auf der Seite des Modells an, stimmen Sie dort zu, und geben Sie Hearth ein Zugangstoken Ihres Kontos. Wenn Sie das schon getan haben, laden Sie einfach herunter.</translation>
+    </message>
+    <message>
+        <source>Size</source>
+        <translation>Größe</translation>
+    </message>
+    <message>
+        <source>Size of the text in conversations, in pixels.</source>
+        <translation>Größe des Textes in Unterhaltungen, in Pixeln.</translation>
+    </message>
+    <message>
+        <source>Skip</source>
+        <translation>Überspringen</translation>
+    </message>
+    <message>
+        <source>Slow (offload)</source>
+        <translation>Langsam (ausgelagert)</translation>
+    </message>
+    <message>
+        <source>Slow (processor)</source>
+        <translation>Langsam (Prozessor)</translation>
+    </message>
+    <message>
+        <source>Smallest (4-bit)</source>
+        <translation>Kleinste (4 Bit)</translation>
+    </message>
+    <message>
+        <source>SmolLM2 135M Instruct</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Some models are private, or their publisher asks you to agree to something first. With an access token the Hub knows that it is you. A token that may only read is enough.</source>
+        <translation>Manche Modelle sind privat, oder ihr Herausgeber bittet vorher um eine Zustimmung. Mit einem Zugangstoken weiß der Hub, dass Sie es sind. Ein Token, das nur lesen darf, genügt.</translation>
+    </message>
+    <message>
+        <source>Something else than the file was answered</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Something else than the files of {0} was answered, again and again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Something in Hearth went wrong. Your conversations are saved; the details help us to mend it.</source>
+        <translation>In Hearth ist etwas schiefgegangen. Ihre Unterhaltungen sind gespeichert; die Einzelheiten helfen uns, es zu beheben.</translation>
+    </message>
+    <message>
+        <source>Something is being downloaded at this moment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Something went wrong inside Hearth.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Something went wrong while this was written.</source>
+        <translation>Etwas ging schief, während dies geschrieben wurde.</translation>
+    </message>
+    <message>
+        <source>Speed</source>
+        <translation>Tempo</translation>
+    </message>
+    <message>
+        <source>Start Hearth again.</source>
+        <translation>Starten Sie Hearth neu.</translation>
+    </message>
+    <message>
+        <source>Start Hearth again: it then opens the newest backup and keeps the damaged file.</source>
+        <translation>Starten Sie Hearth neu: Es öffnet dann die neueste Sicherung und behält die beschädigte Datei.</translation>
+    </message>
+    <message>
+        <source>Start Hearth without the offline switch (HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE) to ask it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Start it again</source>
+        <translation>Noch einmal starten</translation>
+    </message>
+    <message>
+        <source>Start now with the small built-in model</source>
+        <translation>Jetzt mit dem kleinen eingebauten Modell beginnen</translation>
+    </message>
+    <message>
+        <source>Start the download again; it goes on where it stopped.</source>
+        <translation>Starten Sie den Download noch einmal; er geht weiter, wo er aufgehört hat.</translation>
+    </message>
+    <message>
+        <source>Starting the engine</source>
+        <translation>Rechenkern wird gestartet</translation>
+    </message>
+    <message>
+        <source>Starting the engine again</source>
+        <translation>Rechenkern wird neu gestartet</translation>
+    </message>
+    <message>
+        <source>State</source>
+        <translation>Zustand</translation>
+    </message>
+    <message>
+        <source>Still in memory</source>
+        <translation>Noch im Speicher</translation>
+    </message>
+    <message>
+        <source>Stop</source>
+        <translation>Anhalten</translation>
+    </message>
+    <message>
+        <source>Stop and say so</source>
+        <translation>Anhalten und es sagen</translation>
+    </message>
+    <message>
+        <source>Stop the answer, leave editing, close</source>
+        <translation>Antwort anhalten, Bearbeiten verlassen, schließen</translation>
+    </message>
+    <message>
+        <source>Stopped</source>
+        <translation>Angehalten</translation>
+    </message>
+    <message>
+        <source>Stopping</source>
+        <translation>Hält an</translation>
+    </message>
+    <message>
+        <source>Switch “Work offline” off in the settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Takes effect after reloading the model.</source>
+        <translation>Wirkt nach dem Neuladen des Modells.</translation>
+    </message>
+    <message>
+        <source>Takes effect with the next answer.</source>
+        <translation>Wirkt mit der nächsten Antwort.</translation>
+    </message>
+    <message>
+        <source>Temperature</source>
+        <translation>Temperatur</translation>
+    </message>
+    <message>
+        <source>TensorFlow Lite</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Terms to accept</source>
+        <translation>Bedingungen anzunehmen</translation>
+    </message>
+    <message>
+        <source>Test the connection</source>
+        <translation>Verbindung testen</translation>
+    </message>
+    <message>
+        <source>Testing…</source>
+        <translation>Wird getestet…</translation>
+    </message>
+    <message>
+        <source>Text size</source>
+        <translation>Textgröße</translation>
+    </message>
+    <message>
+        <source>That drive is not there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>That is no access token: it has spaces or other signs in it that no token has.</source>
+        <translation>Das ist kein Zugangstoken: Es enthält Leerzeichen oder andere Zeichen, die kein Token hat.</translation>
+    </message>
+    <message>
+        <source>That is no folder.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The GGUF file {0} cannot be read: it is damaged, or of a kind this version does not know.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The GGUF file {0} lacks parts of the model ({1}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The GPU does not answer ({0}). {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub answered {0}{1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub asks for an access token.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub can&apos;t be reached</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub could not be reached.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub could not be reached: the name {0} is not known.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub could not be reached: the proxy {0} does not answer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub could not be reached: there is no connection to the internet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub could not be reached: {0} accepts no connection.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub could not be reached: {0} did not answer in time.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub does not accept the access token; it is wrong, has expired or was revoked.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub does not allow access{0} from here.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub has a problem of its own ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub has a problem of its own ({0}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub has had too many requests</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The Hub has had too many requests from here.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The access token is damaged: it has signs in it that no access token has.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The access token is not sent over an unencrypted connection.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The access token may not read {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The address is {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The address of a proxy that leads to the internet, such as http://proxy.example:8080. Empty means what this computer&apos;s environment says.</source>
+        <translation>Die Adresse eines Proxys, der ins Internet führt, etwa http://proxy.example:8080. Leer bedeutet, was die Umgebung dieses Rechners angibt.</translation>
+    </message>
+    <message>
+        <source>The address of the Hub has a name or a password in it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The address of the Hub is no web address.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The address of the proxy can&apos;t be used.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The answer reached the length that the settings allow.</source>
+        <translation>Die Antwort hat die Länge erreicht, die die Einstellungen erlauben.</translation>
+    </message>
+    <message>
+        <source>The backup could not be copied.</source>
+        <translation>Die Sicherung konnte nicht kopiert werden.</translation>
+    </message>
+    <message>
+        <source>The backup of the conversations is not sound, so it was not kept.</source>
+        <translation>Die Sicherung der Unterhaltungen ist nicht in Ordnung und wurde daher nicht behalten.</translation>
+    </message>
+    <message>
+        <source>The certificate of {0} has expired, or is not valid yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The certificate of {0} is signed by an authority that this computer does not know.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The connection to the Hub was lost</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The connection to the Hub was lost.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The connection to the engine broke because of a mistake in Hearth. Start Hearth again.</source>
+        <translation>Die Verbindung zum Rechenkern brach durch einen Fehler in Hearth ab. Starten Sie Hearth neu.</translation>
+    </message>
+    <message>
+        <source>The connection to the graphics card was lost.</source>
+        <translation>Die Verbindung zur Grafikkarte ging verloren.</translation>
+    </message>
+    <message>
+        <source>The conversation has {0} tokens, but the model&apos;s window holds {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The conversations are closed.</source>
+        <translation>Die Unterhaltungen sind geschlossen.</translation>
+    </message>
+    <message>
+        <source>The conversations can&apos;t be opened or written in {folder}.</source>
+        <translation>Die Unterhaltungen in {folder} lassen sich nicht öffnen oder schreiben.</translation>
+    </message>
+    <message>
+        <source>The conversations could not be copied to a backup.</source>
+        <translation>Die Unterhaltungen konnten nicht in eine Sicherung kopiert werden.</translation>
+    </message>
+    <message>
+        <source>The disk has {free} free, and {needed} are needed. Free {missing}, or choose another folder for downloads.</source>
+        <translation>Auf dem Datenträger sind {free} frei, und {needed} werden gebraucht. Schaffen Sie {missing} Platz, oder wählen Sie einen anderen Ordner für Downloads.</translation>
+    </message>
+    <message>
+        <source>The disk is full, so the conversation is not saved.</source>
+        <translation>Der Datenträger ist voll, daher ist die Unterhaltung nicht gespeichert.</translation>
+    </message>
+    <message>
+        <source>The disk is full, {0} does not fit.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The disk reported an error, so the conversation is not saved.</source>
+        <translation>Der Datenträger meldete einen Fehler, daher ist die Unterhaltung nicht gespeichert.</translation>
+    </message>
+    <message>
+        <source>The disk with the folder for downloads failed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The draft model can&apos;t be used. {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The engine could not be started.</source>
+        <translation>Der Rechenkern konnte nicht gestartet werden.</translation>
+    </message>
+    <message>
+        <source>The engine did not react to Stop and had to be ended.</source>
+        <translation>Der Rechenkern reagierte nicht auf „Anhalten“ und musste beendet werden.</translation>
+    </message>
+    <message>
+        <source>The engine has stopped.</source>
+        <translation>Der Rechenkern hat sich beendet.</translation>
+    </message>
+    <message>
+        <source>The engine is being started again.</source>
+        <translation>Der Rechenkern wird noch einmal gestartet.</translation>
+    </message>
+    <message>
+        <source>The engine is not running.</source>
+        <translation>Der Rechenkern läuft nicht.</translation>
+    </message>
+    <message>
+        <source>The engine is ready.</source>
+        <translation>Der Rechenkern ist bereit.</translation>
+    </message>
+    <message>
+        <source>The engine is starting again.</source>
+        <translation>Der Rechenkern startet noch einmal.</translation>
+    </message>
+    <message>
+        <source>The engine is starting.</source>
+        <translation>Der Rechenkern startet.</translation>
+    </message>
+    <message>
+        <source>The engine says it as soon as it has a moment.</source>
+        <translation>Der Rechenkern sagt es, sobald er einen Moment hat.</translation>
+    </message>
+    <message>
+        <source>The engine says what it keeps as soon as it has a moment.</source>
+        <translation>Der Rechenkern sagt, was er vorhält, sobald er einen Moment hat.</translation>
+    </message>
+    <message>
+        <source>The engine stopped three times within a minute and was not started again.</source>
+        <translation>Der Rechenkern endete dreimal in einer Minute und wurde nicht wieder gestartet.</translation>
+    </message>
+    <message>
+        <source>The engine stopped unexpectedly while answering.</source>
+        <translation>Der Rechenkern endete unerwartet, während er antwortete.</translation>
+    </message>
+    <message>
+        <source>The engine stopped unexpectedly while downloading.</source>
+        <translation>Der Rechenkern endete unerwartet beim Herunterladen.</translation>
+    </message>
+    <message>
+        <source>The engine stopped unexpectedly while loading the model.</source>
+        <translation>Der Rechenkern endete unerwartet beim Laden des Modells.</translation>
+    </message>
+    <message>
+        <source>The engine stopped unexpectedly.</source>
+        <translation>Der Rechenkern endete unerwartet.</translation>
+    </message>
+    <message>
+        <source>The engine was ended by the system while answering, probably because memory ran out.</source>
+        <translation>Der Rechenkern wurde vom System beendet, während er antwortete, wohl weil der Speicher ausging.</translation>
+    </message>
+    <message>
+        <source>The engine was ended by the system while downloading, probably because memory ran out.</source>
+        <translation>Der Rechenkern wurde beim Herunterladen vom System beendet, wohl weil der Speicher ausging.</translation>
+    </message>
+    <message>
+        <source>The engine was ended by the system while loading the model, probably because memory ran out.</source>
+        <translation>Der Rechenkern wurde beim Laden des Modells vom System beendet, wohl weil der Speicher ausging.</translation>
+    </message>
+    <message>
+        <source>The engine was ended by the system, probably because memory ran out.</source>
+        <translation>Der Rechenkern wurde vom System beendet, wohl weil der Speicher ausging.</translation>
+    </message>
+    <message>
+        <source>The file was kept as {kept}.</source>
+        <translation>Die Datei wurde als {kept} aufbewahrt.</translation>
+    </message>
+    <message>
+        <source>The file with certificates can&apos;t be used.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The file with the conversations is damaged and can&apos;t be moved aside.</source>
+        <translation>Die Datei mit den Unterhaltungen ist beschädigt und lässt sich nicht beiseitelegen.</translation>
+    </message>
+    <message>
+        <source>The file with the conversations is damaged.</source>
+        <translation>Die Datei mit den Unterhaltungen ist beschädigt.</translation>
+    </message>
+    <message>
+        <source>The file with the conversations was written by another program.</source>
+        <translation>Die Datei mit den Unterhaltungen wurde von einem anderen Programm geschrieben.</translation>
+    </message>
+    <message>
+        <source>The file with your conversations was damaged and there is no backup yet, so Hearth starts with an empty one. The damaged file was kept as {kept}.</source>
+        <translation>Die Datei mit Ihren Unterhaltungen war beschädigt, und es gibt noch keine Sicherung; daher beginnt Hearth mit einer leeren. Die beschädigte Datei wurde als {kept} aufbewahrt.</translation>
+    </message>
+    <message>
+        <source>The file with your conversations was damaged, so the newest backup was opened. What was written after {when} is missing; the damaged file was kept as {kept}.</source>
+        <translation>Die Datei mit Ihren Unterhaltungen war beschädigt, daher wurde die neueste Sicherung geöffnet. Was nach {when} geschrieben wurde, fehlt; die beschädigte Datei wurde als {kept} aufbewahrt.</translation>
+    </message>
+    <message>
+        <source>The file {0} of {1} arrived damaged twice and was thrown away.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The file&apos;s own description was read; it is converted when it is loaded for the first time.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The files of {0} cannot be read.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder for downloads cannot be written.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder has to be named in full, from the root or the drive on.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder lies inside the one that is to be moved.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {0} holds a GGUF file, which is opened by itself.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {0} holds its weights only {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {0} holds no model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The folder {folder} can&apos;t be used ({reason}).</source>
+        <translation>Der Ordner {folder} kann nicht verwendet werden ({reason}).</translation>
+    </message>
+    <message>
+        <source>The graphics card can&apos;t be reached any more, so {name} answers on the CPU now. {hint}</source>
+        <translation>Die Grafikkarte ist nicht mehr erreichbar, daher antwortet {name} jetzt auf dem Prozessor. {hint}</translation>
+    </message>
+    <message>
+        <source>The graphics card stopped working for Hearth.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The installed PyTorch has no code for this graphics card.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The keyring did not keep the token.</source>
+        <translation>Der Schlüsselbund hat das Token nicht aufbewahrt.</translation>
+    </message>
+    <message>
+        <source>The keyring is locked.</source>
+        <translation>Der Schlüsselbund ist gesperrt.</translation>
+    </message>
+    <message>
+        <source>The keyring of this computer can&apos;t be used.</source>
+        <translation>Der Schlüsselbund dieses Rechners kann nicht verwendet werden.</translation>
+    </message>
+    <message>
+        <source>The memory of {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The message is empty.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model can go on without the oldest messages of this conversation; they stay on screen.</source>
+        <translation>Das Modell kann ohne die ältesten Nachrichten dieser Unterhaltung weitermachen; sie bleiben auf dem Bildschirm.</translation>
+    </message>
+    <message>
+        <source>The model can&apos;t hold a longer conversation. Start a new one, or reload it with more context.</source>
+        <translation>Das Modell kann keine längere Unterhaltung halten. Beginnen Sie eine neue, oder laden Sie es mit mehr Kontext neu.</translation>
+    </message>
+    <message>
+        <source>The model can&apos;t hold more at once. It can go on without the oldest messages; they stay on screen.</source>
+        <translation>Das Modell kann nicht mehr auf einmal halten. Es kann ohne die ältesten Nachrichten weitermachen; sie bleiben auf dem Bildschirm.</translation>
+    </message>
+    <message>
+        <source>The model could not be prepared on disk: {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model finished its answer.</source>
+        <translation>Das Modell hat seine Antwort beendet.</translation>
+    </message>
+    <message>
+        <source>The model no longer reads what stands above</source>
+        <translation>Was darüber steht, liest das Modell nicht mehr</translation>
+    </message>
+    <message>
+        <source>The model that is loaded when Hearth opens: the built-in one (starter), a name from the Hub, or a folder.</source>
+        <translation>Das Modell, das beim Öffnen von Hearth geladen wird: das eingebaute (starter), ein Name vom Hub, oder ein Ordner.</translation>
+    </message>
+    <message>
+        <source>The model wrote this link. Open it in your browser?</source>
+        <translation>Das Modell hat diesen Link geschrieben. Im Browser öffnen?</translation>
+    </message>
+    <message>
+        <source>The model {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} cannot be loaded: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} cannot be used for chatting: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} does not say how a conversation is written for it (it has no chat template).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} has its weights only in a format that can run code ({1}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} has no .safetensors files, the only format Hearth downloads.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} is incomplete: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} wants its weights read from a file that Hearth does not allow.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model {0} wants to run its own program code, which Hearth does not allow.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model “{0}” does not exist on the Hub, or is not shown to everyone.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model&apos;s chat template can&apos;t be used for this conversation: {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The model&apos;s context window is full.</source>
+        <translation>Der Kontext des Modells ist voll.</translation>
+    </message>
+    <message>
+        <source>The models could not be moved: {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The models lie in this folder already.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The models need {0} GiB, but only {1} GiB are free in {2}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The name {0} is known.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The network answered with a web page in place of the Hub; it probably asks for a login.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The only keyring here is a plain file, which Hearth doesn&apos;t use.</source>
+        <translation>Der einzige Schlüsselbund hier ist eine einfache Datei, die Hearth nicht verwendet.</translation>
+    </message>
+    <message>
+        <source>The proxy asks for a name and a password.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The proxy {0} refuses the way to the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The publisher asks you to accept terms before you download this model.</source>
+        <translation>Der Herausgeber bittet Sie, Bedingungen anzunehmen, bevor Sie dieses Modell herunterladen.</translation>
+    </message>
+    <message>
+        <source>The publisher lets people download this model after a request, which somebody has to answer.</source>
+        <translation>Der Herausgeber lässt dieses Modell nach einer Anfrage herunterladen, die jemand beantworten muss.</translation>
+    </message>
+    <message>
+        <source>The publisher of {0} gives it only to people who accepted the terms.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The publisher of {0} has turned your request down.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The rest of an answer</source>
+        <translation>Der Rest einer Antwort</translation>
+    </message>
+    <message>
+        <source>The server {0} gives answers that the Hub does not give.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server {0} leads in a circle.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The server {0} took too long to answer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The settings can&apos;t be read ({reason}), so the usual ones are used.</source>
+        <translation>Die Einstellungen lassen sich nicht lesen ({reason}), daher gelten die üblichen.</translation>
+    </message>
+    <message>
+        <source>The settings could not be saved ({reason}).</source>
+        <translation>Die Einstellungen konnten nicht gespeichert werden ({reason}).</translation>
+    </message>
+    <message>
+        <source>The starter model can&apos;t be deleted: it is a part of Hearth.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The starter model is not installed.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The starter model&apos;s file is damaged.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The token is known until Hearth closes.</source>
+        <translation>Das Token ist bekannt, bis Hearth geschlossen wird.</translation>
+    </message>
+    <message>
+        <source>The usual folder for models of Hugging Face</source>
+        <translation>Der übliche Ordner für Modelle von Hugging Face</translation>
+    </message>
+    <message>
+        <source>Then</source>
+        <translation>Danach</translation>
+    </message>
+    <message>
+        <source>There is no Hub at this address.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no device “{0}” on this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no model “{0}” on the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no model “{0}” on this computer that could be deleted.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no model “{0}” on this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is no revision “{0}” of {1} on this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There is {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There was not enough memory.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>There was not enough {0} to load {1}: {2} GiB were planned of {3} GiB free on {4}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>These conversations were written by a newer Hearth (format {version}; this one knows {migrations}).</source>
+        <translation>Diese Unterhaltungen wurden von einem neueren Hearth geschrieben (Format {version}; dieses kennt {migrations}).</translation>
+    </message>
+    <message>
+        <source>They go from {folder} to {target}. Other programs that use them look in the old place unless they are told. Hearth answers again when everything is there.</source>
+        <translation>Sie wandern von {folder} nach {target}. Andere Programme, die sie verwenden, suchen am alten Platz, solange es ihnen niemand sagt. Hearth antwortet wieder, wenn alles dort ist.</translation>
+    </message>
+    <message>
+        <source>Thinking {seconds} s</source>
+        <translation>Denkt nach: {seconds} s</translation>
+    </message>
+    <message>
+        <source>Thinking …</source>
+        <translation>Denkt nach …</translation>
+    </message>
+    <message>
+        <source>This answer reached its length limit.</source>
+        <translation>Diese Antwort hat ihre größte Länge erreicht.</translation>
+    </message>
+    <message>
+        <source>This answer was interrupted before it began.</source>
+        <translation>Diese Antwort wurde unterbrochen, bevor sie begann.</translation>
+    </message>
+    <message>
+        <source>This answer was interrupted. What was written is kept.</source>
+        <translation>Diese Antwort wurde unterbrochen. Was geschrieben wurde, bleibt erhalten.</translation>
+    </message>
+    <message>
+        <source>This backup is damaged.</source>
+        <translation>Diese Sicherung ist beschädigt.</translation>
+    </message>
+    <message>
+        <source>This can be no name of a model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This command doesn&apos;t belong on the compute lane.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This computer has no keyring that Hearth could use.</source>
+        <translation>Dieser Rechner hat keinen Schlüsselbund, den Hearth verwenden könnte.</translation>
+    </message>
+    <message>
+        <source>This computer has no keyring.</source>
+        <translation>Dieser Rechner hat keinen Schlüsselbund.</translation>
+    </message>
+    <message>
+        <source>This computer&apos;s memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When it is full changes that.</source>
+        <translation>Diese Unterhaltung wurde länger, als das Modell auf einmal halten kann; daher werden ihre ältesten Nachrichten weggelassen. Sie sind noch da. Unterhaltung &gt; Wenn sie voll ist ändert das.</translation>
+    </message>
+    <message>
+        <source>This conversation is full: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>
+        <translation>Diese Unterhaltung ist voll: Sie belegt {used} Tokens, das Modell kann {window} halten. Das Modell wird nicht antworten.</translation>
+    </message>
+    <message>
+        <source>This conversation takes {used} of the {window} tokens that the model can hold.</source>
+        <translation>Diese Unterhaltung belegt {used} der {window} Tokens, die das Modell halten kann.</translation>
+    </message>
+    <message>
+        <source>This conversation was deleted for good in another window.</source>
+        <translation>Diese Unterhaltung wurde in einem anderen Fenster endgültig gelöscht.</translation>
+    </message>
+    <message>
+        <source>This could not be handed to the engine: it is too long, or holds characters that are no text.</source>
+        <translation>Dies konnte dem Rechenkern nicht übergeben werden: Es ist zu lang, oder enthält Zeichen, die kein Text sind.</translation>
+    </message>
+    <message>
+        <source>This frees {size} of the disk. {more} Your conversations with it stay.</source>
+        <translation>Das gibt {size} auf dem Datenträger frei. {more} Ihre Unterhaltungen damit bleiben.</translation>
+    </message>
+    <message>
+        <source>This frees {size}, of all models. Your conversations keep every word; each is read again with its next message.</source>
+        <translation>Das gibt {size} frei, von allen Modellen. Ihre Unterhaltungen behalten jedes Wort; jede wird mit ihrer nächsten Nachricht neu gelesen.</translation>
+    </message>
+    <message>
+        <source>This has to be a number.</source>
+        <translation>Das muss eine Zahl sein.</translation>
+    </message>
+    <message>
+        <source>This has to be a whole number.</source>
+        <translation>Das muss eine ganze Zahl sein.</translation>
+    </message>
+    <message>
+        <source>This has to be between {low} and {high}.</source>
+        <translation>Das muss zwischen {low} und {high} liegen.</translation>
+    </message>
+    <message>
+        <source>This is the address of {0}, not of a model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This message alone has {0} tokens, but the model&apos;s window holds {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This message does not fit: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>
+        <translation>Diese Nachricht passt nicht: Die Unterhaltung belegt {used} Tokens, das Modell kann {window} halten. Das Modell wird nicht antworten.</translation>
+    </message>
+    <message>
+        <source>This model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This model answers now.</source>
+        <translation>Dieses Modell antwortet jetzt.</translation>
+    </message>
+    <message>
+        <source>This names no model on the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This server can&apos;t tell whom it belongs to.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Thought</source>
+        <translation>Gedanken</translation>
+    </message>
+    <message>
+        <source>Throw away</source>
+        <translation>Wegwerfen</translation>
+    </message>
+    <message>
+        <source>Throw away what was downloaded of {name}?</source>
+        <translation>Wegwerfen, was von {name} heruntergeladen wurde?</translation>
+    </message>
+    <message>
+        <source>Title</source>
+        <translation>Titel</translation>
+    </message>
+    <message>
+        <source>To leave room for an answer the oldest messages will be left out; they stay on screen.</source>
+        <translation>Um Platz für eine Antwort zu lassen, werden die ältesten Nachrichten weggelassen; sie bleiben auf dem Bildschirm.</translation>
+    </message>
+    <message>
+        <source>To leave room for an answer the oldest messages will soon be left out; they stay on screen.</source>
+        <translation>Um Platz für eine Antwort zu lassen, werden bald die ältesten Nachrichten weggelassen; sie bleiben auf dem Bildschirm.</translation>
+    </message>
+    <message>
+        <source>Today</source>
+        <translation>Heute</translation>
+    </message>
+    <message>
+        <source>Tokens</source>
+        <translation>Tokens</translation>
+    </message>
+    <message>
+        <source>Too big</source>
+        <translation>Zu groß</translation>
+    </message>
+    <message>
+        <source>Translates the model for this computer with a compiler, where there is one. Loading takes up to minutes longer, and it isn&apos;t always faster: `hearth bench rivals` tells. Nearly the same answers.</source>
+        <translation>Übersetzt das Modell mit einem Compiler für diesen Rechner, wo es einen gibt. Das Laden dauert bis zu Minuten länger, und es ist nicht immer schneller: `hearth bench rivals` sagt es. Fast dieselben Antworten.</translation>
+    </message>
+    <message>
+        <source>Trending</source>
+        <translation>Im Kommen</translation>
+    </message>
+    <message>
+        <source>Try again</source>
+        <translation>Noch einmal versuchen</translation>
+    </message>
+    <message>
+        <source>Try again in a few minutes.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again in {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again later.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again later; all other files are kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again once it was granted.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again.</source>
+        <translation>Versuchen Sie es noch einmal.</translation>
+    </message>
+    <message>
+        <source>Try again. If it happens again, copy the details and report them.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try again; what has arrived is kept.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Try fewer words, another size, or paste a model&apos;s full name, such as Qwen/Qwen3-8B.</source>
+        <translation>Versuchen Sie es mit weniger Wörtern oder einer anderen Größe, oder fügen Sie den vollen Namen eines Modells ein, etwa Qwen/Qwen3-8B.</translation>
+    </message>
+    <message>
+        <source>Undo</source>
+        <translation>Rückgängig</translation>
+    </message>
+    <message>
+        <source>Unload</source>
+        <translation>Entladen</translation>
+    </message>
+    <message>
+        <source>Unset it and try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Up</source>
+        <translation>Pfeil auf</translation>
+    </message>
+    <message>
+        <source>Up / Down</source>
+        <translation>Pfeil auf / Pfeil ab</translation>
+    </message>
+    <message>
+        <source>Up to 4 billion</source>
+        <translation>Bis zu 4 Milliarden</translation>
+    </message>
+    <message>
+        <source>Update</source>
+        <translation>Aktualisieren</translation>
+    </message>
+    <message>
+        <source>Updated</source>
+        <translation>Aktualisiert</translation>
+    </message>
+    <message>
+        <source>Use an https:// address for the Hub, or remove the token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Use another token</source>
+        <translation>Anderes Token verwenden</translation>
+    </message>
+    <message>
+        <source>Use auto, cpu, cuda or mps.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Use main, or one that its page shows.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Use starter, a folder with a model, a GGUF file, or the name of a model that has been downloaded.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Use the CPU</source>
+        <translation>Prozessor verwenden</translation>
+    </message>
+    <message>
+        <source>Use this token</source>
+        <translation>Dieses Token verwenden</translation>
+    </message>
+    <message>
+        <source>Use {0} tokens of context</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Version</source>
+        <translation>Version</translation>
+    </message>
+    <message>
+        <source>Version {version} of {versions}</source>
+        <translation>Fassung {version} von {versions}</translation>
+    </message>
+    <message>
+        <source>Views</source>
+        <translation>Ansichten</translation>
+    </message>
+    <message>
+        <source>Waiting for the answer in “{title}”</source>
+        <translation>Wartet auf die Antwort in „{title}“</translation>
+    </message>
+    <message>
+        <source>Waits for its turn</source>
+        <translation>Wartet, bis es an der Reihe ist</translation>
+    </message>
+    <message>
+        <source>Warm</source>
+        <translation>Warm</translation>
+    </message>
+    <message>
+        <source>Warm: {amount} are in place, so that nothing is read again.</source>
+        <translation>Warm: {amount} sind am Platz, sodass nichts neu gelesen wird.</translation>
+    </message>
+    <message>
+        <source>Warm: {amount} is in place, so that nothing is read again.</source>
+        <translation>Warm: {amount} ist am Platz, sodass nichts neu gelesen wird.</translation>
+    </message>
+    <message>
+        <source>Welcome to Hearth</source>
+        <translation>Willkommen bei Hearth</translation>
+    </message>
+    <message>
+        <source>What happens when a conversation gets longer than what the model can hold. Messages that are left out stay on screen, and a line marks where the model begins to read. Each conversation may have its own choice.</source>
+        <translation>Was geschieht, wenn eine Unterhaltung länger wird, als das Modell halten kann. Nachrichten, die weggelassen werden, bleiben auf dem Bildschirm, und eine Linie zeigt, wo das Modell zu lesen beginnt. Jede Unterhaltung kann ihre eigene Wahl haben.</translation>
+    </message>
+    <message>
+        <source>What has arrived is kept.</source>
+        <translation>Was angekommen ist, bleibt erhalten.</translation>
+    </message>
+    <message>
+        <source>What is kept now</source>
+        <translation>Was jetzt vorgehalten wird</translation>
+    </message>
+    <message>
+        <source>What is kept of which conversation</source>
+        <translation>Was von welcher Unterhaltung vorgehalten wird</translation>
+    </message>
+    <message>
+        <source>What is the capital of France, and what is it known for?</source>
+        <translation>Was ist die Hauptstadt von Frankreich, und wofür ist sie bekannt?</translation>
+    </message>
+    <message>
+        <source>What the model has read is kept on disk, so that conversations stay warm over a restart; 0 keeps none there.</source>
+        <translation>Was das Modell gelesen hat, bleibt auf der Platte, sodass Unterhaltungen über einen Neustart warm bleiben; 0 hält dort keine.</translation>
+    </message>
+    <message>
+        <source>What the model has read of a conversation is kept, so that going on needs no reading again.</source>
+        <translation>Was das Modell von einer Unterhaltung gelesen hat, wird vorgehalten, damit es beim Weitermachen nichts neu lesen muss.</translation>
+    </message>
+    <message>
+        <source>What the model has read stays in main memory, and is copied back when you return; 0 keeps none there.</source>
+        <translation>Was das Modell gelesen hat, bleibt im Arbeitsspeicher und wird bei Ihrer Rückkehr zurückkopiert; 0 hält dort keine.</translation>
+    </message>
+    <message>
+        <source>What the model is told before you say anything, such as who it should be or how it should write.</source>
+        <translation>Was dem Modell gesagt wird, bevor Sie etwas sagen, etwa wer es sein oder wie es schreiben soll.</translation>
+    </message>
+    <message>
+        <source>What was asked for</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What was asked {0}could not be had from the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What was written is kept.</source>
+        <translation>Was geschrieben wurde, bleibt erhalten.</translation>
+    </message>
+    <message>
+        <source>What was written is kept. Close other programs or load the model so that it needs less, then go on.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What was written is kept. The engine starts anew; then try again.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What would you like to know?</source>
+        <translation>Was möchten Sie wissen?</translation>
+    </message>
+    <message>
+        <source>What you download shows up here, and goes on where it was left, also after a restart.</source>
+        <translation>Was Sie herunterladen, erscheint hier und geht weiter, wo es aufgehört hat, auch nach einem Neustart.</translation>
+    </message>
+    <message>
+        <source>When a conversation is full</source>
+        <translation>Wenn eine Unterhaltung voll ist</translation>
+    </message>
+    <message>
+        <source>When it is &amp;full</source>
+        <translation>Wenn sie &amp;voll ist</translation>
+    </message>
+    <message>
+        <source>Where an answer repeats what was said before, as when a text is edited, several words are guessed and checked at once. Each word is still the model&apos;s own choice, and comes faster; where that doesn&apos;t help, it isn&apos;t done.</source>
+        <translation>Wo eine Antwort wiederholt, was schon gesagt wurde, etwa beim Überarbeiten eines Textes, werden mehrere Wörter auf einmal geraten und geprüft. Jedes Wort bleibt die Wahl des Modells und kommt schneller; wo das nicht hilft, unterbleibt es.</translation>
+    </message>
+    <message>
+        <source>Where downloaded models lie; other programs for Hugging Face models find them there as well. Empty means the usual folder. To take what is there along, use “Move…” on the page of models instead.</source>
+        <translation>Wo heruntergeladene Modelle liegen; andere Programme für Modelle von Hugging Face finden sie dort ebenfalls. Leer bedeutet den üblichen Ordner. Um mitzunehmen, was dort ist, nehmen Sie stattdessen „Verschieben…“ auf der Seite der Modelle.</translation>
+    </message>
+    <message>
+        <source>With the same number, the same question to the same model gives the same answer.</source>
+        <translation>Mit derselben Zahl gibt dieselbe Frage an dasselbe Modell dieselbe Antwort.</translation>
+    </message>
+    <message>
+        <source>Work offline</source>
+        <translation>Offline arbeiten</translation>
+    </message>
+    <message>
+        <source>Working out how it would fit…</source>
+        <translation>Es wird berechnet, wie es passt…</translation>
+    </message>
+    <message>
+        <source>Wrap</source>
+        <translation>Umbrechen</translation>
+    </message>
+    <message>
+        <source>Wrap long lines</source>
+        <translation>Lange Zeilen umbrechen</translation>
+    </message>
+    <message>
+        <source>Write a message</source>
+        <translation>Nachricht schreiben</translation>
+    </message>
+    <message>
+        <source>Write a short poem about autumn rain.</source>
+        <translation>Schreibe ein kurzes Gedicht über Herbstregen.</translation>
+    </message>
+    <message>
+        <source>Write something</source>
+        <translation>Etwas schreiben</translation>
+    </message>
+    <message>
+        <source>Write something to send.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Written</source>
+        <translation>Geschrieben</translation>
+    </message>
+    <message>
+        <source>Yesterday</source>
+        <translation>Gestern</translation>
+    </message>
+    <message>
+        <source>You</source>
+        <translation>Sie</translation>
+    </message>
+    <message>
+        <source>You stopped it.</source>
+        <translation>Sie haben sie angehalten.</translation>
+    </message>
+    <message>
+        <source>You stopped this answer.</source>
+        <translation>Sie haben diese Antwort angehalten.</translation>
+    </message>
+    <message>
+        <source>Your change takes effect after reloading the model.</source>
+        <translation>Ihre Änderung wirkt nach dem Neuladen des Modells.</translation>
+    </message>
+    <message>
+        <source>Your conversations will be listed here. They stay on this computer.</source>
+        <translation>Ihre Unterhaltungen erscheinen hier. Sie bleiben auf diesem Rechner.</translation>
+    </message>
+    <message>
+        <source>Your request to use {0} still waits for its publisher.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>`hearth models list` and the page of models show what there is.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a GGUF file is opened by itself, not through a folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a Space</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a bucket</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a dataset</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a few minutes</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a folder has the name of a file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a folder in it may not be changed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a kernel</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a padded format in the chat template is refused</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a power in the chat template is too large</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a redirect to nowhere</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a repetition in the chat template is too long</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a tensor of {0} in a cache layer can&apos;t be stored</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a web page instead of an answer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a {0} as a name in a cache layer can&apos;t be stored</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>a {0} in a cache layer can&apos;t be stored</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>about </source>
+        <translation>etwa </translation>
+    </message>
+    <message>
+        <source>after accepting the publisher&apos;s terms</source>
+        <translation>nach Annahme der Bedingungen des Herausgebers</translation>
+    </message>
+    <message>
+        <source>after the publisher&apos;s approval</source>
+        <translation>nach Freigabe durch den Herausgeber</translation>
+    </message>
+    <message>
+        <source>an answer that makes no sense</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>and {number} more</source>
+        <translation>und {number} weitere</translation>
+    </message>
+    <message>
+        <source>another file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>another range</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>as a GGUF file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>as published in</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>at least one id is left to feed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>being checked</source>
+        <translation>wird geprüft</translation>
+    </message>
+    <message>
+        <source>branch</source>
+        <translation>Zweig</translation>
+    </message>
+    <message>
+        <source>by {publisher}</source>
+        <translation>von {publisher}</translation>
+    </message>
+    <message>
+        <source>can&apos;t allocate memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>can&apos;t take back what it has proposed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>cannot allocate memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>cannot be read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>comes with Hearth</source>
+        <translation>gehört zu Hearth</translation>
+    </message>
+    <message>
+        <source>conversation</source>
+        <translation>Unterhaltung</translation>
+    </message>
+    <message>
+        <source>could not be used (its folder is a link)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>could not be written ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>could not create a memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>cuda driver error</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>cuda error</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>data sheet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>disk</source>
+        <translation>Plattenspeicher</translation>
+    </message>
+    <message>
+        <source>downloaded</source>
+        <translation>heruntergeladen</translation>
+    </message>
+    <message>
+        <source>downloading</source>
+        <translation>wird heruntergeladen</translation>
+    </message>
+    <message>
+        <source>draft model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>everything fits into endless memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>failed</source>
+        <translation>fehlgeschlagen</translation>
+    </message>
+    <message>
+        <source>first token {time}</source>
+        <translation>erstes Token {time}</translation>
+    </message>
+    <message>
+        <source>flash-attn package</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>follow-ups and edits near the end read only what is new; earlier edits read the conversation again</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>follow-ups read only what is new; edits read the conversation again</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>follow-ups, edits and branches read only what is new</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>for CUDA</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>for another program ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>for libraries</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>for {0} tokens</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>found too little memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>free</source>
+        <translation>frei</translation>
+    </message>
+    <message>
+        <source>from a source folder</source>
+        <translation>aus einem Quellordner</translation>
+    </message>
+    <message>
+        <source>graphics card</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>graphics memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>here</source>
+        <translation>hier</translation>
+    </message>
+    <message>
+        <source>hip error</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>in Mistral&apos;s own format (consolidated.safetensors)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>in reserve</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>incomplete: {done} % of {size}</source>
+        <translation>unvollständig: {done} % von {size}</translation>
+    </message>
+    <message>
+        <source>incomplete: {size} are missing</source>
+        <translation>unvollständig: {size} fehlen</translation>
+    </message>
+    <message>
+        <source>integer digits</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>invalid argument</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>invalid configuration</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>invalid device function</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>invalid resource handle</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>is a web page instead of the file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>is damaged or was not downloaded completely</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>is empty</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>is only a pointer to the file, which Git LFS has not fetched</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it belongs to another model or version</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it can&apos;t be understood ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it can&apos;t be written to</source>
+        <translation>er ist nicht beschreibbar</translation>
+    </message>
+    <message>
+        <source>it could not be built from its files</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it could not be built from its known shape</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it does not write text ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it has another length</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it has another name</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it has no weights (.safetensors files)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is made for Apple&apos;s own library</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is no regular file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is no text-generation model ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it is not a file</source>
+        <translation>es ist keine Datei</translation>
+    </message>
+    <message>
+        <source>it is not a settings file</source>
+        <translation>es ist keine Datei mit Einstellungen</translation>
+    </message>
+    <message>
+        <source>it makes pictures or sounds (diffusers)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it ran longer than {0} seconds</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it reads text but does not write any ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it runs on code that is fetched from the internet while loading, which Hearth does not allow</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it translates one text into another and does not continue a conversation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>it turns texts into numbers for searching (sentence-transformers)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its configuration describes {0} values, its files hold {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its configuration names no sensible number of bits</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its content has changed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its header begins with something else</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its header is too long</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its ids have changed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its layout “{0}” is one that compressed-tensors does not read any more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its tensors lie elsewhere</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its tokenizer (tokenizer.json) is missing</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its tokenizer cannot be read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its weight files are empty</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its weight {0} has a size that the transformers library cannot unpack</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its weights are quantized ({0}), but config.json does not say how</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its weights are rotated (transform_config), which transformers does not undo</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its weights are stored in another order (actorder), which compressed-tensors does not undo any more</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>its weights were damaged while they were read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>kept in the system&apos;s keyring</source>
+        <translation>im Schlüsselbund des Systems aufbewahrt</translation>
+    </message>
+    <message>
+        <source>known until Hearth closes</source>
+        <translation>bekannt, bis Hearth geschlossen wird</translation>
+    </message>
+    <message>
+        <source>layer {number}</source>
+        <translation>Schicht {number}</translation>
+    </message>
+    <message>
+        <source>layers with the same input are multiplied at once</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>layers {first}-{last}</source>
+        <translation>Schichten {first}-{last}</translation>
+    </message>
+    <message>
+        <source>libraries</source>
+        <translation>Bibliotheken</translation>
+    </message>
+    <message>
+        <source>main memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>measured here</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>model name</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>model.safetensors.index.json, which lists {0} and the others, is missing</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>needed</source>
+        <translation>gebraucht</translation>
+    </message>
+    <message>
+        <source>no answer in time</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no byte came</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no kernel image</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no model is loaded</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>no: it continues texts rather than chats</source>
+        <translation>nein: Es setzt Texte fort, statt zu chatten</translation>
+    </message>
+    <message>
+        <source>not enough memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>not measured yet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>nothing quantized</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>on the processor alone</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>only a trickle came</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>out of memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>own kernel</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>packed kernel</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>partly from main memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>parts of it are missing or have the wrong size ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>paused</source>
+        <translation>angehalten</translation>
+    </message>
+    <message>
+        <source>positions are turned by the conversation&apos;s length</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>prompt lookup</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>quantization_config does not say the method</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>quantization_config is no table</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>ranges are ignored</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>reading again is faster: {0} tokens per second, restoring {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>recording the step failed: {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>recording was not wanted</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>reserve</source>
+        <translation>Reserve</translation>
+    </message>
+    <message>
+        <source>restores {0}, reading again does {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>reused {reused}, read {read}</source>
+        <translation>wiederverwendet {reused}, gelesen {read}</translation>
+    </message>
+    <message>
+        <source>short follow-ups read only what is new, id by id; anything else reads the whole conversation again</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>some layers keep states or short windows, whose place changes with each token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>succeeded</source>
+        <translation>gelungen</translation>
+    </message>
+    <message>
+        <source>the answer ended early</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the chat template&apos;s output is too large</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the disk failed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the disk is nearly full</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the disk refuses</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the download of {0} has not finished</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the file is far too large</source>
+        <translation>die Datei ist viel zu groß</translation>
+    </message>
+    <message>
+        <source>the memory of this kind of model ({0}) can&apos;t be planned</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the method in quantization_config is no name</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the processor (main memory)</source>
+        <translation>der Prozessor (Arbeitsspeicher)</translation>
+    </message>
+    <message>
+        <source>the product is wrong</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the product with 4-bit weights is wrong</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the publisher&apos;s own</source>
+        <translation>die eigene des Herausgebers</translation>
+    </message>
+    <message>
+        <source>the range does not exist</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the recorded step computed something else</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the running conversation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the scale of its weight {0} is missing or has a name that the transformers library does not know</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the step is compiled</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the step is replayed as a CUDA graph</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the transformers library cannot read weights that are stored this way yet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the transformers library does not know it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>the usual folder</source>
+        <translation>dem üblichen Ordner</translation>
+    </message>
+    <message>
+        <source>the weights are spread over several devices, each layer waits for the one before</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>there is no memory left to try it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>this architecture can&apos;t keep what it has read: each token reads everything again</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>this architecture computes its attention itself</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>this architecture&apos;s KV can&apos;t be kept at fixed addresses</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>this version does not know models of the kind “{0}”</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>to work in</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>today</source>
+        <translation>heute</translation>
+    </message>
+    <message>
+        <source>token settings</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>too many redirects</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>too many resources</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>torch.compile computes wrongly here</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>torch.compile doesn&apos;t work here ({0})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>turned off</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>unknown processor</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>unpacked from</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>unpacking by block</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>unsupported ptx</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>unsupported toolchain</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>used {when}</source>
+        <translation>verwendet {when}</translation>
+    </message>
+    <message>
+        <source>waiting</source>
+        <translation>wartet</translation>
+    </message>
+    <message>
+        <source>waits for its turn</source>
+        <translation>wartet, bis es an der Reihe ist</translation>
+    </message>
+    <message>
+        <source>weights</source>
+        <translation>Gewichte</translation>
+    </message>
+    <message>
+        <source>weights lie packed for this processor, {0}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>what was asked for</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>working space</source>
+        <translation>Arbeitsraum</translation>
+    </message>
+    <message>
+        <source>working space and reserve</source>
+        <translation>Arbeitsraum und Reserve</translation>
+    </message>
+    <message>
+        <source>yes</source>
+        <translation>ja</translation>
+    </message>
+    <message>
+        <source>yesterday</source>
+        <translation>gestern</translation>
+    </message>
+    <message>
+        <source>you asked for it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} = {1} of {2} GiB free on {3}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} and {1} both hold {2}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} because {1}{2}. In {3}: {4}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} can&apos;t propose words for {1}: the two have different vocabularies.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} cannot be loaded: it is published in a quantized form (“{1}”) that this version does not know.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} cannot be read</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} changed while it was copied</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} could not be deleted: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} does not answer ({1}). {2}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} does not fit: {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} does not say what kind of model it is</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} does not work on {1} here</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} has become shorter</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} has no BF16</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} has no such file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} has no such revision.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} has not arrived</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} ids can&apos;t be restored of {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} in quantization_config is {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is a file, not a folder.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is an adapter (LoRA) for another model, not a model by itself.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is being downloaded at this moment.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is damaged</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is damaged (nested too deeply)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is damaged ({1} has {2} entries)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is damaged ({1} is {2})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is deleted, but {1} bytes of it are in use and could not be freed yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is empty or damaged</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is far too large</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is full.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is incomplete: config.json is damaged ({1}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is missing</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is missing (its link leads nowhere)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is no ordinary file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is not a model file that can be loaded.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is not for the library lane.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is not for the lookup lane.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is not for the transfer lane.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is not given out for legal reasons.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is there, but CUDA does not see it. Update the NVIDIA driver, then restart.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is there, but the installed PyTorch has no code for its compute capability {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is there, but the installed PyTorch was built without CUDA. Run the set-up again (start.py).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} is there, but the variable CUDA_VISIBLE_DEVICES hides it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} lists parts that no file holds ({1})</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} more were needed at once, {1}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} moves {1} GB/s ({2}), and each token reads the weights once{3}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} names a file that is no .safetensors file in the folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} needs {1} GiB of disk space, but only {2} GiB are free.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} proposes words that {1} checks; {2} GiB for its weights, its conversation and its work were set aside first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} ran out: {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} speaks of a width of {1}, the weights have another</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} speaks of {1} experts, the weights hold fewer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} speaks of {1} layers, the weights hold fewer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} speaks of {1} words, the weights hold fewer</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} tokens because you asked for it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} tokens is Hearth&apos;s usual window.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} tokens is the most this model was made for.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} tokens is what fits into the memory that is left.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} tokens per second</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} up to {1} rows</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} was disabled by the Hub.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} was reached{1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} weights are packed into {1} GiB, {2} GiB stay in 16 bit</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} were free</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} would need {1} GiB and {2} are free on {3}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} would need {1} GiB in whole layers and {2} are free on {3}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} {1} or later</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} {1}, so it isn&apos;t used.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0} {1}, which is slow: {2} {3}{4}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}, and bitsandbytes does not work on this {1}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}, then move again: it goes on.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}, which needs a C compiler on this computer.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}, which needs a graphics card of compute capability {1} or higher; this one has {2}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}, which needs {1} (pip install {2}).</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}, which runs on NVIDIA graphics cards only.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}-bit integers</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}.hearth-record.{1}.incomplete</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}/{1} is no ordinary file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}; correct it in the settings.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}; going on in {1} s.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}{1} {2} not work here</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{0}{1}, even with only {2} tokens{3}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{amount}, kept</source>
+        <translation>{amount}, erhalten</translation>
+    </message>
+    <message>
+        <source>{cards}, and {ram}</source>
+        <translation>{cards}, und {ram}</translation>
+    </message>
+    <message>
+        <source>{copy} (without room for it, it is packed anew at each load)</source>
+        <translation>{copy} (ohne Platz dafür wird es bei jedem Laden neu gepackt)</translation>
+    </message>
+    <message>
+        <source>{count} conversations were deleted.</source>
+        <translation>{count} Unterhaltungen wurden gelöscht.</translation>
+    </message>
+    <message>
+        <source>{cpu_name}, {ram}, no graphics card that Hearth can use</source>
+        <translation>{cpu_name}, {ram}, keine Grafikkarte, die Hearth verwenden kann</translation>
+    </message>
+    <message>
+        <source>{day} {month} {year}</source>
+        <translation>{day}. {month} {year}</translation>
+    </message>
+    <message>
+        <source>{done} of {total}</source>
+        <translation>{done} von {total}</translation>
+    </message>
+    <message>
+        <source>{downloads} in a month</source>
+        <translation>{downloads} in einem Monat</translation>
+    </message>
+    <message>
+        <source>{hours} h {minutes} min</source>
+        <translation>{hours} h {minutes} min</translation>
+    </message>
+    <message>
+        <source>{hub_id} has been downloaded.</source>
+        <translation>{hub_id} wurde heruntergeladen.</translation>
+    </message>
+    <message>
+        <source>{label}: {value} can&apos;t be used here.</source>
+        <translation>{label}: {value} kann hier nicht verwendet werden.</translation>
+    </message>
+    <message>
+        <source>{label}: {value} is outside {minimum} to {maximum}.</source>
+        <translation>{label}: {value} liegt außerhalb von {minimum} bis {maximum}.</translation>
+    </message>
+    <message>
+        <source>{language}, {count} lines</source>
+        <translation>{language}, {count} Zeilen</translation>
+    </message>
+    <message>
+        <source>{memory} freed.</source>
+        <translation>{memory} freigegeben.</translation>
+    </message>
+    <message>
+        <source>{memory} of main memory</source>
+        <translation>{memory} Arbeitsspeicher</translation>
+    </message>
+    <message>
+        <source>{minutes} min {seconds} s</source>
+        <translation>{minutes} min {seconds} s</translation>
+    </message>
+    <message>
+        <source>{month} {year}</source>
+        <translation>{month} {year}</translation>
+    </message>
+    <message>
+        <source>{name} answers.</source>
+        <translation>{name} antwortet.</translation>
+    </message>
+    <message>
+        <source>{name} is loaded in {precision} on {place}, {context_window} tokens.</source>
+        <translation>{name} ist in {precision} auf {place} geladen, {context_window} Tokens.</translation>
+    </message>
+    <message>
+        <source>{name} on {device}</source>
+        <translation>{name} auf {device}</translation>
+    </message>
+    <message>
+        <source>{name} with {memory}</source>
+        <translation>{name} mit {memory}</translation>
+    </message>
+    <message>
+        <source>{number} billion</source>
+        <translation>{number} Milliarden</translation>
+    </message>
+    <message>
+        <source>{number} days</source>
+        <translation>{number} Tage</translation>
+    </message>
+    <message>
+        <source>{number} days ago</source>
+        <translation>vor {number} Tagen</translation>
+    </message>
+    <message>
+        <source>{number} files</source>
+        <translation>{number} Dateien</translation>
+    </message>
+    <message>
+        <source>{number} h</source>
+        <translation>{number} h</translation>
+    </message>
+    <message>
+        <source>{number} million</source>
+        <translation>{number} Millionen</translation>
+    </message>
+    <message>
+        <source>{number} min</source>
+        <translation>{number} min</translation>
+    </message>
+    <message>
+        <source>{number} month ago</source>
+        <translation>vor {number} Monat</translation>
+    </message>
+    <message>
+        <source>{number} months ago</source>
+        <translation>vor {number} Monaten</translation>
+    </message>
+    <message>
+        <source>{number} ms</source>
+        <translation>{number} ms</translation>
+    </message>
+    <message>
+        <source>{number} per cent</source>
+        <translation>{number} Prozent</translation>
+    </message>
+    <message>
+        <source>{number} s</source>
+        <translation>{number} s</translation>
+    </message>
+    <message>
+        <source>{number} token</source>
+        <translation>{number} Token</translation>
+    </message>
+    <message>
+        <source>{number} tokens</source>
+        <translation>{number} Tokens</translation>
+    </message>
+    <message>
+        <source>{number} week ago</source>
+        <translation>vor {number} Woche</translation>
+    </message>
+    <message>
+        <source>{number} weeks ago</source>
+        <translation>vor {number} Wochen</translation>
+    </message>
+    <message>
+        <source>{number} year ago</source>
+        <translation>vor {number} Jahr</translation>
+    </message>
+    <message>
+        <source>{number} years ago</source>
+        <translation>vor {number} Jahren</translation>
+    </message>
+    <message>
+        <source>{parts} on {place}</source>
+        <translation>{parts} auf {place}</translation>
+    </message>
+    <message>
+        <source>{publisher} · now called {renamed}</source>
+        <translation>{publisher} · heißt jetzt {renamed}</translation>
+    </message>
+    <message>
+        <source>{rate} tokens per second</source>
+        <translation>{rate} Tokens pro Sekunde</translation>
+    </message>
+    <message>
+        <source>{rate} tokens/s</source>
+        <translation>{rate} Tokens/s</translation>
+    </message>
+    <message>
+        <source>{reference} was deleted: {size} are free again.</source>
+        <translation>{reference} wurde gelöscht: {size} sind wieder frei.</translation>
+    </message>
+    <message>
+        <source>{reused} (from {place} in {time})</source>
+        <translation>{reused} (aus {place} in {time})</translation>
+    </message>
+    <message>
+        <source>{reused} ({part} from {place} in {time})</source>
+        <translation>{reused} ({part} aus {place} in {time})</translation>
+    </message>
+    <message>
+        <source>{right} of {guessed} right ({how})</source>
+        <translation>{right} von {guessed} richtig ({how})</translation>
+    </message>
+    <message>
+        <source>{size} have arrived and would have to be fetched again. Pause keeps them.</source>
+        <translation>{size} sind angekommen und müssten noch einmal geholt werden. Anhalten behält sie.</translation>
+    </message>
+    <message>
+        <source>{size} here</source>
+        <translation>{size} hier</translation>
+    </message>
+    <message>
+        <source>{size} of {place}</source>
+        <translation>{size} {place}</translation>
+    </message>
+    <message>
+        <source>{size}, about {time} at {speed} Mbit/s</source>
+        <translation>{size}, etwa {time} bei {speed} Mbit/s</translation>
+    </message>
+    <message>
+        <source>{size}, of all models.</source>
+        <translation>{size}, von allen Modellen.</translation>
+    </message>
+    <message>
+        <source>{size}/s</source>
+        <translation>{size}/s</translation>
+    </message>
+    <message>
+        <source>{tier}: share in use</source>
+        <translation>{tier}: belegter Anteil</translation>
+    </message>
+    <message>
+        <source>{time} left</source>
+        <translation>noch {time}</translation>
+    </message>
+    <message>
+        <source>{tokens} in {time}</source>
+        <translation>{tokens} in {time}</translation>
+    </message>
+    <message>
+        <source>“{0}” can be no name of a model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>“{title}” was deleted.</source>
+        <translation>„{title}“ wurde gelöscht.</translation>
+    </message>
+</context>
+</TS>
