@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers import hub_notices
 from app.controllers.answer_runner import CancelCommand, Submit
 from app.conversations.records import new_id
+from app.engine_words import said
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState
 from app.models.hub_words import reference_of
@@ -247,7 +248,7 @@ def _in_progress(row: DownloadRow, event: DownloadProgress) -> DownloadRow:
         total_bytes=event.total_bytes,
         bytes_per_second=event.bytes_per_second,
         seconds_left=event.seconds_left,
-        words=event.words,
+        words=said(event.words),
     )
 
 
