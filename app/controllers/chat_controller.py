@@ -90,6 +90,10 @@ class ChatController(QObject):
         """Whether no conversation is being answered or waits for it."""
         return self._status.is_idle
 
+    def is_waiting_in(self, conversation_id: str) -> bool:
+        """Whether something is being answered, or waits to be, in a conversation."""
+        return self._status.is_waiting_in(conversation_id)
+
     # What the user does
 
     @Slot(object)

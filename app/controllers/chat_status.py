@@ -40,6 +40,10 @@ class ChatStatus(QObject):
         """Whether nothing is being answered, saved for an answer, or waits for one, in any conversation."""
         return self._runner.message is None and self.beginning is None and not len(self._queue)
 
+    def is_waiting_in(self, conversation_id: str) -> bool:
+        """Whether something is being answered, or waits to be, in a conversation."""
+        return conversation_id in self._active_ids() | self._queue.conversation_ids()
+
     @property
     def waits_for_model(self) -> bool:
         """Whether something was asked in the shown conversation that waits for the load."""

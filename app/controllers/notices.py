@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from app.conversations.deleting import Deletion
 from app.conversations.errors import StoreError
 from app.conversations.records import Conversation, Message, MessageState
 from app.engine_words import said
@@ -16,6 +17,7 @@ from app.models.notice import Choice, Notice, Severity
 from engine.api.commands import WhenFull
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import FinishReason
+from engine.api.message import Role
 from engine.api.plan import Plan
 
 ANSWER_KEY = "answer"
@@ -27,6 +29,7 @@ RETRY = "retry:"
 LEAVE_OUT = "leave_out:"
 OPEN = "open:"
 UNDO_DELETE = "undo_delete:"
+UNDO_MESSAGES = "undo_messages:"
 RETRY_SAVING = "retry_saving"
 LOAD_MODEL = "load_model"
 CHOOSE_MODEL = "choose_model"
@@ -139,6 +142,50 @@ def deleted_notice(conversations: Sequence[Conversation]) -> Notice:
         action=tr("Undo"),
         action_key=f"{UNDO_DELETE}{first.id}",
     )
+
+
+def messages_deleted_notice(deletion: Deletion) -> Notice:
+    """Return the notice that offers to bring deleted messages back."""
+    answer = deletion.messages[0].role is Role.ASSISTANT
+    more = len(deletion.messages) - 1
+    if not more:
+        text = tr("The answer was deleted.") if answer else tr("The message was deleted.")
+    elif more == 1:
+        text = (
+            tr("The answer was deleted, with one that followed.")
+            if answer
+            else tr("The message and its answer were deleted.")
+        )
+    else:
+        words = tr("The answer was deleted, with {count} messages that followed.")
+        if not answer:
+            words = tr("The message was deleted, with {count} that followed.")
+        text = words.format(count=more)
+    return Notice(
+        key=messages_deleted_key(deletion.id),
+        text=text,
+        action=tr("Undo"),
+        action_key=f"{UNDO_MESSAGES}{deletion.id}",
+    )
+
+
+def messages_deleted_key(deletion_id: str) -> str:
+    """Return the key of messages_deleted_notice."""
+    return f"messages_deleted:{deletion_id}"
+
+
+def busy_deletion_notice() -> Notice:
+    """Return what to say when a message can't be deleted as an answer still needs it."""
+    text = tr(
+        "An answer is being written here, or waits to be. Delete the message after that, or stop the answer first."
+    )
+    return Notice(key="busy_deletion", text=text)
+
+
+def restored_later_notice() -> Notice:
+    """Return what to say when deleted messages stand behind others that are deleted as well."""
+    text = tr("These messages come back with the ones they follow: undo that deletion as well.")
+    return Notice(key="restored_later", text=text)
 
 
 def deleted_key(conversation_id: str) -> str:

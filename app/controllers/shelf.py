@@ -38,10 +38,12 @@ class Loaded:
         self.tree = self.tree.without(message_id)
         self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
 
-    def put_back(self, messages: Iterable[Message], leaf_id: str | None) -> None:
-        """Take messages in again, and show another leaf."""
+    def put_back(self, messages: Iterable[Message], shown_id: str | None) -> None:
+        """Take messages in again, and show the branch through one of them; None leaves the one that is shown."""
         self.tree = ConversationTree([*self.tree.messages(), *messages])
-        self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
+        if shown_id is not None:
+            leaf_id = self.tree.newest_leaf(shown_id)
+            self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
 
     def show_version(self, message_id: str, step: int) -> bool:
         """Switch to the branch of a sibling of the message; return whether there is one that many steps away."""

@@ -68,6 +68,30 @@ def continue_turn(store: ConversationStore, conversation: Conversation, answer: 
     return turn
 
 
+def edit_answer(store: ConversationStore, conversation: Conversation, answer: Message, text: str) -> Turn:
+    """Save another version of an answer, written by the user; raises StoreError, and then nothing was saved.
+
+    Its ids are no longer generated ones: the engine makes them of the text.
+    """
+    edited = msgspec.structs.replace(
+        answer,
+        id=new_id(),
+        sequence=store.next_sequence(conversation.id),
+        created_at=time.time(),
+        content=text,
+        state=MessageState.COMPLETE,
+        token_ids=(),
+        tokenizer_id="",
+        finish_reason=None,
+        statistics=None,
+        error=None,
+        is_edited=True,
+    )
+    turn = _shown(_newest(store, conversation), None, edited)
+    store.save_turn(turn.conversation, [turn.answer])
+    return turn
+
+
 def _newest(store: ConversationStore, conversation: Conversation) -> Conversation:
     """Title and draft may have been changed by another process since the conversation was opened here."""
     known = store.load_conversation(conversation.id) or conversation

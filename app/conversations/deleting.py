@@ -70,12 +70,17 @@ def take_deletion(database: Database, deletion_id: str) -> list[Message]:
     return messages
 
 
-def purge_deletions(database: Database, older_than: float) -> list[str]:
-    """Remove for good what was deleted before this time; returns the conversations it was taken from."""
-    rows = database.execute(
-        "DELETE FROM deleted_messages WHERE deleted_at < ? RETURNING conversation_id", (older_than,)
+def list_deletions(database: Database, older_than: float) -> list[str]:
+    """Return the conversations from which messages were deleted before this time."""
+    rows = database.execute("SELECT DISTINCT conversation_id FROM deleted_messages WHERE deleted_at < ?", (older_than,))
+    return [str(row[0]) for row in rows]
+
+
+def purge_deletions(database: Database, conversation_id: str, older_than: float) -> None:
+    """Remove for good what was deleted in a conversation before this time."""
+    database.execute(
+        "DELETE FROM deleted_messages WHERE conversation_id = ? AND deleted_at < ?", (conversation_id, older_than)
     )
-    return sorted({str(row[0]) for row in rows})
 
 
 def _packed(messages: tuple[Message, ...]) -> bytes:

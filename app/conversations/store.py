@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 
-from app.conversations import organizing
+from app.conversations import deleting, organizing
 from app.conversations.backups import Backups
 from app.conversations.database import IN_MEMORY, Database, Row
-from app.conversations.deleting import Deletion, deletion_of, keep_deletion, purge_deletions, take_deletion
+from app.conversations.deleting import Deletion
 from app.conversations.errors import StoreError
 from app.conversations.migrations import MIGRATIONS, migrate
 from app.conversations.opening import Opening
@@ -245,32 +245,37 @@ class ConversationStore:
             conversation = self.load_conversation(conversation_id)
             leaf_id = conversation.active_leaf_id if conversation is not None else None
             tree = ConversationTree(self.load_messages(conversation_id))
-            deletion = deletion_of(new_id(), conversation_id, tree, leaf_id, message_id)
+            deletion = deleting.deletion_of(new_id(), conversation_id, tree, leaf_id, message_id)
             if deletion is not None:
-                keep_deletion(database, deletion, self._clock())
+                deleting.keep_deletion(database, deletion, self._clock())
                 self.show_branch(conversation_id, deletion.leaf_after)
         return deletion
 
     def restore_messages(self, conversation_id: str, deletion_id: str, leaf_id: str | None) -> list[Message]:
-        """Undo delete_messages, and show that leaf if it is one of them; returns what is back.
+        """Undo delete_messages, and show the branch through that one if it is among them; returns what is back.
 
         That is nothing if it was purged, or if what it stands behind is deleted as well: it comes back with that.
         """
         database = self._of(conversation_id)
         with database.transaction():
-            messages = take_deletion(database, deletion_id)
+            messages = deleting.take_deletion(database, deletion_id)
             for message in messages:
                 self.save_message(message)
             if leaf_id in {message.id for message in messages}:
-                self.show_branch(conversation_id, leaf_id)
+                tree = ConversationTree(self.load_messages(conversation_id))
+                self.show_branch(conversation_id, tree.newest_leaf(leaf_id))
         return messages
 
-    def purge_messages(self, older_than: float) -> list[str]:
-        """Remove for good the messages deleted before this time (seconds since the epoch); returns the conversations.
+    def list_deletions(self, older_than: float) -> list[str]:
+        """Return the conversations from which messages were deleted before this time (seconds since the epoch)."""
+        return [each for database in self._databases() for each in deleting.list_deletions(database, older_than)]
 
-        What the engine keeps of those holds the deleted text as well.
+    def purge_messages(self, conversation_id: str, older_than: float) -> None:
+        """Remove for good what was deleted in a conversation before this time (seconds since the epoch).
+
+        What the engine keeps of the conversation holds the deleted text as well: that is to be forgotten first.
         """
-        return [each for database in self._databases() for each in purge_deletions(database, older_than)]
+        deleting.purge_deletions(self._of(conversation_id), conversation_id, older_than)
 
     def mark_interrupted(self) -> int:
         """Turn answers whose writer is no longer alive into INTERRUPTED ones; returns how many. Done at opening too."""
@@ -301,7 +306,9 @@ class ConversationStore:
         if self._backups.is_due():
             self._backups.make_daily(self._database)
             self.purge_deleted(older_than=self._clock() - DELETED_KEPT_SECONDS)
-            self.purge_messages(older_than=self._clock() - DELETED_KEPT_SECONDS)
+            older_than = self._clock() - DELETED_KEPT_SECONDS
+            for conversation_id in self.list_deletions(older_than):
+                self.purge_messages(conversation_id, older_than)
 
     def close(self) -> None:
         """Close the file and give the writer lock back; safe to call twice."""

@@ -123,12 +123,15 @@ def test_nothing_is_purged_before_its_time_and_nothing_left_after_it(
     fill(store, chain())
     deletion = store.delete_messages("c", "second")
     assert deletion is not None
-    assert store.purge_messages(100.0) == []
+    assert store.list_deletions(100.0) == []
+    store.purge_messages("c", 100.0)
     now[0] = 200.0
     store.delete_messages("c", "first")
-    assert store.purge_messages(150.0) == ["c"]
+    assert store.list_deletions(150.0) == ["c"]
+    store.purge_messages("c", 150.0)
+    assert store.list_deletions(150.0) == []
     assert store.restore_messages("c", deletion.id, None) == []
-    assert store.purge_messages(201.0) == ["c"]
+    assert store.list_deletions(201.0) == ["c"]
     assert ids(store) == ["one"]
 
 
@@ -139,7 +142,7 @@ def test_a_conversation_that_is_purged_takes_its_deleted_messages_along(store: C
     store.purge_deleted(9e12)
     assert deletion is not None
     assert store.restore_messages("c", deletion.id, None) == []
-    assert store.purge_messages(9e12) == []
+    assert store.list_deletions(9e12) == []
 
 
 def test_a_private_conversation_keeps_its_deleted_messages_in_memory(
@@ -148,7 +151,7 @@ def test_a_private_conversation_keeps_its_deleted_messages_in_memory(
     fill(store, chain(), is_private=True)
     deletion = store.delete_messages("c", "second")
     assert deletion is not None
-    assert open_store().purge_messages(9e12) == []
+    assert open_store().list_deletions(9e12) == []
     assert len(store.restore_messages("c", deletion.id, deletion.leaf_before)) == 3
     assert ids(store) == ["one", "first", "second", "two", "reply"]
 
