@@ -25,6 +25,7 @@ from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
 from app.language import tr
+from app.main_messages import MessageParts
 from app.main_models import ModelParts
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
@@ -169,6 +170,7 @@ class Hearth(QObject):
         self.housekeeping = HousekeepingController(
             self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
         )
+        self.messages = MessageParts(self.engine, requests, self.conversations, self.chat, self.checkpoints, self)
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.window = self._make_window()
         requests.failed.connect(self._on_store_failed)
@@ -212,6 +214,7 @@ class Hearth(QObject):
 
     def _connect_models(self) -> None:
         self.models.connect_window(self.window)
+        self.messages.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
         self.models.first_start.finished.connect(self._save_window_state)
 

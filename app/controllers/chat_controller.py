@@ -16,6 +16,7 @@ from app.controllers.chat_status import ChatStatus
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.job_turns import BeginTurn, turn_of
 from app.controllers.jobs import Ask, Continue, Edit, Job, JobQueue, Regenerate
+from app.controllers.model_switch import Admission, ModelSwitch
 from app.controllers.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
 from app.controllers.turns import Turn
@@ -72,6 +73,8 @@ class ChatController(QObject):
         self._noticed_id: str | None = None  # whose page the notice about an answer needs
         self._saves = saves
         self.runner = AnswerRunner(submit, cancel, saves, self)
+        self.switch = ModelSwitch(self)
+        self.switch.notice_raised.connect(self.notice_raised)
         self._status = ChatStatus(conversations, self._queue, self.runner, self)
         self._status.busy_changed.connect(self.busy_changed)
         self._status.phase_changed.connect(self.phase_changed)
@@ -116,6 +119,7 @@ class ChatController(QObject):
         elif running is not None and running.conversation_id == current_id:
             self.runner.stop()
         elif self._status.waits_for_model:
+            self.switch.stop()
             self.load_stop_requested.emit()
 
     @Slot(object)
@@ -123,6 +127,12 @@ class ChatController(QObject):
         """Have another version of an answer written."""
         if self._conversations.current is not None:
             self._enqueue(Regenerate(self._conversations.current.conversation.id, message_id))
+
+    @Slot(object)
+    def answer_with(self, choice: tuple[str, str]) -> None:
+        """Have another version of an answer written by another model, which stays loaded: (message id, reference)."""
+        if self._conversations.current is not None:
+            self._enqueue(Regenerate(self._conversations.current.conversation.id, *choice))
 
     @Slot(object)
     def edit(self, change: tuple[str, str]) -> None:
@@ -164,6 +174,9 @@ class ChatController(QObject):
             self.continue_message(action_key.removeprefix(notices.CONTINUE))
         elif action_key.startswith(notices.RETRY):
             self.regenerate(action_key.removeprefix(notices.RETRY))
+        elif action_key.startswith(notices.ANSWER_WITH):
+            message_id, _, reference = action_key.removeprefix(notices.ANSWER_WITH).partition(":")
+            self.answer_with((message_id, reference))
         elif action_key.startswith(notices.LEAVE_OUT):
             self._leave_out(action_key.removeprefix(notices.LEAVE_OUT))
         elif action_key == notices.RETRY_SAVING:
@@ -204,6 +217,8 @@ class ChatController(QObject):
         """Know how far a load has come, as waiting messages wait for it; "" while none runs."""
         started_or_ended = bool(words) != bool(self._status.loading)
         self._status.loading = words
+        if not words and self._status.plan is None and self.switch.tried is not None:
+            self._give_up(self.switch.tried)
         if started_or_ended:
             self._status.tell_busy()
         self._status.tell_phase()
@@ -225,7 +240,7 @@ class ChatController(QObject):
         self._status.tell_queue(job.conversation_id)
         self._status.tell_busy()
         self._status.tell_phase()
-        if self._status.plan is None and not self._status.loading:
+        if self._status.plan is None and not self._status.loading and not self.switch.load_for(job):
             self.model_needed.emit()
 
     def _pump(self) -> None:
@@ -234,11 +249,27 @@ class ChatController(QObject):
         if self._status.beginning is not None or self.runner.message is not None or self._blocked or plan is None:
             return
         while (job := self._queue.take()) is not None:
+            admission = self.switch.admit(job, plan)
+            if admission is Admission.WAIT:
+                self._queue.put_back(job)
+                self.switch.load_for(job)
+                return
+            if admission is Admission.GIVEN_UP:
+                self._give_up(job)
+                continue
             loaded = self._conversations.shelf.get(job.conversation_id)
             work = turn_of(job, loaded, plan) if loaded is not None else None
             if work is not None:
                 self._start_saving(job, work, plan)
                 return
+
+    def _give_up(self, job: Job) -> None:
+        """Let a job go whose model can't be had."""
+        self._queue.drop(job)
+        self._noticed_id = job.conversation_id
+        self.switch.give_up(job)
+        self._status.tell_queue(job.conversation_id)
+        self._status.tell_busy()
 
     def _start_saving(self, job: Job, work: BeginTurn, plan: Plan) -> None:
         self._status.beginning = job

@@ -34,10 +34,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Regenerate:
-    """Another version of an answer (or an answer to a user's message)."""
+    """Another version of an answer (or an answer to a user's message); checkpoint: by that model, "": by any."""
 
     conversation_id: str
     message_id: str
+    checkpoint: str = ""
 
     @property
     def label(self) -> str:
@@ -98,6 +99,10 @@ class JobQueue:
         job = waiting[index]
         self._jobs = [each for each in self._jobs if each is not job]
         return job
+
+    def drop(self, job: Job) -> None:
+        """Remove this very job."""
+        self._jobs = [each for each in self._jobs if each is not job]
 
     def remove_all(self, conversation_id: str) -> None:
         """Remove every job of a conversation."""

@@ -26,6 +26,7 @@ ENGINE_KEY = "engine"
 MODEL_KEY = "model"
 CONTINUE = "continue:"
 RETRY = "retry:"
+ANSWER_WITH = "answer_with:"
 LEAVE_OUT = "leave_out:"
 OPEN = "open:"
 UNDO_DELETE = "undo_delete:"
@@ -111,7 +112,7 @@ def _full_notice(answer: Message, when_full: WhenFull) -> Notice:
 def needs_its_page(notice: Notice) -> bool:
     """Return whether all that the notice offers is about an answer of the shown conversation."""
     keys = [*([notice.action_key] if notice.action else []), *(choice.key for choice in notice.choices)]
-    return bool(keys) and all(key.startswith((CONTINUE, RETRY, LEAVE_OUT)) for key in keys)
+    return bool(keys) and all(key.startswith((CONTINUE, RETRY, ANSWER_WITH, LEAVE_OUT)) for key in keys)
 
 
 def not_saved_notice(error: StoreError) -> Notice:
@@ -220,6 +221,23 @@ def card_gone_notice(plan: Plan) -> Notice:
         severity=Severity.WARNING,
         action=tr("Load again"),
         action_key=LOAD_MODEL,
+    )
+
+
+def switched_notice(plan: Plan) -> Notice:
+    """Return what to say when another model was loaded for an answer."""
+    text = tr("{model} is loaded now. It also answers what you write from here on.").format(model=plan.name)
+    return Notice(key=MODEL_KEY, text=text)
+
+
+def not_switched_notice(message_id: str, checkpoint: str) -> Notice:
+    """Return what to say when the model that was to answer again can't be had."""
+    return Notice(
+        key=ANSWER_KEY,
+        text=tr("The other model could not be loaded, so there is no new answer. What was there is kept."),
+        severity=Severity.WARNING,
+        action=tr("Try again"),
+        action_key=f"{ANSWER_WITH}{message_id}:{checkpoint}",
     )
 
 

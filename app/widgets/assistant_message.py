@@ -4,7 +4,8 @@ from PySide6.QtCore import QPoint, Slot
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.conversations.records import MessageState
-from app.language import mark, tr
+from app.language import tr
+from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.icon_button import IconButton
 from app.widgets.message_body import MessageBody
@@ -12,8 +13,6 @@ from app.widgets.message_mark import MessageMark, Remedy, mark_of
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.phase_line import PhaseLine
 from app.widgets.statistics_line import StatisticsLine
-
-BRANCH_LABEL = mark("Branch into a new conversation")
 
 
 class AssistantMessage(MessageWidget):
@@ -33,9 +32,9 @@ class AssistantMessage(MessageWidget):
         self.statistics = StatisticsLine(style.theme)
         self.regenerate_button = IconButton("refresh-cw", tr("Answer again"), style.theme)
         self.regenerate_button.clicked.connect(self._on_regenerate)
-        self.branch_button = IconButton("git-branch", tr(BRANCH_LABEL), style.theme)
+        self.branch_button = IconButton("git-branch", tr("Branch into a new conversation"), style.theme)
         self.branch_button.clicked.connect(self._on_branch)
-        self.action_buttons += [self.regenerate_button, self.branch_button]
+        self.action_buttons += [self.regenerate_button, self.branch_button, self.more_button]
         self._shown: tuple[str, bool] | None = None
         for part in (self.versions, self.statistics, self.phase, *self.action_buttons):
             self.footer.addWidget(part)
@@ -53,7 +52,7 @@ class AssistantMessage(MessageWidget):
         if self._shown != (message.content, streaming):
             self._shown = (message.content, streaming)
             self.body.set_text(message.content, streaming)
-        self.body.setVisible(bool(message.content))
+        self.body.setVisible(bool(message.content) and self.editor is None)
         self.mark.show_mark(None if streaming else mark_of(message, is_last), not self.row_style.busy)
         self._show_footer(entry, streaming)
         if not streaming:
@@ -87,7 +86,15 @@ class AssistantMessage(MessageWidget):
         self.copy_button.setEnabled(bool(entry.message.content))
         self.branch_button.setEnabled(bool(entry.message.content))
         for button in self.action_buttons:
-            button.setVisible(not streaming)
+            button.setVisible(not streaming and self.editor is None)
+
+    def show_details(self) -> None:
+        """Open the details behind the quiet line."""
+        self.statistics.show_details()
+
+    def _show_editor(self, editing: bool) -> None:
+        super()._show_editor(editing)
+        self.body.setVisible(not editing and bool(self.entry.message.content))
 
     def _always_revealed(self) -> bool:
         return self.is_last
@@ -95,6 +102,11 @@ class AssistantMessage(MessageWidget):
     @Slot()
     def _on_regenerate(self) -> None:
         self.regenerate_requested.emit(self.message_id)
+
+    @Slot(object)
+    def _on_edit_accepted(self, text: object) -> None:
+        self.end_editing()
+        self.wished.emit(MessageWish(Wish.REWRITE, self.message_id, str(text)))
 
     @Slot()
     def _on_branch(self) -> None:

@@ -1,28 +1,56 @@
-"""What the widgets of a user's and a model's message have in common: footer, focus, hover and height."""
+"""What the widgets of a user's and a model's message have in common: footer, focus, hover, height, and the actions."""
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QEnterEvent, QFocusEvent, QGuiApplication, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QPoint, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QEnterEvent,
+    QFocusEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from app.conversations.records import MessageState
 from app.language import tr
+from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.context_mark import ContextMark
 from app.widgets.icon_button import IconButton
+from app.widgets.message_actions import Act, message_actions, offer_of
+from app.widgets.message_editor import MessageEditor
 from app.widgets.theme import RADIUS_PX, Theme
 from app.widgets.version_switch import VersionSwitch
+from engine.api.checkpoint import LocalCheckpoint
+from engine.api.message import Role
 
 _NAMED_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
 class RowStyle:
-    """What all messages need to know beside their entry. While busy nothing may be asked of the engine."""
+    """What all messages need to know beside their entry. While busy nothing may be asked of the engine.
+
+    models: those on this computer, which may answer again.
+    """
 
     theme: Theme
     show_statistics: bool = True
     busy: bool = False
+    models: tuple[LocalCheckpoint, ...] = ()
+
+
+_KEYS = {
+    (Qt.KeyboardModifier.NoModifier, Qt.Key.Key_F2): Act.EDIT,
+    (Qt.KeyboardModifier.NoModifier, Qt.Key.Key_Delete): Act.DELETE,
+    (Qt.KeyboardModifier.AltModifier, Qt.Key.Key_Left): Act.PREVIOUS,
+    (Qt.KeyboardModifier.AltModifier, Qt.Key.Key_Right): Act.NEXT,
+}
 
 
 class MessageWidget(QFrame):
@@ -36,16 +64,20 @@ class MessageWidget(QFrame):
     version_requested = Signal(object)  # (message id, step)
     link_activated = Signal(object)  # full URL
     neighbour_requested = Signal(object)  # (message id, step): the keyboard goes to the message above or below
+    wished = Signal(object)  # MessageWish: all else that is wanted of it
 
     def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.entry = entry
         self.row_style = style
         self.is_last = False
+        self.editor: MessageEditor | None = None
         self._hovered = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.versions = VersionSwitch(style.theme)
         self.copy_button = IconButton("copy", tr("Copy"), style.theme)
+        self.more_button = IconButton("ellipsis", tr("More"), style.theme)
+        self.more_button.clicked.connect(self._on_more)
         self.action_buttons: list[IconButton] = [self.copy_button]
         self.footer = QHBoxLayout()
         self.footer.setContentsMargins(0, 0, 0, 0)
@@ -66,6 +98,8 @@ class MessageWidget(QFrame):
     @property
     def is_pinned(self) -> bool:
         """True while the widget must not be thrown away though it is far from the viewport."""
+        if self.editor is not None:
+            return True
         focused = QApplication.focusWidget()
         return focused is not None and (focused is self or self.isAncestorOf(focused))
 
@@ -123,14 +157,99 @@ class MessageWidget(QFrame):
             self.height_changed.emit(self.message_id)
         return handled
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing may be asked of the engine now."""
+        return self.row_style.busy
+
+    @property
+    def models(self) -> tuple[LocalCheckpoint, ...]:
+        """The models on this computer."""
+        return self.row_style.models
+
+    def perform(self, act: Act, value: str = "") -> None:
+        """Do what a menu or a key asks for, if it can be done now."""
+        if not offer_of(act, self.entry, is_busy=self.is_busy, has_models=bool(self.models)).is_enabled:
+            return
+        match act:
+            case Act.COPY:
+                self.copy()
+            case Act.EDIT:
+                self.begin_editing()
+            case Act.REGENERATE:
+                self.regenerate_requested.emit(self.message_id)
+            case Act.REGENERATE_WITH:
+                self.wished.emit(MessageWish(Wish.ANSWER_WITH, self.message_id, value))
+            case Act.CONTINUE:
+                self.continue_requested.emit(self.message_id)
+            case Act.BRANCH:
+                self.branch_requested.emit(self.message_id)
+            case Act.PREVIOUS | Act.NEXT:
+                self.version_requested.emit((self.message_id, -1 if act is Act.PREVIOUS else 1))
+            case Act.DETAILS:
+                self.show_details()
+            case Act.PROMPT:
+                self.wished.emit(MessageWish(Wish.SHOW_PROMPT, self.message_id))
+            case Act.DELETE:
+                self.wished.emit(MessageWish(Wish.DELETE, self.message_id))
+
+    def make_menu(self) -> QMenu:
+        """Return a menu with all that can be done with the message; it goes when it is closed."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setAccessibleName(tr("What to do with this message"))
+        message_actions(menu, self)
+        return menu
+
+    def show_details(self) -> None:
+        """Show all that is known of how the message came about; a user's message has nothing of the kind."""
+
+    @Slot()
+    def begin_editing(self) -> None:
+        """Put an editor in the message's place."""
+        if self.editor is not None or self.is_busy or self.entry.message.state is MessageState.STREAMING:
+            return
+        message = self.entry.message
+        size_px = self.row_style.theme.text_size_px
+        self.editor = MessageEditor(message.content, size_px, is_answer=message.role is Role.ASSISTANT)
+        self.editor.accepted.connect(self._on_edit_accepted)
+        self.editor.cancelled.connect(self.end_editing)
+        self.column.insertWidget(self.column.indexOf(self.context_mark) + 1, self.editor)
+        self._show_editor(True)
+        self.height_changed.emit(self.message_id)
+        self.editor.begin()
+
+    @Slot()
+    def end_editing(self) -> None:
+        """Put the message back, with the text it had."""
+        if self.editor is None:
+            return
+        editor, self.editor = self.editor, None
+        had_focus = editor.editor.hasFocus()
+        editor.hide()
+        editor.deleteLater()
+        self._show_editor(False)
+        self.height_changed.emit(self.message_id)
+        if had_focus:
+            self.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Up and Down go from message to message."""
+        """Up and Down go from message to message; F2, Delete and Alt with an arrow act on this one."""
+        act = _KEYS.get((event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier, Qt.Key(event.key())))
         steps = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}
         step = steps.get(Qt.Key(event.key()))
         if step is not None and self.hasFocus():
             self.neighbour_requested.emit((self.message_id, step))
+        elif act is not None and self.editor is None:
+            self.perform(act)
         else:
             super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Offer all that can be done, where the pointer is, or at the message's beginning for the Menu key."""
+        by_key = event.reason() == QContextMenuEvent.Reason.Keyboard
+        self.make_menu().popup(self.mapToGlobal(QPoint(0, 24)) if by_key else event.globalPos())
+        event.accept()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Show what can be done."""
@@ -175,6 +294,21 @@ class MessageWidget(QFrame):
 
     def _always_revealed(self) -> bool:
         return False
+
+    def _show_editor(self, editing: bool) -> None:
+        """Hide what the editor stands for, or show it again."""
+        for button in self.action_buttons:
+            button.setVisible(not editing)
+
+    @Slot()
+    def _on_more(self) -> None:
+        menu = self.make_menu()
+        menu.popup(self.more_button.mapToGlobal(QPoint(0, self.more_button.height() + 2)))
+
+    @Slot(object)
+    def _on_edit_accepted(self, text: object) -> None:
+        self.end_editing()
+        self.edit_requested.emit((self.message_id, text))
 
     @Slot(object)
     def _on_step_requested(self, step: object) -> None:

@@ -81,6 +81,11 @@ class ModelButton(QAbstractButton):
         self._key = key
         self._describe()
 
+    @property
+    def checkpoints(self) -> CheckpointListModel:
+        """The models on this computer."""
+        return self._checkpoints
+
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._theme = theme

@@ -26,7 +26,7 @@ class StatisticsLine(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.clicked.connect(self._on_clicked)
+        self.clicked.connect(self.show_details)
         self.set_theme(theme)
 
     def show_message(self, message: Message | None) -> None:
@@ -78,7 +78,8 @@ class StatisticsLine(QAbstractButton):
             painter.drawRoundedRect(0, 0, right - 1, self.height() - 1, 4, 4)
 
     @Slot()
-    def _on_clicked(self) -> None:
+    def show_details(self) -> None:
+        """Open the details above the line."""
         if self._message is None:
             return
         details = StatisticsDetails(self._message, self)

@@ -13,7 +13,7 @@ from app.widgets.message_rows import estimate_height, make_row
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.theme import Theme
 from app.widgets.transcript_view import TranscriptView
-from app.widgets.user_message import UserMessage
+from engine.api.checkpoint import LocalCheckpoint
 from engine.api.message import Role
 
 _BUTTON_PX = 36
@@ -29,6 +29,7 @@ class Transcript(QWidget):
     branch_requested = Signal(object)  # message id
     version_requested = Signal(object)  # (message id, step)
     link_activated = Signal(object)  # full URL
+    wished = Signal(object)  # MessageWish
 
     def __init__(self, model: TranscriptModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,6 +50,16 @@ class Transcript(QWidget):
         self.view.following_changed.connect(self._on_following_changed)
         self._apply_theme(theme)
 
+    @property
+    def model(self) -> TranscriptModel:
+        """The messages that are shown."""
+        return self._model
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether nothing that asks the engine can be pressed."""
+        return self._style.busy
+
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
         self._apply_theme(theme)
@@ -58,6 +69,10 @@ class Transcript(QWidget):
     def set_busy(self, busy: bool) -> None:
         """While busy, nothing that asks the engine can be pressed."""
         self._set_style(replace(self._style, busy=busy))
+
+    def set_models(self, models: tuple[LocalCheckpoint, ...]) -> None:
+        """Know the models on this computer, each of which may answer again."""
+        self._set_style(replace(self._style, models=models))
 
     def set_statistics_shown(self, shown: bool) -> None:
         """Show or hide the quiet line under each answer."""
@@ -81,8 +96,7 @@ class Transcript(QWidget):
         row = self._model.row_of(entry.message.id) if entry is not None else None
         if row is not None:
             widget = self.view.reveal(row)
-            if isinstance(widget, UserMessage):
-                widget.begin_editing()
+            widget.begin_editing()
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Coming here with Tab goes on to a message: the one that had the focus, else the last one."""
@@ -127,6 +141,7 @@ class Transcript(QWidget):
         widget.branch_requested.connect(self.branch_requested)
         widget.version_requested.connect(self.version_requested)
         widget.link_activated.connect(self.link_activated)
+        widget.wished.connect(self.wished)
         widget.neighbour_requested.connect(self._on_neighbour_requested)
         return widget
 

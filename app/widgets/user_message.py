@@ -3,11 +3,10 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.language import grouped, tr
+from app.language import tr
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.fonts import text_font
 from app.widgets.icon_button import IconButton
-from app.widgets.message_editor import MessageEditor
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.plain_text_view import PlainTextView
 
@@ -29,7 +28,6 @@ class UserMessage(MessageWidget):
 
     def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
         super().__init__(entry, style, parent)
-        self.editor: MessageEditor | None = None
         self._unfolded = False
         self._shown: str | None = None
         self.text_view = PlainTextView()
@@ -46,7 +44,7 @@ class UserMessage(MessageWidget):
         inside.addWidget(self.fold_button, 0, Qt.AlignmentFlag.AlignLeft)
         self.edit_button = IconButton("pencil", tr("Edit"), style.theme)
         self.edit_button.clicked.connect(self.begin_editing)
-        self.action_buttons.append(self.edit_button)
+        self.action_buttons = [self.more_button, self.copy_button, self.edit_button]
         line = QHBoxLayout()
         line.setSpacing(4)
         line.addStretch(1)
@@ -58,11 +56,6 @@ class UserMessage(MessageWidget):
         self.column.addLayout(line)
         self.column.addLayout(self.footer)
         self._apply_font()
-
-    @property
-    def is_pinned(self) -> bool:
-        """True while it has the focus or is being edited."""
-        return self.editor is not None or super().is_pinned
 
     def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
         """Show the message; an editor that is open stays open."""
@@ -86,36 +79,9 @@ class UserMessage(MessageWidget):
         self.column.activate()
         return self.column.totalSizeHint().height()
 
-    @Slot()
-    def begin_editing(self) -> None:
-        """Put an editor in the bubble's place."""
-        if self.editor is not None or self.row_style.busy:
-            return
-        self.editor = MessageEditor(self.entry.message.content, self.row_style.theme.text_size_px)
-        self.editor.accepted.connect(self._on_edit_accepted)
-        self.editor.cancelled.connect(self.end_editing)
-        self.column.insertWidget(self.column.indexOf(self.context_mark) + 1, self.editor)
-        self._show_editor(True)
-        self.editor.begin()
-
-    @Slot()
-    def end_editing(self) -> None:
-        """Put the bubble back, with the text it had."""
-        if self.editor is None:
-            return
-        editor, self.editor = self.editor, None
-        had_focus = editor.editor.hasFocus()
-        editor.hide()
-        editor.deleteLater()
-        self._show_editor(False)
-        if had_focus:
-            self.setFocus(Qt.FocusReason.OtherFocusReason)
-
     def _show_editor(self, editing: bool) -> None:
+        super()._show_editor(editing)
         self.bubble.setVisible(not editing)
-        for button in self.action_buttons:
-            button.setVisible(not editing)
-        self.height_changed.emit(self.message_id)
 
     def _show_text(self) -> None:
         content = self.entry.message.content
@@ -125,15 +91,14 @@ class UserMessage(MessageWidget):
             self._shown = text
             self.text_view.set_text(text)
         self.fold_button.setVisible(len(short) < len(content))
-        self.fold_button.setText(
-            tr("Show less")
-            if self._unfolded
-            else tr("Show all {number} characters").format(number=grouped(len(content)))
-        )
+        length = f"{len(content):,}"
+        self.fold_button.setText(tr("Show all {count} characters").format(count=length))
         if self._unfolded and len(content) > _SHOWN_CHARACTERS:
             self.fold_button.setText(
-                tr("Show less (the rest of {number} characters can be copied)").format(number=grouped(len(content)))
+                tr("Show less (the rest of {count} characters can be copied)").format(count=length)
             )
+        elif self._unfolded:
+            self.fold_button.setText(tr("Show less"))
 
     def _apply_font(self) -> None:
         self.text_view.set_text_font(text_font(self.row_style.theme.text_size_px))
@@ -143,8 +108,3 @@ class UserMessage(MessageWidget):
         self._unfolded = not self._unfolded
         self._show_text()
         self.height_changed.emit(self.message_id)
-
-    @Slot(object)
-    def _on_edit_accepted(self, text: object) -> None:
-        self.end_editing()
-        self.edit_requested.emit((self.message_id, text))

@@ -41,8 +41,9 @@ class VersionSwitch(QWidget):
 
     def show_version(self, version: int, versions: int) -> None:
         """Show "version / versions", counted from 1."""
-        self._label.setText(f"{version} / {versions}")
-        self._label.setAccessibleName(tr("Version {version} of {versions}").format(version=version, versions=versions))
+        self._label.setText(tr("{version} / {versions}").format(version=version, versions=versions))
+        name = tr("Version {version} of {versions}").format(version=version, versions=versions)
+        self._label.setAccessibleName(name)
         self.previous_button.setEnabled(version > 1)
         self.next_button.setEnabled(version < versions)
         self.setVisible(versions > 1)

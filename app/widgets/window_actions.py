@@ -20,6 +20,7 @@ class WindowActions(QObject):
     """
 
     theme_chosen = Signal(object)  # ("theme", choice)
+    state_shown = Signal()  # show_state() has been called
     when_full_chosen = Signal(object)  # WhenFull, or None: as the settings say
 
     def __init__(self, parent: QWidget) -> None:
@@ -66,6 +67,7 @@ class WindowActions(QObject):
         for row in ROWS.values():
             if row.needs:
                 self.by_name[row.name].setEnabled(all(states[need] for need in row.needs))
+        self.state_shown.emit()
 
     def show_when_full(self, choice: WhenFull | None, by_settings: WhenFull) -> None:
         """Show what happens when the conversation is full; None: what the settings say."""

@@ -7,6 +7,7 @@ from PySide6.QtGui import QGuiApplication
 
 from app.language import tr
 from app.models.notice import Notice, Severity
+from app.widgets.conversation_actions import ConversationActions
 from app.widgets.edit_actions import EditActions
 from app.widgets.enter_key import EnterKey
 from app.widgets.window_movement import WindowMovement
@@ -83,6 +84,7 @@ def connect_actions(window: "MainWindow") -> None:
     edit = EditActions(actions, window)
     edit.undo_requested.connect(window.page.notices.undo_newest)
     WindowMovement(window)
+    ConversationActions(window)
     EnterKey(window)
     actions.shortcuts.problems_found.connect(lambda problems: window.show_notice(_key_notice(problems)))
     actions.shortcuts.explain(window.sidebar.new_button, "new", tr("Begin a new conversation"))

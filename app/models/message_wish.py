@@ -1,0 +1,22 @@
+"""What somebody wants done with a message that no signal of its own stands for."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Wish(StrEnum):
+    """The kinds of them. value: the model's reference, or the answer's new text."""
+
+    DELETE = "delete"
+    SHOW_PROMPT = "show_prompt"
+    ANSWER_WITH = "answer_with"
+    REWRITE = "rewrite"
+
+
+@dataclass(frozen=True)
+class MessageWish:
+    """One of them, about one message."""
+
+    wish: Wish
+    message_id: str
+    value: str = ""
