@@ -25,6 +25,7 @@ from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
 from app.language import tr
+from app.main_frame import FrameParts
 from app.main_messages import MessageParts
 from app.main_models import ModelParts
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -173,6 +174,8 @@ class Hearth(QObject):
         self.messages = MessageParts(self.engine, requests, self.conversations, self.chat, self.checkpoints, self)
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.window = self._make_window()
+        self.frame = FrameParts(self.engine, self)
+        self.frame.connect_window(self.window)
         requests.failed.connect(self._on_store_failed)
         self._connect_engine()
         self._connect_intents()

@@ -125,8 +125,9 @@ class ChatEngine:
                 return self._on_the_side(command, cancellation)
             case ForgetConversation() | ForgetOthers() | ClearWarmState() | DescribeWarmth():
                 return self._about_warmth(command)
-            case DescribeHardware():
-                hardware = machine.describe(self._data_folder, afresh=True)
+            case DescribeHardware(is_quick=is_quick):
+                tries = not is_quick
+                hardware = machine.describe(self._data_folder, try_kernels=tries, measure=tries, afresh=tries)
                 return HardwareDescribed(command_id=command.command_id, hardware=hardware)
             case PlanCheckpoint():
                 looked_up = self._lookups.take(command.command_id)

@@ -6,8 +6,10 @@ from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QSizePolicy, QWidget
 
+from app.engine_words import said
 from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
+from app.models.memory_picture import memory_picture
 from app.models.plan_words import ModelFit
 from app.models.warmth_words import token_words
 from app.widgets.fonts import text_font
@@ -18,6 +20,7 @@ from app.widgets.model_menu import ModelMenu, open_menu_of
 from app.widgets.plan_tooltip import plan_html, plan_tooltip
 from app.widgets.theme import RADIUS_PX, Theme
 from engine.api.checkpoint import LocalCheckpoint
+from engine.api.hardware import Hardware
 from engine.api.plan import Plan
 
 _PERCENT = re.compile(r"(\d+) %")
@@ -32,11 +35,17 @@ def plan_summary(plan: Plan) -> str:
     return f"{plan.precision.upper()} · {token_words(plan.context_window)}"
 
 
+def plan_reason(plan: Plan) -> str:
+    """Return why the model is loaded as it is, in a sentence or two."""
+    return " ".join(said(reason) for reason in (plan.precision_reason, plan.context_reason) if reason)
+
+
 class ModelButton(QAbstractButton):
     """Shows the loaded model, or the phase of a load; opens the model menu."""
 
     load_requested = Signal(object)  # reference: what `--model` takes
     fits_requested = Signal()  # the menu opens: show_fit() is wanted for each model
+    memory_requested = Signal()  # the menu opens: show_hardware() is wanted
     reload_requested = Signal()
     unload_requested = Signal()
     models_requested = Signal()  # the page of models is wanted
@@ -46,6 +55,7 @@ class ModelButton(QAbstractButton):
         self._checkpoints = model
         self._theme = theme
         self._plan: Plan | None = None
+        self._hardware: Hardware | None = None
         self._loading = ""
         self._key = key_words("Ctrl+L")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -98,6 +108,15 @@ class ModelButton(QAbstractButton):
         if menu is not None:
             menu.show_fit(fit)
 
+    @Slot(object)
+    def show_hardware(self, hardware: Hardware) -> None:
+        """Know how full the memory is, and show it in the open menu."""
+        self._hardware = hardware
+        menu = open_menu_of(self)
+        picture = memory_picture(self._plan, hardware) if self._plan is not None else None
+        if menu is not None and picture is not None:
+            menu.show_memory(picture)
+
     @Slot()
     def open_menu(self) -> None:
         """Show the menu below the button, the first model ready to be chosen."""
@@ -105,22 +124,26 @@ class ModelButton(QAbstractButton):
         menu.keep_room_for_fits()
         left = (self.width() - menu.sizeHint().width()) // 2
         menu.popup(self.mapToGlobal(QPoint(max(0, left), self.height() + 4)))
+        menu.select_first()
         self.fits_requested.emit()
+        self.memory_requested.emit()
 
     def build_menu(self) -> ModelMenu:
         """Return the menu: models on this computer, a folder or file, reload and unload."""
         menu = ModelMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        usable = self._checkpoints.usable()
-        for checkpoint in usable:
+        for checkpoint in self._checkpoints.usable():
             self._add_checkpoint(menu, checkpoint)
-        if usable:
-            menu.addSeparator()
+        menu.end_checkpoints()
         menu.addAction(icon("folder-open", self._theme.colors.muted), tr("Open a model's folder…"), self.choose_folder)
         menu.addAction(icon("file-text", self._theme.colors.muted), tr("Open a GGUF file…"), self.choose_file)
         menu.addSeparator()
-        reload_action = menu.addAction(tr("Reload"), self.reload_requested.emit)
-        unload_action = menu.addAction(tr("Unload"), self.unload_requested.emit)
+        picture = memory_picture(self._plan, self._hardware) if self._plan is not None else None
+        if self._plan is not None and picture is not None:
+            menu.add_memory(picture, plan_reason(self._plan), self._theme)
+        color = self._theme.colors.muted
+        reload_action = menu.addAction(icon("refresh-cw", color), tr("Reload"), self.reload_requested.emit)
+        unload_action = menu.addAction(icon("power", color), tr("Unload"), self.unload_requested.emit)
         for action in (reload_action, unload_action):
             action.setEnabled(self._plan is not None and not self._loading)
         menu.addSeparator()

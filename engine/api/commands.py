@@ -121,7 +121,9 @@ class DescribeWarmth(_Message, frozen=True, tag="describe_warmth"):
 
 
 class DescribeHardware(_Message, frozen=True, tag="describe_hardware"):
-    """Say what this machine has."""
+    """Say what this machine has; is_quick: how full its memory is now, without trying or measuring anything."""
+
+    is_quick: bool = False
 
 
 class ListCheckpoints(_Message, frozen=True, tag="list_checkpoints"):

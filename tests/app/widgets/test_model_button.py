@@ -1,16 +1,19 @@
 import msgspec
 import pytest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QFileDialog
 from pytestqt.qtbot import QtBot
 
 from app.models.amounts import file_size
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit
+from app.widgets.memory_bar import MemoryBar
 from app.widgets.model_button import NO_MODEL, ModelButton
-from app.widgets.model_menu import open_menu_of
+from app.widgets.model_menu import ModelMenu, open_menu_of
 from app.widgets.plan_tooltip import plan_tooltip
 from app.widgets.theme import Theme
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
+from engine.api.hardware import Hardware
 from engine.api.plan import MemoryParts
 from tests.app.widgets.demo_conversation import PLAN
 
@@ -123,3 +126,78 @@ def test_the_tooltip_shows_what_the_memory_is_for(button: ModelButton) -> None:
     for words in ("R&amp;D &lt;b&gt;", "5.00&nbsp;GiB&nbsp;weights", "3.00&nbsp;GiB&nbsp;free", "Ctrl+L"):
         assert words in button.toolTip()
     assert "12 GiB of memory are free" in button.accessibleDescription()
+
+
+def opened_menu(qtbot: QtBot, button: ModelButton) -> ModelMenu:
+    button.open_menu()
+    menu = open_menu_of(button)
+    assert menu is not None
+    qtbot.waitExposed(menu)
+    return menu
+
+
+def test_typing_in_the_menu_searches_the_models(qtbot: QtBot, button: ModelButton) -> None:
+    menu = opened_menu(qtbot, button)
+    qtbot.keyClicks(menu, "8b r&")
+    shown = [action.text().split("\t")[0] for action in menu.actions() if action.isCheckable() and action.isVisible()]
+    assert shown == ["R&&D <b>8B</b>"]
+    with qtbot.waitSignal(button.load_requested) as chosen:
+        qtbot.keyClick(menu, Qt.Key.Key_Return)
+    assert chosen.args == ["/models/r&d"]
+    menu = opened_menu(qtbot, button)
+    qtbot.keyClicks(menu, "zzz")
+    assert "No model has “zzz” in its name." in [action.text() for action in menu.actions() if action.isVisible()]
+    qtbot.keyClick(menu, Qt.Key.Key_Escape)
+    assert menu.isVisible()
+    assert sum(action.isCheckable() and action.isVisible() for action in menu.actions()) == len(CHECKPOINTS)
+    qtbot.keyClick(menu, Qt.Key.Key_Escape)
+    assert not menu.isVisible()
+
+
+def test_the_loaded_model_is_ready_to_be_left_with_arrows(qtbot: QtBot, button: ModelButton) -> None:
+    button.set_plan(msgspec.structs.replace(PLAN, checkpoint="/models/r&d"))
+    menu = opened_menu(qtbot, button)
+    assert menu.activeAction().isChecked()
+    qtbot.keyClick(menu, Qt.Key.Key_Up)
+    with qtbot.waitSignal(button.load_requested) as chosen:
+        qtbot.keyClick(menu, Qt.Key.Key_Return)
+    assert chosen.args == ["starter"]
+
+
+def test_the_menu_shows_the_memory_and_why_and_measures_anew(qtbot: QtBot, button: ModelButton) -> None:
+    gib = 2**30
+    parts = MemoryParts(weights_bytes=4 * gib, kv_bytes=gib, free_bytes=12 * gib)
+    button.set_plan(msgspec.structs.replace(PLAN, device="cpu", parts=parts))
+    with qtbot.waitSignal(button.memory_requested):
+        menu = opened_menu(qtbot, button)
+    bar = menu.findChild(MemoryBar)
+    assert isinstance(bar, MemoryBar)
+    assert "12 GiB of memory are free" in bar.reason.text()
+    assert "7 GiB free" in bar.accessibleDescription()
+    before = bar.bar.grab().toImage()
+    button.show_hardware(Hardware("Linux", "CPU", 8, (), 32 * gib, 20 * gib, gib))
+    assert bar.title.text() == "Main memory · 32 GiB"
+    assert "7 GiB other programs + 20 GiB free" in bar.toolTip()
+    assert bar.bar.grab().toImage() != before
+    for _ in range(len(menu.actions())):
+        qtbot.keyClick(QApplication.focusWidget() if bar.hasFocus() else menu, Qt.Key.Key_Down)
+        if menu.activeAction().text() == "":
+            break
+    assert bar.hasFocus()
+    qtbot.keyClick(bar, Qt.Key.Key_Down)
+    assert menu.activeAction().text() == "Reload"
+    menu.close()
+
+
+def test_very_many_models_leave_the_menu_on_the_screen(qtbot: QtBot, button: ModelButton) -> None:
+    many = [LocalCheckpoint(f"/m/{n}", f"Model {n}", CheckpointKind.FOLDER, 10**9) for n in range(100)]
+    button._checkpoints.set_checkpoints(many)
+    button.set_plan(msgspec.structs.replace(PLAN, checkpoint="/m/50"))
+    menu = opened_menu(qtbot, button)
+    shown = [action.text().split("\t")[0] for action in menu.actions() if action.isCheckable() and action.isVisible()]
+    assert shown == [*(f"Model {n}" for n in range(12)), "Model 50"]
+    assert "More models: 87. Type to search." in [action.text() for action in menu.actions()]
+    assert button.screen().availableGeometry().contains(menu.geometry())
+    qtbot.keyClicks(menu, "99")
+    assert menu.activeAction().text().startswith("Model 99")
+    menu.close()
