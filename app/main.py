@@ -41,6 +41,7 @@ from app.single_instance import SingleInstance
 from app.termination import TerminationSignals
 from app.widgets import languages
 from app.widgets.fonts import load_fonts
+from app.widgets.formulas import end_formulas
 from app.widgets.main_window import MainWindow
 from app.worker.engine_client import EngineClient
 from app.worker.engine_process import engine_command
@@ -307,6 +308,7 @@ class Hearth(QObject):
         self._save_window_state()
         self.chat.shut_down()
         self.models.shut_down()
+        end_formulas()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
         saved = time.monotonic()

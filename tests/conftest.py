@@ -95,6 +95,14 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
         _expect_none(_running_timers, "running Qt timers")
 
 
+@pytest.fixture(autouse=True)
+def no_formula_process_left(nothing_left_behind: None) -> Iterator[None]:
+    """End the process that draws formulas, as the window does when it closes, where a test has begun one."""
+    yield
+    if formulas := sys.modules.get("app.widgets.formulas"):
+        formulas.end_formulas()
+
+
 def _expect_none(find: Callable[[], list[str]], what: str) -> None:
     end = time.monotonic() + _PATIENCE_SECONDS
     while found := find():

@@ -10,6 +10,7 @@ class BlockKind(StrEnum):
     HTML = "html"
     CODE = "code"
     THINKING = "thinking"
+    FORMULA = "formula"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,10 @@ class Block:
 
     HTML: ``html`` is the safe subset that QTextDocument reads, ``text`` the same as plain text.
     CODE: ``text`` is the code, ``language`` the name after the fence ("" when none was given).
+    FORMULA: ``text`` is the source of a formula on display, ``html`` the same in the font of code.
     THINKING: ``children`` are the blocks thought, ``text`` their plain text.
-    ``closed`` is False for a block that the stream has not finished. ``indent`` counts the lists a code block sits in.
+    ``closed`` is False for a block that the stream has not finished. ``indent`` counts the lists that a
+    code block or a formula sits in.
     """
 
     kind: BlockKind

@@ -12,6 +12,7 @@ from markdown_it.token import Token
 
 from app.rendering.bidi import isolate
 from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.formulas import formula_html
 from app.rendering.links import safe_url
 
 LIST_INDENT_PX = 32
@@ -131,7 +132,13 @@ class _BlockWriter:
             self._paragraph(html, text)
 
     def _write_math_block(self, token: Token) -> None:
-        self._paragraph(_text_html(token.content), token.content)
+        if self._lists and self._lists[-1].marker_due:
+            self._paragraph("", "")
+        self._flush()
+        indent = min(len(self._lists) + self._quotes, _DEEPEST_INDENT)
+        html = f'<p style="{_paragraph_style(self._theme, 0)}">{self._inline.code(token.content)}</p>'
+        closed = not token.meta.get("open", False)
+        self._blocks.append(Block(BlockKind.FORMULA, html, token.content, closed=closed, indent=indent))
 
     def _write_hr(self, token: Token) -> None:
         self._html.append(
@@ -261,7 +268,9 @@ class InlineWriter:
         if token.type in _INLINE_TAGS:
             return _INLINE_TAGS[token.type]
         if token.type == "code_inline":
-            return self._code(token.content)
+            return self.code(token.content)
+        if token.type == "math_inline":
+            return formula_html(token.content)
         if token.type == "link_open":
             return self._link(str(token.attrGet("href") or ""))
         if token.type == "link_close":
@@ -272,7 +281,8 @@ class InlineWriter:
             return f'<span style="color:{self._theme.muted};">{_text_html(_plain(token))}</span>'
         return _text_html(token.content)
 
-    def _code(self, content: str) -> str:
+    def code(self, content: str) -> str:
+        """Return HTML for text in the font of code."""
         theme = self._theme
         family = f"font-family:'{theme.code_family}','monospace'; font-size:{theme.code_size_px}px;"
         return f'<span style="{family} background-color:{theme.inline_code};">{_text_html(content)}</span>'
@@ -291,7 +301,7 @@ def _plain(token: Token) -> str:
     if token.type == "image":
         words = "".join(_plain(child) for child in token.children or [])
         return f"[image: {words}]" if words else "[image]"
-    return token.content if token.type in ("text", "text_special", "code_inline") else ""
+    return token.content if token.type in ("text", "text_special", "code_inline", "math_inline") else ""
 
 
 def _text_html(text: str) -> str:

@@ -157,12 +157,14 @@ class _PassageReader:
             return None
         # Only whole lines decide: "```py" begins a code block, "```py`" does not.
         lines = window if is_end else window[: _cut(window, 0, len(window))]
-        groups = self._groups(lines[: lines.rfind("\n") + 1] or lines)
-        if len(groups) > 1:
-            self._finish(groups[:-1], self._position + groups[-1].start)
+        groups = self._groups(lines[: lines.rfind("\n") + 1] or lines, streaming=is_end)
+        # A formula that is open may turn out to be none, and its lines then belong to the block before.
+        kept = 2 if groups and groups[-1].has_open_formula else 1
+        if len(groups) > kept:
+            self._finish(groups[:-kept], self._position + groups[-kept].start)
             return None
         if is_end:
-            return self._open_blocks(self._groups(window))
+            return self._open_blocks(self._groups(window, streaming=True))
         self._finish(self._groups(lines), self._position + len(lines))
         return None
 
@@ -177,15 +179,16 @@ class _PassageReader:
             return []
         leaf = next((token for token in reversed(groups[-1].tokens) if token.nesting == 0), None)
         if leaf is not None and leaf.type == "inline":
-            groups = [*groups[:-1], *self._groups(close_open_marks(groups[-1].source))]
+            groups = [*groups[:-1], *self._groups(close_open_marks(groups[-1].source), streaming=True)]
         blocks = [block for group in groups for block in self._blocks(group)]
-        return [*blocks[:-1], replace(blocks[-1], closed=False)] if blocks else []
+        first_open = 0 if groups and groups[-1].has_open_formula else len(blocks) - 1
+        return [replace(block, closed=block.closed and at < first_open) for at, block in enumerate(blocks)]
 
-    def _groups(self, source: str) -> "list[_Group]":
+    def _groups(self, source: str, *, streaming: bool = False) -> "list[_Group]":
         tokens: list[Token] = []
         many = len(_REFERENCE.findall(source)) > MAXIMUM_REFERENCES
         parser = make_parser(references=not many)
-        parser.block.parse(source, parser, {}, tokens)
+        parser.block.parse(source, parser, {"streaming": True} if streaming else {}, tokens)
         return _grouped(tokens, source)
 
     def _blocks(self, group: "_Group") -> list[Block]:
@@ -220,6 +223,11 @@ class _Group:
     tokens: list[Token]
     source: str
     start: int
+
+    @property
+    def has_open_formula(self) -> bool:
+        """Whether it is a formula on display that the text has not finished."""
+        return any(token.type == "math_block" and token.meta["open"] for token in self.tokens)
 
 
 def _fence_at(text: str, start: int, end: int) -> re.Match[str] | None:

@@ -4,12 +4,17 @@ import re
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
+from app.rendering.formulas import ENVIRONMENTS, reads_like_words
+
 MAXIMUM_NESTING = 40
 _FORMULA_CHARACTERS = 2_000
-_CLOSERS_TRIED = 8
+_BLOCK_OPENER = re.compile(rf"\$\$|\\\[|\\begin\{{(?P<name>(?:{ENVIRONMENTS})\*?)\}}")
+_EMPTY_LINE = re.compile(r"\n[ \t>]*\n")
+_TRAILING_MARKS = ("", ".", ",", ";", ":", "!", "?")
 
 
 @lru_cache(maxsize=2)
@@ -22,33 +27,46 @@ def make_parser(references: bool = True) -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     parser.disable(["html_block", "html_inline", *([] if references else ["reference"])])
     parser.validateLink = lambda url: True  # type: ignore[method-assign]
-    parser.block.ruler.before("fence", "math_block", _math_block)
+    alternatives: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    parser.block.ruler.before("fence", "math_block", _math_block, alternatives)
     parser.inline.ruler.before("escape", "math_inline", _math_inline)
     return parser
 
 
 def _math_block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
-    """``$$ … $$`` or ``\\[ … \\]`` that begins a line, over any number of lines without an empty one."""
+    """``$$ … $$``, ``\\[ … \\]`` or ``\\begin{align} … \\end{align}`` that begins a line, without an empty one inside.
+
+    With "streaming" in the environment one that is still open reaches to the end of the text: its lines are no list.
+    """
     start = state.bMarks[start_line] + state.tShift[start_line]
-    opener = state.src[start : start + 2]
-    closer = {"$$": "$$", "\\[": "\\]"}.get(opener)
-    if closer is None or state.is_code_block(start_line):
+    opening = _BLOCK_OPENER.match(state.src, start, state.eMarks[start_line])
+    if opening is None or state.is_code_block(start_line):
+        return False
+    closer = {"$$": "$$", "\\[": "\\]"}.get(opening.group(), f"\\end{{{opening['name']}}}")
+    end = state.eMarks[end_line - 1]
+    empty = _EMPTY_LINE.search(state.src, start, end)
+    is_closed = state.src.find(closer, opening.end(), empty.start() if empty else end) >= 0
+    if not is_closed and ("streaming" not in state.env or empty or state.src[end:].strip()):
         return False
     for line in range(start_line, end_line):
         if state.isEmpty(line) or state.sCount[line] < state.blkIndent:
             return False
-        searched_from = start + 2 if line == start_line else state.bMarks[line]
+        searched_from = opening.end() if line == start_line else state.bMarks[line]
         found = state.src.find(closer, searched_from, state.eMarks[line])
         if found >= 0:
-            if state.src[found + 2 : state.eMarks[line]].strip():
+            if state.src[found + len(closer) : state.eMarks[line]].strip() not in _TRAILING_MARKS:
                 return False  # words follow: an ordinary paragraph, where the inline rule keeps the formula
-            if not silent:
-                token = state.push("math_block", "", 0)
-                token.content = state.getLines(start_line, line + 1, state.blkIndent, False).strip()
-                token.map = [start_line, line + 1]
-                state.line = line + 1
-            return True
-    return False
+            return silent or _push_math_block(state, start_line, line + 1, is_open=False)
+    return not is_closed and (silent or _push_math_block(state, start_line, end_line, is_open=True))
+
+
+def _push_math_block(state: StateBlock, start_line: int, end_line: int, *, is_open: bool) -> bool:
+    token = state.push("math_block", "", 0)
+    token.content = state.getLines(start_line, end_line, state.blkIndent, False).strip()
+    token.map = [start_line, end_line]
+    token.meta = {"open": is_open}
+    state.line = end_line
+    return True
 
 
 _MATH_OPENERS = {"$$": "$$", "\\(": "\\)", "\\[": "\\]"}
@@ -64,7 +82,7 @@ def _math_inline(state: StateInline, silent: bool) -> bool:
     if end < 0:
         return False
     if not silent:
-        token = state.push("text", "", 0)
+        token = state.push("math_inline", "", 0)
         token.content = state.src[state.pos : end]
     state.pos = end
     return True
@@ -78,20 +96,20 @@ def _pair_end(state: StateInline, closer: str | None) -> int:
     return -1 if found <= start or "`" in state.src[start:found] else found + 2
 
 
-_CLOSING_DOLLAR = re.compile(r"\$")
+_CLOSING_DOLLAR = re.compile(r"(?P<content>(?:[^$\\]|\\.)+)\$", re.DOTALL)
 
 
 def _dollar_end(state: StateInline) -> int:
     """Return where the formula ends, or -1. Pandoc's rule: no blank inside the dollars, no digit after (a price)."""
     start = state.pos + 1
-    if start >= state.posMax or state.src[start].isspace():
+    if start >= state.posMax or state.src[start].isspace() or state.src[start] == "$":
         return -1
-    limit = min(state.posMax, start + _FORMULA_CHARACTERS)
-    for tried, match in enumerate(_CLOSING_DOLLAR.finditer(state.src, start, limit)):
-        position = match.start()
-        if tried == _CLOSERS_TRIED or "`" in state.src[start:position] or "\n\n" in state.src[start:position]:
-            return -1
-        before, after = state.src[position - 1], state.src[position + 1 : position + 2]
-        if position > start and before not in " \t\n\\" and not after.isdigit():
-            return position + 1
-    return -1
+    closing = _CLOSING_DOLLAR.match(state.src, start, min(state.posMax, start + _FORMULA_CHARACTERS))
+    if closing is None:
+        return -1
+    content, after = closing["content"], state.src[closing.end() : closing.end() + 1]
+    if content[-1].isspace() or after.isdigit() or "`" in content or "\n\n" in content:
+        return -1
+    if reads_like_words(content) or (after.isalpha() and content.isupper() and len(content) > 1):
+        return -1  # "$100 in cash and 50$", "$HOME:$PATH"
+    return closing.end()

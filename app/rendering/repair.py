@@ -11,6 +11,13 @@ _OPEN_CODE = re.compile(r"(?<!`)(`{1,3})(?!`)([^`\n]*)\Z")
 _HALF_LINK = re.compile(r"(?P<image>!?)\[(?P<words>[^\[\]\n]*)\](?:\([^()\n]*)?\Z")
 _SINGLE_STAR = re.compile(r"(?<!\*)\*(?!\*)(?!\s|\Z)|(?<=[^\s*])\*(?!\*)")
 _HALF_CLOSER = re.compile(r"[^\s*]\*\Z")
+_FORMULA = re.compile(
+    r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$|(?<![\\$])\$(?![\s$])[^$\n]{0,400}?(?<![\s\\])\$(?!\d)", re.DOTALL
+)
+# A formula that has begun, no price: it waits until it is whole, or too long to be one.
+_HALF_FORMULA = re.compile(
+    r"(?<!\\)(?:\\[(\[]|\$\$|\$(?=[A-Za-z\\{(\[|+-]|\d[\d.,]*[\^_\\A-Za-z=+*/(])|[\\$]\Z).{0,300}\Z", re.DOTALL
+)
 _CHECKED_CHARACTERS = 4_000
 
 
@@ -25,14 +32,30 @@ def hold_back(text: str) -> str:
 
 def close_open_marks(text: str) -> str:
     """Return the text with emphasis, code and links closed that its last line leaves open."""
+    text = _without_half_formula(text)
     start = text.rfind("\n") + 1
     if len(text) - start > _CHECKED_CHARACTERS:
         return text
     return text[:start] + _closed_line(text[start:].rstrip())
 
 
+def _without_half_formula(text: str) -> str:
+    if ("$" not in text and "\\" not in text) or len(text) > _CHECKED_CHARACTERS:
+        return text
+    masked = text
+    for pattern in (_CODE_SPAN, _FORMULA):
+        masked = pattern.sub(lambda match: "x" * len(match.group()), masked)
+    half = _HALF_FORMULA.search(masked)
+    code = _OPEN_CODE.search(masked)
+    if half is None or "`" in half.group() or (code is not None and code.start() < half.start()):
+        return text
+    return text[: half.start()].rstrip()
+
+
 def _closed_line(line: str) -> str:
-    without_code = _CODE_SPAN.sub(lambda match: "x" * len(match.group()), line)
+    without_code = line
+    for pattern in (_CODE_SPAN, _FORMULA):
+        without_code = pattern.sub(lambda match: "x" * len(match.group()), without_code)
     code = _OPEN_CODE.search(without_code)
     if code:
         return line + code.group(1) if code.group(2).strip() else line[: code.start()]

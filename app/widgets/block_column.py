@@ -11,6 +11,7 @@ from app.rendering.blocks import Block, BlockKind
 from app.rendering.html import LIST_INDENT_PX
 from app.widgets.code_block import CodeBlock
 from app.widgets.fonts import text_font
+from app.widgets.formula_block import FormulaBlock
 from app.widgets.icons import icon
 from app.widgets.text_view import TextView
 from app.widgets.theme import Theme
@@ -30,7 +31,7 @@ class BlockColumn(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._muted = muted
-        self._widgets: list[TextView | CodeBlock | ThinkingBlock] = []
+        self._widgets: list[BlockWidget] = []
         self._indents: list[int] = []
         self._measured: tuple[int, int] | None = None  # (width, height)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -43,7 +44,7 @@ class BlockColumn(QWidget):
         return self._theme
 
     @property
-    def block_widgets(self) -> list["TextView | CodeBlock | ThinkingBlock"]:
+    def block_widgets(self) -> "list[BlockWidget]":
         """The widgets of the blocks from top to bottom."""
         return list(self._widgets)
 
@@ -117,8 +118,8 @@ class BlockColumn(QWidget):
             top += height + GAP_PX
         self._measured = (self.width(), max(0, top - GAP_PX))
 
-    def _widget_for(self, number: int, kind: BlockKind) -> "TextView | CodeBlock | ThinkingBlock":
-        wanted = {BlockKind.HTML: TextView, BlockKind.CODE: CodeBlock, BlockKind.THINKING: ThinkingBlock}[kind]
+    def _widget_for(self, number: int, kind: BlockKind) -> "BlockWidget":
+        wanted = _WIDGETS[kind]
         if number < len(self._widgets):
             if type(self._widgets[number]) is wanted:
                 return self._widgets[number]
@@ -130,9 +131,11 @@ class BlockColumn(QWidget):
         self._widgets.append(widget)
         return widget
 
-    def _make_widget(self, kind: BlockKind) -> "TextView | CodeBlock | ThinkingBlock":
+    def _make_widget(self, kind: BlockKind) -> "BlockWidget":
         if kind is BlockKind.CODE:
             return CodeBlock(self._theme, self)
+        if kind is BlockKind.FORMULA:
+            return FormulaBlock(self._theme, self._muted, self)
         if kind is BlockKind.THINKING:
             thinking = ThinkingBlock(self._theme, self)
             thinking.link_activated.connect(self.link_activated)
@@ -230,6 +233,15 @@ class ThinkingBlock(QWidget):
         self._is_open = not self._is_open
         self._show()
         self.updateGeometry()
+
+
+BlockWidget = TextView | CodeBlock | FormulaBlock | ThinkingBlock
+_WIDGETS: dict[BlockKind, type[QWidget]] = {
+    BlockKind.HTML: TextView,
+    BlockKind.CODE: CodeBlock,
+    BlockKind.FORMULA: FormulaBlock,
+    BlockKind.THINKING: ThinkingBlock,
+}
 
 
 def _discard(widget: QWidget) -> None:

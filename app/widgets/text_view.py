@@ -1,14 +1,17 @@
 """A stretch of rendered text in an answer: selectable, as high as its text, safe, with links that are only reported."""
 
-from PySide6.QtCore import QEvent, QMimeData, QRectF, Qt, QUrl, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QPainter, QPaintEvent, QTextDocument, QWheelEvent
 from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 
 from app.rendering.blocks import Block
+from app.rendering.formulas import SCHEME, Formula
 from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX
 from app.rendering.links import safe_url
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
+from app.widgets.formula_object import FORMULA_OBJECT, FormulaObject, formula_at, place_formulas, selected_text
+from app.widgets.formulas import formulas
 from app.widgets.safe_document import SafeDocument
 from app.widgets.theme import Theme
 
@@ -30,6 +33,9 @@ class TextView(QTextBrowser):
         self._has_quotes = False
         document = SafeDocument(self)
         document.setIndentWidth(LIST_INDENT_PX)
+        self._formula_object = FormulaObject(document)
+        document.documentLayout().registerHandler(FORMULA_OBJECT, self._formula_object)
+        self._pending: frozenset[Formula] = frozenset()
         self.setDocument(document)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setProperty("bare", "true")
@@ -58,6 +64,8 @@ class TextView(QTextBrowser):
         selection = self.textCursor()
         anchor, position = selection.anchor(), selection.position()
         self.setHtml(html)
+        if SCHEME in html:
+            self._place_formulas()
         self._heights.clear()
         self._select_again(anchor, position)
 
@@ -87,10 +95,16 @@ class TextView(QTextBrowser):
         """Go nowhere: this is no browser."""
 
     def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy plain text only."""
+        """Copy plain text only, formulas as LaTeX between dollars."""
         data = QMimeData()
-        data.setText(self.textCursor().selection().toPlainText().replace("\ufffc", ""))
+        data.setText(selected_text(self.textCursor()).replace("\ufffc", ""))
         return data
+
+    def formula_at(self, point: QPoint) -> Formula | None:
+        """Return the drawn formula at a point of this widget, None where there is none."""
+        inside = self.viewport().mapFrom(self, point)
+        position = self.document().documentLayout().hitTest(QPointF(inside), Qt.HitTestAccuracy.ExactHit)
+        return None if position < 0 else formula_at(self.document(), position)
 
     def event(self, event: QEvent) -> bool:
         """Show where a link leads while the mouse rests on it."""
@@ -148,6 +162,25 @@ class TextView(QTextBrowser):
     def _apply_font(self) -> None:
         self.document().setDefaultFont(text_font(self._theme.text_size_px))
         self._heights.clear()
+
+    def _place_formulas(self) -> None:
+        colors = self._theme.colors
+        color = colors.muted if self._muted else colors.text
+        is_new = not self._pending
+        self._pending = place_formulas(self.document(), self._formula_object, self._theme, color)
+        if self._pending and is_new:
+            formulas().drawn.connect(self._on_drawn, Qt.ConnectionType.UniqueConnection)
+
+    @Slot(object)
+    def _on_drawn(self, drawn: frozenset[Formula]) -> None:
+        if self._pending.isdisjoint(drawn):
+            return
+        blocks, self._blocks = self._blocks, ()
+        self.show_blocks(blocks, self._theme)
+        self.updateGeometry()
+        parent = self.parentWidget()
+        if parent is not None:
+            QCoreApplication.postEvent(parent, QEvent(QEvent.Type.LayoutRequest))
 
     def _select_again(self, anchor: int, position: int) -> None:
         """Keep what the reader selected while the text below it grows."""

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.formulas import source_of
 from app.rendering.markdown import render, render_plain
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
@@ -123,8 +124,78 @@ def test_formulas_stay_as_written(formula: str) -> None:
     assert "<ul" not in block.html
 
 
+@pytest.mark.parametrize(
+    ("text", "formulas"),
+    [
+        ("so $x$ and $y_1$.", ["$x$", "$y_1$"]),
+        (r"so \(x\) and \[y\] here", [r"\(x\)", r"\[y\]"]),
+        ("so $$x$$ here", ["$$x$$"]),
+        (r"a price \$5 of $n$", ["$n$"]),
+        (r"$\$5 \cdot n$", [r"$\$5 \cdot n$"]),
+        ("the $n$th and $k$-th", ["$n$", "$k$"]),
+        ("$2^n$ of $10$", ["$2^n$", "$10$"]),
+        ("costs $5 and $10 with $x_{1,2}$ then", ["$x_{1,2}$"]),
+        ("from $5-$10 to $5/$6", []),
+        ("I have $100 in cash and 50$.", []),
+        ("$HOME:$PATH is set", []),
+        ("`$x$` and ``\\(y\\)``", []),
+        ("**bold $a*b$ and** c", ["$a*b$"]),
+        ("| $a$ |\n|---|\n| $b$ |", ["$a$", "$b$"]),
+        ("1. item $a$\n2. item", ["$a$"]),
+    ],
+)
+def test_formulas_are_told_from_prices_and_code(text: str, formulas: list[str]) -> None:
+    marks = re.findall(r'<img src="(formula:[^"]+)"/>', "".join(block.html for block in blocks(text)))
+    assert [source_of(mark) for mark in marks] == formulas
+
+
 def test_prices_are_no_formulas() -> None:
     assert "<b>" in one("from $5 to **$10** and $20").html
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "$$x$$",
+        "$$\nx\n$$",
+        "\\[\nx + y\n- z\n\\]",
+        "\\[ x \\].",
+        "\\begin{align}\na &= b \\\\\n&= c\n\\end{align}",
+        "\\begin{equation*}\nx\n\\end{equation*}",
+    ],
+)
+@pytest.mark.parametrize("before", ["", "Therefore:\n", "Therefore:\n\n", "- item\n\n"])
+def test_a_formula_on_display_is_a_block(formula: str, before: str) -> None:
+    shown = blocks(f"{before}{formula}\nThen")
+    assert [block.text for block in shown if block.kind is BlockKind.FORMULA] == [formula]
+    assert shown[-1].text == "Then"
+
+
+def test_a_formula_on_display_inside_a_list_stands_there() -> None:
+    shown = blocks("1. one\n   $$\n   x\n   $$\n2. two")
+    assert [(block.kind, block.indent) for block in shown] == [
+        (BlockKind.HTML, 0), (BlockKind.FORMULA, 1), (BlockKind.HTML, 0)
+    ]  # fmt: skip
+    assert shown[1].text == "$$\nx\n$$"
+
+
+@pytest.mark.parametrize("code", ["```\n$$x$$\n```", "    $$x$$", "```latex\n\\begin{align}x\\end{align}\n```"])
+def test_code_holds_no_formulas(code: str) -> None:
+    assert [block.kind for block in blocks(code)] == [BlockKind.CODE]
+
+
+@pytest.mark.parametrize("text", ["$$\na &= b\n- c\n+ d\n= e", "\\[\nx\n# y", "\\begin{align}\na &= b \\\\"])
+def test_an_open_formula_is_its_source_until_it_is_whole(text: str) -> None:
+    (block,) = render(text, THEME, streaming=True)
+    assert (block.kind, block.closed) == (BlockKind.FORMULA, False)
+    assert text.startswith(block.text)
+
+
+def test_a_formula_in_a_line_waits_until_it_is_whole() -> None:
+    text = "The value $x_1 + \\frac{a}{b}$ is"
+    for end in range(11, text.index("$ is")):
+        assert render(text[:end], THEME, streaming=True)[0].text == "The value"
+    assert "formula:" in render(text, THEME, streaming=True)[0].html
 
 
 def test_escapes_and_entities() -> None:

@@ -12,7 +12,8 @@ THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f
 PIECES = [
     "word", " ", "\n", "\n\n", "**", "*", "`", "```", "```python\n", "~~~", "- ", "  - ", "1. ", "10. ", "> ", "# ",
     "---", "|", "| a | b |\n|---|---|\n", "[text](https://example.com)", "[text][1]", "[1]: https://example.com\n",
-    "    ", "\t", "<think>\n", "</think>\n", "</think>", "<b>", "$x_1$", "$$", "\\[", "\\", "é", "漢字", "🔥",
+    "    ", "\t", "<think>\n", "</think>\n", "</think>", "<b>", "$x_1$", "$$", "$", "x", "\\[", "\\]", "\\(", "\\)",
+    "\\begin{align}", "\\end{align}", "\\", "é", "漢字", "🔥",
     "&amp;", "===", "![a](b)", "+ ",
 ]  # fmt: skip
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)

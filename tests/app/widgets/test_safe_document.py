@@ -46,7 +46,7 @@ def test_the_view_asks_only_its_document(qtbot: QtBot) -> None:
 
 
 _PROBE = """
-import os, sys
+import os, sys, time
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6.QtWidgets import QApplication
 from app.widgets.fonts import load_fonts
@@ -65,20 +65,28 @@ body.show()
 body.set_text("warm up `x` \\u05d0 \\u6f22 \\U0001f525")
 application.processEvents()
 os.write(2, b"NOW-THE-HOSTILE-TEXT\\n")
+from app.widgets.formulas import formulas
 view.setHtml(sys.argv[1])
 body.set_text(sys.argv[2])
 body.set_plain_text(sys.argv[1])
 for widget in (view, body):
     widget.resize(500, 700)
     widget.grab()
+deadline = time.monotonic() + 60
+while formulas()._pending and time.monotonic() < deadline:
+    application.processEvents()
 application.processEvents()
 os.write(2, b"END-OF-HOSTILE-TEXT\\n")
+from app.widgets.formulas import end_formulas
+end_formulas()
 """
 
 
 def _run_probe(target: str, *before: str) -> subprocess.CompletedProcess[str]:
     html = HTML.format(target=target)
     markdown = f"![x]({target}) [y]({target}) <img src='{target}'>\n\n<{target}>\n\n![z][1]\n\n[1]: {target}\n"
+    markdown += f"\n$x^2$ $\\includegraphics{{{target}}}$ $\\input{{{target}}}$ $\\text{{{target}}}$"
+    markdown += f" $\\href{{{target}}}{{x}}$ $\\color{{url({target})}}{{x}}$\n"
     command = [*before, sys.executable, "-c", _PROBE, html, markdown]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)

@@ -1,0 +1,1 @@
+"""LaTeX to drawings, in a process of its own; no Qt."""
