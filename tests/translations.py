@@ -25,7 +25,7 @@ class Text:
 
     source: str
     comment: str
-    translation: str
+    translations: tuple[str, ...]  # one for each form of a text with a number
     is_finished: bool
 
 
@@ -64,9 +64,7 @@ def texts(file: Path) -> list[Text]:
             Text(
                 source=message.findtext("source", ""),
                 comment=message.findtext("comment", ""),
-                translation="\n".join(translation.itertext()).strip("\n")
-                if len(translation)
-                else translation.text or "",
+                translations=tuple(each.text or "" for each in (list(translation) or [translation])),
                 is_finished=translation.get("type") != "unfinished",
             )
         )

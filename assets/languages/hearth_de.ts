@@ -5,27 +5,27 @@
     <name></name>
     <message>
         <source> The cards take turns with each token, so they hold more together but are no faster.</source>
-        <translation type="unfinished"></translation>
+        <translation> Die Karten wechseln sich bei jedem Token ab; zusammen fassen sie also mehr, sind aber nicht schneller.</translation>
     </message>
     <message>
         <source> and {0} more</source>
-        <translation type="unfinished"></translation>
+        <translation> und {0} weitere</translation>
     </message>
     <message>
         <source> as published, small enough to stay exact</source>
-        <translation type="unfinished"></translation>
+        <translation> wie veröffentlicht, klein genug, um genau zu bleiben</translation>
     </message>
     <message>
         <source> because {0} has no BF16</source>
-        <translation type="unfinished"></translation>
+        <translation> weil {0} kein BF16 hat</translation>
     </message>
     <message>
         <source> because {0} has no BF16 instructions and is several times faster with it</source>
-        <translation type="unfinished"></translation>
+        <translation> weil {0} keine BF16-Befehle hat und damit um ein Mehrfaches schneller ist</translation>
     </message>
     <message>
         <source> through the proxy</source>
-        <translation type="unfinished"></translation>
+        <translation> über den Proxy</translation>
     </message>
     <message>
         <source>&amp;About Hearth</source>
@@ -57,7 +57,7 @@
     </message>
     <message>
         <source>&amp;Dark</source>
-        <translation>&amp;Dunkel</translation>
+        <translation>D&amp;unkel</translation>
     </message>
     <message>
         <source>&amp;Delete conversation</source>
@@ -77,7 +77,7 @@
     </message>
     <message>
         <source>&amp;Full screen</source>
-        <translation>&amp;Vollbild</translation>
+        <translation>V&amp;ollbild</translation>
     </message>
     <message>
         <source>&amp;Help</source>
@@ -101,7 +101,7 @@
     </message>
     <message>
         <source>&amp;Models…</source>
-        <translation>M&amp;odelle…</translation>
+        <translation>&amp;Modelle…</translation>
     </message>
     <message>
         <source>&amp;New conversation</source>
@@ -153,7 +153,7 @@
     </message>
     <message>
         <source>&amp;Usual text size</source>
-        <translation>&amp;Übliche Textgröße</translation>
+        <translation>Üb&amp;liche Textgröße</translation>
     </message>
     <message>
         <source>&amp;View</source>
@@ -161,11 +161,11 @@
     </message>
     <message>
         <source>, and what lies in main memory is copied to the card for every token</source>
-        <translation type="unfinished"></translation>
+        <translation>, und was im Arbeitsspeicher liegt, wird für jedes Token auf die Karte kopiert</translation>
     </message>
     <message>
         <source>, and {0} GiB in main memory</source>
-        <translation type="unfinished"></translation>
+        <translation>, und {0} GiB im Arbeitsspeicher</translation>
     </message>
     <message>
         <source>, and {size} for its packed copy, which loads faster</source>
@@ -173,11 +173,11 @@
     </message>
     <message>
         <source>, as the package bitsandbytes is not installed.</source>
-        <translation type="unfinished"></translation>
+        <translation>, da das Paket bitsandbytes nicht installiert ist.</translation>
     </message>
     <message>
         <source>, {0} GiB of them experts that can&apos;t be packed</source>
-        <translation type="unfinished"></translation>
+        <translation>, davon {0} GiB Experten, die sich nicht packen lassen</translation>
     </message>
     <message>
         <source>0 always takes the most likely word; around 0.7 is lively; above 1.5 it soon makes no sense.</source>
@@ -197,11 +197,11 @@
     </message>
     <message>
         <source>4-bit weights come back changed</source>
-        <translation type="unfinished"></translation>
+        <translation>4-Bit-Gewichte kommen verändert zurück</translation>
     </message>
     <message>
         <source>8-bit rows (bitsandbytes)</source>
-        <translation type="unfinished"></translation>
+        <translation>8-Bit-Zeilen (bitsandbytes)</translation>
     </message>
     <message>
         <source>9 to 15 billion</source>
@@ -209,11 +209,11 @@
     </message>
     <message>
         <source>; others beside it: {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>; andere daneben: {0}</translation>
     </message>
     <message>
         <source>A SOCKS proxy needs the Python package socksio, which is not installed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein SOCKS-Proxy braucht das Python-Paket socksio, das nicht installiert ist.</translation>
     </message>
     <message>
         <source>A conversation that is not in the list</source>
@@ -225,7 +225,7 @@
     </message>
     <message>
         <source>A library that the engine needs could not be loaded.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Bibliothek, die der Rechenkern braucht, konnte nicht geladen werden.</translation>
     </message>
     <message>
         <source>A mirror of the Hugging Face Hub, as an address that begins with https://. Empty means huggingface.co, or what HF_ENDPOINT says.</source>
@@ -237,11 +237,11 @@
     </message>
     <message>
         <source>A name looks like owner/name.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein Name sieht aus wie besitzer/name.</translation>
     </message>
     <message>
         <source>A name looks like owner/name; the address of its page does as well.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein Name sieht aus wie besitzer/name; die Adresse seiner Seite geht auch.</translation>
     </message>
     <message>
         <source>A new one each time</source>
@@ -273,15 +273,15 @@
     </message>
     <message>
         <source>Accept them at {0}, then enter an access token.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nehmen Sie sie auf {0} an, und geben Sie dann ein Zugangstoken ein.</translation>
     </message>
     <message>
         <source>Accept them at {0}, then try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nehmen Sie sie auf {0} an, und versuchen Sie es dann noch einmal.</translation>
     </message>
     <message>
         <source>Access to this resource is disabled</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Zugang ist gesperrt</translation>
     </message>
     <message>
         <source>Access token</source>
@@ -294,6 +294,10 @@
     <message>
         <source>Account and connection</source>
         <translation>Konto und Verbindung</translation>
+    </message>
+    <message>
+        <source>Actions and their keys</source>
+        <translation>Aktionen und ihre Tasten</translation>
     </message>
     <message>
         <source>Add a folder with models</source>
@@ -325,7 +329,7 @@
     </message>
     <message>
         <source>An access token may help; a firewall may be in the way.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein Zugangstoken könnte helfen; vielleicht ist eine Firewall im Weg.</translation>
     </message>
     <message>
         <source>An access token opens models that are private or ask for something first. The test says where the way ends.</source>
@@ -337,7 +341,7 @@
     </message>
     <message>
         <source>Another program is downloading this model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ein anderes Programm lädt dieses Modell gerade herunter.</translation>
     </message>
     <message>
         <source>Another program is using the conversations.</source>
@@ -345,7 +349,7 @@
     </message>
     <message>
         <source>Another server answers in place of {0}, so nothing was sent.</source>
-        <translation type="unfinished"></translation>
+        <translation>Anstelle von {0} antwortet ein anderer Server, daher wurde nichts gesendet.</translation>
     </message>
     <message>
         <source>Another version of an answer</source>
@@ -421,7 +425,7 @@
     </message>
     <message>
         <source>At most: {0}.{1}</source>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens: {0}.{1}</translation>
     </message>
     <message>
         <source>August</source>
@@ -460,6 +464,14 @@
         <translation>Zurück zum Chat</translation>
     </message>
     <message>
+        <source>Backspace takes the key away, Esc goes back to the list.</source>
+        <translation>Die Rücktaste nimmt die Taste weg, Esc kehrt zur Liste zurück.</translation>
+    </message>
+    <message>
+        <source>Begin a new conversation</source>
+        <translation>Neue Unterhaltung beginnen</translation>
+    </message>
+    <message>
         <source>Being answered now.</source>
         <translation>Wird gerade beantwortet.</translation>
     </message>
@@ -473,11 +485,11 @@
     </message>
     <message>
         <source>CUDA graphs need an NVIDIA card</source>
-        <translation type="unfinished"></translation>
+        <translation>CUDA-Graphen brauchen eine NVIDIA-Karte</translation>
     </message>
     <message>
         <source>CUDA; {0}; {1} MiB; driver {2}; torch {3}</source>
-        <translation type="unfinished"></translation>
+        <translation>CUDA; {0}; {1} MiB; Treiber {2}; torch {3}</translation>
     </message>
     <message>
         <source>Can&apos;t be used</source>
@@ -494,6 +506,10 @@
     <message>
         <source>Certificates</source>
         <translation>Zertifikate</translation>
+    </message>
+    <message>
+        <source>Changed by you</source>
+        <translation>Von Ihnen geändert</translation>
     </message>
     <message>
         <source>Chat</source>
@@ -513,43 +529,43 @@
     </message>
     <message>
         <source>Check its address in the settings, or remove it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie seine Adresse in den Einstellungen, oder entfernen Sie sie.</translation>
     </message>
     <message>
         <source>Check its owner and permissions.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie Besitzer und Rechte.</translation>
     </message>
     <message>
         <source>Check that both folders can be written</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie, ob beide Ordner beschreibbar sind</translation>
     </message>
     <message>
         <source>Check that the folder is still there and that you may read it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie, ob der Ordner noch da ist und Sie ihn lesen dürfen.</translation>
     </message>
     <message>
         <source>Check the address of the Hub in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Adresse des Hub in den Einstellungen.</translation>
     </message>
     <message>
         <source>Check the address of the Hub, or try again later.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Adresse des Hub, oder versuchen Sie es später noch einmal.</translation>
     </message>
     <message>
         <source>Check the address of the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Adresse des Hub.</translation>
     </message>
     <message>
         <source>Check the addresses of the Hub and of the proxy: https:// or http://.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Adressen des Hub und des Proxys: https:// oder http://.</translation>
     </message>
     <message>
         <source>Check the date and time of this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie Datum und Uhrzeit dieses Rechners.</translation>
     </message>
     <message>
         <source>Check the disk, then go on with the download.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie den Datenträger, und setzen Sie den Download dann fort.</translation>
     </message>
     <message>
         <source>Check the folder {folder}.</source>
@@ -557,39 +573,39 @@
     </message>
     <message>
         <source>Check the internet connection and the address of the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Internetverbindung und die Adresse des Hub.</translation>
     </message>
     <message>
         <source>Check the internet connection and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Internetverbindung, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Check the internet connection; a firewall may be in the way.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Internetverbindung; vielleicht ist eine Firewall im Weg.</translation>
     </message>
     <message>
         <source>Check the name and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie den Namen, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Check the name; a private model is shown only with a token of somebody who may see it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie den Namen; ein privates Modell wird nur mit einem Token von jemandem gezeigt, der es sehen darf.</translation>
     </message>
     <message>
         <source>Check the name; a private model needs an access token.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie den Namen; ein privates Modell braucht ein Zugangstoken.</translation>
     </message>
     <message>
         <source>Check the proxy&apos;s address.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie die Adresse des Proxys.</translation>
     </message>
     <message>
         <source>Check whether this network wants a login first, then go on with the download.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie, ob dieses Netz zuerst eine Anmeldung will, und setzen Sie den Download dann fort.</translation>
     </message>
     <message>
         <source>Check who owns the folder for downloads, and its permissions.</source>
-        <translation type="unfinished"></translation>
+        <translation>Prüfen Sie, wem der Ordner für Downloads gehört, und seine Rechte.</translation>
     </message>
     <message>
         <source>Checking every byte</source>
@@ -601,15 +617,15 @@
     </message>
     <message>
         <source>Choose a .gguf file, or the folder that the model&apos;s files lie in.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine .gguf-Datei, oder den Ordner, in dem die Dateien des Modells liegen.</translation>
     </message>
     <message>
         <source>Choose a file in PEM format</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Datei im PEM-Format</translation>
     </message>
     <message>
         <source>Choose a folder of your own, on a disk that can hold links.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie einen eigenen Ordner, auf einem Datenträger, der Links aufnehmen kann.</translation>
     </message>
     <message>
         <source>Choose a model</source>
@@ -617,7 +633,7 @@
     </message>
     <message>
         <source>Choose a model first.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie zuerst ein Modell.</translation>
     </message>
     <message>
         <source>Choose a model on the left.</source>
@@ -625,35 +641,39 @@
     </message>
     <message>
         <source>Choose a smaller model of the same family as draft model, or none.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie ein kleineres Modell derselben Familie als Entwurfsmodell, oder keines.</translation>
     </message>
     <message>
         <source>Choose a text-generation (chat or instruct) model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie ein Modell, das Text erzeugt (chat oder instruct).</translation>
     </message>
     <message>
         <source>Choose a version of the model that is not quantized, or a GGUF file of it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Fassung des Modells, die nicht quantisiert ist, oder eine GGUF-Datei davon.</translation>
     </message>
     <message>
         <source>Choose a version of the model that transformers supports without custom code.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Fassung des Modells, die transformers ohne eigenen Code unterstützt.</translation>
     </message>
     <message>
         <source>Choose a version of the model with .safetensors files.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Fassung des Modells mit .safetensors-Dateien.</translation>
     </message>
     <message>
         <source>Choose a version of the model with config.json and .safetensors files for transformers.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Fassung des Modells mit config.json und .safetensors-Dateien für transformers.</translation>
     </message>
     <message>
         <source>Choose a version of the model with ordinary .safetensors files.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine Fassung des Modells mit gewöhnlichen .safetensors-Dateien.</translation>
+    </message>
+    <message>
+        <source>Choose an action to give it another key.</source>
+        <translation>Wählen Sie eine Aktion, um ihr eine andere Taste zu geben.</translation>
     </message>
     <message>
         <source>Choose another folder for the models.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie einen anderen Ordner für die Modelle.</translation>
     </message>
     <message>
         <source>Choose another model</source>
@@ -661,11 +681,11 @@
     </message>
     <message>
         <source>Choose another model, or start a new conversation.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie ein anderes Modell, oder beginnen Sie eine neue Unterhaltung.</translation>
     </message>
     <message>
         <source>Choose another model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie ein anderes Modell.</translation>
     </message>
     <message>
         <source>Choose another model…</source>
@@ -677,27 +697,27 @@
     </message>
     <message>
         <source>Choose another version of the model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie eine andere Fassung des Modells.</translation>
     </message>
     <message>
         <source>Choose auto or bf16.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie auto oder bf16.</translation>
     </message>
     <message>
         <source>Choose the chat or instruct version of this model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie die Fassung chat oder instruct dieses Modells.</translation>
     </message>
     <message>
         <source>Choose the file {0} instead of the folder.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie die Datei {0} statt des Ordners.</translation>
     </message>
     <message>
         <source>Choose the folder in which config.json and the .safetensors files lie.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie den Ordner, in dem config.json und die .safetensors-Dateien liegen.</translation>
     </message>
     <message>
         <source>Choose the model that it was made for{0}, or a version with the adapter merged.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wählen Sie das Modell, für das er gemacht wurde{0}, oder eine Fassung mit eingerechnetem Adapter.</translation>
     </message>
     <message>
         <source>Choose {label}</source>
@@ -745,31 +765,31 @@
     </message>
     <message>
         <source>Close other programs, load it with a lower precision, or choose a smaller model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie andere Programme, laden Sie es mit geringerer Genauigkeit, oder wählen Sie ein kleineres Modell.</translation>
     </message>
     <message>
         <source>Close other programs, or choose a smaller context window or a smaller model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie andere Programme, oder wählen Sie weniger Kontext oder ein kleineres Modell.</translation>
     </message>
     <message>
         <source>Close other programs, or choose a smaller model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie andere Programme, oder wählen Sie ein kleineres Modell.</translation>
     </message>
     <message>
         <source>Close other programs, or load the model so that it needs less.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie andere Programme, oder laden Sie das Modell so, dass es weniger braucht.</translation>
     </message>
     <message>
         <source>Close the programs that use it, and check that you may change the folder for downloads.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie die Programme, die ihn verwenden, und prüfen Sie, ob Sie den Ordner für Downloads ändern dürfen.</translation>
     </message>
     <message>
         <source>Close the programs that use it, and check that you may change the folder it lies in.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie die Programme, die es verwenden, und prüfen Sie, ob Sie den Ordner ändern dürfen, in dem es liegt.</translation>
     </message>
     <message>
         <source>Close the programs that use it; they are freed the next time that something is listed or deleted.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schließen Sie die Programme, die sie verwenden; sie werden frei, wenn das nächste Mal etwas aufgelistet oder gelöscht wird.</translation>
     </message>
     <message>
         <source>Colours</source>
@@ -789,7 +809,7 @@
     </message>
     <message>
         <source>Connect this computer and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Verbinden Sie diesen Rechner, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Context</source>
@@ -833,11 +853,11 @@
     </message>
     <message>
         <source>Copy it again from the page that shows it, and enter it once more.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kopieren Sie es noch einmal von der Seite, die es zeigt, und geben Sie es neu ein.</translation>
     </message>
     <message>
         <source>Copy the complete model into the folder, or choose another model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kopieren Sie das vollständige Modell in den Ordner, oder wählen Sie ein anderes Modell.</translation>
     </message>
     <message>
         <source>Copy this code</source>
@@ -857,7 +877,7 @@
     </message>
     <message>
         <source>Core ML</source>
-        <translation type="unfinished"></translation>
+        <translation>Core ML</translation>
     </message>
     <message>
         <source>Cu&amp;t</source>
@@ -885,7 +905,7 @@
     </message>
     <message>
         <source>Delete another model to free space.</source>
-        <translation type="unfinished"></translation>
+        <translation>Löschen Sie ein anderes Modell, um Platz zu schaffen.</translation>
     </message>
     <message>
         <source>Delete the selected conversation</source>
@@ -938,15 +958,15 @@
     </message>
     <message>
         <source>Download it again, or use the model&apos;s safetensors version.</source>
-        <translation type="unfinished"></translation>
+        <translation>Laden Sie es noch einmal herunter, oder verwenden Sie die safetensors-Fassung des Modells.</translation>
     </message>
     <message>
         <source>Download or copy the model again to repair it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Laden Sie das Modell noch einmal herunter, oder kopieren Sie es neu, um es zu reparieren.</translation>
     </message>
     <message>
         <source>Download {0} again to repair it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Laden Sie {0} noch einmal herunter, um es zu reparieren.</translation>
     </message>
     <message>
         <source>Downloaded</source>
@@ -958,7 +978,7 @@
     </message>
     <message>
         <source>Downloads are switched off (HF_HUB_OFFLINE is set).</source>
-        <translation type="unfinished"></translation>
+        <translation>Downloads sind abgeschaltet (HF_HUB_OFFLINE ist gesetzt).</translation>
     </message>
     <message>
         <source>Downloads: {words}</source>
@@ -967,6 +987,10 @@
     <message>
         <source>Draft model</source>
         <translation>Entwurfsmodell</translation>
+    </message>
+    <message>
+        <source>Each action of the menus may have the keys that you like best.</source>
+        <translation>Jede Aktion der Menüs kann die Tasten haben, die Ihnen am liebsten sind.</translation>
     </message>
     <message>
         <source>Edit</source>
@@ -997,20 +1021,24 @@
         <translation>Token eingeben…</translation>
     </message>
     <message>
+        <source>Enter begins, Backspace takes the key away.</source>
+        <translation>Die Eingabetaste beginnt, die Rücktaste nimmt die Taste weg.</translation>
+    </message>
+    <message>
         <source>Enter its address as http://name:password@proxy.example:8080.</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie seine Adresse als http://name:passwort@proxy.example:8080 ein.</translation>
     </message>
     <message>
         <source>Enter one and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie eines ein, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Enter the access token in its own field</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie das Zugangstoken in seinem eigenen Feld ein</translation>
     </message>
     <message>
         <source>Enter the address of an HTTP proxy</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie die Adresse eines HTTP-Proxys ein</translation>
     </message>
     <message>
         <source>Esc</source>
@@ -1030,7 +1058,7 @@
     </message>
     <message>
         <source>FBGEMM FP8</source>
-        <translation type="unfinished"></translation>
+        <translation>FBGEMM FP8</translation>
     </message>
     <message>
         <source>February</source>
@@ -1090,27 +1118,27 @@
     </message>
     <message>
         <source>Four Over Six</source>
-        <translation type="unfinished"></translation>
+        <translation>Four Over Six</translation>
     </message>
     <message>
         <source>Free some space</source>
-        <translation type="unfinished"></translation>
+        <translation>Schaffen Sie etwas Platz</translation>
     </message>
     <message>
         <source>Free some space and go on with the download; what has arrived is kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schaffen Sie etwas Platz, und setzen Sie den Download fort; was angekommen ist, bleibt erhalten.</translation>
     </message>
     <message>
         <source>Free some space and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schaffen Sie etwas Platz, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Free some space or check that the data folder can be written, then try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schaffen Sie etwas Platz, oder prüfen Sie, ob der Datenordner beschreibbar ist, und versuchen Sie es dann noch einmal.</translation>
     </message>
     <message>
         <source>Free some space there, delete models that you no longer need, or choose another folder.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schaffen Sie dort etwas Platz, löschen Sie Modelle, die Sie nicht mehr brauchen, oder wählen Sie einen anderen Ordner.</translation>
     </message>
     <message>
         <source>Free some space.</source>
@@ -1154,11 +1182,11 @@
     </message>
     <message>
         <source>GiB of weights</source>
-        <translation type="unfinished"></translation>
+        <translation>GiB Gewichte</translation>
     </message>
     <message>
         <source>Give it the right to read this model (gated ones too), or make a new one with the role “read”.</source>
-        <translation type="unfinished"></translation>
+        <translation>Geben Sie ihm das Recht, dieses Modell zu lesen (auch geschützte), oder erstellen Sie ein neues mit der Rolle „read“.</translation>
     </message>
     <message>
         <source>Give me three ideas for a quick dinner with eggs.</source>
@@ -1166,7 +1194,7 @@
     </message>
     <message>
         <source>Give this conversation a title of two to six words, in its own language. Answer with nothing but the title.</source>
-        <translation type="unfinished"></translation>
+        <translation>Give this conversation a title of two to six words, in its own language. Answer with nothing but the title.</translation>
     </message>
     <message>
         <source>Go to the &amp;newest message</source>
@@ -1182,7 +1210,7 @@
     </message>
     <message>
         <source>Graphics card {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Grafikkarte {0}</translation>
     </message>
     <message>
         <source>Guess ahead</source>
@@ -1222,7 +1250,7 @@
     </message>
     <message>
         <source>Hearth is set to work offline, so the Hub is not asked.</source>
-        <translation type="unfinished"></translation>
+        <translation>Hearth ist auf Offline-Arbeit gestellt, daher wird der Hub nicht gefragt.</translation>
     </message>
     <message>
         <source>Hearth works offline</source>
@@ -1250,7 +1278,7 @@
     </message>
     <message>
         <source>INT8 weights times {0} activations: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>INT8-Gewichte mal {0}-Aktivierungen: {1}.</translation>
     </message>
     <message>
         <source>If it happens again, choose a smaller model, a smaller context window or a lower precision.</source>
@@ -1262,11 +1290,15 @@
     </message>
     <message>
         <source>If this network has a login page, log in first; else check the address.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wenn dieses Netz eine Anmeldeseite hat, melden Sie sich zuerst an; sonst prüfen Sie die Adresse.</translation>
     </message>
     <message>
         <source>If your organisation checks connections, choose its certificates under “Certificates” in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Wenn Ihre Organisation Verbindungen prüft, wählen Sie deren Zertifikate unter „Zertifikate“ in den Einstellungen.</translation>
+    </message>
+    <message>
+        <source>Imported from {program}</source>
+        <translation>Importiert aus {program}</translation>
     </message>
     <message>
         <source>In RAM</source>
@@ -1286,7 +1318,11 @@
     </message>
     <message>
         <source>In the folder for downloads, a file stands where a folder should be, or the other way round.</source>
-        <translation type="unfinished"></translation>
+        <translation>Im Ordner für Downloads steht eine Datei, wo ein Ordner sein sollte, oder umgekehrt.</translation>
+    </message>
+    <message>
+        <source>In the settings, the key of “{name}” can&apos;t be read.</source>
+        <translation>In den Einstellungen ist die Taste von „{name}“ nicht lesbar.</translation>
     </message>
     <message>
         <source>In the settings, {bad} The usual value is used.</source>
@@ -1298,7 +1334,7 @@
     </message>
     <message>
         <source>Install it (pip install bitsandbytes), or choose auto.</source>
-        <translation type="unfinished"></translation>
+        <translation>Installieren Sie es (pip install bitsandbytes), oder wählen Sie auto.</translation>
     </message>
     <message>
         <source>Install the newer Hearth again; the file was left as it is.</source>
@@ -1310,7 +1346,7 @@
     </message>
     <message>
         <source>It answers as the Hub does.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es antwortet, wie es der Hub tut.</translation>
     </message>
     <message>
         <source>It can be downloaded again.</source>
@@ -1322,39 +1358,39 @@
     </message>
     <message>
         <source>It does not write text ({0}).</source>
-        <translation type="unfinished"></translation>
+        <translation>Es schreibt keinen Text ({0}).</translation>
     </message>
     <message>
         <source>It has no files yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es hat noch keine Dateien.</translation>
     </message>
     <message>
         <source>It has no weights in .safetensors files.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es hat keine Gewichte im .safetensors-Format.</translation>
     </message>
     <message>
         <source>It has to look like http://proxy.example:8080</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie muss aussehen wie http://proxy.example:8080</translation>
     </message>
     <message>
         <source>It has to look like https://huggingface.co</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie muss aussehen wie https://huggingface.co</translation>
     </message>
     <message>
         <source>It is accepted and belongs to {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wird angenommen und gehört {0}.</translation>
     </message>
     <message>
         <source>It is accepted.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wird angenommen.</translation>
     </message>
     <message>
         <source>It is an adapter (LoRA) for another model, not a model by itself.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es ist ein Adapter (LoRA) für ein anderes Modell, kein eigenständiges Modell.</translation>
     </message>
     <message>
         <source>It is made for something else than chatting ({0}).</source>
-        <translation type="unfinished"></translation>
+        <translation>Es ist für etwas anderes als Chatten gemacht ({0}).</translation>
     </message>
     <message>
         <source>It is on this computer.</source>
@@ -1366,11 +1402,11 @@
     </message>
     <message>
         <source>It is only there as GGUF files; Hearth downloads .safetensors files only.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt es nur als GGUF-Dateien; Hearth lädt nur .safetensors-Dateien herunter.</translation>
     </message>
     <message>
         <source>It is published in a quantized form ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>Es ist quantisiert veröffentlicht ({0})</translation>
     </message>
     <message>
         <source>It is sent to {address} only, and stands in no file of Hearth and in no log.</source>
@@ -1378,19 +1414,19 @@
     </message>
     <message>
         <source>It makes pictures, films or sounds, no text.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es erzeugt Bilder, Filme oder Töne, keinen Text.</translation>
     </message>
     <message>
         <source>It turns one text into another and holds no conversation.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es macht aus einem Text einen anderen und führt keine Unterhaltung.</translation>
     </message>
     <message>
         <source>It turns texts into numbers for searching and writes none.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es macht aus Texten Zahlen für die Suche und schreibt keine.</translation>
     </message>
     <message>
         <source>It wants to run its own program code, which Hearth does not allow.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es will eigenen Programmcode ausführen, was Hearth nicht zulässt.</translation>
     </message>
     <message>
         <source>It was deleted, or begun in a terminal after this window opened.</source>
@@ -1398,7 +1434,7 @@
     </message>
     <message>
         <source>It was disabled by the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wurde vom Hub gesperrt.</translation>
     </message>
     <message>
         <source>It was interrupted.</source>
@@ -1406,15 +1442,15 @@
     </message>
     <message>
         <source>Its certificate is in order.</source>
-        <translation type="unfinished"></translation>
+        <translation>Sein Zertifikat ist in Ordnung.</translation>
     </message>
     <message>
         <source>Its config.json is missing, so it is not made for transformers.</source>
-        <translation type="unfinished"></translation>
+        <translation>Seine config.json fehlt, es ist also nicht für transformers gemacht.</translation>
     </message>
     <message>
         <source>Its configuration does not say what kind of model it is.</source>
-        <translation type="unfinished"></translation>
+        <translation>Seine Konfiguration sagt nicht, was für ein Modell es ist.</translation>
     </message>
     <message>
         <source>Its files lie in {folder}.</source>
@@ -1422,15 +1458,15 @@
     </message>
     <message>
         <source>Its weights are only there for another program.</source>
-        <translation type="unfinished"></translation>
+        <translation>Seine Gewichte gibt es nur für ein anderes Programm.</translation>
     </message>
     <message>
         <source>Its weights are only there in Mistral&apos;s own format (consolidated.safetensors).</source>
-        <translation type="unfinished"></translation>
+        <translation>Seine Gewichte gibt es nur in Mistrals eigenem Format (consolidated.safetensors).</translation>
     </message>
     <message>
         <source>Its weights are only there in a format that can run code (pickle).</source>
-        <translation type="unfinished"></translation>
+        <translation>Seine Gewichte gibt es nur in einem Format, das Code ausführen kann (pickle).</translation>
     </message>
     <message>
         <source>January</source>
@@ -1454,7 +1490,11 @@
     </message>
     <message>
         <source>L&amp;ight</source>
-        <translation>&amp;Hell</translation>
+        <translation>H&amp;ell</translation>
+    </message>
+    <message>
+        <source>Language</source>
+        <translation>Sprache</translation>
     </message>
     <message>
         <source>Learn something</source>
@@ -1470,7 +1510,7 @@
     </message>
     <message>
         <source>Leave the revision out to delete all that is there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Lassen Sie die Revision weg, um alles zu löschen, was da ist.</translation>
     </message>
     <message>
         <source>Leaves out words that are less than this share as likely as the best one; 0 leaves out none.</source>
@@ -1502,15 +1542,15 @@
     </message>
     <message>
         <source>Load in 4-bit</source>
-        <translation type="unfinished"></translation>
+        <translation>In 4 Bit laden</translation>
     </message>
     <message>
         <source>Load in 8-bit</source>
-        <translation type="unfinished"></translation>
+        <translation>In 8 Bit laden</translation>
     </message>
     <message>
         <source>Load it again; it is prepared anew.</source>
-        <translation type="unfinished"></translation>
+        <translation>Laden Sie es noch einmal; es wird neu vorbereitet.</translation>
     </message>
     <message>
         <source>Load the model</source>
@@ -1522,7 +1562,7 @@
     </message>
     <message>
         <source>Load without a draft model</source>
-        <translation type="unfinished"></translation>
+        <translation>Ohne Entwurfsmodell laden</translation>
     </message>
     <message>
         <source>Loading the model</source>
@@ -1530,7 +1570,7 @@
     </message>
     <message>
         <source>Loading weights</source>
-        <translation type="unfinished"></translation>
+        <translation>Gewichte werden geladen</translation>
     </message>
     <message>
         <source>Longest answer</source>
@@ -1542,7 +1582,7 @@
     </message>
     <message>
         <source>Look it up again; it may have changed on the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schlagen Sie es neu nach; es kann sich auf dem Hub geändert haben.</translation>
     </message>
     <message>
         <source>Looking at this computer…</source>
@@ -1550,15 +1590,15 @@
     </message>
     <message>
         <source>MPS; {0}; torch {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>MPS; {0}; torch {1}</translation>
     </message>
     <message>
         <source>Mac&apos;s graphics processor</source>
-        <translation type="unfinished"></translation>
+        <translation>Grafikprozessor des Mac</translation>
     </message>
     <message>
         <source>Make a new one and enter it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Erstellen Sie ein neues, und geben Sie es ein.</translation>
     </message>
     <message>
         <source>Make a token…</source>
@@ -1686,7 +1726,7 @@
     </message>
     <message>
         <source>Move {0} away, then go on with the download.</source>
-        <translation type="unfinished"></translation>
+        <translation>Räumen Sie {0} beiseite, und setzen Sie den Download dann fort.</translation>
     </message>
     <message>
         <source>Move…</source>
@@ -1698,19 +1738,19 @@
     </message>
     <message>
         <source>NF4 weights on the processor: 4-bit kernel up to {0} rows, then unpacking by block.</source>
-        <translation type="unfinished"></translation>
+        <translation>NF4-Gewichte auf dem Prozessor: 4-Bit-Kernel bis {0} Zeilen, danach blockweise entpackt.</translation>
     </message>
     <message>
         <source>NF4 weights on the processor: unpacking by block.</source>
-        <translation type="unfinished"></translation>
+        <translation>NF4-Gewichte auf dem Prozessor: blockweise entpackt.</translation>
     </message>
     <message>
         <source>NF4, double quantisation (bitsandbytes)</source>
-        <translation type="unfinished"></translation>
+        <translation>NF4, doppelte Quantisierung (bitsandbytes)</translation>
     </message>
     <message>
         <source>Ne&amp;xt conversation</source>
-        <translation>N&amp;ächste Unterhaltung</translation>
+        <translation>Nä&amp;chste Unterhaltung</translation>
     </message>
     <message>
         <source>Nearly full</source>
@@ -1737,6 +1777,10 @@
         <translation>Neue Unterhaltung</translation>
     </message>
     <message>
+        <source>New key</source>
+        <translation>Neue Taste</translation>
+    </message>
+    <message>
         <source>New line in a message</source>
         <translation>Neue Zeile in einer Nachricht</translation>
     </message>
@@ -1753,8 +1797,12 @@
         <translation>Nächste Fassung</translation>
     </message>
     <message>
+        <source>No action has these words or keys.</source>
+        <translation>Keine Aktion hat diese Wörter oder Tasten.</translation>
+    </message>
+    <message>
         <source>No encrypted connection to {0} could be made.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es ließ sich keine verschlüsselte Verbindung zu {0} herstellen.</translation>
     </message>
     <message>
         <source>No model is loaded.</source>
@@ -1770,7 +1818,7 @@
     </message>
     <message>
         <source>No model was named.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wurde kein Modell genannt.</translation>
     </message>
     <message>
         <source>No setting has these words.</source>
@@ -1778,11 +1826,11 @@
     </message>
     <message>
         <source>No useful window fits.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kein brauchbarer Kontext passt.</translation>
     </message>
     <message>
         <source>Not all that is there of {0} could be deleted.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nicht alles, was von {0} da ist, konnte gelöscht werden.</translation>
     </message>
     <message>
         <source>Not everything could be forgotten. {sentence}</source>
@@ -1802,11 +1850,11 @@
     </message>
     <message>
         <source>Nothing arrives any more</source>
-        <translation type="unfinished"></translation>
+        <translation>Es kommt nichts mehr an</translation>
     </message>
     <message>
         <source>Nothing can be written into {0}: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>In {0} kann nichts geschrieben werden: {1}.</translation>
     </message>
     <message>
         <source>Nothing found</source>
@@ -1818,7 +1866,7 @@
     </message>
     <message>
         <source>Nothing has arrived for {0} s; another connection is tried.</source>
-        <translation type="unfinished"></translation>
+        <translation>Seit {0} s ist nichts angekommen; eine andere Verbindung wird versucht.</translation>
     </message>
     <message>
         <source>Nothing is being downloaded</source>
@@ -1885,12 +1933,16 @@
         <translation>Auf diesem Rechner</translation>
     </message>
     <message>
+        <source>One key at a time, please.</source>
+        <translation>Bitte eine Taste auf einmal.</translation>
+    </message>
+    <message>
         <source>One quiet line under each answer: the model, its speed, and how much of the conversation was read again.</source>
         <translation>Eine leise Zeile unter jeder Antwort: das Modell, sein Tempo, und wie viel von der Unterhaltung neu gelesen wurde.</translation>
     </message>
     <message>
         <source>Only an answer can be continued.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur eine Antwort kann fortgesetzt werden.</translation>
     </message>
     <message>
         <source>Only the best words (top k)</source>
@@ -1930,7 +1982,7 @@
     </message>
     <message>
         <source>Open a web browser, log in to the network, and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Öffnen Sie einen Browser, melden Sie sich im Netz an, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Open its page</source>
@@ -1962,7 +2014,7 @@
     </message>
     <message>
         <source>Paste the address of a model&apos;s page.</source>
-        <translation type="unfinished"></translation>
+        <translation>Fügen Sie die Adresse der Seite eines Modells ein.</translation>
     </message>
     <message>
         <source>Pause</source>
@@ -1970,15 +2022,15 @@
     </message>
     <message>
         <source>Pause the download first, or wait until it has finished.</source>
-        <translation type="unfinished"></translation>
+        <translation>Halten Sie zuerst den Download an, oder warten Sie, bis er fertig ist.</translation>
     </message>
     <message>
         <source>Pause the download first.</source>
-        <translation type="unfinished"></translation>
+        <translation>Halten Sie zuerst den Download an.</translation>
     </message>
     <message>
         <source>Pause the downloads first, also those of other programs.</source>
-        <translation type="unfinished"></translation>
+        <translation>Halten Sie zuerst die Downloads an, auch die anderer Programme.</translation>
     </message>
     <message>
         <source>Paused</source>
@@ -1990,15 +2042,15 @@
     </message>
     <message>
         <source>Planned by its configuration and size alone; the headers of its weights were not read.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur nach Konfiguration und Größe geplant; die Köpfe seiner Gewichte wurden nicht gelesen.</translation>
     </message>
     <message>
         <source>Planned by the known shape of {0}, which has the same kind and size. {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>Nach der bekannten Form von {0} geplant, das gleicher Art und Größe ist. {1}</translation>
     </message>
     <message>
         <source>Planned by the known shape of {0}; its files were not looked at.{1}</source>
-        <translation type="unfinished"></translation>
+        <translation>Nach der bekannten Form von {0} geplant; seine Dateien wurden nicht angesehen.{1}</translation>
     </message>
     <message>
         <source>Popular</source>
@@ -2019,6 +2071,10 @@
     <message>
         <source>Press Continue or send your message again.</source>
         <translation>Drücken Sie „Fortsetzen“, oder senden Sie Ihre Nachricht noch einmal.</translation>
+    </message>
+    <message>
+        <source>Press the new key</source>
+        <translation>Drücken Sie die neue Taste</translation>
     </message>
     <message>
         <source>Previous 7 days</source>
@@ -2054,11 +2110,11 @@
     </message>
     <message>
         <source>PyTorch picks its flash kernel where no mask is needed, its memory-efficient one elsewhere</source>
-        <translation type="unfinished"></translation>
+        <translation>PyTorch nimmt seinen Flash-Kernel, wo keine Maske nötig ist, sonst seinen speichersparenden</translation>
     </message>
     <message>
         <source>PyTorch&apos;s fused attention; query heads that share a key head read it once</source>
-        <translation type="unfinished"></translation>
+        <translation>PyTorchs verschmolzene Attention; Abfrageköpfe mit gemeinsamem Schlüsselkopf lesen ihn einmal</translation>
     </message>
     <message>
         <source>RAM</source>
@@ -2070,7 +2126,7 @@
     </message>
     <message>
         <source>RAM; {0}; {1} cores, {2} threads; torch {3}</source>
-        <translation type="unfinished"></translation>
+        <translation>RAM; {0}; {1} Kerne, {2} Threads; torch {3}</translation>
     </message>
     <message>
         <source>Read anew</source>
@@ -2133,6 +2189,10 @@
         <translation>Zurücksetzen</translation>
     </message>
     <message>
+        <source>Reset all keys</source>
+        <translation>Alle Tasten zurücksetzen</translation>
+    </message>
+    <message>
         <source>Reset {label}</source>
         <translation>{label} zurücksetzen</translation>
     </message>
@@ -2142,7 +2202,7 @@
     </message>
     <message>
         <source>Restart the computer, or reload the nvidia_uvm module on Linux.</source>
-        <translation type="unfinished"></translation>
+        <translation>Starten Sie den Rechner neu, oder laden Sie unter Linux das Modul nvidia_uvm neu.</translation>
     </message>
     <message>
         <source>Restart the engine or Hearth. Your conversations are safe.</source>
@@ -2162,11 +2222,11 @@
     </message>
     <message>
         <source>Run the installation again to get the right one, or load the model on the CPU.</source>
-        <translation type="unfinished"></translation>
+        <translation>Führen Sie die Installation noch einmal aus, um das richtige zu bekommen, oder laden Sie das Modell auf dem Prozessor.</translation>
     </message>
     <message>
         <source>Run the installation again to repair it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Führen Sie die Installation noch einmal aus, um sie zu reparieren.</translation>
     </message>
     <message>
         <source>S&amp;maller text</source>
@@ -2187,6 +2247,10 @@
     <message>
         <source>Search by name, or paste the address of a model&apos;s page.</source>
         <translation>Suchen Sie nach einem Namen, oder fügen Sie die Adresse einer Modellseite ein.</translation>
+    </message>
+    <message>
+        <source>Search for an action or a key</source>
+        <translation>Nach Aktion oder Taste suchen</translation>
     </message>
     <message>
         <source>Search settings</source>
@@ -2218,7 +2282,7 @@
     </message>
     <message>
         <source>Select &amp;all</source>
-        <translation>&amp;Alles auswählen</translation>
+        <translation>A&amp;lles auswählen</translation>
     </message>
     <message>
         <source>Send</source>
@@ -2262,11 +2326,11 @@
     </message>
     <message>
         <source>Shorten the message, or choose a larger context in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kürzen Sie die Nachricht, oder wählen Sie in den Einstellungen mehr Kontext.</translation>
     </message>
     <message>
         <source>Shorten the message, start a new conversation, or choose a larger context in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kürzen Sie die Nachricht, beginnen Sie eine neue Unterhaltung, oder wählen Sie in den Einstellungen mehr Kontext.</translation>
     </message>
     <message>
         <source>Show</source>
@@ -2275,6 +2339,17 @@
     <message>
         <source>Show all {number} characters</source>
         <translation>Alle {number} Zeichen zeigen</translation>
+    </message>
+    <message>
+        <source>Show and change…</source>
+        <translation>Zeigen und ändern…</translation>
+    </message>
+    <message numerus="yes">
+        <source>Show and change… (changed: %n)</source>
+        <translation>
+            <numerusform>Zeigen und ändern… (geändert: %n)</numerusform>
+            <numerusform>Zeigen und ändern… (geändert: %n)</numerusform>
+        </translation>
     </message>
     <message>
         <source>Show by conversation…</source>
@@ -2338,7 +2413,7 @@
     </message>
     <message>
         <source>SmolLM2 135M Instruct</source>
-        <translation type="unfinished"></translation>
+        <translation>SmolLM2 135M Instruct</translation>
     </message>
     <message>
         <source>Some models are private, or their publisher asks you to agree to something first. With an access token the Hub knows that it is you. A token that may only read is enough.</source>
@@ -2346,11 +2421,11 @@
     </message>
     <message>
         <source>Something else than the file was answered</source>
-        <translation type="unfinished"></translation>
+        <translation>Es kam etwas anderes als die Datei</translation>
     </message>
     <message>
         <source>Something else than the files of {0} was answered, again and again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es kam immer wieder etwas anderes als die Dateien von {0}.</translation>
     </message>
     <message>
         <source>Something in Hearth went wrong. Your conversations are saved; the details help us to mend it.</source>
@@ -2358,11 +2433,11 @@
     </message>
     <message>
         <source>Something is being downloaded at this moment.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wird gerade etwas heruntergeladen.</translation>
     </message>
     <message>
         <source>Something went wrong inside Hearth.</source>
-        <translation type="unfinished"></translation>
+        <translation>In Hearth ist etwas schiefgegangen.</translation>
     </message>
     <message>
         <source>Something went wrong while this was written.</source>
@@ -2382,7 +2457,7 @@
     </message>
     <message>
         <source>Start Hearth without the offline switch (HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE) to ask it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Starten Sie Hearth ohne den Offline-Schalter (HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE), um ihn zu fragen.</translation>
     </message>
     <message>
         <source>Start it again</source>
@@ -2434,11 +2509,23 @@
     </message>
     <message>
         <source>Switch “Work offline” off in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schalten Sie „Offline arbeiten“ in den Einstellungen aus.</translation>
+    </message>
+    <message>
+        <source>System prompt</source>
+        <translation>System-Anweisung</translation>
+    </message>
+    <message>
+        <source>Take it from “{action}”</source>
+        <translation>„{action}“ wegnehmen</translation>
     </message>
     <message>
         <source>Takes effect after reloading the model.</source>
         <translation>Wirkt nach dem Neuladen des Modells.</translation>
+    </message>
+    <message>
+        <source>Takes effect when Hearth is started again.</source>
+        <translation>Wirkt, wenn Hearth neu gestartet wird.</translation>
     </message>
     <message>
         <source>Takes effect with the next answer.</source>
@@ -2450,7 +2537,7 @@
     </message>
     <message>
         <source>TensorFlow Lite</source>
-        <translation type="unfinished"></translation>
+        <translation>TensorFlow Lite</translation>
     </message>
     <message>
         <source>Terms to accept</source>
@@ -2470,7 +2557,7 @@
     </message>
     <message>
         <source>That drive is not there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieses Laufwerk ist nicht da.</translation>
     </message>
     <message>
         <source>That is no access token: it has spaces or other signs in it that no token has.</source>
@@ -2478,99 +2565,99 @@
     </message>
     <message>
         <source>That is no folder.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das ist kein Ordner.</translation>
     </message>
     <message>
         <source>The GGUF file {0} cannot be read: it is damaged, or of a kind this version does not know.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die GGUF-Datei {0} lässt sich nicht lesen: Sie ist beschädigt, oder von einer Art, die diese Version nicht kennt.</translation>
     </message>
     <message>
         <source>The GGUF file {0} lacks parts of the model ({1}).</source>
-        <translation type="unfinished"></translation>
+        <translation>Der GGUF-Datei {0} fehlen Teile des Modells ({1}).</translation>
     </message>
     <message>
         <source>The GPU does not answer ({0}). {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>Die GPU antwortet nicht ({0}). {1}</translation>
     </message>
     <message>
         <source>The Hub</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub</translation>
     </message>
     <message>
         <source>The Hub answered {0}{1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub antwortete {0}{1}.</translation>
     </message>
     <message>
         <source>The Hub asks for an access token.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub verlangt ein Zugangstoken.</translation>
     </message>
     <message>
         <source>The Hub can&apos;t be reached</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub ist nicht erreichbar</translation>
     </message>
     <message>
         <source>The Hub could not be reached.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub war nicht erreichbar.</translation>
     </message>
     <message>
         <source>The Hub could not be reached: the name {0} is not known.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub war nicht erreichbar: Der Name {0} ist nicht bekannt.</translation>
     </message>
     <message>
         <source>The Hub could not be reached: the proxy {0} does not answer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub war nicht erreichbar: Der Proxy {0} antwortet nicht.</translation>
     </message>
     <message>
         <source>The Hub could not be reached: there is no connection to the internet.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub war nicht erreichbar: Es gibt keine Verbindung zum Internet.</translation>
     </message>
     <message>
         <source>The Hub could not be reached: {0} accepts no connection.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub war nicht erreichbar: {0} nimmt keine Verbindung an.</translation>
     </message>
     <message>
         <source>The Hub could not be reached: {0} did not answer in time.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub war nicht erreichbar: {0} antwortete nicht rechtzeitig.</translation>
     </message>
     <message>
         <source>The Hub does not accept the access token; it is wrong, has expired or was revoked.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub nimmt das Zugangstoken nicht an; es ist falsch, abgelaufen oder widerrufen.</translation>
     </message>
     <message>
         <source>The Hub does not allow access{0} from here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub erlaubt den Zugang{0} von hier nicht.</translation>
     </message>
     <message>
         <source>The Hub has a problem of its own ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub hat selbst ein Problem ({0})</translation>
     </message>
     <message>
         <source>The Hub has a problem of its own ({0}).</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub hat selbst ein Problem ({0}).</translation>
     </message>
     <message>
         <source>The Hub has had too many requests</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub hatte zu viele Anfragen</translation>
     </message>
     <message>
         <source>The Hub has had too many requests from here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Hub hatte zu viele Anfragen von hier.</translation>
     </message>
     <message>
         <source>The access token is damaged: it has signs in it that no access token has.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Zugangstoken ist beschädigt: Es enthält Zeichen, die kein Zugangstoken hat.</translation>
     </message>
     <message>
         <source>The access token is not sent over an unencrypted connection.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Zugangstoken wird nicht über eine unverschlüsselte Verbindung gesendet.</translation>
     </message>
     <message>
         <source>The access token may not read {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Zugangstoken darf {0} nicht lesen.</translation>
     </message>
     <message>
         <source>The address is {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Adresse ist {0}.</translation>
     </message>
     <message>
         <source>The address of a proxy that leads to the internet, such as http://proxy.example:8080. Empty means what this computer&apos;s environment says.</source>
@@ -2578,15 +2665,15 @@
     </message>
     <message>
         <source>The address of the Hub has a name or a password in it.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Adresse des Hub enthält einen Namen oder ein Passwort.</translation>
     </message>
     <message>
         <source>The address of the Hub is no web address.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Adresse des Hub ist keine Webadresse.</translation>
     </message>
     <message>
         <source>The address of the proxy can&apos;t be used.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Adresse des Proxys kann nicht verwendet werden.</translation>
     </message>
     <message>
         <source>The answer reached the length that the settings allow.</source>
@@ -2602,19 +2689,19 @@
     </message>
     <message>
         <source>The certificate of {0} has expired, or is not valid yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Zertifikat von {0} ist abgelaufen, oder noch nicht gültig.</translation>
     </message>
     <message>
         <source>The certificate of {0} is signed by an authority that this computer does not know.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Zertifikat von {0} ist von einer Stelle unterschrieben, die dieser Rechner nicht kennt.</translation>
     </message>
     <message>
         <source>The connection to the Hub was lost</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Verbindung zum Hub ging verloren</translation>
     </message>
     <message>
         <source>The connection to the Hub was lost.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Verbindung zum Hub ging verloren.</translation>
     </message>
     <message>
         <source>The connection to the engine broke because of a mistake in Hearth. Start Hearth again.</source>
@@ -2626,7 +2713,7 @@
     </message>
     <message>
         <source>The conversation has {0} tokens, but the model&apos;s window holds {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Unterhaltung hat {0} Tokens, aber das Modell fasst {1}.</translation>
     </message>
     <message>
         <source>The conversations are closed.</source>
@@ -2650,7 +2737,7 @@
     </message>
     <message>
         <source>The disk is full, {0} does not fit.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Datenträger ist voll, {0} passt nicht.</translation>
     </message>
     <message>
         <source>The disk reported an error, so the conversation is not saved.</source>
@@ -2658,11 +2745,11 @@
     </message>
     <message>
         <source>The disk with the folder for downloads failed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Datenträger mit dem Ordner für Downloads hat versagt.</translation>
     </message>
     <message>
         <source>The draft model can&apos;t be used. {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Entwurfsmodell kann nicht verwendet werden. {0}</translation>
     </message>
     <message>
         <source>The engine could not be started.</source>
@@ -2746,7 +2833,7 @@
     </message>
     <message>
         <source>The file with certificates can&apos;t be used.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei mit den Zertifikaten kann nicht verwendet werden.</translation>
     </message>
     <message>
         <source>The file with the conversations is damaged and can&apos;t be moved aside.</source>
@@ -2770,39 +2857,39 @@
     </message>
     <message>
         <source>The file {0} of {1} arrived damaged twice and was thrown away.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei {0} von {1} kam zweimal beschädigt an und wurde weggeworfen.</translation>
     </message>
     <message>
         <source>The file&apos;s own description was read; it is converted when it is loaded for the first time.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die eigene Beschreibung der Datei wurde gelesen; sie wird umgewandelt, wenn sie zum ersten Mal geladen wird.</translation>
     </message>
     <message>
         <source>The files of {0} cannot be read.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Dateien von {0} lassen sich nicht lesen.</translation>
     </message>
     <message>
         <source>The folder for downloads cannot be written.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner für Downloads ist nicht beschreibbar.</translation>
     </message>
     <message>
         <source>The folder has to be named in full, from the root or the drive on.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner muss vollständig genannt werden, von der Wurzel oder vom Laufwerk an.</translation>
     </message>
     <message>
         <source>The folder lies inside the one that is to be moved.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner liegt in dem, der verschoben werden soll.</translation>
     </message>
     <message>
         <source>The folder {0} holds a GGUF file, which is opened by itself.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner {0} enthält eine GGUF-Datei, die für sich geöffnet wird.</translation>
     </message>
     <message>
         <source>The folder {0} holds its weights only {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner {0} enthält seine Gewichte nur {1}.</translation>
     </message>
     <message>
         <source>The folder {0} holds no model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner {0} enthält kein Modell.</translation>
     </message>
     <message>
         <source>The folder {folder} can&apos;t be used ({reason}).</source>
@@ -2814,11 +2901,15 @@
     </message>
     <message>
         <source>The graphics card stopped working for Hearth.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Grafikkarte hat für Hearth aufgehört zu arbeiten.</translation>
     </message>
     <message>
         <source>The installed PyTorch has no code for this graphics card.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das installierte PyTorch hat keinen Code für diese Grafikkarte.</translation>
+    </message>
+    <message>
+        <source>The key of “{action}” can&apos;t be changed.</source>
+        <translation>Die Taste von „{action}“ lässt sich nicht ändern.</translation>
     </message>
     <message>
         <source>The keyring did not keep the token.</source>
@@ -2833,12 +2924,16 @@
         <translation>Der Schlüsselbund dieses Rechners kann nicht verwendet werden.</translation>
     </message>
     <message>
+        <source>The language of menus, buttons and messages. Models answer in the language they are asked in.</source>
+        <translation>Die Sprache von Menüs, Knöpfen und Meldungen. Modelle antworten in der Sprache, in der sie gefragt werden.</translation>
+    </message>
+    <message>
         <source>The memory of {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Speicher von {0}</translation>
     </message>
     <message>
         <source>The message is empty.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Nachricht ist leer.</translation>
     </message>
     <message>
         <source>The model can go on without the oldest messages of this conversation; they stay on screen.</source>
@@ -2854,7 +2949,7 @@
     </message>
     <message>
         <source>The model could not be prepared on disk: {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell konnte nicht auf dem Datenträger vorbereitet werden: {0}.</translation>
     </message>
     <message>
         <source>The model finished its answer.</source>
@@ -2874,47 +2969,47 @@
     </message>
     <message>
         <source>The model {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0}</translation>
     </message>
     <message>
         <source>The model {0} cannot be loaded: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} kann nicht geladen werden: {1}.</translation>
     </message>
     <message>
         <source>The model {0} cannot be used for chatting: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} eignet sich nicht zum Chatten: {1}.</translation>
     </message>
     <message>
         <source>The model {0} does not say how a conversation is written for it (it has no chat template).</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} sagt nicht, wie eine Unterhaltung für es geschrieben wird (es hat keine Chat-Vorlage).</translation>
     </message>
     <message>
         <source>The model {0} has its weights only in a format that can run code ({1}).</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} hat seine Gewichte nur in einem Format, das Code ausführen kann ({1}).</translation>
     </message>
     <message>
         <source>The model {0} has no .safetensors files, the only format Hearth downloads.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} hat keine .safetensors-Dateien, das einzige Format, das Hearth herunterlädt.</translation>
     </message>
     <message>
         <source>The model {0} is incomplete: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} ist unvollständig: {1}.</translation>
     </message>
     <message>
         <source>The model {0} wants its weights read from a file that Hearth does not allow.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} will seine Gewichte aus einer Datei lesen lassen, die Hearth nicht zulässt.</translation>
     </message>
     <message>
         <source>The model {0} wants to run its own program code, which Hearth does not allow.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell {0} will eigenen Programmcode ausführen, was Hearth nicht zulässt.</translation>
     </message>
     <message>
         <source>The model “{0}” does not exist on the Hub, or is not shown to everyone.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell „{0}“ gibt es auf dem Hub nicht, oder es wird nicht allen gezeigt.</translation>
     </message>
     <message>
         <source>The model&apos;s chat template can&apos;t be used for this conversation: {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Chat-Vorlage des Modells kann für diese Unterhaltung nicht verwendet werden: {0}.</translation>
     </message>
     <message>
         <source>The model&apos;s context window is full.</source>
@@ -2922,23 +3017,23 @@
     </message>
     <message>
         <source>The models could not be moved: {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Modelle konnten nicht verschoben werden: {0}.</translation>
     </message>
     <message>
         <source>The models lie in this folder already.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Modelle liegen schon in diesem Ordner.</translation>
     </message>
     <message>
         <source>The models need {0} GiB, but only {1} GiB are free in {2}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Modelle brauchen {0} GiB, aber in {2} sind nur {1} GiB frei.</translation>
     </message>
     <message>
         <source>The name {0} is known.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Name {0} ist bekannt.</translation>
     </message>
     <message>
         <source>The network answered with a web page in place of the Hub; it probably asks for a login.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Netz antwortete mit einer Webseite anstelle des Hub; es verlangt vermutlich eine Anmeldung.</translation>
     </message>
     <message>
         <source>The only keyring here is a plain file, which Hearth doesn&apos;t use.</source>
@@ -2946,11 +3041,11 @@
     </message>
     <message>
         <source>The proxy asks for a name and a password.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Proxy verlangt einen Namen und ein Passwort.</translation>
     </message>
     <message>
         <source>The proxy {0} refuses the way to the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Proxy {0} verweigert den Weg zum Hub.</translation>
     </message>
     <message>
         <source>The publisher asks you to accept terms before you download this model.</source>
@@ -2962,11 +3057,11 @@
     </message>
     <message>
         <source>The publisher of {0} gives it only to people who accepted the terms.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Herausgeber von {0} gibt es nur an Leute, die die Bedingungen angenommen haben.</translation>
     </message>
     <message>
         <source>The publisher of {0} has turned your request down.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Herausgeber von {0} hat Ihre Anfrage abgelehnt.</translation>
     </message>
     <message>
         <source>The rest of an answer</source>
@@ -2974,15 +3069,15 @@
     </message>
     <message>
         <source>The server {0} gives answers that the Hub does not give.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Server {0} gibt Antworten, die der Hub nicht gibt.</translation>
     </message>
     <message>
         <source>The server {0} leads in a circle.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Server {0} führt im Kreis.</translation>
     </message>
     <message>
         <source>The server {0} took too long to answer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Server {0} brauchte zu lange für eine Antwort.</translation>
     </message>
     <message>
         <source>The settings can&apos;t be read ({reason}), so the usual ones are used.</source>
@@ -2994,15 +3089,15 @@
     </message>
     <message>
         <source>The starter model can&apos;t be deleted: it is a part of Hearth.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Startmodell lässt sich nicht löschen: Es ist ein Teil von Hearth.</translation>
     </message>
     <message>
         <source>The starter model is not installed.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Startmodell ist nicht installiert.</translation>
     </message>
     <message>
         <source>The starter model&apos;s file is damaged.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei des Startmodells ist beschädigt.</translation>
     </message>
     <message>
         <source>The token is known until Hearth closes.</source>
@@ -3018,39 +3113,39 @@
     </message>
     <message>
         <source>There is no Hub at this address.</source>
-        <translation type="unfinished"></translation>
+        <translation>An dieser Adresse ist kein Hub.</translation>
     </message>
     <message>
         <source>There is no device “{0}” on this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Auf diesem Rechner gibt es kein Gerät „{0}“.</translation>
     </message>
     <message>
         <source>There is no model “{0}” on the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Auf dem Hub gibt es kein Modell „{0}“.</translation>
     </message>
     <message>
         <source>There is no model “{0}” on this computer that could be deleted.</source>
-        <translation type="unfinished"></translation>
+        <translation>Auf diesem Rechner gibt es kein Modell „{0}“, das gelöscht werden könnte.</translation>
     </message>
     <message>
         <source>There is no model “{0}” on this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Auf diesem Rechner gibt es kein Modell „{0}“.</translation>
     </message>
     <message>
         <source>There is no revision “{0}” of {1} on this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>Auf diesem Rechner gibt es keine Revision „{0}“ von {1}.</translation>
     </message>
     <message>
         <source>There is {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es gibt {0}.</translation>
     </message>
     <message>
         <source>There was not enough memory.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es war nicht genug Speicher da.</translation>
     </message>
     <message>
         <source>There was not enough {0} to load {1}: {2} GiB were planned of {3} GiB free on {4}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es war nicht genug {0} da, um {1} zu laden: Geplant waren {2} GiB von {3} freien GiB auf {4}.</translation>
     </message>
     <message>
         <source>These conversations were written by a newer Hearth (format {version}; this one knows {migrations}).</source>
@@ -3086,11 +3181,11 @@
     </message>
     <message>
         <source>This can be no name of a model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das kann kein Name eines Modells sein.</translation>
     </message>
     <message>
         <source>This command doesn&apos;t belong on the compute lane.</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieser Befehl gehört nicht auf die Rechenspur.</translation>
     </message>
     <message>
         <source>This computer has no keyring that Hearth could use.</source>
@@ -3102,7 +3197,7 @@
     </message>
     <message>
         <source>This computer&apos;s memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Speicher dieses Rechners</translation>
     </message>
     <message>
         <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When it is full changes that.</source>
@@ -3146,11 +3241,15 @@
     </message>
     <message>
         <source>This is the address of {0}, not of a model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das ist die Adresse von {0}, nicht von einem Modell.</translation>
+    </message>
+    <message>
+        <source>This key can&apos;t be changed.</source>
+        <translation>Diese Taste lässt sich nicht ändern.</translation>
     </message>
     <message>
         <source>This message alone has {0} tokens, but the model&apos;s window holds {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese Nachricht allein hat {0} Tokens, aber das Modell fasst {1}.</translation>
     </message>
     <message>
         <source>This message does not fit: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>
@@ -3158,7 +3257,7 @@
     </message>
     <message>
         <source>This model</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieses Modell</translation>
     </message>
     <message>
         <source>This model answers now.</source>
@@ -3166,11 +3265,11 @@
     </message>
     <message>
         <source>This names no model on the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das nennt kein Modell auf dem Hub.</translation>
     </message>
     <message>
         <source>This server can&apos;t tell whom it belongs to.</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieser Server kann nicht sagen, wem es gehört.</translation>
     </message>
     <message>
         <source>Thought</source>
@@ -3222,23 +3321,23 @@
     </message>
     <message>
         <source>Try again in a few minutes.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es in ein paar Minuten noch einmal.</translation>
     </message>
     <message>
         <source>Try again in {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es in {0} noch einmal.</translation>
     </message>
     <message>
         <source>Try again later.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es später noch einmal.</translation>
     </message>
     <message>
         <source>Try again later; all other files are kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es später noch einmal; alle anderen Dateien bleiben erhalten.</translation>
     </message>
     <message>
         <source>Try again once it was granted.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es noch einmal, sobald sie bewilligt wurde.</translation>
     </message>
     <message>
         <source>Try again.</source>
@@ -3246,11 +3345,11 @@
     </message>
     <message>
         <source>Try again. If it happens again, copy the details and report them.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es noch einmal. Wenn es wieder vorkommt, kopieren Sie die Einzelheiten und melden Sie sie.</translation>
     </message>
     <message>
         <source>Try again; what has arrived is kept.</source>
-        <translation type="unfinished"></translation>
+        <translation>Versuchen Sie es noch einmal; was angekommen ist, bleibt erhalten.</translation>
     </message>
     <message>
         <source>Try fewer words, another size, or paste a model&apos;s full name, such as Qwen/Qwen3-8B.</source>
@@ -3266,7 +3365,7 @@
     </message>
     <message>
         <source>Unset it and try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Heben Sie sie auf, und versuchen Sie es noch einmal.</translation>
     </message>
     <message>
         <source>Up</source>
@@ -3290,7 +3389,7 @@
     </message>
     <message>
         <source>Use an https:// address for the Hub, or remove the token</source>
-        <translation type="unfinished"></translation>
+        <translation>Verwenden Sie eine https://-Adresse für den Hub, oder entfernen Sie das Token</translation>
     </message>
     <message>
         <source>Use another token</source>
@@ -3298,15 +3397,15 @@
     </message>
     <message>
         <source>Use auto, cpu, cuda or mps.</source>
-        <translation type="unfinished"></translation>
+        <translation>Verwenden Sie auto, cpu, cuda oder mps.</translation>
     </message>
     <message>
         <source>Use main, or one that its page shows.</source>
-        <translation type="unfinished"></translation>
+        <translation>Verwenden Sie main, oder eine, die seine Seite zeigt.</translation>
     </message>
     <message>
         <source>Use starter, a folder with a model, a GGUF file, or the name of a model that has been downloaded.</source>
-        <translation type="unfinished"></translation>
+        <translation>Verwenden Sie starter, einen Ordner mit einem Modell, eine GGUF-Datei, oder den Namen eines Modells, das heruntergeladen wurde.</translation>
     </message>
     <message>
         <source>Use the CPU</source>
@@ -3318,7 +3417,7 @@
     </message>
     <message>
         <source>Use {0} tokens of context</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Tokens Kontext verwenden</translation>
     </message>
     <message>
         <source>Version</source>
@@ -3394,11 +3493,11 @@
     </message>
     <message>
         <source>What was asked for</source>
-        <translation type="unfinished"></translation>
+        <translation>Was verlangt wurde</translation>
     </message>
     <message>
         <source>What was asked {0}could not be had from the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>Was {0}verlangt wurde, war vom Hub nicht zu bekommen.</translation>
     </message>
     <message>
         <source>What was written is kept.</source>
@@ -3406,11 +3505,11 @@
     </message>
     <message>
         <source>What was written is kept. Close other programs or load the model so that it needs less, then go on.</source>
-        <translation type="unfinished"></translation>
+        <translation>Was geschrieben wurde, bleibt erhalten. Schließen Sie andere Programme, oder laden Sie das Modell so, dass es weniger braucht, und machen Sie dann weiter.</translation>
     </message>
     <message>
         <source>What was written is kept. The engine starts anew; then try again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Was geschrieben wurde, bleibt erhalten. Der Rechenkern startet neu; versuchen Sie es dann noch einmal.</translation>
     </message>
     <message>
         <source>What would you like to know?</source>
@@ -3435,6 +3534,10 @@
     <message>
         <source>Where downloaded models lie; other programs for Hugging Face models find them there as well. Empty means the usual folder. To take what is there along, use “Move…” on the page of models instead.</source>
         <translation>Wo heruntergeladene Modelle liegen; andere Programme für Modelle von Hugging Face finden sie dort ebenfalls. Leer bedeutet den üblichen Ordner. Um mitzunehmen, was dort ist, nehmen Sie stattdessen „Verschieben…“ auf der Seite der Modelle.</translation>
+    </message>
+    <message>
+        <source>Where the keyboard is</source>
+        <translation>Wo die Tastatur ist</translation>
     </message>
     <message>
         <source>With the same number, the same question to the same model gives the same answer.</source>
@@ -3470,7 +3573,7 @@
     </message>
     <message>
         <source>Write something to send.</source>
-        <translation type="unfinished"></translation>
+        <translation>Schreiben Sie etwas, das gesendet werden soll.</translation>
     </message>
     <message>
         <source>Written</source>
@@ -3502,79 +3605,79 @@
     </message>
     <message>
         <source>Your request to use {0} still waits for its publisher.</source>
-        <translation type="unfinished"></translation>
+        <translation>Ihre Anfrage, {0} zu verwenden, wartet noch auf den Herausgeber.</translation>
     </message>
     <message>
         <source>`hearth models list` and the page of models show what there is.</source>
-        <translation type="unfinished"></translation>
+        <translation>`hearth models list` und die Seite der Modelle zeigen, was da ist.</translation>
     </message>
     <message>
         <source>a GGUF file is opened by itself, not through a folder</source>
-        <translation type="unfinished"></translation>
+        <translation>eine GGUF-Datei wird für sich geöffnet, nicht über einen Ordner</translation>
     </message>
     <message>
         <source>a Space</source>
-        <translation type="unfinished"></translation>
+        <translation>einem Space</translation>
     </message>
     <message>
         <source>a bucket</source>
-        <translation type="unfinished"></translation>
+        <translation>einem Bucket</translation>
     </message>
     <message>
         <source>a dataset</source>
-        <translation type="unfinished"></translation>
+        <translation>einem Datensatz</translation>
     </message>
     <message>
         <source>a few minutes</source>
-        <translation type="unfinished"></translation>
+        <translation>ein paar Minuten</translation>
     </message>
     <message>
         <source>a folder</source>
-        <translation type="unfinished"></translation>
+        <translation>einem Ordner</translation>
     </message>
     <message>
         <source>a folder has the name of a file</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Ordner trägt den Namen einer Datei</translation>
     </message>
     <message>
         <source>a folder in it may not be changed</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Ordner darin darf nicht geändert werden</translation>
     </message>
     <message>
         <source>a kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Kernel</translation>
     </message>
     <message>
         <source>a padded format in the chat template is refused</source>
-        <translation type="unfinished"></translation>
+        <translation>ein aufgefülltes Format in der Chat-Vorlage wird abgelehnt</translation>
     </message>
     <message>
         <source>a power in the chat template is too large</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Potenz in der Chat-Vorlage ist zu groß</translation>
     </message>
     <message>
         <source>a redirect to nowhere</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Weiterleitung ins Nichts</translation>
     </message>
     <message>
         <source>a repetition in the chat template is too long</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Wiederholung in der Chat-Vorlage ist zu lang</translation>
     </message>
     <message>
         <source>a tensor of {0} in a cache layer can&apos;t be stored</source>
-        <translation type="unfinished"></translation>
+        <translation>ein Tensor aus {0} in einer Cache-Schicht kann nicht abgelegt werden</translation>
     </message>
     <message>
         <source>a web page instead of an answer</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Webseite statt einer Antwort</translation>
     </message>
     <message>
         <source>a {0} as a name in a cache layer can&apos;t be stored</source>
-        <translation type="unfinished"></translation>
+        <translation>ein {0} als Name in einer Cache-Schicht kann nicht abgelegt werden</translation>
     </message>
     <message>
         <source>a {0} in a cache layer can&apos;t be stored</source>
-        <translation type="unfinished"></translation>
+        <translation>ein {0} in einer Cache-Schicht kann nicht abgelegt werden</translation>
     </message>
     <message>
         <source>about </source>
@@ -3590,7 +3693,7 @@
     </message>
     <message>
         <source>an answer that makes no sense</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Antwort, die keinen Sinn ergibt</translation>
     </message>
     <message>
         <source>and {number} more</source>
@@ -3598,23 +3701,23 @@
     </message>
     <message>
         <source>another file</source>
-        <translation type="unfinished"></translation>
+        <translation>eine andere Datei</translation>
     </message>
     <message>
         <source>another range</source>
-        <translation type="unfinished"></translation>
+        <translation>ein anderer Bereich</translation>
     </message>
     <message>
         <source>as a GGUF file</source>
-        <translation type="unfinished"></translation>
+        <translation>als GGUF-Datei</translation>
     </message>
     <message>
         <source>as published in</source>
-        <translation type="unfinished"></translation>
+        <translation>wie veröffentlicht in</translation>
     </message>
     <message>
         <source>at least one id is left to feed</source>
-        <translation type="unfinished"></translation>
+        <translation>mindestens eine Id bleibt zu füttern</translation>
     </message>
     <message>
         <source>being checked</source>
@@ -3630,19 +3733,19 @@
     </message>
     <message>
         <source>can&apos;t allocate memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Speicher kann nicht belegt werden</translation>
     </message>
     <message>
         <source>can&apos;t take back what it has proposed</source>
-        <translation type="unfinished"></translation>
+        <translation>kann nicht zurücknehmen, was es vorgeschlagen hat</translation>
     </message>
     <message>
         <source>cannot allocate memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Speicher kann nicht belegt werden</translation>
     </message>
     <message>
         <source>cannot be read</source>
-        <translation type="unfinished"></translation>
+        <translation>lässt sich nicht lesen</translation>
     </message>
     <message>
         <source>comes with Hearth</source>
@@ -3654,27 +3757,27 @@
     </message>
     <message>
         <source>could not be used (its folder is a link)</source>
-        <translation type="unfinished"></translation>
+        <translation>konnte nicht verwendet werden (sein Ordner ist ein Link)</translation>
     </message>
     <message>
         <source>could not be written ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>konnte nicht geschrieben werden ({0})</translation>
     </message>
     <message>
         <source>could not create a memory</source>
-        <translation type="unfinished"></translation>
+        <translation>konnte keinen Speicher anlegen</translation>
     </message>
     <message>
         <source>cuda driver error</source>
-        <translation type="unfinished"></translation>
+        <translation>CUDA-Treiberfehler</translation>
     </message>
     <message>
         <source>cuda error</source>
-        <translation type="unfinished"></translation>
+        <translation>CUDA-Fehler</translation>
     </message>
     <message>
         <source>data sheet</source>
-        <translation type="unfinished"></translation>
+        <translation>Datenblatt</translation>
     </message>
     <message>
         <source>disk</source>
@@ -3690,11 +3793,11 @@
     </message>
     <message>
         <source>draft model</source>
-        <translation type="unfinished"></translation>
+        <translation>Entwurfsmodell</translation>
     </message>
     <message>
         <source>everything fits into endless memory</source>
-        <translation type="unfinished"></translation>
+        <translation>in endlosen Speicher passt alles</translation>
     </message>
     <message>
         <source>failed</source>
@@ -3706,39 +3809,39 @@
     </message>
     <message>
         <source>flash-attn package</source>
-        <translation type="unfinished"></translation>
+        <translation>Paket flash-attn</translation>
     </message>
     <message>
         <source>follow-ups and edits near the end read only what is new; earlier edits read the conversation again</source>
-        <translation type="unfinished"></translation>
+        <translation>Folgefragen und Änderungen am Ende lesen nur das Neue; frühere Änderungen lesen die Unterhaltung noch einmal</translation>
     </message>
     <message>
         <source>follow-ups read only what is new; edits read the conversation again</source>
-        <translation type="unfinished"></translation>
+        <translation>Folgefragen lesen nur das Neue; Änderungen lesen die Unterhaltung noch einmal</translation>
     </message>
     <message>
         <source>follow-ups, edits and branches read only what is new</source>
-        <translation type="unfinished"></translation>
+        <translation>Folgefragen, Änderungen und Zweige lesen nur das Neue</translation>
     </message>
     <message>
         <source>for CUDA</source>
-        <translation type="unfinished"></translation>
+        <translation>für CUDA</translation>
     </message>
     <message>
         <source>for another program ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>für ein anderes Programm ({0})</translation>
     </message>
     <message>
         <source>for libraries</source>
-        <translation type="unfinished"></translation>
+        <translation>für Bibliotheken</translation>
     </message>
     <message>
         <source>for {0} tokens</source>
-        <translation type="unfinished"></translation>
+        <translation>für {0} Tokens</translation>
     </message>
     <message>
         <source>found too little memory</source>
-        <translation type="unfinished"></translation>
+        <translation>fand zu wenig Speicher</translation>
     </message>
     <message>
         <source>free</source>
@@ -3750,11 +3853,11 @@
     </message>
     <message>
         <source>graphics card</source>
-        <translation type="unfinished"></translation>
+        <translation>Grafikkarte</translation>
     </message>
     <message>
         <source>graphics memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Grafikspeicher</translation>
     </message>
     <message>
         <source>here</source>
@@ -3762,15 +3865,15 @@
     </message>
     <message>
         <source>hip error</source>
-        <translation type="unfinished"></translation>
+        <translation>HIP-Fehler</translation>
     </message>
     <message>
         <source>in Mistral&apos;s own format (consolidated.safetensors)</source>
-        <translation type="unfinished"></translation>
+        <translation>in Mistrals eigenem Format (consolidated.safetensors)</translation>
     </message>
     <message>
         <source>in reserve</source>
-        <translation type="unfinished"></translation>
+        <translation>als Reserve</translation>
     </message>
     <message>
         <source>incomplete: {done} % of {size}</source>
@@ -3782,47 +3885,47 @@
     </message>
     <message>
         <source>integer digits</source>
-        <translation type="unfinished"></translation>
+        <translation>Ganzzahlziffern</translation>
     </message>
     <message>
         <source>invalid argument</source>
-        <translation type="unfinished"></translation>
+        <translation>ungültiges Argument</translation>
     </message>
     <message>
         <source>invalid configuration</source>
-        <translation type="unfinished"></translation>
+        <translation>ungültige Konfiguration</translation>
     </message>
     <message>
         <source>invalid device function</source>
-        <translation type="unfinished"></translation>
+        <translation>ungültige Gerätefunktion</translation>
     </message>
     <message>
         <source>invalid resource handle</source>
-        <translation type="unfinished"></translation>
+        <translation>ungültiger Ressourcenverweis</translation>
     </message>
     <message>
         <source>is a web page instead of the file</source>
-        <translation type="unfinished"></translation>
+        <translation>ist eine Webseite statt der Datei</translation>
     </message>
     <message>
         <source>is damaged or was not downloaded completely</source>
-        <translation type="unfinished"></translation>
+        <translation>ist beschädigt oder wurde nicht vollständig heruntergeladen</translation>
     </message>
     <message>
         <source>is empty</source>
-        <translation type="unfinished"></translation>
+        <translation>ist leer</translation>
     </message>
     <message>
         <source>is only a pointer to the file, which Git LFS has not fetched</source>
-        <translation type="unfinished"></translation>
+        <translation>ist nur ein Verweis auf die Datei, die Git LFS nicht geholt hat</translation>
     </message>
     <message>
         <source>it belongs to another model or version</source>
-        <translation type="unfinished"></translation>
+        <translation>es gehört zu einem anderen Modell oder einer anderen Fassung</translation>
     </message>
     <message>
         <source>it can&apos;t be understood ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist nicht zu verstehen ({0})</translation>
     </message>
     <message>
         <source>it can&apos;t be written to</source>
@@ -3830,39 +3933,39 @@
     </message>
     <message>
         <source>it could not be built from its files</source>
-        <translation type="unfinished"></translation>
+        <translation>es konnte nicht aus seinen Dateien gebaut werden</translation>
     </message>
     <message>
         <source>it could not be built from its known shape</source>
-        <translation type="unfinished"></translation>
+        <translation>es konnte nicht aus seiner bekannten Form gebaut werden</translation>
     </message>
     <message>
         <source>it does not write text ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>es schreibt keinen Text ({0})</translation>
     </message>
     <message>
         <source>it has another length</source>
-        <translation type="unfinished"></translation>
+        <translation>es hat eine andere Länge</translation>
     </message>
     <message>
         <source>it has another name</source>
-        <translation type="unfinished"></translation>
+        <translation>es hat einen anderen Namen</translation>
     </message>
     <message>
         <source>it has no weights (.safetensors files)</source>
-        <translation type="unfinished"></translation>
+        <translation>es hat keine Gewichte (.safetensors-Dateien)</translation>
     </message>
     <message>
         <source>it is made for Apple&apos;s own library</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist für Apples eigene Bibliothek gemacht</translation>
     </message>
     <message>
         <source>it is no regular file</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist keine gewöhnliche Datei</translation>
     </message>
     <message>
         <source>it is no text-generation model ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist kein Modell, das Text erzeugt ({0})</translation>
     </message>
     <message>
         <source>it is not a file</source>
@@ -3874,91 +3977,91 @@
     </message>
     <message>
         <source>it makes pictures or sounds (diffusers)</source>
-        <translation type="unfinished"></translation>
+        <translation>es erzeugt Bilder oder Töne (diffusers)</translation>
     </message>
     <message>
         <source>it ran longer than {0} seconds</source>
-        <translation type="unfinished"></translation>
+        <translation>es lief länger als {0} Sekunden</translation>
     </message>
     <message>
         <source>it reads text but does not write any ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>es liest Text, schreibt aber keinen ({0})</translation>
     </message>
     <message>
         <source>it runs on code that is fetched from the internet while loading, which Hearth does not allow</source>
-        <translation type="unfinished"></translation>
+        <translation>es läuft mit Code, der beim Laden aus dem Internet geholt wird, was Hearth nicht zulässt</translation>
     </message>
     <message>
         <source>it translates one text into another and does not continue a conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>es übersetzt einen Text in einen anderen und setzt keine Unterhaltung fort</translation>
     </message>
     <message>
         <source>it turns texts into numbers for searching (sentence-transformers)</source>
-        <translation type="unfinished"></translation>
+        <translation>es macht aus Texten Zahlen für die Suche (sentence-transformers)</translation>
     </message>
     <message>
         <source>its configuration describes {0} values, its files hold {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Konfiguration beschreibt {0} Werte, seine Dateien enthalten {1}</translation>
     </message>
     <message>
         <source>its configuration names no sensible number of bits</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Konfiguration nennt keine sinnvolle Anzahl von Bits</translation>
     </message>
     <message>
         <source>its content has changed</source>
-        <translation type="unfinished"></translation>
+        <translation>sein Inhalt hat sich geändert</translation>
     </message>
     <message>
         <source>its header begins with something else</source>
-        <translation type="unfinished"></translation>
+        <translation>sein Kopf beginnt mit etwas anderem</translation>
     </message>
     <message>
         <source>its header is too long</source>
-        <translation type="unfinished"></translation>
+        <translation>sein Kopf ist zu lang</translation>
     </message>
     <message>
         <source>its ids have changed</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Ids haben sich geändert</translation>
     </message>
     <message>
         <source>its layout “{0}” is one that compressed-tensors does not read any more</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Anordnung „{0}“ ist eine, die compressed-tensors nicht mehr liest</translation>
     </message>
     <message>
         <source>its tensors lie elsewhere</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Tensoren liegen anderswo</translation>
     </message>
     <message>
         <source>its tokenizer (tokenizer.json) is missing</source>
-        <translation type="unfinished"></translation>
+        <translation>sein Tokenizer (tokenizer.json) fehlt</translation>
     </message>
     <message>
         <source>its tokenizer cannot be read</source>
-        <translation type="unfinished"></translation>
+        <translation>sein Tokenizer lässt sich nicht lesen</translation>
     </message>
     <message>
         <source>its weight files are empty</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Dateien mit Gewichten sind leer</translation>
     </message>
     <message>
         <source>its weight {0} has a size that the transformers library cannot unpack</source>
-        <translation type="unfinished"></translation>
+        <translation>sein Gewicht {0} hat eine Größe, die die Bibliothek transformers nicht entpacken kann</translation>
     </message>
     <message>
         <source>its weights are quantized ({0}), but config.json does not say how</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Gewichte sind quantisiert ({0}), aber config.json sagt nicht wie</translation>
     </message>
     <message>
         <source>its weights are rotated (transform_config), which transformers does not undo</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Gewichte sind gedreht (transform_config), was transformers nicht rückgängig macht</translation>
     </message>
     <message>
         <source>its weights are stored in another order (actorder), which compressed-tensors does not undo any more</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Gewichte liegen in anderer Reihenfolge (actorder), was compressed-tensors nicht mehr rückgängig macht</translation>
     </message>
     <message>
         <source>its weights were damaged while they were read</source>
-        <translation type="unfinished"></translation>
+        <translation>seine Gewichte wurden beschädigt, während sie gelesen wurden</translation>
     </message>
     <message>
         <source>kept in the system&apos;s keyring</source>
@@ -3974,7 +4077,7 @@
     </message>
     <message>
         <source>layers with the same input are multiplied at once</source>
-        <translation type="unfinished"></translation>
+        <translation>Schichten mit derselben Eingabe werden auf einmal multipliziert</translation>
     </message>
     <message>
         <source>layers {first}-{last}</source>
@@ -3986,19 +4089,19 @@
     </message>
     <message>
         <source>main memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Arbeitsspeicher</translation>
     </message>
     <message>
         <source>measured here</source>
-        <translation type="unfinished"></translation>
+        <translation>hier gemessen</translation>
     </message>
     <message>
         <source>model name</source>
-        <translation type="unfinished"></translation>
+        <translation>Name des Modells</translation>
     </message>
     <message>
         <source>model.safetensors.index.json, which lists {0} and the others, is missing</source>
-        <translation type="unfinished"></translation>
+        <translation>model.safetensors.index.json, die {0} und die anderen aufführt, fehlt</translation>
     </message>
     <message>
         <source>needed</source>
@@ -4006,19 +4109,19 @@
     </message>
     <message>
         <source>no answer in time</source>
-        <translation type="unfinished"></translation>
+        <translation>keine rechtzeitige Antwort</translation>
     </message>
     <message>
         <source>no byte came</source>
-        <translation type="unfinished"></translation>
+        <translation>kein Byte kam an</translation>
     </message>
     <message>
         <source>no kernel image</source>
-        <translation type="unfinished"></translation>
+        <translation>kein Kernel-Abbild</translation>
     </message>
     <message>
         <source>no model is loaded</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist kein Modell geladen</translation>
     </message>
     <message>
         <source>no: it continues texts rather than chats</source>
@@ -4026,43 +4129,43 @@
     </message>
     <message>
         <source>not enough memory</source>
-        <translation type="unfinished"></translation>
+        <translation>nicht genug Speicher</translation>
     </message>
     <message>
         <source>not measured yet</source>
-        <translation type="unfinished"></translation>
+        <translation>noch nicht gemessen</translation>
     </message>
     <message>
         <source>nothing quantized</source>
-        <translation type="unfinished"></translation>
+        <translation>nichts quantisiert</translation>
     </message>
     <message>
         <source>on the processor alone</source>
-        <translation type="unfinished"></translation>
+        <translation>nur auf dem Prozessor</translation>
     </message>
     <message>
         <source>only a trickle came</source>
-        <translation type="unfinished"></translation>
+        <translation>nur ein Rinnsal kam an</translation>
     </message>
     <message>
         <source>out of memory</source>
-        <translation type="unfinished"></translation>
+        <translation>kein Speicher mehr</translation>
     </message>
     <message>
         <source>own kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>eigener Kernel</translation>
     </message>
     <message>
         <source>packed kernel</source>
-        <translation type="unfinished"></translation>
+        <translation>gepackter Kernel</translation>
     </message>
     <message>
         <source>partly from main memory</source>
-        <translation type="unfinished"></translation>
+        <translation>teils aus dem Arbeitsspeicher</translation>
     </message>
     <message>
         <source>parts of it are missing or have the wrong size ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>Teile davon fehlen oder haben die falsche Größe ({0})</translation>
     </message>
     <message>
         <source>paused</source>
@@ -4070,35 +4173,35 @@
     </message>
     <message>
         <source>positions are turned by the conversation&apos;s length</source>
-        <translation type="unfinished"></translation>
+        <translation>Positionen werden nach der Länge der Unterhaltung gedreht</translation>
     </message>
     <message>
         <source>prompt lookup</source>
-        <translation type="unfinished"></translation>
+        <translation>Nachschlagen im Text</translation>
     </message>
     <message>
         <source>quantization_config does not say the method</source>
-        <translation type="unfinished"></translation>
+        <translation>quantization_config nennt das Verfahren nicht</translation>
     </message>
     <message>
         <source>quantization_config is no table</source>
-        <translation type="unfinished"></translation>
+        <translation>quantization_config ist keine Tabelle</translation>
     </message>
     <message>
         <source>ranges are ignored</source>
-        <translation type="unfinished"></translation>
+        <translation>Bereiche werden nicht beachtet</translation>
     </message>
     <message>
         <source>reading again is faster: {0} tokens per second, restoring {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>neu zu lesen ist schneller: {0} Tokens pro Sekunde, Zurückholen {1}</translation>
     </message>
     <message>
         <source>recording the step failed: {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>den Schritt aufzuzeichnen ist misslungen: {0}</translation>
     </message>
     <message>
         <source>recording was not wanted</source>
-        <translation type="unfinished"></translation>
+        <translation>eine Aufzeichnung war nicht gewünscht</translation>
     </message>
     <message>
         <source>reserve</source>
@@ -4106,7 +4209,7 @@
     </message>
     <message>
         <source>restores {0}, reading again does {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>holt {0} zurück, neu zu lesen schafft {1}</translation>
     </message>
     <message>
         <source>reused {reused}, read {read}</source>
@@ -4114,11 +4217,11 @@
     </message>
     <message>
         <source>short follow-ups read only what is new, id by id; anything else reads the whole conversation again</source>
-        <translation type="unfinished"></translation>
+        <translation>kurze Folgefragen lesen nur das Neue, Id für Id; alles andere liest die ganze Unterhaltung noch einmal</translation>
     </message>
     <message>
         <source>some layers keep states or short windows, whose place changes with each token</source>
-        <translation type="unfinished"></translation>
+        <translation>manche Schichten behalten Zustände oder kurze Fenster, deren Platz mit jedem Token wechselt</translation>
     </message>
     <message>
         <source>succeeded</source>
@@ -4126,27 +4229,27 @@
     </message>
     <message>
         <source>the answer ended early</source>
-        <translation type="unfinished"></translation>
+        <translation>die Antwort endete zu früh</translation>
     </message>
     <message>
         <source>the chat template&apos;s output is too large</source>
-        <translation type="unfinished"></translation>
+        <translation>die Ausgabe der Chat-Vorlage ist zu groß</translation>
     </message>
     <message>
         <source>the disk failed</source>
-        <translation type="unfinished"></translation>
+        <translation>der Datenträger hat versagt</translation>
     </message>
     <message>
         <source>the disk is nearly full</source>
-        <translation type="unfinished"></translation>
+        <translation>der Datenträger ist fast voll</translation>
     </message>
     <message>
         <source>the disk refuses</source>
-        <translation type="unfinished"></translation>
+        <translation>der Datenträger verweigert</translation>
     </message>
     <message>
         <source>the download of {0} has not finished</source>
-        <translation type="unfinished"></translation>
+        <translation>der Download von {0} ist nicht fertig</translation>
     </message>
     <message>
         <source>the file is far too large</source>
@@ -4154,11 +4257,11 @@
     </message>
     <message>
         <source>the memory of this kind of model ({0}) can&apos;t be planned</source>
-        <translation type="unfinished"></translation>
+        <translation>der Speicher dieser Art von Modell ({0}) lässt sich nicht planen</translation>
     </message>
     <message>
         <source>the method in quantization_config is no name</source>
-        <translation type="unfinished"></translation>
+        <translation>das Verfahren in quantization_config ist kein Name</translation>
     </message>
     <message>
         <source>the processor (main memory)</source>
@@ -4166,11 +4269,11 @@
     </message>
     <message>
         <source>the product is wrong</source>
-        <translation type="unfinished"></translation>
+        <translation>das Produkt ist falsch</translation>
     </message>
     <message>
         <source>the product with 4-bit weights is wrong</source>
-        <translation type="unfinished"></translation>
+        <translation>das Produkt mit 4-Bit-Gewichten ist falsch</translation>
     </message>
     <message>
         <source>the publisher&apos;s own</source>
@@ -4178,35 +4281,35 @@
     </message>
     <message>
         <source>the range does not exist</source>
-        <translation type="unfinished"></translation>
+        <translation>den Bereich gibt es nicht</translation>
     </message>
     <message>
         <source>the recorded step computed something else</source>
-        <translation type="unfinished"></translation>
+        <translation>der aufgezeichnete Schritt rechnete etwas anderes</translation>
     </message>
     <message>
         <source>the running conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>die laufende Unterhaltung</translation>
     </message>
     <message>
         <source>the scale of its weight {0} is missing or has a name that the transformers library does not know</source>
-        <translation type="unfinished"></translation>
+        <translation>die Skala seines Gewichts {0} fehlt oder hat einen Namen, den die Bibliothek transformers nicht kennt</translation>
     </message>
     <message>
         <source>the step is compiled</source>
-        <translation type="unfinished"></translation>
+        <translation>der Schritt ist kompiliert</translation>
     </message>
     <message>
         <source>the step is replayed as a CUDA graph</source>
-        <translation type="unfinished"></translation>
+        <translation>der Schritt wird als CUDA-Graph wiederholt</translation>
     </message>
     <message>
         <source>the transformers library cannot read weights that are stored this way yet</source>
-        <translation type="unfinished"></translation>
+        <translation>die Bibliothek transformers kann Gewichte, die so abgelegt sind, noch nicht lesen</translation>
     </message>
     <message>
         <source>the transformers library does not know it</source>
-        <translation type="unfinished"></translation>
+        <translation>die Bibliothek transformers kennt es nicht</translation>
     </message>
     <message>
         <source>the usual folder</source>
@@ -4214,31 +4317,31 @@
     </message>
     <message>
         <source>the weights are spread over several devices, each layer waits for the one before</source>
-        <translation type="unfinished"></translation>
+        <translation>die Gewichte sind über mehrere Geräte verteilt, jede Schicht wartet auf die davor</translation>
     </message>
     <message>
         <source>there is no memory left to try it</source>
-        <translation type="unfinished"></translation>
+        <translation>es ist kein Speicher mehr da, um es zu versuchen</translation>
     </message>
     <message>
         <source>this architecture can&apos;t keep what it has read: each token reads everything again</source>
-        <translation type="unfinished"></translation>
+        <translation>diese Architektur kann nicht behalten, was sie gelesen hat: Jedes Token liest alles noch einmal</translation>
     </message>
     <message>
         <source>this architecture computes its attention itself</source>
-        <translation type="unfinished"></translation>
+        <translation>diese Architektur berechnet ihre Attention selbst</translation>
     </message>
     <message>
         <source>this architecture&apos;s KV can&apos;t be kept at fixed addresses</source>
-        <translation type="unfinished"></translation>
+        <translation>der KV dieser Architektur kann nicht an festen Adressen gehalten werden</translation>
     </message>
     <message>
         <source>this version does not know models of the kind “{0}”</source>
-        <translation type="unfinished"></translation>
+        <translation>diese Version kennt keine Modelle der Art „{0}“</translation>
     </message>
     <message>
         <source>to work in</source>
-        <translation type="unfinished"></translation>
+        <translation>zum Arbeiten</translation>
     </message>
     <message>
         <source>today</source>
@@ -4246,47 +4349,47 @@
     </message>
     <message>
         <source>token settings</source>
-        <translation type="unfinished"></translation>
+        <translation>Token-Einstellungen</translation>
     </message>
     <message>
         <source>too many redirects</source>
-        <translation type="unfinished"></translation>
+        <translation>zu viele Weiterleitungen</translation>
     </message>
     <message>
         <source>too many resources</source>
-        <translation type="unfinished"></translation>
+        <translation>zu viele Ressourcen</translation>
     </message>
     <message>
         <source>torch.compile computes wrongly here</source>
-        <translation type="unfinished"></translation>
+        <translation>torch.compile rechnet hier falsch</translation>
     </message>
     <message>
         <source>torch.compile doesn&apos;t work here ({0})</source>
-        <translation type="unfinished"></translation>
+        <translation>torch.compile funktioniert hier nicht ({0})</translation>
     </message>
     <message>
         <source>turned off</source>
-        <translation type="unfinished"></translation>
+        <translation>abgeschaltet</translation>
     </message>
     <message>
         <source>unknown processor</source>
-        <translation type="unfinished"></translation>
+        <translation>unbekannter Prozessor</translation>
     </message>
     <message>
         <source>unpacked from</source>
-        <translation type="unfinished"></translation>
+        <translation>entpackt aus</translation>
     </message>
     <message>
         <source>unpacking by block</source>
-        <translation type="unfinished"></translation>
+        <translation>blockweises Entpacken</translation>
     </message>
     <message>
         <source>unsupported ptx</source>
-        <translation type="unfinished"></translation>
+        <translation>nicht unterstütztes PTX</translation>
     </message>
     <message>
         <source>unsupported toolchain</source>
-        <translation type="unfinished"></translation>
+        <translation>nicht unterstützte Werkzeugkette</translation>
     </message>
     <message>
         <source>used {when}</source>
@@ -4306,11 +4409,11 @@
     </message>
     <message>
         <source>weights lie packed for this processor, {0}</source>
-        <translation type="unfinished"></translation>
+        <translation>die Gewichte liegen für diesen Prozessor gepackt, {0}</translation>
     </message>
     <message>
         <source>what was asked for</source>
-        <translation type="unfinished"></translation>
+        <translation>was verlangt wurde</translation>
     </message>
     <message>
         <source>working space</source>
@@ -4330,335 +4433,335 @@
     </message>
     <message>
         <source>you asked for it</source>
-        <translation type="unfinished"></translation>
+        <translation>Sie haben darum gebeten</translation>
     </message>
     <message>
         <source>{0} = {1} of {2} GiB free on {3}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} = {1} von {2} GiB frei auf {3}</translation>
     </message>
     <message>
         <source>{0} and {1} both hold {2}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} und {1} enthalten beide {2}</translation>
     </message>
     <message>
         <source>{0} because {1}{2}. In {3}: {4}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, weil {1}{2}. In {3}: {4}.</translation>
     </message>
     <message>
         <source>{0} can&apos;t propose words for {1}: the two have different vocabularies.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} kann für {1} keine Wörter vorschlagen: Die beiden haben verschiedene Wortschätze.</translation>
     </message>
     <message>
         <source>{0} cannot be loaded: it is published in a quantized form (“{1}”) that this version does not know.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} kann nicht geladen werden: Es ist in einer quantisierten Form („{1}“) veröffentlicht, die diese Version nicht kennt.</translation>
     </message>
     <message>
         <source>{0} cannot be read</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} lässt sich nicht lesen</translation>
     </message>
     <message>
         <source>{0} changed while it was copied</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} änderte sich beim Kopieren</translation>
     </message>
     <message>
         <source>{0} could not be deleted: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} konnte nicht gelöscht werden: {1}.</translation>
     </message>
     <message>
         <source>{0} does not answer ({1}). {2}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} antwortet nicht ({1}). {2}</translation>
     </message>
     <message>
         <source>{0} does not fit: {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} passt nicht: {1}</translation>
     </message>
     <message>
         <source>{0} does not say what kind of model it is</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} sagt nicht, was für ein Modell es ist</translation>
     </message>
     <message>
         <source>{0} does not work on {1} here</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} funktioniert hier auf {1} nicht</translation>
     </message>
     <message>
         <source>{0} has become shorter</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist kürzer geworden</translation>
     </message>
     <message>
         <source>{0} has no BF16</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} hat kein BF16</translation>
     </message>
     <message>
         <source>{0} has no such file.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} hat keine solche Datei.</translation>
     </message>
     <message>
         <source>{0} has no such revision.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} hat keine solche Revision.</translation>
     </message>
     <message>
         <source>{0} has not arrived</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist nicht angekommen</translation>
     </message>
     <message>
         <source>{0} ids can&apos;t be restored of {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Ids können nicht zurückgeholt werden von {1}</translation>
     </message>
     <message>
         <source>{0} in quantization_config is {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} in quantization_config ist {1}</translation>
     </message>
     <message>
         <source>{0} is a file, not a folder.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist eine Datei, kein Ordner.</translation>
     </message>
     <message>
         <source>{0} is an adapter (LoRA) for another model, not a model by itself.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist ein Adapter (LoRA) für ein anderes Modell, kein eigenständiges Modell.</translation>
     </message>
     <message>
         <source>{0} is being downloaded at this moment.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} wird gerade heruntergeladen.</translation>
     </message>
     <message>
         <source>{0} is damaged</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist beschädigt</translation>
     </message>
     <message>
         <source>{0} is damaged (nested too deeply)</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist beschädigt (zu tief verschachtelt)</translation>
     </message>
     <message>
         <source>{0} is damaged ({1} has {2} entries)</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist beschädigt ({1} hat {2} Einträge)</translation>
     </message>
     <message>
         <source>{0} is damaged ({1} is {2})</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist beschädigt ({1} ist {2})</translation>
     </message>
     <message>
         <source>{0} is deleted, but {1} bytes of it are in use and could not be freed yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist gelöscht, aber {1} Bytes davon werden verwendet und konnten noch nicht freigegeben werden.</translation>
     </message>
     <message>
         <source>{0} is empty or damaged</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist leer oder beschädigt</translation>
     </message>
     <message>
         <source>{0} is far too large</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist viel zu groß</translation>
     </message>
     <message>
         <source>{0} is full.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist voll.</translation>
     </message>
     <message>
         <source>{0} is incomplete: config.json is damaged ({1}).</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist unvollständig: config.json ist beschädigt ({1}).</translation>
     </message>
     <message>
         <source>{0} is missing</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} fehlt</translation>
     </message>
     <message>
         <source>{0} is missing (its link leads nowhere)</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} fehlt (sein Link führt ins Leere)</translation>
     </message>
     <message>
         <source>{0} is no ordinary file</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist keine gewöhnliche Datei</translation>
     </message>
     <message>
         <source>{0} is not a model file that can be loaded.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist keine Modelldatei, die sich laden lässt.</translation>
     </message>
     <message>
         <source>{0} is not for the library lane.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist nicht für die Bibliotheksspur.</translation>
     </message>
     <message>
         <source>{0} is not for the lookup lane.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist nicht für die Nachschlagespur.</translation>
     </message>
     <message>
         <source>{0} is not for the transfer lane.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist nicht für die Übertragungsspur.</translation>
     </message>
     <message>
         <source>{0} is not given out for legal reasons.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} wird aus rechtlichen Gründen nicht herausgegeben.</translation>
     </message>
     <message>
         <source>{0} is there, but CUDA does not see it. Update the NVIDIA driver, then restart.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist da, aber CUDA sieht sie nicht. Aktualisieren Sie den NVIDIA-Treiber, und starten Sie dann neu.</translation>
     </message>
     <message>
         <source>{0} is there, but the installed PyTorch has no code for its compute capability {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist da, aber das installierte PyTorch hat keinen Code für ihre Compute Capability {1}.</translation>
     </message>
     <message>
         <source>{0} is there, but the installed PyTorch was built without CUDA. Run the set-up again (start.py).</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist da, aber das installierte PyTorch wurde ohne CUDA gebaut. Führen Sie die Einrichtung noch einmal aus (start.py).</translation>
     </message>
     <message>
         <source>{0} is there, but the variable CUDA_VISIBLE_DEVICES hides it.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ist da, aber die Variable CUDA_VISIBLE_DEVICES verbirgt sie.</translation>
     </message>
     <message>
         <source>{0} lists parts that no file holds ({1})</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} führt Teile auf, die keine Datei enthält ({1})</translation>
     </message>
     <message>
         <source>{0} more were needed at once, {1}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} mehr wurden auf einmal gebraucht, {1}</translation>
     </message>
     <message>
         <source>{0} moves {1} GB/s ({2}), and each token reads the weights once{3}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} bewegt {1} GB/s ({2}), und jedes Token liest die Gewichte einmal{3}</translation>
     </message>
     <message>
         <source>{0} names a file that is no .safetensors file in the folder</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} nennt eine Datei, die keine .safetensors-Datei im Ordner ist</translation>
     </message>
     <message>
         <source>{0} needs {1} GiB of disk space, but only {2} GiB are free.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} braucht {1} GiB auf dem Datenträger, aber nur {2} GiB sind frei.</translation>
     </message>
     <message>
         <source>{0} proposes words that {1} checks; {2} GiB for its weights, its conversation and its work were set aside first.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} schlägt Wörter vor, die {1} prüft; {2} GiB für seine Gewichte, seine Unterhaltung und seine Arbeit wurden vorher beiseitegelegt.</translation>
     </message>
     <message>
         <source>{0} ran out: {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} ging aus: {1}.</translation>
     </message>
     <message>
         <source>{0} speaks of a width of {1}, the weights have another</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} spricht von einer Breite von {1}, die Gewichte haben eine andere</translation>
     </message>
     <message>
         <source>{0} speaks of {1} experts, the weights hold fewer</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} spricht von {1} Experten, die Gewichte enthalten weniger</translation>
     </message>
     <message>
         <source>{0} speaks of {1} layers, the weights hold fewer</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} spricht von {1} Schichten, die Gewichte enthalten weniger</translation>
     </message>
     <message>
         <source>{0} speaks of {1} words, the weights hold fewer</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} spricht von {1} Wörtern, die Gewichte enthalten weniger</translation>
     </message>
     <message>
         <source>{0} tokens because you asked for it.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Tokens, weil Sie darum gebeten haben.</translation>
     </message>
     <message>
         <source>{0} tokens is Hearth&apos;s usual window.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Tokens sind der übliche Kontext von Hearth.</translation>
     </message>
     <message>
         <source>{0} tokens is the most this model was made for.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Tokens sind das Meiste, wofür dieses Modell gemacht ist.</translation>
     </message>
     <message>
         <source>{0} tokens is what fits into the memory that is left.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Tokens sind, was in den übrigen Speicher passt.</translation>
     </message>
     <message>
         <source>{0} tokens per second</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Tokens pro Sekunde</translation>
     </message>
     <message>
         <source>{0} up to {1} rows</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} bis {1} Zeilen</translation>
     </message>
     <message>
         <source>{0} was disabled by the Hub.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} wurde vom Hub gesperrt.</translation>
     </message>
     <message>
         <source>{0} was reached{1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} wurde erreicht{1}.</translation>
     </message>
     <message>
         <source>{0} weights are packed into {1} GiB, {2} GiB stay in 16 bit</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} Gewichte sind in {1} GiB gepackt, {2} GiB bleiben in 16 Bit</translation>
     </message>
     <message>
         <source>{0} were free</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} waren frei</translation>
     </message>
     <message>
         <source>{0} would need {1} GiB and {2} are free on {3}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} bräuchte {1} GiB, und {2} sind auf {3} frei</translation>
     </message>
     <message>
         <source>{0} would need {1} GiB in whole layers and {2} are free on {3}</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} bräuchte {1} GiB in ganzen Schichten, und {2} sind auf {3} frei</translation>
     </message>
     <message>
         <source>{0} {1} or later</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} {1} oder neuer</translation>
     </message>
     <message>
         <source>{0} {1}, so it isn&apos;t used.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} {1}, daher wird es nicht verwendet.</translation>
     </message>
     <message>
         <source>{0} {1}, which is slow: {2} {3}{4}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0} {1}, was langsam ist: {2} {3}{4}.</translation>
     </message>
     <message>
         <source>{0}, and bitsandbytes does not work on this {1}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, und bitsandbytes funktioniert auf diesem {1} nicht.</translation>
     </message>
     <message>
         <source>{0}, then move again: it goes on.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, und verschieben Sie dann noch einmal: Es geht weiter.</translation>
     </message>
     <message>
         <source>{0}, which needs a C compiler on this computer.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, was einen C-Compiler auf diesem Rechner braucht.</translation>
     </message>
     <message>
         <source>{0}, which needs a graphics card of compute capability {1} or higher; this one has {2}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, was eine Grafikkarte mit Compute Capability {1} oder höher braucht; diese hat {2}.</translation>
     </message>
     <message>
         <source>{0}, which needs {1} (pip install {2}).</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, was {1} braucht (pip install {2}).</translation>
     </message>
     <message>
         <source>{0}, which runs on NVIDIA graphics cards only.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}, was nur auf NVIDIA-Grafikkarten läuft.</translation>
     </message>
     <message>
         <source>{0}-bit integers</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}-Bit-Ganzzahlen</translation>
     </message>
     <message>
         <source>{0}.hearth-record.{1}.incomplete</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}.hearth-record.{1}.incomplete</translation>
     </message>
     <message>
         <source>{0}/{1} is no ordinary file</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}/{1} ist keine gewöhnliche Datei</translation>
     </message>
     <message>
         <source>{0}; correct it in the settings.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}; berichtigen Sie es in den Einstellungen.</translation>
     </message>
     <message>
         <source>{0}; going on in {1} s.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}; weiter in {1} s.</translation>
     </message>
     <message>
         <source>{0}{1} {2} not work here</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}{1} {2} funktionieren hier nicht</translation>
     </message>
     <message>
         <source>{0}{1}, even with only {2} tokens{3}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{0}{1}, auch mit nur {2} Tokens{3}.</translation>
     </message>
     <message>
         <source>{amount}, kept</source>
@@ -4699,6 +4802,22 @@
     <message>
         <source>{hub_id} has been downloaded.</source>
         <translation>{hub_id} wurde heruntergeladen.</translation>
+    </message>
+    <message>
+        <source>{key} alone is for writing: take Ctrl or Alt with it.</source>
+        <translation>{key} allein ist zum Schreiben: Nehmen Sie Strg oder Alt dazu.</translation>
+    </message>
+    <message>
+        <source>{key} always means “{action}”.</source>
+        <translation>{key} bedeutet immer „{action}“.</translation>
+    </message>
+    <message>
+        <source>{key} has its own meaning where you write and in lists.</source>
+        <translation>{key} hat beim Schreiben und in Listen eine eigene Bedeutung.</translation>
+    </message>
+    <message>
+        <source>{key} is the key of “{action}”.</source>
+        <translation>{key} ist die Taste von „{action}“.</translation>
     </message>
     <message>
         <source>{label}: {value} can&apos;t be used here.</source>
@@ -4885,8 +5004,20 @@
         <translation>{tokens} in {time}</translation>
     </message>
     <message>
+        <source>{words} ({key})</source>
+        <translation>{words} ({key})</translation>
+    </message>
+    <message>
         <source>“{0}” can be no name of a model.</source>
-        <translation type="unfinished"></translation>
+        <translation>„{0}“ kann kein Name eines Modells sein.</translation>
+    </message>
+    <message>
+        <source>“{key}” can&apos;t be the key of “{action}”, which keeps its usual one.</source>
+        <translation>„{key}“ kann nicht die Taste von „{action}“ sein, die ihre übliche behält.</translation>
+    </message>
+    <message>
+        <source>“{key}” is chosen for two actions; “{action}” keeps its usual one.</source>
+        <translation>„{key}“ ist für zwei Aktionen gewählt; „{action}“ behält ihre übliche.</translation>
     </message>
     <message>
         <source>“{title}” was deleted.</source>
