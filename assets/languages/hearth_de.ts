@@ -32,6 +32,10 @@
         <translation>&amp;Über Hearth</translation>
     </message>
     <message>
+        <source>&amp;Answer again</source>
+        <translation>&amp;Neu antworten</translation>
+    </message>
+    <message>
         <source>&amp;Branch into a new conversation</source>
         <translation>In eine neue Unterhaltung ab&amp;zweigen</translation>
     </message>
@@ -56,12 +60,24 @@
         <translation>Letzte Antwort &amp;kopieren</translation>
     </message>
     <message>
+        <source>&amp;Copy message</source>
+        <translation>Nachricht &amp;kopieren</translation>
+    </message>
+    <message>
         <source>&amp;Dark</source>
         <translation>D&amp;unkel</translation>
     </message>
     <message>
+        <source>&amp;Delete</source>
+        <translation>&amp;Löschen</translation>
+    </message>
+    <message>
         <source>&amp;Delete conversation</source>
         <translation>Unterhaltung &amp;löschen</translation>
+    </message>
+    <message>
+        <source>&amp;Delete message</source>
+        <translation>Nachricht &amp;löschen</translation>
     </message>
     <message>
         <source>&amp;Edit</source>
@@ -70,6 +86,10 @@
     <message>
         <source>&amp;Edit last message</source>
         <translation>Letzte Nachricht &amp;bearbeiten</translation>
+    </message>
+    <message>
+        <source>&amp;Edit…</source>
+        <translation>&amp;Bearbeiten…</translation>
     </message>
     <message>
         <source>&amp;File</source>
@@ -108,12 +128,20 @@
         <translation>&amp;Neue Unterhaltung</translation>
     </message>
     <message>
+        <source>&amp;Next version</source>
+        <translation>Nä&amp;chste Fassung</translation>
+    </message>
+    <message>
         <source>&amp;Paste</source>
         <translation>&amp;Einfügen</translation>
     </message>
     <message>
         <source>&amp;Previous conversation</source>
         <translation>&amp;Vorherige Unterhaltung</translation>
+    </message>
+    <message>
+        <source>&amp;Previous version</source>
+        <translation>&amp;Vorherige Fassung</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
@@ -134,6 +162,10 @@
     <message>
         <source>&amp;Settings…</source>
         <translation>&amp;Einstellungen…</translation>
+    </message>
+    <message>
+        <source>&amp;Show the exact prompt…</source>
+        <translation>&amp;Genauen Prompt zeigen…</translation>
     </message>
     <message>
         <source>&amp;Sidebar</source>
@@ -256,8 +288,16 @@
         <translation>Ein kleines Modell derselben Familie, das Wörter errät, die das große dann mehrere auf einmal prüft: dieselben Antworten, oft schneller, für etwas mehr Speicher. Ein Name vom Hub oder ein Ordner; leer bedeutet keines.</translation>
     </message>
     <message>
+        <source>Abo&amp;ut this answer</source>
+        <translation>Übe&amp;r diese Antwort</translation>
+    </message>
+    <message>
         <source>About Hearth</source>
         <translation>Über Hearth</translation>
+    </message>
+    <message>
+        <source>About this answe&amp;r</source>
+        <translation>Über diese Antwo&amp;rt</translation>
     </message>
     <message>
         <source>About this answer</source>
@@ -336,6 +376,10 @@
         <translation>Ein Zugangstoken öffnet Modelle, die privat sind oder vorher etwas verlangen. Der Test sagt, wo der Weg endet.</translation>
     </message>
     <message>
+        <source>An answer is being written here, or waits to be. Delete the message after that, or stop the answer first.</source>
+        <translation>Hier wird gerade eine Antwort geschrieben, oder wartet darauf. Löschen Sie die Nachricht danach, oder halten Sie zuerst die Antwort an.</translation>
+    </message>
+    <message>
         <source>An answer stops after this many tokens (about three quarters of a word each), and can then be continued.</source>
         <translation>Eine Antwort endet nach so vielen Tokens (je etwa drei Viertel eines Wortes) und kann dann fortgesetzt werden.</translation>
     </message>
@@ -366,6 +410,10 @@
     <message>
         <source>Answer again</source>
         <translation>Neu antworten</translation>
+    </message>
+    <message>
+        <source>Answer again &amp;with</source>
+        <translation>Neu antworten &amp;mit</translation>
     </message>
     <message>
         <source>Answering</source>
@@ -478,6 +526,10 @@
     <message>
         <source>Branch into a new conversation</source>
         <translation>In eine neue Unterhaltung abzweigen</translation>
+    </message>
+    <message>
+        <source>C&amp;ontinue the answer</source>
+        <translation>Antwort &amp;fortsetzen</translation>
     </message>
     <message>
         <source>C&amp;onversation memory…</source>
@@ -848,6 +900,10 @@
         <translation>Kopieren</translation>
     </message>
     <message>
+        <source>Copy &amp;message</source>
+        <translation>Nachricht ko&amp;pieren</translation>
+    </message>
+    <message>
         <source>Copy details</source>
         <translation>Einzelheiten kopieren</translation>
     </message>
@@ -993,8 +1049,16 @@
         <translation>Jede Aktion der Menüs kann die Tasten haben, die Ihnen am liebsten sind.</translation>
     </message>
     <message>
+        <source>Ed&amp;it message…</source>
+        <translation>Nachr&amp;icht bearbeiten…</translation>
+    </message>
+    <message>
         <source>Edit</source>
         <translation>Bearbeiten</translation>
+    </message>
+    <message>
+        <source>Edit the answer</source>
+        <translation>Antwort bearbeiten</translation>
     </message>
     <message>
         <source>Edit waiting message {place}</source>
@@ -1597,6 +1661,10 @@
         <translation>Grafikprozessor des Mac</translation>
     </message>
     <message>
+        <source>Main memory</source>
+        <translation>Arbeitsspeicher</translation>
+    </message>
+    <message>
         <source>Make a new one and enter it.</source>
         <translation>Erstellen Sie ein neues, und geben Sie es ein.</translation>
     </message>
@@ -1701,8 +1769,19 @@
         <translation>Modelle auf diesem Rechner</translation>
     </message>
     <message>
+        <source>More</source>
+        <translation>Mehr</translation>
+    </message>
+    <message>
         <source>More folders on this computer in which Hearth looks for models.</source>
         <translation>Weitere Ordner auf diesem Rechner, in denen Hearth nach Modellen sucht.</translation>
+    </message>
+    <message numerus="yes">
+        <source>More models: %n. Type to search.</source>
+        <translation>
+            <numerusform>Weitere Modelle: %n. Tippen Sie zum Suchen.</numerusform>
+            <numerusform>Weitere Modelle: %n. Tippen Sie zum Suchen.</numerusform>
+        </translation>
     </message>
     <message>
         <source>Most liked</source>
@@ -1803,6 +1882,10 @@
     <message>
         <source>No encrypted connection to {0} could be made.</source>
         <translation>Es ließ sich keine verschlüsselte Verbindung zu {0} herstellen.</translation>
+    </message>
+    <message>
+        <source>No model has “{words}” in its name.</source>
+        <translation>Kein Modell hat „{words}“ im Namen.</translation>
     </message>
     <message>
         <source>No model is loaded.</source>
@@ -2245,6 +2328,10 @@
         <translation>Speichern &amp;&amp; senden</translation>
     </message>
     <message>
+        <source>Save as another version</source>
+        <translation>Als andere Fassung speichern</translation>
+    </message>
+    <message>
         <source>Search by name, or paste the address of a model&apos;s page.</source>
         <translation>Suchen Sie nach einem Namen, oder fügen Sie die Adresse einer Modellseite ein.</translation>
     </message>
@@ -2337,8 +2424,8 @@
         <translation>Zeigen</translation>
     </message>
     <message>
-        <source>Show all {number} characters</source>
-        <translation>Alle {number} Zeichen zeigen</translation>
+        <source>Show all {count} characters</source>
+        <translation>Alle {count} Zeichen zeigen</translation>
     </message>
     <message>
         <source>Show and change…</source>
@@ -2368,8 +2455,8 @@
         <translation>Weniger zeigen</translation>
     </message>
     <message>
-        <source>Show less (the rest of {number} characters can be copied)</source>
-        <translation>Weniger zeigen (der Rest von {number} Zeichen lässt sich kopieren)</translation>
+        <source>Show less (the rest of {count} characters can be copied)</source>
+        <translation>Weniger zeigen (der Rest von {count} Zeichen lässt sich kopieren)</translation>
     </message>
     <message>
         <source>Show numbers under answers</source>
@@ -2680,6 +2767,18 @@
         <translation>Die Antwort hat die Länge erreicht, die die Einstellungen erlauben.</translation>
     </message>
     <message>
+        <source>The answer was deleted, with one that followed.</source>
+        <translation>Die Antwort wurde gelöscht, mit einer, die folgte.</translation>
+    </message>
+    <message>
+        <source>The answer was deleted, with {count} messages that followed.</source>
+        <translation>Die Antwort wurde gelöscht, mit {count} Nachrichten, die folgten.</translation>
+    </message>
+    <message>
+        <source>The answer was deleted.</source>
+        <translation>Die Antwort wurde gelöscht.</translation>
+    </message>
+    <message>
         <source>The backup could not be copied.</source>
         <translation>Die Sicherung konnte nicht kopiert werden.</translation>
     </message>
@@ -2932,8 +3031,20 @@
         <translation>Der Speicher von {0}</translation>
     </message>
     <message>
+        <source>The message and its answer were deleted.</source>
+        <translation>Die Nachricht und ihre Antwort wurden gelöscht.</translation>
+    </message>
+    <message>
         <source>The message is empty.</source>
         <translation>Die Nachricht ist leer.</translation>
+    </message>
+    <message>
+        <source>The message was deleted, with {count} that followed.</source>
+        <translation>Die Nachricht wurde gelöscht, mit {count}, die folgten.</translation>
+    </message>
+    <message>
+        <source>The message was deleted.</source>
+        <translation>Die Nachricht wurde gelöscht.</translation>
     </message>
     <message>
         <source>The model can go on without the oldest messages of this conversation; they stay on screen.</source>
@@ -3038,6 +3149,10 @@
     <message>
         <source>The only keyring here is a plain file, which Hearth doesn&apos;t use.</source>
         <translation>Der einzige Schlüsselbund hier ist eine einfache Datei, die Hearth nicht verwendet.</translation>
+    </message>
+    <message>
+        <source>The other model could not be loaded, so there is no new answer. What was there is kept.</source>
+        <translation>Das andere Modell konnte nicht geladen werden, daher gibt es keine neue Antwort. Was da war, bleibt erhalten.</translation>
     </message>
     <message>
         <source>The proxy asks for a name and a password.</source>
@@ -3150,6 +3265,10 @@
     <message>
         <source>These conversations were written by a newer Hearth (format {version}; this one knows {migrations}).</source>
         <translation>Diese Unterhaltungen wurden von einem neueren Hearth geschrieben (Format {version}; dieses kennt {migrations}).</translation>
+    </message>
+    <message>
+        <source>These messages come back with the ones they follow: undo that deletion as well.</source>
+        <translation>Diese Nachrichten kommen mit denen zurück, auf die sie folgen: Machen Sie auch deren Löschen rückgängig.</translation>
     </message>
     <message>
         <source>They go from {folder} to {target}. Other programs that use them look in the old place unless they are told. Hearth answers again when everything is there.</source>
@@ -3492,6 +3611,10 @@
         <translation>Was dem Modell gesagt wird, bevor Sie etwas sagen, etwa wer es sein oder wie es schreiben soll.</translation>
     </message>
     <message>
+        <source>What to do with this message</source>
+        <translation>Was mit dieser Nachricht geschehen soll</translation>
+    </message>
+    <message>
         <source>What was asked for</source>
         <translation>Was verlangt wurde</translation>
     </message>
@@ -3525,7 +3648,7 @@
     </message>
     <message>
         <source>When it is &amp;full</source>
-        <translation>Wenn sie &amp;voll ist</translation>
+        <translation>&amp;Wenn sie voll ist</translation>
     </message>
     <message>
         <source>Where an answer repeats what was said before, as when a text is edited, several words are guessed and checked at once. Each word is still the model&apos;s own choice, and comes faster; where that doesn&apos;t help, it isn&apos;t done.</source>
@@ -3542,6 +3665,10 @@
     <message>
         <source>With the same number, the same question to the same model gives the same answer.</source>
         <translation>Mit derselben Zahl gibt dieselbe Frage an dasselbe Modell dieselbe Antwort.</translation>
+    </message>
+    <message>
+        <source>With “{words}” in the name</source>
+        <translation>Mit „{words}“ im Namen</translation>
     </message>
     <message>
         <source>Work offline</source>
@@ -4146,6 +4273,10 @@
     <message>
         <source>only a trickle came</source>
         <translation>nur ein Rinnsal kam an</translation>
+    </message>
+    <message>
+        <source>other programs</source>
+        <translation>andere Programme</translation>
     </message>
     <message>
         <source>out of memory</source>
@@ -4844,6 +4975,10 @@
         <translation>{minutes} min {seconds} s</translation>
     </message>
     <message>
+        <source>{model} is loaded now. It also answers what you write from here on.</source>
+        <translation>{model} ist jetzt geladen. Es beantwortet auch, was Sie von hier an schreiben.</translation>
+    </message>
+    <message>
         <source>{month} {year}</source>
         <translation>{month} {year}</translation>
     </message>
@@ -5002,6 +5137,10 @@
     <message>
         <source>{tokens} in {time}</source>
         <translation>{tokens} in {time}</translation>
+    </message>
+    <message>
+        <source>{version} / {versions}</source>
+        <translation>{version} / {versions}</translation>
     </message>
     <message>
         <source>{words} ({key})</source>
