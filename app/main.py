@@ -175,8 +175,11 @@ class Hearth(QObject):
         self.messages = MessageParts(self.engine, requests, self.conversations, self.chat, self.checkpoints, self)
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.window = self._make_window()
-        self.frame = FrameParts(self.engine, self)
+        self.frame = FrameParts(
+            self.engine, self.chat, self.conversation_model, self.conversations, self.settings, self
+        )
         self.frame.connect_window(self.window)
+        self.frame.raise_requested.connect(self.raise_window)
         requests.failed.connect(self._on_store_failed)
         self._connect_engine()
         self._connect_intents()

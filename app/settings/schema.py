@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hub_certificates: str = ""
     hub_cache: str = ""
     keys: dict[str, str] = {}
+    notify: bool = True
 
 
 FIELDS: tuple[Field, ...] = (*WINDOW_FIELDS, *MODEL_FIELDS, *ANSWER_FIELDS, *HUB_FIELDS)

@@ -60,6 +60,13 @@ WINDOW_FIELDS: tuple[Field, ...] = (
         FieldKind.SWITCH,
     ),
     Field(
+        "notify",
+        mark("Tell when an answer is there"),
+        mark("While another window is in front, the desktop says which conversation was answered, but not what."),
+        GENERAL,
+        FieldKind.SWITCH,
+    ),
+    Field(
         "keys",
         mark("Keyboard shortcuts"),
         mark("Each action of the menus may have the keys that you like best."),
