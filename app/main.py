@@ -15,7 +15,6 @@ from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
 from app.controllers.context_controller import ContextController
 from app.controllers.conversation_controller import ConversationController
-from app.controllers.deletion_controller import DeletionController
 from app.controllers.housekeeping_controller import HousekeepingController
 from app.controllers.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
@@ -26,6 +25,7 @@ from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
 from app.language import tr
 from app.main_frame import FrameParts
+from app.main_lists import ListParts
 from app.main_messages import MessageParts
 from app.main_models import ModelParts
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -164,7 +164,6 @@ class Hearth(QObject):
             lambda: self.settings.settings.speculation,
             self,
         )
-        self.deletions = DeletionController(self.conversations, requests, self.conversation_model, self)
         self.branches = BranchController(self.conversations, requests, self)
         self.context = ContextController(
             self.conversations, self.engine.submit, lambda: self.chat.is_idle, lambda: self.settings.settings, self
@@ -174,6 +173,7 @@ class Hearth(QObject):
         )
         self.messages = MessageParts(self.engine, requests, self.conversations, self.chat, self.checkpoints, self)
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
+        self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
         self.window = self._make_window()
         self.frame = FrameParts(
             self.engine, self.chat, self.conversation_model, self.conversations, self.settings, self
@@ -222,6 +222,7 @@ class Hearth(QObject):
     def _connect_models(self) -> None:
         self.models.connect_window(self.window)
         self.messages.connect_window(self.window)
+        self.lists.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
         self.models.first_start.finished.connect(self._save_window_state)
 
@@ -238,7 +239,6 @@ class Hearth(QObject):
         window.new_private_requested.connect(conversations.new_private)
         window.open_requested.connect(conversations.open)
         window.rename_requested.connect(conversations.rename)
-        window.delete_requested.connect(self.deletions.delete)
         window.version_requested.connect(conversations.show_version)
         window.branch_requested.connect(self.branches.branch)
         window.when_full_requested.connect(conversations.set_when_full)
@@ -255,7 +255,6 @@ class Hearth(QObject):
         window.dialogs.clear_requested.connect(self.warmth.clear)
         window.notice_action_requested.connect(chat.on_notice_action)
         window.notice_action_requested.connect(conversations.on_notice_action)
-        window.notice_action_requested.connect(self.deletions.on_notice_action)
         window.notice_action_requested.connect(checkpoints.on_notice_action)
         window.notice_action_requested.connect(self._on_notice_action)
         window.quit_requested.connect(self._on_quit_requested)
@@ -268,8 +267,6 @@ class Hearth(QObject):
         for restored in (self.conversations.draft_restored, self.chat.draft_restored):
             restored.connect(window.set_draft)
             restored.connect(self.context.set_draft)
-        self.deletions.deleted.connect(self.chat.on_deleted)
-        self.deletions.purged.connect(self.chat.on_purged)
         self.chat.busy_changed.connect(window.set_busy)
         self.chat.phase_changed.connect(window.set_phase)
         self.chat.queue_changed.connect(window.set_queue)
@@ -280,7 +277,7 @@ class Hearth(QObject):
         self.settings.settings_changed.connect(self.conversations.on_settings_changed)
         self.settings.settings_changed.connect(self.context.refresh)
         self.context.use_changed.connect(window.set_context_use)
-        for source in (self.conversations, self.deletions, self.chat, self.checkpoints, self.settings):
+        for source in (self.conversations, self.chat, self.checkpoints, self.settings):
             source.notice_raised.connect(window.show_notice)
             source.notice_cleared.connect(window.clear_notice)
         self.warmth.notice_raised.connect(window.show_notice)
@@ -293,7 +290,7 @@ class Hearth(QObject):
         state = self._window_state
         self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown)
         self.settings.start()
-        self.deletions.start()
+        self.lists.start()
         self.conversations.start(state.last_conversation_id)
         if state.is_first_start:
             self.models.first_start.begin()

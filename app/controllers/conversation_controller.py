@@ -233,9 +233,9 @@ class ConversationController(QObject):
         self._transcript.set_phase(message_id, words)
 
     def set_busy(self, busy_ids: Iterable[str], running_ids: Iterable[str]) -> None:
-        """Keep these in memory as something is to be done in them; mark those that are being answered in the list."""
+        """Keep these in memory as something is to be done in them; mark in the list what is answered and what waits."""
         self._busy_ids = frozenset(busy_ids)
-        self._conversations.set_running(running_ids)
+        self._conversations.set_running(running_ids, self._busy_ids)
 
     # Drafts and names
 
@@ -264,20 +264,20 @@ class ConversationController(QObject):
         if row is None or not title:
             return
         self._requests.request(lambda store: store.rename(conversation_id, title))
-        self._change(conversation_id, title=title, title_is_manual=True)
+        self.change_known([conversation_id], title=title, title_is_manual=True)
 
     def show_automatic_title(self, conversation_id: str, title: str) -> None:
         """Show a title that the store has kept, unless the user has chosen one meanwhile."""
         row = self._conversations.row_of(conversation_id)
         if row is not None and not self._conversations.conversation(row).title_is_manual:
-            self._change(conversation_id, title=title)
+            self.change_known([conversation_id], title=title)
 
-    def _change(self, conversation_id: str, **changes: object) -> None:
-        row = self._conversations.row_of(conversation_id)
-        if row is not None:
-            self._conversations.upsert(msgspec.structs.replace(self._conversations.conversation(row), **changes))
-        loaded = self.shelf.get(conversation_id)
-        if loaded is not None:
+    def change_known(self, conversation_ids: Iterable[str], **changes: object) -> None:
+        """Show that something of conversations has changed; it is the caller who keeps it."""
+        ids = list(conversation_ids)
+        listed = [each for each in map(self._conversations.found, ids) if each is not None]
+        self._conversations.upsert_all(msgspec.structs.replace(each, **changes) for each in listed)
+        for loaded in filter(None, map(self.shelf.get, ids)):
             loaded.conversation = msgspec.structs.replace(loaded.conversation, **changes)
             if loaded is self.current:
                 self.conversation_changed.emit(loaded.conversation)
@@ -299,7 +299,7 @@ class ConversationController(QObject):
         if self.current is not None and self.current.conversation.when_full is not choice:
             conversation_id = self.current.conversation.id
             self._requests.request(lambda store: store.set_when_full(conversation_id, choice))
-            self._change(conversation_id, when_full=choice)
+            self.change_known([conversation_id], when_full=choice)
             self.show_branch()
             self.shown.emit()
 

@@ -10,7 +10,7 @@ import msgspec
 
 from app.conversations.deleting import Deletion
 from app.conversations.errors import StoreError
-from app.conversations.records import Conversation, Message, MessageState
+from app.conversations.records import Conversation, Folder, Message, MessageState
 from app.engine_words import said
 from app.language import grouped, mark, tr
 from app.models.notice import Choice, Notice, Severity
@@ -31,6 +31,7 @@ LEAVE_OUT = "leave_out:"
 OPEN = "open:"
 UNDO_DELETE = "undo_delete:"
 UNDO_MESSAGES = "undo_messages:"
+UNDO_FOLDER = "undo_folder:"
 RETRY_SAVING = "retry_saving"
 LOAD_MODEL = "load_model"
 CHOOSE_MODEL = "choose_model"
@@ -192,6 +193,21 @@ def restored_later_notice() -> Notice:
 def deleted_key(conversation_id: str) -> str:
     """Return the key of deleted_notice."""
     return f"deleted:{conversation_id}"
+
+
+def folder_deleted_notice(folder: Folder) -> Notice:
+    """Return the notice that offers to bring a folder back."""
+    return Notice(
+        key=folder_deleted_key(folder.id),
+        text=tr("The folder “{name}” was deleted. Its conversations are still here.").format(name=folder.name),
+        action=tr("Undo"),
+        action_key=f"{UNDO_FOLDER}{folder.id}",
+    )
+
+
+def folder_deleted_key(folder_id: str) -> str:
+    """Return the key of folder_deleted_notice."""
+    return f"folder:{folder_id}"
 
 
 def load_failed_notice(error: ErrorReport, checkpoint: str, *, card_is_lost: bool = False) -> Notice:

@@ -7,6 +7,7 @@ import msgspec
 
 from app.controllers.turns import Turn
 from app.conversations.records import Conversation, Message
+from app.conversations.rows import OWN_COLUMNS
 from app.conversations.tree import ConversationTree
 
 
@@ -22,8 +23,9 @@ class Loaded:
         return self.tree.branch(self.conversation.active_leaf_id)
 
     def apply_turn(self, turn: Turn) -> None:
-        """Take over what was saved at the beginning of a turn."""
-        self.conversation = turn.conversation
+        """Take over what was saved at the beginning of a turn; what has methods of its own may be newer here."""
+        own = {name: getattr(self.conversation, name) for name in OWN_COLUMNS}
+        self.conversation = msgspec.structs.replace(turn.conversation, **own)
         if turn.question is not None:
             self.tree = self.tree.with_message(turn.question)
         self.tree = self.tree.with_message(turn.answer)

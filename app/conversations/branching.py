@@ -1,4 +1,4 @@
-"""A branch of one conversation as the beginning of another one; pure.
+"""A branch of one conversation, or all of it, as the beginning of another one; pure.
 
 The generated ids and the conversation's date stay the same, so the engine finds what it has read already.
 """
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from app.conversations.records import Conversation, Message, MessageState, new_id
+from app.conversations.titles import UNTITLED
 from app.language import mark, tr
 
 _WORD = mark("branch")
@@ -21,33 +22,51 @@ def copy_of_branch(
 
     now: seconds since the epoch, when it was changed last. The sequence numbers are still those of the originals.
     """
+    line = [
+        msgspec.structs.replace(message, parent_id=branch[place - 1].id if place else None)
+        for place, message in enumerate(branch)
+    ]
+    shown = msgspec.structs.replace(
+        conversation, title=branch_title(conversation.title), active_leaf_id=branch[-1].id if branch else None
+    )
+    return _copy(shown, line, now)
+
+
+def copy_of_tree(
+    conversation: Conversation, messages: Sequence[Message], now: float
+) -> tuple[Conversation, list[Message]]:
+    """Return a copy of a conversation with all its versions, as copy_of_branch does with one branch."""
+    title = tr("{title} (copy)").format(title=conversation.title or tr(UNTITLED))
+    return _copy(msgspec.structs.replace(conversation, title=title), messages, now)
+
+
+def _copy(conversation: Conversation, messages: Sequence[Message], now: float) -> tuple[Conversation, list[Message]]:
     copied_id = new_id()
-    ids = {message.id: new_id() for message in branch}
-    messages: list[Message] = []
-    parent_id: str | None = None
-    for message in branch:
-        is_growing = message.state is MessageState.STREAMING
-        copied = msgspec.structs.replace(
+    ids = {message.id: new_id() for message in messages}
+    copies = [
+        msgspec.structs.replace(
             message,
             id=ids[message.id],
             conversation_id=copied_id,
-            parent_id=parent_id,
-            state=MessageState.INTERRUPTED if is_growing else message.state,
+            parent_id=ids.get(message.parent_id or ""),
+            state=MessageState.INTERRUPTED if message.state is MessageState.STREAMING else message.state,
             context_start_id=ids.get(message.context_start_id or ""),
         )
-        messages.append(copied)
-        parent_id = copied.id
+        for message in messages
+    ]
     begun = msgspec.structs.replace(
         conversation,
         id=copied_id,
-        title=branch_title(conversation.title),
         name=None,
         updated_at=now,
-        active_leaf_id=parent_id,
+        active_leaf_id=ids.get(conversation.active_leaf_id or ""),
         draft="",
+        draft_attachments=(),
         deleted_at=None,
+        is_pinned=False,
+        is_unread=False,
     )
-    return begun, messages
+    return begun, copies
 
 
 def branch_title(title: str) -> str:

@@ -16,6 +16,7 @@ from app.conversations.errors import (
     StoreError,
     StoreReadOnly,
 )
+from app.conversations.unspaced import spaced
 from app.language import mark, tr
 
 Value = None | int | float | str | bytes
@@ -66,6 +67,7 @@ _SENTENCES: dict[type[StoreError], tuple[str, str]] = {
 class Database:
     """A connection in WAL mode with full synchronisation; used by one thread at a time.
 
+    It knows the function spaced(text), with which the search index is made.
     A database of the path IN_MEMORY leaves no trace on any disk and ends with the connection.
     """
 
@@ -75,6 +77,7 @@ class Database:
         with _translated(path):
             self._connection = apsw.Connection(str(path), flags=flags)
         try:
+            self._connection.create_scalar_function("spaced", _spaced, 1, deterministic=True)
             self._connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
             if not read_only:
                 self._configure()
@@ -144,6 +147,12 @@ class Database:
                 self._connection.execute("ROLLBACK").fetchall()
             except apsw.Error:
                 pass
+
+
+def _spaced(*values: Value) -> Value:
+    """Return spaced() of a text; in a damaged file there may be anything."""
+    text = values[0]
+    return spaced(text) if isinstance(text, str) else text
 
 
 @contextmanager

@@ -101,7 +101,46 @@ CREATE TABLE deleted_messages (
 CREATE INDEX deleted_messages_by_conversation ON deleted_messages (conversation_id);
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT, _ORDER_AND_ATTACHMENTS)
+# The index anew: scripts without spaces by their characters (spaced() of search.py, which each connection knows), and
+# beginnings of words, which one types, looked up instead of gathered. Folders remember whether they are open.
+_SEARCH_AND_FOLDERS = """
+ALTER TABLE folders ADD COLUMN is_collapsed INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX deleted_conversations ON conversations (deleted_at) WHERE deleted_at IS NOT NULL;
+DROP TRIGGER message_added;
+DROP TRIGGER message_removed;
+DROP TRIGGER message_finished;
+DROP TRIGGER message_continued;
+DROP TRIGGER message_changed;
+DROP TABLE message_search;
+DROP VIEW searchable_messages;
+CREATE VIEW searchable_messages AS SELECT number, spaced(content) AS content FROM messages WHERE state <> 'streaming';
+CREATE VIRTUAL TABLE message_search USING fts5 (
+    content, content = 'searchable_messages', content_rowid = 'number', prefix = '2 3 4',
+    tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER message_added AFTER INSERT ON messages WHEN new.state <> 'streaming' BEGIN
+    INSERT INTO message_search (rowid, content) VALUES (new.number, spaced(new.content));
+END;
+CREATE TRIGGER message_removed AFTER DELETE ON messages WHEN old.state <> 'streaming' BEGIN
+    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, spaced(old.content));
+END;
+CREATE TRIGGER message_finished AFTER UPDATE ON messages
+WHEN old.state = 'streaming' AND new.state <> 'streaming' BEGIN
+    INSERT INTO message_search (rowid, content) VALUES (new.number, spaced(new.content));
+END;
+CREATE TRIGGER message_continued AFTER UPDATE ON messages
+WHEN old.state <> 'streaming' AND new.state = 'streaming' BEGIN
+    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, spaced(old.content));
+END;
+CREATE TRIGGER message_changed AFTER UPDATE ON messages
+WHEN old.state <> 'streaming' AND new.state <> 'streaming' AND old.content IS NOT new.content BEGIN
+    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, spaced(old.content));
+    INSERT INTO message_search (rowid, content) VALUES (new.number, spaced(new.content));
+END;
+INSERT INTO message_search (message_search) VALUES ('rebuild');
+"""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT, _ORDER_AND_ATTACHMENTS, _SEARCH_AND_FOLDERS)
 
 
 def version_of(database: Database) -> int:

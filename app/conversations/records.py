@@ -78,11 +78,15 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Folder(msgspec.Struct, frozen=True, kw_only=True):
-    """A place for conversations in the list; one that is deleted leaves them where they were without it."""
+    """A place for conversations in the list; one that is deleted leaves them where they were without it.
+
+    is_collapsed: the list shows its name only.
+    """
 
     id: str
     name: str
     created_at: float
+    is_collapsed: bool = False
 
 
 def new_id() -> str:

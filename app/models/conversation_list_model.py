@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from app.conversations.records import Conversation
+from app.conversations.records import Conversation, Folder
 from app.conversations.titles import UNTITLED
 from app.language import mark, tr
 from app.models.dates import month_and_year
@@ -18,6 +18,7 @@ CONVERSATION_ROLE = Qt.ItemDataRole.UserRole + 1
 GROUP_ROLE = Qt.ItemDataRole.UserRole + 2
 RUNNING_ROLE = Qt.ItemDataRole.UserRole + 3
 WARMTH_ROLE = Qt.ItemDataRole.UserRole + 4
+WAITING_ROLE = Qt.ItemDataRole.UserRole + 5
 _PRIVATE_SENTENCE = mark("Private: nothing of it is stored.")
 _RUNNING_SENTENCE = mark("Being answered now.")
 _NO_PARENT = QModelIndex()
@@ -39,14 +40,19 @@ def group_of(updated_at: float, today: date) -> str:
 class ConversationListModel(QAbstractListModel):
     """Rows of Conversation, newest first; DisplayRole and EditRole are the title.
 
-    RUNNING_ROLE is a bool, WARMTH_ROLE a ConversationWarmth or None; AccessibleDescriptionRole says it in words.
+    RUNNING_ROLE and WAITING_ROLE are bools, WARMTH_ROLE a ConversationWarmth or None; AccessibleDescriptionRole says
+    it in words. Beside the rows it knows the folders, in their order: folders_changed() tells of them.
     """
+
+    folders_changed = Signal()
 
     def __init__(self, parent: QObject | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(parent)
         self._clock = clock
         self._conversations: list[Conversation] = []
+        self._folders: tuple[Folder, ...] = ()
         self._running: frozenset[str] = frozenset()
+        self._waiting: frozenset[str] = frozenset()
         self._warmth: Mapping[str, ConversationWarmth] = {}
 
     def rowCount(self, parent: QModelIndex | QPersistentModelIndex = _NO_PARENT) -> int:  # noqa: N802  Qt's name
@@ -57,7 +63,10 @@ class ConversationListModel(QAbstractListModel):
         """Return title, conversation, group, whether an answer is being written, or what is still known of it."""
         if not index.isValid() or not 0 <= index.row() < len(self._conversations):
             return None
-        conversation = self._conversations[index.row()]
+        return self.data_of(self._conversations[index.row()], role)
+
+    def data_of(self, conversation: Conversation, role: int) -> object:
+        """Return what data() says in a conversation's row."""
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return shown_title(conversation)
         if role == CONVERSATION_ROLE:
@@ -66,11 +75,33 @@ class ConversationListModel(QAbstractListModel):
             return group_of(conversation.updated_at, datetime.fromtimestamp(self._clock()).date())
         if role == RUNNING_ROLE:
             return conversation.id in self._running
+        if role == WAITING_ROLE:
+            return conversation.id in self._waiting
         if role == WARMTH_ROLE:
             return self._warmth.get(conversation.id)
         if role == Qt.ItemDataRole.AccessibleDescriptionRole:
             return self._description(conversation)
         return None
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells the time, in seconds since the epoch."""
+        return self._clock
+
+    @property
+    def all(self) -> list[Conversation]:
+        """All conversations, newest first."""
+        return self._conversations
+
+    @property
+    def folders(self) -> tuple[Folder, ...]:
+        """All folders in their order."""
+        return self._folders
+
+    def set_folders(self, folders: Iterable[Folder]) -> None:
+        """Know exactly these folders; they are ordered by name."""
+        self._folders = tuple(sorted(folders, key=lambda each: (each.name.casefold(), each.created_at, each.id)))
+        self.folders_changed.emit()
 
     def flags(self, index: QModelIndex | QPersistentModelIndex) -> Qt.ItemFlag:
         """Titles can be edited in place."""
@@ -136,19 +167,32 @@ class ConversationListModel(QAbstractListModel):
         self.endRemoveRows()
 
     def remove_all(self, conversation_ids: Iterable[str]) -> None:
-        """Take conversations off the list."""
-        for conversation_id in conversation_ids:
-            self.remove(conversation_id)
+        """Take conversations off the list, all at once if there are several."""
+        gone = set(conversation_ids)
+        if len(gone) > 1:
+            self.set_conversations(each for each in self._conversations if each.id not in gone)
+        else:
+            self.remove(next(iter(gone), ""))
 
-    def set_running(self, conversation_ids: Iterable[str]) -> None:
-        """Mark exactly these as being answered."""
+    def upsert_all(self, conversations: Iterable[Conversation]) -> None:
+        """Show newer states of conversations, all at once if there are several; adds those that were not listed."""
+        newer = {each.id: each for each in conversations}
+        if len(newer) > 1:
+            self.set_conversations([*(each for each in self._conversations if each.id not in newer), *newer.values()])
+        else:
+            for conversation in newer.values():
+                self.upsert(conversation)
+
+    def set_running(self, conversation_ids: Iterable[str], waiting_ids: Iterable[str] = ()) -> None:
+        """Mark exactly these as being answered, and those as waiting for their turn."""
         running = frozenset(conversation_ids)
-        changed = running ^ self._running
-        self._running = running
+        waiting = frozenset(waiting_ids) - running
+        changed = (running ^ self._running) | (waiting ^ self._waiting)
+        self._running, self._waiting = running, waiting
         for conversation_id in changed:
             row = self.row_of(conversation_id)
             if row is not None:
-                roles = [RUNNING_ROLE, Qt.ItemDataRole.AccessibleDescriptionRole]
+                roles = [RUNNING_ROLE, WAITING_ROLE, Qt.ItemDataRole.AccessibleDescriptionRole]
                 self.dataChanged.emit(self.index(row), self.index(row), roles)
 
     def set_warmth(self, warmth: Mapping[str, ConversationWarmth]) -> None:
@@ -161,16 +205,13 @@ class ConversationListModel(QAbstractListModel):
             roles = [WARMTH_ROLE, Qt.ItemDataRole.AccessibleDescriptionRole]
             self.dataChanged.emit(self.index(rows[0]), self.index(rows[-1]), roles)
 
-    def refresh_groups(self) -> None:
-        """Say that the groups may have changed, as they do at midnight."""
-        if self._conversations:
-            self.dataChanged.emit(self.index(0), self.index(len(self._conversations) - 1))
-
     def _description(self, conversation: Conversation) -> str:
         warmth = self._warmth.get(conversation.id)
         sentences = (
             tr(_PRIVATE_SENTENCE) if conversation.is_private else "",
             tr(_RUNNING_SENTENCE) if conversation.id in self._running else "",
+            tr("A message waits for its turn here.") if conversation.id in self._waiting else "",
+            tr("A new answer was not read yet.") if conversation.is_unread else "",
             warmth_sentence(warmth) if warmth is not None else "",
         )
         return " ".join(sentence for sentence in sentences if sentence)

@@ -89,7 +89,13 @@ FILE = MenuRow(
     (
         ActionRow("new", mark("&New conversation"), "Ctrl+N"),
         ActionRow("new_private", mark("New &private conversation"), "Ctrl+Shift+N"),
+        ActionRow("new_folder", mark("New &folder")),
+        None,
+        ActionRow("search", mark("Searc&h everything…"), "Ctrl+K"),
+        None,
         ActionRow("rename", mark("&Rename conversation"), needs=(Need.CONVERSATION,)),
+        ActionRow("pin", mark("P&in conversation"), needs=(Need.CONVERSATION,), is_checkable=True),
+        ActionRow("duplicate", mark("Dupli&cate conversation"), needs=(Need.CONVERSATION,)),
         ActionRow("delete", mark("&Delete conversation"), needs=(Need.CONVERSATION,)),
         None,
         ActionRow("settings", mark("&Settings…"), "Ctrl+,", role=QAction.MenuRole.PreferencesRole),

@@ -11,7 +11,9 @@ from app.controllers.answer_saves import AnswerSaves
 from app.controllers.chat_controller import ChatController
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.deletion_controller import DeletionController
+from app.controllers.organizing_controller import OrganizingController
 from app.controllers.store_requests import StoreRequests
+from app.controllers.unread_controller import UnreadController
 from app.conversations.errors import DiskFull
 from app.conversations.records import Conversation, Message
 from app.conversations.store import ConversationStore
@@ -85,6 +87,10 @@ class Desk:
         self.deletions = DeletionController(self.conversations, self.requests, self.list)
         self.deletions.deleted.connect(self.chat.on_deleted)
         self.deletions.purged.connect(self.chat.on_purged)
+        self.organizing = OrganizingController(self.conversations, self.requests, self.list)
+        self.is_looked_at = True
+        self.unread = UnreadController(self.conversations, self.requests, self.list, lambda: self.is_looked_at)
+        self.chat.runner.ended.connect(self.unread.on_answer_ended)
         self.notices: dict[str, Notice] = {}
         self.busy = False
         self.phase = ""
@@ -94,7 +100,7 @@ class Desk:
         self._listen()
 
     def _listen(self) -> None:
-        for source in (self.chat, self.conversations, self.deletions):
+        for source in (self.chat, self.conversations, self.deletions, self.organizing):
             source.notice_raised.connect(lambda notice: self.notices.__setitem__(notice.key, notice))
             source.notice_cleared.connect(lambda key: self.notices.pop(key, None))
         for restored in (self.chat.draft_restored, self.conversations.draft_restored):
@@ -108,6 +114,7 @@ class Desk:
 
     def open_shop(self, last_conversation_id: str | None = None, *, with_model: bool = True) -> None:
         self.deletions.start()
+        self.organizing.start()
         self.conversations.start(last_conversation_id)
         self.settle()
         if with_model:
@@ -189,7 +196,8 @@ class Desk:
     def close(self) -> None:
         self.chat.shut_down()
         assert self.thread.close(10)
-        for controller in (self.chat, self.deletions, self.conversations, self.saves, self.requests):
+        own = (self.unread, self.organizing, self.deletions)
+        for controller in (self.chat, *own, self.conversations, self.saves, self.requests):
             controller.deleteLater()
         self.qtbot.wait(1)
 

@@ -1,9 +1,12 @@
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.conversations.migrations import MIGRATIONS
 from app.conversations.records import MessageState
 from app.conversations.search import HIT_END, HIT_START
 from app.conversations.store import ConversationStore
@@ -77,3 +80,65 @@ def test_words_of_ten_thousand_messages_are_found_at_once(store: ConversationSto
     began = time.perf_counter()
     assert found(store, "word7777") == ["m7777"]
     assert time.perf_counter() - began < 1.0  # some milliseconds; generous for a busy machine
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "marked"),
+    [
+        ("今天天气很好，我们去公园。", "天气", "天气"),
+        ("今天天气很好，我们去公园。", "公", "公"),
+        ("東京タワーへ行きました", "タワー", "タワー"),
+        ("ฉันชอบกินข้าวผัด", "ข้าว", "ข้าว"),
+        ("Python在中国很流行", "中国", "中国"),
+        ("Python在中国很流行", "python", "Python"),
+        ("한국어 문장입니다", "문장", "문장입니다"),
+    ],
+)
+def test_scripts_without_spaces_are_found_by_any_part(
+    store: ConversationStore, content: str, query: str, marked: str
+) -> None:
+    store.save_turn(a_conversation(), [a_message(content=content), a_message("n", content="Something else")])
+    (hit,) = store.search(query)
+    assert hit.message_id == "m"
+    assert f"{HIT_START}{marked}{HIT_END}" in hit.snippet
+    assert hit.snippet.replace(HIT_START, "").replace(HIT_END, "") == content
+
+
+def test_characters_in_another_order_are_not_found(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="今天天气很好")])
+    assert found(store, "气天") == []
+
+
+def test_one_letter_finds_a_word_but_not_every_beginning(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="plan b"), a_message("n", content="better")])
+    assert found(store, "b") == ["m"]
+    assert found(store, "be") == ["n"]
+    assert found(store, "plan x") == ["m"], "the next word has just begun"
+
+
+def test_a_snippet_is_one_short_line_around_the_words(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="word " * 500 + "needle\n\n" + "word " * 500)])
+    (hit,) = store.search("needle")
+    assert hit.snippet.startswith("…")
+    assert hit.snippet.endswith("…")
+    assert f"{HIT_START}needle{HIT_END}" in hit.snippet
+    assert "\n" not in hit.snippet
+    assert len(hit.snippet) < 150
+
+
+def test_a_rare_word_counts_more_than_common_ones(store: ConversationStore) -> None:
+    often = [a_message(f"m{n}", None, n, content="tides " + "and the moon " * n) for n in range(1, 30)]
+    store.save_turn(a_conversation(), [a_message("short", None, 0, content="tides"), *often])
+    assert store.search("tides")[0].message_id == "short"
+
+
+def test_an_index_of_before_is_made_anew(open_store: Callable[..., ConversationStore], database: Path) -> None:
+    store = open_store(migrations=MIGRATIONS[:3])
+    store.save_turn(
+        a_conversation(), [a_message(content="今天天气很好"), a_message("n", content="apple", state=STREAMING)]
+    )
+    assert found(store, "天气") == []
+    store.close()
+    again = open_store()
+    assert found(again, "天气") == ["m"]
+    assert is_index_sound(again)
