@@ -22,7 +22,6 @@ def connect_parts(window: "MainWindow") -> None:
     window.sidebar.open_requested.connect(window.open_conversation)
     window.sidebar.rename_requested.connect(window.rename_requested)
     window.sidebar.delete_requested.connect(window.delete_requested)
-    window.sidebar.search_button.follow(window.actions_by_name.search)
     window.sidebar.list.left.connect(window.page.composer.take_focus)
     window.sidebar_button.clicked.connect(window.actions_by_name.sidebar.toggle)
     window.settings_button.clicked.connect(window.open_settings)
