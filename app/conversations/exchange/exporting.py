@@ -4,7 +4,7 @@ step() runs on the store's thread; the file is written there too.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.conversations.exchange.document import document_of
@@ -34,8 +34,11 @@ class ExportJob:
     A private conversation is only exported if it is the only one.
     """
 
-    def __init__(self, target: Target, writer: DocumentWriter, conversation_ids: Sequence[str] | None) -> None:
-        self._target = target
+    def __init__(
+        self, open_target: Callable[[], Target], writer: DocumentWriter, conversation_ids: Sequence[str] | None
+    ) -> None:
+        self._open_target = open_target
+        self._target: Target | None = None
         self._writer = writer
         self._wanted = conversation_ids
         self._ids: list[str] | None = None
@@ -50,41 +53,42 @@ class ExportJob:
     def step(self, store: ConversationStore) -> None:
         """Write for a moment, at least one conversation; raises ExchangeError or StoreError, and nothing is left."""
         try:
-            if self._ids is None:
-                self._ids = self._begin(store)
+            if self._target is None or self._ids is None:
+                self._target = self._open_target()
+                self._ids = self._begin(store, self._target)
+            target = self._target
             end = time.monotonic() + _STEP_SECONDS
             for conversation_id in self._ids[self.done :]:
-                self._write(store, conversation_id)
+                self._write(store, conversation_id, target)
                 self.done += 1
                 if time.monotonic() >= end:
                     break
             if self.done == len(self._ids):
-                self._target.write(self._writer.end())
-                self._target.keep()
+                target.write(self._writer.end())
+                target.keep()
                 self.is_finished = True
         except BaseException:
-            self._target.discard()
+            self.cancel()
             raise
 
     def cancel(self) -> None:
         """Give up and leave nothing; to be called where step() is."""
-        self._target.discard()
+        if self._target is not None:
+            self._target.discard()
 
-    def _begin(self, store: ConversationStore) -> list[str]:
+    def _begin(self, store: ConversationStore, target: Target) -> list[str]:
         listed = [each for each in store.list_conversations() if self._wanted is None or each.id in set(self._wanted)]
         is_alone = self._wanted is not None and len(self._wanted) == 1
         listed = [each for each in listed if is_alone or not each.is_private]
         used = {each.folder_id for each in listed}
         folders = list_folders(store.database)
-        self._target.write(
-            self._writer.begin(folder for folder in folders if self._wanted is None or folder.id in used)
-        )
+        target.write(self._writer.begin(folder for folder in folders if self._wanted is None or folder.id in used))
         # Oldest first: so that importing them, one after the other, brings them in the order in which they came.
         return [each.id for each in sorted(listed, key=lambda each: (each.created_at, each.id))]
 
-    def _write(self, store: ConversationStore, conversation_id: str) -> None:
+    def _write(self, store: ConversationStore, conversation_id: str, target: Target) -> None:
         conversation = store.load_conversation(conversation_id)
         if conversation is None:  # deleted for good meanwhile
             return
         document = document_of(conversation, store.load_messages(conversation_id))
-        self._target.write(self._writer.conversation(document, is_first=not self.done))
+        target.write(self._writer.conversation(document, is_first=not self.done))

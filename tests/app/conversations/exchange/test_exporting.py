@@ -13,6 +13,7 @@ from app.conversations.exchange.exporting import ExportJob
 from app.conversations.exchange.file_names import file_name
 from app.conversations.exchange.markdown import markdown_of
 from app.conversations.exchange.writing import AtomicFile, DocumentWriter, JsonWriter, MarkdownWriter
+from app.conversations.records import new_id
 from app.conversations.store import ConversationStore
 from app.rendering.thinking import split_thinking
 from engine.api.message import Role
@@ -22,7 +23,7 @@ from tests.app.conversations.samples import a_conversation, a_message
 def export(
     store: ConversationStore, path: Path, ids: Sequence[str] | None = None, writer: DocumentWriter | None = None
 ) -> str:
-    job = ExportJob(AtomicFile(path), writer or JsonWriter(), ids)
+    job = ExportJob(lambda: AtomicFile(path), writer or JsonWriter(), ids)
     while not job.is_finished:
         job.step(store)
     return path.read_text(encoding="utf-8")
@@ -77,7 +78,7 @@ def test_one_step_after_the_other_and_the_file_is_there_at_the_end(
         store.save_turn(a_conversation(f"c{number}"), [a_message(f"{number}", conversation_id=f"c{number}")])
     path = tmp_path / "out" / "all.json"
     path.parent.mkdir()
-    job = ExportJob(AtomicFile(path), JsonWriter(), None)
+    job = ExportJob(lambda: AtomicFile(path), JsonWriter(), None)
     steps = 0
     while not job.is_finished:
         assert not path.exists()
@@ -87,11 +88,18 @@ def test_one_step_after_the_other_and_the_file_is_there_at_the_end(
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_cancelled_leaves_nothing_and_the_old_file(store: ConversationStore, tmp_path: Path) -> None:
+def test_cancelled_leaves_nothing_and_the_old_file(
+    store: ConversationStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "out" / "all.json"
     path.parent.mkdir()
     path.write_text("old")
-    job = ExportJob(AtomicFile(path), JsonWriter(), None)
+    job = ExportJob(lambda: AtomicFile(path), JsonWriter(), None)
+    for _ in range(3):
+        store.save_conversation(a_conversation(new_id()))
+    monkeypatch.setattr("app.conversations.exchange.exporting._STEP_SECONDS", 0.0)
+    job.step(store)
+    assert len(list(path.parent.iterdir())) == 2
     job.cancel()
     job.cancel()
     assert path.read_text() == "old"

@@ -41,7 +41,7 @@ def kept(thread: StoreThread, conversation: Conversation, messages: list[Message
 
 
 def exported(thread: StoreThread, path: Path) -> Path:
-    job = ExportJob(AtomicFile(path), JsonWriter(), None)
+    job = ExportJob(lambda: AtomicFile(path), JsonWriter(), None)
     while not job.is_finished:
         thread.submit(job.step).result()
     return path

@@ -140,7 +140,7 @@ class opened:  # noqa: N801  reads as a word
 
 
 def export(store: ConversationStore, path: Path, ids: Sequence[str] | None = None) -> None:
-    job = ExportJob(AtomicFile(path), JsonWriter(), ids)
+    job = ExportJob(lambda: AtomicFile(path), JsonWriter(), ids)
     while not job.is_finished:
         job.step(store)
 
