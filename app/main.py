@@ -24,6 +24,7 @@ from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
 from app.language import tr
+from app.main_exchange import ExchangeParts
 from app.main_frame import FrameParts
 from app.main_lists import ListParts
 from app.main_messages import MessageParts
@@ -180,6 +181,9 @@ class Hearth(QObject):
         )
         self.frame.connect_window(self.window)
         self.frame.raise_requested.connect(self.raise_window)
+        self.exchange = ExchangeParts(
+            self.conversations, self.deletions, requests, self.store_thread, self.conversation_model, self.window, self
+        )
         requests.failed.connect(self._on_store_failed)
         self._connect_engine()
         self._connect_intents()
@@ -309,6 +313,7 @@ class Hearth(QObject):
         self.chat.shut_down()
         self.models.shut_down()
         end_formulas()
+        self.exchange.shut_down()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
         saved = time.monotonic()

@@ -25,7 +25,8 @@ class Notice:
     """One notice; a later one with the same key takes its place.
 
     action is the label of the button ("" for none); action_key is what comes back when it is pressed. choices are
-    further buttons, in a row of their own. details is the technical part, shown folded.
+    further buttons, in a row of their own. details is the technical part, shown folded. is_progress: the next one of
+    this key only changes the text, so that its button keeps the keyboard.
     """
 
     key: str
@@ -35,3 +36,4 @@ class Notice:
     action_key: str = ""
     choices: tuple[Choice, ...] = ()
     details: str = ""
+    is_progress: bool = False

@@ -83,6 +83,16 @@ _WHEN_FULL = MenuRow(
     ),
 )
 
+_EXPORT = MenuRow(
+    "export",
+    mark("&Export"),
+    (
+        ActionRow("export_markdown", mark("This conversation as &Markdown…"), needs=(Need.CONVERSATION,)),
+        ActionRow("export_json", mark("This conversation as &JSON…"), needs=(Need.CONVERSATION,)),
+        None,
+        ActionRow("export_all", mark("&All conversations…")),
+    ),
+)
 FILE = MenuRow(
     "file",
     mark("&File"),
@@ -95,6 +105,9 @@ FILE = MenuRow(
         ActionRow("pin", mark("P&in conversation"), needs=(Need.CONVERSATION,), is_checkable=True),
         ActionRow("duplicate", mark("Dupli&cate conversation"), needs=(Need.CONVERSATION,)),
         ActionRow("delete", mark("&Delete conversation"), needs=(Need.CONVERSATION,)),
+        None,
+        ActionRow("import_conversations", mark("&Import…")),
+        _EXPORT,
         None,
         ActionRow("settings", mark("&Settings…"), "Ctrl+,", role=QAction.MenuRole.PreferencesRole),
         None,

@@ -74,6 +74,10 @@ class NoticeBar(QWidget):
 
     def show_notice(self, notice: Notice) -> None:
         """Show a notice; the oldest one goes if there are too many."""
+        known = self._rows.get(notice.key)
+        if known is not None and known.notice.is_progress and notice.is_progress:
+            known.say(notice)
+            return
         self.clear_notice(notice.key)
         while len(self._rows) >= _SHOWN_NOTICES:
             self.clear_notice(next(iter(self._rows)))
@@ -185,6 +189,12 @@ class NoticeRow(QFrame):
         name = _ICONS[self.notice.severity]
         self._icon.setPixmap(pixmap(name, color[self.notice.severity], _ICON_PX, self.devicePixelRatioF()))
         self.close_button.set_theme(theme)
+
+    def say(self, notice: Notice) -> None:
+        """Say how far it is by now, and leave all else as it is."""
+        self.notice = notice
+        self.setAccessibleName(notice.text)
+        self.text.setText(_shortened(notice.text))
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Stay while it is pointed at."""

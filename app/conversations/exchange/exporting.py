@@ -44,6 +44,7 @@ class ExportJob:
         self._ids: list[str] | None = None
         self.done = 0
         self.is_finished = False
+        self.is_cancelled = False
 
     @property
     def total(self) -> int:
@@ -51,7 +52,13 @@ class ExportJob:
         return len(self._ids) if self._ids is not None else 0
 
     def step(self, store: ConversationStore) -> None:
-        """Write for a moment, at least one conversation; raises ExchangeError or StoreError, and nothing is left."""
+        """Write for a moment, at least one conversation; raises ExchangeError or StoreError, and nothing is left.
+
+        After cancel() it takes away what was written.
+        """
+        if self.is_cancelled:
+            self._discard()
+            return
         try:
             if self._target is None or self._ids is None:
                 self._target = self._open_target()
@@ -68,11 +75,14 @@ class ExportJob:
                 target.keep()
                 self.is_finished = True
         except BaseException:
-            self.cancel()
+            self._discard()
             raise
 
     def cancel(self) -> None:
-        """Give up and leave nothing; to be called where step() is."""
+        """Give up: the next step leaves nothing. Any thread."""
+        self.is_cancelled = True
+
+    def _discard(self) -> None:
         if self._target is not None:
             self._target.discard()
 

@@ -101,7 +101,9 @@ def test_cancelled_leaves_nothing_and_the_old_file(
     job.step(store)
     assert len(list(path.parent.iterdir())) == 2
     job.cancel()
-    job.cancel()
+    job.step(store)
+    job.step(store)
+    assert not job.is_finished
     assert path.read_text() == "old"
     assert [each.name for each in path.parent.iterdir()] == ["all.json"]
 

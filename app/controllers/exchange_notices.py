@@ -1,0 +1,90 @@
+"""What the window says about imports and exports, and the buttons that help. Pure."""
+
+from pathlib import Path
+
+from app.conversations.exchange.importing import ImportReport
+from app.language import tr
+from app.models.notice import Notice, Severity
+
+IMPORT_KEY = "import"
+EXPORT_KEY = "export"
+CANCEL_IMPORT = "cancel_import"
+CANCEL_EXPORT = "cancel_export"
+UNDO_IMPORT = "undo_import"
+SHOW_FOLDER = "show_folder:"
+_MOST_NAMED = 3
+
+
+def importing_notice(report: ImportReport) -> Notice:
+    """Return how far an import is."""
+    count = len(report.added) + report.known
+    text = tr("Importing conversations: {count}").format(count=f"{count:,}")
+    return Notice(key=IMPORT_KEY, text=text, action=tr("Cancel"), action_key=CANCEL_IMPORT, is_progress=True)
+
+
+def exporting_notice(done: int, total: int) -> Notice:
+    """Return how far an export is."""
+    text = tr("Exporting conversations: {done} of {total}").format(done=f"{done:,}", total=f"{total:,}")
+    return Notice(key=EXPORT_KEY, text=text, action=tr("Cancel"), action_key=CANCEL_EXPORT, is_progress=True)
+
+
+def exported_notice(path: Path, total: int) -> Notice:
+    """Return what to say when a file has been written."""
+    if total == 1:
+        text = tr("The conversation was exported to {name}.").format(name=path.name)
+    else:
+        text = tr("{count} conversations were exported to {name}.").format(count=f"{total:,}", name=path.name)
+    return Notice(key=EXPORT_KEY, text=text, action=tr("Show in folder"), action_key=f"{SHOW_FOLDER}{path.parent}")
+
+
+def export_failed_notice(sentence: str) -> Notice:
+    """Return what to say when nothing was written."""
+    return Notice(key=EXPORT_KEY, text=sentence, severity=Severity.ERROR)
+
+
+def imported_notice(report: ImportReport) -> Notice:
+    """Return what came of an import, with Undo if there is something to take back."""
+    sentences = [_added(report), *_left_out(report), *report.failures[:_MOST_NAMED]]
+    if len(report.failures) > _MOST_NAMED:
+        more = len(report.failures) - _MOST_NAMED
+        sentences.append(tr("More files that could not be read: {count}.").format(count=more))
+    if report.was_cancelled:
+        sentences.append(tr("The rest was cancelled."))
+    is_worse = bool(report.failures or report.unreadable_conversations or report.unreadable_messages)
+    return Notice(
+        key=IMPORT_KEY,
+        text=" ".join(sentence for sentence in sentences if sentence),
+        severity=Severity.WARNING if is_worse else Severity.INFO,
+        action=tr("Undo") if report.added else "",
+        action_key=UNDO_IMPORT if report.added else "",
+    )
+
+
+def _added(report: ImportReport) -> str:
+    count = len(report.added)
+    if not count:
+        is_nothing = report.failures or report.known or report.unreadable_conversations or report.was_cancelled
+        return "" if is_nothing else tr("There was no conversation in the file.")
+    if len(report.sources) == 1:
+        program = next(iter(report.sources)).value
+        if count == 1:
+            return tr("Imported one conversation from {program}.").format(program=program)
+        return tr("Imported {count} conversations from {program}.").format(count=f"{count:,}", program=program)
+    return tr("Imported {count} conversations.").format(count=f"{count:,}")
+
+
+def _left_out(report: ImportReport) -> list[str]:
+    said = []
+    if report.known == 1:
+        said.append(tr("One was here already."))
+    elif report.known:
+        said.append(tr("{count} were here already.").format(count=f"{report.known:,}"))
+    if report.copies:
+        said.append(tr("Changed since they were imported, and added as copies: {count}.").format(count=report.copies))
+    if report.unreadable_conversations:
+        count = f"{report.unreadable_conversations:,}"
+        said.append(tr("Conversations that could not be read: {count}.").format(count=count))
+    if report.unreadable_messages:
+        count = f"{report.unreadable_messages:,}"
+        said.append(tr("Messages that could not be read: {count}.").format(count=count))
+    return said
