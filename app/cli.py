@@ -18,7 +18,7 @@ from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
 from app.settings.schema import Settings, budgets_from, sampling_from
-from app.terminal import ask, bench, chat, doctor, models_options, plan
+from app.terminal import ask, bench, chat, conversations_options, doctor, models_options, plan
 from app.terminal.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -98,6 +98,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_ask(commands)
     _add_chat(commands)
+    conversations_options.add_conversations(commands)
     models_options.add_models(commands)
     _add_plan(commands)
     _add_bench(commands)
@@ -127,6 +128,8 @@ def _run(options: argparse.Namespace, output: Output) -> int:
 def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) -> int:
     if options.command.startswith(models_options.PREFIX):
         return models_options.run(options, paths, output)
+    if options.command.startswith(conversations_options.PREFIX):
+        return conversations_options.run(options, paths, output)
     match options.command:
         case "ask":
             return ask.run(options.text, _chat_options(options, paths, output), paths, output)

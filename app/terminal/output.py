@@ -55,6 +55,21 @@ class Output:
         except OSError as error:
             raise OutputFailed(f"The output could not be written ({error.strerror or error}).") from error
 
+    def raw(self, content: bytes) -> None:
+        """Write bytes of UTF-8 on stdout as they are; on a terminal as text that can't steer it."""
+        self.clear_progress()
+        binary = getattr(self._out, "buffer", None)
+        if self._out_is_terminal or binary is None:
+            self._write(printable(content.decode("utf-8", "replace")))
+            return
+        try:
+            binary.write(content)
+            binary.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputFailed(f"The output could not be written ({error.strerror or error}).") from error
+
     def end_line(self) -> None:
         """End the answer's line."""
         self._write("\n")
