@@ -182,7 +182,13 @@ class Hearth(QObject):
         self.frame.connect_window(self.window)
         self.frame.raise_requested.connect(self.raise_window)
         self.exchange = ExchangeParts(
-            self.conversations, self.deletions, requests, self.store_thread, self.conversation_model, self.window, self
+            self.conversations,
+            self.lists.deletions,
+            requests,
+            self.store_thread,
+            self.conversation_model,
+            self.window,
+            self,
         )
         requests.failed.connect(self._on_store_failed)
         self._connect_engine()

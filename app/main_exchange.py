@@ -47,6 +47,8 @@ class ExchangeParts(QObject):
         actions.export_markdown.triggered.connect(lambda: self._export_shown(markdown=True))
         actions.export_json.triggered.connect(lambda: self._export_shown(markdown=False))
         actions.export_all.triggered.connect(self._export_all)
+        window.sidebar.list.export_requested.connect(self.export_selected)
+        window.sidebar.list.can_export = True
         window.notice_action_requested.connect(self.controller.on_notice_action)
         window.notice_action_requested.connect(self._on_notice_action)
         self.dialogs.import_chosen.connect(self.controller.import_files)

@@ -11,12 +11,14 @@ from app.controllers import exchange_notices
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.deletion_controller import DeletionController
 from app.controllers.store_requests import StoreRequests
+from app.conversations import organizing
 from app.conversations.errors import StoreError
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.exporting import ExportJob
 from app.conversations.exchange.importing import ImportJob, ImportReport, Submit
 from app.conversations.exchange.intake import remove_folder_if_empty
 from app.conversations.exchange.writing import AtomicFile, JsonWriter, MarkdownWriter
+from app.conversations.records import Folder
 from app.conversations.store import ConversationStore
 from app.language import tr
 from app.models.conversation_list_model import ConversationListModel
@@ -26,7 +28,6 @@ from app.rendering.thinking import split_thinking
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 _PROGRESS_SECONDS = 0.3
 _END_SECONDS = 10.0
-_FEW = 20  # one by one in the list; more are listed anew
 
 
 class ExchangeController(QObject):
@@ -156,12 +157,9 @@ class ExchangeController(QObject):
     def _on_ended(self, report: ImportReport) -> None:
         self._end_thread()
         self._import = None
-        if len(report.added) <= _FEW:
-            for conversation in report.added:
-                self._listed.upsert(conversation)
-        else:
-            known = [self._listed.conversation(row) for row in range(self._listed.rowCount())]
-            self._listed.set_conversations([*known, *report.added])
+        if report.folder_ids:
+            self._requests.request(lambda store: organizing.folders(store.database), self._listed.set_folders)
+        self._listed.upsert_all(report.added)
         self._undoable = report if report.added else None
         self.notice_cleared.emit(exchange_notices.IMPORT_KEY)
         self.notice_raised.emit(exchange_notices.imported_notice(report))
@@ -171,7 +169,7 @@ class ExchangeController(QObject):
         report, self._undoable = self._undoable, None
         if report is not None:
             self._deletions.delete([conversation.id for conversation in report.added])
-            self._requests.request(lambda store: _remove_folders(store, report.folder_ids))
+            self._requests.request(lambda store: _remove_folders(store, report.folder_ids), self._listed.set_folders)
 
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:
@@ -199,6 +197,7 @@ class ExchangeController(QObject):
             thread.join(_END_SECONDS)
 
 
-def _remove_folders(store: ConversationStore, folder_ids: Sequence[str]) -> None:
+def _remove_folders(store: ConversationStore, folder_ids: Sequence[str]) -> list[Folder]:
     for folder_id in folder_ids:
         remove_folder_if_empty(store.database, folder_id)
+    return organizing.folders(store.database)

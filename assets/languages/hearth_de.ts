@@ -32,6 +32,10 @@
         <translation>&amp;Über Hearth</translation>
     </message>
     <message>
+        <source>&amp;All conversations…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>&amp;Answer again</source>
         <translation>&amp;Neu antworten</translation>
     </message>
@@ -92,6 +96,10 @@
         <translation>&amp;Bearbeiten…</translation>
     </message>
     <message>
+        <source>&amp;Export</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>&amp;File</source>
         <translation>&amp;Datei</translation>
     </message>
@@ -102,6 +110,10 @@
     <message>
         <source>&amp;Help</source>
         <translation>&amp;Hilfe</translation>
+    </message>
+    <message>
+        <source>&amp;Import…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Keyboard shortcuts…</source>
@@ -216,6 +228,10 @@
         <translation>0 nimmt immer das wahrscheinlichste Wort; um 0,7 wird es lebendig; über 1,5 ergibt es bald keinen Sinn mehr.</translation>
     </message>
     <message>
+        <source>1 conversation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>1 file</source>
         <translation>1 Datei</translation>
     </message>
@@ -260,6 +276,10 @@
         <translation>Eine Bibliothek, die der Rechenkern braucht, konnte nicht geladen werden.</translation>
     </message>
     <message>
+        <source>A message waits for its turn here.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>A mirror of the Hugging Face Hub, as an address that begins with https://. Empty means huggingface.co, or what HF_ENDPOINT says.</source>
         <translation>Ein Spiegel des Hugging Face Hub, als Adresse, die mit https:// beginnt. Leer bedeutet huggingface.co, oder was HF_ENDPOINT angibt.</translation>
     </message>
@@ -274,6 +294,10 @@
     <message>
         <source>A name looks like owner/name; the address of its page does as well.</source>
         <translation>Ein Name sieht aus wie besitzer/name; die Adresse seiner Seite geht auch.</translation>
+    </message>
+    <message>
+        <source>A new answer was not read yet.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>A new one each time</source>
@@ -364,6 +388,10 @@
         <translation>Gegen Wiederholungen</translation>
     </message>
     <message>
+        <source>All files (*)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Among the downloads</source>
         <translation>Unter den Downloads</translation>
     </message>
@@ -382,6 +410,10 @@
     <message>
         <source>An answer stops after this many tokens (about three quarters of a word each), and can then be continued.</source>
         <translation>Eine Antwort endet nach so vielen Tokens (je etwa drei Viertel eines Wortes) und kann dann fortgesetzt werden.</translation>
+    </message>
+    <message>
+        <source>Another export is still running.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Another program is downloading this model.</source>
@@ -562,6 +594,10 @@
     <message>
         <source>Changed by you</source>
         <translation>Von Ihnen geändert</translation>
+    </message>
+    <message>
+        <source>Changed since they were imported, and added as copies: {count}.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Chat</source>
@@ -892,6 +928,18 @@
         <translation>Unterhaltungen</translation>
     </message>
     <message>
+        <source>Conversations (*.json *.jsonl *.zip)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Conversations that could not be read: {count}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Conversations {date}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Copied</source>
         <translation>Kopiert</translation>
     </message>
@@ -902,6 +950,10 @@
     <message>
         <source>Copy &amp;message</source>
         <translation>Nachricht ko&amp;pieren</translation>
+    </message>
+    <message>
+        <source>Copy LaTeX</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Copy details</source>
@@ -962,6 +1014,10 @@
     <message>
         <source>Delete another model to free space.</source>
         <translation>Löschen Sie ein anderes Modell, um Platz zu schaffen.</translation>
+    </message>
+    <message>
+        <source>Delete folder</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Delete the selected conversation</source>
@@ -1045,6 +1101,14 @@
         <translation>Entwurfsmodell</translation>
     </message>
     <message>
+        <source>Dupli&amp;cate conversation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Duplicate</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Each action of the menus may have the keys that you like best.</source>
         <translation>Jede Aktion der Menüs kann die Tasten haben, die Ihnen am liebsten sind.</translation>
     </message>
@@ -1109,12 +1173,28 @@
         <translation>Esc</translation>
     </message>
     <message>
+        <source>Everything, to be imported again (*.json)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Explain something</source>
         <translation>Etwas erklären</translation>
     </message>
     <message>
         <source>Explain why the sky is blue, in simple words.</source>
         <translation>Erkläre in einfachen Worten, warum der Himmel blau ist.</translation>
+    </message>
+    <message>
+        <source>Export conversations</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Exporting conversations: {done} of {total}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Export…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>F2</source>
@@ -1165,6 +1245,14 @@
         <translation>Ordner für Downloads</translation>
     </message>
     <message>
+        <source>Folder, closed</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Folder, open</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Folders with models</source>
         <translation>Ordner mit Modellen</translation>
     </message>
@@ -1175,6 +1263,10 @@
     <message>
         <source>Forget what the model has read of all conversations?</source>
         <translation>Vergessen, was das Modell von allen Unterhaltungen gelesen hat?</translation>
+    </message>
+    <message>
+        <source>Formula: {latex}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Found</source>
@@ -1361,8 +1453,28 @@
         <translation>Wenn Ihre Organisation Verbindungen prüft, wählen Sie deren Zertifikate unter „Zertifikate“ in den Einstellungen.</translation>
     </message>
     <message>
+        <source>Import conversations</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Imported from {program}</source>
         <translation>Importiert aus {program}</translation>
+    </message>
+    <message>
+        <source>Imported one conversation from {program}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Imported {count} conversations from {program}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Imported {count} conversations.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Importing conversations: {count}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>In RAM</source>
@@ -1697,6 +1809,10 @@
         <translation>März</translation>
     </message>
     <message>
+        <source>Markdown, to be read elsewhere (*.md)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>May</source>
         <translation>Mai</translation>
     </message>
@@ -1749,6 +1865,10 @@
         <translation>Nachrichten</translation>
     </message>
     <message>
+        <source>Messages that could not be read: {count}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Model</source>
         <translation>Modell</translation>
     </message>
@@ -1771,6 +1891,10 @@
     <message>
         <source>More</source>
         <translation>Mehr</translation>
+    </message>
+    <message>
+        <source>More files that could not be read: {count}.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>More folders on this computer in which Hearth looks for models.</source>
@@ -1804,6 +1928,10 @@
         <translation>Ordner für Downloads verschieben nach</translation>
     </message>
     <message>
+        <source>Move to</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Move {0} away, then go on with the download.</source>
         <translation>Räumen Sie {0} beiseite, und setzen Sie den Download dann fort.</translation>
     </message>
@@ -1828,6 +1956,10 @@
         <translation>NF4, doppelte Quantisierung (bitsandbytes)</translation>
     </message>
     <message>
+        <source>Name of the folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Ne&amp;xt conversation</source>
         <translation>Nä&amp;chste Unterhaltung</translation>
     </message>
@@ -1848,12 +1980,24 @@
         <translation>Braucht {size}{copy}; {free} sind frei.</translation>
     </message>
     <message>
+        <source>New &amp;folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>New &amp;private conversation</source>
         <translation>Neue &amp;private Unterhaltung</translation>
     </message>
     <message>
         <source>New conversation</source>
         <translation>Neue Unterhaltung</translation>
+    </message>
+    <message>
+        <source>New folder</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>New folder {number}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>New key</source>
@@ -1882,6 +2026,10 @@
     <message>
         <source>No encrypted connection to {0} could be made.</source>
         <translation>Es ließ sich keine verschlüsselte Verbindung zu {0} herstellen.</translation>
+    </message>
+    <message>
+        <source>No folder</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>No model has “{words}” in its name.</source>
@@ -2024,6 +2172,10 @@
         <translation>Eine leise Zeile unter jeder Antwort: das Modell, sein Tempo, und wie viel von der Unterhaltung neu gelesen wurde.</translation>
     </message>
     <message>
+        <source>One was here already.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Only an answer can be continued.</source>
         <translation>Nur eine Antwort kann fortgesetzt werden.</translation>
     </message>
@@ -2084,6 +2236,10 @@
         <translation>Andere Unterhaltungen bleiben neben der offenen auf der Grafikkarte, wo die Rückkehr keine Zeit kostet; 0 hält dort keine.</translation>
     </message>
     <message>
+        <source>P&amp;in conversation</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Packed as</source>
         <translation>Gepackt als</translation>
     </message>
@@ -2118,6 +2274,14 @@
     <message>
         <source>Paused</source>
         <translation>Angehalten</translation>
+    </message>
+    <message>
+        <source>Pin</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Pinned</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Plan something</source>
@@ -2170,6 +2334,10 @@
     <message>
         <source>Private</source>
         <translation>Privat</translation>
+    </message>
+    <message>
+        <source>Private conversation</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Private conversation: it is not saved</source>
@@ -2424,6 +2592,10 @@
         <translation>Zeigen</translation>
     </message>
     <message>
+        <source>Show Hearth</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Show all {count} characters</source>
         <translation>Alle {count} Zeichen zeigen</translation>
     </message>
@@ -2445,6 +2617,10 @@
     <message>
         <source>Show downloads</source>
         <translation>Downloads zeigen</translation>
+    </message>
+    <message>
+        <source>Show in folder</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Show it</source>
@@ -2619,6 +2795,10 @@
         <translation>Wirkt mit der nächsten Antwort.</translation>
     </message>
     <message>
+        <source>Tell when an answer is there</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Temperature</source>
         <translation>Temperatur</translation>
     </message>
@@ -2763,6 +2943,14 @@
         <translation>Die Adresse des Proxys kann nicht verwendet werden.</translation>
     </message>
     <message>
+        <source>The answer could not be finished.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The answer is there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The answer reached the length that the settings allow.</source>
         <translation>Die Antwort hat die Länge erreicht, die die Einstellungen erlauben.</translation>
     </message>
@@ -2813,6 +3001,10 @@
     <message>
         <source>The conversation has {0} tokens, but the model&apos;s window holds {1}.</source>
         <translation>Die Unterhaltung hat {0} Tokens, aber das Modell fasst {1}.</translation>
+    </message>
+    <message>
+        <source>The conversation was exported to {name}.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The conversations are closed.</source>
@@ -2995,12 +3187,20 @@
         <translation>Der Ordner {folder} kann nicht verwendet werden ({reason}).</translation>
     </message>
     <message>
+        <source>The folder “{name}” was deleted. Its conversations are still here.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The graphics card can&apos;t be reached any more, so {name} answers on the CPU now. {hint}</source>
         <translation>Die Grafikkarte ist nicht mehr erreichbar, daher antwortet {name} jetzt auf dem Prozessor. {hint}</translation>
     </message>
     <message>
         <source>The graphics card stopped working for Hearth.</source>
         <translation>Die Grafikkarte hat für Hearth aufgehört zu arbeiten.</translation>
+    </message>
+    <message>
+        <source>The import could not be finished.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The installed PyTorch has no code for this graphics card.</source>
@@ -3183,6 +3383,10 @@
         <translation>Der Rest einer Antwort</translation>
     </message>
     <message>
+        <source>The rest was cancelled.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The server {0} gives answers that the Hub does not give.</source>
         <translation>Der Server {0} gibt Antworten, die der Hub nicht gibt.</translation>
     </message>
@@ -3255,6 +3459,10 @@
         <translation>Es gibt {0}.</translation>
     </message>
     <message>
+        <source>There was no conversation in the file.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>There was not enough memory.</source>
         <translation>Es war nicht genug Speicher da.</translation>
     </message>
@@ -3317,6 +3525,14 @@
     <message>
         <source>This computer&apos;s memory</source>
         <translation>Der Speicher dieses Rechners</translation>
+    </message>
+    <message>
+        <source>This conversation as &amp;JSON…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>This conversation as &amp;Markdown…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When it is full changes that.</source>
@@ -3481,6 +3697,10 @@
     <message>
         <source>Unload</source>
         <translation>Entladen</translation>
+    </message>
+    <message>
+        <source>Unpin</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Unset it and try again.</source>
@@ -3661,6 +3881,10 @@
     <message>
         <source>Where the keyboard is</source>
         <translation>Wo die Tastatur ist</translation>
+    </message>
+    <message>
+        <source>While another window is in front, the desktop says which conversation was answered, but not what.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>With the same number, the same question to the same model gives the same answer.</source>
@@ -4907,8 +5131,20 @@
         <translation>{copy} (ohne Platz dafür wird es bei jedem Laden neu gepackt)</translation>
     </message>
     <message>
+        <source>{count} conversations</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{count} conversations were deleted.</source>
         <translation>{count} Unterhaltungen wurden gelöscht.</translation>
+    </message>
+    <message>
+        <source>{count} conversations were exported to {name}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{count} were here already.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{cpu_name}, {ram}, no graphics card that Hearth can use</source>
@@ -5133,6 +5369,10 @@
     <message>
         <source>{time} left</source>
         <translation>noch {time}</translation>
+    </message>
+    <message>
+        <source>{title} (copy)</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{tokens} in {time}</source>

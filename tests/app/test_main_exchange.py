@@ -141,6 +141,16 @@ def test_import_and_undo(qtbot: QtBot, hearth: Hearth, tmp_path: Path) -> None:
     qtbot.waitUntil(lambda: folders() == [], timeout=PATIENCE)
 
 
+def test_what_is_chosen_in_the_list(qtbot: QtBot, hearth: Hearth, tmp_path: Path) -> None:
+    assert hearth.window.sidebar.list.can_export
+    hearth.window.sidebar.list.export_requested.emit(("Bread",))
+    dialog = hearth.window.findChildren(QFileDialog)[-1]
+    assert Path(dialog.selectedFiles()[0]).stem == "Bread"
+    choose(dialog, tmp_path / "Bread.md")
+    wait_for_result(qtbot, hearth, exchange_notices.EXPORT_KEY)
+    assert (tmp_path / "Bread.md").read_text(encoding="utf-8").startswith("# Bread\n")
+
+
 def test_many_show_progress_and_can_be_cancelled(
     qtbot: QtBot, hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

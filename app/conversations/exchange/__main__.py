@@ -12,7 +12,7 @@ import msgspec
 
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.parsing import PREFIX, Frame, Refused
-from app.conversations.exchange.reading import Unreadable, read_path
+from app.conversations.exchange.reading import NO_MEMORY, Unreadable, read_path
 
 _MEMORY_BYTES = 6 * 2**30
 _LARGEST_FRAME_BYTES = struct.unpack(">I", b"\xff" * 4)[0]
@@ -25,9 +25,9 @@ def main() -> int:
         for item in read_path(Path(sys.argv[1])):
             _send(item)
     except ExchangeError as error:
-        _send(Refused(error.message, error.hint))
+        _send(Refused(error.message, error.hint, error.values))
     except MemoryError:
-        _send(Refused("The file needs more memory to read than there is."))
+        _send(Refused(NO_MEMORY))
     return 0
 
 

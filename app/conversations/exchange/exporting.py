@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from app.conversations import organizing
 from app.conversations.exchange.document import document_of
-from app.conversations.exchange.intake import list_folders
 from app.conversations.exchange.writing import DocumentWriter
 from app.conversations.store import ConversationStore
 
@@ -91,7 +91,7 @@ class ExportJob:
         is_alone = self._wanted is not None and len(self._wanted) == 1
         listed = [each for each in listed if is_alone or not each.is_private]
         used = {each.folder_id for each in listed}
-        folders = list_folders(store.database)
+        folders = organizing.folders(store.database)
         target.write(self._writer.begin(folder for folder in folders if self._wanted is None or folder.id in used))
         # Oldest first: so that importing them, one after the other, brings them in the order in which they came.
         return [each.id for each in sorted(listed, key=lambda each: (each.created_at, each.id))]

@@ -11,6 +11,7 @@ from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.found import MOST_MESSAGES, stable_id
 from app.conversations.exchange.lenient import Thing, decoded, text, thing
 from app.conversations.records import Conversation, Folder, Message
+from app.language import mark
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TITLE = 1000
@@ -29,7 +30,8 @@ def check_version(value: Thing) -> None:
     version = value.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise ExchangeError(
-            "This file was written by a newer Hearth, or is damaged.", "Update Hearth, and import it again."
+            mark("This file was written by a newer Hearth, or is damaged."),
+            mark("Update Hearth, and import it again."),
         )
 
 

@@ -44,17 +44,12 @@ def take_in(database: Database, document: ConversationDocument, folder: Folder |
         return _take_in(database, document, folder)
 
 
-def list_folders(database: Database) -> list[Folder]:
-    """Return all folders, oldest first."""
-    rows = database.execute("SELECT id, name, created_at FROM folders ORDER BY created_at, id")
-    return [Folder(id=str(row[0]), name=str(row[1]), created_at=float(row[2] or 0.0)) for row in rows]
-
-
 def add_folder(database: Database, folder: Folder) -> bool:
     """Have a folder of that id; returns whether it had to be made."""
     added = database.execute(
-        "INSERT INTO folders (id, name, created_at) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING RETURNING id",
-        (folder.id, clean_text(folder.name), folder.created_at),
+        "INSERT INTO folders (id, name, created_at, is_collapsed) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (id) DO NOTHING RETURNING id",
+        (folder.id, clean_text(folder.name), folder.created_at, int(folder.is_collapsed)),
     )
     return bool(added)
 

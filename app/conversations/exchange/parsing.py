@@ -13,6 +13,7 @@ import msgspec
 import app
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.reading import FoldersFound, Item, Parsed, Unreadable
+from app.language import mark
 
 PREFIX = struct.Struct(">I")
 
@@ -22,6 +23,7 @@ class Refused(msgspec.Struct, frozen=True, tag="refused"):
 
     message: str
     hint: str = ""
+    values: dict[str, str] = {}
 
 
 Frame = Parsed | FoldersFound | Unreadable | Refused
@@ -46,7 +48,10 @@ class ParsingProcess:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
-            raise ExchangeError(f"The program that reads files could not be started ({error}).") from error
+            values = {"reason": error.strerror or str(error)}
+            raise ExchangeError(
+                mark("The program that reads files could not be started ({reason})."), "", values
+            ) from error
 
     def __enter__(self) -> "ParsingProcess":
         return self
@@ -63,10 +68,12 @@ class ParsingProcess:
         while body := _frame(self._process.stdout):
             frame = _decoder.decode(body)
             if isinstance(frame, Refused):
-                raise ExchangeError(frame.message, frame.hint)
+                raise ExchangeError(frame.message, frame.hint, frame.values)
             yield frame
         if self._process.wait() != 0:
-            raise ExchangeError("The file could not be read to its end; reading it took too much, or was stopped.")
+            raise ExchangeError(
+                mark("The file could not be read to its end; reading it took too much memory, or was stopped.")
+            )
 
     def stop(self) -> None:
         """End the process, wherever it is."""

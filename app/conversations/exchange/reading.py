@@ -18,6 +18,7 @@ from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.found import FoundConversation, Source, document_from
 from app.conversations.exchange.lenient import Thing, decoded, thing
 from app.conversations.records import Folder
+from app.language import mark
 
 LARGEST_FILE_BYTES = 500 * 2**20
 _LARGEST_ARCHIVE_BYTES = 8 * 2**30  # with pictures, which aren't looked at
@@ -26,10 +27,11 @@ _MOST_ENTRIES = 200_000
 _LOOKED_AT = 20  # of a list, to tell its format
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _TEXT_SUFFIXES = (".json", ".jsonl")
-_TOO_BIG = "The file is larger than 500 MB, which is more than Hearth reads at once."
-_BAD_ARCHIVE = "The archive is damaged, encrypted, or packed in a way that Hearth can't unpack."
-_UNKNOWN = "This is no file with conversations that Hearth knows."
-_KNOWN = "It reads its own, and those of ChatGPT, LM Studio, Open WebUI and Jan."
+_TOO_BIG = mark("The file is larger than 500 MB, which is more than Hearth reads at once.")
+_BAD_ARCHIVE = mark("The archive is damaged, encrypted, or packed in a way that Hearth can't unpack.")
+NO_MEMORY = mark("The file needs more memory to read than there is.")
+_UNKNOWN = mark("This is no file with conversations that Hearth knows.")
+_KNOWN = mark("It reads its own, and those of ChatGPT, LM Studio, Open WebUI and Jan.")
 
 
 class Parsed(msgspec.Struct, frozen=True, tag="parsed"):
@@ -68,9 +70,10 @@ def read_path(path: Path) -> Iterator[Item]:
         beside = path.with_name(jan.MESSAGES_FILE if path.suffix == ".json" else jan.THREAD_FILE)
         yield from _read_content(content, _content_of(beside) if beside != path else b"")
     except OSError as error:
-        raise ExchangeError(f"The file {path.name} can't be read ({error.strerror or error}).") from error
+        values = {"name": path.name, "reason": error.strerror or str(error)}
+        raise ExchangeError(mark("The file {name} can't be read ({reason})."), values=values) from error
     except MemoryError as error:
-        raise ExchangeError("The file needs more memory to read than there is.") from error
+        raise ExchangeError(NO_MEMORY) from error
 
 
 def _read_folder(folder: Path) -> Iterator[Item]:
@@ -85,7 +88,7 @@ def _read_folder(folder: Path) -> Iterator[Item]:
             except ExchangeError:
                 continue  # a folder holds other files, too
     if not found:
-        raise ExchangeError("In this folder is no file with conversations that Hearth knows.", _KNOWN)
+        raise ExchangeError(mark("In this folder is no file with conversations that Hearth knows."), _KNOWN)
 
 
 def _read_archive(file: BinaryIO) -> Iterator[Item]:
@@ -114,7 +117,7 @@ def _read_archive(file: BinaryIO) -> Iterator[Item]:
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
         raise ExchangeError(_BAD_ARCHIVE) from error
     if not found:
-        raise ExchangeError("In this archive is no file with conversations that Hearth knows.", _KNOWN)
+        raise ExchangeError(mark("In this archive is no file with conversations that Hearth knows."), _KNOWN)
 
 
 def _entry(archive: zipfile.ZipFile, name: str, left: int) -> bytes:
@@ -125,7 +128,7 @@ def _entry(archive: zipfile.ZipFile, name: str, left: int) -> bytes:
 def _bounded(file: Any, limit: int) -> bytes:  # noqa: ANN401  a file, or a part of an archive
     content: bytes = file.read(limit + 1)
     if len(content) > limit:
-        raise ExchangeError(_TOO_BIG, "Export fewer conversations into each file.")
+        raise ExchangeError(_TOO_BIG, mark("Export fewer conversations into each file."))
     return content
 
 
@@ -179,7 +182,7 @@ def _read_broken_object(content: bytes, beside: bytes) -> Iterator[Item]:
             thread = thing(_value(msgspec.Raw(beside))) if beside else {}
             yield from _converted(jan.read(thread, lines))
             return
-        raise ExchangeError("The file is damaged, or was not written to its end.") from None
+        raise ExchangeError(mark("The file is damaged, or was not written to its end.")) from None
     if hearth.is_file(value):
         yield from _read_object(
             {key: msgspec.Raw(msgspec.json.encode(each)) for key, each in value.items()}, content, beside
@@ -213,7 +216,7 @@ def _raw_list(content: bytes) -> list[msgspec.Raw]:
         try:
             value = decoded(content)
         except ValueError as error:
-            raise ExchangeError("The file is damaged, or was not written to its end.") from error
+            raise ExchangeError(mark("The file is damaged, or was not written to its end.")) from error
         return [msgspec.Raw(msgspec.json.encode(each)) for each in value] if isinstance(value, list) else []
 
 

@@ -13,6 +13,7 @@ from app.conversations.exchange.document import FORMAT, VERSION, ConversationDoc
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.markdown import SplitThinking, markdown_of
 from app.conversations.records import Folder
+from app.language import mark
 
 
 class DocumentWriter(Protocol):
@@ -106,7 +107,7 @@ class AtomicFile:
 
     def _open_file(self) -> BinaryIO:
         if self._file is None:
-            raise ExchangeError("The file was given up already.")
+            raise ExchangeError(mark("The file was given up already."))
         return self._file
 
     @contextmanager
@@ -116,8 +117,13 @@ class AtomicFile:
         except OSError as error:
             self.discard()
             raise ExchangeError(
-                f"The file {self._path.name} could not be written to {self._path.parent} ({error.strerror or error}).",
-                "Nothing was left there; choose another folder, or free some space.",
+                mark("The file {name} could not be written to {folder} ({reason})."),
+                mark("Nothing was left there; choose another folder, or free some space."),
+                {
+                    "name": self._path.name,
+                    "folder": str(self._path.parent),
+                    "reason": error.strerror or str(error),
+                },
             ) from error
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.conversations import organizing
 from app.conversations.errors import StoreError
 from app.conversations.exchange.exporting import ExportJob
 from app.conversations.exchange.found import Source
 from app.conversations.exchange.importing import ImportJob, ImportReport, take_back
-from app.conversations.exchange.intake import add_folder, list_folders
+from app.conversations.exchange.intake import add_folder
 from app.conversations.exchange.writing import AtomicFile, JsonWriter
 from app.conversations.records import Conversation, Folder, Message
 from app.conversations.store_thread import StoreThread
@@ -33,7 +34,7 @@ def listed(thread: StoreThread) -> list[Conversation]:
 
 
 def folders(thread: StoreThread) -> list[str]:
-    return [folder.name for folder in thread.submit(lambda store: list_folders(store.database)).result()]
+    return [folder.name for folder in thread.submit(lambda store: organizing.folders(store.database)).result()]
 
 
 def kept(thread: StoreThread, conversation: Conversation, messages: list[Message]) -> None:

@@ -98,7 +98,7 @@ def trees(draw: st.DrawFn, conversation_id: str, folders: Sequence[Folder]) -> t
 @st.composite
 def contents(draw: st.DrawFn) -> tuple[list[Folder], list[tuple[Conversation, list[Message]]]]:
     folders = [
-        Folder(id=f"f{number}", name=f"{number}{draw(TEXTS)}", created_at=draw(TIMES))
+        Folder(id=f"f{number}", name=f"{number}{draw(TEXTS)}", created_at=draw(TIMES), is_collapsed=draw(st.booleans()))
         for number in range(draw(st.integers(0, 2)))
     ]
     return folders, [draw(trees(f"c{number}", folders)) for number in range(draw(st.integers(0, 3)))]
