@@ -106,7 +106,7 @@ FILE = MenuRow(
         ActionRow("duplicate", mark("Dupli&cate conversation"), needs=(Need.CONVERSATION,)),
         ActionRow("delete", mark("&Delete conversation"), needs=(Need.CONVERSATION,)),
         None,
-        ActionRow("import_conversations", mark("&Import…")),
+        ActionRow("import_conversations", mark("I&mport…")),
         _EXPORT,
         None,
         ActionRow("settings", mark("&Settings…"), "Ctrl+,", role=QAction.MenuRole.PreferencesRole),

@@ -33,7 +33,7 @@
     </message>
     <message>
         <source>&amp;All conversations…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Alle Unterhaltungen…</translation>
     </message>
     <message>
         <source>&amp;Answer again</source>
@@ -97,7 +97,7 @@
     </message>
     <message>
         <source>&amp;Export</source>
-        <translation type="unfinished"></translation>
+        <translation>E&amp;xportieren</translation>
     </message>
     <message>
         <source>&amp;File</source>
@@ -110,10 +110,6 @@
     <message>
         <source>&amp;Help</source>
         <translation>&amp;Hilfe</translation>
-    </message>
-    <message>
-        <source>&amp;Import…</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Keyboard shortcuts…</source>
@@ -389,7 +385,7 @@
     </message>
     <message>
         <source>All files (*)</source>
-        <translation type="unfinished"></translation>
+        <translation>Alle Dateien (*)</translation>
     </message>
     <message>
         <source>Among the downloads</source>
@@ -413,7 +409,7 @@
     </message>
     <message>
         <source>Another export is still running.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es läuft noch ein anderer Export.</translation>
     </message>
     <message>
         <source>Another program is downloading this model.</source>
@@ -597,7 +593,7 @@
     </message>
     <message>
         <source>Changed since they were imported, and added as copies: {count}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Seit dem Import geändert und als Kopien hinzugefügt: {count}.</translation>
     </message>
     <message>
         <source>Chat</source>
@@ -929,15 +925,15 @@
     </message>
     <message>
         <source>Conversations (*.json *.jsonl *.zip)</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen (*.json *.jsonl *.zip)</translation>
     </message>
     <message>
         <source>Conversations that could not be read: {count}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen, die nicht gelesen werden konnten: {count}.</translation>
     </message>
     <message>
         <source>Conversations {date}</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen {date}</translation>
     </message>
     <message>
         <source>Copied</source>
@@ -1174,7 +1170,7 @@
     </message>
     <message>
         <source>Everything, to be imported again (*.json)</source>
-        <translation type="unfinished"></translation>
+        <translation>Alles, um es wieder zu importieren (*.json)</translation>
     </message>
     <message>
         <source>Explain something</source>
@@ -1186,15 +1182,19 @@
     </message>
     <message>
         <source>Export conversations</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen exportieren</translation>
+    </message>
+    <message>
+        <source>Export fewer conversations into each file.</source>
+        <translation>Exportiere weniger Unterhaltungen in jede Datei.</translation>
     </message>
     <message>
         <source>Exporting conversations: {done} of {total}</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen werden exportiert: {done} von {total}</translation>
     </message>
     <message>
         <source>Export…</source>
-        <translation type="unfinished"></translation>
+        <translation>Exportieren…</translation>
     </message>
     <message>
         <source>F2</source>
@@ -1433,6 +1433,10 @@
         <translation>Wie viel von einer Unterhaltung das Modell überblicken kann, in Tokens (je etwa drei Viertel eines Wortes). Mehr braucht mehr Speicher.</translation>
     </message>
     <message>
+        <source>I&amp;mport…</source>
+        <translation>I&amp;mportieren…</translation>
+    </message>
+    <message>
         <source>INT8 weights times {0} activations: {1}.</source>
         <translation>INT8-Gewichte mal {0}-Aktivierungen: {1}.</translation>
     </message>
@@ -1454,7 +1458,7 @@
     </message>
     <message>
         <source>Import conversations</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen importieren</translation>
     </message>
     <message>
         <source>Imported from {program}</source>
@@ -1462,19 +1466,19 @@
     </message>
     <message>
         <source>Imported one conversation from {program}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine Unterhaltung aus {program} wurde importiert.</translation>
     </message>
     <message>
         <source>Imported {count} conversations from {program}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Unterhaltungen aus {program} wurden importiert.</translation>
     </message>
     <message>
         <source>Imported {count} conversations.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Unterhaltungen wurden importiert.</translation>
     </message>
     <message>
         <source>Importing conversations: {count}</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen werden importiert: {count}</translation>
     </message>
     <message>
         <source>In RAM</source>
@@ -1503,6 +1507,14 @@
     <message>
         <source>In the settings, {bad} The usual value is used.</source>
         <translation>In den Einstellungen: {bad} Es gilt der übliche Wert.</translation>
+    </message>
+    <message>
+        <source>In this archive is no file with conversations that Hearth knows.</source>
+        <translation>In diesem Archiv ist keine Datei mit Unterhaltungen, die Hearth kennt.</translation>
+    </message>
+    <message>
+        <source>In this folder is no file with conversations that Hearth knows.</source>
+        <translation>In diesem Ordner ist keine Datei mit Unterhaltungen, die Hearth kennt.</translation>
     </message>
     <message>
         <source>In “{title}”: {message}</source>
@@ -1591,6 +1603,10 @@
     <message>
         <source>It makes pictures, films or sounds, no text.</source>
         <translation>Es erzeugt Bilder, Filme oder Töne, keinen Text.</translation>
+    </message>
+    <message>
+        <source>It reads its own, and those of ChatGPT, LM Studio, Open WebUI and Jan.</source>
+        <translation>Es liest seine eigenen und die von ChatGPT, LM Studio, Open WebUI und Jan.</translation>
     </message>
     <message>
         <source>It turns one text into another and holds no conversation.</source>
@@ -1810,7 +1826,7 @@
     </message>
     <message>
         <source>Markdown, to be read elsewhere (*.md)</source>
-        <translation type="unfinished"></translation>
+        <translation>Markdown, um es anderswo zu lesen (*.md)</translation>
     </message>
     <message>
         <source>May</source>
@@ -1866,7 +1882,7 @@
     </message>
     <message>
         <source>Messages that could not be read: {count}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nachrichten, die nicht gelesen werden konnten: {count}.</translation>
     </message>
     <message>
         <source>Model</source>
@@ -1894,7 +1910,7 @@
     </message>
     <message>
         <source>More files that could not be read: {count}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Weitere Dateien, die nicht gelesen werden konnten: {count}.</translation>
     </message>
     <message>
         <source>More folders on this computer in which Hearth looks for models.</source>
@@ -2116,6 +2132,10 @@
         <translation>Nichts davon wird gespeichert. Sie ist fort, wenn Sie sie löschen oder Hearth beenden.</translation>
     </message>
     <message>
+        <source>Nothing was left there; choose another folder, or free some space.</source>
+        <translation>Dort wurde nichts zurückgelassen; wähle einen anderen Ordner, oder schaffe etwas Platz.</translation>
+    </message>
+    <message>
         <source>Nothing you write leaves this computer.</source>
         <translation>Nichts, was Sie schreiben, verlässt diesen Rechner.</translation>
     </message>
@@ -2173,7 +2193,7 @@
     </message>
     <message>
         <source>One was here already.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine war schon da.</translation>
     </message>
     <message>
         <source>Only an answer can be continued.</source>
@@ -2620,7 +2640,7 @@
     </message>
     <message>
         <source>Show in folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Im Ordner zeigen</translation>
     </message>
     <message>
         <source>Show it</source>
@@ -2967,6 +2987,10 @@
         <translation>Die Antwort wurde gelöscht.</translation>
     </message>
     <message>
+        <source>The archive is damaged, encrypted, or packed in a way that Hearth can&apos;t unpack.</source>
+        <translation>Das Archiv ist beschädigt, verschlüsselt oder so gepackt, dass Hearth es nicht auspacken kann.</translation>
+    </message>
+    <message>
         <source>The backup could not be copied.</source>
         <translation>Die Sicherung konnte nicht kopiert werden.</translation>
     </message>
@@ -3004,7 +3028,7 @@
     </message>
     <message>
         <source>The conversation was exported to {name}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Unterhaltung wurde nach {name} exportiert.</translation>
     </message>
     <message>
         <source>The conversations are closed.</source>
@@ -3119,6 +3143,26 @@
         <translation>Der Rechenkern wurde vom System beendet, wohl weil der Speicher ausging.</translation>
     </message>
     <message>
+        <source>The file could not be read to its end; reading it took too much memory, or was stopped.</source>
+        <translation>Die Datei konnte nicht zu Ende gelesen werden: Das Lesen brauchte zu viel Speicher oder wurde beendet.</translation>
+    </message>
+    <message>
+        <source>The file is damaged, or was not written to its end.</source>
+        <translation>Die Datei ist beschädigt oder wurde nicht zu Ende geschrieben.</translation>
+    </message>
+    <message>
+        <source>The file is larger than 500 MB, which is more than Hearth reads at once.</source>
+        <translation>Die Datei ist größer als 500 MB; so viel liest Hearth nicht auf einmal.</translation>
+    </message>
+    <message>
+        <source>The file needs more memory to read than there is.</source>
+        <translation>Um die Datei zu lesen, reicht der Speicher nicht.</translation>
+    </message>
+    <message>
+        <source>The file was given up already.</source>
+        <translation>Die Datei wurde schon aufgegeben.</translation>
+    </message>
+    <message>
         <source>The file was kept as {kept}.</source>
         <translation>Die Datei wurde als {kept} aufbewahrt.</translation>
     </message>
@@ -3149,6 +3193,14 @@
     <message>
         <source>The file {0} of {1} arrived damaged twice and was thrown away.</source>
         <translation>Die Datei {0} von {1} kam zweimal beschädigt an und wurde weggeworfen.</translation>
+    </message>
+    <message>
+        <source>The file {name} can&apos;t be read ({reason}).</source>
+        <translation>Die Datei {name} kann nicht gelesen werden ({reason}).</translation>
+    </message>
+    <message>
+        <source>The file {name} could not be written to {folder} ({reason}).</source>
+        <translation>Die Datei {name} konnte nicht nach {folder} geschrieben werden ({reason}).</translation>
     </message>
     <message>
         <source>The file&apos;s own description was read; it is converted when it is loaded for the first time.</source>
@@ -3200,7 +3252,7 @@
     </message>
     <message>
         <source>The import could not be finished.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Import konnte nicht abgeschlossen werden.</translation>
     </message>
     <message>
         <source>The installed PyTorch has no code for this graphics card.</source>
@@ -3355,6 +3407,10 @@
         <translation>Das andere Modell konnte nicht geladen werden, daher gibt es keine neue Antwort. Was da war, bleibt erhalten.</translation>
     </message>
     <message>
+        <source>The program that reads files could not be started ({reason}).</source>
+        <translation>Das Programm, das Dateien liest, konnte nicht gestartet werden ({reason}).</translation>
+    </message>
+    <message>
         <source>The proxy asks for a name and a password.</source>
         <translation>Der Proxy verlangt einen Namen und ein Passwort.</translation>
     </message>
@@ -3384,7 +3440,7 @@
     </message>
     <message>
         <source>The rest was cancelled.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Rest wurde abgebrochen.</translation>
     </message>
     <message>
         <source>The server {0} gives answers that the Hub does not give.</source>
@@ -3460,7 +3516,7 @@
     </message>
     <message>
         <source>There was no conversation in the file.</source>
-        <translation type="unfinished"></translation>
+        <translation>In der Datei war keine Unterhaltung.</translation>
     </message>
     <message>
         <source>There was not enough memory.</source>
@@ -3528,11 +3584,11 @@
     </message>
     <message>
         <source>This conversation as &amp;JSON…</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese Unterhaltung als &amp;JSON…</translation>
     </message>
     <message>
         <source>This conversation as &amp;Markdown…</source>
-        <translation type="unfinished"></translation>
+        <translation>Diese Unterhaltung als &amp;Markdown…</translation>
     </message>
     <message>
         <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When it is full changes that.</source>
@@ -3555,6 +3611,10 @@
         <translation>Dies konnte dem Rechenkern nicht übergeben werden: Es ist zu lang, oder enthält Zeichen, die kein Text sind.</translation>
     </message>
     <message>
+        <source>This file was written by a newer Hearth, or is damaged.</source>
+        <translation>Diese Datei hat ein neueres Hearth geschrieben, oder sie ist beschädigt.</translation>
+    </message>
+    <message>
         <source>This frees {size} of the disk. {more} Your conversations with it stay.</source>
         <translation>Das gibt {size} auf dem Datenträger frei. {more} Ihre Unterhaltungen damit bleiben.</translation>
     </message>
@@ -3573,6 +3633,10 @@
     <message>
         <source>This has to be between {low} and {high}.</source>
         <translation>Das muss zwischen {low} und {high} liegen.</translation>
+    </message>
+    <message>
+        <source>This is no file with conversations that Hearth knows.</source>
+        <translation>Das ist keine Datei mit Unterhaltungen, die Hearth kennt.</translation>
     </message>
     <message>
         <source>This is the address of {0}, not of a model.</source>
@@ -3721,6 +3785,10 @@
     <message>
         <source>Update</source>
         <translation>Aktualisieren</translation>
+    </message>
+    <message>
+        <source>Update Hearth, and import it again.</source>
+        <translation>Aktualisiere Hearth und importiere sie noch einmal.</translation>
     </message>
     <message>
         <source>Updated</source>
@@ -5140,11 +5208,11 @@
     </message>
     <message>
         <source>{count} conversations were exported to {name}.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Unterhaltungen wurden nach {name} exportiert.</translation>
     </message>
     <message>
         <source>{count} were here already.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} waren schon da.</translation>
     </message>
     <message>
         <source>{cpu_name}, {ram}, no graphics card that Hearth can use</source>
