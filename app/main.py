@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
 from app.controllers import notices
@@ -23,15 +23,13 @@ from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
-from app.language import tr
 from app.main_exchange import ExchangeParts
-from app.main_frame import FrameParts
+from app.main_frame import BugReports, FrameParts
 from app.main_lists import ListParts
 from app.main_messages import MessageParts
 from app.main_models import ModelParts
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
-from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
 from app.paths import Paths
 from app.settings.file import peek
@@ -92,34 +90,6 @@ def set_up(application: QApplication) -> None:
         _log.warning("fonts not usable: %s", ", ".join(refused))
 
 
-class BugReports(QObject):
-    """Brings a report from whichever thread the bug surfaced on to the window. Signal notice_raised(Notice)."""
-
-    notice_raised = Signal(object)
-    _reported = Signal(object)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._reported.connect(self._on_reported, Qt.ConnectionType.QueuedConnection)
-
-    def report(self, text: str) -> None:
-        """Show the report; any thread."""
-        self._reported.emit(text)
-
-    @Slot(object)
-    def _on_reported(self, text: str) -> None:
-        self.notice_raised.emit(
-            Notice(
-                key="bug",
-                text=tr(
-                    "Something in Hearth went wrong. Your conversations are saved; the details help us to mend it."
-                ),
-                severity=Severity.ERROR,
-                details=text,
-            )
-        )
-
-
 class Hearth(QObject):
     """Everything that lives as long as the window: threads, engine, models, controllers, the window itself."""
 
@@ -177,7 +147,15 @@ class Hearth(QObject):
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
         self.window = self._make_window()
         self.frame = FrameParts(
-            self.engine, self.chat, self.conversation_model, self.conversations, self.settings, self
+            paths,
+            self.engine,
+            requests,
+            self.chat,
+            self.conversation_model,
+            self.conversations,
+            self.settings,
+            self.bugs,
+            self,
         )
         self.frame.connect_window(self.window)
         self.frame.raise_requested.connect(self.raise_window)

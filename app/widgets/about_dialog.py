@@ -3,7 +3,7 @@
 import platform
 from importlib import metadata
 
-from PySide6.QtCore import Qt, Slot, qVersion
+from PySide6.QtCore import Qt, Signal, Slot, qVersion
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -26,6 +26,8 @@ def versions_text() -> str:
 class AboutDialog(QDialog):
     """One small page with a button that copies the versions."""
 
+    licences_requested = Signal()
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("About Hearth"))
@@ -44,8 +46,13 @@ class AboutDialog(QDialog):
         licences.setWordWrap(True)
         self.copy_button = QPushButton(tr("Copy versions"))
         self.copy_button.clicked.connect(self._on_copy)
+        self.licences_button = QPushButton(tr("Licences…"))
+        self.licences_button.clicked.connect(self.licences_requested)
         close = QPushButton(tr("Close"))
+        for button in (self.copy_button, self.licences_button):
+            button.setAutoDefault(False)
         close.setDefault(True)
+        close.setFocus()
         close.clicked.connect(self.accept)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 16)
@@ -54,6 +61,7 @@ class AboutDialog(QDialog):
             column.addWidget(widget)
         column.addSpacing(8)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.licences_button)
         buttons.addStretch(1)
         buttons.addWidget(self.copy_button)
         buttons.addWidget(close)

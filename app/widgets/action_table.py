@@ -193,6 +193,8 @@ HELP = MenuRow(
     mark("&Help"),
     (
         ActionRow("keys", mark("&Keyboard shortcuts…"), "Ctrl+/"),
+        ActionRow("report", mark("&Report a problem…")),
+        ActionRow("licences", mark("&Licences…")),
         ActionRow("about", mark("&About Hearth"), role=QAction.MenuRole.AboutRole),
     ),
 )

@@ -4,14 +4,18 @@ from PySide6.QtCore import QObject, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QWidget
 
+from app.licences import Component
 from app.models.conversation_list_model import ConversationListModel
+from app.problem_report import issue_page
 from app.settings.schema import Settings
 from app.widgets.about_dialog import AboutDialog
 from app.widgets.clear_dialog import ClearDialog
 from app.widgets.keys_dialog import KeysDialog
+from app.widgets.licences_dialog import LicencesDialog
 from app.widgets.link_dialog import LinkDialog
 from app.widgets.memory_dialog import MemoryDialog
 from app.widgets.models.token_dialog import TokenDialog
+from app.widgets.report_dialog import ReportDialog
 from app.widgets.settings_dialog import SettingsDialog
 from app.widgets.shortcuts import Shortcuts
 from app.widgets.theme import Theme
@@ -32,6 +36,8 @@ class WindowDialogs(QObject):
     clear_requested = Signal()
     token_requested = Signal()  # the token dialog opens: token.set_state() is wanted
     keys_requested = Signal()  # the list of keys is wanted
+    report_requested = Signal(object)  # what a notice says about a problem: show_report() is wanted
+    licences_requested = Signal()  # show_licences() is wanted
     connection_check_requested = Signal()  # show_connection() is wanted
 
     def __init__(self, settings: Settings, conversations: ConversationListModel, theme: Theme, parent: QWidget) -> None:
@@ -44,6 +50,8 @@ class WindowDialogs(QObject):
         self._has_model = False
         self._settings_dialog: SettingsDialog | None = None
         self._memory_dialog: MemoryDialog | None = None
+        self._report: ReportDialog | None = None
+        self._licences: LicencesDialog | None = None
         self._steps: tuple[ConnectionStep, ...] | None = ()
         self.token = TokenDialog(parent)
         self.token.link_activated.connect(self.open_page)
@@ -150,7 +158,49 @@ class WindowDialogs(QObject):
 
     def open_about(self) -> None:
         """Say what this is."""
-        _open(AboutDialog(self._parent))
+        dialog = AboutDialog(self._parent)
+        dialog.licences_requested.connect(self.open_licences)
+        _open(dialog)
+
+    def open_report(self, details: str = "") -> None:
+        """Show what a report of a problem would hold; details is what a notice says about it."""
+        dialog = self._report = ReportDialog(issue_page(), self._parent)
+        dialog.page_requested.connect(self.ask_about_link)
+        dialog.finished.connect(self._on_report_finished)
+        _open(dialog)
+        self.report_requested.emit(details)
+
+    @property
+    def is_reporting(self) -> bool:
+        """Whether a report is open."""
+        return self._report is not None
+
+    @Slot(object)
+    def show_report(self, text: str) -> None:
+        """Show what was collected, if the report is still open."""
+        if self._report is not None:
+            self._report.show_facts(text)
+
+    def open_licences(self) -> None:
+        """Say what Hearth is made of."""
+        dialog = self._licences = LicencesDialog(self._parent)
+        dialog.finished.connect(self._on_licences_finished)
+        _open(dialog)
+        self.licences_requested.emit()
+
+    @Slot(object)
+    def show_licences(self, components: list[Component]) -> None:
+        """Show the packages that were found, if the list is still open."""
+        if self._licences is not None:
+            self._licences.show_components(components)
+
+    @Slot()
+    def _on_report_finished(self) -> None:
+        self._report = None
+
+    @Slot()
+    def _on_licences_finished(self) -> None:
+        self._licences = None
 
     def ask_about_link(self, url: str) -> None:
         """Show a link in full and ask whether to open it."""

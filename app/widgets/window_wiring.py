@@ -78,6 +78,8 @@ def connect_actions(window: "MainWindow") -> None:
     actions.keys.triggered.connect(lambda: window.dialogs.open_keys(actions.shortcuts))
     window.dialogs.keys_requested.connect(actions.keys.trigger)
     actions.about.triggered.connect(window.dialogs.open_about)
+    actions.licences.triggered.connect(window.dialogs.open_licences)
+    actions.report.triggered.connect(lambda: window.dialogs.open_report())
     actions.theme_chosen.connect(window.settings_changed)
     actions.when_full_chosen.connect(window.when_full_requested)
     actions.models.triggered.connect(window.show_models)
