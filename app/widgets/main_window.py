@@ -1,6 +1,6 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
-from PySide6.QtCore import QAbstractItemModel, QByteArray, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QAbstractItemModel, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
 
@@ -25,7 +25,7 @@ from app.widgets.tab_order import next_stop
 from app.widgets.theme import Theme, give_look, theme_for
 from app.widgets.window_actions import WindowActions
 from app.widgets.window_dialogs import WindowDialogs
-from app.widgets.window_layout import laid_out
+from app.widgets.window_layout import laid_out, restore
 from app.widgets.window_pages import WindowPages
 from app.widgets.window_wiring import connect_actions, connect_parts
 from engine.api.message import Role
@@ -124,9 +124,8 @@ class MainWindow(QMainWindow):
         return self._splitter.sizes()[0] or WIDTH_PX
 
     def restore_window(self, geometry: bytes, sidebar_width: int | None, sidebar_shown: bool) -> None:
-        """Look as at the last time; a geometry that is no longer possible is ignored by Qt."""
-        if geometry:
-            self.restoreGeometry(QByteArray(geometry))
+        """Look as at the last time, on the screens that there are."""
+        restore(self, geometry)
         if sidebar_width:
             self._splitter.setSizes([sidebar_width, max(1, self.width() - sidebar_width)])
         self.actions_by_name.sidebar.setChecked(sidebar_shown)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QByteArray, QPoint, QRect, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from app.widgets.sidebar import WIDTH_PX
@@ -18,6 +18,37 @@ class _Whole(QSplitter):
             button.click()
         else:
             super().keyPressEvent(event)
+
+
+def on_screen(wanted: QRect, screens: Sequence[QRect]) -> QRect:
+    """Return where a window goes that was there: the same place, or inside the nearest screen if that has changed.
+
+    Qt only looks that a restored window touches a screen; ten pixels of it are of no use.
+    """
+    if not screens:
+        return wanted
+    nearest = max(screens, key=lambda screen: _nearness(wanted, screen))
+    size = wanted.size().boundedTo(nearest.size())
+    left = max(nearest.left(), min(wanted.left(), nearest.right() + 1 - size.width()))
+    top = max(nearest.top(), min(wanted.top(), nearest.bottom() + 1 - size.height()))
+    return QRect(QPoint(left, top), size)
+
+
+def restore(window: QWidget, geometry: bytes) -> None:
+    """Put a window where it was at the last time, as far as the screens of today allow."""
+    if (
+        geometry
+        and window.restoreGeometry(QByteArray(geometry))
+        and not (window.isMaximized() or window.isFullScreen())
+    ):
+        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+        window.setGeometry(on_screen(window.geometry(), screens))
+
+
+def _nearness(wanted: QRect, screen: QRect) -> tuple[int, int]:
+    common = wanted.intersected(screen)
+    distance = (wanted.center() - screen.center()).manhattanLength()
+    return (max(0, common.width()) * max(0, common.height()), -distance)
 
 
 def laid_out(sidebar: QWidget, controls: Sequence[Sequence[QWidget]], page: QWidget, width: int) -> QSplitter:
