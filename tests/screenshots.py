@@ -18,6 +18,9 @@ import msgspec
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.controllers import exchange_notices
+from app.conversations.exchange.found import Source
+from app.conversations.exchange.importing import ImportReport
 from app.conversations.records import Conversation, Message, MessageState, new_id
 from app.conversations.store import ConversationStore
 from app.main import Hearth, set_up
@@ -29,6 +32,7 @@ from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason, Statistics, WarmthDescribed
 from engine.api.message import Role
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
+from tests.app.conversations.samples import a_conversation
 from tests.app.widgets.demo_conversation import CODE_ANSWER
 from tests.app.widgets.models.demo_pages import DemoPages
 from tests.engine_scripts import PLAN, Script
@@ -86,6 +90,7 @@ class Studio:
         for script in ("thinking", "long_prefill", "slow_load", "markdown"):
             self._with_script(script, paths)
         self._with_full_context(paths)
+        self._with_exchange(paths)
         self._with_models()
 
     def _with_real_model(self, paths: Paths) -> None:
@@ -172,6 +177,20 @@ class Studio:
         self._hearth.window.page.composer.set_text("")
         self._hearth.window.new_private_requested.emit()
         self._grab_both("private", SMALL)
+        self._close()
+
+    def _with_exchange(self, paths: Paths) -> None:
+        """Draw what is said while conversations are imported, and afterwards."""
+        self._open(paths, scripted_engine_command("markdown"))
+        window = self._hearth.window
+        report = ImportReport(sources={Source.CHATGPT}, known=2, unreadable_conversations=1)
+        report.added = [a_conversation(str(number)) for number in range(1234)]
+        window.show_notice(exchange_notices.importing_notice(report))
+        window.show_notice(exchange_notices.exported_notice(Path("Names for a sailing boat.md"), 1))
+        self._grab_both("importing")
+        window.clear_notice(exchange_notices.EXPORT_KEY)
+        window.show_notice(exchange_notices.imported_notice(report))
+        self._grab_both("imported-small", SMALL)
         self._close()
 
     def _with_models(self) -> None:

@@ -72,7 +72,7 @@ class ExchangeController(QObject):
     def export(self, wanted: tuple[str, Sequence[str] | None]) -> None:
         """Write conversations (their ids; None: all) into a file, as its suffix says."""
         if self._export is not None:
-            self.notice_raised.emit(exchange_notices.export_failed_notice(tr("Another export is still running.")))
+            self.notice_raised.emit(exchange_notices.export_busy_notice())
             return
         self._conversations.drafts.flush()
         path, ids = Path(wanted[0]), wanted[1]
@@ -128,7 +128,10 @@ class ExchangeController(QObject):
     def import_files(self, paths: Iterable[str]) -> None:
         """Import files, one after the other."""
         wanted = [Path(path) for path in paths]
-        if not wanted or self._import is not None:
+        if not wanted:
+            return
+        if self._import is not None:
+            self.notice_raised.emit(exchange_notices.import_busy_notice())
             return
         self._shown_at = time.monotonic()
         job = self._import = ImportJob(wanted, self._submit, self._report_progress)

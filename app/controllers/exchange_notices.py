@@ -42,6 +42,16 @@ def export_failed_notice(sentence: str) -> Notice:
     return Notice(key=EXPORT_KEY, text=sentence, severity=Severity.ERROR)
 
 
+def export_busy_notice() -> Notice:
+    """Return what to say when a second export is asked for."""
+    return Notice(key="export_busy", text=tr("Another export is still running."))
+
+
+def import_busy_notice() -> Notice:
+    """Return what to say when a second import is asked for."""
+    return Notice(key="import_busy", text=tr("Another import is still running."))
+
+
 def imported_notice(report: ImportReport) -> Notice:
     """Return what came of an import, with Undo if there is something to take back."""
     sentences = [_added(report), *_left_out(report), *report.failures[:_MOST_NAMED]]
@@ -83,7 +93,7 @@ def _left_out(report: ImportReport) -> list[str]:
         said.append(tr("Changed since they were imported, and added as copies: {count}.").format(count=report.copies))
     if report.unreadable_conversations:
         count = f"{report.unreadable_conversations:,}"
-        said.append(tr("Conversations that could not be read: {count}.").format(count=count))
+        said.append(tr("Could not be read: {count}.").format(count=count))
     if report.unreadable_messages:
         count = f"{report.unreadable_messages:,}"
         said.append(tr("Messages that could not be read: {count}.").format(count=count))

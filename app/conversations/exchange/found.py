@@ -15,7 +15,9 @@ from app.conversations.records import Conversation, Message
 from app.conversations.titles import title_from
 from engine.api.message import Role
 
-MOST_MESSAGES = 100_000  # one conversation is one transaction, and everything else waits for it
+# One conversation is one transaction, and everything else waits for it.
+MOST_MESSAGES = 100_000
+MOST_CHARACTERS = 50_000_000
 _NAMESPACE = uuid.UUID("0b6ac5b0-4d0e-4a7e-9d2b-1f3f0c0c7a11")
 
 
@@ -73,8 +75,9 @@ def stable_id(*parts: str) -> str:
 
 def document_from(found: FoundConversation) -> ConversationDocument | None:
     """Return the document, None if nobody says anything in it; raises ValueError if it is too long."""
-    if len(found.messages) > MOST_MESSAGES:
-        raise ValueError("too many messages")
+    length = sum(len(message.text) + len(message.thinking) for message in found.messages)
+    if len(found.messages) > MOST_MESSAGES or length > MOST_CHARACTERS:
+        raise ValueError("too long")
     turns = _Turns(found.messages)
     nodes = list(turns)
     if not nodes:

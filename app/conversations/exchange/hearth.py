@@ -8,13 +8,14 @@ import msgspec
 
 from app.conversations.exchange.document import FORMAT, VERSION, ConversationDocument, document_of
 from app.conversations.exchange.errors import ExchangeError
-from app.conversations.exchange.found import MOST_MESSAGES, stable_id
+from app.conversations.exchange.found import MOST_CHARACTERS, MOST_MESSAGES, stable_id
 from app.conversations.exchange.lenient import Thing, decoded, text, thing
 from app.conversations.records import Conversation, Folder, Message
 from app.language import mark
 
 _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TITLE = 1000
+_MOST_BYTES = 4 * MOST_CHARACTERS
 _LARGEST_TOKEN = 2**32 - 1
 # What a message can do without, the least important first.
 _DISPENSABLE = ("statistics", "error", "finish_reason", "token_ids", "attachments", "state")
@@ -52,8 +53,8 @@ def read(raw: msgspec.Raw) -> tuple[ConversationDocument, int]:
     conversation = msgspec.convert(value.get("conversation"), Conversation)
     listed = value.get("messages")
     found = listed if isinstance(listed, list) else []
-    if len(found) > MOST_MESSAGES:
-        raise ValueError("too many messages")
+    if len(found) > MOST_MESSAGES or len(memoryview(raw)) > _MOST_BYTES:
+        raise ValueError("too long")
     messages = [message for message in map(_message, found) if message is not None]
     document = _admitted(document_of(conversation, {message.id: message for message in messages}.values()))
     return document, len(found) - len(document.messages)

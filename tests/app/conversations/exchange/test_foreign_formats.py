@@ -151,6 +151,11 @@ def test_too_many_messages_are_one_unreadable_conversation(tmp_path: Path) -> No
     assert isinstance(items[1], Parsed)
 
 
+def test_a_conversation_that_is_too_long_is_unreadable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.conversations.exchange.found.MOST_CHARACTERS", 20)
+    assert [type(item) for item in read_path(written(tmp_path / "c.json", foreign.chatgpt()))] == [Unreadable]
+
+
 def test_half_a_character_and_strange_numbers(tmp_path: Path) -> None:
     text = json.dumps(foreign.chatgpt()).replace("Why is the sky blue?", "cut \\ud83d").replace("1700000500.0", "NaN")
     (tmp_path / "c.json").write_text(text)
