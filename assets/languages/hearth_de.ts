@@ -124,6 +124,10 @@
         <translation>Älteste Nachrichten &amp;weglassen</translation>
     </message>
     <message>
+        <source>&amp;Licences…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>&amp;Model</source>
         <translation>&amp;Modell</translation>
     </message>
@@ -166,6 +170,10 @@
     <message>
         <source>&amp;Rename conversation</source>
         <translation>Unterhaltung &amp;umbenennen</translation>
+    </message>
+    <message>
+        <source>&amp;Report a problem…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Settings…</source>
@@ -410,6 +418,10 @@
     <message>
         <source>Another export is still running.</source>
         <translation>Es läuft noch ein anderer Export.</translation>
+    </message>
+    <message>
+        <source>Another import is still running.</source>
+        <translation>Es läuft noch ein anderer Import.</translation>
     </message>
     <message>
         <source>Another program is downloading this model.</source>
@@ -928,16 +940,16 @@
         <translation>Unterhaltungen (*.json *.jsonl *.zip)</translation>
     </message>
     <message>
-        <source>Conversations that could not be read: {count}.</source>
-        <translation>Unterhaltungen, die nicht gelesen werden konnten: {count}.</translation>
-    </message>
-    <message>
         <source>Conversations {date}</source>
         <translation>Unterhaltungen {date}</translation>
     </message>
     <message>
         <source>Copied</source>
         <translation>Kopiert</translation>
+    </message>
+    <message>
+        <source>Copied.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Copy</source>
@@ -982,6 +994,10 @@
     <message>
         <source>Core ML</source>
         <translation>Core ML</translation>
+    </message>
+    <message>
+        <source>Could not be read: {count}.</source>
+        <translation>Nicht lesbar: {count}.</translation>
     </message>
     <message>
         <source>Cu&amp;t</source>
@@ -1361,6 +1377,10 @@
         <translation>Zur neuesten Nachricht</translation>
     </message>
     <message>
+        <source>Go to the page for problems…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Good models to begin with</source>
         <translation>Gute Modelle für den Anfang</translation>
     </message>
@@ -1717,6 +1737,14 @@
         <translation>Lizenz</translation>
     </message>
     <message>
+        <source>Licences</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Licences…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Light</source>
         <translation>Hell</translation>
     </message>
@@ -1779,6 +1807,10 @@
     <message>
         <source>Looking at this computer…</source>
         <translation>Dieser Rechner wird angesehen…</translation>
+    </message>
+    <message>
+        <source>Looking …</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>MPS; {0}; torch {1}</source>
@@ -2128,6 +2160,10 @@
         <translation>Es wird nichts gesucht oder heruntergeladen. Modelle auf diesem Rechner antworten wie immer. „Offline arbeiten“ steht in den Einstellungen unter Downloads.</translation>
     </message>
     <message>
+        <source>Nothing is sent from here. Below stands all that a report holds: versions, what this computer has, and the last lines of the logs, without your messages, names, folders and passwords.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Nothing of it is saved. It is gone when you delete it or quit Hearth.</source>
         <translation>Nichts davon wird gespeichert. Sie ist fort, wenn Sie sie löschen oder Hearth beenden.</translation>
     </message>
@@ -2270,6 +2306,10 @@
     <message>
         <source>Parameters</source>
         <translation>Parameter</translation>
+    </message>
+    <message>
+        <source>Parts of Hearth</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Paste the address of a model&apos;s page.</source>
@@ -2456,6 +2496,14 @@
         <translation>Die gewählte Unterhaltung umbenennen</translation>
     </message>
     <message>
+        <source>Report a problem</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Report…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Reset</source>
         <translation>Zurücksetzen</translation>
     </message>
@@ -2518,6 +2566,18 @@
     <message>
         <source>Save as another version</source>
         <translation>Als andere Fassung speichern</translation>
+    </message>
+    <message>
+        <source>Save as…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save the report</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Saved as {name}.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Search by name, or paste the address of a model&apos;s page.</source>
@@ -2839,6 +2899,10 @@
         <translation>Wird getestet…</translation>
     </message>
     <message>
+        <source>Text of the licence</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Text size</source>
         <translation>Textgröße</translation>
     </message>
@@ -3145,6 +3209,10 @@
     <message>
         <source>The file could not be read to its end; reading it took too much memory, or was stopped.</source>
         <translation>Die Datei konnte nicht zu Ende gelesen werden: Das Lesen brauchte zu viel Speicher oder wurde beendet.</translation>
+    </message>
+    <message>
+        <source>The file could not be written ({reason}).</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The file is damaged, or was not written to its end.</source>
@@ -3667,6 +3735,10 @@
         <translation>Das nennt kein Modell auf dem Hub.</translation>
     </message>
     <message>
+        <source>This part brings no text of its licence along.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>This server can&apos;t tell whom it belongs to.</source>
         <translation>Dieser Server kann nicht sagen, wem es gehört.</translation>
     </message>
@@ -3861,6 +3933,18 @@
     <message>
         <source>Welcome to Hearth</source>
         <translation>Willkommen bei Hearth</translation>
+    </message>
+    <message>
+        <source>What did you do, and what happened? (Optional)</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What goes with it</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>What happened</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>What happens when a conversation gets longer than what the model can hold. Messages that are left out stay on screen, and a line marks where the model begins to read. Each conversation may have its own choice.</source>
