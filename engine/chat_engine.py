@@ -16,6 +16,7 @@ from engine.api.commands import (
     Command,
     CountTokens,
     DescribeHardware,
+    DescribePrompt,
     DescribeWarmth,
     ForgetConversation,
     ForgetOthers,
@@ -40,6 +41,7 @@ from engine.api.events import (
     LoadPhase,
     LoadProgress,
     PrefillProgress,
+    PromptDescribed,
     Terminal,
     TextGenerated,
     TitleSuggested,
@@ -123,6 +125,16 @@ class ChatEngine:
                 return self._generate(command, cancellation, emit)
             case PrepareConversation() | SuggestTitle() | CountTokens():
                 return self._on_the_side(command, cancellation)
+            case DescribePrompt():
+                pieces, reused, first_kept = self._loaded_session().describe_prompt(command)
+                return PromptDescribed(
+                    command_id=command.command_id,
+                    conversation_id=command.conversation_id,
+                    pieces=tuple(pieces),
+                    reused=tuple(reused),
+                    context_window=self._loaded_session().plan.context_window,
+                    first_kept=first_kept,
+                )
             case ForgetConversation() | ForgetOthers() | ClearWarmState() | DescribeWarmth():
                 return self._about_warmth(command)
             case DescribeHardware(is_quick=is_quick):

@@ -34,6 +34,7 @@ import re
 import signal
 import sys
 import time
+import zlib
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -49,6 +50,7 @@ from engine.api.commands import (
     Command,
     CountTokens,
     DescribeHardware,
+    DescribePrompt,
     DescribeWarmth,
     DownloadCheckpoint,
     ForgetConversation,
@@ -80,6 +82,7 @@ from engine.api.events import (
     LoadPhase,
     LoadProgress,
     PrefillProgress,
+    PromptDescribed,
     Statistics,
     Terminal,
     TextGenerated,
@@ -90,6 +93,7 @@ from engine.api.events import (
 )
 from engine.api.message import PromptMessage, Role
 from engine.api.plan import Precision, PrecisionChoice
+from engine.api.prompt import PromptPiece, PromptSource, ReusedPart
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
 
@@ -125,6 +129,8 @@ class ScriptedHandler:
                 return ConversationPrepared(command_id=command.command_id, read_tokens=0)
             case SuggestTitle() | CountTokens():
                 return self._say(command)
+            case DescribePrompt():
+                return self._describe_prompt(command)
             case ForgetConversation():
                 self._read_words.pop(command.conversation_id, None)
                 return ConversationForgotten(command_id=command.command_id, freed_bytes=4096)
@@ -235,6 +241,26 @@ class ScriptedHandler:
             return TokensCounted(**names, prompt_tokens=_words(command.messages), context_window=window)
         self.go_wrong_at("suggest_title", 0)
         return TitleSuggested(**names, title=self._script.title, read_tokens=1)
+
+    def _describe_prompt(self, command: DescribePrompt) -> Terminal:
+        """Say that each word is a token, that roles are the template's, and that all but the last message is known."""
+        pieces: list[PromptPiece] = []
+        for message in command.messages:
+            is_generated = message.role is Role.ASSISTANT and bool(message.token_ids)
+            own = PromptSource.GENERATED if is_generated else PromptSource.MESSAGE
+            for source, text in ((PromptSource.TEMPLATE, f"<|{message.role}|> "), (own, f"{message.content}\n")):
+                words = tuple(re.findall(r"\S+\s*", text))
+                ids = tuple(zlib.crc32(word.encode()) % 50_000 for word in words)
+                pieces.append(PromptPiece(source=source, token_ids=ids, texts=words))
+        known = sum(len(piece.token_ids) for piece in pieces[:-2])
+        parts = ((Tier.DEVICE, known - known // 2), (Tier.DISK, known // 2))
+        return PromptDescribed(
+            command_id=command.command_id,
+            conversation_id=command.conversation_id,
+            pieces=tuple(pieces),
+            reused=tuple(ReusedPart(tier=tier, tokens=tokens) for tier, tokens in parts if tokens),
+            context_window=self._script.context_window,
+        )
 
     def _describe_warmth(self, command: DescribeWarmth) -> Terminal:
         """Say that the last conversation is on the device, the one before in main memory, all others on disk."""

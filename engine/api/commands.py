@@ -100,6 +100,14 @@ class CountTokens(_AboutConversation, frozen=True, tag="count_tokens"):
     """Say how much of the context window a prompt takes; the last message is the user's, as far as it is typed."""
 
 
+class DescribePrompt(_AboutConversation, frozen=True, kw_only=True, tag="describe_prompt"):
+    """Say what a Generate with the same fields would make the model read, and what of it is known; changes nothing."""
+
+    sampling: Sampling = Sampling()
+    continue_last: bool = False
+    when_full: WhenFull = WhenFull.STOP
+
+
 class ForgetConversation(_Message, frozen=True, tag="forget_conversation"):
     """Drop the conversation's KV from every tier, of all models. Works without a model as well."""
 
@@ -267,6 +275,7 @@ Command = (
     | PrepareConversation
     | SuggestTitle
     | CountTokens
+    | DescribePrompt
     | ForgetConversation
     | ForgetOthers
     | ClearWarmState
@@ -294,4 +303,4 @@ def is_background(command: Command) -> bool:
 
 def interrupts_background(command: Command) -> bool:
     """Return whether background commands are cancelled when this one arrives."""
-    return isinstance(command, Generate | LoadCheckpoint | UnloadCheckpoint | RunBenchmark)
+    return isinstance(command, Generate | DescribePrompt | LoadCheckpoint | UnloadCheckpoint | RunBenchmark)

@@ -11,6 +11,7 @@ from engine.api.errors import ErrorReport
 from engine.api.hardware import Hardware
 from engine.api.hub import ConnectionStep, DownloadPhase, HubCheckpoint, HubDetails
 from engine.api.plan import Plan, PrecisionChoice
+from engine.api.prompt import PromptPiece, ReusedPart
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
 
@@ -151,6 +152,20 @@ class TokensCounted(_CommandEvent, frozen=True, tag="tokens_counted"):
     conversation_id: str
     prompt_tokens: int
     context_window: int
+
+
+class PromptDescribed(_CommandEvent, frozen=True, tag="prompt_described"):
+    """Terminal: all tokens of a prompt in order. reused: what of its beginning would not be read again, and from where.
+
+    first_kept: of the command's messages those before it are left out (0: none), a system message at their beginning
+    excepted.
+    """
+
+    conversation_id: str
+    pieces: tuple[PromptPiece, ...]
+    reused: tuple[ReusedPart, ...]
+    context_window: int
+    first_kept: int = 0
 
 
 class ConversationForgotten(_CommandEvent, frozen=True, tag="conversation_forgotten"):
@@ -310,6 +325,7 @@ Terminal = (
     | ConversationPrepared
     | TitleSuggested
     | TokensCounted
+    | PromptDescribed
     | ConversationForgotten
     | WarmStateCleared
     | WarmthDescribed

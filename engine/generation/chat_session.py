@@ -11,9 +11,10 @@ import torch
 from transformers import GenerationConfig
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import CountTokens, Generate, PrepareConversation, SuggestTitle
+from engine.api.commands import CountTokens, DescribePrompt, Generate, PrepareConversation, SuggestTitle
 from engine.api.errors import EngineError
 from engine.api.plan import Plan
+from engine.api.prompt import PromptPiece, ReusedPart
 from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
 from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
@@ -28,7 +29,7 @@ from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import PrefillPace, Reader
-from engine.generation.rolling import fit
+from engine.generation.rolling import fit, kept_messages
 from engine.generation.sampler import Sampler, decide
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
 from engine.generation.speculation.draft import DraftModel
@@ -173,6 +174,15 @@ class ChatSession:
     def count_tokens(self, command: CountTokens) -> int:
         """Return the length of a prompt in ids. Raises EngineError."""
         return len(self._prompts.build(command.messages, False, command.started_at))
+
+    def describe_prompt(self, command: DescribePrompt) -> tuple[list[PromptPiece], list[ReusedPart], int]:
+        """Return a prompt token by token, what of it is known, and the first message that is kept. Raises EngineError."""
+        fitting = fit(command, self._prompts, self.plan.context_window)
+        messages = kept_messages(command, fitting.first_kept)
+        pieces = self._prompts.pieces(messages, command.continue_last, command.started_at)
+        known = self._warm.known_parts(fitting.ids)
+        is_worth_it = self._runner.pays_to_go_on(sum(part.tokens for part in known), len(fitting.ids))
+        return pieces, known if is_worth_it else [], fitting.first_kept
 
     def forget(self, conversation_id: str) -> int:
         """Drop a conversation's KV from slab and tiers; return the bytes freed."""

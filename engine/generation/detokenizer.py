@@ -12,9 +12,15 @@ class Detokenizer:
     """Decodes a growing list of ids. A short window of earlier ids gives each new id its context, so that the
     cost per id doesn't grow with the text."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, spoken_before: Sequence[int] = ()) -> None:
-        """Start after the ids of spoken_before (of an answer that is continued), whose text isn't given again."""
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, spoken_before: Sequence[int] = (), *, keeps_special: bool = False
+    ) -> None:
+        """Start after the ids of spoken_before (of an answer that is continued), whose text isn't given again.
+
+        keeps_special: control tokens are written out as well.
+        """
         self._tokenizer = tokenizer
+        self._skips_special = not keeps_special
         self._ids = list(spoken_before)
         self._before = self._decode(self._ids)
         self._context = max(0, len(self._ids) - _LONGEST_HOLD)
@@ -46,7 +52,7 @@ class Detokenizer:
         return (whole[len(shown) :] if whole.startswith(shown) else rest), whole
 
     def _decode(self, ids: list[int]) -> str:
-        text = self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        text = self._tokenizer.decode(ids, skip_special_tokens=self._skips_special, clean_up_tokenization_spaces=False)
         assert isinstance(text, str)
         return text
 

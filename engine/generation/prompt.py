@@ -15,19 +15,13 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.message import PromptMessage, Role
+from engine.api.prompt import PromptPiece
 from engine.generation.chat_template import ChatTemplate
+from engine.generation.prompt_pieces import PromptRun, TextPart, pieces_of
 
 _PLACEHOLDER = re.compile("\ue0f0(\\d+)\ue0f1")
 _CACHED_RUNS = 1024
 _SECONDS_PER_DAY = 86_400
-
-
-@dataclass(frozen=True)
-class _Part:
-    """A piece of prompt text; foreign text never becomes a control token."""
-
-    text: str
-    is_foreign: bool
 
 
 @dataclass(frozen=True)
@@ -59,7 +53,7 @@ class PromptBuilder:
         self._tokenizer_id = tokenizer_id
         self._special = _special_strings(tokenizer)
         self._anchor = _anchor(tokenizer)
-        self._runs: OrderedDict[tuple[bool, tuple[_Part, ...]], list[int]] = OrderedDict()
+        self._runs: OrderedDict[tuple[bool, tuple[TextPart, ...]], list[int]] = OrderedDict()
         self._shape = self._find_shape()
 
     def build(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[int]:
@@ -67,6 +61,10 @@ class PromptBuilder:
 
         Raises EngineError: PROMPT_EMPTY without a user's text, TEMPLATE_FAILED where the template refuses.
         """
+        return [token_id for run in self.runs(messages, continue_last, started_at) for token_id in run.ids]
+
+    def runs(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[PromptRun]:
+        """Return the ids of build with what they were made of. Raises EngineError as build does."""
         history = list(messages[:-1] if continue_last else messages)
         _require_text(history, messages, continue_last)
         # No system's local time is asked for a day before the epoch, where some have none.
@@ -78,12 +76,20 @@ class PromptBuilder:
             if error.report.kind is not ErrorKind.TEMPLATE_FAILED or merged is None:
                 raise
             runs = self._runs_of(merged, today)
-        ids: list[int] = []
+        found: list[PromptRun] = []
+        is_first = True
         for run in runs:
-            ids += run if isinstance(run, list) else self._encode(run, is_first=not ids)
+            made = PromptRun(run) if isinstance(run, list) else PromptRun(self._encode(run, is_first), run)
+            is_first = is_first and not made.ids
+            found.append(made)
         if continue_last:
-            ids += self._ids_of(messages[-1]) or self._encode((_Part(messages[-1].content, True),), is_first=False)
-        return ids
+            ids, parts = self._ids_of(messages[-1]), (TextPart(messages[-1].content, True),)
+            found.append(PromptRun(ids) if ids else PromptRun(self._encode(parts, is_first=False), parts))
+        return found
+
+    def pieces(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[PromptPiece]:
+        """Return the ids of build one by one, each with its text and where it comes from. Raises EngineError."""
+        return pieces_of(self.runs(messages, continue_last, started_at), self._tokenizer)
 
     def next_prefix(self, messages: Sequence[PromptMessage], started_at: float) -> list[int]:
         """Return the ids that the next prompt will begin with, whatever the user writes; the last turn is an answer.
@@ -118,26 +124,26 @@ class PromptBuilder:
         token_id = self._tokenizer.convert_tokens_to_ids(max(found, key=len))
         return frozenset([token_id] if isinstance(token_id, int) else [])
 
-    def _runs_of(self, messages: list[PromptMessage], today: datetime) -> list[tuple[_Part, ...] | list[int]]:
+    def _runs_of(self, messages: list[PromptMessage], today: datetime) -> list[tuple[TextPart, ...] | list[int]]:
         """Split the prompt into runs of text and lists of generated ids, in order."""
         skeleton = self._skeleton(messages, today)
         if skeleton is None:
-            return [(_Part(self._render(_disarmed(messages, self._special), today, True), False),)]
+            return [(TextPart(self._render(_disarmed(messages, self._special), today, True), False),)]
         contents = self._contents(messages, skeleton, today)
-        runs: list[tuple[_Part, ...] | list[int]] = []
-        parts: list[_Part] = []
+        runs: list[tuple[TextPart, ...] | list[int]] = []
+        parts: list[TextPart] = []
         for segment, index in zip(skeleton.segments, skeleton.order, strict=False):
             message, content = messages[index], contents[index]
             ids = self._ids_of(message) if content.strip() == message.content.strip() else []
             if ids and self._shape.absorbed and segment.endswith(self._shape.absorbed):
                 segment = segment[: -len(self._shape.absorbed)]
-            parts.append(_Part(segment, False))
+            parts.append(TextPart(segment, False))
             if ids:
                 runs += [tuple(parts), ids]
                 parts = []
             else:
-                parts.append(_Part(content, True))
-        parts.append(_Part(skeleton.segments[-1], False))
+                parts.append(TextPart(content, True))
+        parts.append(TextPart(skeleton.segments[-1], False))
         return [*runs, tuple(parts)]
 
     def _ids_of(self, message: PromptMessage) -> list[int]:
@@ -189,7 +195,7 @@ class PromptBuilder:
         between = before.removeprefix(asked) if before.startswith(asked) else ""
         return _TurnShape(absorbed=between if not between.strip() else "", end=end)
 
-    def _encode(self, parts: tuple[_Part, ...], is_first: bool) -> list[int]:
+    def _encode(self, parts: tuple[TextPart, ...], is_first: bool) -> list[int]:
         key = (is_first, parts)
         if key in self._runs:
             self._runs.move_to_end(key)

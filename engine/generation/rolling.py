@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from engine.api.commands import Generate, WhenFull, room_for_answer
+from engine.api.commands import DescribePrompt, Generate, WhenFull, room_for_answer
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.message import PromptMessage, Role
 from engine.generation.prompt import PromptBuilder
@@ -20,12 +20,18 @@ class Fitting:
     first_kept: int = 0
 
 
-def fit(command: Generate, prompts: PromptBuilder, window: int) -> Fitting:
+def kept_messages(command: Generate | DescribePrompt, first_kept: int) -> tuple[PromptMessage, ...]:
+    """Return the messages that are read where those before first_kept are left out; 0: none are."""
+    if not first_kept:
+        return command.messages
+    return (*command.messages[: _leading_system(command.messages)], *command.messages[first_kept:])
+
+
+def fit(command: Generate | DescribePrompt, prompts: PromptBuilder, window: int) -> Fitting:
     """Return the prompt, shortened if the command allows it. Raises EngineError, PROMPT_TOO_LONG among others."""
 
     def build(first_kept: int) -> list[int]:
-        kept = (*command.messages[: _leading_system(command.messages)], *command.messages[first_kept:])
-        return prompts.build(kept, command.continue_last, command.started_at)
+        return prompts.build(kept_messages(command, first_kept), command.continue_last, command.started_at)
 
     ids = prompts.build(command.messages, command.continue_last, command.started_at)
     if command.when_full is WhenFull.STOP:

@@ -4,9 +4,11 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 
+from engine.api.prompt import ReusedPart
 from engine.api.warmth import Tier
 from engine.hardware.faults import Fault, fault_of, release
 from engine.kv.slab import Ids, KvSlab, Piece, PiecesMissingError, State, common_prefix
@@ -49,10 +51,27 @@ class Restorer:
         self._tree = tree
         self._tiers = tiers
 
-    def best(self, root: Item, ids: Ids) -> Source:
+    def parts(self, root: Item, ids: Ids, *, uses_slab: bool) -> list[ReusedPart]:
+        """Return what best() would give, as numbers of tokens one after the other by where they lie."""
+        source = self.best(root, ids, uses_slab=uses_slab)
+        position = min(source.live, source.length)
+        places: list[tuple[Tier, int]] = [(Tier.DEVICE, position)]
+        for page in source.pages:
+            if page.start > position:
+                places.append((Tier.DEVICE, page.start - position))
+                position = page.start
+            end = min(page.end, source.length)
+            if source.length > source.live and end > position:
+                places.append((self._tiers.where(page) or Tier.DISK, end - position))
+                position = end
+        places.append((Tier.DEVICE, source.length - position))
+        grouped = groupby((place for place in places if place[1]), key=lambda place: place[0])
+        return [ReusedPart(tier=tier, tokens=sum(tokens for _, tokens in group)) for tier, group in grouped]
+
+    def best(self, root: Item, ids: Ids, *, uses_slab: bool = True) -> Source:
         """Return the longest beginning of the ids that can be had, and what of."""
         kv = self._kv
-        common = common_prefix(kv.ids, ids)
+        common = common_prefix(kv.ids, ids) if uses_slab else 0
         live = kv.usable(common, kv.length)
         match = self._tree.match(root, ids)
         reached, pages = common, []

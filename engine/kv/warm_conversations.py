@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from engine.api.prompt import ReusedPart
 from engine.hardware.faults import Fault, fault_of, release
 from engine.kv.disk_folder import owner_name
 from engine.kv.foreign_layers import UnstorableError
@@ -78,6 +79,15 @@ class WarmConversations:
             reuse = self._restorer.restore(source, wanted)
             if reuse is not None:
                 return reuse
+
+    def known_parts(self, ids: list[int]) -> list[ReusedPart]:
+        """Return how much of the ids prepare() would find known, and where each part of that lies; changes nothing."""
+        kv = self._kv
+        if not self._is_kept:
+            return []
+        root = self.tree.root(root_name(kv, len(ids)))
+        wanted = np.asarray(ids[:-1], dtype=np.int64)
+        return self._restorer.parts(root, wanted, uses_slab=kv.fits(len(ids)))
 
     def keep(
         self, conversation_id: str, *, is_private: bool = False, should_stop: Callable[[], bool] | None = None
