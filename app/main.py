@@ -142,7 +142,15 @@ class Hearth(QObject):
         self.housekeeping = HousekeepingController(
             self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
         )
-        self.messages = MessageParts(self.engine, requests, self.conversations, self.chat, self.checkpoints, self)
+        self.messages = MessageParts(
+            self.engine,
+            requests,
+            self.conversations,
+            self.chat,
+            self.checkpoints,
+            lambda: sampling_from(self.settings.settings),
+            self,
+        )
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
         self.window = self._make_window()

@@ -1,15 +1,20 @@
 """The part of the composition root that is about single messages: deleting, rewriting, other models, exact prompts."""
 
-from PySide6.QtCore import QObject, Slot
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Qt, Slot
 
 from app.controllers.chat_controller import ChatController
 from app.controllers.checkpoint_controller import CheckpointController
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.message_controller import MessageController
+from app.controllers.prompt_controller import PromptController
 from app.controllers.store_requests import StoreRequests
 from app.models.message_wish import MessageWish, Wish
 from app.widgets.main_window import MainWindow
+from app.widgets.prompt_dialog import PromptDialog
 from app.worker.engine_client import EngineClient
+from engine.api.sampling import Sampling
 
 
 class MessageParts(QObject):
@@ -22,6 +27,7 @@ class MessageParts(QObject):
         conversations: ConversationController,
         chat: ChatController,
         checkpoints: CheckpointController,
+        sampling: Callable[[], Sampling],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -34,11 +40,24 @@ class MessageParts(QObject):
             lambda: checkpoints.plan is not None,
             self,
         )
+        self.prompts = PromptController(
+            conversations,
+            engine.submit,
+            engine.cancel,
+            sampling,
+            lambda: checkpoints.plan is not None,
+            lambda: chat.is_idle,
+            self,
+        )
+        self._window: MainWindow | None = None
+        self._dialog: PromptDialog | None = None
         engine.event_received.connect(self.messages.on_event)
+        engine.event_received.connect(self.prompts.on_event)
         chat.switch.load_requested.connect(checkpoints.load)
 
     def connect_window(self, window: MainWindow) -> None:
         """Connect what the window wants and shows."""
+        self._window = window
         window.page.transcript.wished.connect(self._on_wished)
         window.notice_action_requested.connect(self.messages.on_notice_action)
         self.messages.notice_raised.connect(window.show_notice)
@@ -50,7 +69,28 @@ class MessageParts(QObject):
         match wished.wish:
             case Wish.DELETE:
                 self.messages.delete(wished.message_id)
+            case Wish.SHOW_PROMPT:
+                self._show_prompt(wished.message_id)
             case Wish.ANSWER_WITH:
                 self._chat.answer_with((wished.message_id, wished.value))
             case Wish.REWRITE:
                 self.messages.edit_answer((wished.message_id, wished.value))
+
+    def _show_prompt(self, message_id: str) -> None:
+        if self._window is None:
+            return
+        if self._dialog is not None:
+            self._dialog.close()
+        dialog = self._dialog = PromptDialog(self._window.theme, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.prompts.waiting.connect(dialog.show_message)
+        self.prompts.failed.connect(dialog.show_message)
+        self.prompts.described.connect(dialog.show_prompt)
+        dialog.closed.connect(self._on_prompt_closed)
+        dialog.show()
+        self.prompts.ask(message_id)
+
+    @Slot()
+    def _on_prompt_closed(self) -> None:
+        self._dialog = None
+        self.prompts.give_up()

@@ -144,6 +144,7 @@ CONVERSATION = MenuRow(
         ActionRow("previous_version", mark("&Previous version"), "Alt+Left"),
         ActionRow("next_version", mark("&Next version"), "Alt+Right"),
         ActionRow("about_answer", mark("Abo&ut this answer")),
+        ActionRow("show_prompt", mark("Show the e&xact prompt…")),
         ActionRow("delete_message", mark("&Delete message")),
         None,
         ActionRow("stop", mark("&Stop the answer"), "Esc", (Need.BUSY,), is_fixed=True),

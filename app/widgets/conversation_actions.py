@@ -17,6 +17,7 @@ _NAMES = {
     "previous_version": Act.PREVIOUS,
     "next_version": Act.NEXT,
     "about_answer": Act.DETAILS,
+    "show_prompt": Act.PROMPT,
     "delete_message": Act.DELETE,
 }
 

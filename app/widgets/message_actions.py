@@ -114,7 +114,7 @@ def message_actions(menu: QMenu, message: Actionable) -> list[QAction]:
     added: list[QAction] = []
     for act in Act:
         offer = offer_of(act, message.entry, is_busy=message.is_busy, has_models=bool(message.models))
-        if not offer.is_shown or act is Act.PROMPT:
+        if not offer.is_shown:
             continue
         if act in _BEGINS_GROUP and added:
             menu.addSeparator()

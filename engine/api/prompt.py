@@ -8,7 +8,7 @@ from engine.api.warmth import Tier
 
 
 class PromptSource(StrEnum):
-    """Who wrote a piece: the publisher's template, somebody (the user, or an answer as text), or the model's own ids."""
+    """Who wrote a piece: the publisher's template, somebody (an answer without ids too), or the model itself."""
 
     TEMPLATE = "template"
     MESSAGE = "message"
@@ -18,7 +18,7 @@ class PromptSource(StrEnum):
 class PromptPiece(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Tokens of one source that follow each other. texts: what each of token_ids reads as.
 
-    The texts of a whole prompt, put together, are the prompt; a character that several tokens make up is the last one's.
+    The texts of a whole prompt, put together, are the prompt; what several tokens make up together is the last one's.
     """
 
     source: PromptSource

@@ -176,7 +176,7 @@ class ChatSession:
         return len(self._prompts.build(command.messages, False, command.started_at))
 
     def describe_prompt(self, command: DescribePrompt) -> tuple[list[PromptPiece], list[ReusedPart], int]:
-        """Return a prompt token by token, what of it is known, and the first message that is kept. Raises EngineError."""
+        """Return a prompt token by token, what of it is known, and the first message kept. Raises EngineError."""
         fitting = fit(command, self._prompts, self.plan.context_window)
         messages = kept_messages(command, fitting.first_kept)
         pieces = self._prompts.pieces(messages, command.continue_last, command.started_at)
