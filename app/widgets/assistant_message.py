@@ -90,7 +90,7 @@ class AssistantMessage(MessageWidget):
 
     def show_details(self) -> None:
         """Open the details behind the quiet line."""
-        self.statistics.show_details()
+        self.statistics.show_details(self.entry.message)
 
     def _show_editor(self, editing: bool) -> None:
         super()._show_editor(editing)

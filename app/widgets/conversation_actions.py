@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
+from app.widgets.announcements import Announcements
 from app.widgets.message_actions import NOTHING, Act, fill_models, offer_of
 from app.widgets.message_focus import MessageFocus
 
@@ -28,6 +29,7 @@ class ConversationActions(QObject):
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
         self._window = window
+        Announcements(window.page.transcript.model, window.page.transcript)
         self._focus = MessageFocus(window.page.transcript, self)
         self._checkpoints = window.model_button.checkpoints
         actions = window.actions_by_name

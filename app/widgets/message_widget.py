@@ -30,6 +30,7 @@ from engine.api.checkpoint import LocalCheckpoint
 from engine.api.message import Role
 
 _NAMED_CHARACTERS = 200
+_SIDE_PX = 4  # so that the ring around a focused message touches no letter
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class MessageWidget(QFrame):
         self.footer.setContentsMargins(0, 0, 0, 0)
         self.footer.setSpacing(4)
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(0, 0, 0, 16)
+        self.column.setContentsMargins(_SIDE_PX, 0, _SIDE_PX, 16)
         self.column.setSpacing(6)
         self.context_mark = ContextMark()
         self.column.addWidget(self.context_mark)

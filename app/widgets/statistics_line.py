@@ -1,8 +1,8 @@
 """The quiet line under an answer: what it cost, shortened to the room there is, all of it on click."""
 
 from PySide6.QtCore import QPoint, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QSizePolicy, QWidget
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from app.conversations.records import Message
 from app.language import tr
@@ -13,6 +13,8 @@ from app.widgets.statistics_text import shortened, statistics_details, statistic
 from app.widgets.theme import Theme
 
 _FOCUS_INSET = 4
+_WRAPPED_CHARACTERS = 60
+_WRAPPED_PX = 320
 
 
 class StatisticsLine(QAbstractButton):
@@ -26,7 +28,7 @@ class StatisticsLine(QAbstractButton):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.clicked.connect(self.show_details)
+        self.clicked.connect(self._on_clicked)
         self.set_theme(theme)
 
     def show_message(self, message: Message | None) -> None:
@@ -77,19 +79,21 @@ class StatisticsLine(QAbstractButton):
             right = min(self.width(), metrics.horizontalAdvance(text) + _FOCUS_INSET)
             painter.drawRoundedRect(0, 0, right - 1, self.height() - 1, 4, 4)
 
-    @Slot()
-    def show_details(self) -> None:
-        """Open the details above the line."""
-        if self._message is None:
-            return
-        details = StatisticsDetails(self._message, self)
-        size = details.sizeHint()
-        details.move(self.mapToGlobal(QPoint(0, -size.height() - 4)))
+    def show_details(self, message: Message) -> None:
+        """Open all that is known about an answer, also where the line itself is switched off."""
+        details = StatisticsDetails(message, self)
+        details.move(_on_screen(self, details.sizeHint()))
         details.show()
+        details.copy_button.setFocus()
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        if self._message is not None:
+            self.show_details(self._message)
 
 
 class StatisticsDetails(QFrame):
-    """A small pop-up with one row per fact; any click or Esc closes it."""
+    """A small pop-up with one row per fact, to be copied; a click elsewhere or Esc closes it."""
 
     def __init__(self, message: Message, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
@@ -97,10 +101,36 @@ class StatisticsDetails(QFrame):
         self.setObjectName("popup")
         self.setProperty("surface", "composer")
         self.setAccessibleName(tr("About this answer"))
+        self._facts = statistics_details(message)
+        self.setAccessibleDescription(_lines(self._facts))
         grid = QGridLayout(self)
         grid.setContentsMargins(16, 12, 16, 12)
         grid.setHorizontalSpacing(24)
         grid.setVerticalSpacing(4)
-        for row, (name, value) in enumerate(statistics_details(message)):
-            for column, text in enumerate((name, value)):
-                grid.addWidget(plain_label(text, "" if column else "muted"), row, column)
+        for row, (name, value) in enumerate(self._facts):
+            grid.addWidget(plain_label(name, "muted"), row, 0, Qt.AlignmentFlag.AlignTop)
+            words = plain_label(value, wraps=len(value) > _WRAPPED_CHARACTERS)
+            words.setMinimumWidth(_WRAPPED_PX if words.wordWrap() else 0)
+            grid.addWidget(words, row, 1)
+        self.copy_button = QPushButton(tr("Copy details"))
+        self.copy_button.clicked.connect(self._on_copy)
+        grid.addWidget(self.copy_button, len(self._facts), 0, 1, 2, Qt.AlignmentFlag.AlignTrailing)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(_lines(self._facts))
+        self.close()
+
+
+def _lines(facts: list[tuple[str, str]]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in facts)
+
+
+def _on_screen(widget: QWidget, size: QSize) -> QPoint:
+    """Return where a pop-up of that size goes: above the widget, else below it, always on its screen."""
+    room = widget.screen().availableGeometry()
+    begin = widget.mapToGlobal(QPoint(0, 0))
+    above, below = begin.y() - size.height() - 4, begin.y() + widget.height() + 4
+    top = above if above >= room.top() else min(below, room.bottom() - size.height())
+    left = min(begin.x(), room.right() - size.width())
+    return QPoint(max(room.left(), left), max(room.top(), top))

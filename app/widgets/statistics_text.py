@@ -1,5 +1,6 @@
 """The words for what an answer cost: one quiet line, and all of it for those who ask. Pure functions."""
 
+import time
 from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
@@ -8,6 +9,7 @@ from app.models.amounts import seconds
 from app.models.speculation_words import guessed_words
 from app.models.warmth_words import place_name, reused_words, token_words
 from engine.api.events import FinishReason, Statistics
+from engine.api.sampling import Sampling
 
 FitsWidth = Callable[[str], bool]
 SEPARATOR = " · "
@@ -21,7 +23,7 @@ _ENDINGS = {
 
 def statistics_parts(message: Message) -> list[str]:
     """Return the pieces of the quiet line, in the order they are read."""
-    parts = [message.model, message.precision.upper()]
+    parts = [message.model, message.precision.upper(), tr("edited by you") if message.is_edited else ""]
     statistics = message.statistics
     if statistics is not None:
         if statistics.generated_tokens:
@@ -56,7 +58,9 @@ def shortened(parts: list[str], fits: FitsWidth) -> str:
 
 def statistics_details(message: Message) -> list[tuple[str, str]]:
     """Return everything that is known about an answer as (name, value) rows."""
-    rows = [(tr("Model"), message.model), (tr("Precision"), message.precision.upper())]
+    rows = [(tr("Model"), message.model), (tr("Precision"), message.precision.upper()), (tr("Time"), _when(message))]
+    if message.is_edited:
+        rows.append((tr("Text"), tr("Edited by you; the version beside it is what the model wrote.")))
     if message.statistics is not None:
         rows += _measured(message.statistics)
     if message.finish_reason is not None:
@@ -83,7 +87,31 @@ def _measured(statistics: Statistics) -> list[tuple[str, str]]:
         (tr("Conversation so far"), token_words(statistics.prompt_tokens)),
         *_reused(statistics),
         (tr("Read anew"), _in_time(statistics.prefilled_tokens, statistics.prefill_seconds)),
+        (tr("Sampling"), sampling_words(statistics.sampling) if statistics.sampling is not None else ""),
+        (tr("Attention"), statistics.attention),
+        (tr("Decoding"), statistics.decode),
     ]
+
+
+def sampling_words(sampling: Sampling) -> str:
+    """Return how each next token was chosen."""
+    values = (
+        (tr("temperature {value}"), sampling.temperature, None),
+        (tr("top-k {value}"), sampling.top_k, 0),
+        (tr("top-p {value}"), sampling.top_p, 1.0),
+        (tr("min-p {value}"), sampling.min_p, 0.0),
+        (tr("repetition penalty {value}"), sampling.repetition_penalty, 1.0),
+        (tr("seed {value}"), sampling.seed, None),
+        (tr("at most {value} tokens"), sampling.maximum_tokens, None),
+    )
+    if sampling.temperature == 0:
+        return tr("always the likeliest token")
+    words = [text.format(value=f"{value:g}") for text, value, off in values if value is not None and value != off]
+    return ", ".join(words)
+
+
+def _when(message: Message) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(message.created_at))
 
 
 def _reused(statistics: Statistics) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from engine.api.hardware import Hardware
 from engine.api.hub import ConnectionStep, DownloadPhase, HubCheckpoint, HubDetails
 from engine.api.plan import Plan, PrecisionChoice
 from engine.api.prompt import PromptPiece, ReusedPart
+from engine.api.sampling import Sampling
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 
 
@@ -100,7 +101,8 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Of the reused_tokens, restored_tokens had to be copied from the slowest tier named by restored_from (None: all
     were still in place), which took restore_seconds. proposed_tokens were checked ahead by what speculation names
-    ("prompt lookup", "draft model", or both), accepted_tokens of them became part of the answer.
+    ("prompt lookup", "draft model", or both), accepted_tokens of them became part of the answer. sampling: how ids were
+    really chosen. attention, decode: the loaded model's, as in its plan.
     """
 
     prompt_tokens: int
@@ -117,6 +119,9 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proposed_tokens: int = 0
     accepted_tokens: int = 0
     speculation: str = ""
+    sampling: Sampling | None = None
+    attention: str = ""
+    decode: str = ""
 
 
 class GenerationFinished(_GenerationEvent, frozen=True, tag="generation_finished"):

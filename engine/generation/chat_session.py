@@ -13,8 +13,10 @@ from transformers import GenerationConfig
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import CountTokens, DescribePrompt, Generate, PrepareConversation, SuggestTitle
 from engine.api.errors import EngineError
+from engine.api.events import Statistics
 from engine.api.plan import Plan
 from engine.api.prompt import PromptPiece, ReusedPart
+from engine.api.sampling import Sampling
 from engine.api.warmth import ConversationWarmth, TierBudgets, TierUse
 from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
@@ -30,7 +32,7 @@ from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import PrefillPace, Reader
 from engine.generation.rolling import fit, kept_messages
-from engine.generation.sampler import Sampler, decide
+from engine.generation.sampler import Sampler, SamplingValues, decide
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
 from engine.generation.speculation.draft import DraftModel
 from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told
@@ -260,7 +262,8 @@ class ChatSession:
         def keep() -> None:
             self._warm.keep(command.conversation_id, is_private=command.is_private)
 
-        chooser = Sampler(decide(command.sampling, self._published), prompt_ids, self._runner.device)
+        decided = decide(command.sampling, self._published)
+        chooser = Sampler(decided, prompt_ids, self._runner.device)
         decoder = self._decoder(chooser)
         if command.speculates:
             decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids, cancellation)
@@ -278,7 +281,17 @@ class ChatSession:
         keep()
         self._warm.tiers.rates.learn_reading(result.statistics.prefilled_tokens, result.statistics.prefill_seconds)
         guessed = decoder.told if isinstance(decoder, SpeculativeDecoder) else Told()
-        return _with_origin(result, reuse, prepared_seconds, guessed)
+        result = _with_origin(result, reuse, prepared_seconds, guessed)
+        return dataclasses.replace(result, statistics=self._with_ways(result.statistics, command.sampling, decided))
+
+    def _with_ways(self, statistics: Statistics, wanted: Sampling, decided: SamplingValues) -> Statistics:
+        """Return the statistics with how ids were chosen and computed."""
+        return msgspec.structs.replace(
+            statistics,
+            sampling=Sampling(**dataclasses.asdict(decided), maximum_tokens=wanted.maximum_tokens),
+            attention=self.plan.attention,
+            decode=self.plan.decode,
+        )
 
 
 def _with_origin(result: Result, reuse: Reuse, prepared_seconds: float, guessed: Told) -> Result:

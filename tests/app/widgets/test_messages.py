@@ -147,7 +147,21 @@ def test_the_statistics_line_fits_and_tells_all_on_click(qtbot: QtBot, paper: QW
     details = widget.statistics.findChild(StatisticsDetails)
     assert isinstance(details, StatisticsDetails)
     assert "31 tokens per second" in [label.text() for label in details.findChildren(QLabel)]
-    details.close()
+    assert "Speed: 31 tokens per second" in details.accessibleDescription()
+    qtbot.mouseClick(details.copy_button, Qt.MouseButton.LeftButton)
+    assert "Speed: 31 tokens per second\n" in QGuiApplication.clipboard().text()
+    assert not details.isVisible()
+
+
+def test_the_details_are_there_without_the_line_and_close_with_escape(
+    qtbot: QtBot, paper: QWidget, theme: Theme
+) -> None:
+    widget = assistant(paper, theme, answer(1, "Done."), show_statistics=False)
+    widget.show_details()
+    details = widget.statistics.findChild(StatisticsDetails)
+    assert isinstance(details, StatisticsDetails)
+    qtbot.keyClick(details, Qt.Key.Key_Escape)
+    assert not details.isVisible()
 
 
 def test_the_statistics_can_be_switched_off(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:

@@ -2,8 +2,16 @@ import msgspec
 import pytest
 
 from app.conversations.records import MessageState
-from app.widgets.statistics_text import rate, shortened, statistics_details, statistics_line, statistics_parts
+from app.widgets.statistics_text import (
+    rate,
+    sampling_words,
+    shortened,
+    statistics_details,
+    statistics_line,
+    statistics_parts,
+)
 from engine.api.events import FinishReason, Statistics
+from engine.api.sampling import Sampling
 from engine.api.warmth import Tier
 from tests.app.widgets.demo_conversation import STATISTICS, answer
 
@@ -89,3 +97,22 @@ def test_an_answer_that_was_stopped_before_its_first_word_has_no_speed() -> None
     message = msgspec.structs.replace(answer(1, ""), statistics=none)
     assert statistics_line(message) == "SmolLM2 135M Instruct · BF16 · reused 6,412, read 38"
     assert not {"Written", "Speed", "First token after"} & dict(statistics_details(message)).keys()
+
+
+def test_how_ids_were_chosen_and_computed_is_among_the_details() -> None:
+    statistics = msgspec.structs.replace(
+        STATISTICS,
+        sampling=Sampling(temperature=0.7, top_k=0, top_p=0.95, min_p=0.0, repetition_penalty=1.0, seed=5),
+        attention="sdpa",
+        decode="graph",
+    )
+    rows = dict(statistics_details(msgspec.structs.replace(answer(1, "Hi"), statistics=statistics)))
+    assert rows["Sampling"] == "temperature 0.7, top-p 0.95, seed 5"
+    assert (rows["Attention"], rows["Decoding"]) == ("sdpa", "graph")
+    assert sampling_words(Sampling(temperature=0.0, seed=5)) == "always the likeliest token"
+
+
+def test_an_edited_answer_says_so() -> None:
+    message = msgspec.structs.replace(answer(1, "Hi"), statistics=None, is_edited=True)
+    assert statistics_line(message) == "SmolLM2 135M Instruct · BF16 · edited by you"
+    assert "Edited by you" in dict(statistics_details(message))["Text"]
