@@ -23,6 +23,8 @@ class Block:
     THINKING: ``children`` are the blocks thought, ``text`` their plain text.
     ``closed`` is False for a block that the stream has not finished. ``indent`` counts the lists that a
     code block or a formula sits in.
+    ``source`` is the Markdown that the block was written as; "" for one that the source of the block before includes
+    (a code block inside a list) and for one that is not finished. Blocks of another source may still look equal.
     """
 
     kind: BlockKind
@@ -32,6 +34,7 @@ class Block:
     closed: bool = True
     indent: int = 0
     children: tuple["Block", ...] = field(default=())
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,23 @@ _NAMES = {
     "zsh": "Zsh",
 }
 
+_SUFFIXES = {
+    "Bash": "sh", "Shell": "sh", "Zsh": "zsh", "C": "c", "C#": "cs", "C++": "cpp", "CMake": "cmake", "CSS": "css",
+    "CSV": "csv", "CUDA": "cu", "Diff": "diff", "F#": "fs", "Go": "go", "GraphQL": "graphql", "Haskell": "hs",
+    "HTML": "html", "INI": "ini", "Java": "java", "JavaScript": "js", "JSON": "json", "JSX": "jsx", "Kotlin": "kt",
+    "LaTeX": "tex", "Lua": "lua", "Markdown": "md", "MATLAB": "m", "Objective-C": "m", "Perl": "pl", "PHP": "php",
+    "PowerShell": "ps1", "Python": "py", "R": "r", "Ruby": "rb", "Rust": "rs", "Scala": "scala", "SCSS": "scss",
+    "SQL": "sql", "Svelte": "svelte", "SVG": "svg", "Swift": "swift", "TOML": "toml", "TSX": "tsx",
+    "TypeScript": "ts", "Vue": "vue", "XML": "xml", "YAML": "yaml",
+}  # fmt: skip
+_WHOLE_NAMES = {"Dockerfile": "Dockerfile", "Makefile": "Makefile"}
+
+
+def file_name(word: str) -> str:
+    """Return a sensible name for a file in the language that a code block names."""
+    language = language_name(word)
+    return _WHOLE_NAMES.get(language) or f"code.{_SUFFIXES.get(language, 'txt')}"
+
 
 def language_name(word: str) -> str:
     """Return the language's usual name, or the word itself if it is not a known one."""

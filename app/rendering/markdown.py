@@ -142,8 +142,8 @@ class _PassageReader:
         block = Block(BlockKind.CODE, text=code, language=words[0][:40] if words else "", closed=not is_open)
         if is_open:
             return [block]
-        self._done.append(block)
         self._position = min(found.end() + 1, end) if found else end
+        self._done.append(replace(block, source=text[opening.start() : self._position]))
         return None
 
     def _read_window(self, text: str, end: int, last: bool) -> list[Block] | None:
@@ -170,7 +170,10 @@ class _PassageReader:
 
     def _finish(self, groups: "list[_Group]", position: int) -> None:
         for group in groups:
-            self._done.extend(self._blocks(group))
+            blocks = self._blocks(group)
+            if blocks:
+                blocks[0] = replace(blocks[0], source=group.source)
+            self._done.extend(blocks)
         self._position = position
 
     def _open_blocks(self, groups: "list[_Group]") -> list[Block]:
@@ -211,7 +214,7 @@ class _PassageReader:
         block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
         if streaming and end == len(text):
             return [replace(block, closed=False)]
-        self._done.append(block)
+        self._done.append(replace(block, source=text[self._position : end]))
         self._position = end
         return None
 

@@ -124,7 +124,12 @@ EDIT = MenuRow(
         ActionRow("cut", mark("Cu&t"), "Ctrl+X", is_fixed=True),
         ActionRow("copy", mark("&Copy"), "Ctrl+C", is_fixed=True),
         ActionRow("paste", mark("&Paste"), "Ctrl+V", is_fixed=True),
+        ActionRow("copy_markdown", mark("Copy as &Markdown"), "Ctrl+Alt+C"),
         ActionRow("select_all", mark("Select &all"), "Ctrl+A", is_fixed=True),
+        None,
+        ActionRow("find", mark("&Find in conversation…"), "Ctrl+F", needs=(Need.QUESTION,)),
+        ActionRow("find_next", mark("Find &next"), "F3", needs=(Need.QUESTION,)),
+        ActionRow("find_previous", mark("Find pre&vious"), "Shift+F3", needs=(Need.QUESTION,)),
     ),
 )
 CONVERSATION = MenuRow(

@@ -170,6 +170,19 @@ class ThinkingBlock(QWidget):
         """True while the thoughts can be read."""
         return self._is_open
 
+    @property
+    def block(self) -> Block | None:
+        """The thoughts, whether they are shown or not."""
+        return self._block
+
+    def unfold(self) -> None:
+        """Show the thoughts at once, with all the room they need."""
+        if not self._is_open:
+            self._on_toggled()
+            around = self.parentWidget()
+            if isinstance(around, BlockColumn):
+                around.rearrange()
+
     def show_block(self, block: Block, theme: Theme) -> None:
         """Show these thoughts."""
         changed = block != self._block or theme != self._theme

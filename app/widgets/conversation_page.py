@@ -11,6 +11,7 @@ from app.widgets.notice_bar import NoticeBar
 from app.widgets.private_mark import PrivateMark
 from app.widgets.theme import Theme
 from app.widgets.transcript import Transcript
+from app.widgets.transcript_find import TranscriptFind
 from engine.api.message import Role
 
 _COMMAND_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
@@ -35,6 +36,7 @@ class ConversationPage(QWidget):
         self._busy = False
         self._is_private = False
         self.transcript = Transcript(model, theme)
+        self.finder = TranscriptFind(self.transcript, model, theme)
         self.empty_state = EmptyState(theme)
         self.private_mark = PrivateMark(theme)
         self.notices = NoticeBar(theme)
@@ -80,7 +82,7 @@ class ConversationPage(QWidget):
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
-        for part in (self.transcript, self.empty_state, self.private_mark, self.notices, self.composer):
+        for part in (self.transcript, self.finder, self.empty_state, self.private_mark, self.notices, self.composer):
             part.set_theme(theme)
 
     def hold_notices(self, notices: NoticeBar) -> None:

@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Slot
 from PySide6.QtGui import (
+    QColor,
     QContextMenuEvent,
     QGuiApplication,
     QKeyEvent,
@@ -11,13 +12,14 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QMenu, QWidget
+from PySide6.QtWidgets import QFrame, QMenu, QWidget
 
 from app.language import tr
 from app.mathematics.shapes import Shape
 from app.rendering.blocks import Block
 from app.rendering.formulas import Formula, parse_formula
 from app.widgets.formulas import formulas, paint_shape, scale_of
+from app.widgets.text_selection import Drawing
 from app.widgets.text_view import TextView
 from app.widgets.theme import Theme
 
@@ -25,7 +27,7 @@ _PADDING_PX = 4
 _BAR_PX = 14
 
 
-class FormulaBlock(QAbstractScrollArea):
+class FormulaBlock(Drawing):
     """Shows one formula. While it is open, not drawn yet, or can't be drawn, its source stands there."""
 
     def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
@@ -49,6 +51,22 @@ class FormulaBlock(QAbstractScrollArea):
     def is_drawn(self) -> bool:
         """True while the drawing is shown, False while the source is."""
         return self._shape is not None
+
+    @property
+    def block(self) -> Block | None:
+        """The block that is shown."""
+        return self._block
+
+    @property
+    def is_selected(self) -> bool:
+        """True while a selection reaches over the formula, or a search visits it."""
+        return self._selected
+
+    def set_selected(self, selected: bool) -> None:
+        """Show that a selection reaches over the formula, or that it doesn't."""
+        if selected != self._selected:
+            self._selected = selected
+            self.viewport().update()
 
     @property
     def formula(self) -> Formula | None:
@@ -89,6 +107,8 @@ class FormulaBlock(QAbstractScrollArea):
         if self._shape is None:
             return
         painter = QPainter(self.viewport())
+        if self._selected:
+            painter.fillRect(self.viewport().rect(), QColor(self._theme.colors.selection))
         scale = self._scale()
         width, height = self._shape.width * scale, (self._shape.ascent + self._shape.descent) * scale
         left = max(0.0, (self.viewport().width() - width) / 2) - self.horizontalScrollBar().value()

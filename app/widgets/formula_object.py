@@ -134,6 +134,16 @@ def selected_text(cursor: QTextCursor) -> str:
     return "".join(piece + source for piece, source in zip(pieces, [*sources, *[""] * len(pieces)], strict=False))
 
 
+def sources_in(block: QTextBlock) -> list[str]:
+    """Return the source of each drawn formula of a paragraph, in order."""
+    sources = []
+    for fragment in _fragments(block):
+        source = fragment.charFormat().property(_SOURCE)
+        if isinstance(source, str):
+            sources += [source] * fragment.length()
+    return sources
+
+
 def _marks(document: QTextDocument) -> Iterator[_Mark]:
     block = document.begin()
     while block.isValid():

@@ -1,9 +1,12 @@
 """Foreign text exactly as it is, wrapped anywhere, selectable, as high as it needs to be; never interpreted."""
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
 from PySide6.QtGui import QFont, QTextBlockFormat, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
+from app.widgets.leaf_input import LeafInput
+from app.widgets.match_marks import MatchMarks
+from app.widgets.text_selection import copied
 from app.widgets.wrap_mode import wrap_mode_for
 
 _LINE_HEIGHT_PERCENT = 120.0
@@ -31,6 +34,8 @@ class PlainTextView(QTextEdit):
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
+        self._input = LeafInput(self)
+        self.marks = MatchMarks(self)
 
     def set_text(self, text: str) -> None:
         """Show this text."""
@@ -42,6 +47,20 @@ class PlainTextView(QTextEdit):
         cursor.select(QTextCursor.SelectionType.Document)
         cursor.mergeBlockFormat(lines)
         self.updateGeometry()
+        self.marks.refresh()
+
+    def selected_text(self) -> str:
+        """Return what is selected here."""
+        return self.textCursor().selection().toPlainText()
+
+    def selectAll(self) -> None:
+        """Select the whole message that this text is a part of."""
+        if not self._input.select_message():
+            super().selectAll()
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Copy plain text only, and all of a selection that reaches beyond this text."""
+        return copied(self, self.selected_text())
 
     def set_text_font(self, font: QFont) -> None:
         """Show the text in this font, whatever the style sheet says about widgets."""

@@ -1,18 +1,22 @@
 """A stretch of rendered text in an answer: selectable, as high as its text, safe, with links that are only reported."""
 
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QPainter, QPaintEvent, QTextDocument, QWheelEvent
+from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QPainter, QPaintEvent, QTextCursor, QTextDocument, QWheelEvent
 from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 
 from app.rendering.blocks import Block
 from app.rendering.formulas import SCHEME, Formula
 from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX
 from app.rendering.links import safe_url
+from app.rendering.selection import Chosen
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
 from app.widgets.formula_object import FORMULA_OBJECT, FormulaObject, formula_at, place_formulas, selected_text
 from app.widgets.formulas import formulas
+from app.widgets.leaf_input import LeafInput
+from app.widgets.match_marks import MatchMarks
 from app.widgets.safe_document import SafeDocument
+from app.widgets.text_selection import copied
 from app.widgets.theme import Theme
 
 _QUOTE_BAR_PX = 3
@@ -49,16 +53,23 @@ class TextView(QTextBrowser):
         )
         self.viewport().setAutoFillBackground(False)
         self.anchorClicked.connect(self._on_anchor_clicked)
+        self._input = LeafInput(self)
+        self.marks = MatchMarks(self)
         self._apply_font()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks that are shown."""
+        return self._blocks
 
     def show_blocks(self, blocks: tuple[Block, ...], theme: Theme) -> None:
         """Show these blocks; nothing happens if they and the theme are those already shown."""
         if theme != self._theme:
             self._theme, self._blocks = theme, ()
             self._apply_font()
-        if blocks == self._blocks:
+        unchanged, self._blocks = blocks == self._blocks, blocks  # equal ones may know their source only now
+        if unchanged:
             return
-        self._blocks = blocks
         html = "".join(block.html for block in blocks)
         self._has_quotes = "-qt-user-state" in html
         selection = self.textCursor()
@@ -68,6 +79,7 @@ class TextView(QTextBrowser):
             self._place_formulas()
         self._heights.clear()
         self._select_again(anchor, position)
+        self.marks.refresh()
 
     def height_for(self, width: int) -> int:
         """Return the height in pixels of the text wrapped at ``width``."""
@@ -94,11 +106,53 @@ class TextView(QTextBrowser):
     ) -> None:
         """Go nowhere: this is no browser."""
 
+    def selectAll(self) -> None:
+        """Select the whole message that this text is a part of."""
+        if not self._input.select_message():
+            super().selectAll()
+
     def createMimeDataFromSelection(self) -> QMimeData:
-        """Copy plain text only, formulas as LaTeX between dollars."""
-        data = QMimeData()
-        data.setText(selected_text(self.textCursor()).replace("\ufffc", ""))
-        return data
+        """Copy plain text only, and all of a selection that reaches beyond this text."""
+        return copied(self, self.selected_text())
+
+    def selected_text(self) -> str:
+        """Return what is selected here."""
+        return self.text_of(self.textCursor())
+
+    def text_of(self, cursor: QTextCursor) -> str:
+        """Return what a cursor of this document selects as it is copied: formulas as LaTeX between dollars."""
+        text = selected_text(cursor).replace("\ufffc", "")
+        # Qt puts an empty line before what begins at the beginning of a list item.
+        return text if cursor.selectedText().startswith("\u2029") else text.removeprefix("\n")
+
+    def chosen_blocks(self) -> list[Chosen]:
+        """Return all blocks, each with what is selected of it."""
+        cursor = self.textCursor()
+        first, last = cursor.selectionStart(), cursor.selectionEnd()
+        end = self.document().characterCount() - 1
+        if first == last:
+            return [Chosen(block, "") for block in self._blocks]
+        if first == 0 and last == end:
+            return [Chosen(block, block.text, is_whole=True) for block in self._blocks]
+        starts = [*self._starts(), end + 1]
+        chosen = []
+        for block, start, following in zip(self._blocks, starts, starts[1:], strict=False):
+            part = QTextCursor(self.document())
+            part.setPosition(max(first, start))
+            part.setPosition(max(part.position(), min(last, following - 1)), QTextCursor.MoveMode.KeepAnchor)
+            is_whole = first <= start and last >= following - 1
+            chosen.append(Chosen(block, block.text if is_whole else self.text_of(part), is_whole))
+        return chosen
+
+    def _starts(self) -> list[int]:
+        """Return where each block begins in the document: as far as what stands above it goes."""
+        starts, html = [], ""
+        measure = SafeDocument()
+        for block in self._blocks:
+            measure.setHtml(html + "<p>x</p>")
+            starts.append(self.document().findBlockByNumber(measure.blockCount() - 1).position())
+            html += block.html
+        return starts
 
     def formula_at(self, point: QPoint) -> Formula | None:
         """Return the drawn formula at a point of this widget, None where there is none."""

@@ -56,6 +56,7 @@ class ThemeColors:
     code_header: str
     selection: str
     selection_text: str
+    match: str  # what a search found
     danger: str
     danger_background: str
     warning: str
@@ -127,6 +128,7 @@ LIGHT = Theme(
         code_header="#f0eae4",
         selection="#fbd9c3",
         selection_text="#26201b",
+        match="#f7e3a1",
         danger="#b3261e",
         danger_background="#fdecea",
         warning="#7d5200",
@@ -170,6 +172,7 @@ DARK = Theme(
         code_header="#2a241f",
         selection="#6b3a1f",
         selection_text="#fff6f0",
+        match="#5a4a16",
         danger="#f2837a",
         danger_background="#3d211e",
         warning="#e3b45c",

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFocusEvent, QResizeEvent
+from PySide6.QtCore import QEvent, QPoint, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QFocusEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from app.language import tr
@@ -11,6 +11,9 @@ from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.icon_button import IconButton
 from app.widgets.message_rows import estimate_height, make_row
 from app.widgets.message_widget import MessageWidget, RowStyle
+from app.widgets.selected_text import selected_markdown, selected_text
+from app.widgets.text_menu import text_menu
+from app.widgets.text_selection import Leaf, SelectionArea, TextSelection
 from app.widgets.theme import Theme
 from app.widgets.transcript_view import TranscriptView
 from engine.api.checkpoint import LocalCheckpoint
@@ -20,7 +23,7 @@ _BUTTON_PX = 36
 _TAB_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
-class Transcript(QWidget):
+class Transcript(SelectionArea):
     """Shows a TranscriptModel and emits what the user wants done with its messages."""
 
     regenerate_requested = Signal(object)  # message id
@@ -30,6 +33,7 @@ class Transcript(QWidget):
     version_requested = Signal(object)  # (message id, step)
     link_activated = Signal(object)  # full URL
     wished = Signal(object)  # MessageWish
+    resized = Signal()
 
     def __init__(self, model: TranscriptModel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,6 +43,11 @@ class Transcript(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName(tr("Messages"))
         self.view = TranscriptView(model, self._make_row, self._estimate_height)
+        self.selection = TextSelection(self)
+        self.view.is_needed = self.selection.holds
+        self.view.arranged.connect(self._on_arranged)
+        model.modelReset.connect(self.selection.clear)
+        model.rowsAboutToBeRemoved.connect(self.selection.clear)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
@@ -98,6 +107,54 @@ class Transcript(QWidget):
             widget = self.view.reveal(row)
             widget.begin_editing()
 
+    def selectable_rows(self) -> list[tuple[int, QWidget]]:
+        """Return rows with the widgets of their messages, from top to bottom, as far as they exist."""
+        rows = ((self._model.row_of(widget.message_id), widget) for widget in self.view.live_rows)
+        return sorted(((row, widget) for row, widget in rows if row is not None), key=lambda pair: pair[0])
+
+    def pixels_outside(self, place: QPoint) -> int:
+        """Return how far a place of the screen is above (negative) or below the visible part of the page."""
+        inside = self.view.viewport().mapFromGlobal(place).y()
+        return min(0, inside) or max(0, inside - self.view.viewport().height())
+
+    def scroll_by(self, pixels: int) -> None:
+        """Move the visible part down, or up."""
+        bar = self.view.verticalScrollBar()
+        bar.setValue(bar.value() + pixels)
+
+    def selected_text(self) -> str:
+        """Return the selection as plain text."""
+        return selected_text(self, self._model)
+
+    def open_menu(self, leaf: Leaf, place: QPoint) -> None:
+        """Open the menu of a text at a place inside it."""
+        menu = text_menu(self, leaf, place)
+        menu.popup(leaf.viewport().mapToGlobal(place))
+
+    @Slot()
+    def copy(self) -> None:
+        """Copy what is selected on the page."""
+        text = self.selected_text()
+        if text:
+            QGuiApplication.clipboard().setText(text)
+
+    @Slot()
+    def copy_markdown(self) -> None:
+        """Copy what is selected as the Markdown that it was written as, or the message that has the keyboard."""
+        text = selected_markdown(self, self._model)
+        current = _message_around(QApplication.focusWidget())
+        if not text and current is not None:
+            text = current.entry.message.content
+        if text:
+            QGuiApplication.clipboard().setText(text)
+
+    def selectAll(self) -> None:
+        """Select the message that has the keyboard, or had it last."""
+        current = _message_around(QApplication.focusWidget())
+        row = self._model.row_of(current.message_id if current is not None else self._current_id)
+        if row is not None:
+            self.selection.select_row(row)
+
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Coming here with Tab goes on to a message: the one that had the focus, else the last one."""
         super().focusInEvent(event)
@@ -126,6 +183,7 @@ class Transcript(QWidget):
         """Keep the button above the end of the page."""
         super().resizeEvent(event)
         self._place_button()
+        self.resized.emit()
 
     def event(self, event: QEvent) -> bool:
         """The button floats above the page."""
@@ -172,6 +230,12 @@ class Transcript(QWidget):
         left = (self.view.viewport().width() - _BUTTON_PX) // 2
         self.newest_button.move(left, self.height() - _BUTTON_PX - 12)
         self.newest_button.raise_()
+
+    @Slot()
+    def _on_arranged(self) -> None:
+        if self.selection.bounds is not None:
+            for row, widget in self.selectable_rows():
+                self.selection.apply_to(row, widget)
 
     @Slot(object)
     def _on_neighbour_requested(self, request: object) -> None:

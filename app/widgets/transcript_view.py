@@ -23,6 +23,7 @@ from app.widgets.theme import TEXT_COLUMN_PX
 SIDE_MARGIN = 24
 _TOP_MARGIN = 24
 _BOTTOM_MARGIN = 16
+_PART_MARGIN = 56  # a match is not left under the bar that looks for it
 _KEPT_PAGES = 1.5
 _ROUNDS = 8
 
@@ -43,6 +44,7 @@ class TranscriptView(QAbstractScrollArea):
     """Shows a TranscriptModel. make_row builds one entry's widget, estimate guesses its height at a width."""
 
     following_changed = Signal(object)  # bool: whether the view stays at the newest text
+    arranged = Signal()  # messages were built, measured or moved
 
     def __init__(
         self, model: TranscriptModel, make_row: MakeRow, estimate: EstimateHeight, parent: QWidget | None = None
@@ -58,6 +60,7 @@ class TranscriptView(QAbstractScrollArea):
         self._following = True
         self._arranging = False
         self._value = 0
+        self.is_needed: Callable[[int], bool] = lambda row: False  # rows that are kept however far away
         self._arrange_timer = _single_shot(self, self._on_arrange_due)
         self._build_timer = _single_shot(self, self._on_build_due)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -106,6 +109,32 @@ class TranscriptView(QAbstractScrollArea):
             self._anchor = _Anchor(row, None, offset)
             self._arrange()
         return self._realised(row)
+
+    @property
+    def first_row(self) -> int:
+        """The row at the top of what is seen; -1 if there is none."""
+        return self._heights.row_at(self._value - _TOP_MARGIN)
+
+    def widget_of(self, row: int) -> MessageWidget:
+        """Return a row's widget, built and measured, without going there."""
+        self._measure(row)
+        return self._realised(row)
+
+    def remeasure(self, row: int) -> None:
+        """Give a row the room it needs now."""
+        self._unmeasured.add(self._model.entry(row).message.id)
+        self._measure(row)
+
+    def show_part(self, row: int, top: int, height: int) -> None:
+        """Bring a part of a row into view, to a third of the height; what is in view already stays where it is."""
+        place = self._top_of(row) + top - self._value
+        seen = self.viewport().height()
+        if place >= _PART_MARGIN and place + height <= seen - _PART_MARGIN:
+            self._arrange()
+            return
+        self._set_following(False)
+        self._anchor = _Anchor(row, None, seen // 3 - top)
+        self._arrange()
 
     def refresh(self) -> None:
         """Measure everything anew, as after another text size."""
@@ -266,6 +295,7 @@ class TranscriptView(QAbstractScrollArea):
             self._drop_far_rows()
         finally:
             self._arranging = False
+        self.arranged.emit()
         if self.isVisible():
             self._build_timer.start()
 
@@ -346,7 +376,8 @@ class TranscriptView(QAbstractScrollArea):
         for message_id in list(self._live):
             row = self._model.row_of(message_id)
             near = row is not None and first <= row <= last
-            if not near and not self._live[message_id].is_pinned:
+            kept = self._live[message_id].is_pinned or (row is not None and self.is_needed(row))
+            if not near and not kept:
                 self._drop(message_id)
 
     def _drop(self, message_id: str) -> None:

@@ -57,6 +57,16 @@ class UserMessage(MessageWidget):
         self.column.addLayout(self.footer)
         self._apply_font()
 
+    @property
+    def is_folded(self) -> bool:
+        """True while only the beginning of a long message is shown."""
+        return not self._unfolded and len(folded(self.entry.message.content)) < len(self.entry.message.content)
+
+    def unfold(self) -> None:
+        """Show all of a long message."""
+        if self.is_folded:
+            self._on_fold_clicked()
+
     def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
         """Show the message; an editor that is open stays open."""
         super().show_entry(entry, is_last)

@@ -1,20 +1,30 @@
 """A code block: as high as its lines, copied as written, coloured without waiting."""
 
 import time
+from pathlib import Path
 
 import pytest
 from pygments.lexer import Lexer
 from pygments.lexers import get_lexer_by_name
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QTextCursor
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from app.rendering import highlight
+from app.rendering.languages import file_name
 from app.widgets import code_colours
 from app.widgets.code_block import CodeBlock
+from app.widgets.message_body import MessageBody
+from app.widgets.text_saving import TextSaving
 from app.widgets.theme import LIGHT
 from tests.app.widgets.message_probe import MakeBody, stream
+
+
+def only_code(body: MessageBody) -> CodeBlock:
+    (block,) = body.block_widgets
+    assert isinstance(block, CodeBlock)
+    return block
 
 
 def test_code_is_as_high_as_its_lines_in_any_script(make_body: MakeBody) -> None:
@@ -118,3 +128,39 @@ def test_loading_a_language_is_not_held_against_the_code(make_body: MakeBody, mo
     (block,) = body.block_widgets
     assert isinstance(block, CodeBlock)
     assert block.view.document().findBlockByNumber(1).layout().formats()
+
+
+def test_code_is_saved_as_it_was_written(qtbot: QtBot, make_body: MakeBody, tmp_path: Path) -> None:
+    body = make_body("```python\nprint('ä')\n```")
+    code = only_code(body)
+    code.save()
+    saving = code.window().findChild(TextSaving)
+    assert isinstance(saving, TextSaving)
+    assert saving.dialog.selectedFiles()[0].endswith("code.py")
+    with qtbot.waitSignal(saving.saved):
+        saving.dialog.fileSelected.emit(str(tmp_path / "mine.py"))
+    saving.dialog.close()
+    assert (tmp_path / "mine.py").read_text(encoding="utf-8") == "print('ä')"
+    assert code.save_button.text() == " Saved"
+    qtbot.waitUntil(lambda: code.save_button.text() == " Save as…", timeout=4_000)
+
+
+def test_a_file_that_cannot_be_written_is_said_in_a_sentence(qtbot: QtBot, make_body: MakeBody, tmp_path: Path) -> None:
+    body = make_body("```\nx\n```")
+    code = only_code(body)
+    code.save()
+    saving = code.window().findChild(TextSaving)
+    assert isinstance(saving, TextSaving)
+    saving.dialog.close()
+    saving.write(str(tmp_path / "no folder" / "x.txt"))
+    qtbot.waitUntil(lambda: bool(code.window().findChildren(QMessageBox)))
+    box = code.window().findChildren(QMessageBox)[0]
+    assert box.text().startswith("The file could not be saved: ")
+    assert "x.txt" in box.informativeText()
+    box.close()
+
+
+@pytest.mark.parametrize(("word", "name"), [("py", "code.py"), ("c++", "code.cpp"), ("", "code.txt"),
+                                            ("dockerfile", "Dockerfile"), ("../etc", "code.txt")])  # fmt: skip
+def test_file_names(word: str, name: str) -> None:
+    assert file_name(word) == name

@@ -1,0 +1,42 @@
+"""In which text of a message a match stands."""
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QWidget
+
+from app.rendering.shown_text import Pattern, count_in, shown_lines
+from app.widgets.block_column import ThinkingBlock
+from app.widgets.formula_block import FormulaBlock
+from app.widgets.match_marks import MatchMarks
+from app.widgets.text_selection import Leaf, leaves_in
+
+Part = Leaf | ThinkingBlock | FormulaBlock
+
+
+def marks_of(leaf: Leaf) -> MatchMarks:
+    """Return what marks the matches in a text of the page."""
+    marks = leaf.findChild(MatchMarks)
+    assert isinstance(marks, MatchMarks)
+    return marks
+
+
+def place_of(message: QWidget, pattern: Pattern, number: int) -> tuple[Part | None, int]:
+    """Return the text with the match of this number (counted from 0), and its number in there.
+
+    A folded block is returned where the match is in its thoughts, a drawn formula for its LaTeX; None where the
+    message does not show it.
+    """
+    folded = [
+        block for block in message.findChildren(ThinkingBlock) if not block.is_open and block.isVisibleTo(message)
+    ]
+    drawn = [block for block in message.findChildren(FormulaBlock) if block.is_drawn and block.isVisibleTo(message)]
+    parts: list[Part] = [*leaves_in(message), *folded, *drawn]
+    parts.sort(key=lambda part: part.mapTo(message, QPoint(0, 0)).y())
+    for part in parts:
+        if isinstance(part, ThinkingBlock | FormulaBlock):
+            count = count_in(shown_lines(part.block), pattern) if part.block is not None else 0
+        else:
+            count = marks_of(part).count
+        if number < count:
+            return part, number
+        number -= count
+    return None, 0

@@ -1,0 +1,97 @@
+"""What is selected on the page of messages, as plain text or as Markdown; also of messages that have no widget now."""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPoint
+from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
+
+from app.models.transcript_model import TranscriptModel
+from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.markdown import render
+from app.rendering.selection import Chosen, markdown_of
+from app.widgets.code_block import CodeBlock
+from app.widgets.code_view import CodeView
+from app.widgets.formula_block import FormulaBlock
+from app.widgets.plain_text_view import PlainTextView
+from app.widgets.text_selection import Drawing, Leaf, SelectionArea, drawings_in, leaves_in
+from app.widgets.text_view import TextView
+from engine.api.message import Role
+
+_NO_LOOKS = RenderTheme("", "", "", "", "", "")
+
+
+def selected_text(area: SelectionArea, model: TranscriptModel) -> str:
+    """Return the selection as plain text."""
+    return _of_rows(area, model, _plain_of, _plain_of_row)
+
+
+def selected_markdown(area: SelectionArea, model: TranscriptModel) -> str:
+    """Return the source of what is selected whole, and the text of what is selected in part."""
+    return _of_rows(area, model, lambda widget, row: _markdown_of(widget, model, row), _content_of_row)
+
+
+def _of_rows(
+    area: SelectionArea,
+    model: TranscriptModel,
+    of_widget: Callable[[QWidget, int], str],
+    of_row: Callable[[TranscriptModel, int], str],
+) -> str:
+    widgets = dict(area.selectable_rows())
+    bounds = area.selection.bounds
+    rows = range(bounds[0].row, bounds[1].row + 1) if bounds is not None else sorted(widgets)
+    parts = (of_widget(widgets[row], row) if row in widgets else of_row(model, row) for row in rows)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _plain_of(widget: QWidget, row: int) -> str:
+    return "\n".join(text for text in map(_text_in, _parts_of(widget)) if text)
+
+
+def _parts_of(widget: QWidget) -> list[Leaf | Drawing]:
+    """Return the texts of a message, and what stands between them, from top to bottom."""
+    drawings = [drawing for drawing in drawings_in(widget) if drawing.isVisibleTo(widget)]
+    parts: list[Leaf | Drawing] = [*leaves_in(widget), *drawings]
+    return sorted(parts, key=lambda part: part.mapTo(widget, QPoint(0, 0)).y())
+
+
+def _text_in(leaf: Leaf | Drawing) -> str:
+    if isinstance(leaf, FormulaBlock):
+        return leaf.selected_source() if leaf.is_selected and leaf.is_drawn else ""
+    return leaf.selected_text() if isinstance(leaf, (TextView, CodeView, PlainTextView)) else ""
+
+
+def _markdown_of(widget: QWidget, model: TranscriptModel, row: int) -> str:
+    chosen = [part for leaf in _parts_of(widget) for part in _chosen_in(leaf)]
+    content = _content_of_row(model, row)
+    is_all = bool(chosen) and all(part.is_whole for part in chosen)
+    user = model.entry(row).message.role is Role.USER
+    if is_all and (user or not any(block.kind is BlockKind.THINKING for block in render(content, _NO_LOOKS))):
+        return content
+    return markdown_of(chosen)
+
+
+def _chosen_in(leaf: Leaf | Drawing) -> list[Chosen]:
+    if isinstance(leaf, FormulaBlock):
+        if leaf.block is None or not leaf.is_drawn:  # its source is a text of its own
+            return []
+        return [Chosen(leaf.block, leaf.selected_source() if leaf.is_selected else "", leaf.is_selected)]
+    if isinstance(leaf, TextView):
+        return leaf.chosen_blocks()
+    text = _text_in(leaf)
+    is_whole = bool(text) and isinstance(leaf, QTextEdit | QPlainTextEdit) and len(text) == len(leaf.toPlainText())
+    code = leaf.parentWidget()
+    if isinstance(code, CodeBlock) and code.block is not None:
+        return [Chosen(code.block, text, is_whole)]
+    return [Chosen(Block(BlockKind.HTML, text=text), text, is_whole)]
+
+
+def _plain_of_row(model: TranscriptModel, row: int) -> str:
+    message = model.entry(row).message
+    if message.role is Role.USER:
+        return message.content
+    shown = (block for block in render(message.content, _NO_LOOKS) if block.kind is not BlockKind.THINKING)
+    return "\n".join(block.text for block in shown)
+
+
+def _content_of_row(model: TranscriptModel, row: int) -> str:
+    return model.entry(row).message.content
