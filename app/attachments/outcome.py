@@ -1,4 +1,4 @@
-"""What comes of reading a file: its text with remarks, or the reason why there is none. The child's words to the app."""
+"""What comes of reading a file, as the limited process says it: its text with remarks, or why there is none."""
 
 from enum import StrEnum
 

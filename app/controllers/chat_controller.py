@@ -20,6 +20,7 @@ from app.controllers.model_switch import Admission, ModelSwitch
 from app.controllers.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
 from app.controllers.turns import Turn
+from app.conversations.attachment import Attachment
 from app.conversations.errors import StoreError
 from app.conversations.records import Message, new_id
 from engine.api.codec import clean_text
@@ -101,13 +102,15 @@ class ChatController(QObject):
 
     @Slot(object)
     def send(self, text: str) -> None:
-        """Ask the shown conversation; a text without a visible character is no message."""
-        text = clean_text(text)
-        if not text.strip():
+        """Ask the shown conversation, with what is attached; nothing attached and nothing visible is no message."""
+        conversations, drafts, text = self._conversations, self._conversations.drafts, clean_text(text)
+        attachments = drafts.attachments(conversations.page.id) if conversations.page is not None else ()
+        if not text.strip() and not attachments:
             return
-        loaded = self._conversations.current or self._conversations.adopt_blank(text)
-        self._conversations.drafts.set_draft(loaded.conversation.id, "")
-        self._enqueue(Ask(loaded.conversation.id, text))
+        loaded = conversations.current or conversations.adopt_blank(text or attachments[0].name)
+        drafts.set_draft(loaded.conversation.id, "")
+        drafts.set_attachments(loaded.conversation.id, ())
+        self._enqueue(Ask(loaded.conversation.id, text, attachments))
 
     @Slot()
     def stop(self) -> None:
@@ -135,11 +138,12 @@ class ChatController(QObject):
             self._enqueue(Regenerate(self._conversations.current.conversation.id, *choice))
 
     @Slot(object)
-    def edit(self, change: tuple[str, str]) -> None:
-        """Send another version of a user's message: (message id, text)."""
+    def edit(self, change: tuple[str, str] | tuple[str, str, tuple[Attachment, ...]]) -> None:
+        """Send another version of a user's message: (message id, text), and its attachments unless all are kept."""
         message_id, text = change[0], clean_text(change[1])
-        if self._conversations.current is not None and text.strip():
-            self._enqueue(Edit(self._conversations.current.conversation.id, message_id, text))
+        attachments = change[2] if len(change) == 3 else None
+        if self._conversations.current is not None and (text.strip() or attachments):
+            self._enqueue(Edit(self._conversations.current.conversation.id, message_id, text, attachments))
 
     @Slot(object)
     def continue_message(self, message_id: str) -> None:
@@ -157,15 +161,19 @@ class ChatController(QObject):
 
     @Slot(object)
     def edit_queued(self, index: int) -> None:
-        """Take a waiting message out of the queue and put its text back where it is typed."""
+        """Take a waiting message out of the queue and put it back where it is typed, before what stands there."""
         current_id = self._conversations.current_id
         job = self._queue.remove(current_id, index) if current_id is not None else None
         if current_id is not None and job is not None:
             self._status.tell_queue(current_id)
             self._status.tell_busy()
             if isinstance(job, Ask | Edit):
-                self._conversations.drafts.set_draft(current_id, job.text)
-                self.draft_restored.emit(job.text)
+                drafts = self._conversations.drafts
+                typed = drafts.draft(current_id, "")
+                text = "\n\n".join(part for part in (job.text, typed) if part.strip())
+                drafts.set_draft(current_id, text)
+                drafts.set_attachments(current_id, (*(job.attachments or ()), *drafts.attachments(current_id)))
+                self.draft_restored.emit(text)
 
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:

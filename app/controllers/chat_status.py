@@ -62,7 +62,9 @@ class ChatStatus(QObject):
     def tell_queue(self, conversation_id: str, *, keep_draft: bool = False) -> None:
         """Say what waits in a conversation; it is kept with the draft, unless that is to stay as it is."""
         if not keep_draft:
-            self._conversations.drafts.set_waiting(conversation_id, self._queue.texts(conversation_id))
+            self._conversations.drafts.set_waiting(
+                conversation_id, self._queue.texts(conversation_id), self._queue.attachments(conversation_id)
+            )
         if conversation_id == self._conversations.current_id:
             self.queue_changed.emit(self._labels(conversation_id))
         active = self._active_ids()

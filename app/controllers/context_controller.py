@@ -11,7 +11,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers.answer import reply_parent
 from app.controllers.answer_runner import Submit
 from app.controllers.conversation_controller import ConversationController
-from app.conversations.prompting import context_start, prompt_of
+from app.conversations.attachment import Attachment
+from app.conversations.prompting import context_start, prompt_of, quoted
 from app.conversations.records import Conversation, Message, new_id
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings
@@ -68,6 +69,7 @@ class ContextController(QObject):
         self._settings = settings
         self._plan: Plan | None = None
         self._draft = ""
+        self._attached = ""
         self._open: _Count | None = None
         self._known: _Count | None = None
         self._refused: _Key | None = None
@@ -88,15 +90,26 @@ class ContextController(QObject):
         self._draft = clean_text(text)
         self.refresh()
 
+    @Slot(object)
+    def set_attachments(self, attachments: tuple[Attachment, ...]) -> None:
+        """Know what is attached to the message that is typed."""
+        self._attached = quoted(attachments)
+        self.refresh()
+
+    @property
+    def _typed(self) -> str:
+        """What the model would read as the next message, "" if nothing is written or attached."""
+        return "\n\n".join(part for part in (self._attached, self._draft if self._draft.strip() else "") if part)
+
     @Slot()
     def refresh(self) -> None:
         """Say what is known now, and have it counted if nothing else is to be done."""
         page = self._page()
         key = self._key(page)
         self._tell(page, key)
-        if self._open is not None or not self._draft.strip() or not self._is_idle() or self._plan is None:
+        if self._open is not None or not self._typed or not self._is_idle() or self._plan is None:
             return
-        asked = _Count(key, len(self._draft.encode()))
+        asked = _Count(key, len(self._typed.encode()))
         is_known = self._known is not None and (self._known.key, self._known.draft_bytes) == (key, asked.draft_bytes)
         too_long = self._guess(page, key) > _COUNTED_WINDOWS * self._plan.context_window
         if not is_known and not too_long and key != self._refused:
@@ -147,7 +160,7 @@ class ContextController(QObject):
             parent_id=None,
             sequence=0,
             role=Role.USER,
-            content=self._draft,
+            content=self._typed,
             created_at=page.conversation.created_at,
         )
         command = CountTokens(
@@ -161,7 +174,7 @@ class ContextController(QObject):
         self._submit(command)
 
     def _guess(self, page: _Page, key: _Key) -> int:
-        draft_bytes = len(self._draft.encode()) if self._draft.strip() else 0
+        draft_bytes = len(self._typed.encode())
         if self._known is not None and self._known.key == key and draft_bytes:
             return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // _BYTES_PER_TOKEN)
         typed = draft_bytes // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS if draft_bytes else 0
@@ -169,7 +182,7 @@ class ContextController(QObject):
 
     def _tell(self, page: _Page, key: _Key) -> None:
         use: ContextUse | None = None
-        has_draft = bool(self._draft.strip())
+        has_draft = bool(self._typed)
         if self._plan is not None and (page.branch or has_draft):
             counted = self._known is not None and self._known.key == key
             use = ContextUse(
@@ -179,7 +192,7 @@ class ContextController(QObject):
                 leaves_out=page.leaves_out,
                 has_history=len(page.branch) > 1,
                 has_draft=has_draft,
-                is_exact=counted and self._known is not None and self._known.draft_bytes == len(self._draft.encode()),
+                is_exact=counted and self._known is not None and self._known.draft_bytes == len(self._typed.encode()),
             )
         if use != self.use:
             self.use = use

@@ -73,7 +73,7 @@ class ConversationController(QObject):
     def _on_first_look(self, found: _FirstLook) -> None:
         conversations, sentences = found
         blanks = [each for each in conversations if _is_blank(each)]
-        self._blanks.update((False, each) for each in reversed(blanks) if each.draft)
+        self._blanks.update((False, each) for each in reversed(blanks) if each.draft or each.draft_attachments)
         self._conversations.set_conversations(each for each in conversations if not _is_blank(each))
         if self.current is not None:  # someone was quicker than the disk
             self._conversations.upsert(self.current.conversation)
@@ -143,6 +143,8 @@ class ConversationController(QObject):
         self.private_changed.emit(self.is_private)
         conversation = loaded.conversation if loaded is not None else self._blanks.get(self._is_new_private)
         draft = self.drafts.draft(conversation.id, conversation.draft) if conversation is not None else ""
+        if conversation is not None:
+            self.drafts.know_attachments(conversation.id, conversation.draft_attachments)
         self.draft_restored.emit(draft)
         self.shown.emit()
 
@@ -243,15 +245,22 @@ class ConversationController(QObject):
     def save_draft(self, text: str) -> None:
         """Keep what is being typed on the shown page."""
         text = clean_text(text)
-        if self.current is not None:
-            self.drafts.set_draft(self.current.conversation.id, text)
-            return
-        blank = self._blanks.get(self._is_new_private)
-        if blank is None and text.strip():
-            begun = blank = self._blanks[self._is_new_private] = self._new_blank(time.time())
+        page = self.kept_page() if text.strip() else self.page
+        if page is not None:
+            self.drafts.set_draft(page.id, text)
+
+    @property
+    def page(self) -> Conversation | None:
+        """The shown conversation, or what would become one: None while nothing was written there yet."""
+        return self.current.conversation if self.current is not None else self._blanks.get(self._is_new_private)
+
+    def kept_page(self) -> Conversation:
+        """Return the page's conversation; the page of a new one is in the store from now on."""
+        page = self.page
+        if page is None:
+            page = begun = self._blanks[self._is_new_private] = self._new_blank(time.time())
             self._requests.request(lambda store: store.save_conversation(begun))
-        if blank is not None:
-            self.drafts.set_draft(blank.id, text)
+        return page
 
     def _new_blank(self, now: float) -> Conversation:
         return Conversation(id=new_id(), title="", created_at=now, updated_at=now, is_private=self._is_new_private)

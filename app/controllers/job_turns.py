@@ -17,14 +17,15 @@ def turn_of(job: Job, loaded: Loaded, plan: Plan) -> BeginTurn | None:
     """Return what saves the job's turn, None if what it was about is gone."""
     conversation = loaded.conversation
     if isinstance(job, Ask):
-        parent_id, text = reply_parent(loaded.branch()), job.text
-        return lambda store: begin_turn(store, conversation, parent_id, text, plan)
+        parent_id, text, attached = reply_parent(loaded.branch()), job.text, job.attachments
+        return lambda store: begin_turn(store, conversation, parent_id, text, plan, attached)
     message = loaded.tree.get(job.message_id)
     if message is None:
         return None
     if isinstance(job, Edit):
         above_id, edited = message.parent_id, job.text
-        return lambda store: begin_turn(store, conversation, above_id, edited, plan)
+        kept = message.attachments if job.attachments is None else job.attachments
+        return lambda store: begin_turn(store, conversation, above_id, edited, plan, kept)
     if isinstance(job, Continue) and message.role is Role.ASSISTANT:
         as_version = bool(loaded.tree.children(message.id))
         return lambda store: continue_turn(store, conversation, message, as_version=as_version)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from app.conversations.attachment import Attachment
 from app.language import tr
 
 
@@ -11,25 +12,27 @@ class Ask:
 
     conversation_id: str
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
     @property
     def label(self) -> str:
         """What the queue shows."""
-        return self.text
+        return self.text or ", ".join(each.name for each in self.attachments)
 
 
 @dataclass(frozen=True)
 class Edit:
-    """Another version of a user's message, and an answer to it."""
+    """Another version of a user's message, and an answer to it; without attachments it keeps those it has."""
 
     conversation_id: str
     message_id: str
     text: str
+    attachments: tuple[Attachment, ...] | None = None
 
     @property
     def label(self) -> str:
         """What the queue shows."""
-        return self.text
+        return self.text or ", ".join(each.name for each in self.attachments or ())
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,10 @@ class JobQueue:
         """Put a job at the front again."""
         self._jobs.insert(0, job)
 
+    def move_to_front(self, job: Job) -> None:
+        """Let a waiting job be the next one."""
+        self._jobs = [job, *(each for each in self._jobs if each is not job)]
+
     def take(self) -> Job | None:
         """Remove and return the first job, None if there is none."""
         return self._jobs.pop(0) if self._jobs else None
@@ -111,3 +118,8 @@ class JobQueue:
     def texts(self, conversation_id: str) -> tuple[str, ...]:
         """Return what the user has written in a conversation's waiting jobs."""
         return tuple(job.text for job in self.of(conversation_id) if isinstance(job, Ask | Edit))
+
+    def attachments(self, conversation_id: str) -> tuple[Attachment, ...]:
+        """Return what the user has attached to them."""
+        waiting = [job for job in self.of(conversation_id) if isinstance(job, Ask | Edit)]
+        return tuple(each for job in waiting for each in job.attachments or ())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from app.controllers.answer import new_answer
+from app.conversations.attachment import Attachment
 from app.conversations.records import Conversation, Message, MessageState, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.titles import UNTITLED, title_from
@@ -30,12 +31,17 @@ NextSequence = Callable[[], int]
 
 
 def new_turn(
-    conversation: Conversation, parent_id: str | None, question: str | None, plan: Plan, next_sequence: NextSequence
+    conversation: Conversation,
+    parent_id: str | None,
+    question: str | None,
+    plan: Plan,
+    next_sequence: NextSequence,
+    attachments: tuple[Attachment, ...] = (),
 ) -> Turn:
     """Return a question below parent_id and an empty answer to it; without question, another answer to parent_id."""
     asked: Message | None = None
     if question is not None:
-        asked = _question(conversation.id, parent_id, next_sequence(), question)
+        asked = _question(conversation.id, parent_id, next_sequence(), question, attachments)
         parent_id = asked.id
     if parent_id is None:
         raise ValueError("an answer needs a question")
@@ -44,11 +50,16 @@ def new_turn(
 
 
 def begin_turn(
-    store: ConversationStore, conversation: Conversation, parent_id: str | None, question: str | None, plan: Plan
+    store: ConversationStore,
+    conversation: Conversation,
+    parent_id: str | None,
+    question: str | None,
+    plan: Plan,
+    attachments: tuple[Attachment, ...] = (),
 ) -> Turn:
     """Save a new turn; raises StoreError, and then nothing was saved."""
     newest = _newest(store, conversation)
-    turn = new_turn(newest, parent_id, question, plan, lambda: store.next_sequence(conversation.id))
+    turn = new_turn(newest, parent_id, question, plan, lambda: store.next_sequence(conversation.id), attachments)
     store.save_turn(turn.conversation, [each for each in (turn.question, turn.answer) if each is not None])
     return turn
 
@@ -108,10 +119,12 @@ def _shown(conversation: Conversation, question: Message | None, answer: Message
 def _title(conversation: Conversation, question: Message | None) -> str:
     if question is None or conversation.title_is_manual or conversation.title not in ("", UNTITLED):
         return conversation.title
-    return title_from(question.content)
+    return title_from(question.content or ", ".join(each.name for each in question.attachments))
 
 
-def _question(conversation_id: str, parent_id: str | None, sequence: int, text: str) -> Message:
+def _question(
+    conversation_id: str, parent_id: str | None, sequence: int, text: str, attachments: tuple[Attachment, ...]
+) -> Message:
     return Message(
         id=new_id(),
         conversation_id=conversation_id,
@@ -120,4 +133,5 @@ def _question(conversation_id: str, parent_id: str | None, sequence: int, text: 
         role=Role.USER,
         content=text,
         created_at=time.time(),
+        attachments=attachments,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from app.conversations import deleting, organizing
+from app.conversations.attachment import Attachment
 from app.conversations.backups import Backups
 from app.conversations.database import IN_MEMORY, Database, Row
 from app.conversations.deleting import Deletion
@@ -26,6 +27,7 @@ from app.conversations.rows import (
     CONVERSATION_COLUMNS,
     MESSAGE_COLUMNS,
     OWN_COLUMNS,
+    attachments_blob,
     conversation_from,
     conversation_row,
     message_from,
@@ -114,6 +116,13 @@ class ConversationStore:
         """Keep what is being typed, and touch nothing else: another process may be answering."""
         self._of(conversation_id).execute(
             "UPDATE conversations SET draft = ? WHERE id = ?", (clean_text(draft), conversation_id)
+        )
+
+    def save_draft_attachments(self, conversation_id: str, attachments: tuple[Attachment, ...]) -> None:
+        """Keep what is attached to the message that is being typed."""
+        self._of(conversation_id).execute(
+            "UPDATE conversations SET draft_attachments = ? WHERE id = ?",
+            (attachments_blob(attachments), conversation_id),
         )
 
     def rename(self, conversation_id: str, title: str) -> None:
