@@ -25,6 +25,9 @@ from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
 from app.main_exchange import ExchangeParts
 from app.main_frame import BugReports, FrameParts
+from app.language import tr
+from app.main_composer import ComposerParts
+from app.main_frame import FrameParts
 from app.main_lists import ListParts
 from app.main_messages import MessageParts
 from app.main_models import ModelParts
@@ -153,6 +156,7 @@ class Hearth(QObject):
         )
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
+        self.composer = ComposerParts(self.conversations, self.context, self)
         self.window = self._make_window()
         self.frame = FrameParts(
             paths,
@@ -219,6 +223,7 @@ class Hearth(QObject):
         self.models.connect_window(self.window)
         self.messages.connect_window(self.window)
         self.lists.connect_window(self.window)
+        self.composer.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
         self.models.first_start.finished.connect(self._save_window_state)
 
@@ -304,6 +309,7 @@ class Hearth(QObject):
         self._save_window_state()
         self.chat.shut_down()
         self.models.shut_down()
+        self.composer.shut_down()
         end_formulas()
         self.exchange.shut_down()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):

@@ -2,7 +2,7 @@
 
 from app.attachments.limits import INPUT_BYTES, SECONDS
 from app.attachments.outcome import Note, Remark, Trouble
-from app.language import mark, tr
+from app.language import grouped, mark, tr
 
 _SENTENCES = {
     Trouble.GONE: mark("{name} is no longer there."),
@@ -46,7 +46,7 @@ def _note(note: Note) -> str:
         case Remark.PAGES_LEFT_OUT:
             words = tr("{count} of {total} pages were left out, as the text is too long.")
         case Remark.CUT:
-            words = tr("Only the first {count:,} characters were taken.")
+            words = tr("Only the first {count} characters were taken.")
         case Remark.GUESSED_ENCODING:
             words = tr("The file doesn't say how its letters are written; some may be wrong.")
-    return words.format(count=note.count, total=note.total)
+    return words.format(count=grouped(note.count), total=grouped(note.total))

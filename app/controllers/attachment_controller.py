@@ -14,11 +14,12 @@ from app.attachments.reading import read_file
 from app.attachments.words import note_words, sentence
 from app.controllers.conversation_controller import ConversationController
 from app.conversations.attachment import Attachment
-from app.language import tr
+from app.language import grouped, tr
 from app.models.attachment_item import AttachmentItem
 from engine.api.codec import clean_text
 
-_AT_ONCE = 2
+# One after the other: they stay in the order in which they were chosen, and leave the processor to the model.
+_AT_ONCE = 1
 _READ, _BEING_READ = "read:", "reading:"
 
 
@@ -78,8 +79,8 @@ class AttachmentController(QObject):
         self.problem_changed.emit("")
         text = clean_text(text)
         if len(text) > PASTED_CHARACTERS:
-            words = tr("This is too long to be pasted ({count:,} characters). Attach the part that matters.")
-            self.problem_changed.emit(words.format(count=len(text)))
+            words = tr("This is too long to be pasted ({count} characters). Attach the part that matters.")
+            self.problem_changed.emit(words.format(count=grouped(len(text))))
         elif self._with_room([text]):
             size = len(text.encode())
             self._add(
@@ -211,4 +212,3 @@ class AttachmentController(QObject):
         ]
         self.items_changed.emit(tuple(items))
         self.attachments_changed.emit(attached)
-

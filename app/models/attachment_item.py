@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.conversations.attachment import Attachment
-from app.language import tr
+from app.language import grouped, tr
 
 _BYTES_PER_TOKEN = 4
 _ICONS = (
@@ -44,7 +44,7 @@ def icon_of(attachment: Attachment) -> str:
 def size_of(attachment: Attachment) -> str:
     """Return how much it is, e.g. "12 pages · 31,400 characters"."""
     characters = len(attachment.text)
-    length = tr("1 character") if characters == 1 else tr("{count:,} characters").format(count=characters)
+    length = tr("1 character") if characters == 1 else tr("{count} characters").format(count=grouped(characters))
     pages = _pages_of(attachment)
     return f"{pages} · {length}" if pages else length
 
@@ -61,15 +61,15 @@ def too_long(attachments: Sequence[Attachment], window_tokens: int) -> str:
         return ""
     if len(attachments) == 1:
         words = tr(
-            "{name} is too long for the model: about {tokens:,} tokens, and it can hold {window:,}. Attach a part of "
+            "{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of "
             "it, or load the model with a larger context."
         )
     else:
         words = tr(
-            "The attachments are too long for the model: about {tokens:,} tokens, and it can hold {window:,}. Remove "
+            "The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove "
             "some, or load the model with a larger context."
         )
-    return words.format(name=attachments[0].name, tokens=tokens, window=window_tokens)
+    return words.format(name=attachments[0].name, tokens=grouped(tokens), window=grouped(window_tokens))
 
 
 def _pages_of(attachment: Attachment) -> str:
@@ -77,9 +77,9 @@ def _pages_of(attachment: Attachment) -> str:
     if not count:
         return ""
     if "presentation" in kind:
-        words = tr("1 slide") if count == 1 else tr("{count:,} slides")
+        words = tr("1 slide") if count == 1 else tr("{count} slides")
     elif "spreadsheet" in kind:
-        words = tr("1 sheet") if count == 1 else tr("{count:,} sheets")
+        words = tr("1 sheet") if count == 1 else tr("{count} sheets")
     else:
-        words = tr("1 page") if count == 1 else tr("{count:,} pages")
-    return words.format(count=count)
+        words = tr("1 page") if count == 1 else tr("{count} pages")
+    return words.format(count=grouped(count))

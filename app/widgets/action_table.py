@@ -136,6 +136,8 @@ CONVERSATION = MenuRow(
     "conversation",
     mark("&Conversation"),
     (
+        ActionRow("attach", mark("&Attach files…"), "Ctrl+Shift+A"),
+        None,
         ActionRow("copy_answer", mark("&Copy last answer"), "Ctrl+Shift+C", (Need.ANSWER,)),
         ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE)),
         ActionRow("edit_last", mark("&Edit last message"), needs=(Need.QUESTION, Need.IDLE)),

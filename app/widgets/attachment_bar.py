@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from app.conversations.attachment import Attachment
 from app.language import tr
@@ -16,7 +16,7 @@ from app.widgets.icon_button import IconButton
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 
-_HIGHEST_PX = 116  # three lines, then it scrolls
+_HIGHEST_PX, _LOWEST_PX = 112, 72  # three lines or two, then it scrolls
 
 
 class AttachmentBar(QWidget):
@@ -31,8 +31,10 @@ class AttachmentBar(QWidget):
         self._theme = theme
         self._window_tokens = 0
         self._problem = ""
+        self._highest = _HIGHEST_PX
         self.items: tuple[AttachmentItem, ...] = ()
         self.chips: list[AttachmentChip] = []
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         inner = QWidget()
         self._flow = FlowLayout(inner)
         self._scroll = QScrollArea()
@@ -94,6 +96,11 @@ class AttachmentBar(QWidget):
             self._window_tokens = tokens
             self._show()
 
+    def set_window_height(self, height: int) -> None:
+        """Take at most a sixth of the window; more scrolls."""
+        self._highest = max(_LOWEST_PX, min(_HIGHEST_PX, height // 6))
+        self._fit()
+
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self._theme = theme
@@ -122,8 +129,10 @@ class AttachmentBar(QWidget):
 
     def _fit(self) -> None:
         if self.chips:
-            height = self._flow.heightForWidth(max(1, self.width() - self._scroll.verticalScrollBar().sizeHint().width()))
-            self._scroll.setFixedHeight(min(_HIGHEST_PX, height))
+            height = self._flow.heightForWidth(
+                max(1, self.width() - self._scroll.verticalScrollBar().sizeHint().width())
+            )
+            self._scroll.setFixedHeight(min(self._highest, height))
 
     @Slot(object)
     def _on_open(self, key: str) -> None:

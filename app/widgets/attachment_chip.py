@@ -59,7 +59,7 @@ class AttachmentChip(QFrame):
         if removable:
             self.name_button.removed.connect(self._on_remove)
         row = QHBoxLayout(self)
-        row.setContentsMargins(4, 2, 4 if removable else 12, 2)
+        row.setContentsMargins(4, 0, 4 if removable else 12, 0)
         row.setSpacing(4)
         row.addWidget(self.name_button)
         row.addWidget(self.size_label)
@@ -70,7 +70,7 @@ class AttachmentChip(QFrame):
         attachment = self.item.attachment
         name = self.item.name if attachment is not None else tr("Reading {name} …").format(name=self.item.name)
         shown = self.fontMetrics().elidedText(" ".join(name.split()), Qt.TextElideMode.ElideMiddle, _NAME_PX)
-        self.name_button.setText(shown.replace("&", "&&"))
+        self.name_button.setText(" " + shown.replace("&", "&&"))
         kind = icon_of(attachment) if attachment is not None else "clock"
         self.name_button.setIcon(icon(kind, theme.colors.muted, theme.colors.disabled))
         self.name_button.setEnabled(attachment is not None)

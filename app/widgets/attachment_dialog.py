@@ -24,9 +24,7 @@ class AttachmentDialog(QDialog):
 
     put_back_requested = Signal()
 
-    def __init__(
-        self, attachment: Attachment, parent: QWidget | None = None, *, can_be_put_back: bool = False
-    ) -> None:
+    def __init__(self, attachment: Attachment, parent: QWidget | None = None, *, can_be_put_back: bool = False) -> None:
         super().__init__(parent)
         self._attachment = attachment
         self._shown = 0
@@ -98,7 +96,7 @@ class AttachmentDialog(QDialog):
 
 def with_short_lines(text: str) -> str:
     """Return the text with ends in lines that would take seconds to lay out; only for looking at it."""
-    lines = []
+    lines: list[str] = []
     for line in text.split("\n"):
         lines.extend(line[start : start + _LINE_CHARACTERS] for start in range(0, max(1, len(line)), _LINE_CHARACTERS))
     return "\n".join(lines)

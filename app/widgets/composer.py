@@ -2,12 +2,15 @@
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
 from app.language import tr
+from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
+from app.widgets.attachment_bar import AttachmentBar
 from app.widgets.context_meter import ContextMeter
 from app.widgets.growing_text_edit import GrowingTextEdit
+from app.widgets.icon_button import IconButton
 from app.widgets.icons import icon
 from app.widgets.queue_chips import QueueChips
 from app.widgets.theme import TEXT_COLUMN_PX, Theme
@@ -26,6 +29,11 @@ class Composer(QWidget):
     draft_changed = Signal(object)  # str
     queue_removed = Signal(object)  # int
     queue_edit_requested = Signal(object)  # int
+    files_chosen = Signal(object)  # paths
+    long_text_pasted = Signal(object)  # str
+    picture_pasted = Signal()
+    attachment_removed = Signal(object)  # key
+    attachment_put_back = Signal(object)  # key
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,13 +49,22 @@ class Composer(QWidget):
         self.editor = self._build_editor()
         self.button = self._build_button()
         self.meter = ContextMeter()
+        self.attachments = self._build_attachments()
+        self.attach_button = IconButton("paperclip", tr("Attach files"), theme)
+        self.attach_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
+        self.attach_button.clicked.connect(self.choose_files)
         self.frame = QFrame()
         self.frame.setProperty("surface", "composer")
-        row = QHBoxLayout(self.frame)
-        row.setContentsMargins(16, 8, 8, 8)
+        inside = QVBoxLayout(self.frame)
+        inside.setContentsMargins(8, 8, 8, 8)
+        inside.setSpacing(4)
+        row = QHBoxLayout()
         row.setSpacing(8)
+        row.addWidget(self.attach_button, 0, Qt.AlignmentFlag.AlignBottom)
         row.addWidget(self.editor, 1, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        inside.addWidget(self.attachments)
+        inside.addLayout(row)
         inner = QWidget()
         inner.setMaximumWidth(TEXT_COLUMN_PX + 32)
         column = QVBoxLayout(inner)
@@ -90,9 +107,30 @@ class Composer(QWidget):
         """Show the messages that wait."""
         self.chips.set_queue(queue)
 
+    def set_attachments(self, items: tuple[AttachmentItem, ...]) -> None:
+        """Show what is attached, and what is still being read."""
+        self.attachments.set_items(items)
+        self._show_button()
+
+    def insert_text(self, text: str) -> None:
+        """Put a text where the cursor is; it can be undone."""
+        self.editor.insert(text)
+        self.take_focus()
+
+    @Slot()
+    def choose_files(self) -> None:
+        """Ask in the system's dialog which files go with the message."""
+        dialog = QFileDialog(self.window(), tr("Attach files"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda paths: self.files_chosen.emit(tuple(paths)))
+        dialog.finished.connect(lambda _result: self.take_focus())
+        dialog.open()
+
     def set_context_use(self, use: ContextUse | None) -> None:
         """Show how much the model can still hold; assistive technology reads a warning with the editor."""
         self.meter.show_use(use)
+        self.attachments.set_window_tokens(use.window_tokens if use is not None else 0)
         self.editor.setAccessibleDescription(use.sentence if use is not None and use.words else "")
 
     def set_model_name(self, name: str) -> None:
@@ -100,13 +138,16 @@ class Composer(QWidget):
         self.editor.set_placeholder(tr("Message {name}").format(name=name) if name else tr("Write a message"))
 
     def set_window_height(self, height: int) -> None:
-        """Grow to at most a third of the window."""
+        """Grow to at most a third of the window, with attachments to half of it."""
+        self.attachments.set_window_height(height)
         self.editor.set_maximum_height(max(_SMALLEST_GROWTH_PX, height // 3))
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
         self._theme = theme
         self.chips.set_theme(theme)
+        self.attachments.set_theme(theme)
+        self.attach_button.set_theme(theme)
         self.editor.set_text_size(theme.text_size_px)
         self._show_button()
 
@@ -137,8 +178,19 @@ class Composer(QWidget):
         editor.escaped.connect(self._on_escaped)
         editor.up_pressed.connect(self.edit_last_requested)
         editor.textChanged.connect(self._on_text_changed)
+        editor.files_pasted.connect(self.files_chosen)
+        editor.long_text_pasted.connect(self.long_text_pasted)
+        editor.picture_pasted.connect(self.picture_pasted)
+        editor.takes_attachments = True
         editor.installEventFilter(self)
         return editor
+
+    def _build_attachments(self) -> AttachmentBar:
+        bar = AttachmentBar(self._theme)
+        bar.removed.connect(self.attachment_removed)
+        bar.put_back.connect(self.attachment_put_back)
+        bar.emptied.connect(self.take_focus)
+        return bar
 
     def _build_button(self) -> QToolButton:
         button = QToolButton()
@@ -161,7 +213,7 @@ class Composer(QWidget):
 
     def _has_text(self) -> bool:
         document = self.editor.document()
-        if document.characterCount() > 1_000:
+        if document.characterCount() > 1_000 or self.attachments.items:
             return True
         return bool(document.toPlainText().strip())
 
@@ -179,9 +231,13 @@ class Composer(QWidget):
 
     @Slot()
     def _on_submitted(self) -> None:
-        text = self.editor.text.strip()
-        if text:
+        text, waits_for = self.editor.text.strip(), self.attachments.being_read
+        if waits_for:
+            words = tr("{name} is still being read. Send when that is done, or remove it.")
+            self.attachments.show_problem(words.format(name=waits_for))
+        elif text or self.attachments.items:
             self.set_text("")
+            self.attachments.show_problem("")
             self.draft_changed.emit("")
             self.send_requested.emit(text)
 

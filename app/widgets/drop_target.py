@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 from app.language import tr
 from app.widgets.plain_label import plain_label
 
-_MARGIN_PX = 12
+_MARGIN_PX = 4
 
 
 def local_files(mime: QMimeData) -> tuple[str, ...]:

@@ -59,7 +59,8 @@ class FlowLayout(QLayout):
 
     def _arrange(self, rectangle: QRect, *, moves: bool) -> int:
         x, y, line = 0, 0, 0
-        is_mirrored = self.parentWidget() is not None and self.parentWidget().isRightToLeft()
+        parent = self.parentWidget()
+        is_mirrored = parent is not None and parent.isRightToLeft()
         for item in self._items:
             if item.isEmpty():
                 continue

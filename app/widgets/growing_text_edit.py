@@ -4,19 +4,25 @@ from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QResizeEvent, QTextCursor, QTextOption
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 
+from app.widgets.drop_target import local_files
 from app.widgets.wrap_mode import wrap_mode_for
 from engine.api.codec import clean_text
 
+LONG_PASTE_CHARACTERS = 10_000
 _COUNTED_CHARACTERS = 20_000
 
 
 class GrowingTextEdit(QPlainTextEdit):
     """Enter emits submitted, Shift+Enter makes a new line; neither happens while an input method composes.
 
-    escaped and up_pressed (only in an empty editor) let the owner give these keys a meaning.
+    escaped and up_pressed (only in an empty editor) let the owner give these keys a meaning. takes_attachments: files,
+    pictures and long texts that are pasted are not put into the text, but handed over.
     """
 
     submitted = Signal()
+    files_pasted = Signal(object)  # paths
+    long_text_pasted = Signal(object)  # str
+    picture_pasted = Signal()
     escaped = Signal()
     up_pressed = Signal()
 
@@ -24,6 +30,7 @@ class GrowingTextEdit(QPlainTextEdit):
         super().__init__(parent)
         self._maximum_height = 240
         self._composing = False
+        self.takes_attachments = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -51,11 +58,28 @@ class GrowingTextEdit(QPlainTextEdit):
         self.setPlainText(text)
         self.moveCursor(QTextCursor.MoveOperation.End)
 
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Leave files that are dragged here to the window; whatever is pasted is looked at."""
+        return source.hasText() and not local_files(source)
+
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Paste text, however long its words are."""
-        if wrap_mode_for(source.text()) == QTextOption.WrapMode.WrapAnywhere:
+        """Paste text as it is, however long its words are; hand over what is no text for an editor."""
+        text = source.text()
+        if self.takes_attachments and (files := local_files(source)):
+            self.files_pasted.emit(files)
+        elif self.takes_attachments and len(text) > LONG_PASTE_CHARACTERS:
+            self.long_text_pasted.emit(text)
+        elif self.takes_attachments and source.hasImage() and not text:
+            self.picture_pasted.emit()
+        elif text:
+            self.insert(text)
+
+    def insert(self, text: str) -> None:
+        """Put a text where the cursor is, however long it is; it can be undone."""
+        if wrap_mode_for(text) == QTextOption.WrapMode.WrapAnywhere:
             self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
-        super().insertFromMimeData(source)
+        self.textCursor().insertText(text)
+        self.ensureCursorVisible()
 
     def set_placeholder(self, text: str) -> None:
         """Show this while nothing is written."""

@@ -4,8 +4,11 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.conversations.attachment import Attachment
 from app.language import tr
 from app.widgets.growing_text_edit import GrowingTextEdit
+from app.widgets.sent_attachments import SentAttachments
+from app.widgets.theme import Theme
 
 _MAXIMUM_HEIGHT_PX = 320
 
@@ -33,13 +36,21 @@ class MessageEditor(QFrame):
     accepted = Signal(object)  # str
     cancelled = Signal()
 
-    def __init__(self, text: str, text_size_px: int, parent: QWidget | None = None, *, is_answer: bool = False) -> None:
+    def __init__(
+        self,
+        text: str,
+        theme: Theme,
+        parent: QWidget | None = None,
+        *,
+        is_answer: bool = False,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> None:
         super().__init__(parent)
         self.setProperty("surface", "composer")
         self.editor = _AnswerEdit() if is_answer else GrowingTextEdit()
         self.editor.setProperty("bare", "true")
         self.editor.setAccessibleName(tr("Edit the answer") if is_answer else tr("Edit your message"))
-        self.editor.set_text_size(text_size_px)
+        self.editor.set_text_size(theme.text_size_px)
         self.editor.set_text(text)
         self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
         self.editor.submitted.connect(self._on_accept)
@@ -49,6 +60,8 @@ class MessageEditor(QFrame):
         self.save_button = QPushButton(tr("Save as another version") if is_answer else tr("Save && send"))
         self.save_button.setProperty("kind", "primary")
         self.save_button.clicked.connect(self._on_accept)
+        self.attachments = SentAttachments(theme, removable=True)
+        self.attachments.set_attachments(attachments)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
@@ -56,6 +69,7 @@ class MessageEditor(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(16, 12, 12, 12)
         column.setSpacing(12)
+        column.addWidget(self.attachments)
         column.addWidget(self.editor)
         column.addLayout(buttons)
         self.setFocusProxy(self.editor)
@@ -67,5 +81,5 @@ class MessageEditor(QFrame):
     @Slot()
     def _on_accept(self) -> None:
         text = self.editor.text.strip()
-        if text:
+        if text or self.attachments.attachments:
             self.accepted.emit(text)

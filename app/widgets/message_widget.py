@@ -211,8 +211,12 @@ class MessageWidget(QFrame):
         if self.editor is not None or self.is_busy or self.entry.message.state is MessageState.STREAMING:
             return
         message = self.entry.message
-        size_px = self.row_style.theme.text_size_px
-        self.editor = MessageEditor(message.content, size_px, is_answer=message.role is Role.ASSISTANT)
+        self.editor = MessageEditor(
+            message.content,
+            self.row_style.theme,
+            is_answer=message.role is Role.ASSISTANT,
+            attachments=message.attachments,
+        )
         self.editor.accepted.connect(self._on_edit_accepted)
         self.editor.cancelled.connect(self.end_editing)
         self.column.insertWidget(self.column.indexOf(self.context_mark) + 1, self.editor)
@@ -308,8 +312,10 @@ class MessageWidget(QFrame):
 
     @Slot(object)
     def _on_edit_accepted(self, text: object) -> None:
+        kept = self.editor.attachments.attachments if self.editor is not None else ()
         self.end_editing()
-        self.edit_requested.emit((self.message_id, text))
+        is_same = kept == self.entry.message.attachments
+        self.edit_requested.emit((self.message_id, text) if is_same else (self.message_id, text, kept))
 
     @Slot(object)
     def _on_step_requested(self, step: object) -> None:

@@ -9,6 +9,7 @@ from app.widgets.fonts import text_font
 from app.widgets.icon_button import IconButton
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.plain_text_view import PlainTextView
+from app.widgets.sent_attachments import SentAttachments
 
 BUBBLE_SHARE = 0.8
 BUBBLE_PADDING_PX = 16
@@ -51,6 +52,8 @@ class UserMessage(MessageWidget):
         for button in self.action_buttons:
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self.bubble)
+        self.attachments = SentAttachments(style.theme)
+        self.column.addWidget(self.attachments)
         self.footer.addStretch(1)
         self.footer.addWidget(self.versions)
         self.column.addLayout(line)
@@ -70,6 +73,7 @@ class UserMessage(MessageWidget):
     def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
         """Show the message; an editor that is open stays open."""
         super().show_entry(entry, is_last)
+        self.attachments.set_attachments(entry.message.attachments)
         self._show_text()
         self.edit_button.setEnabled(not self.row_style.busy)
         self.name_for_reader(tr("You"))
@@ -78,6 +82,8 @@ class UserMessage(MessageWidget):
         """Draw in another theme, or with other things allowed."""
         super().set_row_style(style)
         self.edit_button.setEnabled(not style.busy)
+        self.attachments.set_theme(style.theme)
+        self.attachments.setVisible(self.editor is None and bool(self.attachments.chips))
         self._apply_font()
 
     def height_at(self, width: int) -> int:
@@ -91,10 +97,12 @@ class UserMessage(MessageWidget):
 
     def _show_editor(self, editing: bool) -> None:
         super()._show_editor(editing)
-        self.bubble.setVisible(not editing)
+        self.bubble.setVisible(not editing and bool(self.entry.message.content))
+        self.attachments.setVisible(not editing and bool(self.attachments.chips))
 
     def _show_text(self) -> None:
         content = self.entry.message.content
+        self.bubble.setVisible(bool(content) and self.editor is None)
         short = folded(content)
         text = content[:_SHOWN_CHARACTERS] if self._unfolded else short
         if text != self._shown:

@@ -16,7 +16,7 @@ from app.widgets.message_mark import Remedy, mark_of
 from app.widgets.message_rows import estimate_height, make_row
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.statistics_line import StatisticsDetails
-from app.widgets.theme import Theme
+from app.widgets.theme import Theme, theme_for
 from app.widgets.user_message import FOLDED_CHARACTERS, UserMessage
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason
@@ -210,7 +210,8 @@ def test_editing_in_place(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
 
 
 def test_an_editor_shows_its_text_from_the_first_line(paper: QWidget, theme: Theme) -> None:
-    editor = MessageEditor("first line\nsecond line", 18, paper)  # in a size that it only learns once it is shown
+    # In a size that it only learns once it is shown.
+    editor = MessageEditor("first line\nsecond line", theme_for("light", 18), paper)
     editor.resize(600, 120)
     editor.show()
     editor.begin()
