@@ -156,7 +156,7 @@ class Hearth(QObject):
         )
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
-        self.composer = ComposerParts(self.conversations, self.context, self)
+        self.composer = ComposerParts(self.conversations, self.chat, self.context, self)
         self.window = self._make_window()
         self.frame = FrameParts(
             paths,
@@ -234,8 +234,8 @@ class Hearth(QObject):
         window.regenerate_requested.connect(chat.regenerate)
         window.edit_requested.connect(chat.edit)
         window.continue_requested.connect(chat.continue_message)
-        window.queue_removed.connect(chat.remove_queued)
-        window.queue_edit_requested.connect(chat.edit_queued)
+        window.queue_removed.connect(chat.waiting.remove)
+        window.queue_edit_requested.connect(chat.waiting.edit)
         window.new_requested.connect(conversations.new)
         window.new_private_requested.connect(conversations.new_private)
         window.open_requested.connect(conversations.open)
@@ -265,7 +265,7 @@ class Hearth(QObject):
         self.conversations.conversation_changed.connect(window.show_conversation)
         self.conversations.private_changed.connect(window.set_private)
         self.conversations.conversation_changed.connect(self._on_conversation_changed)
-        for restored in (self.conversations.draft_restored, self.chat.draft_restored):
+        for restored in (self.conversations.draft_restored, self.chat.waiting.draft_restored):
             restored.connect(window.set_draft)
             restored.connect(self.context.set_draft)
         self.chat.busy_changed.connect(window.set_busy)

@@ -3,6 +3,7 @@
 from PySide6.QtCore import QObject
 
 from app.controllers.attachment_controller import AttachmentController
+from app.controllers.chat_controller import ChatController
 from app.controllers.context_controller import ContextController
 from app.controllers.conversation_controller import ConversationController
 from app.widgets.drop_target import DropTarget
@@ -13,15 +14,22 @@ class ComposerParts(QObject):
     """Builds and connects them."""
 
     def __init__(
-        self, conversations: ConversationController, context: ContextController, parent: QObject | None = None
+        self,
+        conversations: ConversationController,
+        chat: ChatController,
+        context: ContextController,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
+        self._chat = chat
         self.attachments = AttachmentController(conversations, self)
         self.attachments.attachments_changed.connect(context.set_attachments)
 
     def connect_window(self, window: MainWindow) -> None:
         """Connect what the window wants and shows."""
         self._connect_attachments(window)
+        window.page.composer.queue_now_requested.connect(self._chat.waiting.send_now)
+        self._chat.waiting_changed.connect(window.page.composer.set_waiting)
 
     def shut_down(self) -> None:
         """Stop reading files; blocks for a moment."""

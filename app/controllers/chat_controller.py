@@ -20,6 +20,7 @@ from app.controllers.model_switch import Admission, ModelSwitch
 from app.controllers.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
 from app.controllers.turns import Turn
+from app.controllers.waiting_messages import WaitingMessages
 from app.conversations.attachment import Attachment
 from app.conversations.errors import StoreError
 from app.conversations.records import Message, new_id
@@ -36,7 +37,7 @@ class ChatController(QObject):
     """Owns the queue and the one running answer.
 
     Signals about the conversation that is shown: busy_changed(bool), phase_changed(str), queue_changed(tuple of str),
-    draft_restored(str). notice_raised(Notice) and notice_cleared(key). model_needed() when something was asked and no
+    waiting_changed((str, bool)). notice_raised(Notice) and notice_cleared(key). model_needed() when something was asked and no
     model is loaded or being loaded; load_stop_requested() when Stop was meant for the load. answered(Message) when an
     answer has ended and nothing else waits for the engine.
     """
@@ -44,7 +45,7 @@ class ChatController(QObject):
     busy_changed = Signal(object)
     phase_changed = Signal(object)
     queue_changed = Signal(object)
-    draft_restored = Signal(object)
+    waiting_changed = Signal(object)
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
     model_needed = Signal()
@@ -80,6 +81,8 @@ class ChatController(QObject):
         self._status.busy_changed.connect(self.busy_changed)
         self._status.phase_changed.connect(self.phase_changed)
         self._status.queue_changed.connect(self.queue_changed)
+        self._status.waiting_changed.connect(self.waiting_changed)
+        self.waiting = WaitingMessages(conversations, self._queue, self._status, self._stop_running, self)
         self._retry_timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
         self._retry_timer.timeout.connect(self.retry_saving)
         self.runner.grown.connect(self._on_grown)
@@ -152,30 +155,6 @@ class ChatController(QObject):
             self._enqueue(Continue(self._conversations.current.conversation.id, message_id))
 
     @Slot(object)
-    def remove_queued(self, index: int) -> None:
-        """Take a waiting message of the shown conversation out of the queue."""
-        current_id = self._conversations.current_id
-        if current_id is not None and self._queue.remove(current_id, index) is not None:
-            self._status.tell_queue(current_id)
-            self._status.tell_busy()
-
-    @Slot(object)
-    def edit_queued(self, index: int) -> None:
-        """Take a waiting message out of the queue and put it back where it is typed, before what stands there."""
-        current_id = self._conversations.current_id
-        job = self._queue.remove(current_id, index) if current_id is not None else None
-        if current_id is not None and job is not None:
-            self._status.tell_queue(current_id)
-            self._status.tell_busy()
-            if isinstance(job, Ask | Edit):
-                drafts = self._conversations.drafts
-                typed = drafts.draft(current_id, "")
-                text = "\n\n".join(part for part in (job.text, typed) if part.strip())
-                drafts.set_draft(current_id, text)
-                drafts.set_attachments(current_id, (*(job.attachments or ()), *drafts.attachments(current_id)))
-                self.draft_restored.emit(text)
-
-    @Slot(object)
     def on_notice_action(self, action_key: str) -> None:
         """Do what a notice's button says, if it is one of this controller's."""
         if action_key.startswith(notices.CONTINUE):
@@ -239,6 +218,12 @@ class ChatController(QObject):
         self._conversations.drafts.flush()
 
     # The queue
+
+    def _stop_running(self) -> None:
+        if self._status.beginning is not None:
+            self._stop_asked = True
+        elif self.runner.message is not None:
+            self.runner.stop()
 
     def _enqueue(self, job: Job) -> None:
         self._queue.add(job)

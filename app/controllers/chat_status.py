@@ -12,12 +12,14 @@ from engine.api.plan import Plan
 class ChatStatus(QObject):
     """Looks at queue and runner, which others own; plan, loading and beginning are set by the ChatController.
 
-    Signals: busy_changed(bool), phase_changed(str), queue_changed(tuple of str).
+    Signals: busy_changed(bool), phase_changed(str), queue_changed(tuple of str), waiting_changed((str: what the first
+    waiting message waits for if that is not seen here, bool: whether it could be sent now)).
     """
 
     busy_changed = Signal(object)
     phase_changed = Signal(object)
     queue_changed = Signal(object)
+    waiting_changed = Signal(object)
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class ChatStatus(QObject):
         self.plan: Plan | None = None
         self.loading = ""
         self.beginning: Job | None = None
+        self._told_waiting = ("", False)
         conversations.shown.connect(self._on_shown)
 
     @property
@@ -58,6 +61,7 @@ class ChatStatus(QObject):
     def tell_phase(self) -> None:
         """Say what the shown conversation waits for."""
         self.phase_changed.emit(self._phase_words())
+        self._tell_waiting()
 
     def tell_queue(self, conversation_id: str, *, keep_draft: bool = False) -> None:
         """Say what waits in a conversation; it is kept with the draft, unless that is to stay as it is."""
@@ -66,6 +70,7 @@ class ChatStatus(QObject):
                 conversation_id, self._queue.texts(conversation_id), self._queue.attachments(conversation_id)
             )
         if conversation_id == self._conversations.current_id:
+            self._tell_waiting()
             self.queue_changed.emit(self._labels(conversation_id))
         active = self._active_ids()
         self._conversations.set_busy(active | self._queue.conversation_ids(), active)
@@ -82,6 +87,23 @@ class ChatStatus(QObject):
         running = self._runner.message
         active = {running.conversation_id} if running is not None else set()
         return active | ({self.beginning.conversation_id} if self.beginning is not None else set())
+
+    def _tell_waiting(self) -> None:
+        """Say what the messages that wait in the shown conversation wait for."""
+        waits = bool(self._queue.of(self._conversations.current_id))
+        told = (self._waiting_words() if waits else "", waits and self.plan is not None)
+        if told != self._told_waiting:
+            self._told_waiting = told
+            self.waiting_changed.emit(told)
+
+    def _waiting_words(self) -> str:
+        if self.plan is None:
+            return tr("Waits for the model") if self.loading else tr("Waits for a model")
+        others = self._active_ids() - {self._conversations.current_id or ""}
+        other = next((self._conversations.shelf.get(each) for each in others), None)
+        if other is None:
+            return ""
+        return tr("Waits for the answer in “{title}”").format(title=other.conversation.title)
 
     def _phase_words(self) -> str:
         current_id = self._conversations.current_id

@@ -29,6 +29,7 @@ class Composer(QWidget):
     draft_changed = Signal(object)  # str
     queue_removed = Signal(object)  # int
     queue_edit_requested = Signal(object)  # int
+    queue_now_requested = Signal(object)  # int
     files_chosen = Signal(object)  # paths
     long_text_pasted = Signal(object)  # str
     picture_pasted = Signal()
@@ -46,6 +47,7 @@ class Composer(QWidget):
         self.chips = QueueChips(theme)
         self.chips.remove_requested.connect(self.queue_removed)
         self.chips.edit_requested.connect(self.queue_edit_requested)
+        self.chips.send_now_requested.connect(self.queue_now_requested)
         self.editor = self._build_editor()
         self.button = self._build_button()
         self.meter = ContextMeter()
@@ -106,6 +108,10 @@ class Composer(QWidget):
     def set_queue(self, queue: tuple[str, ...]) -> None:
         """Show the messages that wait."""
         self.chips.set_queue(queue)
+
+    def set_waiting(self, waiting: tuple[str, bool]) -> None:
+        """Say what they wait for if that is not seen here, and whether one could be sent now."""
+        self.chips.set_waiting(*waiting)
 
     def set_attachments(self, items: tuple[AttachmentItem, ...]) -> None:
         """Show what is attached, and what is still being read."""

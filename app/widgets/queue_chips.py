@@ -1,26 +1,31 @@
 """Messages that wait until the present answer is finished, shown above the composer."""
 
-from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app.language import tr
 from app.widgets.elided_label import ElidedLabel
+from app.widgets.foreign_text import plain_tooltip
 from app.widgets.icon_button import IconButton
 from app.widgets.theme import Theme
 
 _SHOWN_CHIPS = 3
+_WAITING_PX = 280
 
 
 class QueueChips(QWidget):
-    """One chip per waiting message, each with Remove."""
+    """One chip per waiting message, with Send now, Edit and Remove; the first says what it waits for."""
 
     remove_requested = Signal(object)  # int: place in the queue
     edit_requested = Signal(object)  # int: place in the queue
+    send_now_requested = Signal(object)  # int: place in the queue
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._queue: tuple[str, ...] = ()
+        self._waits_for = ""
+        self._can_send = True
         self._chips: list[_Chip] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 8)
@@ -45,12 +50,20 @@ class QueueChips(QWidget):
         for chip in self._chips:
             chip.remove_requested.connect(self.remove_requested)
             chip.edit_requested.connect(self.edit_requested)
+            chip.send_now_requested.connect(self.send_now_requested)
+            chip.show_waiting(self._waits_for, self._can_send)
             self._column.addWidget(chip)
         self._column.removeWidget(self._more)
         self._more.setText(tr("and {number} more").format(number=len(queue) - _SHOWN_CHIPS))
         self._more.setVisible(len(queue) > _SHOWN_CHIPS)
         self._column.addWidget(self._more)
         self.setVisible(bool(queue))
+
+    def set_waiting(self, waits_for: str, can_send: bool) -> None:
+        """Say what the first one waits for, "" for the answer that is seen here; without a model none can be sent."""
+        self._waits_for, self._can_send = waits_for, can_send
+        for chip in self._chips:
+            chip.show_waiting(waits_for, can_send)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -61,26 +74,47 @@ class QueueChips(QWidget):
 class _Chip(QFrame):
     remove_requested = Signal(object)
     edit_requested = Signal(object)
+    send_now_requested = Signal(object)
 
     def __init__(self, place: int, text: str, theme: Theme) -> None:
         super().__init__()
         self._place = place
         self.setProperty("surface", "card")
-        waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
-        waiting.setProperty("role", "small")
+        self.waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
+        self.waiting.setProperty("role", "small")
         label = ElidedLabel(text)
         self.remove_button = IconButton("x", tr("Remove waiting message {place}").format(place=place + 1), theme)
         self.remove_button.clicked.connect(self._on_remove)
         self.edit_button = IconButton("pencil", tr("Edit waiting message {place}").format(place=place + 1), theme)
         self.edit_button.clicked.connect(self._on_edit)
+        self.send_button = QToolButton()
+        self.send_button.setProperty("kind", "small")
+        self.send_button.setText(tr("Send now"))
+        self.send_button.setToolTip(tr("Stop the running answer and send this message now"))
+        self.send_button.setAccessibleName(tr("Send waiting message {number} now").format(number=place + 1))
+        self.send_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.send_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.send_button.clicked.connect(self._on_send_now)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 2, 4, 2)
         row.setSpacing(4)
-        row.addWidget(waiting)
+        row.addWidget(self.waiting)
         row.addSpacing(4)
         row.addWidget(label, 1)
+        row.addWidget(self.send_button)
         row.addWidget(self.edit_button)
         row.addWidget(self.remove_button)
+
+    def show_waiting(self, waits_for: str, can_send: bool) -> None:
+        if self._place == 0:
+            words = self.fontMetrics().elidedText(waits_for, Qt.TextElideMode.ElideMiddle, _WAITING_PX)
+            self.waiting.setText(words or tr("Sent next"))
+            self.waiting.setToolTip(plain_tooltip(waits_for))
+        self.send_button.setVisible(can_send)
+
+    @Slot()
+    def _on_send_now(self) -> None:
+        self.send_now_requested.emit(self._place)
 
     @Slot()
     def _on_remove(self) -> None:

@@ -103,7 +103,7 @@ class Desk:
         for source in (self.chat, self.conversations, self.deletions, self.organizing):
             source.notice_raised.connect(lambda notice: self.notices.__setitem__(notice.key, notice))
             source.notice_cleared.connect(lambda key: self.notices.pop(key, None))
-        for restored in (self.chat.draft_restored, self.conversations.draft_restored):
+        for restored in (self.chat.waiting.draft_restored, self.conversations.draft_restored):
             restored.connect(lambda text: setattr(self, "draft", text))
         self.chat.busy_changed.connect(lambda busy: setattr(self, "busy", busy))
         self.chat.phase_changed.connect(lambda words: setattr(self, "phase", words))

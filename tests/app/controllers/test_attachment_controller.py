@@ -159,7 +159,7 @@ def test_waiting_messages_keep_their_attachments_in_the_store(clip: Clip, tmp_pa
     current_id = clip.desk.conversations.current_id
     assert current_id is not None
     assert [each.text for each in clip.desk.record(current_id).draft_attachments] == ["waits"]
-    clip.desk.chat.edit_queued(0)
+    clip.desk.chat.waiting.edit(0)
     assert (clip.desk.draft, clip.names) == ("Second", ["a.txt"])
 
 

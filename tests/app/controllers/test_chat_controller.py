@@ -186,11 +186,11 @@ def test_what_waits_can_be_removed_or_taken_back_for_editing(desk: Desk) -> None
     first = desk.send("One")
     desk.chat.send("Two")
     desk.chat.send("Three")
-    desk.chat.remove_queued(0)
+    desk.chat.waiting.remove(0)
     assert desk.queue == ("Three",)
-    desk.chat.edit_queued(0)
+    desk.chat.waiting.edit(0)
     assert (desk.queue, desk.draft) == ((), "Three")
-    desk.chat.remove_queued(5)
+    desk.chat.waiting.remove(5)
     desk.finish(first, "1", 1)
     desk.settle()
     assert len(desk.engine.generates) == 1
@@ -333,3 +333,53 @@ def test_the_engine_forgets_what_was_deleted_for_good(desk: Desk, monkeypatch: p
     (forget,) = desk.engine.of(ForgetConversation)
     assert msgspec.to_builtins(forget)["conversation_id"] == conversation_id
     assert desk.stored(conversation_id) == []
+
+
+def test_send_now_stops_the_running_answer_and_sends_that_message_next(desk: Desk) -> None:
+    desk.open_shop()
+    first = desk.send("First")
+    desk.say(first, "Once upon", 1)
+    for text in ("Second", "Third"):
+        desk.chat.send(text)
+    desk.chat.waiting.send_now(1)
+    assert desk.engine.cancelled == [first.command_id]
+    desk.finish(first, "Once upon", 1, reason=FinishReason.STOPPED)
+    assert desk.next_generate(1).messages[-1].content == "Third"
+    assert desk.queue == ("Second",)
+    assert "Once upon" in desk.texts()
+    desk.chat.waiting.send_now(5)
+
+
+def test_a_message_says_for_which_conversation_it_waits_and_can_be_sent_now(desk: Desk) -> None:
+    told: list[tuple[str, bool]] = []
+    desk.chat.waiting_changed.connect(told.append)
+    desk.open_shop()
+    first = desk.send("The first question")
+    desk.say(first, "Once", 1)
+    desk.conversations.new()
+    desk.chat.send("Elsewhere")
+    assert told[-1] == ("Waits for the answer in “The first question”", True)
+    desk.chat.waiting.send_now(0)
+    assert desk.engine.cancelled == [first.command_id]
+    desk.finish(first, "Once", 1, reason=FinishReason.STOPPED)
+    assert desk.next_generate(1).messages[-1].content == "Elsewhere"
+    assert told[-1] == ("", False)
+
+
+def test_a_message_says_that_it_waits_for_a_model(desk: Desk) -> None:
+    told: list[tuple[str, bool]] = []
+    desk.chat.waiting_changed.connect(told.append)
+    desk.open_shop(with_model=False)
+    desk.chat.send("Hello")
+    assert told[-1] == ("Waits for a model", False)
+    desk.chat.set_loading("Loading 3 %")
+    assert told[-1] == ("Waits for the model", False)
+
+
+def test_editing_a_waiting_message_keeps_what_is_being_typed(desk: Desk) -> None:
+    desk.open_shop()
+    desk.send("First")
+    desk.chat.send("Second")
+    desk.conversations.save_draft("half a thou")
+    desk.chat.waiting.edit(0)
+    assert desk.draft == "Second\n\nhalf a thou"
