@@ -1,7 +1,15 @@
 """A plain text editor that is as high as its text, up to a limit, and sends on Enter."""
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QFontMetrics, QInputMethodEvent, QKeyEvent, QResizeEvent, QTextCursor, QTextOption
+from PySide6.QtGui import (
+    QFontMetrics,
+    QInputMethodEvent,
+    QKeyEvent,
+    QResizeEvent,
+    QTextCursor,
+    QTextDocumentFragment,
+    QTextOption,
+)
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
 
 from app.widgets.drop_target import local_files
@@ -78,7 +86,8 @@ class GrowingTextEdit(QPlainTextEdit):
         """Put a text where the cursor is, however long it is; it can be undone."""
         if wrap_mode_for(text) == QTextOption.WrapMode.WrapAnywhere:
             self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
-        self.textCursor().insertText(text)
+        # A fragment is one step of Undo; plain insertions next to each other would become one.
+        self.textCursor().insertFragment(QTextDocumentFragment.fromPlainText(text))
         self.ensureCursorVisible()
 
     def set_placeholder(self, text: str) -> None:
