@@ -23,11 +23,9 @@ from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
+from app.main_composer import ComposerParts
 from app.main_exchange import ExchangeParts
 from app.main_frame import BugReports, FrameParts
-from app.language import tr
-from app.main_composer import ComposerParts
-from app.main_frame import FrameParts
 from app.main_lists import ListParts
 from app.main_messages import MessageParts
 from app.main_models import ModelParts
