@@ -71,9 +71,15 @@ class AtomicFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._part = path.with_name(f".{path.name[:80]}.{uuid.uuid4().hex[:8]}.part")
+        self._part = path
         self._file: BinaryIO | None = None
         with self._told():
+            self._path = path.resolve()  # what a link leads to is replaced, and not the link
+            if self._path.exists() and not self._path.is_file():
+                raise ExchangeError(
+                    mark("{name} is no ordinary file, so nothing was written there."), "", {"name": str(path)}
+                )
+            self._part = self._path.with_name(f".{self._path.name[:60]}.{uuid.uuid4().hex[:8]}.part")
             self._file = self._part.open("xb")
 
     def write(self, content: bytes) -> None:

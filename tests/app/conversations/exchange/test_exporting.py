@@ -133,6 +133,23 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "gone" in caught.value.sentence()
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_device_or_a_folder_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ExchangeError, match="no ordinary file"):
+            AtomicFile(path)
+    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".part"] == []
+
+
+def test_what_a_link_leads_to_is_replaced(store: ConversationStore, tmp_path: Path) -> None:
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    export(store, tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert "hearth-conversations" in (tmp_path / "real.json").read_text()
+
+
 @pytest.mark.parametrize(
     ("title", "name"),
     [
