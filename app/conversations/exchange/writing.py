@@ -74,7 +74,7 @@ class AtomicFile:
         self._part = path
         self._file: BinaryIO | None = None
         with self._told():
-            self._path = path.resolve()  # what a link leads to is replaced, and not the link
+            self._path = Path(os.path.realpath(path))  # what a link leads to is replaced, and not the link
             if self._path.exists() and not self._path.is_file():
                 raise ExchangeError(
                     mark("{name} is no ordinary file, so nothing was written there."), "", {"name": str(path)}
