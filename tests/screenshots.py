@@ -25,6 +25,7 @@ from app.conversations.records import Conversation, Message, MessageState, new_i
 from app.conversations.store import ConversationStore
 from app.main import Hearth, set_up
 from app.paths import Paths, locate
+from app.problem_report import problem_report
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.worker.engine_process import engine_command
@@ -33,6 +34,7 @@ from engine.api.events import FinishReason, Statistics, WarmthDescribed
 from engine.api.message import Role
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.conversations.samples import a_conversation
+from tests.app.widgets import demo_frame
 from tests.app.widgets.demo_conversation import CODE_ANSWER
 from tests.app.widgets.models.demo_pages import DemoPages
 from tests.engine_scripts import PLAN, Script
@@ -110,6 +112,7 @@ class Studio:
         self._grab_popup("model-picker", self._hearth.window.choose_model)
         self._grab_popup("settings", self._hearth.window.open_settings)
         self._close()
+        self._with_frame(paths)
         known = fill_store(paths)
         for name in ("conversation", "long", "failed"):
             self._open(paths, None)
@@ -120,6 +123,23 @@ class Studio:
                 self._grab_both("conversation-small", SMALL)
             self._close()
         self._with_warmth(paths, known)
+
+    def _with_frame(self, paths: Paths) -> None:
+        self._open(paths, scripted_engine_command("answer"))
+        self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
+        self._pause(0.5)
+        window = self._hearth.window
+        demo_frame.show_memory(window)
+        self._grab_popup("model-memory", window.choose_model)
+        for theme in ("light", "dark"):
+            self._set_theme(theme)
+            for name, dialog in demo_frame.dialogs(window, lambda: problem_report(paths, demo_frame.HARDWARE)):
+                self._pause(0.2)
+                self._grab(name, theme, dialog)
+        demo_frame.show_notices(window)
+        self._grab_both("notices")
+        self._grab_both("notices-small", SMALL)
+        self._close()
 
     def _with_warmth(self, paths: Paths, known: dict[str, str]) -> None:
         """Draw an invented state of the tiers: filling them for real would take gigabytes."""

@@ -1,7 +1,7 @@
 """Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QEnterEvent, QGuiApplication
+from PySide6.QtGui import QEnterEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -41,8 +41,10 @@ class _NoticeScroll(FittedScroll):
         return QSize(wanted.width(), min(wanted.height(), self.window().height() // _SHARE_OF_WINDOW))
 
     def minimumSizeHint(self) -> QSize:
-        """Ask for the room of a short notice at least."""
-        return QSize(0, min(_LEAST_PX, self.sizeHint().height()))
+        """Ask for the room of the newest notice at least, as that one is shown."""
+        rows = self.findChildren(NoticeRow)
+        newest = max((row.heightForWidth(self.viewport().width()) for row in rows[-1:]), default=0)
+        return QSize(0, min(max(_LEAST_PX, newest), self.sizeHint().height()))
 
 
 class NoticeBar(QWidget):
@@ -206,6 +208,21 @@ class NoticeRow(QFrame):
         super().leaveEvent(event)
         if self._goes_by_itself:
             self._timer.start()
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Esc from the window while the keyboard is here."""
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if is_key and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc closes the notice."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._on_close()
+        else:
+            super().keyPressEvent(event)
 
     def _choice_button(self, choice: Choice) -> QPushButton:
         button = QPushButton(menu_text(choice.label))

@@ -57,7 +57,7 @@ class WindowMovement(QObject):
         focused = QApplication.focusWidget()
         areas: list[QWidget] = [window.sidebar, window.model_button]
         if window.pages.currentWidget() is window.page:
-            areas += [window.page.transcript, window.page.composer]
+            areas += [window.page.transcript, window.page.notices, window.page.composer]
         else:
             areas.append(window.pages)
         areas = [area for area in areas if area.isVisible()]

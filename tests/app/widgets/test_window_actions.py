@@ -191,3 +191,30 @@ def test_f11_fills_the_screen_and_gives_it_back(qtbot: QtBot, shown: Shown) -> N
     shown.window.setWindowState(Qt.WindowState.WindowNoState)
     qtbot.waitUntil(lambda: not action.isChecked())
     assert not shown.window.isFullScreen()
+
+
+def test_f6_reaches_a_notice_and_escape_closes_it_without_stopping_the_answer(qtbot: QtBot, shown: Shown) -> None:
+    fill(shown)
+    shown.window.set_busy(True)
+    shown.window.show_notice(Notice(key="d", text="Deleted.", action="Undo", action_key="undo_delete:c"))
+    QApplication.processEvents()
+    shown.window.page.composer.take_focus()
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_F6, SHIFT)
+    row = shown.window.page.notices.rows[0]
+    assert row.isAncestorOf(QApplication.focusWidget())
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Escape)
+    assert shown.window.page.notices.rows == []
+    assert shown.asked_for("stop_requested") == []
+    assert shown.window.page.composer.editor.hasFocus()
+
+
+def test_in_the_smallest_window_the_newest_of_several_notices_is_seen_whole(shown: Shown) -> None:
+    shown.window.resize(720, 480)
+    for number in range(3):
+        text = f"Notice {number}: something went wrong, and this sentence is long enough for two lines of text."
+        shown.window.show_notice(Notice(key=str(number), text=text, action="Try again", action_key="again"))
+    for _ in range(3):
+        QApplication.processEvents()
+    newest = shown.window.page.notices.rows[-1]
+    assert not newest.visibleRegion().isEmpty()
+    assert newest.visibleRegion().boundingRect().height() == newest.height()

@@ -1,0 +1,94 @@
+"""The window's frame with invented contents, for pictures: keys, licences, a report, notices, the menu of models."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QWidget
+
+from app.licences import packages
+from app.models.notice import Notice, Severity
+from app.widgets.about_dialog import AboutDialog
+from app.widgets.assets import asset
+from app.widgets.keys_dialog import KeysDialog
+from app.widgets.licences_dialog import LicencesDialog
+from app.widgets.main_window import MainWindow
+from app.widgets.report_dialog import ReportDialog
+from engine.api.hardware import Gpu, Hardware
+from engine.api.plan import MemoryParts
+from tests.app.widgets.demo_conversation import PLAN
+
+_Dialog = TypeVar("_Dialog", bound=QDialog)
+_GIB = 2**30
+_CARD = "NVIDIA GeForce RTX 4070"
+HARDWARE = Hardware(
+    "Linux", "CPU", 8, (), 32 * _GIB, 20 * _GIB, _GIB, (Gpu(0, _CARD, (8, 9), 12 * _GIB, int(4.1 * _GIB), True),)
+)
+ON_CARD = msgspec.structs.replace(
+    PLAN,
+    device="cuda:0",
+    device_name=_CARD,
+    parts=MemoryParts(int(4.6 * _GIB), int(1.2 * _GIB), _GIB // 2, _GIB // 2, _GIB // 2, 0, 11 * _GIB),
+)
+
+
+def show_memory(window: MainWindow) -> None:
+    """Let the model menu speak of a graphics card."""
+    window.set_plan(ON_CARD)
+    window.model_button.show_hardware(HARDWARE)
+
+
+def show_notices(window: MainWindow) -> None:
+    """Several notices at once, one with each severity."""
+    window.show_notice(Notice(key="a", text="“Bread without yeast” was deleted.", action="Undo", action_key="undo_x"))
+    window.show_notice(
+        Notice(
+            key="b",
+            text="The graphics card can't be reached any more, so the model answers on the CPU now.",
+            severity=Severity.WARNING,
+            action="Load again",
+            action_key="load",
+        )
+    )
+    window.show_notice(
+        Notice(
+            key="c",
+            text="Something in Hearth went wrong. Your conversations are saved; the details help us to mend it.",
+            severity=Severity.ERROR,
+            action="Report…",
+            action_key="report",
+            details="ValueError",
+        )
+    )
+
+
+def dialogs(window: MainWindow, collect: Callable[[], str]) -> Iterator[tuple[str, QWidget]]:
+    """Open each dialog of the frame in a state worth seeing; it is closed when the next one is asked for."""
+    window.actions_by_name.keys.trigger()
+    keys = _found(window, KeysDialog)
+    keys.select("new")
+    QTest.keyClick(keys.list, Qt.Key.Key_Return)
+    QTest.keyClick(keys.key_edit, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    yield "keys", keys
+    keys.close()
+    window.actions_by_name.about.trigger()
+    about = _found(window, AboutDialog)
+    yield "about", about
+    about.close()
+    window.dialogs.open_licences()
+    licences = _found(window, LicencesDialog)
+    licences.show_components(packages((asset("licences", "LGPL-3.0.txt"), asset("licences", "GPL-3.0.txt"))))
+    yield "licences", licences
+    licences.close()
+    window.dialogs.open_report()
+    report = _found(window, ReportDialog)
+    report.description.setPlainText("I pressed Stop twice, and then nothing more was written.")
+    report.show_facts(collect())
+    yield "report", report
+    report.close()
+
+
+def _found(window: MainWindow, kind: type[_Dialog]) -> _Dialog:
+    return next(each for each in window.findChildren(kind) if each.isVisible())
