@@ -29,6 +29,7 @@ from app.main_frame import BugReports, FrameParts
 from app.main_lists import ListParts
 from app.main_messages import MessageParts
 from app.main_models import ModelParts
+from app.main_palette import PaletteParts
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptModel
@@ -155,6 +156,9 @@ class Hearth(QObject):
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
         self.composer = ComposerParts(self.conversations, self.chat, self.context, self)
+        self.palette = PaletteParts(
+            self.conversations, requests, self.conversation_model, self.checkpoint_model, self.transcript_model, self
+        )
         self.window = self._make_window()
         self.frame = FrameParts(
             paths,
@@ -222,6 +226,7 @@ class Hearth(QObject):
         self.messages.connect_window(self.window)
         self.lists.connect_window(self.window)
         self.composer.connect_window(self.window)
+        self.palette.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
         self.models.first_start.finished.connect(self._save_window_state)
 

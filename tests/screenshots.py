@@ -123,6 +123,7 @@ class Studio:
                 self._grab_both("conversation-small", SMALL)
             self._close()
         self._with_warmth(paths, known)
+        self._with_sidebar(paths, known)
 
     def _with_frame(self, paths: Paths) -> None:
         self._open(paths, scripted_engine_command("answer"))
@@ -164,6 +165,38 @@ class Studio:
             for theme in ("light", "dark"):
                 self._grab(name, theme, view)
         view.close()
+        self._close()
+
+    def _with_sidebar(self, paths: Paths, known: dict[str, str]) -> None:
+        """Draw the sidebar in order and the palette: empty, with every section, and with nothing found."""
+        self._open(paths, scripted_engine_command("answer"))
+        self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
+        self._pause(0.5)
+        hearth, window, ids = self._hearth, self._hearth.window, list(known.values())
+        hearth.lists.organizing.pin((ids[:2], True))
+        hearth.lists.organizing.add_folder(ids[2:4])
+        window.page.composer.take_focus()
+        folder = hearth.conversation_model.folders[0]
+        hearth.lists.organizing.rename_folder((folder.id, "Letters"))
+        window.open_requested.emit(known["restored"])
+        self._pause(0.3)
+        hearth.conversations.change_known(ids[3:5], is_unread=True)
+        hearth.conversation_model.set_running(ids[2:3], ids[5:6])
+        self._grab_both("sidebar")
+        self._grab_both("sidebar-small", SMALL)
+        window.sidebar.list.selectAll()
+        self._grab_both("sidebar-chosen", SMALL)
+        window.sidebar.set_active(known["restored"])
+        for name, typed in (("recent", ""), ("found", "answer"), ("nothing", "zzyx")):
+            for size, end in ((LARGE, ""), (SMALL, "-small")):
+                window.resize(*size)
+                for theme in ("light", "dark"):
+                    self._set_theme(theme)
+                    window.actions_by_name.search.trigger()
+                    hearth.palette.palette.field.setText(typed)
+                    self._grab(f"palette-{name}{end}", theme)
+                    hearth.palette.palette.leave()
+        self._set_theme("light")
         self._close()
 
     def _with_script(self, script: str, paths: Paths) -> None:

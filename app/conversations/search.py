@@ -6,10 +6,10 @@ characters one by one (``spaced``), and a query looks for them side by side. So 
 
 import itertools
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from app.conversations.database import Database
+from app.conversations.folding import folded
 from app.conversations.unspaced import UNSPACED, is_unspaced, spaced
 from engine.api.codec import clean_text
 
@@ -71,7 +71,7 @@ def rebuild_index(database: Database) -> None:
 
 def snippet(text: str, parts: list[str]) -> str:
     """Return the text's place with the first words that were looked for, on one line, those words marked."""
-    found = _marks(text.translate(_FOLDED), parts)
+    found = _marks(folded(text), parts)
     first = found[0][0] if found else 0
     start = max(0, first - _BEFORE_CHARACTERS)
     space = text.find(" ", start, first) if start else -1
@@ -90,25 +90,13 @@ def _marks(plain: str, parts: list[str]) -> list[tuple[int, int]]:
     """Return where words are, or for the last part begin, as it says, and where unspaced parts stand; in order."""
     marks: list[tuple[int, int]] = []
     for place, part in enumerate(parts):
-        pattern = re.escape(part.translate(_FOLDED))
+        pattern = re.escape(folded(part))
         if not is_unspaced(part):
             rest = rf"{_LETTER}*" if place == len(parts) - 1 else rf"(?!{_LETTER})"
             pattern = rf"(?<!{_LETTER}){pattern}{rest}"
         found = itertools.islice(re.finditer(pattern, plain), _MARKS)
         marks += [each.span() for each in found]
     return sorted(marks)
-
-
-class _Folded(dict[int, int]):
-    """Each letter without case and accents, one for one, so that places stay the same."""
-
-    def __missing__(self, code: int) -> int:
-        plain = unicodedata.normalize("NFD", chr(code).lower())
-        self[code] = ord(plain[0])
-        return self[code]
-
-
-_FOLDED = _Folded()
 
 
 def _parts(text: str) -> list[str]:

@@ -101,6 +101,8 @@ FILE = MenuRow(
         ActionRow("new_private", mark("New &private conversation"), "Ctrl+Shift+N"),
         ActionRow("new_folder", mark("New &folder")),
         None,
+        ActionRow("search", mark("Searc&h everything…"), "Ctrl+K"),
+        None,
         ActionRow("rename", mark("&Rename conversation"), needs=(Need.CONVERSATION,)),
         ActionRow("pin", mark("P&in conversation"), needs=(Need.CONVERSATION,), is_checkable=True),
         ActionRow("duplicate", mark("Dupli&cate conversation"), needs=(Need.CONVERSATION,)),

@@ -23,6 +23,11 @@ def menu_text(text: str) -> str:
     return line.replace("&", "&&")
 
 
+def without_accelerator(text: str) -> str:
+    """Return the words of an action as they are read: `&` marks a letter, `&&` is one."""
+    return text.replace("&&", "\0").replace("&", "").replace("\0", "&")
+
+
 def breakable(text: str) -> str:
     """Return the text with places where a line may end inside long names, paths and addresses."""
     return _LONG_WORD.sub(lambda word: _BREAK_BEHIND.sub(lambda found: f"{found[0]}\u200b", word[0]), text)

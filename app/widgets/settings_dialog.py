@@ -1,6 +1,6 @@
 """The settings, made from their schema: pages, a search over all of them, Reset beside each field."""
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -84,6 +84,15 @@ class SettingsDialog(QDialog):
         """Show the values that count now."""
         for row in self.rows:
             row.show_value(getattr(settings, row.field.key))
+
+    def show_field(self, key: str) -> None:
+        """Go to one setting."""
+        row = self.row(key)
+        self.search.clear()
+        self.pages.setCurrentRow(PAGES.index(row.field.page))
+        self._on_filter_changed()
+        row.control.widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        QTimer.singleShot(0, row, lambda: self._scroll.ensureWidgetVisible(row))  # once the page is laid out
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""

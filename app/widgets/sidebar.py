@@ -15,6 +15,7 @@ from app.widgets.icon_button import IconButton
 from app.widgets.icons import icon
 from app.widgets.key_words import key_words
 from app.widgets.plain_label import plain_label
+from app.widgets.search_button import SearchButton
 from app.widgets.theme import Theme
 
 WIDTH_PX = 248
@@ -46,6 +47,7 @@ class Sidebar(QFrame):
         self.new_button.setToolTip(f"{tr('Begin a new conversation')} ({key_words('Ctrl+N')})")
         self.new_button.clicked.connect(self.new_requested)
         self.folder_button = IconButton("folder-plus", tr("New folder"), theme)
+        self.search_button = SearchButton(theme)
         self.list = ConversationList(self.rows, theme)
         self.folder_button.clicked.connect(lambda: self.list.folder_requested.emit(()))
         self.list.chosen.connect(self.open_requested)
@@ -71,10 +73,14 @@ class Sidebar(QFrame):
         top.setSpacing(4)
         top.addWidget(self.new_button, 1)
         top.addWidget(self.folder_button)
+        search = QHBoxLayout()
+        search.setContentsMargins(8, 0, 8, 0)
+        search.addWidget(self.search_button)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 8, 0, 8)
         column.setSpacing(4)
         column.addLayout(top)
+        column.addLayout(search)
         column.addWidget(self.list, 1)
         column.addWidget(self.empty, 1)
 
@@ -105,6 +111,7 @@ class Sidebar(QFrame):
         """Draw in another theme."""
         self.new_button.setIcon(icon("plus", theme.colors.text))
         self.folder_button.set_theme(theme)
+        self.search_button.set_theme(theme)
         self.list.titles.set_theme(theme)
         self.list.scheduleDelayedItemsLayout()
 

@@ -131,6 +131,12 @@ class WindowDialogs(QObject):
         _bring_up(self._settings_dialog)
         self.warmth_requested.emit()
 
+    def open_setting(self, key: str) -> None:
+        """Open the settings at one of them."""
+        self.open_settings()
+        if self._settings_dialog is not None:
+            self._settings_dialog.show_field(key)
+
     def open_token(self) -> None:
         """Ask for an access token."""
         self.token_requested.emit()
