@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.controllers import exchange_notices
@@ -28,6 +28,8 @@ from app.paths import Paths, locate
 from app.problem_report import problem_report
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
+from app.widgets.message_actions import Act
+from app.widgets.prompt_dialog import PromptDialog
 from app.worker.engine_process import engine_command
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason, Statistics, WarmthDescribed
@@ -121,6 +123,7 @@ class Studio:
             self._grab_both(name)
             if name == "conversation":
                 self._grab_both("conversation-small", SMALL)
+                self._draw_message_states()
             self._close()
         self._with_warmth(paths, known)
         self._with_sidebar(paths, known)
@@ -141,6 +144,35 @@ class Studio:
         self._grab_both("notices")
         self._grab_both("notices-small", SMALL)
         self._close()
+
+    def _draw_message_states(self) -> None:
+        """Draw what can be done with a message: its ring and menu, details, the exact prompt, a deletion with Undo."""
+        window = self._hearth.window
+        view = window.page.transcript.view
+        last = self._hearth.transcript_model.rowCount() - 1
+        answer = view.reveal(last)
+        answer.setFocus(Qt.FocusReason.TabFocusReason)
+        self._grab_both("message-focused")
+        self._grab_popup("message-menu", lambda: answer.make_menu().popup(answer.mapToGlobal(QPoint(0, 24))))
+        self._grab_popup("message-details", answer.show_details)
+        answer.perform(Act.PROMPT)
+        dialog = window.findChild(PromptDialog)
+        assert isinstance(dialog, PromptDialog)
+        self._wait(dialog.view.isVisible, 30)
+        for theme in ("light", "dark"):
+            self._set_theme(theme)
+            self._pause(0.3)
+            dialog.close()
+            answer.perform(Act.PROMPT)
+            dialog = self._hearth.messages.prompt_dialog
+            assert dialog is not None
+            self._wait(dialog.view.isVisible, 30)
+            self._grab("exact-prompt", theme, dialog)
+        dialog.close()
+        view.reveal(last).perform(Act.DELETE)
+        self._pause(0.5)
+        self._grab_both("message-deleted")
+        self._grab_both("message-deleted-small", SMALL)
 
     def _with_warmth(self, paths: Paths, known: dict[str, str]) -> None:
         """Draw an invented state of the tiers: filling them for real would take gigabytes."""

@@ -12,7 +12,7 @@ from app.widgets.wrap_mode import wrap_mode_for
 from engine.api.prompt import PromptSource
 from engine.api.warmth import Tier
 
-_STRENGTHS = {Tier.DEVICE: 0.30, Tier.RAM: 0.20, Tier.DISK: 0.11, None: 0.0}
+_STRENGTHS = {Tier.DEVICE: 0.22, Tier.RAM: 0.15, Tier.DISK: 0.08, None: 0.0}
 _LINES = {
     Tier.DEVICE: QTextCharFormat.UnderlineStyle.NoUnderline,
     Tier.RAM: QTextCharFormat.UnderlineStyle.DotLine,

@@ -112,9 +112,10 @@ class StatisticsDetails(QFrame):
             words = plain_label(value, wraps=len(value) > _WRAPPED_CHARACTERS)
             words.setMinimumWidth(_WRAPPED_PX if words.wordWrap() else 0)
             grid.addWidget(words, row, 1)
+        grid.setRowMinimumHeight(len(self._facts), 8)
         self.copy_button = QPushButton(tr("Copy details"))
         self.copy_button.clicked.connect(self._on_copy)
-        grid.addWidget(self.copy_button, len(self._facts), 0, 1, 2, Qt.AlignmentFlag.AlignTrailing)
+        grid.addWidget(self.copy_button, len(self._facts) + 1, 0, 1, 2, Qt.AlignmentFlag.AlignTrailing)
 
     @Slot()
     def _on_copy(self) -> None:
