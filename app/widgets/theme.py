@@ -14,6 +14,7 @@ from app.widgets.fonts import CODE_FAMILY, TEXT_FAMILY, code_size_px, text_font
 TEXT_COLUMN_PX = 760
 SPACING_PX = 4  # every distance is a multiple of this
 RADIUS_LARGE_PX = 12  # bubbles and the composer
+_STYLED = "hearth_has_style"
 RADIUS_PX = 8  # controls
 DEFAULT_TEXT_SIZE_PX = 15
 
@@ -211,7 +212,9 @@ def system_is_dark() -> bool:
 
 def apply_theme(application: QApplication, theme: Theme) -> None:
     """Give the whole application this look: style, palette, font and style sheet."""
-    application.setStyle("Fusion")  # the one style that follows palette and style sheet alike on every system
+    if application.property(_STYLED) is None:  # a second time every widget would only be polished once more
+        application.setStyle("Fusion")  # the one style that follows palette and style sheet alike on every system
+        application.setProperty(_STYLED, True)
     application.setPalette(palette(theme))
     application.setFont(text_font(min(theme.text_size_px, 16) - 1))
     application.setStyleSheet(stylesheet(theme))
