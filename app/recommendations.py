@@ -5,7 +5,23 @@ from pathlib import Path
 
 import msgspec
 
+from app.language import mark
 from engine.api.plan import Fit, Plan
+
+# The sentences of the list, marked for translation here, as they stand in a file of data.
+SENTENCES = (
+    mark("The smallest model that holds a sensible conversation; quick on any computer."),
+    mark("Small enough for any graphics card, and good at short texts and questions."),
+    mark("Writes and reasons well for its size, and fits small graphics cards in 4 bit."),
+    mark("A small model that is good at facts, arithmetic and long texts."),
+    mark("Uses a seventh of itself for each word, so it answers quickly on a processor, also behind long texts."),
+    mark("A good all-rounder in many languages, for graphics cards of middle size."),
+    mark("Noticeably more thorough than the 8B one, where there is room for it."),
+    mark("Reasons well and answers fast: published in 4 bit, with a few experts at work for each word."),
+    mark("As fast as a 3B model, as knowledgeable as a much larger one."),
+    mark("The most careful writer of its family, for large graphics cards."),
+    mark("The strongest model of this list, in 4 bit on a single card of 80 GiB."),
+)
 
 # Slower than this, an answer takes longer to come than to read.
 _READING_TOKENS_PER_SECOND = 8.0

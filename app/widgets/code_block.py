@@ -10,6 +10,7 @@ from app.rendering.languages import file_name, language_name
 from app.widgets.code_view import CodeView
 from app.widgets.fonts import text_font
 from app.widgets.icons import icon
+from app.widgets.mirroring import margins
 from app.widgets.text_saving import TextSaving
 from app.widgets.theme import Theme
 
@@ -42,7 +43,7 @@ class CodeBlock(QFrame):
         self.save_button.clicked.connect(self.save)
         self._header = QWidget(self)
         row = QHBoxLayout(self._header)
-        row.setContentsMargins(_PADDING_PX, 4, 4, 0)
+        row.setContentsMargins(margins(_PADDING_PX, 4, 4, 0))
         row.setSpacing(0)
         row.addWidget(self._language)
         row.addStretch(1)

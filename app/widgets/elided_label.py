@@ -5,6 +5,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from app.widgets.foreign_text import plain_tooltip
+from app.widgets.mirroring import draw_line
 
 _MEASURED_CHARACTERS = 500
 
@@ -38,4 +39,4 @@ class ElidedLabel(QLabel):
         rectangle = self.contentsRect()
         line = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rectangle.width())
         painter.setPen(self.palette().color(self.foregroundRole()))
-        painter.drawText(rectangle, int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), line)
+        draw_line(painter, rectangle, self.layoutDirection(), line)

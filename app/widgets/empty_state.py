@@ -79,7 +79,7 @@ class EmptyState(QFrame):
         self.model_line.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.model_line.setWordWrap(True)
         self.phase = PhaseLine(theme)
-        self.examples = [ExampleButton(title, prompt) for title, prompt in EXAMPLES]
+        self.examples = [ExampleButton(tr(title), tr(prompt)) for title, prompt in EXAMPLES]
         grid = QGridLayout()
         grid.setSpacing(8)
         for place, button in enumerate(self.examples):

@@ -7,9 +7,12 @@ from PySide6.QtGui import QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from app.widgets.assets import asset
+from app.widgets.mirroring import is_mirrored
 
 _SIZES_PX = (14, 16, 18, 20, 24)
 _DISABLED_OPACITY = 0.4
+# Point to where reading goes on or came from; turned in a window that is read from right to left.
+_DIRECTED = {"chevron-left", "chevron-right", "panel-left", "undo-2", "redo-2", "arrow-left", "arrow-right", "list"}
 
 
 def icon(name: str, color: str, disabled_color: str | None = None) -> QIcon:
@@ -21,7 +24,8 @@ def icon(name: str, color: str, disabled_color: str | None = None) -> QIcon:
     # Pictures for each screen's own ratio, because Qt would scale others, and that blurs at 125 %. (An icon engine in
     # Python would draw any size, but Qt keeps the copy that clone() returns after Python has freed it: a crash.)
     ratios = frozenset({1.0} | {screen.devicePixelRatio() for screen in QGuiApplication.screens()})
-    return _icon(name, color, disabled_color, ratios)
+    is_turned = name in _DIRECTED and is_mirrored()
+    return _icon(name, color, disabled_color, ratios, is_turned)
 
 
 def pixmap(name: str, color: str, size_px: int, device_pixel_ratio: float = 1.0) -> QPixmap:
@@ -39,15 +43,17 @@ def app_icon() -> QIcon:
 
 
 @lru_cache(maxsize=256)
-def _icon(name: str, color: str, disabled_color: str | None, ratios: frozenset[float]) -> QIcon:
+def _icon(name: str, color: str, disabled_color: str | None, ratios: frozenset[float], is_turned: bool) -> QIcon:
     result = QIcon()
     enabled = _renderer(name, color)
     disabled = _renderer(name, disabled_color) if disabled_color else None
     for ratio in sorted(ratios):
         for size in _SIZES_PX:
-            picture = _draw(enabled, size, ratio)
+            picture = _draw(enabled, size, ratio, is_turned)
             result.addPixmap(picture)
-            result.addPixmap(_draw(disabled, size, ratio) if disabled else _faded(picture), QIcon.Mode.Disabled)
+            result.addPixmap(
+                _draw(disabled, size, ratio, is_turned) if disabled else _faded(picture), QIcon.Mode.Disabled
+            )
     return result
 
 
@@ -67,12 +73,15 @@ def _renderer(name: str, color: str) -> QSvgRenderer:
     return QSvgRenderer(QByteArray(data.encode()))
 
 
-def _draw(renderer: QSvgRenderer, size_px: int, ratio: float) -> QPixmap:
+def _draw(renderer: QSvgRenderer, size_px: int, ratio: float, is_turned: bool = False) -> QPixmap:
     side = int(size_px * ratio + 0.5)  # as Qt rounds
     picture = QPixmap(side, side)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    if is_turned:
+        painter.translate(side, 0)
+        painter.scale(-1, 1)
     renderer.render(painter, QRectF(0, 0, side, side))
     painter.end()
     picture.setDevicePixelRatio(ratio)

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.language import tr
 from app.models.memory_table_model import ID_ROLE, SORT_ROLE, TIER_ROLE, Column, MemoryTableModel
+from app.widgets.mirroring import apart
 from app.widgets.theme import Theme
 from app.widgets.warmth_mark import mark_icon
 from engine.api.warmth import Tier
@@ -56,6 +57,7 @@ class _Cells(QStyledItemDelegate):
     def initStyleOption(self, option: QStyleOptionViewItem, index: _Index) -> None:
         super().initStyleOption(option, index)
         option.state &= ~QStyle.StateFlag.State_HasFocus
+        option.text = apart(option.text)
         if index.column() == Column.STATE:
             option.features |= QStyleOptionViewItem.ViewItemFeature.HasDecoration
             option.icon = mark_icon(Tier(index.data(TIER_ROLE)), self.theme)

@@ -16,6 +16,7 @@ from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
 from app.widgets.icons import icon
 from app.widgets.key_words import key_words
+from app.widgets.mirroring import draw_line, turned
 from app.widgets.model_menu import ModelMenu, open_menu_of
 from app.widgets.plan_tooltip import plan_html, plan_tooltip
 from app.widgets.theme import RADIUS_PX, Theme
@@ -201,15 +202,17 @@ class ModelButton(QAbstractButton):
         name_room = right - left - (summary_width + _GAP_PX if self.summary else 0)
         name = name_metrics.elidedText(self.name, Qt.TextElideMode.ElideRight, name_room)
         name_width = name_metrics.horizontalAdvance(name)
-        middle = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+        direction = self.layoutDirection()
         painter.setFont(self._name_font())
         painter.setPen(QColor(colors.text))
-        painter.drawText(QRect(left, 0, name_width + 2, self.height()), middle, name)
+        place = turned(QRect(left, 0, name_width + 2, self.height()), self.rect(), direction)
+        draw_line(painter, place, direction, name)
         painter.setFont(self._summary_font())
         painter.setPen(QColor(colors.muted))
-        painter.drawText(QRect(left + name_width + _GAP_PX, 0, summary_width + 2, self.height()), middle, self.summary)
+        place = QRect(left + name_width + _GAP_PX, 0, summary_width + 2, self.height())
+        draw_line(painter, turned(place, self.rect(), direction), direction, self.summary)
         chevron = QRect(right + _GAP_PX, (self.height() - _CHEVRON_PX) // 2, _CHEVRON_PX, _CHEVRON_PX)
-        icon("chevron-down", colors.muted).paint(painter, chevron)
+        icon("chevron-down", colors.muted).paint(painter, turned(chevron, self.rect(), direction))
 
     def _paint_progress(self, painter: QPainter) -> None:
         percent = _PERCENT.search(self._loading)
@@ -221,7 +224,8 @@ class ModelButton(QAbstractButton):
         painter.drawRoundedRect(QRectF(_PADDING_PX, self.height() - 4, room, 3), 1.5, 1.5)
         painter.setBrush(QColor(self._theme.colors.muted))
         done = room * min(100, int(percent[1])) / 100
-        painter.drawRoundedRect(QRectF(_PADDING_PX, self.height() - 4, done, 3), 1.5, 1.5)
+        left = self.width() - _PADDING_PX - done if self.isRightToLeft() else _PADDING_PX
+        painter.drawRoundedRect(QRectF(left, self.height() - 4, done, 3), 1.5, 1.5)
 
     def _name_font(self) -> QFont:
         return text_font(min(self._theme.text_size_px, 16) - 1, QFont.Weight.Medium)

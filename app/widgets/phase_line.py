@@ -1,6 +1,6 @@
 """What the engine is doing right now, in words, beside a small ember dot."""
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
@@ -18,7 +18,7 @@ class PhaseLine(QLabel):
         self._theme = theme
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setProperty("role", "small")
-        self.setContentsMargins(_TEXT_LEFT_PX, 0, 0, 0)
+        self._keep_room()
         self.setMinimumWidth(1)
 
     def set_phase(self, phase: str) -> None:
@@ -39,4 +39,15 @@ class PhaseLine(QLabel):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._theme.colors.accent))
-        painter.drawEllipse(QRectF(1, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX))
+        left = self.width() - _DOT_PX - 1 if self.isRightToLeft() else 1
+        painter.drawEllipse(QRectF(left, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep the dot's room where reading begins."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            self._keep_room()
+
+    def _keep_room(self) -> None:
+        is_turned = self.isRightToLeft()
+        self.setContentsMargins(0 if is_turned else _TEXT_LEFT_PX, 0, _TEXT_LEFT_PX if is_turned else 0, 0)

@@ -7,6 +7,7 @@ from app.language import tr
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.foreign_text import plain_tooltip
 from app.widgets.icon_button import IconButton
+from app.widgets.mirroring import margins
 from app.widgets.theme import Theme
 
 _SHOWN_CHIPS = 3
@@ -32,7 +33,7 @@ class QueueChips(QWidget):
         self._column.setSpacing(4)
         self._more = QLabel()
         self._more.setProperty("role", "small")
-        self._more.setContentsMargins(12, 0, 0, 0)
+        self._more.setContentsMargins(margins(12, 0, 0, 0))
         self.hide()
 
     @property
@@ -96,7 +97,7 @@ class _Chip(QFrame):
         self.send_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.send_button.clicked.connect(self._on_send_now)
         row = QHBoxLayout(self)
-        row.setContentsMargins(12, 2, 4, 2)
+        row.setContentsMargins(margins(12, 2, 4, 2))
         row.setSpacing(4)
         row.addWidget(self.waiting)
         row.addSpacing(4)

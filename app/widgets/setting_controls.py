@@ -22,7 +22,7 @@ from engine.api.codec import clean_text
 
 _TYPING_DELAY_MS = 600
 _LONG_TEXT_PX = 120
-_NUMBER_PX = 240
+_NUMBER_PX = 280
 _LONG_TEXT_STYLE = (
     "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
     "QPlainTextEdit:focus { border: 1px solid palette(accent); }"

@@ -23,7 +23,7 @@ from app.widgets.setting_controls import KeysControl
 from app.widgets.setting_row import SettingRow
 from app.widgets.theme import LIGHT, Theme
 
-_PAGES_PX = 168
+_PAGES_PX = 212
 _PAGE_ROW_PX = 32
 _DEFAULTS = Settings()
 

@@ -1,6 +1,6 @@
 """The quiet line under an answer: what it cost, shortened to the room there is, all of it on click."""
 
-from PySide6.QtCore import QPoint, QSize, Qt, Slot
+from PySide6.QtCore import QPoint, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QPushButton, QSizePolicy, QWidget
 
@@ -8,6 +8,7 @@ from app.conversations.records import Message
 from app.language import tr
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
+from app.widgets.mirroring import draw_line, turned
 from app.widgets.plain_label import plain_label
 from app.widgets.statistics_text import shortened, statistics_details, statistics_line, statistics_parts
 from app.widgets.theme import Theme
@@ -72,12 +73,13 @@ class StatisticsLine(QAbstractButton):
         font = QFont(self._text_font)
         font.setUnderline(self.underMouse())
         painter.setFont(font)
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft), text)
+        draw_line(painter, self.rect(), self.layoutDirection(), text)
         if self.hasFocus():
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
             right = min(self.width(), metrics.horizontalAdvance(text) + _FOCUS_INSET)
-            painter.drawRoundedRect(0, 0, right - 1, self.height() - 1, 4, 4)
+            ring = turned(QRect(0, 0, right - 1, self.height() - 1), self.rect(), self.layoutDirection())
+            painter.drawRoundedRect(ring, 4, 4)
 
     def show_details(self, message: Message) -> None:
         """Open all that is known about an answer, also where the line itself is switched off."""

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from app.recommendations import ranked, read_candidates
+from app.recommendations import SENTENCES, ranked, read_candidates
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan
 from engine.checkpoints.known_shapes import named
@@ -102,3 +102,7 @@ def test_what_is_suggested_first_was_chosen_for_the_computer_or_is_larger(name: 
     first = ranked(read_candidates(FILE), plans)[0]
     assert plans[first.hub_id].fit is not Fit.TOO_BIG
     assert first.parameters >= min(entry.parameters for entry in LISTED.models if name in entry.suits)
+
+
+def test_every_sentence_of_the_list_can_be_translated() -> None:
+    assert {entry.words for entry in LISTED.models} == set(SENTENCES)

@@ -8,6 +8,7 @@ from app.models import hub_words
 from app.models.amounts import file_size
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.icons import icon
+from app.widgets.mirroring import margins
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 from engine.api.hub import HubFile
@@ -66,7 +67,7 @@ class FileList(QWidget):
 def _table(files: tuple[HubFile, ...]) -> QWidget:
     table = QWidget()
     grid = QGridLayout(table)
-    grid.setContentsMargins(24, 0, 0, 0)
+    grid.setContentsMargins(margins(24, 0, 0, 0))
     grid.setHorizontalSpacing(16)
     grid.setVerticalSpacing(4)
     grid.setColumnStretch(0, 1)

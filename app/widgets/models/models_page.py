@@ -1,7 +1,7 @@
 """The page of models: Find, On this computer, Downloads."""
 
 from PySide6.QtCore import QAbstractItemModel, Qt, Signal, Slot
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.language import mark, tr
@@ -9,6 +9,7 @@ from app.models.hub_rows import HubQuery
 from app.models.plan_words import ModelFit
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.icon_button import IconButton
+from app.widgets.mirroring import margins
 from app.widgets.models.downloads_view import DownloadsView
 from app.widgets.models.find_view import FindView
 from app.widgets.models.local_view import LocalView
@@ -20,6 +21,7 @@ from engine.api.hub import HubDetails
 from engine.api.plan import Plan
 
 FIND, LOCAL, DOWNLOADS = range(3)
+_HEAD_PX = 56  # margins and gaps of the head
 _LABELS = (mark("Find"), mark("On this computer"), mark("Downloads"))
 
 
@@ -184,14 +186,22 @@ class ModelsPage(QWidget):
         super().hideEvent(event)
         self.finder.step_back()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the title out where only a piece of it would fit: the views say enough."""
+        super().resizeEvent(event)
+        others = (self.back_button, self.refresh_button, self.views)
+        room = self.width() - sum(each.sizeHint().width() for each in others if not each.isHidden()) - _HEAD_PX
+        words = tr("Models")
+        self._title.set_text(words if room >= self._title.fontMetrics().horizontalAdvance(words) else "")
+
     def _build_layout(self) -> None:
         head = QHBoxLayout()
-        head.setContentsMargins(8, 4, 16, 12)
+        head.setContentsMargins(margins(8, 4, 16, 12))
         head.setSpacing(8)
         head.addWidget(self.back_button)
-        title = ElidedLabel(tr("Models"))
-        title.setProperty("role", "title")
-        head.addWidget(title, 1)
+        self._title = ElidedLabel(tr("Models"))
+        self._title.setProperty("role", "title")
+        head.addWidget(self._title, 1)
         head.addWidget(self.refresh_button)
         head.addWidget(self.views)
         column = self._column = QVBoxLayout(self)

@@ -26,7 +26,7 @@ class RecommendationCard(QPushButton):
         facts = [hub_words.download_size(recommendation.download_bytes), recommendation.fit.label]
         facts += [hub_words.license_words(recommendation.license)]
         mark = tr("Recommended") if recommendation.is_best else ""
-        self.setAccessibleName(", ".join(word for word in (title, mark, recommendation.words, *facts) if word))
+        self.setAccessibleName(", ".join(word for word in (title, mark, tr(recommendation.words), *facts) if word))
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(plain_label(title, "strong"))
@@ -37,7 +37,7 @@ class RecommendationCard(QPushButton):
         self._column.setContentsMargins(16, 12, 16, 12)
         self._column.setSpacing(2)
         self._column.addLayout(top)
-        self._column.addWidget(plain_label(recommendation.words, wraps=True))
+        self._column.addWidget(plain_label(tr(recommendation.words), wraps=True))
         self._column.addWidget(plain_label(" · ".join(fact for fact in facts if fact), "small", wraps=True))
         for label in self.findChildren(QWidget):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)

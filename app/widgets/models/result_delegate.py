@@ -11,6 +11,7 @@ from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
+from app.widgets.mirroring import draw_line, turned
 from app.widgets.theme import RADIUS_PX, Theme
 
 _SIDE_PX = 12
@@ -19,8 +20,6 @@ _GAP_PX = 12
 _LINE_GAP_PX = 2
 _BADGE_SIDE_PX = 8
 _BADGE_GAP_PX = 4
-_LEFT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
-_RIGHT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
 _TOO_BIG = mark("Too big")
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -59,14 +58,13 @@ class ResultDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         whole: QRect = option.rect
-        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
         self._paint_background(painter, whole, option)
         inner = whole.adjusted(_SIDE_PX, _TOP_PX, -_SIDE_PX, -_TOP_PX)
         line = QRect(inner.left(), inner.top(), inner.width(), self._name_metrics.height())
-        self._paint_first_line(painter, line, row)
+        self._paint_first_line(painter, line, row, option.direction)
         line = QRect(inner.left(), line.bottom() + 1 + _LINE_GAP_PX, inner.width(), self._small_metrics.height())
-        self._paint_second_line(painter, line, row)
-        self._paint_badges(painter, inner, line.bottom() + 1 + 6, row, is_selected)
+        self._paint_second_line(painter, line, row, option.direction)
+        self._paint_badges(painter, inner.adjusted(0, line.bottom() + 7 - inner.top(), 0, 0), row, option)
         painter.restore()
 
     def helpEvent(
@@ -97,7 +95,7 @@ class ResultDelegate(QStyledItemDelegate):
             painter.setPen(QPen(QColor(colors.accent), 1))
             painter.drawRoundedRect(QRectF(whole).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
 
-    def _paint_first_line(self, painter: QPainter, line: QRect, row: HubRow) -> None:
+    def _paint_first_line(self, painter: QPainter, line: QRect, row: HubRow, direction: Qt.LayoutDirection) -> None:
         colors = self._theme.colors
         fit = row.fit.label if row.fit is not None and not row.checkpoint.unusable else ""
         fit_px = self._small_metrics.horizontalAdvance(fit)
@@ -106,13 +104,14 @@ class ResultDelegate(QStyledItemDelegate):
         painter.setFont(self._name_font)
         painter.setPen(QColor(colors.muted if row.checkpoint.unusable else colors.text))
         elided = self._name_metrics.elidedText(name, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(line.adjusted(0, 0, room - line.width() + 2, 0), _LEFT, elided)
+        place = turned(line.adjusted(0, 0, room - line.width() + 2, 0), line, direction)
+        draw_line(painter, place, direction, elided)
         if fit:
             painter.setFont(self._small_font)
             painter.setPen(QColor(colors.muted if fit == tr(_TOO_BIG) else colors.text))
-            painter.drawText(line, _RIGHT, fit)
+            draw_line(painter, line, direction, fit, Qt.AlignmentFlag.AlignRight)
 
-    def _paint_second_line(self, painter: QPainter, line: QRect, row: HubRow) -> None:
+    def _paint_second_line(self, painter: QPainter, line: QRect, row: HubRow, direction: Qt.LayoutDirection) -> None:
         painter.setFont(self._small_font)
         painter.setPen(QColor(self._theme.colors.muted))
         numbers = " · ".join(hub_words.numbers(row.checkpoint))
@@ -120,21 +119,23 @@ class ResultDelegate(QStyledItemDelegate):
         room = line.width() - (numbers_px + _GAP_PX if numbers else 0)
         publisher = hub_words.publisher_of(row.checkpoint.hub_id)
         elided = self._small_metrics.elidedText(publisher, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(line.adjusted(0, 0, room - line.width() + 2, 0), _LEFT, elided)
-        painter.drawText(line, _RIGHT, numbers)
+        place = turned(line.adjusted(0, 0, room - line.width() + 2, 0), line, direction)
+        draw_line(painter, place, direction, elided)
+        draw_line(painter, line, direction, numbers, Qt.AlignmentFlag.AlignRight)
 
-    def _paint_badges(self, painter: QPainter, inner: QRect, top: int, row: HubRow, is_selected: bool) -> None:
+    def _paint_badges(self, painter: QPainter, room: QRect, row: HubRow, option: QStyleOptionViewItem) -> None:
         colors = self._theme.colors
-        left = inner.left()
+        is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        left = room.left()
         painter.setFont(self._badge_font)
         for words in hub_words.badges(row):
             width = self._badge_metrics.horizontalAdvance(words) + 2 * _BADGE_SIDE_PX
-            if left + width > inner.right() + 1:
+            if left + width > room.right() + 1:
                 break
-            place = QRect(left, top, width, self._badge_height)
+            place = turned(QRect(left, room.top(), width, self._badge_height), room, option.direction)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.page if is_selected else colors.bubble))
             painter.drawRoundedRect(place, 6, 6)
             painter.setPen(QColor(colors.text if row.is_recommended and words == tr("Recommended") else colors.muted))
-            painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), words)
+            draw_line(painter, place, option.direction, words, Qt.AlignmentFlag.AlignHCenter)
             left += width + _BADGE_GAP_PX

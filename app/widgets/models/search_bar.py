@@ -13,6 +13,7 @@ from engine.api.hub import HubSort
 
 _PAUSE_MS = 400
 _LONGEST_TEXT = 500
+_LINE_SIDES_PX = 28  # what a line takes beside its words
 _SORTS = (
     (mark("Popular"), HubSort.DOWNLOADS),
     (mark("Most liked"), HubSort.LIKES),
@@ -64,6 +65,8 @@ class SearchBar(QWidget):
         self.author.setMaxLength(_LONGEST_TEXT)
         self.author.setPlaceholderText(tr("Any publisher"))
         self.author.setAccessibleName(tr("Publisher"))
+        words = self.author.fontMetrics().horizontalAdvance(self.author.placeholderText())
+        self.author.setMinimumWidth(words + _LINE_SIDES_PX)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)
@@ -124,6 +127,6 @@ def _choice(name: str, words: list[str]) -> QComboBox:
     box = QComboBox()
     box.addItems(words)
     box.setAccessibleName(name)
-    box.setMinimumContentsLength(8)
+    box.setMinimumContentsLength(6)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box

@@ -32,7 +32,6 @@ class TokenDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Access token"))
-        self.setFixedWidth(_WIDTH_PX)
         self._page = TOKENS_PAGE
         self._wants_keeping = True
         self._is_giving = False
@@ -103,9 +102,14 @@ class TokenDialog(QDialog):
         self.page_address.set_text(self._page)
         address = self._page.split("//", 1)[-1].split("/", 1)[0]
         self.address.setText(tr(_WHERE_IT_GOES).format(address=address))
+        for button in (self.remove_button, self.save_button, self.close_button):
+            button.ensurePolished()
+            button.setMinimumWidth(button.sizeHint().width())
         column = self.layout()
         if column is not None:
-            self.setFixedHeight(column.totalHeightForWidth(_WIDTH_PX))
+            column.invalidate()
+            width = max(_WIDTH_PX, column.totalMinimumSize().width())  # other languages have longer buttons
+            self.setFixedSize(width, column.totalHeightForWidth(width))
 
     def _build_layout(self) -> None:
         where = QHBoxLayout()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from PySide6.QtCore import Qt, QTranslator
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -12,6 +13,8 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
+from app.settings.values import Language
+from app.widgets import languages
 from app.widgets.fonts import load_fonts
 from app.widgets.main_window import MainWindow
 from app.widgets.message_body import MessageBody
@@ -133,3 +136,24 @@ def make_body(qtbot: QtBot) -> MakeBody:
         return body
 
     return make
+
+
+@pytest.fixture
+def german(qapp: QApplication) -> Iterator[None]:
+    """Everything that is made now is German."""
+    before = set(qapp.findChildren(QTranslator))
+    languages.install(qapp, Language.GERMAN)
+    yield
+    for translator in set(qapp.findChildren(QTranslator)) - before:
+        qapp.removeTranslator(translator)
+        translator.deleteLater()
+    qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+    languages.install(qapp, Language.ENGLISH)
+
+
+@pytest.fixture
+def mirrored(qapp: QApplication) -> Iterator[None]:
+    """Everything that is made now is read from right to left."""
+    qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    yield
+    qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)

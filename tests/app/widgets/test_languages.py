@@ -1,11 +1,10 @@
 """The language of the window is found and installed before anything is shown, Qt's own words included."""
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QLocale, Qt, QTranslator
+from PySide6.QtCore import QCoreApplication, QLocale
 from PySide6.QtWidgets import QApplication, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
@@ -17,18 +16,6 @@ from app.settings.schema import Settings
 from app.settings.values import Language
 from app.widgets import languages
 from app.widgets.key_words import key_words
-
-
-@pytest.fixture
-def german(qapp: QApplication) -> Iterator[None]:
-    before = set(qapp.findChildren(QTranslator))
-    languages.install(qapp, Language.GERMAN)
-    yield
-    for translator in set(qapp.findChildren(QTranslator)) - before:
-        qapp.removeTranslator(translator)
-        translator.deleteLater()
-    qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-    languages.install(qapp, Language.ENGLISH)
 
 
 @pytest.mark.usefixtures("german")
