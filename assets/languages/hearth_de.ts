@@ -40,10 +40,6 @@
         <translation>&amp;Neu antworten</translation>
     </message>
     <message>
-        <source>&amp;Attach files…</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>&amp;Branch into a new conversation</source>
         <translation>In eine neue Unterhaltung ab&amp;zweigen</translation>
     </message>
@@ -70,10 +66,6 @@
     <message>
         <source>&amp;Copy message</source>
         <translation>Nachricht &amp;kopieren</translation>
-    </message>
-    <message>
-        <source>&amp;Copy text</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Dark</source>
@@ -112,10 +104,6 @@
         <translation>&amp;Datei</translation>
     </message>
     <message>
-        <source>&amp;Find in conversation…</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>&amp;Full screen</source>
         <translation>V&amp;ollbild</translation>
     </message>
@@ -137,7 +125,7 @@
     </message>
     <message>
         <source>&amp;Licences…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Lizenzen…</translation>
     </message>
     <message>
         <source>&amp;Model</source>
@@ -168,10 +156,6 @@
         <translation>&amp;Vorherige Fassung</translation>
     </message>
     <message>
-        <source>&amp;Put into the message</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>&amp;Quit</source>
         <translation>&amp;Beenden</translation>
     </message>
@@ -189,7 +173,7 @@
     </message>
     <message>
         <source>&amp;Report a problem…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Problem melden…</translation>
     </message>
     <message>
         <source>&amp;Settings…</source>
@@ -248,28 +232,12 @@
         <translation>0 nimmt immer das wahrscheinlichste Wort; um 0,7 wird es lebendig; über 1,5 ergibt es bald keinen Sinn mehr.</translation>
     </message>
     <message>
-        <source>1 character</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>1 conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>1 Unterhaltung</translation>
     </message>
     <message>
         <source>1 file</source>
         <translation>1 Datei</translation>
-    </message>
-    <message>
-        <source>1 page</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>1 sheet</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>1 slide</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>15 to 35 billion</source>
@@ -308,12 +276,16 @@
         <translation>Eine Datei (PEM) mit den Zertifikaten Ihrer Organisation, falls deren Netz sie verlangt.</translation>
     </message>
     <message>
+        <source>A good all-rounder in many languages, for graphics cards of middle size.</source>
+        <translation>Ein guter Allrounder in vielen Sprachen, für Grafikkarten mittlerer Größe.</translation>
+    </message>
+    <message>
         <source>A library that the engine needs could not be loaded.</source>
         <translation>Eine Bibliothek, die der Rechenkern braucht, konnte nicht geladen werden.</translation>
     </message>
     <message>
         <source>A message waits for its turn here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Hier wartet eine Nachricht, bis sie an der Reihe ist.</translation>
     </message>
     <message>
         <source>A mirror of the Hugging Face Hub, as an address that begins with https://. Empty means huggingface.co, or what HF_ENDPOINT says.</source>
@@ -333,7 +305,7 @@
     </message>
     <message>
         <source>A new answer was not read yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>Eine neue Antwort wurde noch nicht gelesen.</translation>
     </message>
     <message>
         <source>A new one each time</source>
@@ -346,6 +318,10 @@
     <message>
         <source>A small model of the same family that guesses words, which the large one then checks several at a time: the same answers, often faster, for some more memory. A name from the Hub or a folder; empty means none.</source>
         <translation>Ein kleines Modell derselben Familie, das Wörter errät, die das große dann mehrere auf einmal prüft: dieselben Antworten, oft schneller, für etwas mehr Speicher. Ein Name vom Hub oder ein Ordner; leer bedeutet keines.</translation>
+    </message>
+    <message>
+        <source>A small model that is good at facts, arithmetic and long texts.</source>
+        <translation>Ein kleines Modell, gut bei Fakten, beim Rechnen und bei langen Texten.</translation>
     </message>
     <message>
         <source>Abo&amp;ut this answer</source>
@@ -444,20 +420,12 @@
         <translation>Hier wird gerade eine Antwort geschrieben, oder wartet darauf. Löschen Sie die Nachricht danach, oder halten Sie zuerst die Antwort an.</translation>
     </message>
     <message>
-        <source>An answer is being written. The prompt is shown after that.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>An answer stops after this many tokens (about three quarters of a word each), and can then be continued.</source>
         <translation>Eine Antwort endet nach so vielen Tokens (je etwa drei Viertel eines Wortes) und kann dann fortgesetzt werden.</translation>
     </message>
     <message>
         <source>Another export is still running.</source>
         <translation>Es läuft noch ein anderer Export.</translation>
-    </message>
-    <message>
-        <source>Another import is still running.</source>
-        <translation>Es läuft noch ein anderer Import.</translation>
     </message>
     <message>
         <source>Another program is downloading this model.</source>
@@ -528,6 +496,10 @@
         <translation>Architektur</translation>
     </message>
     <message>
+        <source>As fast as a 3B model, as knowledgeable as a much larger one.</source>
+        <translation>So schnell wie ein 3B-Modell, so kundig wie ein viel größeres.</translation>
+    </message>
+    <message>
         <source>As in the &amp;settings</source>
         <translation>Wie in den &amp;Einstellungen</translation>
     </message>
@@ -540,10 +512,6 @@
         <translation>So lang, wie das Modell will</translation>
     </message>
     <message>
-        <source>At most {count} files go with one message. Send the others with the next one.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>At most {speed} tokens per second.</source>
         <translation>Höchstens {speed} Tokens pro Sekunde.</translation>
     </message>
@@ -554,14 +522,6 @@
     <message>
         <source>At most: {0}.{1}</source>
         <translation>Höchstens: {0}.{1}</translation>
-    </message>
-    <message>
-        <source>Attach files</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Attention</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>August</source>
@@ -988,12 +948,12 @@
         <translation>Unterhaltungen (*.json *.jsonl *.zip)</translation>
     </message>
     <message>
-        <source>Conversations {date}</source>
-        <translation>Unterhaltungen {date}</translation>
+        <source>Conversations that could not be read: {count}.</source>
+        <translation>Unterhaltungen, die nicht gelesen werden konnten: {count}.</translation>
     </message>
     <message>
-        <source>Cop&amp;y</source>
-        <translation type="unfinished"></translation>
+        <source>Conversations {date}</source>
+        <translation>Unterhaltungen {date}</translation>
     </message>
     <message>
         <source>Copied</source>
@@ -1001,7 +961,7 @@
     </message>
     <message>
         <source>Copied.</source>
-        <translation type="unfinished"></translation>
+        <translation>Kopiert.</translation>
     </message>
     <message>
         <source>Copy</source>
@@ -1013,43 +973,15 @@
     </message>
     <message>
         <source>Copy LaTeX</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Copy as &amp;Markdown</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Copy code</source>
-        <translation type="unfinished"></translation>
+        <translation>LaTeX kopieren</translation>
     </message>
     <message>
         <source>Copy details</source>
         <translation>Einzelheiten kopieren</translation>
     </message>
     <message>
-        <source>Copy ids</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Copy it again from the page that shows it, and enter it once more.</source>
         <translation>Kopieren Sie es noch einmal von der Seite, die es zeigt, und geben Sie es neu ein.</translation>
-    </message>
-    <message>
-        <source>Copy link</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Copy table</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Copy table as Markdown</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Copy text</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Copy the complete model into the folder, or choose another model.</source>
@@ -1076,10 +1008,6 @@
         <translation>Core ML</translation>
     </message>
     <message>
-        <source>Could not be read: {count}.</source>
-        <translation>Nicht lesbar: {count}.</translation>
-    </message>
-    <message>
         <source>Cu&amp;t</source>
         <translation>&amp;Ausschneiden</translation>
     </message>
@@ -1090,10 +1018,6 @@
     <message>
         <source>December</source>
         <translation>Dezember</translation>
-    </message>
-    <message>
-        <source>Decoding</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Del</source>
@@ -1113,7 +1037,7 @@
     </message>
     <message>
         <source>Delete folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Ordner löschen</translation>
     </message>
     <message>
         <source>Delete the selected conversation</source>
@@ -1142,10 +1066,6 @@
     <message>
         <source>Disk for warm conversations (GiB)</source>
         <translation>Plattenspeicher für warme Unterhaltungen (GiB)</translation>
-    </message>
-    <message>
-        <source>Dismiss</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Does not fit</source>
@@ -1201,16 +1121,12 @@
         <translation>Entwurfsmodell</translation>
     </message>
     <message>
-        <source>Drop files to attach them</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Dupli&amp;cate conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltung &amp;duplizieren</translation>
     </message>
     <message>
         <source>Duplicate</source>
-        <translation type="unfinished"></translation>
+        <translation>Duplizieren</translation>
     </message>
     <message>
         <source>Each action of the menus may have the keys that you like best.</source>
@@ -1239,10 +1155,6 @@
     <message>
         <source>Edit your message</source>
         <translation>Nachricht bearbeiten</translation>
-    </message>
-    <message>
-        <source>Edited by you; the version beside it is what the model wrote.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Ended because</source>
@@ -1325,16 +1237,8 @@
         <translation>Suchen</translation>
     </message>
     <message>
-        <source>Find &amp;next</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Find a model</source>
         <translation>Modell suchen</translation>
-    </message>
-    <message>
-        <source>Find in this conversation</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Find more models…</source>
@@ -1343,10 +1247,6 @@
     <message>
         <source>Find one that suits it; this takes a few minutes.</source>
         <translation>Suchen Sie eines, das zu ihm passt; das dauert ein paar Minuten.</translation>
-    </message>
-    <message>
-        <source>Find pre&amp;vious</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>First start</source>
@@ -1370,11 +1270,11 @@
     </message>
     <message>
         <source>Folder, closed</source>
-        <translation type="unfinished"></translation>
+        <translation>Ordner, geschlossen</translation>
     </message>
     <message>
         <source>Folder, open</source>
-        <translation type="unfinished"></translation>
+        <translation>Ordner, offen</translation>
     </message>
     <message>
         <source>Folders with models</source>
@@ -1390,7 +1290,7 @@
     </message>
     <message>
         <source>Formula: {latex}</source>
-        <translation type="unfinished"></translation>
+        <translation>Formel: {latex}</translation>
     </message>
     <message>
         <source>Found</source>
@@ -1433,10 +1333,6 @@
         <translation>Gibt frei, was von den gewählten Unterhaltungen vorgehalten wird. Ihr Text bleibt.</translation>
     </message>
     <message>
-        <source>From</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Full</source>
         <translation>Voll</translation>
     </message>
@@ -1465,10 +1361,6 @@
         <translation>Allgemein</translation>
     </message>
     <message>
-        <source>Generated</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>GiB of weights</source>
         <translation>GiB Gewichte</translation>
     </message>
@@ -1494,7 +1386,7 @@
     </message>
     <message>
         <source>Go to the page for problems…</source>
-        <translation type="unfinished"></translation>
+        <translation>Zur Seite für Probleme…</translation>
     </message>
     <message>
         <source>Good models to begin with</source>
@@ -1737,10 +1629,6 @@
         <translation>Es wird nur an {address} gesendet und steht in keiner Datei von Hearth und in keinem Protokoll.</translation>
     </message>
     <message>
-        <source>It is too long to be edited as a message.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>It makes pictures, films or sounds, no text.</source>
         <translation>Es erzeugt Bilder, Filme oder Töne, keinen Text.</translation>
     </message>
@@ -1821,18 +1709,6 @@
         <translation>Tastenkürzel</translation>
     </message>
     <message>
-        <source>Known, from disk</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Known, from memory</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Known, in place</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>L&amp;ight</source>
         <translation>H&amp;ell</translation>
     </message>
@@ -1870,11 +1746,11 @@
     </message>
     <message>
         <source>Licences</source>
-        <translation type="unfinished"></translation>
+        <translation>Lizenzen</translation>
     </message>
     <message>
         <source>Licences…</source>
-        <translation type="unfinished"></translation>
+        <translation>Lizenzen…</translation>
     </message>
     <message>
         <source>Light</source>
@@ -1942,7 +1818,7 @@
     </message>
     <message>
         <source>Looking …</source>
-        <translation type="unfinished"></translation>
+        <translation>Wird angesehen …</translation>
     </message>
     <message>
         <source>MPS; {0}; torch {1}</source>
@@ -2065,10 +1941,6 @@
         <translation>Modelle</translation>
     </message>
     <message>
-        <source>Models here read text only, so a picture can&apos;t be attached.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Models on this computer</source>
         <translation>Modelle auf diesem Rechner</translation>
     </message>
@@ -2113,7 +1985,7 @@
     </message>
     <message>
         <source>Move to</source>
-        <translation type="unfinished"></translation>
+        <translation>Verschieben nach</translation>
     </message>
     <message>
         <source>Move {0} away, then go on with the download.</source>
@@ -2126,10 +1998,6 @@
     <message>
         <source>Moving: {done} of {total}</source>
         <translation>Verschoben: {done} von {total}</translation>
-    </message>
-    <message>
-        <source>Muted: the model&apos;s template. Bold: generated by the model, kept token for token.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>NF4 weights on the processor: 4-bit kernel up to {0} rows, then unpacking by block.</source>
@@ -2145,7 +2013,7 @@
     </message>
     <message>
         <source>Name of the folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Name des Ordners</translation>
     </message>
     <message>
         <source>Ne&amp;xt conversation</source>
@@ -2169,7 +2037,7 @@
     </message>
     <message>
         <source>New &amp;folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Neuer &amp;Ordner</translation>
     </message>
     <message>
         <source>New &amp;private conversation</source>
@@ -2181,11 +2049,11 @@
     </message>
     <message>
         <source>New folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Neuer Ordner</translation>
     </message>
     <message>
         <source>New folder {number}</source>
-        <translation type="unfinished"></translation>
+        <translation>Neuer Ordner {number}</translation>
     </message>
     <message>
         <source>New key</source>
@@ -2204,10 +2072,6 @@
         <translation>Nächster &amp;Bereich des Fensters</translation>
     </message>
     <message>
-        <source>Next match</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Next version</source>
         <translation>Nächste Fassung</translation>
     </message>
@@ -2221,7 +2085,7 @@
     </message>
     <message>
         <source>No folder</source>
-        <translation type="unfinished"></translation>
+        <translation>Kein Ordner</translation>
     </message>
     <message>
         <source>No model has “{words}” in its name.</source>
@@ -2230,10 +2094,6 @@
     <message>
         <source>No model is loaded.</source>
         <translation>Es ist kein Modell geladen.</translation>
-    </message>
-    <message>
-        <source>No model is loaded. The prompt depends on the model: load one, then look again.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>No model is loaded. What is kept belongs to the model that has read it, and is listed once that is loaded.</source>
@@ -2262,10 +2122,6 @@
     <message>
         <source>Not everything could be forgotten. {sentence}</source>
         <translation>Nicht alles konnte vergessen werden. {sentence}</translation>
-    </message>
-    <message>
-        <source>Not found</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Not known yet</source>
@@ -2313,7 +2169,7 @@
     </message>
     <message>
         <source>Nothing is sent from here. Below stands all that a report holds: versions, what this computer has, and the last lines of the logs, without your messages, names, folders and passwords.</source>
-        <translation type="unfinished"></translation>
+        <translation>Von hier wird nichts gesendet. Unten steht alles, was ein Bericht enthält: Versionen, was dieser Rechner hat, und die letzten Zeilen der Protokolle, ohne Ihre Nachrichten, Namen, Ordner und Passwörter.</translation>
     </message>
     <message>
         <source>Nothing of it is saved. It is gone when you delete it or quit Hearth.</source>
@@ -2330,6 +2186,10 @@
     <message>
         <source>Nothing.</source>
         <translation>Nichts.</translation>
+    </message>
+    <message>
+        <source>Noticeably more thorough than the 8B one, where there is room for it.</source>
+        <translation>Merklich gründlicher als das mit 8B, wo Platz dafür ist.</translation>
     </message>
     <message>
         <source>Notices</source>
@@ -2392,10 +2252,6 @@
         <translation>Nur die besten Wörter (top k)</translation>
     </message>
     <message>
-        <source>Only the first {count} characters were taken.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Open</source>
         <translation>Öffnen</translation>
     </message>
@@ -2436,10 +2292,6 @@
         <translation>Seite öffnen</translation>
     </message>
     <message>
-        <source>Open link…</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Open the page</source>
         <translation>Seite öffnen</translation>
     </message>
@@ -2453,7 +2305,7 @@
     </message>
     <message>
         <source>P&amp;in conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltung an&amp;heften</translation>
     </message>
     <message>
         <source>Packed as</source>
@@ -2468,20 +2320,12 @@
         <translation>Parameter</translation>
     </message>
     <message>
-        <source>Parts</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Parts of Hearth</source>
-        <translation type="unfinished"></translation>
+        <translation>Teile von Hearth</translation>
     </message>
     <message>
         <source>Paste the address of a model&apos;s page.</source>
         <translation>Fügen Sie die Adresse der Seite eines Modells ein.</translation>
-    </message>
-    <message>
-        <source>Pasted text</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Pause</source>
@@ -2505,11 +2349,11 @@
     </message>
     <message>
         <source>Pin</source>
-        <translation type="unfinished"></translation>
+        <translation>Anheften</translation>
     </message>
     <message>
         <source>Pinned</source>
-        <translation type="unfinished"></translation>
+        <translation>Angeheftet</translation>
     </message>
     <message>
         <source>Plan something</source>
@@ -2556,10 +2400,6 @@
         <translation>Letzte 7 Tage</translation>
     </message>
     <message>
-        <source>Previous match</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Previous version</source>
         <translation>Vorherige Fassung</translation>
     </message>
@@ -2569,7 +2409,7 @@
     </message>
     <message>
         <source>Private conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>Private Unterhaltung</translation>
     </message>
     <message>
         <source>Private conversation: it is not saved</source>
@@ -2628,8 +2468,8 @@
         <translation>Liest {done} von {total} Tokens</translation>
     </message>
     <message>
-        <source>Reading {name} …</source>
-        <translation type="unfinished"></translation>
+        <source>Reasons well and answers fast: published in 4 bit, with a few experts at work for each word.</source>
+        <translation>Denkt gut und antwortet schnell: in 4 Bit veröffentlicht, mit wenigen Experten bei der Arbeit für jedes Wort.</translation>
     </message>
     <message>
         <source>Recommended</source>
@@ -2664,10 +2504,6 @@
         <translation>{folder} entfernen</translation>
     </message>
     <message>
-        <source>Remove {name}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Rename</source>
         <translation>Umbenennen</translation>
     </message>
@@ -2677,11 +2513,11 @@
     </message>
     <message>
         <source>Report a problem</source>
-        <translation type="unfinished"></translation>
+        <translation>Problem melden</translation>
     </message>
     <message>
         <source>Report…</source>
-        <translation type="unfinished"></translation>
+        <translation>Melden…</translation>
     </message>
     <message>
         <source>Reset</source>
@@ -2740,10 +2576,6 @@
         <translation>Wie der Desktop</translation>
     </message>
     <message>
-        <source>Sampling</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Save &amp;&amp; send</source>
         <translation>Speichern &amp;&amp; senden</translation>
     </message>
@@ -2753,31 +2585,15 @@
     </message>
     <message>
         <source>Save as…</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Save code</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Save code as…</source>
-        <translation type="unfinished"></translation>
+        <translation>Speichern unter…</translation>
     </message>
     <message>
         <source>Save the report</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Save this code as a file</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Saved</source>
-        <translation type="unfinished"></translation>
+        <translation>Bericht speichern</translation>
     </message>
     <message>
         <source>Saved as {name}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Als {name} gespeichert.</translation>
     </message>
     <message>
         <source>Search by name, or paste the address of a model&apos;s page.</source>
@@ -2804,10 +2620,6 @@
         <translation>Suche läuft</translation>
     </message>
     <message>
-        <source>Searching …</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Searching…</source>
         <translation>Suche läuft…</translation>
     </message>
@@ -2824,24 +2636,12 @@
         <translation>A&amp;lles auswählen</translation>
     </message>
     <message>
-        <source>Select a&amp;ll of the message</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Send</source>
         <translation>Senden</translation>
     </message>
     <message>
-        <source>Send now</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Send the message</source>
         <translation>Nachricht senden</translation>
-    </message>
-    <message>
-        <source>Send waiting message {number} now</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Sent next</source>
@@ -2889,7 +2689,7 @@
     </message>
     <message>
         <source>Show Hearth</source>
-        <translation type="unfinished"></translation>
+        <translation>Hearth zeigen</translation>
     </message>
     <message>
         <source>Show all {count} characters</source>
@@ -2935,10 +2735,6 @@
         <translation>Zahlen unter Antworten zeigen</translation>
     </message>
     <message>
-        <source>Show the e&amp;xact prompt…</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Show the thoughts</source>
         <translation>Gedanken zeigen</translation>
     </message>
@@ -2969,6 +2765,10 @@
     <message>
         <source>Slow (processor)</source>
         <translation>Langsam (Prozessor)</translation>
+    </message>
+    <message>
+        <source>Small enough for any graphics card, and good at short texts and questions.</source>
+        <translation>Klein genug für jede Grafikkarte, und gut bei kurzen Texten und Fragen.</translation>
     </message>
     <message>
         <source>Smallest (4-bit)</source>
@@ -3063,10 +2863,6 @@
         <translation>Antwort anhalten, Bearbeiten verlassen, schließen</translation>
     </message>
     <message>
-        <source>Stop the running answer and send this message now</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Stopped</source>
         <translation>Angehalten</translation>
     </message>
@@ -3099,20 +2895,12 @@
         <translation>Wirkt mit der nächsten Antwort.</translation>
     </message>
     <message>
-        <source>Tell capital from small letters</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Tell when an answer is there</source>
-        <translation type="unfinished"></translation>
+        <translation>Sagen, wenn eine Antwort da ist</translation>
     </message>
     <message>
         <source>Temperature</source>
         <translation>Temperatur</translation>
-    </message>
-    <message>
-        <source>Template</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>TensorFlow Lite</source>
@@ -3131,24 +2919,12 @@
         <translation>Wird getestet…</translation>
     </message>
     <message>
-        <source>Text</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Text of the licence</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Text of {name}</source>
-        <translation type="unfinished"></translation>
+        <translation>Text der Lizenz</translation>
     </message>
     <message>
         <source>Text size</source>
         <translation>Textgröße</translation>
-    </message>
-    <message>
-        <source>Text, code, PDF and office documents</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>That drive is not there.</source>
@@ -3272,15 +3048,11 @@
     </message>
     <message>
         <source>The answer could not be finished.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>The answer is finished.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Antwort konnte nicht fertig werden.</translation>
     </message>
     <message>
         <source>The answer is there.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Antwort ist da.</translation>
     </message>
     <message>
         <source>The answer reached the length that the settings allow.</source>
@@ -3301,10 +3073,6 @@
     <message>
         <source>The archive is damaged, encrypted, or packed in a way that Hearth can&apos;t unpack.</source>
         <translation>Das Archiv ist beschädigt, verschlüsselt oder so gepackt, dass Hearth es nicht auspacken kann.</translation>
-    </message>
-    <message>
-        <source>The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove some, or load the model with a larger context.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The backup could not be copied.</source>
@@ -3395,10 +3163,6 @@
         <translation>Der Rechenkern hat sich beendet.</translation>
     </message>
     <message>
-        <source>The engine is asked.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>The engine is being started again.</source>
         <translation>Der Rechenkern wird noch einmal gestartet.</translation>
     </message>
@@ -3463,24 +3227,12 @@
         <translation>Der Rechenkern wurde vom System beendet, wohl weil der Speicher ausging.</translation>
     </message>
     <message>
-        <source>The exact prompt</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>The file could not be read to its end; reading it took too much memory, or was stopped.</source>
         <translation>Die Datei konnte nicht zu Ende gelesen werden: Das Lesen brauchte zu viel Speicher oder wurde beendet.</translation>
     </message>
     <message>
-        <source>The file could not be saved: {problem}. Choose another place, or copy the code instead.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>The file could not be written ({reason}).</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>The file doesn&apos;t say how its letters are written; some may be wrong.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei konnte nicht geschrieben werden ({reason}).</translation>
     </message>
     <message>
         <source>The file is damaged, or was not written to its end.</source>
@@ -3576,7 +3328,7 @@
     </message>
     <message>
         <source>The folder “{name}” was deleted. Its conversations are still here.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Ordner „{name}“ wurde gelöscht. Seine Unterhaltungen sind noch da.</translation>
     </message>
     <message>
         <source>The graphics card can&apos;t be reached any more, so {name} answers on the CPU now. {hint}</source>
@@ -3633,10 +3385,6 @@
     <message>
         <source>The message was deleted.</source>
         <translation>Die Nachricht wurde gelöscht.</translation>
-    </message>
-    <message>
-        <source>The model</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The model can go on without the oldest messages of this conversation; they stay on screen.</source>
@@ -3731,16 +3479,16 @@
         <translation>Die Modelle brauchen {0} GiB, aber in {2} sind nur {1} GiB frei.</translation>
     </message>
     <message>
+        <source>The most careful writer of its family, for large graphics cards.</source>
+        <translation>Der sorgfältigste Schreiber seiner Familie, für große Grafikkarten.</translation>
+    </message>
+    <message>
         <source>The name {0} is known.</source>
         <translation>Der Name {0} ist bekannt.</translation>
     </message>
     <message>
         <source>The network answered with a web page in place of the Hub; it probably asks for a login.</source>
         <translation>Das Netz antwortete mit einer Webseite anstelle des Hub; es verlangt vermutlich eine Anmeldung.</translation>
-    </message>
-    <message>
-        <source>The oldest messages are left out, as the conversation is too long for the model.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The only keyring here is a plain file, which Hearth doesn&apos;t use.</source>
@@ -3753,14 +3501,6 @@
     <message>
         <source>The program that reads files could not be started ({reason}).</source>
         <translation>Das Programm, das Dateien liest, konnte nicht gestartet werden ({reason}).</translation>
-    </message>
-    <message>
-        <source>The prompt&apos;s parts</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>The prompt&apos;s text</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The proxy asks for a name and a password.</source>
@@ -3785,10 +3525,6 @@
     <message>
         <source>The publisher of {0} has turned your request down.</source>
         <translation>Der Herausgeber von {0} hat Ihre Anfrage abgelehnt.</translation>
-    </message>
-    <message>
-        <source>The question was given up, as the model changed. Look again.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The rest of an answer</source>
@@ -3819,6 +3555,10 @@
         <translation>Die Einstellungen konnten nicht gespeichert werden ({reason}).</translation>
     </message>
     <message>
+        <source>The smallest model that holds a sensible conversation; quick on any computer.</source>
+        <translation>Das kleinste Modell, das eine vernünftige Unterhaltung führt; schnell auf jedem Rechner.</translation>
+    </message>
+    <message>
         <source>The starter model can&apos;t be deleted: it is a part of Hearth.</source>
         <translation>Das Startmodell lässt sich nicht löschen: Es ist ein Teil von Hearth.</translation>
     </message>
@@ -3829,6 +3569,10 @@
     <message>
         <source>The starter model&apos;s file is damaged.</source>
         <translation>Die Datei des Startmodells ist beschädigt.</translation>
+    </message>
+    <message>
+        <source>The strongest model of this list, in 4 bit on a single card of 80 GiB.</source>
+        <translation>Das stärkste Modell dieser Liste, in 4 Bit auf einer einzigen Karte mit 80 GiB.</translation>
     </message>
     <message>
         <source>The token is known until Hearth closes.</source>
@@ -3999,10 +3743,6 @@
         <translation>Das ist die Adresse von {0}, nicht von einem Modell.</translation>
     </message>
     <message>
-        <source>This is too long to be pasted ({count} characters). Attach the part that matters.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>This key can&apos;t be changed.</source>
         <translation>Diese Taste lässt sich nicht ändern.</translation>
     </message>
@@ -4028,7 +3768,7 @@
     </message>
     <message>
         <source>This part brings no text of its licence along.</source>
-        <translation type="unfinished"></translation>
+        <translation>Dieser Teil bringt keinen Text seiner Lizenz mit.</translation>
     </message>
     <message>
         <source>This server can&apos;t tell whom it belongs to.</source>
@@ -4047,16 +3787,8 @@
         <translation>Wegwerfen, was von {name} heruntergeladen wurde?</translation>
     </message>
     <message>
-        <source>Time</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Title</source>
         <translation>Titel</translation>
-    </message>
-    <message>
-        <source>To be read</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>To leave room for an answer the oldest messages will be left out; they stay on screen.</source>
@@ -4069,10 +3801,6 @@
     <message>
         <source>Today</source>
         <translation>Heute</translation>
-    </message>
-    <message>
-        <source>Token {number} of {count}: id {id}, “{text}”. {source}. {place}.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Tokens</source>
@@ -4140,7 +3868,7 @@
     </message>
     <message>
         <source>Unpin</source>
-        <translation type="unfinished"></translation>
+        <translation>Lösen</translation>
     </message>
     <message>
         <source>Unset it and try again.</source>
@@ -4203,6 +3931,10 @@
         <translation>{0} Tokens Kontext verwenden</translation>
     </message>
     <message>
+        <source>Uses a seventh of itself for each word, so it answers quickly on a processor, also behind long texts.</source>
+        <translation>Nutzt für jedes Wort ein Siebtel von sich; so antwortet es auf einem Prozessor schnell, auch hinter langen Texten.</translation>
+    </message>
+    <message>
         <source>Version</source>
         <translation>Version</translation>
     </message>
@@ -4219,20 +3951,8 @@
         <translation>Wartet auf die Antwort in „{title}“</translation>
     </message>
     <message>
-        <source>Waits for a model</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>Waits for its turn</source>
         <translation>Wartet, bis es an der Reihe ist</translation>
-    </message>
-    <message>
-        <source>Waits for the answer in “{title}”</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>Waits for the model</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Warm</source>
@@ -4252,15 +3972,15 @@
     </message>
     <message>
         <source>What did you do, and what happened? (Optional)</source>
-        <translation type="unfinished"></translation>
+        <translation>Was haben Sie getan, und was geschah? (Freiwillig)</translation>
     </message>
     <message>
         <source>What goes with it</source>
-        <translation type="unfinished"></translation>
+        <translation>Was mitgeht</translation>
     </message>
     <message>
         <source>What happened</source>
-        <translation type="unfinished"></translation>
+        <translation>Was geschah</translation>
     </message>
     <message>
         <source>What happens when a conversation gets longer than what the model can hold. Messages that are left out stay on screen, and a line marks where the model begins to read. Each conversation may have its own choice.</source>
@@ -4352,7 +4072,7 @@
     </message>
     <message>
         <source>While another window is in front, the desktop says which conversation was answered, but not what.</source>
-        <translation type="unfinished"></translation>
+        <translation>Während ein anderes Fenster vorn ist, sagt der Desktop, welche Unterhaltung beantwortet wurde, aber nicht was.</translation>
     </message>
     <message>
         <source>With the same number, the same question to the same model gives the same answer.</source>
@@ -4393,6 +4113,10 @@
     <message>
         <source>Write something to send.</source>
         <translation>Schreiben Sie etwas, das gesendet werden soll.</translation>
+    </message>
+    <message>
+        <source>Writes and reasons well for its size, and fits small graphics cards in 4 bit.</source>
+        <translation>Schreibt und denkt gut für seine Größe, und passt in 4 Bit auf kleine Grafikkarten.</translation>
     </message>
     <message>
         <source>Written</source>
@@ -4511,10 +4235,6 @@
         <translation>nach Freigabe durch den Herausgeber</translation>
     </message>
     <message>
-        <source>always the likeliest token</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>an answer that makes no sense</source>
         <translation>eine Antwort, die keinen Sinn ergibt</translation>
     </message>
@@ -4541,10 +4261,6 @@
     <message>
         <source>at least one id is left to feed</source>
         <translation>mindestens eine Id bleibt zu füttern</translation>
-    </message>
-    <message>
-        <source>at most {value} tokens</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>being checked</source>
@@ -4621,10 +4337,6 @@
     <message>
         <source>draft model</source>
         <translation>Entwurfsmodell</translation>
-    </message>
-    <message>
-        <source>edited by you</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>everything fits into endless memory</source>
@@ -4927,10 +4639,6 @@
         <translation>hier gemessen</translation>
     </message>
     <message>
-        <source>min-p {value}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>model name</source>
         <translation>Name des Modells</translation>
     </message>
@@ -5043,10 +4751,6 @@
         <translation>eine Aufzeichnung war nicht gewünscht</translation>
     </message>
     <message>
-        <source>repetition penalty {value}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>reserve</source>
         <translation>Reserve</translation>
     </message>
@@ -5059,10 +4763,6 @@
         <translation>wiederverwendet {reused}, gelesen {read}</translation>
     </message>
     <message>
-        <source>seed {value}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>short follow-ups read only what is new, id by id; anything else reads the whole conversation again</source>
         <translation>kurze Folgefragen lesen nur das Neue, Id für Id; alles andere liest die ganze Unterhaltung noch einmal</translation>
     </message>
@@ -5073,10 +4773,6 @@
     <message>
         <source>succeeded</source>
         <translation>gelungen</translation>
-    </message>
-    <message>
-        <source>temperature {value}</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>the answer ended early</source>
@@ -5209,14 +4905,6 @@
     <message>
         <source>too many resources</source>
         <translation>zu viele Ressourcen</translation>
-    </message>
-    <message>
-        <source>top-k {value}</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>top-p {value}</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>torch.compile computes wrongly here</source>
@@ -5635,12 +5323,8 @@
         <translation>{copy} (ohne Platz dafür wird es bei jedem Laden neu gepackt)</translation>
     </message>
     <message>
-        <source>{count} characters</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>{count} conversations</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Unterhaltungen</translation>
     </message>
     <message>
         <source>{count} conversations were deleted.</source>
@@ -5649,30 +5333,6 @@
     <message>
         <source>{count} conversations were exported to {name}.</source>
         <translation>{count} Unterhaltungen wurden nach {name} exportiert.</translation>
-    </message>
-    <message>
-        <source>{count} of the {window} tokens that the model can hold. {known} are known, {rest} would be read now.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{count} of {total} pages are pictures without text.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{count} of {total} pages were left out, as the text is too long.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{count} pages</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{count} sheets</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{count} slides</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{count} were here already.</source>
@@ -5743,10 +5403,6 @@
         <translation>{minutes} min {seconds} s</translation>
     </message>
     <message>
-        <source>{model} is answering.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>{model} is loaded now. It also answers what you write from here on.</source>
         <translation>{model} ist jetzt geladen. Es beantwortet auch, was Sie von hier an schreiben.</translation>
     </message>
@@ -5759,112 +5415,16 @@
         <translation>{name} antwortet.</translation>
     </message>
     <message>
-        <source>{name} could not be read from its disk.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} could not be read within {seconds} seconds. Attach a smaller part of it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} could not be read: something in it is not as it should be.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} has an old Office format. Save it as .docx, .xlsx, .pptx or PDF first.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} holds instructions that don&apos;t belong in such a file, and was not read for safety.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} holds no text, only pictures perhaps. Text in pictures can&apos;t be read yet.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is a device or a pipe, not a file that can be read.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is a folder. Attach the files in it instead.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is a link that only leads back to itself.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is a picture, and models here read text only.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is a recording, and models here read text only.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is an archive. Unpack it and attach the files that matter.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is damaged or incomplete, and could not be read.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is empty.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is larger than {megabytes} MB. Attach the part that matters.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>{name} is loaded in {precision} on {place}, {context_window} tokens.</source>
         <translation>{name} ist in {precision} auf {place} geladen, {context_window} Tokens.</translation>
-    </message>
-    <message>
-        <source>{name} is no longer there.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is no ordinary file, so nothing was written there.</source>
-        <translation>{name} ist keine gewöhnliche Datei, deshalb wurde dort nichts geschrieben.</translation>
-    </message>
-    <message>
-        <source>{name} is not text, whatever its name says.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is protected by a password. Save a copy without one, and attach that.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is still being read. Send when that is done, or remove it.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of it, or load the model with a larger context.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
-        <source>{name} may not be read with your account.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{name} on {device}</source>
         <translation>{name} auf {device}</translation>
     </message>
     <message>
-        <source>{name} unpacks to far more than it seems to hold, and was not read for safety.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>{name} with {memory}</source>
         <translation>{name} mit {memory}</translation>
-    </message>
-    <message>
-        <source>{name} would take too much memory to read. Attach a smaller part of it.</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{number} billion</source>
@@ -5905,10 +5465,6 @@
     <message>
         <source>{number} ms</source>
         <translation>{number} ms</translation>
-    </message>
-    <message>
-        <source>{number} of {total}</source>
-        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{number} per cent</source>
@@ -5995,10 +5551,6 @@
         <translation>{size}, von allen Modellen.</translation>
     </message>
     <message>
-        <source>{size}. This is the text that the model gets.</source>
-        <translation type="unfinished"></translation>
-    </message>
-    <message>
         <source>{size}/s</source>
         <translation>{size}/s</translation>
     </message>
@@ -6012,7 +5564,7 @@
     </message>
     <message>
         <source>{title} (copy)</source>
-        <translation type="unfinished"></translation>
+        <translation>{title} (Kopie)</translation>
     </message>
     <message>
         <source>{tokens} in {time}</source>
