@@ -40,6 +40,10 @@
         <translation>&amp;Neu antworten</translation>
     </message>
     <message>
+        <source>&amp;Attach files…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>&amp;Branch into a new conversation</source>
         <translation>In eine neue Unterhaltung ab&amp;zweigen</translation>
     </message>
@@ -66,6 +70,10 @@
     <message>
         <source>&amp;Copy message</source>
         <translation>Nachricht &amp;kopieren</translation>
+    </message>
+    <message>
+        <source>&amp;Copy text</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Dark</source>
@@ -102,6 +110,10 @@
     <message>
         <source>&amp;File</source>
         <translation>&amp;Datei</translation>
+    </message>
+    <message>
+        <source>&amp;Find in conversation…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Full screen</source>
@@ -154,6 +166,10 @@
     <message>
         <source>&amp;Previous version</source>
         <translation>&amp;Vorherige Fassung</translation>
+    </message>
+    <message>
+        <source>&amp;Put into the message</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>&amp;Quit</source>
@@ -232,12 +248,28 @@
         <translation>0 nimmt immer das wahrscheinlichste Wort; um 0,7 wird es lebendig; über 1,5 ergibt es bald keinen Sinn mehr.</translation>
     </message>
     <message>
+        <source>1 character</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>1 conversation</source>
         <translation>1 Unterhaltung</translation>
     </message>
     <message>
         <source>1 file</source>
         <translation>1 Datei</translation>
+    </message>
+    <message>
+        <source>1 page</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>1 sheet</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>1 slide</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>15 to 35 billion</source>
@@ -420,12 +452,20 @@
         <translation>Hier wird gerade eine Antwort geschrieben, oder wartet darauf. Löschen Sie die Nachricht danach, oder halten Sie zuerst die Antwort an.</translation>
     </message>
     <message>
+        <source>An answer is being written. The prompt is shown after that.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>An answer stops after this many tokens (about three quarters of a word each), and can then be continued.</source>
         <translation>Eine Antwort endet nach so vielen Tokens (je etwa drei Viertel eines Wortes) und kann dann fortgesetzt werden.</translation>
     </message>
     <message>
         <source>Another export is still running.</source>
         <translation>Es läuft noch ein anderer Export.</translation>
+    </message>
+    <message>
+        <source>Another import is still running.</source>
+        <translation>Es läuft noch ein anderer Import.</translation>
     </message>
     <message>
         <source>Another program is downloading this model.</source>
@@ -512,6 +552,10 @@
         <translation>So lang, wie das Modell will</translation>
     </message>
     <message>
+        <source>At most {count} files go with one message. Send the others with the next one.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>At most {speed} tokens per second.</source>
         <translation>Höchstens {speed} Tokens pro Sekunde.</translation>
     </message>
@@ -522,6 +566,14 @@
     <message>
         <source>At most: {0}.{1}</source>
         <translation>Höchstens: {0}.{1}</translation>
+    </message>
+    <message>
+        <source>Attach files</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Attention</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>August</source>
@@ -948,12 +1000,12 @@
         <translation>Unterhaltungen (*.json *.jsonl *.zip)</translation>
     </message>
     <message>
-        <source>Conversations that could not be read: {count}.</source>
-        <translation>Unterhaltungen, die nicht gelesen werden konnten: {count}.</translation>
-    </message>
-    <message>
         <source>Conversations {date}</source>
         <translation>Unterhaltungen {date}</translation>
+    </message>
+    <message>
+        <source>Cop&amp;y</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Copied</source>
@@ -976,12 +1028,40 @@
         <translation>LaTeX kopieren</translation>
     </message>
     <message>
+        <source>Copy as &amp;Markdown</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy code</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Copy details</source>
         <translation>Einzelheiten kopieren</translation>
     </message>
     <message>
+        <source>Copy ids</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Copy it again from the page that shows it, and enter it once more.</source>
         <translation>Kopieren Sie es noch einmal von der Seite, die es zeigt, und geben Sie es neu ein.</translation>
+    </message>
+    <message>
+        <source>Copy link</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy table</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy table as Markdown</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Copy text</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Copy the complete model into the folder, or choose another model.</source>
@@ -1008,6 +1088,10 @@
         <translation>Core ML</translation>
     </message>
     <message>
+        <source>Could not be read: {count}.</source>
+        <translation>Nicht lesbar: {count}.</translation>
+    </message>
+    <message>
         <source>Cu&amp;t</source>
         <translation>&amp;Ausschneiden</translation>
     </message>
@@ -1018,6 +1102,10 @@
     <message>
         <source>December</source>
         <translation>Dezember</translation>
+    </message>
+    <message>
+        <source>Decoding</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Del</source>
@@ -1066,6 +1154,10 @@
     <message>
         <source>Disk for warm conversations (GiB)</source>
         <translation>Plattenspeicher für warme Unterhaltungen (GiB)</translation>
+    </message>
+    <message>
+        <source>Dismiss</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Does not fit</source>
@@ -1121,6 +1213,10 @@
         <translation>Entwurfsmodell</translation>
     </message>
     <message>
+        <source>Drop files to attach them</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Dupli&amp;cate conversation</source>
         <translation>Unterhaltung &amp;duplizieren</translation>
     </message>
@@ -1155,6 +1251,10 @@
     <message>
         <source>Edit your message</source>
         <translation>Nachricht bearbeiten</translation>
+    </message>
+    <message>
+        <source>Edited by you; the version beside it is what the model wrote.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Ended because</source>
@@ -1237,8 +1337,16 @@
         <translation>Suchen</translation>
     </message>
     <message>
+        <source>Find &amp;next</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Find a model</source>
         <translation>Modell suchen</translation>
+    </message>
+    <message>
+        <source>Find in this conversation</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Find more models…</source>
@@ -1247,6 +1355,10 @@
     <message>
         <source>Find one that suits it; this takes a few minutes.</source>
         <translation>Suchen Sie eines, das zu ihm passt; das dauert ein paar Minuten.</translation>
+    </message>
+    <message>
+        <source>Find pre&amp;vious</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>First start</source>
@@ -1333,6 +1445,10 @@
         <translation>Gibt frei, was von den gewählten Unterhaltungen vorgehalten wird. Ihr Text bleibt.</translation>
     </message>
     <message>
+        <source>From</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Full</source>
         <translation>Voll</translation>
     </message>
@@ -1359,6 +1475,10 @@
     <message>
         <source>General</source>
         <translation>Allgemein</translation>
+    </message>
+    <message>
+        <source>Generated</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>GiB of weights</source>
@@ -1629,6 +1749,10 @@
         <translation>Es wird nur an {address} gesendet und steht in keiner Datei von Hearth und in keinem Protokoll.</translation>
     </message>
     <message>
+        <source>It is too long to be edited as a message.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>It makes pictures, films or sounds, no text.</source>
         <translation>Es erzeugt Bilder, Filme oder Töne, keinen Text.</translation>
     </message>
@@ -1707,6 +1831,18 @@
     <message>
         <source>Keyboard shortcuts</source>
         <translation>Tastenkürzel</translation>
+    </message>
+    <message>
+        <source>Known, from disk</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Known, from memory</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Known, in place</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>L&amp;ight</source>
@@ -1941,6 +2077,10 @@
         <translation>Modelle</translation>
     </message>
     <message>
+        <source>Models here read text only, so a picture can&apos;t be attached.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Models on this computer</source>
         <translation>Modelle auf diesem Rechner</translation>
     </message>
@@ -1998,6 +2138,10 @@
     <message>
         <source>Moving: {done} of {total}</source>
         <translation>Verschoben: {done} von {total}</translation>
+    </message>
+    <message>
+        <source>Muted: the model&apos;s template. Bold: generated by the model, kept token for token.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>NF4 weights on the processor: 4-bit kernel up to {0} rows, then unpacking by block.</source>
@@ -2072,6 +2216,10 @@
         <translation>Nächster &amp;Bereich des Fensters</translation>
     </message>
     <message>
+        <source>Next match</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Next version</source>
         <translation>Nächste Fassung</translation>
     </message>
@@ -2094,6 +2242,10 @@
     <message>
         <source>No model is loaded.</source>
         <translation>Es ist kein Modell geladen.</translation>
+    </message>
+    <message>
+        <source>No model is loaded. The prompt depends on the model: load one, then look again.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>No model is loaded. What is kept belongs to the model that has read it, and is listed once that is loaded.</source>
@@ -2122,6 +2274,10 @@
     <message>
         <source>Not everything could be forgotten. {sentence}</source>
         <translation>Nicht alles konnte vergessen werden. {sentence}</translation>
+    </message>
+    <message>
+        <source>Not found</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Not known yet</source>
@@ -2252,6 +2408,10 @@
         <translation>Nur die besten Wörter (top k)</translation>
     </message>
     <message>
+        <source>Only the first {count} characters were taken.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Open</source>
         <translation>Öffnen</translation>
     </message>
@@ -2292,6 +2452,10 @@
         <translation>Seite öffnen</translation>
     </message>
     <message>
+        <source>Open link…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Open the page</source>
         <translation>Seite öffnen</translation>
     </message>
@@ -2320,12 +2484,20 @@
         <translation>Parameter</translation>
     </message>
     <message>
+        <source>Parts</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Parts of Hearth</source>
         <translation>Teile von Hearth</translation>
     </message>
     <message>
         <source>Paste the address of a model&apos;s page.</source>
         <translation>Fügen Sie die Adresse der Seite eines Modells ein.</translation>
+    </message>
+    <message>
+        <source>Pasted text</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Pause</source>
@@ -2400,6 +2572,10 @@
         <translation>Letzte 7 Tage</translation>
     </message>
     <message>
+        <source>Previous match</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Previous version</source>
         <translation>Vorherige Fassung</translation>
     </message>
@@ -2468,6 +2644,10 @@
         <translation>Liest {done} von {total} Tokens</translation>
     </message>
     <message>
+        <source>Reading {name} …</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Reasons well and answers fast: published in 4 bit, with a few experts at work for each word.</source>
         <translation>Denkt gut und antwortet schnell: in 4 Bit veröffentlicht, mit wenigen Experten bei der Arbeit für jedes Wort.</translation>
     </message>
@@ -2502,6 +2682,10 @@
     <message>
         <source>Remove {folder}</source>
         <translation>{folder} entfernen</translation>
+    </message>
+    <message>
+        <source>Remove {name}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Rename</source>
@@ -2576,6 +2760,10 @@
         <translation>Wie der Desktop</translation>
     </message>
     <message>
+        <source>Sampling</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Save &amp;&amp; send</source>
         <translation>Speichern &amp;&amp; senden</translation>
     </message>
@@ -2588,8 +2776,24 @@
         <translation>Speichern unter…</translation>
     </message>
     <message>
+        <source>Save code</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Save code as…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Save the report</source>
         <translation>Bericht speichern</translation>
+    </message>
+    <message>
+        <source>Save this code as a file</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Saved</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Saved as {name}.</source>
@@ -2620,6 +2824,10 @@
         <translation>Suche läuft</translation>
     </message>
     <message>
+        <source>Searching …</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Searching…</source>
         <translation>Suche läuft…</translation>
     </message>
@@ -2636,12 +2844,24 @@
         <translation>A&amp;lles auswählen</translation>
     </message>
     <message>
+        <source>Select a&amp;ll of the message</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Send</source>
         <translation>Senden</translation>
     </message>
     <message>
+        <source>Send now</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Send the message</source>
         <translation>Nachricht senden</translation>
+    </message>
+    <message>
+        <source>Send waiting message {number} now</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Sent next</source>
@@ -2733,6 +2953,10 @@
     <message>
         <source>Show numbers under answers</source>
         <translation>Zahlen unter Antworten zeigen</translation>
+    </message>
+    <message>
+        <source>Show the e&amp;xact prompt…</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Show the thoughts</source>
@@ -2863,6 +3087,10 @@
         <translation>Antwort anhalten, Bearbeiten verlassen, schließen</translation>
     </message>
     <message>
+        <source>Stop the running answer and send this message now</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Stopped</source>
         <translation>Angehalten</translation>
     </message>
@@ -2895,12 +3123,20 @@
         <translation>Wirkt mit der nächsten Antwort.</translation>
     </message>
     <message>
+        <source>Tell capital from small letters</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Tell when an answer is there</source>
         <translation>Sagen, wenn eine Antwort da ist</translation>
     </message>
     <message>
         <source>Temperature</source>
         <translation>Temperatur</translation>
+    </message>
+    <message>
+        <source>Template</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>TensorFlow Lite</source>
@@ -2919,12 +3155,24 @@
         <translation>Wird getestet…</translation>
     </message>
     <message>
+        <source>Text</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Text of the licence</source>
         <translation>Text der Lizenz</translation>
     </message>
     <message>
+        <source>Text of {name}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Text size</source>
         <translation>Textgröße</translation>
+    </message>
+    <message>
+        <source>Text, code, PDF and office documents</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>That drive is not there.</source>
@@ -3051,6 +3299,10 @@
         <translation>Die Antwort konnte nicht fertig werden.</translation>
     </message>
     <message>
+        <source>The answer is finished.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The answer is there.</source>
         <translation>Die Antwort ist da.</translation>
     </message>
@@ -3073,6 +3325,10 @@
     <message>
         <source>The archive is damaged, encrypted, or packed in a way that Hearth can&apos;t unpack.</source>
         <translation>Das Archiv ist beschädigt, verschlüsselt oder so gepackt, dass Hearth es nicht auspacken kann.</translation>
+    </message>
+    <message>
+        <source>The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove some, or load the model with a larger context.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The backup could not be copied.</source>
@@ -3163,6 +3419,10 @@
         <translation>Der Rechenkern hat sich beendet.</translation>
     </message>
     <message>
+        <source>The engine is asked.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The engine is being started again.</source>
         <translation>Der Rechenkern wird noch einmal gestartet.</translation>
     </message>
@@ -3227,12 +3487,24 @@
         <translation>Der Rechenkern wurde vom System beendet, wohl weil der Speicher ausging.</translation>
     </message>
     <message>
+        <source>The exact prompt</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The file could not be read to its end; reading it took too much memory, or was stopped.</source>
         <translation>Die Datei konnte nicht zu Ende gelesen werden: Das Lesen brauchte zu viel Speicher oder wurde beendet.</translation>
     </message>
     <message>
+        <source>The file could not be saved: {problem}. Choose another place, or copy the code instead.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The file could not be written ({reason}).</source>
         <translation>Die Datei konnte nicht geschrieben werden ({reason}).</translation>
+    </message>
+    <message>
+        <source>The file doesn&apos;t say how its letters are written; some may be wrong.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The file is damaged, or was not written to its end.</source>
@@ -3387,6 +3659,10 @@
         <translation>Die Nachricht wurde gelöscht.</translation>
     </message>
     <message>
+        <source>The model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The model can go on without the oldest messages of this conversation; they stay on screen.</source>
         <translation>Das Modell kann ohne die ältesten Nachrichten dieser Unterhaltung weitermachen; sie bleiben auf dem Bildschirm.</translation>
     </message>
@@ -3491,6 +3767,10 @@
         <translation>Das Netz antwortete mit einer Webseite anstelle des Hub; es verlangt vermutlich eine Anmeldung.</translation>
     </message>
     <message>
+        <source>The oldest messages are left out, as the conversation is too long for the model.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The only keyring here is a plain file, which Hearth doesn&apos;t use.</source>
         <translation>Der einzige Schlüsselbund hier ist eine einfache Datei, die Hearth nicht verwendet.</translation>
     </message>
@@ -3501,6 +3781,14 @@
     <message>
         <source>The program that reads files could not be started ({reason}).</source>
         <translation>Das Programm, das Dateien liest, konnte nicht gestartet werden ({reason}).</translation>
+    </message>
+    <message>
+        <source>The prompt&apos;s parts</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>The prompt&apos;s text</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The proxy asks for a name and a password.</source>
@@ -3525,6 +3813,10 @@
     <message>
         <source>The publisher of {0} has turned your request down.</source>
         <translation>Der Herausgeber von {0} hat Ihre Anfrage abgelehnt.</translation>
+    </message>
+    <message>
+        <source>The question was given up, as the model changed. Look again.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>The rest of an answer</source>
@@ -3743,6 +4035,10 @@
         <translation>Das ist die Adresse von {0}, nicht von einem Modell.</translation>
     </message>
     <message>
+        <source>This is too long to be pasted ({count} characters). Attach the part that matters.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>This key can&apos;t be changed.</source>
         <translation>Diese Taste lässt sich nicht ändern.</translation>
     </message>
@@ -3787,8 +4083,16 @@
         <translation>Wegwerfen, was von {name} heruntergeladen wurde?</translation>
     </message>
     <message>
+        <source>Time</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Title</source>
         <translation>Titel</translation>
+    </message>
+    <message>
+        <source>To be read</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>To leave room for an answer the oldest messages will be left out; they stay on screen.</source>
@@ -3801,6 +4105,10 @@
     <message>
         <source>Today</source>
         <translation>Heute</translation>
+    </message>
+    <message>
+        <source>Token {number} of {count}: id {id}, “{text}”. {source}. {place}.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Tokens</source>
@@ -3951,8 +4259,20 @@
         <translation>Wartet auf die Antwort in „{title}“</translation>
     </message>
     <message>
+        <source>Waits for a model</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Waits for its turn</source>
         <translation>Wartet, bis es an der Reihe ist</translation>
+    </message>
+    <message>
+        <source>Waits for the answer in “{title}”</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Waits for the model</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Warm</source>
@@ -4235,6 +4555,10 @@
         <translation>nach Freigabe durch den Herausgeber</translation>
     </message>
     <message>
+        <source>always the likeliest token</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>an answer that makes no sense</source>
         <translation>eine Antwort, die keinen Sinn ergibt</translation>
     </message>
@@ -4261,6 +4585,10 @@
     <message>
         <source>at least one id is left to feed</source>
         <translation>mindestens eine Id bleibt zu füttern</translation>
+    </message>
+    <message>
+        <source>at most {value} tokens</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>being checked</source>
@@ -4337,6 +4665,10 @@
     <message>
         <source>draft model</source>
         <translation>Entwurfsmodell</translation>
+    </message>
+    <message>
+        <source>edited by you</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>everything fits into endless memory</source>
@@ -4639,6 +4971,10 @@
         <translation>hier gemessen</translation>
     </message>
     <message>
+        <source>min-p {value}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>model name</source>
         <translation>Name des Modells</translation>
     </message>
@@ -4751,6 +5087,10 @@
         <translation>eine Aufzeichnung war nicht gewünscht</translation>
     </message>
     <message>
+        <source>repetition penalty {value}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>reserve</source>
         <translation>Reserve</translation>
     </message>
@@ -4763,6 +5103,10 @@
         <translation>wiederverwendet {reused}, gelesen {read}</translation>
     </message>
     <message>
+        <source>seed {value}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>short follow-ups read only what is new, id by id; anything else reads the whole conversation again</source>
         <translation>kurze Folgefragen lesen nur das Neue, Id für Id; alles andere liest die ganze Unterhaltung noch einmal</translation>
     </message>
@@ -4773,6 +5117,10 @@
     <message>
         <source>succeeded</source>
         <translation>gelungen</translation>
+    </message>
+    <message>
+        <source>temperature {value}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>the answer ended early</source>
@@ -4905,6 +5253,14 @@
     <message>
         <source>too many resources</source>
         <translation>zu viele Ressourcen</translation>
+    </message>
+    <message>
+        <source>top-k {value}</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>top-p {value}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>torch.compile computes wrongly here</source>
@@ -5323,6 +5679,10 @@
         <translation>{copy} (ohne Platz dafür wird es bei jedem Laden neu gepackt)</translation>
     </message>
     <message>
+        <source>{count} characters</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{count} conversations</source>
         <translation>{count} Unterhaltungen</translation>
     </message>
@@ -5333,6 +5693,30 @@
     <message>
         <source>{count} conversations were exported to {name}.</source>
         <translation>{count} Unterhaltungen wurden nach {name} exportiert.</translation>
+    </message>
+    <message>
+        <source>{count} of the {window} tokens that the model can hold. {known} are known, {rest} would be read now.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{count} of {total} pages are pictures without text.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{count} of {total} pages were left out, as the text is too long.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{count} pages</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{count} sheets</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{count} slides</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{count} were here already.</source>
@@ -5403,6 +5787,10 @@
         <translation>{minutes} min {seconds} s</translation>
     </message>
     <message>
+        <source>{model} is answering.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{model} is loaded now. It also answers what you write from here on.</source>
         <translation>{model} ist jetzt geladen. Es beantwortet auch, was Sie von hier an schreiben.</translation>
     </message>
@@ -5415,16 +5803,108 @@
         <translation>{name} antwortet.</translation>
     </message>
     <message>
+        <source>{name} could not be read from its disk.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} could not be read within {seconds} seconds. Attach a smaller part of it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} could not be read: something in it is not as it should be.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} has an old Office format. Save it as .docx, .xlsx, .pptx or PDF first.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} holds instructions that don&apos;t belong in such a file, and was not read for safety.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} holds no text, only pictures perhaps. Text in pictures can&apos;t be read yet.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is a device or a pipe, not a file that can be read.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is a folder. Attach the files in it instead.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is a link that only leads back to itself.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is a picture, and models here read text only.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is a recording, and models here read text only.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is an archive. Unpack it and attach the files that matter.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is damaged or incomplete, and could not be read.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is empty.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is larger than {megabytes} MB. Attach the part that matters.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{name} is loaded in {precision} on {place}, {context_window} tokens.</source>
         <translation>{name} ist in {precision} auf {place} geladen, {context_window} Tokens.</translation>
+    </message>
+    <message>
+        <source>{name} is no longer there.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is not text, whatever its name says.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is protected by a password. Save a copy without one, and attach that.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is still being read. Send when that is done, or remove it.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of it, or load the model with a larger context.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>{name} may not be read with your account.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{name} on {device}</source>
         <translation>{name} auf {device}</translation>
     </message>
     <message>
+        <source>{name} unpacks to far more than it seems to hold, and was not read for safety.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>{name} with {memory}</source>
         <translation>{name} mit {memory}</translation>
+    </message>
+    <message>
+        <source>{name} would take too much memory to read. Attach a smaller part of it.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{number} billion</source>
@@ -5465,6 +5945,10 @@
     <message>
         <source>{number} ms</source>
         <translation>{number} ms</translation>
+    </message>
+    <message>
+        <source>{number} of {total}</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{number} per cent</source>
@@ -5549,6 +6033,10 @@
     <message>
         <source>{size}, of all models.</source>
         <translation>{size}, von allen Modellen.</translation>
+    </message>
+    <message>
+        <source>{size}. This is the text that the model gets.</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>{size}/s</source>
