@@ -41,7 +41,7 @@
     </message>
     <message>
         <source>&amp;Attach files…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Dateien anhängen…</translation>
     </message>
     <message>
         <source>&amp;Branch into a new conversation</source>
@@ -73,7 +73,7 @@
     </message>
     <message>
         <source>&amp;Copy text</source>
-        <translation type="unfinished"></translation>
+        <translation>Text &amp;kopieren</translation>
     </message>
     <message>
         <source>&amp;Dark</source>
@@ -113,7 +113,7 @@
     </message>
     <message>
         <source>&amp;Find in conversation…</source>
-        <translation type="unfinished"></translation>
+        <translation>In der Unterhaltung &amp;suchen…</translation>
     </message>
     <message>
         <source>&amp;Full screen</source>
@@ -169,7 +169,7 @@
     </message>
     <message>
         <source>&amp;Put into the message</source>
-        <translation type="unfinished"></translation>
+        <translation>In die Nachricht &amp;einsetzen</translation>
     </message>
     <message>
         <source>&amp;Quit</source>
@@ -249,7 +249,7 @@
     </message>
     <message>
         <source>1 character</source>
-        <translation type="unfinished"></translation>
+        <translation>1 Zeichen</translation>
     </message>
     <message>
         <source>1 conversation</source>
@@ -261,15 +261,15 @@
     </message>
     <message>
         <source>1 page</source>
-        <translation type="unfinished"></translation>
+        <translation>1 Seite</translation>
     </message>
     <message>
         <source>1 sheet</source>
-        <translation type="unfinished"></translation>
+        <translation>1 Blatt</translation>
     </message>
     <message>
         <source>1 slide</source>
-        <translation type="unfinished"></translation>
+        <translation>1 Folie</translation>
     </message>
     <message>
         <source>15 to 35 billion</source>
@@ -453,7 +453,7 @@
     </message>
     <message>
         <source>An answer is being written. The prompt is shown after that.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es wird gerade eine Antwort geschrieben. Der Prompt wird danach gezeigt.</translation>
     </message>
     <message>
         <source>An answer stops after this many tokens (about three quarters of a word each), and can then be continued.</source>
@@ -553,7 +553,7 @@
     </message>
     <message>
         <source>At most {count} files go with one message. Send the others with the next one.</source>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens {count} Dateien gehen mit einer Nachricht mit. Senden Sie die anderen mit der nächsten.</translation>
     </message>
     <message>
         <source>At most {speed} tokens per second.</source>
@@ -569,11 +569,11 @@
     </message>
     <message>
         <source>Attach files</source>
-        <translation type="unfinished"></translation>
+        <translation>Dateien anhängen</translation>
     </message>
     <message>
         <source>Attention</source>
-        <translation type="unfinished"></translation>
+        <translation>Attention</translation>
     </message>
     <message>
         <source>August</source>
@@ -1005,7 +1005,7 @@
     </message>
     <message>
         <source>Cop&amp;y</source>
-        <translation type="unfinished"></translation>
+        <translation>Kop&amp;ieren</translation>
     </message>
     <message>
         <source>Copied</source>
@@ -1029,11 +1029,11 @@
     </message>
     <message>
         <source>Copy as &amp;Markdown</source>
-        <translation type="unfinished"></translation>
+        <translation>Als &amp;Markdown kopieren</translation>
     </message>
     <message>
         <source>Copy code</source>
-        <translation type="unfinished"></translation>
+        <translation>Code kopieren</translation>
     </message>
     <message>
         <source>Copy details</source>
@@ -1041,7 +1041,7 @@
     </message>
     <message>
         <source>Copy ids</source>
-        <translation type="unfinished"></translation>
+        <translation>Ids kopieren</translation>
     </message>
     <message>
         <source>Copy it again from the page that shows it, and enter it once more.</source>
@@ -1049,19 +1049,19 @@
     </message>
     <message>
         <source>Copy link</source>
-        <translation type="unfinished"></translation>
+        <translation>Link kopieren</translation>
     </message>
     <message>
         <source>Copy table</source>
-        <translation type="unfinished"></translation>
+        <translation>Tabelle kopieren</translation>
     </message>
     <message>
         <source>Copy table as Markdown</source>
-        <translation type="unfinished"></translation>
+        <translation>Tabelle als Markdown kopieren</translation>
     </message>
     <message>
         <source>Copy text</source>
-        <translation type="unfinished"></translation>
+        <translation>Text kopieren</translation>
     </message>
     <message>
         <source>Copy the complete model into the folder, or choose another model.</source>
@@ -1105,7 +1105,7 @@
     </message>
     <message>
         <source>Decoding</source>
-        <translation type="unfinished"></translation>
+        <translation>Dekodierung</translation>
     </message>
     <message>
         <source>Del</source>
@@ -1157,7 +1157,7 @@
     </message>
     <message>
         <source>Dismiss</source>
-        <translation type="unfinished"></translation>
+        <translation>Ausblenden</translation>
     </message>
     <message>
         <source>Does not fit</source>
@@ -1214,7 +1214,7 @@
     </message>
     <message>
         <source>Drop files to attach them</source>
-        <translation type="unfinished"></translation>
+        <translation>Dateien hier ablegen, um sie anzuhängen</translation>
     </message>
     <message>
         <source>Dupli&amp;cate conversation</source>
@@ -1254,7 +1254,7 @@
     </message>
     <message>
         <source>Edited by you; the version beside it is what the model wrote.</source>
-        <translation type="unfinished"></translation>
+        <translation>Von Ihnen bearbeitet; die Fassung daneben hat das Modell geschrieben.</translation>
     </message>
     <message>
         <source>Ended because</source>
@@ -1310,7 +1310,7 @@
     </message>
     <message>
         <source>Export fewer conversations into each file.</source>
-        <translation>Exportiere weniger Unterhaltungen in jede Datei.</translation>
+        <translation>Exportieren Sie weniger Unterhaltungen in jede Datei.</translation>
     </message>
     <message>
         <source>Exporting conversations: {done} of {total}</source>
@@ -1338,7 +1338,7 @@
     </message>
     <message>
         <source>Find &amp;next</source>
-        <translation type="unfinished"></translation>
+        <translation>Wei&amp;tersuchen</translation>
     </message>
     <message>
         <source>Find a model</source>
@@ -1346,7 +1346,7 @@
     </message>
     <message>
         <source>Find in this conversation</source>
-        <translation type="unfinished"></translation>
+        <translation>In dieser Unterhaltung suchen</translation>
     </message>
     <message>
         <source>Find more models…</source>
@@ -1358,7 +1358,7 @@
     </message>
     <message>
         <source>Find pre&amp;vious</source>
-        <translation type="unfinished"></translation>
+        <translation>Rückwärts su&amp;chen</translation>
     </message>
     <message>
         <source>First start</source>
@@ -1446,7 +1446,7 @@
     </message>
     <message>
         <source>From</source>
-        <translation type="unfinished"></translation>
+        <translation>Von</translation>
     </message>
     <message>
         <source>Full</source>
@@ -1478,7 +1478,7 @@
     </message>
     <message>
         <source>Generated</source>
-        <translation type="unfinished"></translation>
+        <translation>Erzeugt</translation>
     </message>
     <message>
         <source>GiB of weights</source>
@@ -1750,7 +1750,7 @@
     </message>
     <message>
         <source>It is too long to be edited as a message.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es ist zu lang, um als Nachricht bearbeitet zu werden.</translation>
     </message>
     <message>
         <source>It makes pictures, films or sounds, no text.</source>
@@ -1834,15 +1834,15 @@
     </message>
     <message>
         <source>Known, from disk</source>
-        <translation type="unfinished"></translation>
+        <translation>Bekannt, von der Platte</translation>
     </message>
     <message>
         <source>Known, from memory</source>
-        <translation type="unfinished"></translation>
+        <translation>Bekannt, aus dem Speicher</translation>
     </message>
     <message>
         <source>Known, in place</source>
-        <translation type="unfinished"></translation>
+        <translation>Bekannt, am Platz</translation>
     </message>
     <message>
         <source>L&amp;ight</source>
@@ -2078,7 +2078,7 @@
     </message>
     <message>
         <source>Models here read text only, so a picture can&apos;t be attached.</source>
-        <translation type="unfinished"></translation>
+        <translation>Modelle hier lesen nur Text, daher kann kein Bild angehängt werden.</translation>
     </message>
     <message>
         <source>Models on this computer</source>
@@ -2141,7 +2141,7 @@
     </message>
     <message>
         <source>Muted: the model&apos;s template. Bold: generated by the model, kept token for token.</source>
-        <translation type="unfinished"></translation>
+        <translation>Gedämpft: die Vorlage des Modells. Fett: vom Modell erzeugt, Token für Token behalten.</translation>
     </message>
     <message>
         <source>NF4 weights on the processor: 4-bit kernel up to {0} rows, then unpacking by block.</source>
@@ -2217,7 +2217,7 @@
     </message>
     <message>
         <source>Next match</source>
-        <translation type="unfinished"></translation>
+        <translation>Nächster Treffer</translation>
     </message>
     <message>
         <source>Next version</source>
@@ -2245,7 +2245,7 @@
     </message>
     <message>
         <source>No model is loaded. The prompt depends on the model: load one, then look again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Es ist kein Modell geladen. Der Prompt hängt vom Modell ab: Laden Sie eines, und sehen Sie dann noch einmal nach.</translation>
     </message>
     <message>
         <source>No model is loaded. What is kept belongs to the model that has read it, and is listed once that is loaded.</source>
@@ -2277,7 +2277,7 @@
     </message>
     <message>
         <source>Not found</source>
-        <translation type="unfinished"></translation>
+        <translation>Nicht gefunden</translation>
     </message>
     <message>
         <source>Not known yet</source>
@@ -2333,7 +2333,7 @@
     </message>
     <message>
         <source>Nothing was left there; choose another folder, or free some space.</source>
-        <translation>Dort wurde nichts zurückgelassen; wähle einen anderen Ordner, oder schaffe etwas Platz.</translation>
+        <translation>Dort wurde nichts zurückgelassen; wählen Sie einen anderen Ordner, oder schaffen Sie etwas Platz.</translation>
     </message>
     <message>
         <source>Nothing you write leaves this computer.</source>
@@ -2409,7 +2409,7 @@
     </message>
     <message>
         <source>Only the first {count} characters were taken.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur die ersten {count} Zeichen wurden übernommen.</translation>
     </message>
     <message>
         <source>Open</source>
@@ -2453,7 +2453,7 @@
     </message>
     <message>
         <source>Open link…</source>
-        <translation type="unfinished"></translation>
+        <translation>Link öffnen…</translation>
     </message>
     <message>
         <source>Open the page</source>
@@ -2485,7 +2485,7 @@
     </message>
     <message>
         <source>Parts</source>
-        <translation type="unfinished"></translation>
+        <translation>Teile</translation>
     </message>
     <message>
         <source>Parts of Hearth</source>
@@ -2497,7 +2497,7 @@
     </message>
     <message>
         <source>Pasted text</source>
-        <translation type="unfinished"></translation>
+        <translation>Eingefügter Text</translation>
     </message>
     <message>
         <source>Pause</source>
@@ -2573,7 +2573,7 @@
     </message>
     <message>
         <source>Previous match</source>
-        <translation type="unfinished"></translation>
+        <translation>Vorheriger Treffer</translation>
     </message>
     <message>
         <source>Previous version</source>
@@ -2645,7 +2645,7 @@
     </message>
     <message>
         <source>Reading {name} …</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} wird gelesen …</translation>
     </message>
     <message>
         <source>Reasons well and answers fast: published in 4 bit, with a few experts at work for each word.</source>
@@ -2685,7 +2685,7 @@
     </message>
     <message>
         <source>Remove {name}</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} entfernen</translation>
     </message>
     <message>
         <source>Rename</source>
@@ -2761,7 +2761,7 @@
     </message>
     <message>
         <source>Sampling</source>
-        <translation type="unfinished"></translation>
+        <translation>Auswahl der Wörter</translation>
     </message>
     <message>
         <source>Save &amp;&amp; send</source>
@@ -2777,11 +2777,11 @@
     </message>
     <message>
         <source>Save code</source>
-        <translation type="unfinished"></translation>
+        <translation>Code speichern</translation>
     </message>
     <message>
         <source>Save code as…</source>
-        <translation type="unfinished"></translation>
+        <translation>Code speichern unter…</translation>
     </message>
     <message>
         <source>Save the report</source>
@@ -2789,11 +2789,11 @@
     </message>
     <message>
         <source>Save this code as a file</source>
-        <translation type="unfinished"></translation>
+        <translation>Diesen Code als Datei speichern</translation>
     </message>
     <message>
         <source>Saved</source>
-        <translation type="unfinished"></translation>
+        <translation>Gespeichert</translation>
     </message>
     <message>
         <source>Saved as {name}.</source>
@@ -2825,7 +2825,7 @@
     </message>
     <message>
         <source>Searching …</source>
-        <translation type="unfinished"></translation>
+        <translation>Suche läuft …</translation>
     </message>
     <message>
         <source>Searching…</source>
@@ -2845,7 +2845,7 @@
     </message>
     <message>
         <source>Select a&amp;ll of the message</source>
-        <translation type="unfinished"></translation>
+        <translation>A&amp;lles in der Nachricht auswählen</translation>
     </message>
     <message>
         <source>Send</source>
@@ -2853,7 +2853,7 @@
     </message>
     <message>
         <source>Send now</source>
-        <translation type="unfinished"></translation>
+        <translation>Jetzt senden</translation>
     </message>
     <message>
         <source>Send the message</source>
@@ -2861,7 +2861,7 @@
     </message>
     <message>
         <source>Send waiting message {number} now</source>
-        <translation type="unfinished"></translation>
+        <translation>Wartende Nachricht {number} jetzt senden</translation>
     </message>
     <message>
         <source>Sent next</source>
@@ -2956,7 +2956,7 @@
     </message>
     <message>
         <source>Show the e&amp;xact prompt…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Genauen Prompt zeigen…</translation>
     </message>
     <message>
         <source>Show the thoughts</source>
@@ -3088,7 +3088,7 @@
     </message>
     <message>
         <source>Stop the running answer and send this message now</source>
-        <translation type="unfinished"></translation>
+        <translation>Die laufende Antwort anhalten und diese Nachricht jetzt senden</translation>
     </message>
     <message>
         <source>Stopped</source>
@@ -3124,7 +3124,7 @@
     </message>
     <message>
         <source>Tell capital from small letters</source>
-        <translation type="unfinished"></translation>
+        <translation>Groß- und Kleinschreibung beachten</translation>
     </message>
     <message>
         <source>Tell when an answer is there</source>
@@ -3136,7 +3136,7 @@
     </message>
     <message>
         <source>Template</source>
-        <translation type="unfinished"></translation>
+        <translation>Vorlage</translation>
     </message>
     <message>
         <source>TensorFlow Lite</source>
@@ -3156,7 +3156,7 @@
     </message>
     <message>
         <source>Text</source>
-        <translation type="unfinished"></translation>
+        <translation>Text</translation>
     </message>
     <message>
         <source>Text of the licence</source>
@@ -3164,7 +3164,7 @@
     </message>
     <message>
         <source>Text of {name}</source>
-        <translation type="unfinished"></translation>
+        <translation>Text von {name}</translation>
     </message>
     <message>
         <source>Text size</source>
@@ -3172,7 +3172,7 @@
     </message>
     <message>
         <source>Text, code, PDF and office documents</source>
-        <translation type="unfinished"></translation>
+        <translation>Text, Code, PDF und Office-Dokumente</translation>
     </message>
     <message>
         <source>That drive is not there.</source>
@@ -3300,7 +3300,7 @@
     </message>
     <message>
         <source>The answer is finished.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Antwort ist fertig.</translation>
     </message>
     <message>
         <source>The answer is there.</source>
@@ -3328,7 +3328,7 @@
     </message>
     <message>
         <source>The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove some, or load the model with a larger context.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Anhänge sind zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} halten. Entfernen Sie einige, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
         <source>The backup could not be copied.</source>
@@ -3420,7 +3420,7 @@
     </message>
     <message>
         <source>The engine is asked.</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Rechenkern wird gefragt.</translation>
     </message>
     <message>
         <source>The engine is being started again.</source>
@@ -3488,7 +3488,7 @@
     </message>
     <message>
         <source>The exact prompt</source>
-        <translation type="unfinished"></translation>
+        <translation>Der genaue Prompt</translation>
     </message>
     <message>
         <source>The file could not be read to its end; reading it took too much memory, or was stopped.</source>
@@ -3496,7 +3496,7 @@
     </message>
     <message>
         <source>The file could not be saved: {problem}. Choose another place, or copy the code instead.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei konnte nicht gespeichert werden: {problem}. Wählen Sie einen anderen Ort, oder kopieren Sie stattdessen den Code.</translation>
     </message>
     <message>
         <source>The file could not be written ({reason}).</source>
@@ -3504,7 +3504,7 @@
     </message>
     <message>
         <source>The file doesn&apos;t say how its letters are written; some may be wrong.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Datei sagt nicht, wie ihre Buchstaben geschrieben sind; manche könnten falsch sein.</translation>
     </message>
     <message>
         <source>The file is damaged, or was not written to its end.</source>
@@ -3660,7 +3660,7 @@
     </message>
     <message>
         <source>The model</source>
-        <translation type="unfinished"></translation>
+        <translation>Das Modell</translation>
     </message>
     <message>
         <source>The model can go on without the oldest messages of this conversation; they stay on screen.</source>
@@ -3768,7 +3768,7 @@
     </message>
     <message>
         <source>The oldest messages are left out, as the conversation is too long for the model.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die ältesten Nachrichten sind weggelassen, da die Unterhaltung zu lang für das Modell ist.</translation>
     </message>
     <message>
         <source>The only keyring here is a plain file, which Hearth doesn&apos;t use.</source>
@@ -3784,11 +3784,11 @@
     </message>
     <message>
         <source>The prompt&apos;s parts</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Teile des Prompts</translation>
     </message>
     <message>
         <source>The prompt&apos;s text</source>
-        <translation type="unfinished"></translation>
+        <translation>Der Text des Prompts</translation>
     </message>
     <message>
         <source>The proxy asks for a name and a password.</source>
@@ -3816,7 +3816,7 @@
     </message>
     <message>
         <source>The question was given up, as the model changed. Look again.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Frage wurde aufgegeben, da sich das Modell geändert hat. Sehen Sie noch einmal nach.</translation>
     </message>
     <message>
         <source>The rest of an answer</source>
@@ -4036,7 +4036,7 @@
     </message>
     <message>
         <source>This is too long to be pasted ({count} characters). Attach the part that matters.</source>
-        <translation type="unfinished"></translation>
+        <translation>Das ist zu lang zum Einfügen ({count} Zeichen). Hängen Sie den Teil an, auf den es ankommt.</translation>
     </message>
     <message>
         <source>This key can&apos;t be changed.</source>
@@ -4084,7 +4084,7 @@
     </message>
     <message>
         <source>Time</source>
-        <translation type="unfinished"></translation>
+        <translation>Zeit</translation>
     </message>
     <message>
         <source>Title</source>
@@ -4092,7 +4092,7 @@
     </message>
     <message>
         <source>To be read</source>
-        <translation type="unfinished"></translation>
+        <translation>Zu lesen</translation>
     </message>
     <message>
         <source>To leave room for an answer the oldest messages will be left out; they stay on screen.</source>
@@ -4108,7 +4108,7 @@
     </message>
     <message>
         <source>Token {number} of {count}: id {id}, “{text}”. {source}. {place}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Token {number} von {count}: Id {id}, „{text}“. {source}. {place}.</translation>
     </message>
     <message>
         <source>Tokens</source>
@@ -4200,7 +4200,7 @@
     </message>
     <message>
         <source>Update Hearth, and import it again.</source>
-        <translation>Aktualisiere Hearth und importiere sie noch einmal.</translation>
+        <translation>Aktualisieren Sie Hearth, und importieren Sie sie noch einmal.</translation>
     </message>
     <message>
         <source>Updated</source>
@@ -4260,7 +4260,7 @@
     </message>
     <message>
         <source>Waits for a model</source>
-        <translation type="unfinished"></translation>
+        <translation>Wartet auf ein Modell</translation>
     </message>
     <message>
         <source>Waits for its turn</source>
@@ -4268,11 +4268,11 @@
     </message>
     <message>
         <source>Waits for the answer in “{title}”</source>
-        <translation type="unfinished"></translation>
+        <translation>Wartet auf die Antwort in „{title}“</translation>
     </message>
     <message>
         <source>Waits for the model</source>
-        <translation type="unfinished"></translation>
+        <translation>Wartet auf das Modell</translation>
     </message>
     <message>
         <source>Warm</source>
@@ -4556,7 +4556,7 @@
     </message>
     <message>
         <source>always the likeliest token</source>
-        <translation type="unfinished"></translation>
+        <translation>immer das wahrscheinlichste Token</translation>
     </message>
     <message>
         <source>an answer that makes no sense</source>
@@ -4588,7 +4588,7 @@
     </message>
     <message>
         <source>at most {value} tokens</source>
-        <translation type="unfinished"></translation>
+        <translation>höchstens {value} Tokens</translation>
     </message>
     <message>
         <source>being checked</source>
@@ -4668,7 +4668,7 @@
     </message>
     <message>
         <source>edited by you</source>
-        <translation type="unfinished"></translation>
+        <translation>von Ihnen bearbeitet</translation>
     </message>
     <message>
         <source>everything fits into endless memory</source>
@@ -4972,7 +4972,7 @@
     </message>
     <message>
         <source>min-p {value}</source>
-        <translation type="unfinished"></translation>
+        <translation>min-p {value}</translation>
     </message>
     <message>
         <source>model name</source>
@@ -5088,7 +5088,7 @@
     </message>
     <message>
         <source>repetition penalty {value}</source>
-        <translation type="unfinished"></translation>
+        <translation>Wiederholungsstrafe {value}</translation>
     </message>
     <message>
         <source>reserve</source>
@@ -5104,7 +5104,7 @@
     </message>
     <message>
         <source>seed {value}</source>
-        <translation type="unfinished"></translation>
+        <translation>Startwert {value}</translation>
     </message>
     <message>
         <source>short follow-ups read only what is new, id by id; anything else reads the whole conversation again</source>
@@ -5120,7 +5120,7 @@
     </message>
     <message>
         <source>temperature {value}</source>
-        <translation type="unfinished"></translation>
+        <translation>Temperatur {value}</translation>
     </message>
     <message>
         <source>the answer ended early</source>
@@ -5256,11 +5256,11 @@
     </message>
     <message>
         <source>top-k {value}</source>
-        <translation type="unfinished"></translation>
+        <translation>top-k {value}</translation>
     </message>
     <message>
         <source>top-p {value}</source>
-        <translation type="unfinished"></translation>
+        <translation>top-p {value}</translation>
     </message>
     <message>
         <source>torch.compile computes wrongly here</source>
@@ -5680,7 +5680,7 @@
     </message>
     <message>
         <source>{count} characters</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Zeichen</translation>
     </message>
     <message>
         <source>{count} conversations</source>
@@ -5696,27 +5696,27 @@
     </message>
     <message>
         <source>{count} of the {window} tokens that the model can hold. {known} are known, {rest} would be read now.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} der {window} Tokens, die das Modell halten kann. {known} sind bekannt, {rest} würden jetzt gelesen.</translation>
     </message>
     <message>
         <source>{count} of {total} pages are pictures without text.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} von {total} Seiten sind Bilder ohne Text.</translation>
     </message>
     <message>
         <source>{count} of {total} pages were left out, as the text is too long.</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} von {total} Seiten wurden weggelassen, da der Text zu lang ist.</translation>
     </message>
     <message>
         <source>{count} pages</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Seiten</translation>
     </message>
     <message>
         <source>{count} sheets</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Blätter</translation>
     </message>
     <message>
         <source>{count} slides</source>
-        <translation type="unfinished"></translation>
+        <translation>{count} Folien</translation>
     </message>
     <message>
         <source>{count} were here already.</source>
@@ -5788,7 +5788,7 @@
     </message>
     <message>
         <source>{model} is answering.</source>
-        <translation type="unfinished"></translation>
+        <translation>{model} antwortet.</translation>
     </message>
     <message>
         <source>{model} is loaded now. It also answers what you write from here on.</source>
@@ -5804,63 +5804,63 @@
     </message>
     <message>
         <source>{name} could not be read from its disk.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} konnte nicht von seinem Datenträger gelesen werden.</translation>
     </message>
     <message>
         <source>{name} could not be read within {seconds} seconds. Attach a smaller part of it.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} konnte nicht innerhalb von {seconds} Sekunden gelesen werden. Hängen Sie einen kleineren Teil davon an.</translation>
     </message>
     <message>
         <source>{name} could not be read: something in it is not as it should be.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} konnte nicht gelesen werden: Etwas darin ist nicht, wie es sein sollte.</translation>
     </message>
     <message>
         <source>{name} has an old Office format. Save it as .docx, .xlsx, .pptx or PDF first.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} hat ein altes Office-Format. Speichern Sie es zuerst als .docx, .xlsx, .pptx oder PDF.</translation>
     </message>
     <message>
         <source>{name} holds instructions that don&apos;t belong in such a file, and was not read for safety.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} enthält Anweisungen, die in eine solche Datei nicht gehören, und wurde zur Sicherheit nicht gelesen.</translation>
     </message>
     <message>
         <source>{name} holds no text, only pictures perhaps. Text in pictures can&apos;t be read yet.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} enthält keinen Text, vielleicht nur Bilder. Text in Bildern kann noch nicht gelesen werden.</translation>
     </message>
     <message>
         <source>{name} is a device or a pipe, not a file that can be read.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist ein Gerät oder eine Pipe, keine Datei, die sich lesen lässt.</translation>
     </message>
     <message>
         <source>{name} is a folder. Attach the files in it instead.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist ein Ordner. Hängen Sie stattdessen die Dateien darin an.</translation>
     </message>
     <message>
         <source>{name} is a link that only leads back to itself.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist ein Link, der nur auf sich selbst zurückführt.</translation>
     </message>
     <message>
         <source>{name} is a picture, and models here read text only.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist ein Bild, und Modelle hier lesen nur Text.</translation>
     </message>
     <message>
         <source>{name} is a recording, and models here read text only.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist eine Aufnahme, und Modelle hier lesen nur Text.</translation>
     </message>
     <message>
         <source>{name} is an archive. Unpack it and attach the files that matter.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist ein Archiv. Entpacken Sie es, und hängen Sie die Dateien an, auf die es ankommt.</translation>
     </message>
     <message>
         <source>{name} is damaged or incomplete, and could not be read.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist beschädigt oder unvollständig und konnte nicht gelesen werden.</translation>
     </message>
     <message>
         <source>{name} is empty.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist leer.</translation>
     </message>
     <message>
         <source>{name} is larger than {megabytes} MB. Attach the part that matters.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist größer als {megabytes} MB. Hängen Sie den Teil an, auf den es ankommt.</translation>
     </message>
     <message>
         <source>{name} is loaded in {precision} on {place}, {context_window} tokens.</source>
@@ -5868,27 +5868,31 @@
     </message>
     <message>
         <source>{name} is no longer there.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist nicht mehr da.</translation>
+    </message>
+    <message>
+        <source>{name} is no ordinary file, so nothing was written there.</source>
+        <translation>{name} ist keine gewöhnliche Datei, deshalb wurde dort nichts geschrieben.</translation>
     </message>
     <message>
         <source>{name} is not text, whatever its name says.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist kein Text, was immer der Name sagt.</translation>
     </message>
     <message>
         <source>{name} is protected by a password. Save a copy without one, and attach that.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist durch ein Passwort geschützt. Speichern Sie eine Kopie ohne, und hängen Sie diese an.</translation>
     </message>
     <message>
         <source>{name} is still being read. Send when that is done, or remove it.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} wird noch gelesen. Senden Sie, wenn das fertig ist, oder entfernen Sie es.</translation>
     </message>
     <message>
         <source>{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of it, or load the model with a larger context.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} ist zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} halten. Hängen Sie einen Teil davon an, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
         <source>{name} may not be read with your account.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} darf mit Ihrem Konto nicht gelesen werden.</translation>
     </message>
     <message>
         <source>{name} on {device}</source>
@@ -5896,7 +5900,7 @@
     </message>
     <message>
         <source>{name} unpacks to far more than it seems to hold, and was not read for safety.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} entpackt sich zu weit mehr, als es zu enthalten scheint, und wurde zur Sicherheit nicht gelesen.</translation>
     </message>
     <message>
         <source>{name} with {memory}</source>
@@ -5904,7 +5908,7 @@
     </message>
     <message>
         <source>{name} would take too much memory to read. Attach a smaller part of it.</source>
-        <translation type="unfinished"></translation>
+        <translation>{name} zu lesen bräuchte zu viel Speicher. Hängen Sie einen kleineren Teil davon an.</translation>
     </message>
     <message>
         <source>{number} billion</source>
@@ -5948,7 +5952,7 @@
     </message>
     <message>
         <source>{number} of {total}</source>
-        <translation type="unfinished"></translation>
+        <translation>{number} von {total}</translation>
     </message>
     <message>
         <source>{number} per cent</source>
@@ -6036,7 +6040,7 @@
     </message>
     <message>
         <source>{size}. This is the text that the model gets.</source>
-        <translation type="unfinished"></translation>
+        <translation>{size}. Das ist der Text, den das Modell bekommt.</translation>
     </message>
     <message>
         <source>{size}/s</source>

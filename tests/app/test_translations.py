@@ -66,7 +66,7 @@ _SHOWN_KEYWORDS = {"text", "action", "label", "hint", "message", "unset_label", 
 _KEYWORD_CALLS = {"Notice", "Choice", "Remedy", "ErrorReport", "Field", "Mark", "ActionRow", "QFileDialog"}
 _FREE = {
     # names and signs that are the same in every language
-    "Hearth", "hf_…", "English", "Deutsch", "·", "…", "GiB", "x",
+    "Hearth", "hf_…", "Aa", "English", "Deutsch", "·", "…", "GiB", "x",
 }  # fmt: skip
 
 
