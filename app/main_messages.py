@@ -32,6 +32,7 @@ class MessageParts(QObject):
     ) -> None:
         super().__init__(parent)
         self._chat = chat
+        self._conversations = conversations
         self.messages = MessageController(
             conversations,
             requests,
@@ -63,6 +64,7 @@ class MessageParts(QObject):
     def connect_window(self, window: MainWindow) -> None:
         """Connect what the window wants and shows."""
         self._window = window
+        window.actions_by_name.answer_now.triggered.connect(self._answer_now)
         window.page.transcript.wished.connect(self._on_wished)
         window.notice_action_requested.connect(self.messages.on_notice_action)
         self.messages.notice_raised.connect(window.show_notice)
@@ -78,6 +80,8 @@ class MessageParts(QObject):
                 self._show_prompt(wished.message_id)
             case Wish.ANSWER_WITH:
                 self._chat.answer_with((wished.message_id, wished.value))
+            case Wish.ANSWER_NOW:
+                self._answer_now()
             case Wish.REWRITE:
                 self.messages.edit_answer((wished.message_id, wished.value))
 
@@ -99,3 +103,10 @@ class MessageParts(QObject):
     def _on_prompt_closed(self) -> None:
         self._dialog = None
         self.prompts.give_up()
+
+    @Slot()
+    def _answer_now(self) -> None:
+        """End the thinking of the answer that is written in the shown conversation."""
+        running = self._chat.runner.message
+        if running is not None and running.conversation_id == self._conversations.current_id:
+            self._chat.runner.answer_now()

@@ -26,6 +26,7 @@ def new_answer(message_id: str, conversation_id: str, parent_id: str, sequence: 
         tokenizer_id=plan.tokenizer_id,
         model=plan.name,
         precision=plan.precision.value,
+        opens_thinking=plan.opens_thinking,
     )
 
 
@@ -37,6 +38,7 @@ class GrowingAnswer:
     """
 
     def __init__(self, message: Message, plan: Plan, *, continues: bool) -> None:
+        self._plan = plan
         self._base_text = message.content if continues else ""
         joinable = not self._base_text or (bool(message.token_ids) and message.tokenizer_id == plan.tokenizer_id)
         self._base_ids: tuple[int, ...] | None = (message.token_ids if self._base_text else ()) if joinable else None
@@ -51,12 +53,22 @@ class GrowingAnswer:
             finish_reason=None,
             statistics=None,
             error=None,
+            opens_thinking=message.opens_thinking if self._base_text else plan.opens_thinking,
+            thinking_seconds=message.thinking_seconds if self._base_text else None,
         )
 
     def grow(self, event: TextGenerated) -> Message:
         """Append streamed text and its ids."""
         ids = self.message.token_ids + event.token_ids if self._base_ids is not None else ()
         return self._become(content=self.message.content + event.text, token_ids=ids)
+
+    def note_thinking(self, seconds: float) -> Message:
+        """Note how long was thought so far."""
+        return self._become(thinking_seconds=seconds)
+
+    def written_on(self) -> "GrowingAnswer":
+        """Return the same answer, ended, as one that goes on at its end."""
+        return GrowingAnswer(self.message, self._plan, continues=True)
 
     def leave_out_before(self, context_start_id: str) -> Message:
         """Note the first message that is still read for this answer and after it."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.controllers import phases
@@ -11,8 +12,18 @@ from app.controllers.answer_saves import AnswerSaves
 from app.conversations.prompting import Prompt
 from app.conversations.records import Conversation, Message, new_id
 from app.language import tr
+from app.rendering.thinking import closing_of, is_thinking
 from engine.api.commands import Command, Generate, WhenFull
-from engine.api.events import ContextRolled, PrefillProgress, Terminal, TextGenerated
+from engine.api.events import (
+    CommandCancelled,
+    ContextRolled,
+    FinishReason,
+    GenerationFinished,
+    PrefillProgress,
+    Terminal,
+    TextGenerated,
+)
+from engine.api.message import PromptMessage, Role
 from engine.api.sampling import Sampling
 
 Submit = Callable[[Command], None]
@@ -41,6 +52,9 @@ class AnswerRunner(QObject):
         self._prompt = Prompt()
         self._command_id = ""
         self._stopped = False
+        self._answers_now = False
+        self._command: Generate
+        self._thought_before = 0.0
         self._thinking_since: float | None = None
         self.phase = ""
         self._thinking_timer = QTimer(self, interval=_THINKING_TICK_MS)
@@ -69,26 +83,42 @@ class AnswerRunner(QObject):
         self._command_id = new_id()
         self._stopped = False
         self._thinking_since = None
+        self._answers_now = False
+        self._thought_before = answer.message.thinking_seconds or 0.0
         self._set_phase(tr(phases.READING))
-        self._submit(
-            Generate(
-                command_id=self._command_id,
-                conversation_id=conversation.id,
-                message_id=answer.message.id,
-                messages=prompt.messages,
-                sampling=sampling,
-                continue_last=continues,
-                started_at=conversation.created_at,
-                when_full=when_full,
-                is_private=conversation.is_private,
-                speculates=speculates,
-            )
+        self._command = Generate(
+            command_id=self._command_id,
+            conversation_id=conversation.id,
+            message_id=answer.message.id,
+            messages=prompt.messages,
+            sampling=sampling,
+            continue_last=continues,
+            started_at=conversation.created_at,
+            when_full=when_full,
+            is_private=conversation.is_private,
+            speculates=speculates,
         )
+        self._submit(self._command)
+
+    def answer_now(self) -> None:
+        """End the thinking: the engine stops, and the same answer goes on behind the tag that closes its thoughts."""
+        if self._answer is not None and self.message_thinks and not self._stopped and not self._answers_now:
+            self._answers_now = True
+            self._thinking_timer.stop()
+            self._set_phase(tr(phases.ENDING_THINKING))
+            self._cancel(self._command_id)
+
+    @property
+    def message_thinks(self) -> bool:
+        """Whether the answer that is being written is inside its thoughts, and some of them are there."""
+        message = self.message
+        return message is not None and bool(message.content) and is_thinking(message.content, message.opens_thinking)
 
     def stop(self) -> None:
         """Ask the engine to stop; the answer ends with the engine's own event."""
         if self._answer is not None and not self._stopped:
             self._stopped = True
+            self._answers_now = False
             self._thinking_timer.stop()
             self._set_phase(tr(phases.STOPPING))
             self._cancel(self._command_id)
@@ -111,8 +141,37 @@ class AnswerRunner(QObject):
             self._leave_out(self._answer, event)
         elif isinstance(event, TextGenerated):
             self._grow(self._answer, event)
+        elif isinstance(event, Terminal) and self._answers_now and _was_stopped(event):
+            self._go_on(self._answer, event)
         elif isinstance(event, Terminal):
             self._end(self._answer.end(event, stopped=self._stopped))
+
+    def _go_on(self, answer: GrowingAnswer, event: Terminal) -> None:
+        """Continue the answer that was stopped to end its thinking; what there is of it is saved."""
+        self._answers_now = False
+        self._thought_before = self._note_thinking(answer).thinking_seconds or 0.0
+        self._thinking_since = None
+        stopped = answer.end(event, stopped=True)
+        self._answer = answer.written_on()
+        self._saves.update(self._answer.message)
+        turn = PromptMessage(
+            role=Role.ASSISTANT,
+            content=stopped.content,
+            token_ids=stopped.token_ids,
+            tokenizer_id=stopped.tokenizer_id,
+        )
+        kept = self._command.messages[:-1] if self._command.continue_last else self._command.messages
+        thinks = is_thinking(stopped.content, stopped.opens_thinking)
+        self._command_id = new_id()
+        self._command = msgspec.structs.replace(
+            self._command,
+            command_id=self._command_id,
+            messages=(*kept, turn),
+            continue_last=True,
+            closing=closing_of(stopped.content) if thinks else "",
+        )
+        self._set_phase(tr(phases.READING))
+        self._submit(self._command)
 
     def _leave_out(self, answer: GrowingAnswer, event: ContextRolled) -> None:
         start_id = self._prompt.source_of(event.first_kept)
@@ -123,13 +182,25 @@ class AnswerRunner(QObject):
 
     def _grow(self, answer: GrowingAnswer, event: TextGenerated) -> None:
         message = answer.grow(event)
+        thinks = is_thinking(message.content, message.opens_thinking)
+        if self._thinking_since is not None:
+            message = self._note_thinking(answer)
         self._saves.update(message)
         self.grown.emit(message)
-        if not self._stopped:
-            self._follow_thinking(message.content)
+        if not self._stopped and not self._answers_now:
+            self._follow_thinking(thinks)
 
-    def _follow_thinking(self, text: str) -> None:
-        if not phases.is_thinking(text):
+    def _note_thinking(self, answer: GrowingAnswer) -> Message:
+        if self._thinking_since is None:
+            return answer.message
+        now = time.monotonic()
+        seconds = self._thought_before + now - self._thinking_since
+        if not is_thinking(answer.message.content, answer.message.opens_thinking):
+            self._thinking_since, self._thought_before = None, seconds
+        return answer.note_thinking(seconds)
+
+    def _follow_thinking(self, thinks: bool) -> None:
+        if not thinks:
             self._thinking_timer.stop()
             self._set_phase(tr(phases.ANSWERING))
         elif self._thinking_since is None or not self._thinking_timer.isActive():
@@ -140,7 +211,8 @@ class AnswerRunner(QObject):
     @Slot()
     def _on_thinking_tick(self) -> None:
         if self._thinking_since is not None:
-            self._set_phase(phases.thinking_phase(time.monotonic() - self._thinking_since))
+            seconds = self._thought_before + time.monotonic() - self._thinking_since
+            self._set_phase(phases.thinking_phase(seconds))
 
     def _end(self, message: Message) -> None:
         self._answer = None
@@ -154,3 +226,8 @@ class AnswerRunner(QObject):
         if words != self.phase:
             self.phase = words
             self.phase_changed.emit(words)
+
+
+def _was_stopped(event: Terminal) -> bool:
+    is_stopped = isinstance(event, GenerationFinished) and event.reason is FinishReason.STOPPED
+    return is_stopped or isinstance(event, CommandCancelled)

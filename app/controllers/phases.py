@@ -1,7 +1,5 @@
 """What the engine is doing, in words for a person: pure functions, used by the window and by the terminal."""
 
-import re
-
 from app.language import grouped, mark, plain, tr
 from engine.api.benchmark import BenchmarkStep
 from engine.api.events import BenchmarkProgress, LoadPhase, LoadProgress, PrefillProgress
@@ -11,6 +9,7 @@ STARTING_ENGINE = mark("Starting the engine")
 RESTARTING_ENGINE = mark("Starting the engine again")
 ANSWERING = mark("Answering")
 READING = mark("Reading")
+ENDING_THINKING = mark("Ending the thinking")
 STOPPING = mark("Stopping")
 
 _LOAD_WORDS = {
@@ -33,8 +32,6 @@ _BENCHMARK_WORDS = {
 }
 # Totals below this count steps (files, layers), not bytes: no weights file is that small.
 _SMALLEST_BYTE_TOTAL = 1_000_000
-_THINKING_BEGINNING = re.compile(r"\s*<think(?:ing)?>")
-_THINKING_END = re.compile(r"</think(?:ing)?>")
 
 
 def load_phase(event: LoadProgress) -> str:
@@ -70,11 +67,6 @@ def benchmark_phase(event: BenchmarkProgress) -> str:
 def thinking_phase(seconds: float) -> str:
     """Return e.g. "Thinking 4 s"."""
     return tr("Thinking {seconds} s").format(seconds=int(seconds))
-
-
-def is_thinking(text: str) -> bool:
-    """Return whether an answer's text so far is inside a thinking block that it began with."""
-    return _THINKING_BEGINNING.match(text) is not None and _THINKING_END.search(text) is None
 
 
 def percent(done: int, total: int) -> str:

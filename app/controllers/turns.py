@@ -97,6 +97,8 @@ def edit_answer(store: ConversationStore, conversation: Conversation, answer: Me
         statistics=None,
         error=None,
         is_edited=True,
+        opens_thinking=False,
+        thinking_seconds=None,
     )
     turn = _shown(_newest(store, conversation), None, edited)
     store.save_turn(turn.conversation, [turn.answer])

@@ -92,6 +92,8 @@ ALTER TABLE conversations ADD COLUMN sampling BLOB;
 ALTER TABLE conversations ADD COLUMN draft_attachments BLOB;
 ALTER TABLE messages ADD COLUMN attachments BLOB;
 ALTER TABLE messages ADD COLUMN is_edited INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN opens_thinking INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN thinking_seconds REAL;
 CREATE TABLE deleted_messages (
     id TEXT NOT NULL PRIMARY KEY,
     conversation_id TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,

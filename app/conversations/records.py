@@ -49,6 +49,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     context_start_id: str | None = None
     attachments: tuple[Attachment, ...] = ()
     is_edited: bool = False
+    opens_thinking: bool = False
+    thinking_seconds: float | None = None
 
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,8 @@ CONVERSATION_COLUMNS = (
 OWN_COLUMNS = frozenset({"folder_id", "is_pinned", "is_unread", "sampling", "draft_attachments"})
 MESSAGE_COLUMNS = (
     "id, conversation_id, parent_id, sequence, role, created_at, state, tokenizer_id, model, precision, "
-    "finish_reason, statistics, error, token_ids, content, context_start_id, attachments, is_edited"
+    "finish_reason, statistics, error, token_ids, content, context_start_id, attachments, is_edited, "
+    "opens_thinking, thinking_seconds"
 )
 
 _log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ def message_row(message: Message) -> tuple[Value, ...]:
         message.context_start_id,
         attachments_blob(message.attachments),
         int(message.is_edited),
+        int(message.opens_thinking),
+        message.thinking_seconds,
     )
 
 
@@ -124,6 +127,8 @@ def message_from(row: Row) -> Message:
         context_start_id=None if row[15] is None else _text(row[15]),
         attachments=_attachments(row[16]),
         is_edited=bool(row[17]),
+        opens_thinking=bool(row[18]),
+        thinking_seconds=None if row[19] is None else _real(row[19]),
     )
 
 

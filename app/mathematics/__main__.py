@@ -8,7 +8,7 @@ import sys
 
 import msgspec
 
-from app.mathematics.shapes import Drawn, Shape, Wanted
+from app.mathematics.shapes import READY, Drawn, Shape, Wanted
 
 MEMORY_BYTES = 768 * 2**20
 
@@ -18,6 +18,7 @@ def main() -> None:
     _limit_memory()
     from app.mathematics.drawing import draw  # takes 0.2 s, and belongs under the limit
 
+    _say(READY)
     decoder = msgspec.json.Decoder(Wanted)
     for line in sys.stdin.buffer:
         wanted = decoder.decode(line)
@@ -25,8 +26,12 @@ def main() -> None:
         # The libraries raise anything from AssertionError to RecursionError for LaTeX they don't know.
         with contextlib.suppress(Exception):
             shape = draw(wanted.latex, wanted.is_display)
-        sys.stdout.buffer.write(msgspec.json.encode(Drawn(wanted.number, shape)) + b"\n")
-        sys.stdout.buffer.flush()
+        _say(Drawn(wanted.number, shape))
+
+
+def _say(drawn: Drawn) -> None:
+    sys.stdout.buffer.write(msgspec.json.encode(drawn) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def _limit_memory() -> None:

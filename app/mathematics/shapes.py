@@ -29,3 +29,6 @@ class Drawn(msgspec.Struct, frozen=True):
 
     number: int
     shape: Shape | None
+
+
+READY = Drawn(0, None)  # said once, when the process can draw: what it is sent has its own time limit from then on

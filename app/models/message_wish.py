@@ -11,6 +11,7 @@ class Wish(StrEnum):
     SHOW_PROMPT = "show_prompt"
     ANSWER_WITH = "answer_with"
     REWRITE = "rewrite"
+    ANSWER_NOW = "answer_now"
 
 
 @dataclass(frozen=True)

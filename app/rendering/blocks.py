@@ -21,6 +21,7 @@ class Block:
     CODE: ``text`` is the code, ``language`` the name after the fence ("" when none was given).
     FORMULA: ``text`` is the source of a formula on display, ``html`` the same in the font of code.
     THINKING: ``children`` are the blocks thought, ``text`` their plain text.
+    ``seconds``: how long it was thought, if known.
     ``closed`` is False for a block that the stream has not finished. ``indent`` counts the lists that a
     code block or a formula sits in.
     ``source`` is the Markdown that the block was written as; "" for one that the source of the block before includes
@@ -35,6 +36,7 @@ class Block:
     indent: int = 0
     children: tuple["Block", ...] = field(default=())
     source: str = field(default="", compare=False)
+    seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.html import plain_block, write_blocks
 from app.rendering.parser import MAXIMUM_NESTING, make_parser
 from app.rendering.repair import close_open_marks, hold_back
-from app.rendering.thinking import Passage, split_thinking
+from app.rendering.thinking import NO_THINKING, Passage, Thinking, split_thinking
 
 WINDOW_CHARACTERS = 16_000
 MARKDOWN_CHARACTERS = 100_000  # what follows in one passage is shown as plain text
@@ -51,25 +51,27 @@ class MarkdownStream:
         self._theme = theme
         self._readers: list[_PassageReader] = []
 
-    def update(self, text: str, streaming: bool) -> list[Block]:
+    def update(self, text: str, streaming: bool, thinking: Thinking = NO_THINKING) -> list[Block]:
         """Return the blocks of the text so far; any text is allowed, one that only grew is cheap."""
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
-        passages = split_thinking(text, streaming)
+        passages = split_thinking(text, streaming, thinking.is_opened)
         del self._readers[len(passages) :]
         blocks: list[Block] = []
         for number, passage in enumerate(passages):
             if number == len(self._readers):
                 self._readers.append(_PassageReader(self._theme))
             inner = self._readers[number].read(passage.text, streaming and not passage.closed)
-            blocks.extend([self._thinking(passage, inner)] if passage.is_thinking else inner)
+            seconds = thinking.seconds if number == 0 else None
+            blocks.extend([self._thinking(passage, inner, seconds)] if passage.is_thinking else inner)
         return blocks
 
-    def _thinking(self, passage: Passage, children: list[Block]) -> Block:
+    def _thinking(self, passage: Passage, children: list[Block], seconds: float | None) -> Block:
         return Block(
             BlockKind.THINKING,
             text="\n\n".join(child.text for child in children),
             closed=passage.closed,
             children=tuple(children),
+            seconds=None if seconds is None else int(seconds),
         )
 
 

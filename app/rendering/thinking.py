@@ -9,6 +9,7 @@ _CLOSING = re.compile(r"</(?:think|thinking)>")
 _LONE_CLOSING = re.compile(r"(?<!`)</(?:think|thinking)>[ \t]*(?=\n|\Z)")
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 _PARTIAL_TAG = re.compile(r"</?[a-z]{0,8}\Z")
+_BEGINNING = re.compile(r"\s*<(think|thinking)>")
 _TAGS = ("<think>", "<thinking>", "</think>", "</thinking>")
 
 
@@ -21,11 +22,40 @@ class Passage:
     closed: bool
 
 
-def split_thinking(text: str, streaming: bool = False) -> list[Passage]:
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """What is known of an answer's thinking beside its text: whether the template began it, and how long it took."""
+
+    is_opened: bool = False
+    seconds: float | None = None
+
+
+NO_THINKING = Thinking()
+
+
+def is_thinking(text: str, opened: bool = False) -> bool:
+    """Return whether a text so far is inside thinking that it began with; ``opened``: the template had begun it."""
+    return (opened or _BEGINNING.match(text) is not None) and _CLOSING.search(text) is None
+
+
+def closing_of(text: str) -> str:
+    """Return what ends the thinking that a text is inside of, as models write it."""
+    match = _BEGINNING.match(text)
+    return f"{'' if text.endswith(chr(10)) else chr(10)}</{match.group(1) if match else 'think'}>\n\n"
+
+
+def split_thinking(text: str, streaming: bool = False, opened: bool = False) -> list[Passage]:
     """Cut the text into passages in order; tags and empty passages are dropped.
 
-    While ``streaming``, a tag that is only half there at the end is held back.
+    While ``streaming``, a tag that is only half there at the end is held back. ``opened``: the template wrote the
+    first tag, which is not in the text.
     """
+    if (
+        opened
+        and _BEGINNING.match(text) is None
+        and not (streaming and any(t.startswith(text.strip()) for t in _TAGS[:2]))
+    ):
+        text = f"<think>\n{text}"
     if "<" not in text:
         return [Passage(False, text, not streaming)] if text else []
     if streaming:

@@ -156,6 +156,7 @@ CONVERSATION = MenuRow(
         ActionRow("show_prompt", mark("Show the e&xact prompt…")),
         ActionRow("delete_message", mark("&Delete message")),
         None,
+        ActionRow("answer_now", mark("Answe&r now"), "Ctrl+Shift+Return", (Need.BUSY,)),
         ActionRow("stop", mark("&Stop the answer"), "Esc", (Need.BUSY,), is_fixed=True),
         None,
         _WHEN_FULL,

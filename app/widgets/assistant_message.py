@@ -1,12 +1,13 @@
 """An answer: plain text on the page, what it cost in one quiet line, and what can be done with it."""
 
 from PySide6.QtCore import QPoint, Slot
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from app.conversations.records import MessageState
 from app.language import tr
 from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
+from app.rendering.thinking import Thinking, is_thinking
 from app.widgets.icon_button import IconButton
 from app.widgets.message_body import MessageBody
 from app.widgets.message_mark import MessageMark, Remedy, mark_of
@@ -29,14 +30,19 @@ class AssistantMessage(MessageWidget):
         self.mark = MessageMark()
         self.mark.remedy_requested.connect(self._on_remedy_requested)
         self.phase = PhaseLine(style.theme)
+        self.answer_now_button = QToolButton()
+        self.answer_now_button.setText(tr("Answer now"))
+        self.answer_now_button.setToolTip(tr("End the thinking and let the model answer"))
+        self.answer_now_button.setProperty("kind", "small")
+        self.answer_now_button.clicked.connect(self._on_answer_now)
         self.statistics = StatisticsLine(style.theme)
         self.regenerate_button = IconButton("refresh-cw", tr("Answer again"), style.theme)
         self.regenerate_button.clicked.connect(self._on_regenerate)
         self.branch_button = IconButton("git-branch", tr("Branch into a new conversation"), style.theme)
         self.branch_button.clicked.connect(self._on_branch)
         self.action_buttons += [self.regenerate_button, self.branch_button, self.more_button]
-        self._shown: tuple[str, bool] | None = None
-        for part in (self.versions, self.statistics, self.phase, *self.action_buttons):
+        self._shown: tuple[str, bool, Thinking] | None = None
+        for part in (self.versions, self.statistics, self.phase, self.answer_now_button, *self.action_buttons):
             self.footer.addWidget(part)
         self.footer.setStretchFactor(self.statistics, 1)
         self.footer.setStretchFactor(self.phase, 1)
@@ -49,9 +55,10 @@ class AssistantMessage(MessageWidget):
         super().show_entry(entry, is_last)
         message = entry.message
         streaming = message.state is MessageState.STREAMING
-        if self._shown != (message.content, streaming):
-            self._shown = (message.content, streaming)
-            self.body.set_text(message.content, streaming)
+        thinking = Thinking(message.opens_thinking, message.thinking_seconds)
+        if self._shown != (message.content, streaming, thinking):
+            self._shown = (message.content, streaming, thinking)
+            self.body.set_text(message.content, streaming, thinking)
         self.body.setVisible(bool(message.content) and self.editor is None)
         self.mark.show_mark(None if streaming else mark_of(message, is_last), not self.row_style.busy)
         self._show_footer(entry, streaming)
@@ -80,6 +87,9 @@ class AssistantMessage(MessageWidget):
     def _show_footer(self, entry: TranscriptEntry, streaming: bool) -> None:
         self.phase.set_phase(entry.phase)
         self.phase.setVisible(streaming)
+        message = entry.message
+        thinks = streaming and bool(message.content) and is_thinking(message.content, message.opens_thinking)
+        self.answer_now_button.setVisible(thinks)
         self.statistics.show_message(entry.message if self.row_style.show_statistics else None)
         self.statistics.setVisible(not streaming)
         self.regenerate_button.setEnabled(not self.row_style.busy)
@@ -107,6 +117,10 @@ class AssistantMessage(MessageWidget):
     def _on_edit_accepted(self, text: object) -> None:
         self.end_editing()
         self.wished.emit(MessageWish(Wish.REWRITE, self.message_id, str(text)))
+
+    @Slot()
+    def _on_answer_now(self) -> None:
+        self.wished.emit(MessageWish(Wish.ANSWER_NOW, self.message_id))
 
     @Slot()
     def _on_branch(self) -> None:

@@ -222,7 +222,7 @@ class ThinkingBlock(QWidget):
 
     def _show(self) -> None:
         closed = self._block is None or self._block.closed
-        self.toggle.setText(" " + (tr("Thought") if closed else tr("Thinking …")))
+        self.toggle.setText(f" {self._title(closed)}")
         self.toggle.setFont(text_font(self._theme.small_size_px))
         name = "chevron-down" if self._is_open else "chevron-right"
         self.toggle.setIcon(icon(name, self._theme.colors.muted))
@@ -232,6 +232,14 @@ class ThinkingBlock(QWidget):
         self._column.setVisible(self._is_open)
         self._place()
         self.update()
+
+    def _title(self, closed: bool) -> str:
+        seconds = None if self._block is None else self._block.seconds
+        if seconds is None:
+            return tr("Thought") if closed else tr("Thinking …")
+        if closed:
+            return tr("Thought for {seconds} s").format(seconds=max(1, seconds))
+        return tr("Thinking … {seconds} s").format(seconds=seconds)
 
     def _place(self) -> None:
         self.toggle.setGeometry(0, 0, min(self.width(), self.toggle.sizeHint().width()), _THINKING_HEADER_PX)

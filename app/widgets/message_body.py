@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.rendering.blocks import Block
 from app.rendering.markdown import MarkdownStream, render_plain
+from app.rendering.thinking import NO_THINKING, Thinking
 from app.widgets.block_column import BlockColumn
 from app.widgets.theme import Theme
 
@@ -27,17 +28,18 @@ class MessageBody(BlockColumn):
         self._streaming = False
         self._is_plain = False
         self._stream = MarkdownStream(theme.render_theme())
+        self._thinking = NO_THINKING
         self._free_at = 0.0
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.timeout.connect(self.draw_now)
 
-    def set_text(self, text: str, streaming: bool = False) -> None:
+    def set_text(self, text: str, streaming: bool = False, thinking: Thinking = NO_THINKING) -> None:
         """Show Markdown; while ``streaming`` only what changed since the last call is drawn again.
 
         Calls may come at any rate: drawing that would take too much of the thread's time is put off and joined.
         """
-        self._text, self._streaming, self._is_plain = text, streaming, False
+        self._text, self._streaming, self._is_plain, self._thinking = text, streaming, False, thinking
         pause = self._free_at - time.perf_counter()
         if streaming and pause > 0:
             if not self._late.isActive():
@@ -76,4 +78,4 @@ class MessageBody(BlockColumn):
     def _blocks(self) -> list[Block]:
         if self._is_plain:
             return render_plain(self._text, self.theme.render_theme())
-        return self._stream.update(self._text, self._streaming)
+        return self._stream.update(self._text, self._streaming, self._thinking)

@@ -436,6 +436,10 @@
         <translation>Alle Dateien (*)</translation>
     </message>
     <message>
+        <source>All messages with these words</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Among the downloads</source>
         <translation>Unter den Downloads</translation>
     </message>
@@ -484,6 +488,10 @@
         <translation>Eine andere Fassung einer Antwort</translation>
     </message>
     <message>
+        <source>Answe&amp;r now</source>
+        <translation>&amp;Jetzt antworten</translation>
+    </message>
+    <message>
         <source>Answer</source>
         <translation>Antwort</translation>
     </message>
@@ -498,6 +506,10 @@
     <message>
         <source>Answer again &amp;with</source>
         <translation>Neu antworten &amp;mit</translation>
+    </message>
+    <message>
+        <source>Answer now</source>
+        <translation>Jetzt antworten</translation>
     </message>
     <message>
         <source>Answering</source>
@@ -952,6 +964,10 @@
         <translation>Farben</translation>
     </message>
     <message>
+        <source>Commands</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Comparing with transformers&apos; generate</source>
         <translation>Vergleich mit generate von transformers</translation>
     </message>
@@ -1257,8 +1273,16 @@
         <translation>Von Ihnen bearbeitet; die Fassung daneben hat das Modell geschrieben.</translation>
     </message>
     <message>
+        <source>End the thinking and let the model answer</source>
+        <translation>Das Nachdenken beenden und das Modell antworten lassen</translation>
+    </message>
+    <message>
         <source>Ended because</source>
         <translation>Endete, weil</translation>
+    </message>
+    <message>
+        <source>Ending the thinking</source>
+        <translation>Beendet das Nachdenken</translation>
     </message>
     <message>
         <source>Enter</source>
@@ -2332,6 +2356,10 @@
         <translation>Nichts davon wird gespeichert. Sie ist fort, wenn Sie sie löschen oder Hearth beenden.</translation>
     </message>
     <message>
+        <source>Nothing was found. Fewer or other words may help.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Nothing was left there; choose another folder, or free some space.</source>
         <translation>Dort wurde nichts zurückgelassen; wählen Sie einen anderen Ordner, oder schaffen Sie etwas Platz.</translation>
     </message>
@@ -2800,12 +2828,32 @@
         <translation>Als {name} gespeichert.</translation>
     </message>
     <message>
+        <source>Searc&amp;h everything…</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Search</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Search by name, or paste the address of a model&apos;s page.</source>
         <translation>Suchen Sie nach einem Namen, oder fügen Sie die Adresse einer Modellseite ein.</translation>
     </message>
     <message>
+        <source>Search conversations, messages, commands, models and settings</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
+        <source>Search everything</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>Search for an action or a key</source>
         <translation>Nach Aktion oder Taste suchen</translation>
+    </message>
+    <message>
+        <source>Search only</source>
+        <translation type="unfinished"></translation>
     </message>
     <message>
         <source>Search settings</source>
@@ -3659,6 +3707,10 @@
         <translation>Die Nachricht wurde gelöscht.</translation>
     </message>
     <message>
+        <source>The messages can&apos;t be searched.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>The model</source>
         <translation>Das Modell</translation>
     </message>
@@ -3939,6 +3991,10 @@
         <translation>Denkt nach …</translation>
     </message>
     <message>
+        <source>Thinking … {seconds} s</source>
+        <translation>Denkt nach … {seconds} s</translation>
+    </message>
+    <message>
         <source>This answer reached its length limit.</source>
         <translation>Diese Antwort hat ihre größte Länge erreicht.</translation>
     </message>
@@ -4073,6 +4129,10 @@
     <message>
         <source>Thought</source>
         <translation>Gedanken</translation>
+    </message>
+    <message>
+        <source>Thought for {seconds} s</source>
+        <translation>{seconds} s nachgedacht</translation>
     </message>
     <message>
         <source>Throw away</source>

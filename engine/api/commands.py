@@ -74,7 +74,8 @@ class Generate(_AboutConversation, frozen=True, kw_only=True, tag="generate"):
 
     With WhenFull.ROLL a ContextRolled event says which of the messages were left out; the next command of the
     conversation must leave out the same ones, or nothing read before can be used again. speculates: ids that probably
-    follow may be checked together where that is faster; the answer is the same.
+    follow may be checked together where that is faster; the answer is the same. closing: with continue_last, text as
+    a template has it (the end of thinking) that is put behind the last message first, and told like generated text.
     """
 
     message_id: str
@@ -82,6 +83,7 @@ class Generate(_AboutConversation, frozen=True, kw_only=True, tag="generate"):
     continue_last: bool = False
     when_full: WhenFull = WhenFull.STOP
     speculates: bool = True
+    closing: str = ""
 
 
 class PrepareConversation(_AboutConversation, frozen=True, tag="prepare_conversation"):

@@ -71,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quantization: how INT8 or INT4 is made, empty for 16 and 32 bit. compute: the format of activations, KV and of
     what is not packed. device_map: module name to device, empty if all is
     on `device`. expected_tokens_per_second: what the memory bandwidth allows at most, 0 where that is not known.
+    opens_thinking: the chat template itself begins each answer with thinking, whose opening tag is not in the text.
     """
 
     checkpoint: str
@@ -106,3 +107,4 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     draft: str = ""
     draft_bytes: int = 0
     draft_reason: str = ""
+    opens_thinking: bool = False

@@ -73,7 +73,7 @@ class ChatSession:
         plan = loaded.plan
         self._runner = ModelRunner(loaded.model, loaded.device, plan.context_window, plan.kv_layout, rungs)
         self._choose_mode()
-        self.plan = _completed_plan(loaded, self._runner)
+        self.plan = _completed_plan(loaded, self._runner, opens_thinking=self._prompts.opens_thinking)
         self._warm = self._opened(source, kv_folder, budgets)
         pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
         self._reader = Reader(self._runner, pace, self._make_room)
@@ -94,6 +94,8 @@ class ChatSession:
         Raises EngineError. After OUT_OF_MEMORY what was written has been reported and the next message works; after
         DEVICE_LOST nothing works in this process any more.
         """
+        if command.continue_last and command.closing:
+            return self._answer_behind(command, cancellation, report)
         prompt_tokens = 0
 
         def run() -> Result:
@@ -110,6 +112,14 @@ class ChatSession:
             hint = "What was written is kept. Close other programs or load the model so that it needs less, then go on."
             raise self._out_of_memory(outcome, prompt_tokens, hint)
         return outcome
+
+    def _answer_behind(self, command: Generate, cancellation: CancellationToken, report: Report) -> Result:
+        """Write on behind a closing text, which is told first, with its ids, and is part of the result."""
+        closed, ids = self._prompts.with_closing(command.messages[-1], command.closing)
+        report.generated(command.closing, ids)
+        behind = msgspec.structs.replace(command, messages=(*command.messages[:-1], closed), closing="")
+        result = self.answer(behind, cancellation, report)
+        return dataclasses.replace(result, text=command.closing + result.text, token_ids=ids + result.token_ids)
 
     def _choose_mode(self) -> None:
         """Allocate and try the KV; once more where memory was not enough, as loading leaves some that can be freed."""
@@ -329,7 +339,7 @@ def _end_ids(loaded: LoadedModel) -> frozenset[int]:
     return frozenset(found)
 
 
-def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
+def _completed_plan(loaded: LoadedModel, runner: ModelRunner, *, opens_thinking: bool) -> Plan:
     kernel, reason = attention.describe(loaded.model, loaded.device)
     products = runner.describe_products()
     return msgspec.structs.replace(
@@ -339,4 +349,5 @@ def _completed_plan(loaded: LoadedModel, runner: ModelRunner) -> Plan:
         decode=runner.decode.way,
         decode_reason="; ".join(filter(None, (runner.decode.reason, products))),
         kv_reuse=runner.describe_reuse(),
+        opens_thinking=opens_thinking,
     )

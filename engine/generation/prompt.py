@@ -111,6 +111,18 @@ class PromptBuilder:
         asked = self._render([question], datetime.fromtimestamp(_SECONDS_PER_DAY, UTC), True)
         return asked.rfind("<think>") > max(asked.rfind("</think>"), asked.rfind(question.content))
 
+    def with_closing(self, message: PromptMessage, closing: str) -> tuple[PromptMessage, tuple[int, ...]]:
+        """Return an unfinished answer with the template's text behind it, and the ids of that text."""
+        ids = tuple(self._encode((TextPart(closing, False),), is_first=False))
+        known = tuple(self._ids_of(message))
+        closed = PromptMessage(
+            role=message.role,
+            content=message.content + closing,
+            token_ids=known + ids if known else (),
+            tokenizer_id=message.tokenizer_id,
+        )
+        return closed, ids
+
     def forget(self) -> None:
         """Drop the texts whose ids are remembered."""
         self._runs.clear()

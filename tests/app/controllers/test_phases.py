@@ -1,6 +1,7 @@
 import pytest
 
 from app.controllers import phases
+from app.rendering.thinking import is_thinking
 from engine.api.events import LoadPhase, LoadProgress, PrefillProgress
 
 
@@ -49,8 +50,10 @@ def test_only_what_is_read_is_counted() -> None:
 
 
 def test_thinking_lasts_until_its_block_is_closed() -> None:
-    assert phases.is_thinking("<think>")
-    assert phases.is_thinking("\n<think>So, Paris")
-    assert not phases.is_thinking("<think>So, Paris</think>\n")
-    assert not phases.is_thinking("The tag <think> opens a block")
-    assert not phases.is_thinking("")
+    assert is_thinking("<think>")
+    assert is_thinking("\n<think>So, Paris")
+    assert not is_thinking("<think>So, Paris</think>\n")
+    assert not is_thinking("The tag <think> opens a block")
+    assert not is_thinking("")
+    assert is_thinking("So, Paris", opened=True)
+    assert not is_thinking("So, Paris</think>\n", opened=True)

@@ -4,7 +4,9 @@ import pytest
 
 from app.rendering.blocks import BlockKind, RenderTheme
 from app.rendering.markdown import MarkdownStream, render
-from app.rendering.thinking import Passage, split_thinking
+from app.rendering.thinking import Passage, Thinking, closing_of, is_thinking, split_thinking
+
+THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
 
@@ -69,3 +71,30 @@ def test_every_prefix_of_a_thinking_answer_can_be_shown() -> None:
     assert ["thinking"] in kinds
     assert kinds[-1] == ["thinking", "html"]
     assert ["html"] not in kinds
+
+
+def test_thinking_that_the_template_opened_is_thinking_from_its_first_word() -> None:
+    assert split_thinking("hm", streaming=True, opened=True) == [Passage(True, "hm", False)]
+    assert split_thinking("hm", opened=True) == [Passage(True, "hm", True)]
+    expected = [Passage(True, "hm\n", True), Passage(False, "yes", True)]
+    assert split_thinking("hm\n</think>\n\nyes", opened=True) == expected
+    assert split_thinking("<think>\nhm\n</think>\n\nyes", opened=True) == expected
+    assert not any("<" in passage.text for passage in split_thinking("<thi", streaming=True, opened=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "closing"),
+    [("hm", "\n</think>\n\n"), ("<think>\nhm\n", "</think>\n\n"), ("<thinking>hm", "\n</thinking>\n\n")],
+)
+def test_the_closing_ends_the_thinking(text: str, closing: str) -> None:
+    assert closing_of(text) == closing
+    assert is_thinking(text, opened=True)
+    assert not is_thinking(text + closing, opened=True)
+
+
+def test_the_time_it_took_stands_at_the_first_thoughts() -> None:
+    stream = MarkdownStream(THEME)
+    (block,) = stream.update("hm", True, Thinking(True, 3.7))
+    assert (block.kind, block.seconds, block.closed) == (BlockKind.THINKING, 3, False)
+    first, last = stream.update("hm\n</think>\n\nyes", False, Thinking(True, 12.2))
+    assert (first.seconds, first.closed, last.text) == (12, True, "yes")
