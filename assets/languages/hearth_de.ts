@@ -437,7 +437,7 @@
     </message>
     <message>
         <source>All messages with these words</source>
-        <translation type="unfinished"></translation>
+        <translation>Alle Nachrichten mit diesen Wörtern</translation>
     </message>
     <message>
         <source>Among the downloads</source>
@@ -488,10 +488,6 @@
         <translation>Eine andere Fassung einer Antwort</translation>
     </message>
     <message>
-        <source>Answe&amp;r now</source>
-        <translation>&amp;Jetzt antworten</translation>
-    </message>
-    <message>
         <source>Answer</source>
         <translation>Antwort</translation>
     </message>
@@ -506,10 +502,6 @@
     <message>
         <source>Answer again &amp;with</source>
         <translation>Neu antworten &amp;mit</translation>
-    </message>
-    <message>
-        <source>Answer now</source>
-        <translation>Jetzt antworten</translation>
     </message>
     <message>
         <source>Answering</source>
@@ -965,7 +957,7 @@
     </message>
     <message>
         <source>Commands</source>
-        <translation type="unfinished"></translation>
+        <translation>Befehle</translation>
     </message>
     <message>
         <source>Comparing with transformers&apos; generate</source>
@@ -1273,16 +1265,8 @@
         <translation>Von Ihnen bearbeitet; die Fassung daneben hat das Modell geschrieben.</translation>
     </message>
     <message>
-        <source>End the thinking and let the model answer</source>
-        <translation>Das Nachdenken beenden und das Modell antworten lassen</translation>
-    </message>
-    <message>
         <source>Ended because</source>
         <translation>Endete, weil</translation>
-    </message>
-    <message>
-        <source>Ending the thinking</source>
-        <translation>Beendet das Nachdenken</translation>
     </message>
     <message>
         <source>Enter</source>
@@ -2357,7 +2341,7 @@
     </message>
     <message>
         <source>Nothing was found. Fewer or other words may help.</source>
-        <translation type="unfinished"></translation>
+        <translation>Nichts gefunden. Weniger oder andere Wörter könnten helfen.</translation>
     </message>
     <message>
         <source>Nothing was left there; choose another folder, or free some space.</source>
@@ -2829,11 +2813,11 @@
     </message>
     <message>
         <source>Searc&amp;h everything…</source>
-        <translation type="unfinished"></translation>
+        <translation>&amp;Alles durchsuchen…</translation>
     </message>
     <message>
         <source>Search</source>
-        <translation type="unfinished"></translation>
+        <translation>Suche</translation>
     </message>
     <message>
         <source>Search by name, or paste the address of a model&apos;s page.</source>
@@ -2841,11 +2825,11 @@
     </message>
     <message>
         <source>Search conversations, messages, commands, models and settings</source>
-        <translation type="unfinished"></translation>
+        <translation>Unterhaltungen, Nachrichten, Befehle, Modelle und Einstellungen durchsuchen</translation>
     </message>
     <message>
         <source>Search everything</source>
-        <translation type="unfinished"></translation>
+        <translation>Alles durchsuchen</translation>
     </message>
     <message>
         <source>Search for an action or a key</source>
@@ -2853,7 +2837,7 @@
     </message>
     <message>
         <source>Search only</source>
-        <translation type="unfinished"></translation>
+        <translation>Nur durchsuchen</translation>
     </message>
     <message>
         <source>Search settings</source>
@@ -3708,7 +3692,7 @@
     </message>
     <message>
         <source>The messages can&apos;t be searched.</source>
-        <translation type="unfinished"></translation>
+        <translation>Die Nachrichten lassen sich nicht durchsuchen.</translation>
     </message>
     <message>
         <source>The model</source>
@@ -3991,10 +3975,6 @@
         <translation>Denkt nach …</translation>
     </message>
     <message>
-        <source>Thinking … {seconds} s</source>
-        <translation>Denkt nach … {seconds} s</translation>
-    </message>
-    <message>
         <source>This answer reached its length limit.</source>
         <translation>Diese Antwort hat ihre größte Länge erreicht.</translation>
     </message>
@@ -4129,10 +4109,6 @@
     <message>
         <source>Thought</source>
         <translation>Gedanken</translation>
-    </message>
-    <message>
-        <source>Thought for {seconds} s</source>
-        <translation>{seconds} s nachgedacht</translation>
     </message>
     <message>
         <source>Throw away</source>
