@@ -18,7 +18,9 @@ from app.models.conversation_list_model import WARMTH_ROLE
 from app.paths import locate
 from app.settings.window_state import load_window_state
 from app.widgets.composer import Composer
+from app.widgets.licences_dialog import LicencesDialog
 from app.widgets.notice_bar import NoticeBar
+from app.widgets.report_dialog import ReportDialog
 from engine.api.warmth import ConversationWarmth, Tier
 from tests.app.hearth_process import start_hearth, wait_for
 from tests.engine_scripts import Script
@@ -253,3 +255,27 @@ def test_a_load_that_fails_leaves_the_message_waiting(qtbot: QtBot, whole: list[
     assert "chat template" in window.notices.rows[0].text.text()
     assert window.composer.chips.queue == ("Hello",)
     assert window.texts() == []
+
+
+def test_a_bug_is_told_and_its_report_holds_nothing_that_was_written(qtbot: QtBot, whole: list[Whole]) -> None:
+    window = Whole(qtbot, "echo")
+    whole.append(window)
+    window.say("Zanzibar is an island")
+    window.wait(lambda: window.states() == [MessageState.COMPLETE] * 2)
+    hearth = window.hearth
+    hearth.bugs.report(f'File "{locate().database}", line 1\nValueError: it broke')
+    bar = hearth.window.page.notices
+    window.wait(lambda: any(row.notice.key == "bug" for row in bar.rows))
+    next(row for row in bar.rows if row.notice.key == "bug").action_button.click()
+    dialog = hearth.window.findChild(ReportDialog)
+    assert isinstance(dialog, ReportDialog)
+    window.wait(lambda: "## Computer" in dialog.text)
+    assert "ValueError: it broke" in dialog.text
+    assert "Zanzibar" not in dialog.text
+    assert str(locate().database.parent) not in dialog.text
+    dialog.close()
+    hearth.window.actions_by_name.licences.trigger()
+    licences = hearth.window.findChild(LicencesDialog)
+    assert isinstance(licences, LicencesDialog)
+    window.wait(lambda: licences.list.count() > 20)
+    licences.close()
