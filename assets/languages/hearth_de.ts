@@ -488,6 +488,10 @@
         <translation>Eine andere Fassung einer Antwort</translation>
     </message>
     <message>
+        <source>Answe&amp;r now</source>
+        <translation>&amp;Jetzt antworten</translation>
+    </message>
+    <message>
         <source>Answer</source>
         <translation>Antwort</translation>
     </message>
@@ -502,6 +506,10 @@
     <message>
         <source>Answer again &amp;with</source>
         <translation>Neu antworten &amp;mit</translation>
+    </message>
+    <message>
+        <source>Answer now</source>
+        <translation>Jetzt antworten</translation>
     </message>
     <message>
         <source>Answering</source>
@@ -1265,8 +1273,16 @@
         <translation>Von Ihnen bearbeitet; die Fassung daneben hat das Modell geschrieben.</translation>
     </message>
     <message>
+        <source>End the thinking and let the model answer</source>
+        <translation>Das Nachdenken beenden und das Modell antworten lassen</translation>
+    </message>
+    <message>
         <source>Ended because</source>
         <translation>Endete, weil</translation>
+    </message>
+    <message>
+        <source>Ending the thinking</source>
+        <translation>Beendet das Nachdenken</translation>
     </message>
     <message>
         <source>Enter</source>
@@ -3975,6 +3991,10 @@
         <translation>Denkt nach …</translation>
     </message>
     <message>
+        <source>Thinking … {seconds} s</source>
+        <translation>Denkt nach … {seconds} s</translation>
+    </message>
+    <message>
         <source>This answer reached its length limit.</source>
         <translation>Diese Antwort hat ihre größte Länge erreicht.</translation>
     </message>
@@ -4109,6 +4129,10 @@
     <message>
         <source>Thought</source>
         <translation>Gedanken</translation>
+    </message>
+    <message>
+        <source>Thought for {seconds} s</source>
+        <translation>{seconds} s nachgedacht</translation>
     </message>
     <message>
         <source>Throw away</source>
