@@ -155,10 +155,10 @@ class Hearth(QObject):
         )
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
-        self.composer = ComposerParts(self.conversations, self.chat, self.context, self)
         self.palette = PaletteParts(
             self.conversations, requests, self.conversation_model, self.checkpoint_model, self.transcript_model, self
         )
+        self.composer = ComposerParts(self.conversations, requests, self.settings, self.chat, self.context, self)
         self.window = self._make_window()
         self.frame = FrameParts(
             paths,

@@ -1,11 +1,20 @@
 """The part of the composition root that is about what is sent: attachments, and what belongs to one conversation."""
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt, Slot
 
 from app.controllers.attachment_controller import AttachmentController
 from app.controllers.chat_controller import ChatController
 from app.controllers.context_controller import ContextController
 from app.controllers.conversation_controller import ConversationController
+from app.controllers.conversation_settings_controller import (
+    SYSTEM_PROMPT,
+    ConversationSettingsController,
+    OwnSettings,
+)
+from app.controllers.settings_controller import SettingsController
+from app.controllers.store_requests import StoreRequests
+from app.language import tr
+from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
 from app.widgets.drop_target import DropTarget
 from app.widgets.main_window import MainWindow
 
@@ -16,18 +25,29 @@ class ComposerParts(QObject):
     def __init__(
         self,
         conversations: ConversationController,
+        requests: StoreRequests,
+        settings: SettingsController,
         chat: ChatController,
         context: ContextController,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._chat = chat
+        self._context = context
+        self._known: OwnSettings | None = None
+        self._dialog: ConversationSettingsDialog | None = None
+        self.own = ConversationSettingsController(conversations, requests, lambda: settings.settings, self)
+        self.own.changed.connect(self._on_own_changed)
+        settings.settings_changed.connect(self.own.tell)
         self.attachments = AttachmentController(conversations, self)
         self.attachments.attachments_changed.connect(context.set_attachments)
 
     def connect_window(self, window: MainWindow) -> None:
         """Connect what the window wants and shows."""
+        self._window = window
         self._connect_attachments(window)
+        window.page.composer.own_settings_requested.connect(self.open_settings)
+        window.actions_by_name.conversation_settings.triggered.connect(self.open_settings)
         window.page.composer.queue_now_requested.connect(self._chat.waiting.send_now)
         self._chat.waiting_changed.connect(window.page.composer.set_waiting)
 
@@ -48,3 +68,40 @@ class ComposerParts(QObject):
         attachments.items_changed.connect(composer.set_attachments)
         attachments.problem_changed.connect(composer.attachments.show_problem)
         attachments.text_returned.connect(composer.insert_text)
+
+    @Slot()
+    def open_settings(self) -> None:
+        """Open the settings of the conversation that is shown."""
+        self.own.tell()
+        if self._known is None:
+            return
+        dialog = self._dialog = ConversationSettingsDialog(self._known.settings, self._window)
+        dialog.show_values(self._known.own)
+        dialog.changed.connect(self.own.change)
+        dialog.reset_requested.connect(self.own.reset)
+        dialog.finished.connect(self._on_settings_closed)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    @Slot()
+    def _on_settings_closed(self) -> None:
+        self._dialog = None
+        self._window.page.composer.take_focus()
+
+    @Slot(object)
+    def _on_own_changed(self, known: OwnSettings) -> None:
+        if known == self._known:
+            return
+        self._known = known
+        self._window.page.composer.set_own_settings(_own_words(known))
+        if self._dialog is not None:
+            self._dialog.show_values(known.own)
+        self._context.refresh()
+
+
+def _own_words(known: OwnSettings) -> str:
+    if not known.own:
+        return ""
+    if SYSTEM_PROMPT not in known.own:
+        return tr("Own settings")
+    return tr("Own instructions") if len(known.own) == 1 else tr("Own instructions and settings")

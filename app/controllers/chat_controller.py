@@ -24,6 +24,7 @@ from app.controllers.waiting_messages import WaitingMessages
 from app.conversations.attachment import Attachment
 from app.conversations.errors import StoreError
 from app.conversations.records import Message, new_id
+from app.settings.schema import overlaid
 from engine.api.codec import clean_text
 from engine.api.commands import ForgetConversation, WhenFull
 from engine.api.errors import ErrorKind
@@ -297,7 +298,7 @@ class ChatController(QObject):
             answer,
             loaded.conversation,
             self._conversations.prompt(loaded, message.id if continues else message.parent_id),
-            self._sampling(),
+            overlaid(self._sampling(), loaded.conversation.sampling),
             continues=continues,
             when_full=self._conversations.when_full(loaded.conversation),
             speculates=self._speculates(),

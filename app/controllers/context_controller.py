@@ -133,7 +133,7 @@ class ContextController(QObject):
     def _page(self) -> _Page:
         loaded = self._conversations.current
         if loaded is None:
-            now, prompt = time.time(), self._settings().system_prompt
+            now, prompt = time.time(), self._conversations.system_prompt
             conversation = Conversation(
                 id="new",
                 title="",

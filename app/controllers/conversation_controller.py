@@ -58,6 +58,7 @@ class ConversationController(QObject):
         self._wanted_id: str | None = None
         self._blanks: dict[bool, Conversation] = {}  # a private one and one that is not, each with a draft
         self._is_new_private = False
+        self._prompted_ids: set[str] = set()  # of new pages, as even none may have been chosen
         self.shelf = Shelf()
         self.drafts = DraftKeeper(requests, self)
         self.current: Loaded | None = None
@@ -73,7 +74,11 @@ class ConversationController(QObject):
     def _on_first_look(self, found: _FirstLook) -> None:
         conversations, sentences = found
         blanks = [each for each in conversations if _is_blank(each)]
-        self._blanks.update((False, each) for each in reversed(blanks) if each.draft or each.draft_attachments)
+        self._blanks.update(
+            (False, each)
+            for each in reversed(blanks)
+            if each.draft or each.draft_attachments or each.system_prompt or each.sampling
+        )
         self._conversations.set_conversations(each for each in conversations if not _is_blank(each))
         if self.current is not None:  # someone was quicker than the disk
             self._conversations.upsert(self.current.conversation)
@@ -181,14 +186,14 @@ class ConversationController(QObject):
 
     def adopt_blank(self, text: str) -> Loaded:
         """Turn the page of a new conversation into one that is listed, titled after its first message."""
-        now = time.time()
+        now, prompt = time.time(), self.system_prompt
         blank = self._blanks.pop(self._is_new_private, None)
         conversation = msgspec.structs.replace(
             blank or self._new_blank(now),
             title=title_from(text),
             created_at=now,
             updated_at=now,
-            system_prompt=self._settings().system_prompt,
+            system_prompt=prompt,
         )
         self._wanted_id = conversation.id
         self.current = self.shelf.put(conversation)
@@ -253,6 +258,23 @@ class ConversationController(QObject):
     def page(self) -> Conversation | None:
         """The shown conversation, or what would become one: None while nothing was written there yet."""
         return self.current.conversation if self.current is not None else self._blanks.get(self._is_new_private)
+
+    @property
+    def system_prompt(self) -> str:
+        """What the model is told before anything else on the shown page."""
+        page = self.page
+        is_own = page is not None and (self.current is not None or page.system_prompt or page.id in self._prompted_ids)
+        return page.system_prompt if page is not None and is_own else self._settings().system_prompt
+
+    def change_page(self, **changes: object) -> None:
+        """Change what the page's conversation has of its own; the store is told by whoever calls this."""
+        page = self.kept_page()
+        if self.current is not None:
+            self.change_known([page.id], **changes)
+            return
+        self._blanks[self._is_new_private] = msgspec.structs.replace(page, **changes)
+        if "system_prompt" in changes:
+            self._prompted_ids.add(page.id)
 
     def kept_page(self) -> Conversation:
         """Return the page's conversation; the page of a new one is in the store from now on."""

@@ -8,6 +8,7 @@ from app.controllers.answer_runner import CancelCommand, Submit
 from app.controllers.conversation_controller import ConversationController
 from app.conversations.records import new_id
 from app.language import tr
+from app.settings.schema import overlaid
 from engine.api.commands import DescribePrompt
 from engine.api.events import CommandCancelled, CommandFailed, PromptDescribed
 from engine.api.message import Role
@@ -63,7 +64,7 @@ class PromptController(QObject):
                 messages=self._conversations.prompt(current, leaf_id).messages,
                 started_at=conversation.created_at,
                 is_private=conversation.is_private,
-                sampling=self._sampling(),
+                sampling=overlaid(self._sampling(), conversation.sampling),
                 when_full=self._conversations.when_full(conversation),
             )
         )

@@ -39,6 +39,7 @@ from app.conversations.tree import ConversationTree
 from app.conversations.writers import Writers
 from engine.api.codec import clean_text
 from engine.api.commands import WhenFull
+from engine.api.sampling import Sampling
 
 DELETED_KEPT_SECONDS = 30 * 24 * 3600.0
 
@@ -140,6 +141,19 @@ class ConversationStore:
             (clean_text(title), conversation_id, clean_text(known)),
         )
         return bool(rows)
+
+    def set_system_prompt(self, conversation_id: str, text: str) -> None:
+        """Keep what the model is told before anything else in the conversation."""
+        self._of(conversation_id).execute(
+            "UPDATE conversations SET system_prompt = ? WHERE id = ?", (clean_text(text), conversation_id)
+        )
+
+    def set_sampling(self, conversation_id: str, sampling: Sampling | None) -> None:
+        """Keep how its answers are written; None: as the settings say."""
+        value = None if sampling is None else msgspec.json.encode(sampling)
+        self._of(conversation_id).execute(
+            "UPDATE conversations SET sampling = ? WHERE id = ?", (value, conversation_id)
+        )
 
     def set_when_full(self, conversation_id: str, when_full: WhenFull | None) -> None:
         """Keep what happens when the conversation is full; None: as the settings say."""

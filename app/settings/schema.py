@@ -16,7 +16,7 @@ from engine.api.warmth import GIB, TierBudgets
 
 __all__ = [
     "DOWNLOADS", "FIELDS", "MEMORY", "PAGES", "Choice", "Field", "FieldKind", "Settings", "TakesEffect", "Theme",
-    "access_from", "budgets_from", "field_of", "sampling_from",
+    "access_from", "budgets_from", "field_of", "overlaid", "sampling_from",
 ]  # fmt: skip
 
 
@@ -78,6 +78,14 @@ def sampling_from(settings: Settings) -> Sampling:
         seed=settings.seed,
         maximum_tokens=settings.maximum_tokens,
     )
+
+
+def overlaid(sampling: Sampling, own: Sampling | None) -> Sampling:
+    """Return how the next token is chosen where a conversation sets some of it itself."""
+    if own is None:
+        return sampling
+    chosen = {key: value for key, value in msgspec.structs.asdict(own).items() if value is not None}
+    return msgspec.structs.replace(sampling, **chosen)
 
 
 def budgets_from(settings: Settings) -> TierBudgets:

@@ -33,6 +33,7 @@ class Composer(QWidget):
     files_chosen = Signal(object)  # paths
     long_text_pasted = Signal(object)  # str
     picture_pasted = Signal()
+    own_settings_requested = Signal()
     attachment_removed = Signal(object)  # key
     attachment_put_back = Signal(object)  # key
 
@@ -55,6 +56,7 @@ class Composer(QWidget):
         self.attach_button = IconButton("paperclip", tr("Attach files"), theme)
         self.attach_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
         self.attach_button.clicked.connect(self.choose_files)
+        self.own_button = self._build_own_button()
         self.frame = QFrame()
         self.frame.setProperty("surface", "composer")
         inside = QVBoxLayout(self.frame)
@@ -74,7 +76,11 @@ class Composer(QWidget):
         column.setSpacing(0)
         column.addWidget(self.chips)
         column.addWidget(self.frame)
-        column.addWidget(self.meter)
+        line = QHBoxLayout()
+        line.setContentsMargins(8, 0, 0, 0)
+        line.addWidget(self.own_button)
+        line.addWidget(self.meter, 1)
+        column.addLayout(line)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(8, 4, 8, 6)
         outer.addWidget(inner)
@@ -112,6 +118,10 @@ class Composer(QWidget):
     def set_waiting(self, waiting: tuple[str, bool]) -> None:
         """Say what they wait for if that is not seen here, and whether one could be sent now."""
         self.chips.set_waiting(*waiting)
+
+    def set_own_settings(self, words: str) -> None:
+        """Say that the conversation has instructions or settings of its own, "" if it has none."""
+        self.own_button.setText(words or tr("Conversation settings"))
 
     def set_attachments(self, items: tuple[AttachmentItem, ...]) -> None:
         """Show what is attached, and what is still being read."""
@@ -190,6 +200,16 @@ class Composer(QWidget):
         editor.takes_attachments = True
         editor.installEventFilter(self)
         return editor
+
+    def _build_own_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setProperty("kind", "own")
+        button.setText(tr("Conversation settings"))
+        button.setToolTip(tr("Instructions and settings of this conversation"))
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setCursor(Qt.CursorShape.PointingHandCursor)
+        button.clicked.connect(self.own_settings_requested)
+        return button
 
     def _build_attachments(self) -> AttachmentBar:
         bar = AttachmentBar(self._theme)

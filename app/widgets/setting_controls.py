@@ -251,6 +251,12 @@ class LongTextControl(SettingControl):
             self._box.setPlainText(str(value))
         self._timer.stop()
 
+    def flush(self) -> None:
+        """Hand over now what was typed a moment ago."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._on_pause()
+
     @Slot()
     def _on_pause(self) -> None:
         self.edited.emit(clean_text(self._box.toPlainText()))
