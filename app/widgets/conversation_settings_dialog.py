@@ -9,12 +9,13 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScroll
 from app.language import plain, tr
 from app.settings.schema import Field, Settings, field_of
 from app.widgets.plain_label import plain_label
-from app.widgets.setting_controls import LongTextControl
+from app.widgets.setting_controls import LongTextControl, NumberControl
 from app.widgets.setting_row import SettingRow
 
 SYSTEM_PROMPT = "system_prompt"
 KEYS = (SYSTEM_PROMPT, "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "maximum_tokens", "seed")
 _SIZE = QSize(560, 600)
+_NUMBER_PX = 400
 
 
 class ConversationSettingsDialog(QDialog):
@@ -72,6 +73,8 @@ class ConversationSettingsDialog(QDialog):
     def _make_row(self, key: str, settings: Settings) -> SettingRow:
         default = settings.system_prompt if key == SYSTEM_PROMPT else None
         row = SettingRow(own_field(key, settings), default)
+        if isinstance(row.control, NumberControl):
+            row.control.widget.setMaximumWidth(_NUMBER_PX)  # for the words about what it follows
         row.changed.connect(self.changed)
         row.reset_requested.connect(self.reset_requested)
         return row
@@ -81,7 +84,10 @@ def own_field(key: str, settings: Settings) -> Field:
     """Return the setting's field as one conversation has it: unset means as in the settings, whose value is named."""
     field = field_of(key)
     if key == SYSTEM_PROMPT:
-        words = tr("What the model is told before you say anything in this conversation. A change is read anew.")
+        words = tr(
+            "What the model is told before you say anything in this conversation. After a change it reads the "
+            "conversation once more."
+        )
         return replace(field, label=tr("Instructions of this conversation"), help=words)
     value = getattr(settings, key)
     follows = plain(f"{value:g}") if isinstance(value, float) else str(value)

@@ -11,7 +11,7 @@ from app.widgets.mirroring import margins
 from app.widgets.theme import Theme
 
 _SHOWN_CHIPS = 3
-_WAITING_PX = 280
+_WAITING_PX = 180
 
 
 class QueueChips(QWidget):
