@@ -560,6 +560,10 @@
         <translation>Wie in den &amp;Einstellungen ({choice})</translation>
     </message>
     <message>
+        <source>As in the settings: {value}</source>
+        <translation>Wie in den Einstellungen: {value}</translation>
+    </message>
+    <message>
         <source>As long as the model wants</source>
         <translation>So lang, wie das Modell will</translation>
     </message>
@@ -992,6 +996,10 @@
         <translation>Fortsetzen</translation>
     </message>
     <message>
+        <source>Conve&amp;rsation settings…</source>
+        <translation>Einstellungen der Unter&amp;haltung…</translation>
+    </message>
+    <message>
         <source>Conversation</source>
         <translation>Unterhaltung</translation>
     </message>
@@ -1002,6 +1010,10 @@
     <message>
         <source>Conversation memory</source>
         <translation>Speicher der Unterhaltungen</translation>
+    </message>
+    <message>
+        <source>Conversation settings</source>
+        <translation>Einstellungen der Unterhaltung</translation>
     </message>
     <message>
         <source>Conversation so far</source>
@@ -1701,8 +1713,16 @@
         <translation>Installieren Sie wieder das neuere Hearth; die Datei wurde nicht verändert.</translation>
     </message>
     <message>
+        <source>Instructions and settings of this conversation</source>
+        <translation>Anweisungen und Einstellungen dieser Unterhaltung</translation>
+    </message>
+    <message>
         <source>Instructions for new conversations</source>
         <translation>Anweisungen für neue Unterhaltungen</translation>
+    </message>
+    <message>
+        <source>Instructions of this conversation</source>
+        <translation>Anweisungen dieser Unterhaltung</translation>
     </message>
     <message>
         <source>It answers as the Hub does.</source>
@@ -2494,6 +2514,18 @@
     <message>
         <source>Other conversations beside the open one stay on the graphics card, where going back costs no time; 0 keeps none there.</source>
         <translation>Andere Unterhaltungen bleiben neben der offenen auf der Grafikkarte, wo die Rückkehr keine Zeit kostet; 0 hält dort keine.</translation>
+    </message>
+    <message>
+        <source>Own instructions</source>
+        <translation>Eigene Anweisungen</translation>
+    </message>
+    <message>
+        <source>Own instructions and settings</source>
+        <translation>Eigene Anweisungen und Einstellungen</translation>
+    </message>
+    <message>
+        <source>Own settings</source>
+        <translation>Eigene Einstellungen</translation>
     </message>
     <message>
         <source>P&amp;in conversation</source>
@@ -3975,6 +4007,10 @@
         <translation>Diese Unterhaltungen wurden von einem neueren Hearth geschrieben (Format {version}; dieses kennt {migrations}).</translation>
     </message>
     <message>
+        <source>These hold for this conversation only. What you leave alone follows the settings of Hearth.</source>
+        <translation>Dies gilt nur für diese Unterhaltung. Was Sie nicht anrühren, folgt den Einstellungen von Hearth.</translation>
+    </message>
+    <message>
         <source>These messages come back with the ones they follow: undo that deletion as well.</source>
         <translation>Diese Nachrichten kommen mit denen zurück, auf die sie folgen: Machen Sie auch deren Löschen rückgängig.</translation>
     </message>
@@ -4393,6 +4429,10 @@
     <message>
         <source>What the model has read stays in main memory, and is copied back when you return; 0 keeps none there.</source>
         <translation>Was das Modell gelesen hat, bleibt im Arbeitsspeicher und wird bei Ihrer Rückkehr zurückkopiert; 0 hält dort keine.</translation>
+    </message>
+    <message>
+        <source>What the model is told before you say anything in this conversation. After a change it reads the conversation once more.</source>
+        <translation>Was dem Modell gesagt wird, bevor Sie in dieser Unterhaltung etwas sagen. Nach einer Änderung liest es die Unterhaltung noch einmal.</translation>
     </message>
     <message>
         <source>What the model is told before you say anything, such as who it should be or how it should write.</source>
