@@ -139,7 +139,7 @@ CONVERSATION = MenuRow(
     mark("&Conversation"),
     (
         ActionRow("attach", mark("&Attach files…"), "Ctrl+Shift+A"),
-        ActionRow("conversation_settings", mark("Conve&rsation settings…"), "Ctrl+Shift+I"),
+        ActionRow("conversation_settings", mark("Conversa&tion settings…"), "Ctrl+Shift+I"),
         None,
         ActionRow("copy_answer", mark("&Copy last answer"), "Ctrl+Shift+C", (Need.ANSWER,)),
         ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE)),

@@ -996,7 +996,7 @@
         <translation>Fortsetzen</translation>
     </message>
     <message>
-        <source>Conve&amp;rsation settings…</source>
+        <source>Conversa&amp;tion settings…</source>
         <translation>Einstellungen der Unter&amp;haltung…</translation>
     </message>
     <message>
