@@ -13,6 +13,7 @@ from app.controllers.store_requests import StoreRequests
 from app.models.message_wish import MessageWish, Wish
 from app.widgets.main_window import MainWindow
 from app.widgets.prompt_dialog import PromptDialog
+from app.widgets.theme import Theme
 from app.worker.engine_client import EngineClient
 from engine.api.sampling import Sampling
 
@@ -90,7 +91,7 @@ class MessageParts(QObject):
             return
         if self._dialog is not None:
             self._dialog.close()
-        dialog = self._dialog = PromptDialog(self._window.theme, self._window)
+        dialog = self._dialog = PromptDialog(self._window_theme, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.prompts.waiting.connect(dialog.show_message)
         self.prompts.failed.connect(dialog.show_message)
@@ -110,3 +111,7 @@ class MessageParts(QObject):
         running = self._chat.runner.message
         if running is not None and running.conversation_id == self._conversations.current_id:
             self._chat.runner.answer_now()
+
+    def _window_theme(self) -> Theme:
+        assert self._window is not None
+        return self._window.theme

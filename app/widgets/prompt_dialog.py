@@ -1,6 +1,8 @@
 """The exact prompt of an answer: its text coloured by what is known of it, its parts as a table, both to copy."""
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -56,12 +58,15 @@ class _Swatch(QWidget):
 
 
 class PromptDialog(QDialog):
-    """Opens with a sentence about what it waits for. Signal closed(): nobody waits any more."""
+    """Opens with a sentence about what it waits for. theme gives the look of now. Signal closed(): nobody waits."""
 
     closed = Signal()
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Callable[[], Theme], parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._theme = theme
+        self._drawn = theme()
+        self._swatches = [_Swatch(tier, self._drawn) for tier in PLACE_WORDS]
         self.setWindowTitle(tr("The exact prompt"))
         self.setMinimumSize(_SMALLEST)
         self.resize(_SIZE)
@@ -72,11 +77,11 @@ class PromptDialog(QDialog):
         self.summary = plain_label("", wraps=True)
         self.token = plain_label("", "small", wraps=True)
         self.token.setMinimumHeight(self.token.fontMetrics().lineSpacing() * 2)
-        self.view = PromptView(theme)
+        self.view = PromptView(self._drawn)
         self.view.token_shown.connect(self.token.setText)
         self.table = _table()
         self.tabs = QTabWidget()
-        self.tabs.addTab(self._text_page(theme), tr("Text"))
+        self.tabs.addTab(self._text_page(), tr("Text"))
         self.tabs.addTab(self.table, tr("Parts"))
         self.copy_text_button = QPushButton(tr("Copy text"))
         self.copy_text_button.clicked.connect(self._on_copy_text)
@@ -105,15 +110,25 @@ class PromptDialog(QDialog):
         self._show_buttons(True)
         self.view.setFocus()
 
-    def _text_page(self, theme: Theme) -> QWidget:
+    def changeEvent(self, event: QEvent) -> None:
+        """Take the window's new look while it stays open."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and self._theme() != self._drawn:
+            self._drawn = self._theme()
+            self.view.set_theme(self._drawn)
+            for swatch in self._swatches:
+                swatch.theme = self._drawn
+                swatch.update()
+
+    def _text_page(self) -> QWidget:
         page = QWidget()
         column = QVBoxLayout(page)
         column.setContentsMargins(0, 8, 0, 0)
         column.setSpacing(8)
         legend = QHBoxLayout()
         legend.setSpacing(6)
-        for tier, words in PLACE_WORDS.items():
-            legend.addWidget(_Swatch(tier, theme))
+        for swatch, words in zip(self._swatches, PLACE_WORDS.values(), strict=True):
+            legend.addWidget(swatch)
             legend.addWidget(plain_label(tr(words), "small"))
             legend.addSpacing(10)
         legend.addStretch(1)

@@ -5,14 +5,18 @@ import time
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.prompt_spans import PromptSpans, summary
 from app.widgets.prompt_dialog import PromptDialog
-from app.widgets.theme import Theme
+from app.widgets.prompt_view import place_color
+from app.widgets.theme import Theme, apply_theme, theme_for
 from engine.api.events import PromptDescribed
 from engine.api.prompt import PromptPiece, PromptSource, ReusedPart
 from engine.api.warmth import Tier
+
+LOOK: list[Theme] = []
 
 
 def piece(source: PromptSource, *texts: str) -> PromptPiece:
@@ -35,7 +39,8 @@ PROMPT = PromptDescribed(
 
 @pytest.fixture
 def dialog(qtbot: QtBot, theme: Theme) -> PromptDialog:
-    made = PromptDialog(theme)
+    LOOK[:] = [theme]
+    made = PromptDialog(lambda: LOOK[-1])
     qtbot.addWidget(made)
     with qtbot.waitExposed(made):
         made.show()
@@ -135,3 +140,15 @@ def test_thirty_thousand_tokens_are_shown_without_a_long_stall(dialog: PromptDia
     dialog.view.moveCursor(QTextCursor.MoveOperation.End)
     dialog.grab()
     assert time.monotonic() - started < 2.0
+
+
+def test_it_takes_another_look_while_it_is_open(qapp: QApplication, dialog: PromptDialog) -> None:
+    dialog.show_prompt(PROMPT)
+    before = dialog.grab().toImage().pixelColor(3, 3)
+    LOOK.append(theme_for("dark"))
+    apply_theme(qapp, LOOK[-1])
+    assert dialog.grab().toImage().pixelColor(3, 3) != before
+    cursor = QTextCursor(dialog.view.document())
+    cursor.setPosition(2)
+    assert cursor.charFormat().background().color() == place_color(Tier.DEVICE, LOOK[-1])
+    apply_theme(qapp, LOOK[0])
