@@ -19,7 +19,7 @@ from app.conversations.records import Conversation
 from app.language import tr
 from app.models.conversation_list_model import ConversationListModel
 from app.models.row_changes import Insertion, Move, Removal, Step, steps_between
-from app.models.sidebar_rows import Group, Row, key_of, sidebar_rows
+from app.models.sidebar_rows import Group, Row, sidebar_rows
 
 SIDEBAR_ROW_ROLE = Qt.ItemDataRole.UserRole + 20
 CONVERSATIONS_MIME = "application/x-hearth-conversations"
@@ -40,6 +40,7 @@ class SidebarModel(QAbstractListModel):
         self.conversations = conversations
         self._clock = clock
         self._rows: list[Row] = []
+        self._keys: list[str] = []
         self._places: dict[str, int] = {}
         for changed in (
             conversations.modelReset,
@@ -117,16 +118,17 @@ class SidebarModel(QAbstractListModel):
         """Look again at conversations, folders and the calendar."""
         today = datetime.fromtimestamp(self._clock()).date()
         rows = sidebar_rows(self.conversations.all, self.conversations.folders, today)
-        steps = steps_between([key_of(row) for row in self._rows], [key_of(row) for row in rows])
+        keys = [row.id for row in rows]
+        steps = steps_between(self._keys, keys) if keys != self._keys else []
         if steps is None:
             self.beginResetModel()
-            self._set_rows(rows)
+            self._set_rows(rows, keys)
             self.endResetModel()
             return
         for step in steps:
             self._take(step, rows)
         before = self._rows
-        self._set_rows(rows)
+        self._set_rows(rows, keys)
         for place, (old, new) in enumerate(zip(before, rows, strict=True)):
             if old is not new and old != new:
                 self.dataChanged.emit(self.index(place), self.index(place), [Qt.ItemDataRole.DisplayRole])
@@ -146,9 +148,11 @@ class SidebarModel(QAbstractListModel):
             self._rows[step.first : step.first] = rows[step.first : step.last + 1]
             self.endInsertRows()
 
-    def _set_rows(self, rows: list[Row]) -> None:
+    def _set_rows(self, rows: list[Row], keys: list[str]) -> None:
         self._rows = rows
-        self._places = {key_of(row): place for place, row in enumerate(rows)}
+        if keys != self._keys:
+            self._keys = keys
+            self._places = {key: place for place, key in enumerate(keys)}
 
     @Slot(QModelIndex, QModelIndex, list)
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex, roles: list[int]) -> None:

@@ -7,7 +7,6 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Conversation
 from app.models.conversation_list_model import ConversationListModel
-from app.models.sidebar_rows import key_of
 from app.widgets.sidebar import Sidebar
 from app.widgets.theme import DARK, Theme
 from engine.api.warmth import ConversationWarmth, Tier
@@ -52,7 +51,7 @@ def test_a_groups_name_is_no_conversation(qtbot: QtBot, sidebar: Sidebar) -> Non
 
 
 def rows_of(sidebar: Sidebar) -> list[str]:
-    return [key_of(row) for place in range(sidebar.rows.rowCount()) if (row := sidebar.rows.row(place)) is not None]
+    return [row.id for place in range(sidebar.rows.rowCount()) if (row := sidebar.rows.row(place)) is not None]
 
 
 def test_each_group_has_its_name_above_it(sidebar: Sidebar) -> None:

@@ -1,0 +1,107 @@
+"""The palette in the whole window, on a real store: from a key to the message that was looked for."""
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.conversations.records import Conversation, Message
+from app.conversations.store import ConversationStore
+from app.main import Hearth
+from app.models.palette_entries import Entry, Kind
+from app.paths import locate
+from app.widgets.found_mark import FoundMark
+from engine.api.message import Role
+from tests.engine_scripts import Script
+from tests.scripted_engine import scripted_engine_command
+
+TURNS = 60
+
+
+@pytest.fixture
+def hearth(qtbot: QtBot) -> Iterator[Hearth]:
+    paths = locate()
+    paths.make_folders()
+    store = ConversationStore(paths.database)
+    messages = [
+        Message(
+            id=f"m{number}",
+            conversation_id="long",
+            parent_id=f"m{number - 1}" if number else None,
+            sequence=number + 1,
+            role=Role.USER if number % 2 == 0 else Role.ASSISTANT,
+            content="The needle is here." if number == 7 else f"Something else, number {number}. " * 20,
+            created_at=1.0,
+        )
+        for number in range(TURNS)
+    ]
+    conversation = Conversation(id="long", title="Haystack", created_at=1.0, updated_at=1.0)
+    store.save_turn(conversation, messages)
+    store.show_branch("long", f"m{TURNS - 1}")
+    store.close()
+    made = Hearth(paths, scripted_engine_command(Script(answer="Hello")))
+    made.start()
+    made.models.first_start.finish()
+    made.window.activateWindow()
+    qtbot.waitUntil(lambda: made.conversation_model.rowCount() == 1)
+    yield made
+    made.shut_down()
+    made.window.deleteLater()
+    made.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qtbot.wait(20)
+
+
+def typed(qtbot: QtBot, hearth: Hearth, text: str) -> list[Entry]:
+    """Open the palette by its key, type, and return what is listed once the store has answered."""
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    qtbot.keyClick(focused, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    palette = hearth.palette.palette
+    assert QApplication.focusWidget() is palette.field
+    qtbot.keyClicks(palette.field, text)
+    qtbot.waitUntil(lambda: hearth.palette.search._open_question is None)
+    rows = [palette.model.entry(row) for row in range(palette.model.rowCount())]
+    return [entry for entry in rows if entry is not None]
+
+
+def choose(qtbot: QtBot, hearth: Hearth) -> None:
+    qtbot.keyClick(hearth.palette.palette.field, Qt.Key.Key_Return)
+
+
+def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> None:
+    (hit,) = typed(qtbot, hearth, "needle")
+    assert (hit.kind, hit.key) == (Kind.MESSAGE, "m7")
+    choose(qtbot, hearth)
+    transcript = hearth.window.page.transcript
+    qtbot.waitUntil(lambda: bool(transcript.findChildren(FoundMark)))
+    mark = transcript.findChild(FoundMark)
+    assert isinstance(mark, FoundMark)
+    place = mark.mapTo(transcript.view.viewport(), mark.rect().center())
+    assert transcript.view.viewport().rect().contains(place)
+    assert not transcript.view.is_following
+    qtbot.waitUntil(lambda: not transcript.findChildren(FoundMark))
+
+
+def test_a_command_is_done_and_a_setting_is_gone_to(qtbot: QtBot, hearth: Hearth) -> None:
+    found = typed(qtbot, hearth, "> sidebar")
+    assert found[0].key == "sidebar"
+    choose(qtbot, hearth)
+    assert not hearth.window.sidebar.isVisible()
+    found = typed(qtbot, hearth, "# instructions")
+    choose(qtbot, hearth)
+    dialog = hearth.window.dialogs.settings_dialog
+    assert dialog is not None
+    qtbot.waitUntil(dialog.isVisible)
+    assert dialog.row(found[0].key).isVisible()
+    dialog.close()
+
+
+def test_a_conversation_is_opened_by_its_title(qtbot: QtBot, hearth: Hearth) -> None:
+    found = typed(qtbot, hearth, "hay")
+    assert found[0].title == "Haystack"
+    choose(qtbot, hearth)
+    qtbot.waitUntil(lambda: hearth.conversations.current_id == "long")
+    assert not hearth.palette.palette.isVisible()
