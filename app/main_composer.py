@@ -11,6 +11,7 @@ from app.controllers.conversation_settings_controller import (
     ConversationSettingsController,
     OwnSettings,
 )
+from app.controllers.recall_controller import RecallController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
 from app.language import tr
@@ -39,6 +40,7 @@ class ComposerParts(QObject):
         self.own = ConversationSettingsController(conversations, requests, lambda: settings.settings, self)
         self.own.changed.connect(self._on_own_changed)
         settings.settings_changed.connect(self.own.tell)
+        self.recalls = RecallController(conversations, requests, self)
         self.attachments = AttachmentController(conversations, self)
         self.attachments.attachments_changed.connect(context.set_attachments)
 
@@ -47,6 +49,10 @@ class ComposerParts(QObject):
         self._window = window
         self._connect_attachments(window)
         window.page.composer.own_settings_requested.connect(self.open_settings)
+        window.actions_by_name.older_text.triggered.connect(window.page.composer.ask_for_older)
+        window.actions_by_name.newer_text.triggered.connect(window.page.composer.ask_for_newer)
+        window.page.composer.recall_requested.connect(self.recalls.step)
+        self.recalls.recalled.connect(window.page.composer.recall)
         window.actions_by_name.conversation_settings.triggered.connect(self.open_settings)
         window.page.composer.queue_now_requested.connect(self._chat.waiting.send_now)
         self._chat.waiting_changed.connect(window.page.composer.set_waiting)

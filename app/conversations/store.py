@@ -34,6 +34,7 @@ from app.conversations.rows import (
     message_row,
 )
 from app.conversations.search import SearchHit, find_messages, rebuild_index
+from app.conversations.sent import sent_before
 from app.conversations.titles import title_from
 from app.conversations.tree import ConversationTree
 from app.conversations.writers import Writers
@@ -319,6 +320,10 @@ class ConversationStore:
         Private conversations are not searched.
         """
         return find_messages(self._database, text, limit)
+
+    def sent_before(self, conversation_id: str) -> list[str]:
+        """Return what the user wrote in a conversation and then in others, the newest first; a private one stays so."""
+        return sent_before(self._of(conversation_id), conversation_id)
 
     def is_maintenance_due(self) -> bool:
         """Return whether maintain() has something to do."""

@@ -34,6 +34,7 @@ class Composer(QWidget):
     long_text_pasted = Signal(object)  # str
     picture_pasted = Signal()
     own_settings_requested = Signal()
+    recall_requested = Signal(object)  # (step, text)
     attachment_removed = Signal(object)  # key
     attachment_put_back = Signal(object)  # key
 
@@ -118,6 +119,20 @@ class Composer(QWidget):
     def set_waiting(self, waiting: tuple[str, bool]) -> None:
         """Say what they wait for if that is not seen here, and whether one could be sent now."""
         self.chips.set_waiting(*waiting)
+
+    def ask_for_older(self) -> None:
+        """Ask for what was sent before the text that is shown."""
+        self.recall_requested.emit((1, self.editor.text))
+
+    def ask_for_newer(self) -> None:
+        """Ask for what was sent after it, or for what was being typed."""
+        self.recall_requested.emit((-1, self.editor.text))
+
+    def recall(self, text: str) -> None:
+        """Show a text that was sent before; it can be undone."""
+        if not self.editor.is_composing:
+            self.editor.replace(text)
+            self.take_focus()
 
     def set_own_settings(self, words: str) -> None:
         """Say that the conversation has instructions or settings of its own, "" if it has none."""

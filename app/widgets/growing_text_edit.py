@@ -82,6 +82,11 @@ class GrowingTextEdit(QPlainTextEdit):
         elif text:
             self.insert(text)
 
+    def replace(self, text: str) -> None:
+        """Show another text; it can be undone."""
+        self.selectAll()
+        self.insert(text)
+
     def insert(self, text: str) -> None:
         """Put a text where the cursor is, however long it is; it can be undone."""
         if wrap_mode_for(text) == QTextOption.WrapMode.WrapAnywhere:

@@ -214,3 +214,19 @@ def test_a_pasted_paragraph_is_seen(qtbot: QtBot, composer: Composer, words: int
     composer.editor.insertFromMimeData(pasted)
     QApplication.processEvents()
     assert composer.editor.height() > 5 * composer.editor.fontMetrics().lineSpacing()
+
+
+def test_a_recalled_text_can_be_undone_and_never_comes_into_a_composition(qtbot: QtBot, composer: Composer) -> None:
+    wishes: list[object] = []
+    composer.recall_requested.connect(wishes.append)
+    qtbot.keyClicks(composer.editor, "draft")
+    composer.ask_for_older()
+    composer.ask_for_newer()
+    assert wishes == [(1, "draft"), (-1, "draft")]
+    composer.recall("what was sent\nbefore")
+    assert composer.text == "what was sent\nbefore"
+    composer.editor.undo()
+    assert composer.text == "draft"
+    QApplication.sendEvent(composer.editor, QInputMethodEvent("に", []))
+    composer.recall("other")
+    assert "other" not in composer.text
