@@ -13,7 +13,7 @@ from app.widgets.code_block import CodeBlock
 from app.widgets.fonts import text_font
 from app.widgets.formula_block import FormulaBlock
 from app.widgets.icons import icon
-from app.widgets.text_view import TextView
+from app.widgets.text_view import TextView, columns_of
 from app.widgets.theme import Theme
 
 GAP_PX = 12
@@ -277,6 +277,7 @@ def _pieces(blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
     characters = 0
     for block in blocks:
         joins = bool(pieces) and block.kind is BlockKind.HTML and pieces[-1][0].kind is BlockKind.HTML
+        joins = joins and not columns_of(block) and not columns_of(pieces[-1][0])
         if joins and (characters < TEXT_VIEW_CHARACTERS or not block.html.startswith(("<p", "<ul", "<ol"))):
             pieces[-1] = (*pieces[-1], block)
             characters += len(block.text)

@@ -1,7 +1,17 @@
 """A stretch of rendered text in an answer: selectable, as high as its text, safe, with links that are only reported."""
 
 from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QColor, QHelpEvent, QKeyEvent, QPainter, QPaintEvent, QTextCursor, QTextDocument, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextCursor,
+    QTextDocument,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 
 from app.rendering.blocks import Block
@@ -20,7 +30,18 @@ from app.widgets.text_selection import copied
 from app.widgets.theme import Theme
 
 _QUOTE_BAR_PX = 3
+_BAR_PX = 14
+_COLUMN_PX = 150  # a table's columns are this wide at most before it scrolls; wider texts wrap in them
+_MANY_COLUMNS = 4  # fewer fit into any page
 _PAGE_KEYS = frozenset({Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Space})
+
+
+def columns_of(block: Block) -> int:
+    """Return how many columns a block has that is a table of many, else 0."""
+    if not block.html.startswith("<table"):
+        return 0
+    columns = block.html.split("</tr>", 1)[0].count("<th ")
+    return columns if columns >= _MANY_COLUMNS else 0
 
 
 class TextView(QTextBrowser):
@@ -35,6 +56,8 @@ class TextView(QTextBrowser):
         self._blocks: tuple[Block, ...] = ()
         self._heights: dict[int, int] = {}
         self._has_quotes = False
+        self._columns = 0  # of the only thing shown, a table that may be wider than the page
+        self._ideal = 0.0
         document = SafeDocument(self)
         document.setIndentWidth(LIST_INDENT_PX)
         self._formula_object = FormulaObject(document)
@@ -72,12 +95,15 @@ class TextView(QTextBrowser):
             return
         html = "".join(block.html for block in blocks)
         self._has_quotes = "-qt-user-state" in html
+        self._columns = columns_of(blocks[0]) if len(blocks) == 1 else 0
+        self._ideal = 0.0
         selection = self.textCursor()
         anchor, position = selection.anchor(), selection.position()
         self.setHtml(html)
         if SCHEME in html:
             self._place_formulas()
         self._heights.clear()
+        self._fit(self.viewport().width())
         self._select_again(anchor, position)
         self.marks.refresh()
 
@@ -87,8 +113,9 @@ class TextView(QTextBrowser):
         known = self._heights.get(width)
         if known is None:
             document = self.document()
-            document.setTextWidth(width)
-            known = self._heights[width] = round(document.size().height())
+            room = self._room_at(width)
+            document.setTextWidth(room)
+            known = self._heights[width] = round(document.size().height()) + (_BAR_PX if room > width else 0)
         return known
 
     def natural_width(self) -> int:
@@ -169,8 +196,15 @@ class TextView(QTextBrowser):
         return super().event(event)
 
     def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave scrolling to the page around."""
-        event.ignore()
+        """Scroll a wide table sideways, leave the rest to the page around."""
+        delta = event.angleDelta()
+        sideways = abs(delta.x()) > abs(delta.y()) or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        bar = self.horizontalScrollBar()
+        if sideways and self._columns and bar.maximum() > 0:
+            bar.setValue(bar.value() - (delta.x() or delta.y()) // 2)
+            event.accept()
+        else:
+            event.ignore()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Leave paging to the page around."""
@@ -180,14 +214,20 @@ class TextView(QTextBrowser):
             super().keyPressEvent(event)
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
-        """Never scroll inside."""
+        """Never scroll inside, but for a wide table sideways."""
+        if self._columns:
+            super().scrollContentsBy(dx, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give a wide table the room it needs."""
+        self._fit(event.size().width())
+        super().resizeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:
         """Keep the text's own font when the style sheet gives the widget another one."""
         super().changeEvent(event)
         if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "_theme"):
-            self.document().setDefaultFont(text_font(self._theme.text_size_px))
-            self._heights.clear()
+            self._apply_font()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the text and the bars beside quotations."""
@@ -213,9 +253,27 @@ class TextView(QTextBrowser):
             block = following
         painter.end()
 
+    def _room_at(self, width: int) -> int:
+        """Return how wide the document is laid out: a table of many columns is not squeezed below what can be read."""
+        if not self._columns:
+            return width
+        if not self._ideal:
+            self.document().setTextWidth(-1)
+            self._ideal = self.document().idealWidth()
+        return max(width, min(int(self._ideal) + 1, self._columns * _COLUMN_PX))
+
+    def _fit(self, width: int) -> None:
+        room = self._room_at(width)
+        is_wide = room > width
+        modes, bars = QTextBrowser.LineWrapMode, Qt.ScrollBarPolicy
+        self.setLineWrapColumnOrWidth(room if is_wide else 0)
+        self.setLineWrapMode(modes.FixedPixelWidth if is_wide else modes.WidgetWidth)
+        self.setHorizontalScrollBarPolicy(bars.ScrollBarAlwaysOn if is_wide else bars.ScrollBarAlwaysOff)
+
     def _apply_font(self) -> None:
         self.document().setDefaultFont(text_font(self._theme.text_size_px))
         self._heights.clear()
+        self._ideal = 0.0
 
     def _place_formulas(self) -> None:
         colors = self._theme.colors

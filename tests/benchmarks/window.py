@@ -11,9 +11,18 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from app.widgets.composer import Composer
 
 HISTORY_MESSAGES = 1000
 LARGE_MESSAGES = 10_000
+SEARCHED_MESSAGES = 100_000
 
 
 def main() -> None:
@@ -29,6 +38,11 @@ def main() -> None:
     print(f"window on screen after start        {statistics.median(shown):.2f} s (median of 5)")
     print(f"open {LARGE_MESSAGES:,} messages                {found['open']:.2f} s until drawn")
     print(f"longest stall while streaming       {found['stall'] * 1000:.0f} ms after {HISTORY_MESSAGES:,} messages")
+    print(f"key press to painted character      {found['key'] * 1000:.0f} ms (worst of 20, while streaming)")
+    stall = f"longest stall {found['find_stall'] * 1000:.0f} ms"
+    print(f"find in {LARGE_MESSAGES:,} messages             {found['find']:.2f} s, {stall}")
+    print(f"search of {SEARCHED_MESSAGES:,} messages          {found['search'] * 1000:.0f} ms (store)")
+    print(f"memory of the window's process      {found['memory'] / 2**20:.0f} MiB")
     print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
 
 
@@ -73,12 +87,23 @@ def _measure() -> dict[str, float]:
         return longest
 
     run_until(lambda: hearth.checkpoints.plan is not None)
+    hearth.window.show_chat()  # a first start shows another page
+    application.processEvents()
+    assert hearth.window.page.isVisible()
     began = time.monotonic()
     hearth.conversations.open(ids[LARGE_MESSAGES])
     run_until(lambda: hearth.transcript_model.rowCount() == LARGE_MESSAGES)
     application.processEvents()
     hearth.window.grab()
     opened = time.monotonic() - began
+    finder = hearth.window.page.finder
+    finder.open()
+    began = time.monotonic()
+    finder.bar.field.setText("some words and code")
+    find_stall = run_until(lambda: not finder.search.is_searching)
+    found = time.monotonic() - began
+    assert finder.search.total > LARGE_MESSAGES
+    finder.close()
     hearth.conversations.open(ids[HISTORY_MESSAGES])
     run_until(lambda: hearth.transcript_model.rowCount() == HISTORY_MESSAGES)
     busy: list[bool] = []
@@ -87,22 +112,69 @@ def _measure() -> dict[str, float]:
     run_until(lambda: hearth.transcript_model.rowCount() == HISTORY_MESSAGES + 2)
     newest = HISTORY_MESSAGES + 1
     stall = run_until(lambda: len(hearth.transcript_model.entry(newest).message.content) > 150)
+    key = max(_seconds_to_paint(hearth.window.page.composer, application) for _ in range(20))
     began = time.monotonic()
     hearth.chat.stop()
     run_until(lambda: not busy[-1])
     stopped = time.monotonic() - began
+    memory = psutil.Process().memory_info().rss
     hearth.shut_down()
-    return {"open": opened, "stall": stall, "stop": stopped}
+    return {
+        "open": opened, "stall": stall, "stop": stopped, "key": key, "find": found, "find_stall": find_stall,
+        "memory": memory, "search": _seconds_to_search(paths.database.with_name("searched.db")),
+    }  # fmt: skip
 
 
-def _fill(database: Path) -> dict[int, str]:
+def _seconds_to_paint(composer: "Composer", application: "QApplication") -> float:
+    """Press a key and return the time until the composer has painted."""
+    from PySide6.QtCore import QEvent, QObject
+    from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QPlainTextEdit
+
+    class Painted(QObject):
+        seen = False
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  Qt's name
+            self.seen = self.seen or event.type() == QEvent.Type.Paint
+            return False
+
+    editor = composer.findChild(QPlainTextEdit)
+    assert isinstance(editor, QPlainTextEdit)
+    application.processEvents()
+    painted = Painted()
+    editor.viewport().installEventFilter(painted)
+    began = time.monotonic()
+    QTest.keyClicks(editor, "x")
+    while not painted.seen and time.monotonic() < began + 5:
+        application.processEvents()
+    editor.viewport().removeEventFilter(painted)
+    assert painted.seen
+    return time.monotonic() - began
+
+
+def _seconds_to_search(database: Path) -> float:
+    """Return the longest of three searches of the whole store."""
+    from app.conversations.store import ConversationStore
+
+    _fill(database, (SEARCHED_MESSAGES,))
+    store = ConversationStore(database)
+    times = []
+    for words in ("turn 99999", "paragraph code", "wor"):
+        began = time.monotonic()
+        assert store.search(words)
+        times.append(time.monotonic() - began)
+    store.close()
+    return max(times)
+
+
+def _fill(database: Path, counts: tuple[int, ...] = (HISTORY_MESSAGES, LARGE_MESSAGES)) -> dict[int, str]:
     from app.conversations.records import Conversation, Message, new_id
     from app.conversations.store import ConversationStore
     from engine.api.message import Role
 
     store = ConversationStore(database)
     ids: dict[int, str] = {}
-    for count in (HISTORY_MESSAGES, LARGE_MESSAGES):
+    for count in counts:
         conversation_id = ids[count] = new_id()
         now = time.time()
         messages: list[Message] = []

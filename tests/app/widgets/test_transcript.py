@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.assistant_message import AssistantMessage
+from app.widgets.block_column import ThinkingBlock
 from app.widgets.message_widget import MessageWidget
 from app.widgets.transcript import Transcript
 from app.widgets.transcript_view import TranscriptView
@@ -324,3 +325,88 @@ def test_no_line_is_cut_at_any_width(page: Transcript, page_model: TranscriptMod
         widget = page.view.live_widget(1)
         assert isinstance(widget, AssistantMessage)
         assert widget.body.height() >= widget.body.heightForWidth(widget.body.width())
+
+
+def hold_still(page: Transcript, page_model: TranscriptModel) -> None:
+    """What is seen stays where it is while the answer below grows and ends."""
+    assert not page.view.is_following
+    widget = first_visible(page.view)
+    before = top_of(page.view, widget)
+    for length in range(21, 28):
+        page_model.update_message(streaming(PARAGRAPH * length))
+        settle()
+        assert top_of(page.view, widget) == before
+    page_model.update_message(answer(9_999, PARAGRAPH * 28))
+    settle()
+    assert top_of(page.view, widget) == before
+    assert not page.view.is_following
+
+
+@pytest.fixture
+def growing(page: Transcript, page_model: TranscriptModel) -> Transcript:
+    """A page that follows an answer below others."""
+    page_model.set_entries(entries([*(answer(n, f"Answer {n}. " * 60) for n in range(1, 8)), user(8, "Go")]))
+    page_model.append(TranscriptEntry(streaming(PARAGRAPH * 20)))
+    settle()
+    assert page.view.is_following
+    return page
+
+
+def test_page_up_stops_following(qtbot: QtBot, growing: Transcript, page_model: TranscriptModel) -> None:
+    qtbot.keyClick(growing.view, Qt.Key.Key_PageUp)
+    qtbot.keyClick(growing.view, Qt.Key.Key_PageUp)
+    settle()
+    hold_still(growing, page_model)
+
+
+def test_dragging_the_scroll_bar_up_stops_following(growing: Transcript, page_model: TranscriptModel) -> None:
+    bar = growing.view.verticalScrollBar()
+    bar.setSliderDown(True)
+    bar.setSliderPosition(300)
+    settle()
+    bar.setSliderDown(False)
+    hold_still(growing, page_model)
+
+
+def test_a_resize_while_it_streams_keeps_following(growing: Transcript, page_model: TranscriptModel) -> None:
+    for width, height in ((500, 300), (900, 500), (700, 640)):
+        growing.resize(width, height)
+        settle()
+        assert growing.view.is_following
+        page_model.update_message(streaming(PARAGRAPH * (20 + width // 100)))
+        settle()
+        assert at_bottom(growing)
+
+
+def test_thoughts_unfolded_above_move_nothing_below_the_eye(page: Transcript, page_model: TranscriptModel) -> None:
+    thought = "<think>\n" + PARAGRAPH * 5 + "</think>\nSo it is."
+    page_model.set_entries(entries([answer(n, thought) for n in range(1, 20)]))
+    page.view.reveal(9)
+    settle()
+    page.view.verticalScrollBar().setValue(page.view.verticalScrollBar().value() + 150)
+    settle()
+    widget = first_visible(page.view)
+    before = top_of(page.view, widget)
+    row = page_model.row_of(widget.message_id)
+    assert row is not None
+    for above in (row - 2, row - 3):
+        for block in page.view.widget_of(above).findChildren(ThinkingBlock):
+            block.unfold()
+            settle()
+    assert top_of(page.view, widget) == before
+
+
+def test_another_version_above_moves_nothing(page: Transcript, page_model: TranscriptModel) -> None:
+    page_model.set_entries(long_conversation(30))
+    page.view.verticalScrollBar().setValue(2_500)
+    settle()
+    widget = first_visible(page.view)
+    before = top_of(page.view, widget)
+    row = page_model.row_of(widget.message_id)
+    assert row is not None
+    shown = [page_model.entry(number) for number in range(page_model.rowCount())]
+    longer = msgspec.structs.replace(shown[row - 1].message, content=PARAGRAPH * 9)
+    shown[row - 1] = replace(shown[row - 1], message=longer, version=2, versions=2)
+    page_model.set_entries(shown)
+    settle()
+    assert top_of(page.view, widget) == before

@@ -5,7 +5,7 @@ import time
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QTextCursor
-from PySide6.QtWidgets import QApplication, QTextEdit, QWidget
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
@@ -212,8 +212,9 @@ def test_the_bar_types_nothing_into_the_composer(qtbot: QtBot, shown: Shown) -> 
     shown.transcript.set_entries(entries([user(1, "ember")]))
     shown.window.actions_by_name.find.trigger()
     qtbot.keyClicks(shown.window.page.finder.bar.next_button, "x")
-    editor = shown.window.page.composer.findChild(QTextEdit)
-    assert editor is None or editor.toPlainText() == ""
+    editor = shown.window.page.composer.findChild(QPlainTextEdit)
+    assert isinstance(editor, QPlainTextEdit)
+    assert editor.toPlainText() == ""
     shown.window.page.finder.close()
 
 
