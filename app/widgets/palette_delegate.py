@@ -94,7 +94,10 @@ class PaletteDelegate(QStyledItemDelegate):
             self._paint_detail(painter, QStyle.visualRect(direction, place, below), entry.detail)
 
     def _paint_detail(self, painter: QPainter, place: QRect, detail: str) -> None:
-        text, marks = _without_marks(_one_line(detail))
+        whole, marks = _without_marks(_one_line(detail))
+        metrics = QFontMetrics(self._small_font(QFont.Weight.Medium))  # part of it is bolder
+        text = metrics.elidedText(whole, Qt.TextElideMode.ElideRight, place.width())
+        marks = [(start, length) for start, length in marks if start + length <= _units(text)]
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.NoWrap)
         layout = QTextLayout(text, self._small_font())
