@@ -123,6 +123,7 @@ class Studio:
             self._grab_both(name)
             if name == "conversation":
                 self._grab_both("conversation-small", SMALL)
+                self._with_find()
                 self._draw_message_states()
             self._close()
         self._with_warmth(paths, known)
@@ -173,6 +174,16 @@ class Studio:
         self._pause(0.5)
         self._grab_both("message-deleted")
         self._grab_both("message-deleted-small", SMALL)
+
+    def _with_find(self) -> None:
+        """Draw what a search in the conversation marks."""
+        finder = self._hearth.window.page.finder
+        finder.open()
+        finder.bar.field.setText("words")
+        self._wait(lambda: finder.search.total > 0 and not finder.search.is_searching, 10)
+        self._grab_both("find")
+        self._grab_both("find-small", SMALL)
+        finder.close()
 
     def _with_warmth(self, paths: Paths, known: dict[str, str]) -> None:
         """Draw an invented state of the tiers: filling them for real would take gigabytes."""
