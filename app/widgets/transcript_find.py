@@ -1,7 +1,7 @@
 """Finding in the conversation: the bar, the marks in the texts that exist, and the way to each match."""
 
 import shiboken6
-from PySide6.QtCore import QObject, QPoint, Qt, Slot
+from PySide6.QtCore import QObject, QPoint, QRect, Qt, Slot
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.models.transcript_model import TranscriptModel
@@ -129,6 +129,7 @@ class TranscriptFind(QObject):
             rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
             top = leaf.viewport().mapTo(widget, rect.topLeft()).y()
             view.show_part(row, top, rect.height())
+            self._leave_free(QRect(leaf.viewport().mapTo(self._transcript, rect.topLeft()), rect.size()))
         else:
             view.show_part(row, 0, 1)
         self._show_count()
@@ -176,6 +177,12 @@ class TranscriptFind(QObject):
 
     def _show_count(self) -> None:
         self.bar.show_count(self._number + 1, self.search.total, self.search.is_searching)
+
+    def _leave_free(self, match: QRect) -> None:
+        """Stand at the lower end where the bar would hide a match that can't be scrolled from under it."""
+        self._place_bar()
+        if self.bar.geometry().intersects(match):
+            self.bar.move(self.bar.x(), self._transcript.height() - self.bar.height() - _MARGIN_PX)
 
     @Slot()
     def _place_bar(self) -> None:

@@ -243,3 +243,16 @@ def lines_of(leaf: Leaf) -> list[list[str]]:
             lines.append(block.text().split())
         block = block.next()
     return lines
+
+
+def test_the_bar_never_hides_the_match_it_found(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind
+) -> None:
+    page_model.set_entries(entries([user(1, "An ember"), answer(2, "An ember")]))
+    look_for(qtbot, finder, "ember")
+    for _ in range(2):
+        _, leaf, _ = current(page)
+        rect = marks_of(leaf).rect(0)
+        place = leaf.viewport().mapTo(page, rect.center())
+        assert not finder.bar.geometry().contains(place)
+        finder.go_on()
