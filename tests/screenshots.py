@@ -35,6 +35,7 @@ from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import FinishReason, Statistics, WarmthDescribed
 from engine.api.message import Role
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
+from tests.app.attachments import documents
 from tests.app.conversations.samples import a_conversation
 from tests.app.widgets import demo_frame
 from tests.app.widgets.demo_conversation import CODE_ANSWER
@@ -95,6 +96,7 @@ class Studio:
             self._with_script(script, paths)
         self._with_full_context(paths)
         self._with_exchange(paths)
+        self._with_attachments(paths)
         self._with_models()
 
     def _with_real_model(self, paths: Paths) -> None:
@@ -273,6 +275,44 @@ class Studio:
         self._hearth.window.page.composer.set_text("")
         self._hearth.window.new_private_requested.emit()
         self._grab_both("private", SMALL)
+        self._close()
+
+    def _with_attachments(self, paths: Paths) -> None:
+        """Draw files on their way to a message, the preview, the drop target, the queue, a conversation's settings."""
+        self._open(paths, scripted_engine_command("markdown"))
+        window, parts = self._hearth.window, self._hearth.composer
+        composer = window.page.composer
+        window.new_requested.emit()
+        self._wait(lambda: self._hearth.checkpoints.plan is not None, 30)
+        folder = paths.data / "attached"
+        folder.mkdir()
+        for name, data in (
+            ("Quarterly report for the board 2026.pdf", documents.pdf("Revenue grew by a tenth.", "", "The end.")),
+            ("costs.xlsx", documents.xlsx()),
+            ("photo.png", b"\x89PNG\r\n\x1a\n"),
+        ):
+            (folder / name).write_bytes(data)
+        composer.files_chosen.emit(tuple(str(path) for path in sorted(folder.iterdir())))
+        self._grab("attachments-reading", "light")
+        self._wait(lambda: bool(composer.attachments.chips) and not composer.attachments.being_read, 30)
+        composer.editor.set_text("Compare the report with the costs.")
+        composer.set_queue(("And write a letter about it.",))
+        composer.set_waiting(("Waits for the answer in “Names for a sailing boat”", True))
+        self._grab_both("attachments")
+        self._grab_both("attachments-small", SMALL)
+        composer.set_queue(())
+        self._grab_popup("attachment-preview", composer.attachments.chips[0].name_button.click)
+        self._pause(0.5)
+        parts.drop_target.cover()
+        self._grab_both("drop-target")
+        parts.drop_target.hide()
+        parts.own.change(("system_prompt", "You are a patient teacher. Answer in short sentences."))
+        self._grab_popup("conversation-settings", parts.open_settings)
+        self._pause(0.5)
+        composer.button.click()
+        self._pause(0.3)
+        self._wait(self._is_idle, 30)
+        self._grab_both("attachments-sent")
         self._close()
 
     def _with_exchange(self, paths: Paths) -> None:

@@ -1,6 +1,6 @@
 """One conversation: its messages (or an invitation), what has to be said about it, and the composer."""
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
@@ -15,6 +15,16 @@ from app.widgets.transcript_find import TranscriptFind
 from engine.api.message import Role
 
 _COMMAND_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
+
+
+class _Pages(QStackedWidget):
+    """Gives way to what stands in the composer: a small window shows less of the invitation."""
+
+    def hasHeightForWidth(self) -> bool:
+        return False
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(super().minimumSizeHint().width(), 1)
 
 
 class ConversationPage(QWidget):
@@ -41,7 +51,7 @@ class ConversationPage(QWidget):
         self.private_mark = PrivateMark(theme)
         self.notices = NoticeBar(theme)
         self.composer = Composer(theme)
-        self._pages = QStackedWidget()
+        self._pages = _Pages()
         self._pages.addWidget(self.empty_state)
         self._pages.addWidget(self.transcript)
         column = self._column = QVBoxLayout(self)

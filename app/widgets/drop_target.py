@@ -42,7 +42,7 @@ class DropTarget(QFrame):
         """Take drags of files that nothing within the window wanted."""
         if isinstance(event, QDragEnterEvent | QDragMoveEvent) and event.type() != QEvent.Type.Drop:
             if self._page.isVisible() and local_files(event.mimeData()):
-                self._cover()
+                self.cover()
                 event.setDropAction(Qt.DropAction.CopyAction)
                 event.accept()
                 return True
@@ -58,7 +58,8 @@ class DropTarget(QFrame):
                 return True
         return super().eventFilter(watched, event)
 
-    def _cover(self) -> None:
+    def cover(self) -> None:
+        """Lie over the page."""
         margin = _MARGIN_PX
         self.setGeometry(self._page.rect().adjusted(margin, margin, -margin, -margin))
         self.show()

@@ -1,6 +1,7 @@
 """What an empty conversation shows: a greeting, who answers, and four things to try."""
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.language import mark, tr
@@ -18,6 +19,7 @@ EXAMPLES = (
 _WIDTH_PX = 640
 _EXAMPLE_PX = 200
 _ICON_PX = 24
+_HEAD_PX = 96  # greeting and the line below it
 _GREETING = mark("What would you like to know?")
 _LOCAL = mark("Nothing you write leaves this computer.")
 _PRIVATE_GREETING = mark("A private conversation")
@@ -136,6 +138,14 @@ class EmptyState(QFrame):
             f"#example:pressed {{ background: {colors.pressed}; }}"
             f"#example:focus {{ border: 1px solid {colors.accent}; }}"
         )
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show as many rows of examples as there is room for: what stands in the composer may need it."""
+        super().resizeEvent(event)
+        row = max(button.sizeHint().height() for button in self.examples) + 8
+        rows = (event.size().height() - _HEAD_PX) // row
+        for place, button in enumerate(self.examples):
+            button.setVisible(place // 2 < rows)
 
     @Slot()
     def _on_clicked(self) -> None:
