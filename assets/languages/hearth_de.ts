@@ -92,6 +92,10 @@
         <translation>Nachricht &amp;löschen</translation>
     </message>
     <message>
+        <source>&amp;Earlier message of yours</source>
+        <translation>&amp;Frühere eigene Nachricht</translation>
+    </message>
+    <message>
         <source>&amp;Edit</source>
         <translation>&amp;Bearbeiten</translation>
     </message>
@@ -130,6 +134,10 @@
     <message>
         <source>&amp;Larger text</source>
         <translation>&amp;Größerer Text</translation>
+    </message>
+    <message>
+        <source>&amp;Later message of yours</source>
+        <translation>S&amp;pätere eigene Nachricht</translation>
     </message>
     <message>
         <source>&amp;Leave out the oldest messages</source>
