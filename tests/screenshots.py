@@ -293,7 +293,7 @@ class Studio:
         ):
             (folder / name).write_bytes(data)
         composer.files_chosen.emit(tuple(str(path) for path in sorted(folder.iterdir())))
-        self._grab("attachments-reading", "light")
+        window.grab().save(str(self._folder / f"attachments-reading-light-{self._scale}.png"))  # before they are read
         self._wait(lambda: bool(composer.attachments.chips) and not composer.attachments.being_read, 30)
         composer.editor.set_text("Compare the report with the costs.")
         composer.set_queue(("And write a letter about it.",))

@@ -15,7 +15,7 @@ from app.conversations.attachment import Attachment
 from app.conversations.prompting import context_start, prompt_of, quoted
 from app.conversations.records import Conversation, Message, new_id
 from app.models.context_use import ContextUse
-from app.settings.schema import Settings
+from app.settings.schema import Settings, overlaid, sampling_from
 from engine.api.codec import clean_text
 from engine.api.commands import CountTokens, WhenFull, room_for_answer
 from engine.api.events import CommandCancelled, CommandFailed, TokensCounted
@@ -180,6 +180,10 @@ class ContextController(QObject):
         typed = draft_bytes // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS if draft_bytes else 0
         return _tokens_of(page) + typed
 
+    def _longest_answer(self, page: _Page) -> int | None:
+        own = self._conversations.page.sampling if self._conversations.page is not None else page.conversation.sampling
+        return overlaid(sampling_from(self._settings()), own).maximum_tokens
+
     def _tell(self, page: _Page, key: _Key) -> None:
         use: ContextUse | None = None
         has_draft = bool(self._typed)
@@ -188,7 +192,7 @@ class ContextController(QObject):
             use = ContextUse(
                 used_tokens=self._guess(page, key),
                 window_tokens=self._plan.context_window,
-                answer_tokens=room_for_answer(self._plan.context_window, self._settings().maximum_tokens),
+                answer_tokens=room_for_answer(self._plan.context_window, self._longest_answer(page)),
                 leaves_out=page.leaves_out,
                 has_history=len(page.branch) > 1,
                 has_draft=has_draft,

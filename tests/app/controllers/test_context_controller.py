@@ -4,11 +4,13 @@ import msgspec
 import pytest
 
 from app.controllers.context_controller import ContextController
+from app.conversations.attachment import Attachment
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings
 from engine.api.commands import CountTokens, WhenFull
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import CommandCancelled, CommandFailed, TokensCounted
+from engine.api.sampling import Sampling
 from tests.app.controllers.conftest import Desk
 from tests.engine_scripts import PLAN
 
@@ -172,3 +174,18 @@ def test_a_message_that_was_too_long_does_not_count_for_the_next_one(desk: Desk,
     assert meter.use.used_tokens == SPOKEN
     meter.type("Two")
     assert [turn.content for turn in meter.counts()[0].messages] == ["One", "First", "Two"]
+
+
+def test_attachments_and_the_conversations_own_longest_answer_count(meter: Meter) -> None:
+    meter.type("Sum up")
+    attached = Attachment(name="a.txt", text="some words", size_bytes=10)
+    meter.count(30)
+    meter.controller.set_attachments((attached,))
+    content = meter.counts()[-1].messages[-1].content
+    assert "a.txt\n```\nsome words\n```\n\nSum up" in content
+    meter.count(90)
+    assert (meter.use.used_tokens, meter.use.is_exact) == (90, True)
+    before = meter.use.answer_tokens
+    meter.desk.conversations.change_page(sampling=Sampling(maximum_tokens=5))
+    meter.controller.refresh()
+    assert meter.use.answer_tokens < before
