@@ -62,8 +62,8 @@ class AssistantMessage(MessageWidget):
         self.body.setVisible(bool(message.content) and self.editor is None)
         self.mark.show_mark(None if streaming else mark_of(message, is_last), not self.row_style.busy)
         self._show_footer(entry, streaming)
-        if not streaming:
-            self.name_for_reader(message.model or tr("Answer"))
+        if not streaming or not self.accessibleName():
+            self.name_for_reader(message.model or tr("Answer"), "" if streaming else self.body.words)
 
     def set_row_style(self, style: RowStyle) -> None:
         """Draw in another theme, or with other things allowed."""

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWi
 
 from app.language import tr
 from app.models.attachment_item import AttachmentItem, icon_of, size_of
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import icon
 from app.widgets.plain_label import plain_label
@@ -50,7 +50,7 @@ class AttachmentChip(QFrame):
         self.name_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.name_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.name_button.setAccessibleName(item.title)
-        self.name_button.setToolTip(plain_tooltip(item.title))
+        set_tooltip(self.name_button, item.title)
         self.name_button.clicked.connect(self._on_open)
         self.size_label = plain_label("", "small")
         self.remove_button = IconButton("x", tr("Remove {name}").format(name=item.name), theme)
@@ -77,7 +77,7 @@ class AttachmentChip(QFrame):
         warning = attachment is not None and bool(attachment.note)
         self.size_label.setText(size_of(attachment) + (" ⚠" if warning else "") if attachment is not None else "")
         self.size_label.setProperty("role", "small-warning" if warning else "small")
-        self.size_label.setToolTip(plain_tooltip(self.item.title))
+        set_tooltip(self.size_label, self.item.title)
         self.size_label.setVisible(attachment is not None)
 
     @Slot()

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QPushButton,
 from app.conversations.attachment import Attachment
 from app.language import tr
 from app.models.attachment_item import size_of
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.plain_label import plain_label
 from app.widgets.wrap_mode import wrap_mode_for
 
@@ -43,7 +43,7 @@ class AttachmentDialog(QDialog):
         self.put_back_button.setVisible(can_be_put_back)
         if len(attachment.text) > _MOST_PUT_BACK:
             self.put_back_button.setEnabled(False)
-            self.put_back_button.setToolTip(plain_tooltip(tr("It is too long to be edited as a message.")))
+            set_tooltip(self.put_back_button, tr("It is too long to be edited as a message."))
         close = QPushButton(tr("Close"))
         close.setDefault(True)
         close.clicked.connect(self.reject)

@@ -63,6 +63,12 @@ class BlockColumn(QWidget):
             _discard(self._widgets.pop())
         self.rearrange()
 
+    def name_texts(self) -> None:
+        """Let each text say itself to screen readers, formulas as LaTeX; not for what still grows."""
+        for widget in self._widgets:
+            if isinstance(widget, TextView):
+                widget.setAccessibleName("\n".join(block.text for block in widget.blocks))
+
     def rearrange(self) -> None:
         """Measure and place the widgets again, and ask for another height if that changed."""
         before, self._measured = self._measured, None
@@ -223,12 +229,15 @@ class ThinkingBlock(QWidget):
     def _show(self) -> None:
         closed = self._block is None or self._block.closed
         self.toggle.setText(f" {self._title(closed)}")
+        self.toggle.setAccessibleName(self._title(closed))
         self.toggle.setFont(text_font(self._theme.small_size_px))
         name = "chevron-down" if self._is_open else "chevron-right"
         self.toggle.setIcon(icon(name, self._theme.colors.muted))
         self.toggle.setToolTip(tr("Hide the thoughts") if self._is_open else tr("Show the thoughts"))
         if self._is_open and self._block is not None:
             self._column.show_blocks(self._block.children, self._theme)
+            if closed:
+                self._column.name_texts()
         self._column.setVisible(self._is_open)
         self._place()
         self.update()

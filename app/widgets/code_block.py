@@ -31,14 +31,14 @@ class CodeBlock(QFrame):
         self._language = QLabel()
         self._language.setTextFormat(Qt.TextFormat.PlainText)
         self._language.setProperty("role", "small")
-        self.wrap_button = _header_button(" " + tr("Wrap"))
+        self.wrap_button = _header_button(tr("Wrap"))
         self.wrap_button.setCheckable(True)
         self.wrap_button.setToolTip(tr("Wrap long lines"))
         self.wrap_button.toggled.connect(self._on_wrap_toggled)
-        self.copy_button = _header_button(" " + tr("Copy"))
+        self.copy_button = _header_button(tr("Copy"))
         self.copy_button.setToolTip(tr("Copy this code"))
         self.copy_button.clicked.connect(self.copy)
-        self.save_button = _header_button(" " + tr("Save as…"))
+        self.save_button = _header_button(tr("Save as…"))
         self.save_button.setToolTip(tr("Save this code as a file"))
         self.save_button.clicked.connect(self.save)
         self._header = QWidget(self)
@@ -102,7 +102,7 @@ class CodeBlock(QFrame):
         """Put the code, as the model wrote it, on the clipboard and say so for a moment."""
         if self._block is not None:
             QGuiApplication.clipboard().setText(self._block.text)
-            self.copy_button.setText(" " + tr("Copied"))
+            _say(self.copy_button, tr("Copied"))
             self.copy_button.setIcon(icon("check", self._theme.colors.success))
             self._copied.start()
 
@@ -118,15 +118,15 @@ class CodeBlock(QFrame):
     def _on_saved(self, text: object) -> None:
         if self._block is None or text != self._block.text:
             return
-        self.save_button.setText(" " + tr("Saved"))
+        _say(self.save_button, tr("Saved"))
         self.save_button.setIcon(icon("check", self._theme.colors.success))
         self._copied.start()
 
     @Slot()
     def _show_copy(self) -> None:
-        self.copy_button.setText(" " + tr("Copy"))
+        _say(self.copy_button, tr("Copy"))
         self.copy_button.setIcon(icon("copy", self._theme.colors.muted))
-        self.save_button.setText(" " + tr("Save as…"))
+        _say(self.save_button, tr("Save as…"))
         self.save_button.setIcon(icon("download", self._theme.colors.muted))
 
     @Slot(bool)
@@ -146,9 +146,15 @@ class CodeBlock(QFrame):
 
 def _header_button(text: str) -> QToolButton:
     button = QToolButton()
-    button.setText(text)
+    _say(button, text)
     button.setProperty("kind", "small")
     button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
     button.setIconSize(QSize(14, 14))
     button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return button
+
+
+def _say(button: QToolButton, words: str) -> None:
+    """Show words a little away from the icon; the blank is not for a screen reader."""
+    button.setText(f" {words}")
+    button.setAccessibleName(words)

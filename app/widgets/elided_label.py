@@ -4,7 +4,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.mirroring import draw_line
 
 _MEASURED_CHARACTERS = 500
@@ -23,7 +23,7 @@ class ElidedLabel(QLabel):
         """Show the text as one line."""
         line = " ".join(text[:_MEASURED_CHARACTERS].split())
         self.setText(line)
-        self.setToolTip(plain_tooltip(text[:_MEASURED_CHARACTERS]))
+        set_tooltip(self, text[:_MEASURED_CHARACTERS])
 
     def sizeHint(self) -> QSize:
         """Return one line's height; any width will do."""

@@ -2,6 +2,7 @@
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Slot
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QContextMenuEvent,
     QGuiApplication,
@@ -18,6 +19,7 @@ from app.language import tr
 from app.mathematics.shapes import Shape
 from app.rendering.blocks import Block
 from app.rendering.formulas import Formula, parse_formula
+from app.widgets.accessible_roles import read_as
 from app.widgets.formulas import formulas, paint_shape, scale_of
 from app.widgets.text_selection import Drawing
 from app.widgets.text_view import TextView
@@ -27,6 +29,7 @@ _PADDING_PX = 4
 _BAR_PX = 14
 
 
+@read_as(QAccessible.Role.Equation)
 class FormulaBlock(Drawing):
     """Shows one formula. While it is open, not drawn yet, or can't be drawn, its source stands there."""
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QToolButton, QWidget
 
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.icons import icon
 from app.widgets.theme import Theme
 
@@ -26,7 +26,7 @@ class IconButton(QToolButton):
     def set_label(self, label: str, shortcut: str = "") -> None:
         """Name the button; the tooltip also says the key."""
         self.setAccessibleName(label)
-        self.setToolTip(plain_tooltip(f"{label} ({shortcut})" if shortcut else label))
+        set_tooltip(self, f"{label} ({shortcut})" if shortcut else label)
 
     def set_icon_name(self, icon_name: str) -> None:
         """Show another icon."""

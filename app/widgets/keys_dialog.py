@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.language import mark, tr
 from app.widgets.action_table import MENUS, ROWS, rows_of
+from app.widgets.field_buttons import show_clear_button
 from app.widgets.foreign_text import menu_text
 from app.widgets.key_edit import KeyEdit
 from app.widgets.plain_label import plain_label
@@ -50,7 +51,7 @@ class KeysDialog(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search for an action or a key"))
         self.search.setAccessibleName(self.search.placeholderText())
-        self.search.setClearButtonEnabled(True)
+        show_clear_button(self.search)
         self.search.textChanged.connect(self._on_search_changed)
         self.search.installEventFilter(self)
         self.list = self._build_list()
@@ -246,7 +247,9 @@ class KeysDialog(QDialog):
             if name:
                 is_changed = self._shortcuts.is_changed(name)
                 any_changed = any_changed or is_changed
-                item.setText(1, self._shortcuts.key_text(name))
+                key = self._shortcuts.key_text(name)
+                item.setText(1, key)
+                item.setData(1, Qt.ItemDataRole.AccessibleTextRole, key or tr("No key"))
                 font = item.font(1)
                 font.setBold(is_changed)
                 item.setFont(1, font)

@@ -5,7 +5,7 @@ import time
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.rendering.blocks import Block
+from app.rendering.blocks import Block, BlockKind
 from app.rendering.markdown import MarkdownStream, render_plain
 from app.rendering.thinking import NO_THINKING, Thinking
 from app.widgets.block_column import BlockColumn
@@ -25,6 +25,7 @@ class MessageBody(BlockColumn):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent=parent)
         self._text = ""
+        self.words = ""  # what a finished message says, thoughts apart, without markup
         self._streaming = False
         self._is_plain = False
         self._stream = MarkdownStream(theme.render_theme())
@@ -71,7 +72,8 @@ class MessageBody(BlockColumn):
         blocks = self._blocks()
         self.show_blocks(blocks, self.theme)
         if not self._streaming:
-            self.setAccessibleName("\n".join(block.text for block in blocks))
+            self.words = "\n".join(block.text for block in blocks if block.kind is not BlockKind.THINKING)
+            self.name_texts()
         spent = time.perf_counter() - started
         self._free_at = time.perf_counter() + max(_SHORTEST_PAUSE_SECONDS - spent, (_SHARE - 1) * spent)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import (
+    QAccessible,
     QColor,
     QContextMenuEvent,
     QEnterEvent,
@@ -20,6 +21,7 @@ from app.conversations.records import MessageState
 from app.language import tr
 from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
+from app.widgets.accessible_roles import read_as
 from app.widgets.context_mark import ContextMark
 from app.widgets.icon_button import IconButton
 from app.widgets.message_actions import Act, message_actions, offer_of
@@ -54,6 +56,7 @@ _KEYS = {
 }
 
 
+@read_as(QAccessible.Role.Grouping)
 class MessageWidget(QFrame):
     """One message. The view above gives it a width, asks for its height, and tells it when its entry changes."""
 
@@ -139,12 +142,11 @@ class MessageWidget(QFrame):
             if child.focusPolicy() & tab and child.isVisibleTo(self) and child.isEnabled()
         ]
 
-    def name_for_reader(self, speaker: str) -> None:
-        """Tell assistive technology who says what."""
-        content = self.entry.message.content
+    def name_for_reader(self, speaker: str, content: str) -> None:
+        """Tell assistive technology who says what, in words without markup."""
         shortened = content[:_NAMED_CHARACTERS] + ("…" if len(content) > _NAMED_CHARACTERS else "")
         mark = f"{self.context_mark.text} " if self.entry.is_context_start else ""
-        self.setAccessibleName(f"{mark}{speaker}: {shortened}")
+        self.setAccessibleName(f"{mark}{speaker}: {shortened}" if shortened else f"{mark}{speaker}")
 
     @Slot()
     def copy(self) -> None:

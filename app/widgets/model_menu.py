@@ -52,6 +52,7 @@ class ModelMenu(QMenu):
         """Show what takes how much of the memory, and why the model is loaded as it is."""
         self._memory = MemoryBar(picture, reason, theme)
         action = QWidgetAction(self)
+        action.setText(tr("Memory"))
         action.setDefaultWidget(self._memory)
         self.addAction(action)
 

@@ -1,7 +1,7 @@
 """Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QEnterEvent, QGuiApplication, QKeyEvent
+from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.language import tr
 from app.models.notice import Choice, Notice, Severity
+from app.widgets.accessible_roles import read_as
 from app.widgets.foreign_text import menu_text
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import pixmap
@@ -134,6 +135,7 @@ class NoticeBar(QWidget):
         self.action_requested.emit(action_key)
 
 
+@read_as(QAccessible.Role.Grouping)
 class NoticeRow(QFrame):
     """One notice. Information goes by itself after a while, unless it is pointed at or has something to decide."""
 
@@ -152,6 +154,7 @@ class NoticeRow(QFrame):
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(80)
         self.action_button = QPushButton(menu_text(notice.action))
+        self.action_button.setAccessibleDescription(notice.text)
         self.action_button.clicked.connect(self._on_action)
         self.details_button = QPushButton(tr("Details"))
         self.details_button.setProperty("kind", "quiet")

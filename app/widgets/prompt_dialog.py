@@ -81,6 +81,7 @@ class PromptDialog(QDialog):
         self.view.token_shown.connect(self.token.setText)
         self.table = _table()
         self.tabs = QTabWidget()
+        self.tabs.setAccessibleName(tr("Views"))
         self.tabs.addTab(self._text_page(), tr("Text"))
         self.tabs.addTab(self.table, tr("Parts"))
         self.copy_text_button = QPushButton(tr("Copy text"))

@@ -5,7 +5,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLay
 
 from app.language import tr
 from app.widgets.elided_label import ElidedLabel
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.icon_button import IconButton
 from app.widgets.mirroring import margins
 from app.widgets.theme import Theme
@@ -110,7 +110,7 @@ class _Chip(QFrame):
         if self._place == 0:
             words = self.fontMetrics().elidedText(waits_for, Qt.TextElideMode.ElideMiddle, _WAITING_PX)
             self.waiting.setText(words or tr("Sent next"))
-            self.waiting.setToolTip(plain_tooltip(waits_for))
+            set_tooltip(self.waiting, waits_for)
         self.send_button.setVisible(can_send)
 
     @Slot()

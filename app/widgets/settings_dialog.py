@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.language import tr
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, TakesEffect
+from app.widgets.field_buttons import show_clear_button
 from app.widgets.memory_row import MemoryRow
 from app.widgets.models.connection_row import ConnectionRow
 from app.widgets.setting_controls import KeysControl
@@ -46,7 +47,7 @@ class SettingsDialog(QDialog):
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search settings"))
         self.search.setAccessibleName(tr("Search settings"))
-        self.search.setClearButtonEnabled(True)
+        show_clear_button(self.search)
         self.search.textChanged.connect(self._on_filter_changed)
         self.pages = QListWidget()
         self.pages.setAccessibleName(tr("Pages"))

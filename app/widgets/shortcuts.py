@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.language import tr
 from app.widgets.action_table import MENUS, ROWS, MenuRow, rows_of
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 
 # Keys that mean something in every text field and dialog: nothing else may have them.
 _TAKEN = (
@@ -116,7 +116,7 @@ class Shortcuts(QObject):
     def _explain(self, widget: QWidget, name: str, words: str) -> None:
         key = self.key_text(name)
         text = tr("{words} ({key})").format(words=words, key=key) if key else words
-        widget.setToolTip(plain_tooltip(text))
+        set_tooltip(widget, text)
 
 
 def refusal(sequence: QKeySequence) -> str:

@@ -1,13 +1,14 @@
 """The quiet line under an answer: what it cost, shortened to the room there is, all of it on click."""
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Slot
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAccessible, QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QPushButton, QSizePolicy, QWidget
 
 from app.conversations.records import Message
 from app.language import tr
+from app.widgets.accessible_roles import read_as
 from app.widgets.fonts import text_font
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.mirroring import draw_line, turned
 from app.widgets.plain_label import plain_label
 from app.widgets.statistics_text import shortened, statistics_details, statistics_line, statistics_parts
@@ -43,7 +44,7 @@ class StatisticsLine(QAbstractButton):
         self.setAccessibleName(line)
         facts = statistics_details(message) if message is not None else []
         details = "\n".join(f"{name}: {value}" for name, value in facts)
-        self.setToolTip(plain_tooltip(details))
+        set_tooltip(self, details)
         self.update()
 
     def shown_text(self) -> str:
@@ -94,6 +95,7 @@ class StatisticsLine(QAbstractButton):
             self.show_details(self._message)
 
 
+@read_as(QAccessible.Role.Dialog)
 class StatisticsDetails(QFrame):
     """A small pop-up with one row per fact, to be copied; a click elsewhere or Esc closes it."""
 

@@ -33,6 +33,7 @@ class UserMessage(MessageWidget):
         self._shown: str | None = None
         self.text_view = PlainTextView()
         self.text_view.setProperty("bare", "true")
+        self.text_view.setAccessibleName(tr("What you wrote"))
         self.fold_button = QPushButton()
         self.fold_button.setProperty("kind", "quiet")
         self.fold_button.clicked.connect(self._on_fold_clicked)
@@ -76,7 +77,7 @@ class UserMessage(MessageWidget):
         self.attachments.set_attachments(entry.message.attachments)
         self._show_text()
         self.edit_button.setEnabled(not self.row_style.busy)
-        self.name_for_reader(tr("You"))
+        self.name_for_reader(tr("You"), entry.message.content)
 
     def set_row_style(self, style: RowStyle) -> None:
         """Draw in another theme, or with other things allowed."""

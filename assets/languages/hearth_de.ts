@@ -2288,6 +2288,10 @@
         <translation>Kein Ordner</translation>
     </message>
     <message>
+        <source>No key</source>
+        <translation>Keine Taste</translation>
+    </message>
+    <message>
         <source>No model has “{words}” in its name.</source>
         <translation>Kein Modell hat „{words}“ im Namen.</translation>
     </message>
@@ -2736,10 +2740,6 @@
         <translation>Entfernen</translation>
     </message>
     <message>
-        <source>Remove from this list</source>
-        <translation>Aus dieser Liste entfernen</translation>
-    </message>
-    <message>
         <source>Remove token</source>
         <translation>Token entfernen</translation>
     </message>
@@ -2754,6 +2754,10 @@
     <message>
         <source>Remove {name}</source>
         <translation>{name} entfernen</translation>
+    </message>
+    <message>
+        <source>Remove {name} from this list</source>
+        <translation>{name} aus dieser Liste entfernen</translation>
     </message>
     <message>
         <source>Rename</source>
@@ -4477,6 +4481,10 @@
     <message>
         <source>What you download shows up here, and goes on where it was left, also after a restart.</source>
         <translation>Was Sie herunterladen, erscheint hier und geht weiter, wo es aufgehört hat, auch nach einem Neustart.</translation>
+    </message>
+    <message>
+        <source>What you wrote</source>
+        <translation>Was Sie geschrieben haben</translation>
     </message>
     <message>
         <source>When a conversation is full</source>

@@ -49,7 +49,7 @@ class DownloadRowWidget(ModelRow):
         self.resume_button = QPushButton(tr("Resume"))
         self.cancel_button = QPushButton(tr("Cancel"))
         self.chat_button = QPushButton(tr("Chat"))
-        self.dismiss_button = IconButton("x", tr("Remove from this list"), theme)
+        self.dismiss_button = IconButton("x", "", theme)
         self._build_layout()
         self._connect()
 
@@ -77,6 +77,7 @@ class DownloadRowWidget(ModelRow):
         self.chat_button.setVisible(state is DownloadState.FINISHED)
         self.dismiss_button.setVisible(state in (DownloadState.FINISHED, DownloadState.FAILED))
         self.name_buttons(self.name.text())
+        self.dismiss_button.set_label(tr("Remove {name} from this list").format(name=self.name.text()))
         self._describe(value)
 
     def set_theme(self, theme: Theme) -> None:

@@ -32,6 +32,7 @@ class DownloadsView(QWidget):
         self._downloads = downloads
         self._theme = theme
         self.column: RowColumn[DownloadRow] = RowColumn(downloads, ROW_ROLE, _key, self._make_row)
+        self.column.setAccessibleName(tr("Downloads"))
         self.invitation = Invitation(
             "download", tr("Nothing is being downloaded"), tr("What you download shows up here, and goes on where it "
             "was left, also after a restart."), theme,

@@ -10,7 +10,7 @@ from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.plan_words import ModelFit
 from app.widgets.elided_label import ElidedLabel
-from app.widgets.foreign_text import plain_tooltip
+from app.widgets.foreign_text import set_tooltip
 from app.widgets.models.row_column import ModelRow
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
@@ -103,7 +103,7 @@ class LocalRow(ModelRow):
         self.words.set_text(" · ".join(parts))
         fit = self._verdict(is_complete)
         self.fit.setText(fit)
-        self.fit.setToolTip(plain_tooltip(self._fit.details if self._fit is not None else ""))
+        set_tooltip(self.fit, self._fit.details if self._fit is not None else "")
         self.chat_button.setVisible(is_complete)
         self.resume_button.setVisible(not is_complete and not self._is_under_way)
         self.delete_button.setVisible(is_complete and checkpoint.disk_bytes > 0)

@@ -42,6 +42,7 @@ class LocalView(QWidget):
         self._loaded = ""
         self._fits: dict[str, ModelFit] = {}
         self.column: RowColumn[LocalCheckpoint] = RowColumn(checkpoints, CHECKPOINT_ROLE, _key, self._make_row)
+        self.column.setAccessibleName(tr("Models on this computer"))
         self.folders = FoldersPart()
         self.invitation = Invitation(
             "hard-drive",

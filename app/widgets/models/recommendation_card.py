@@ -19,6 +19,7 @@ class RecommendationCard(QPushButton):
         self.recommendation = recommendation
         self.setProperty("kind", "choice")
         self.setCheckable(True)
+        self.setAutoExclusive(True)
         self.setAutoDefault(False)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

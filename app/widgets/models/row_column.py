@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.widgets.accessible_roles import read_as
 from app.widgets.theme import Theme
 
 Value = TypeVar("Value")
 
 
+@read_as(QAccessible.Role.ListItem)
 class ModelRow(QFrame):
     """One row; the arrow keys go to the next one, Enter and Delete do what the row is for."""
 
@@ -57,6 +59,7 @@ class ModelRow(QFrame):
             super().keyPressEvent(event)
 
 
+@read_as(QAccessible.Role.List)
 class RowColumn(QWidget, Generic[Value]):
     """Shows the values of one role that are of one type and wanted; a row stays the same widget for the same key."""
 

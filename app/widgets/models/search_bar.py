@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QWi
 
 from app.language import mark, tr
 from app.models.hub_rows import HubQuery
+from app.widgets.field_buttons import name_button, show_clear_button
 from app.widgets.icons import icon
 from app.widgets.theme import Theme
 from engine.api.codec import clean_text
@@ -57,8 +58,9 @@ class SearchBar(QWidget):
         self.line.setMaxLength(_LONGEST_TEXT)
         self.line.setPlaceholderText(tr("Search, or paste a model's name or address"))
         self.line.setAccessibleName(tr("Search the Hub"))
-        self.line.setClearButtonEnabled(True)
+        show_clear_button(self.line)
         self._lens = self.line.addAction(icon("search", theme.colors.muted), QLineEdit.ActionPosition.LeadingPosition)
+        name_button(self.line, self._lens, tr("Search"))
         self.sort = _choice(tr("Order"), [tr(words) for words, _ in _SORTS])
         self.size_range = _choice(tr("Size"), [tr(words) for words, _, _ in _SIZES])
         self.author = QLineEdit()
@@ -127,6 +129,7 @@ def _choice(name: str, words: list[str]) -> QComboBox:
     box = QComboBox()
     box.addItems(words)
     box.setAccessibleName(name)
+    box.setAccessibleDescription(name)  # Qt on Linux calls a box by what is chosen in it
     box.setMinimumContentsLength(6)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QWidget
 
+from app.widgets.accessible_roles import read_as
 
+
+@read_as(QAccessible.Role.Grouping)
 class Segmented(QFrame):
     """Emits chosen(place) for what the user did."""
 
@@ -23,6 +27,7 @@ class Segmented(QFrame):
         for place, button in enumerate(self.buttons):
             button.setProperty("kind", "segment")
             button.setCheckable(True)
+            button.setAutoExclusive(True)  # one of several, as a screen reader says it
             button.setAutoDefault(False)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             self._group.addButton(button, place)

@@ -52,7 +52,7 @@ def test_a_formula_in_a_line_is_drawn_where_its_source_stood(make_body: MakeBody
     assert view_of(body).toPlainText() == "The root \ufffc of it"
     view_of(body).selectAll()
     assert view_of(body).createMimeDataFromSelection().text() == r"The root $\sqrt{x^2 + y^2}$ of it"
-    assert "sqrt" in body.accessibleName()
+    assert "sqrt" in view_of(body).accessibleName()
 
 
 def dark_rows(image: QImage, left: int, right: int) -> list[int]:

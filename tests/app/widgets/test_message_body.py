@@ -56,7 +56,7 @@ def test_a_streamed_message_ends_like_one_shown_at_once(make_body: MakeBody) -> 
     streamed.set_text(SAMPLE)
     assert kinds(streamed) == kinds(whole)
     assert streamed.heightForWidth(600) == whole.heightForWidth(600)
-    assert streamed.accessibleName() == whole.accessibleName()
+    assert streamed.words == whole.words
 
 
 def test_long_text_is_cut_into_views_that_stay(make_body: MakeBody) -> None:
@@ -246,7 +246,7 @@ def test_right_to_left_by_paragraph_and_code_left_to_right(make_body: MakeBody) 
 
 def test_what_is_read_aloud(make_body: MakeBody) -> None:
     body = make_body("# Title\n\n**bold**\n\n```python\nx = 1\n```")
-    assert body.accessibleName() == "Title\nbold\nx = 1"
+    assert body.words == "Title\nbold\nx = 1"
     code = body.block_widgets[1]
     assert isinstance(code, CodeBlock)
     assert code.view.accessibleName() == "Python, 1 lines"
