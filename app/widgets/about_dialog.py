@@ -52,7 +52,6 @@ class AboutDialog(QDialog):
         for button in (self.copy_button, self.licences_button):
             button.setAutoDefault(False)
         close.setDefault(True)
-        close.setFocus()
         close.clicked.connect(self.accept)
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 16)
@@ -67,6 +66,7 @@ class AboutDialog(QDialog):
         buttons.addWidget(close)
         column.addLayout(buttons)
         self.setFixedWidth(400)
+        close.setFocus()
 
     @Slot()
     def _on_copy(self) -> None:

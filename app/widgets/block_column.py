@@ -244,11 +244,9 @@ class ThinkingBlock(QWidget):
 
     def _title(self, closed: bool) -> str:
         seconds = None if self._block is None else self._block.seconds
-        if seconds is None:
-            return tr("Thought") if closed else tr("Thinking …")
-        if closed:
-            return tr("Thought for {seconds} s").format(seconds=max(1, seconds))
-        return tr("Thinking … {seconds} s").format(seconds=seconds)
+        if not closed:
+            return tr("Thinking …")  # how long already is said below, with the other phases
+        return tr("Thought") if seconds is None else tr("Thought for {seconds} s").format(seconds=max(1, seconds))
 
     def _place(self) -> None:
         self.toggle.setGeometry(0, 0, min(self.width(), self.toggle.sizeHint().width()), _THINKING_HEADER_PX)

@@ -83,7 +83,7 @@ class Composer(QWidget):
         line.addWidget(self.meter, 1)
         column.addLayout(line)
         outer = QHBoxLayout(self)
-        outer.setContentsMargins(8, 4, 8, 6)
+        outer.setContentsMargins(8, 4, 8, 4)
         outer.addWidget(inner)
         self._show_button()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from PySide6.QtCore import QKeyCombination, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QItemSelectionModel, QKeyCombination, QModelIndex, QPersistentModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
@@ -221,7 +221,8 @@ class ConversationList(QListView):
         self.titles.active_id = conversation_id
         index = self.index_of(conversation_id)
         if self.chosen_ids != (conversation_id,) or not index.isValid():
-            self.setCurrentIndex(index)
+            # Not setCurrentIndex: it would add to what is chosen while Ctrl is held, as for Ctrl+N.
+            self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect)
             if index.isValid():
                 self.scrollTo(index)
         self.viewport().update()

@@ -51,6 +51,7 @@ class MemoryBar(QWidget):
         self.reason = plain_label(reason, "muted", wraps=True)
         for widget in (self.title, self.bar, self.legend, self.reason):
             self._column.addWidget(widget)
+        self._column.addStretch(1)  # a menu gives more than its sentences need once they are wrapped
         self.reason.setVisible(bool(reason))
         self.show_picture(picture)
 

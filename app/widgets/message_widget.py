@@ -88,7 +88,7 @@ class MessageWidget(QFrame):
         self.footer.setSpacing(4)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(_SIDE_PX, 0, _SIDE_PX, 16)
-        self.column.setSpacing(6)
+        self.column.setSpacing(8)
         self.context_mark = ContextMark()
         self.column.addWidget(self.context_mark)
         self.copy_button.clicked.connect(self.copy)

@@ -28,6 +28,7 @@ class ModelMenu(QMenu):
         self._lines: dict[str, tuple[QAction, str]] = {}
         self._typed = ""
         self._memory: MemoryBar | None = None
+        self._memory_action = QWidgetAction(self)
         self._search = QAction(self)  # says what is searched for, or that there are more
         self._search.setEnabled(False)
         self.setAccessibleName(tr("Models on this computer"))
@@ -51,15 +52,15 @@ class ModelMenu(QMenu):
     def add_memory(self, picture: MemoryPicture, reason: str, theme: Theme) -> None:
         """Show what takes how much of the memory, and why the model is loaded as it is."""
         self._memory = MemoryBar(picture, reason, theme)
-        action = QWidgetAction(self)
-        action.setText(tr("Memory"))
-        action.setDefaultWidget(self._memory)
-        self.addAction(action)
+        self._memory_action.setText(tr("Memory"))
+        self._memory_action.setDefaultWidget(self._memory)
+        self.addAction(self._memory_action)
 
     def show_memory(self, picture: MemoryPicture) -> None:
         """Show what was measured now."""
         if self._memory is not None:
             self._memory.show_picture(picture)
+            self._memory_action.setData(picture.total_bytes)  # lets the menu give it the room that it needs now
 
     def select_first(self) -> None:
         """Let Enter choose the model that is loaded, else the first one; arrows go on from there."""

@@ -30,6 +30,8 @@ _SHARE_OF_WINDOW = 3
 _LEAST_PX = 48
 _SHOWN_CHARACTERS = 400
 _ICON_PX = 16
+_LINE_PX = 32  # as high as a button, so that icon, first line and buttons stand beside each other
+_ABOVE_LINE_PX = 7
 _DETAILS_PX = 120
 _SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
 _ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
@@ -148,11 +150,12 @@ class NoticeRow(QFrame):
         self.setProperty("surface", _SURFACES[notice.severity])
         self.setAccessibleName(notice.text)
         self._icon = QLabel()
-        self._icon.setFixedSize(_ICON_PX, _ICON_PX + 8)
+        self._icon.setFixedSize(_ICON_PX, _LINE_PX)
         self.text = QLabel(_shortened(notice.text))
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         self.text.setMinimumWidth(80)
+        self.text.setContentsMargins(0, _ABOVE_LINE_PX, 0, _ABOVE_LINE_PX)
         self.action_button = QPushButton(menu_text(notice.action))
         self.action_button.setAccessibleDescription(notice.text)
         self.action_button.clicked.connect(self._on_action)
@@ -164,12 +167,12 @@ class NoticeRow(QFrame):
         self.close_button.clicked.connect(self._on_close)
         self.details: QWidget | None = None
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(12, 6, 6, 6)
+        self._grid.setContentsMargins(12, 4, 8, 4)
         self._grid.setHorizontalSpacing(8)
         self._grid.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
         self._grid.addWidget(self._icon, 0, 0, top)
-        self._grid.addWidget(self.text, 0, 1, Qt.AlignmentFlag.AlignVCenter)
+        self._grid.addWidget(self.text, 0, 1, top)
         for column, button in enumerate((self.details_button, self.action_button, self.close_button), start=2):
             self._grid.addWidget(button, 0, column, top)
         # Not before they are in the row: a button without a parent would be shown as a window of its own.

@@ -83,6 +83,8 @@ class _Chip(QFrame):
         self.setProperty("surface", "card")
         self.waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
         self.waiting.setProperty("role", "small")
+        words = (tr("Sent next"), tr("Then"))  # the messages begin below each other
+        self.waiting.setMinimumWidth(max(self.fontMetrics().horizontalAdvance(each) for each in words))
         label = ElidedLabel(text)
         self.remove_button = IconButton("x", tr("Remove waiting message {place}").format(place=place + 1), theme)
         self.remove_button.clicked.connect(self._on_remove)

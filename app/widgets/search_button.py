@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from app.language import tr
 from app.widgets.icons import icon
+from app.widgets.mirroring import margins
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
 
@@ -20,7 +21,7 @@ class SearchButton(QPushButton):
         self._key = plain_label("", "small")
         self._key.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 10, 0)
+        row.setContentsMargins(margins(0, 0, 12, 0))
         row.addStretch(1)
         row.addWidget(self._key)
         self.set_theme(theme)

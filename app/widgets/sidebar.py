@@ -43,7 +43,7 @@ class Sidebar(QFrame):
         self.setMinimumWidth(SMALLEST_PX)
         self.setMaximumWidth(WIDEST_PX)
         self.new_button = QPushButton(tr("New conversation"))
-        self.new_button.setProperty("kind", "quiet")
+        self.new_button.setProperty("kind", "begin")
         self.new_button.setToolTip(f"{tr('Begin a new conversation')} ({key_words('Ctrl+N')})")
         self.new_button.clicked.connect(self.new_requested)
         self.folder_button = IconButton("folder-plus", tr("New folder"), theme)

@@ -87,8 +87,8 @@ class TranscriptView(QAbstractScrollArea):
 
     @property
     def column_width(self) -> int:
-        """Width of the text column in pixels."""
-        return max(120, min(TEXT_COLUMN_PX, self.viewport().width() - 2 * SIDE_MARGIN))
+        """Width of the text column in pixels, the same with and without a scroll bar."""
+        return max(120, min(TEXT_COLUMN_PX, self.width() - 2 * SIDE_MARGIN))
 
     def live_widget(self, row: int) -> MessageWidget | None:
         """Return the widget of a row if it exists."""
@@ -364,7 +364,7 @@ class TranscriptView(QAbstractScrollArea):
         bar.setValue(self._value)
 
     def _place_rows(self) -> None:
-        left = (self.viewport().width() - self.column_width) // 2
+        left = (self.width() - self.column_width) // 2 - self.viewport().x()
         for message_id, widget in self._live.items():
             row = self._model.row_of(message_id)
             if row is not None:

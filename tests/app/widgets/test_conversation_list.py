@@ -229,3 +229,15 @@ def test_marks_are_seen(sidebar: Sidebar, listed: ConversationListModel) -> None
     assert len(set(pictures)) == 3
     words = sidebar.list.index_of("c3").data(Qt.ItemDataRole.AccessibleDescriptionRole)
     assert words == "A message waits for its turn here. A new answer was not read yet."
+
+
+def test_what_is_opened_is_chosen_alone_though_a_key_with_ctrl_opened_it(
+    qtbot: QtBot, listing: ConversationList, sidebar: Sidebar
+) -> None:
+    sidebar.set_active("c")
+    qtbot.keyPress(listing, Qt.Key.Key_N, CONTROL)  # Ctrl is still held while the other one is shown
+    sidebar.set_active("c3")
+    assert listing.chosen_ids == ("c3",)
+    sidebar.set_active("")
+    assert listing.chosen_ids == ()
+    qtbot.keyRelease(listing, Qt.Key.Key_N)

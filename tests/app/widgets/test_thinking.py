@@ -43,7 +43,8 @@ def thinking_of(row: AssistantMessage) -> ThinkingBlock:
 def test_it_is_open_and_timed_while_it_streams(row: AssistantMessage) -> None:
     row.body.draw_now()
     assert thinking_of(row).is_open
-    assert thinking_of(row).toggle.text().strip() == "Thinking … 4 s"
+    assert thinking_of(row).toggle.text().strip() == "Thinking …"
+    assert row.phase.text() == "Thinking 4 s", "the time is said once"
 
 
 def test_it_is_folded_with_its_duration_afterwards(row: AssistantMessage) -> None:
