@@ -1,0 +1,72 @@
+"""Answers: the empty page, the real starter model, and every phase of an answer that is being written."""
+
+from tests.engine_scripts import Script
+from tests.screenshots.stored import QUESTION, STREAMED
+from tests.screenshots.studio import SMALL, Studio
+
+_THOUGHT = (
+    "The user asks how fast a falling stone is. Without air the energy m g h becomes m v squared over two. "
+    "So v is the root of two g h. A table with some heights would help. "
+)
+
+
+def draw(studio: Studio) -> None:
+    """Draw them."""
+    _draw_starter(studio)
+    _draw_waiting(studio)
+    _draw_streaming(studio)
+    _draw_thinking(studio)
+    _draw_errors(studio)
+
+
+def _draw_starter(studio: Studio) -> None:
+    studio.open()
+    studio.draw_sizes("empty")
+    studio.ask("What is the capital of France?")
+    studio.ask("And what is it famous for?")
+    studio.draw("starter")
+    studio.close()
+
+
+def _draw_waiting(studio: Studio) -> None:
+    studio.open("slow_load", is_loaded=False)
+    studio.send(QUESTION)
+    studio.pause(0.8)
+    studio.draw("loading")
+    studio.close()
+    studio.open(Script(prefill_steps=400, delay_seconds=0.05))
+    studio.send(QUESTION)
+    studio.pause(1.2)
+    studio.draw("reading")
+    studio.close()
+
+
+def _draw_streaming(studio: Studio) -> None:
+    studio.open(Script(answer=STREAMED, delay_seconds=0.1, title="A stone off a bridge"))
+    studio.send(QUESTION)
+    studio.wait(lambda: "| 5 m" in studio.newest_text(), 30)
+    studio.draw("streaming")
+    studio.close()
+
+
+def _draw_thinking(studio: Studio) -> None:
+    script = Script(thinking=_THOUGHT * 3, answer=STREAMED, delay_seconds=0.05, title="A stone off a bridge")
+    studio.open(script)
+    studio.send(QUESTION)
+    studio.wait(lambda: len(studio.newest_text()) > len(_THOUGHT), 30)
+    studio.draw("thinking")
+    studio.draw("thinking-small", SMALL)
+    studio.wait(lambda: "$$" in studio.newest_text(), 60)
+    studio.stop()
+    studio.draw("thinking-folded")
+    studio.close()
+
+
+def _draw_errors(studio: Studio) -> None:
+    for name in ("out_of_memory", "fail_load"):
+        studio.open(name, is_loaded=name != "fail_load")
+        if name == "out_of_memory":
+            studio.ask("What is the capital of France?")
+        studio.pause(0.6)
+        studio.draw(name.replace("_", "-"))
+        studio.close()

@@ -1,0 +1,40 @@
+"""The window's frame: the menu of models with its memory bar, settings, keys, about, licences, a report, notices."""
+
+from PySide6.QtCore import QPoint
+
+from app.problem_report import problem_report
+from app.settings.schema import PAGES
+from app.widgets.settings_dialog import SettingsDialog
+from tests.app.widgets import demo_frame
+from tests.screenshots.stored import fill_store
+from tests.screenshots.studio import Studio
+
+
+def draw(studio: Studio) -> None:
+    """Draw it."""
+    known = fill_store(studio.paths)
+    studio.open("answer", known["restored"])
+    studio.pause(0.3)
+    demo_frame.show_memory(studio.window)
+    studio.draw_popup("model-picker", studio.window.choose_model)
+    for action in studio.window.menuBar().actions():
+        name, menu = action.text().replace("&", "").lower(), action.menu()
+        studio.draw_popup(f"menu-{name}", lambda menu=menu: menu.popup(studio.window.mapToGlobal(QPoint(0, 24))))
+    for page in PAGES:
+        studio.draw_dialog(f"settings-{page.lower()}", SettingsDialog, lambda page=page: open_settings_at(studio, page))
+    for _ in studio.themes():
+        for name, dialog in demo_frame.dialogs(
+            studio.window, lambda: problem_report(studio.paths, demo_frame.HARDWARE)
+        ):
+            studio.grab(name, dialog)
+    demo_frame.show_notices(studio.window)
+    studio.draw_sizes("notices")
+    studio.close()
+
+
+def open_settings_at(studio: Studio, page: str) -> None:
+    """Open the settings at a page."""
+    studio.window.open_settings()
+    dialog = studio.window.dialogs.settings_dialog
+    assert dialog is not None
+    dialog.pages.setCurrentRow(PAGES.index(page))

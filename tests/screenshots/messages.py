@@ -1,0 +1,79 @@
+"""Messages: a conversation, what a search in it marks, a selection, and what can be done with a message."""
+
+from PySide6.QtCore import QPoint, Qt
+
+from app.widgets.message_actions import Act
+from app.widgets.message_widget import MessageWidget
+from app.widgets.prompt_dialog import PromptDialog
+from tests.screenshots.stored import fill_store
+from tests.screenshots.studio import Studio
+
+
+def draw(studio: Studio) -> None:
+    """Draw them, on stored conversations and the real model, whose exact prompt is shown."""
+    known = fill_store(studio.paths)
+    studio.open(conversation=known["conversation"])
+    studio.wait(lambda: studio.hearth.transcript_model.rowCount() == 2, 10)
+    studio.pause(1.0)  # formulas are drawn by a process of their own
+    studio.draw_sizes("conversation")
+    _draw_find(studio)
+    _draw_selection(studio)
+    _draw_actions(studio)
+    studio.window.open_requested.emit(known["failed"])
+    studio.wait(lambda: "Tides" in studio.newest_text(), 10)
+    studio.draw("failed")
+    studio.window.open_requested.emit(known["long"])
+    studio.wait(lambda: "299" in studio.newest_text(), 10)
+    studio.pause(0.5)
+    studio.draw("long")
+    view = studio.window.page.transcript.view
+    view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
+    studio.draw_sizes("long-above")
+    studio.close()
+
+
+def _draw_find(studio: Studio) -> None:
+    finder = studio.window.page.finder
+    finder.open()
+    finder.bar.field.setText("speed")
+    studio.wait(lambda: finder.search.total > 0 and not finder.search.is_searching, 10)
+    studio.draw_sizes("find")
+    finder.bar.field.setText("zzyx")
+    studio.pause(0.5)
+    studio.draw("find-nothing")
+    finder.close()
+
+
+def _draw_selection(studio: Studio) -> None:
+    transcript = studio.window.page.transcript
+    transcript.selection.select_between(0, 1)
+    studio.draw("selection")
+    transcript.selection.clear()
+
+
+def _draw_actions(studio: Studio) -> None:
+    answer = _newest(studio)
+    answer.setFocus(Qt.FocusReason.TabFocusReason)
+    studio.draw("message-focused")
+    studio.draw_popup("message-menu", lambda: answer.make_menu().popup(answer.mapToGlobal(QPoint(0, 24))))
+    studio.draw_popup("message-details", answer.show_details)
+    for _ in studio.themes():
+        answer.perform(Act.PROMPT)
+        dialog = studio.found(PromptDialog)
+        studio.wait(dialog.view.isVisible, 30)
+        studio.grab("exact-prompt", dialog)
+        dialog.tabs.setCurrentIndex(1)
+        studio.grab("exact-prompt-parts", dialog)
+        dialog.close()
+        studio.pause(0.1)
+    question = studio.window.page.transcript.view.reveal(0)
+    question.begin_editing()
+    studio.draw("message-edited")
+    question.end_editing()
+    _newest(studio).perform(Act.DELETE)
+    studio.pause(0.5)
+    studio.draw_sizes("message-deleted")
+
+
+def _newest(studio: Studio) -> MessageWidget:
+    return studio.window.page.transcript.view.reveal(studio.hearth.transcript_model.rowCount() - 1)
