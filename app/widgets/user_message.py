@@ -16,6 +16,7 @@ BUBBLE_PADDING_PX = 16
 FOLDED_CHARACTERS = 2_000
 FOLDED_LINES = 24
 _SHOWN_CHARACTERS = 100_000
+_GAP_PX = 4
 
 
 def folded(text: str) -> str:
@@ -48,7 +49,7 @@ class UserMessage(MessageWidget):
         self.edit_button.clicked.connect(self.begin_editing)
         self.action_buttons = [self.more_button, self.copy_button, self.edit_button]
         line = QHBoxLayout()
-        line.setSpacing(4)
+        line.setSpacing(_GAP_PX)
         line.addStretch(1)
         for button in self.action_buttons:
             line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
@@ -88,8 +89,11 @@ class UserMessage(MessageWidget):
         self._apply_font()
 
     def height_at(self, width: int) -> int:
-        """Return the height at a width; the bubble is as wide as its text, up to its share of the column."""
-        widest = int(width * BUBBLE_SHARE) - 2 * BUBBLE_PADDING_PX
+        """Return the height at a width; the bubble is as wide as its text, up to its share and beside its buttons."""
+        buttons = sum(button.sizeHint().width() + _GAP_PX for button in self.action_buttons)
+        sides = self.column.contentsMargins()
+        beside = width - sides.left() - sides.right() - buttons
+        widest = min(int(width * BUBBLE_SHARE), beside) - 2 * BUBBLE_PADDING_PX
         text_width = self.text_view.natural_width(widest)
         self.text_view.setFixedSize(text_width, self.text_view.heightForWidth(text_width))
         self._inside.activate()

@@ -4039,10 +4039,6 @@
         <translation>Denkt nach …</translation>
     </message>
     <message>
-        <source>Thinking … {seconds} s</source>
-        <translation>Denkt nach … {seconds} s</translation>
-    </message>
-    <message>
         <source>This answer reached its length limit.</source>
         <translation>Diese Antwort hat ihre größte Länge erreicht.</translation>
     </message>

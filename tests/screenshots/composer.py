@@ -55,7 +55,12 @@ def _draw_attachments(studio: Studio) -> None:
 def _files(folder: Path) -> list[Path]:
     folder.mkdir()
     report = documents.pdf("Revenue grew by a tenth.", "", "The end.")
-    contents = {"Quarterly report for the board 2026.pdf": report, "The plan.docx": documents.docx(), "Costs.xlsx": documents.xlsx(), "speed.py": _CODE.encode()}
+    contents = {
+        "Quarterly report for the board 2026.pdf": report,
+        "The plan.docx": documents.docx(),
+        "Costs.xlsx": documents.xlsx(),
+        "speed.py": _CODE.encode(),
+    }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in contents]

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -14,6 +14,7 @@ from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.assistant_message import AssistantMessage
 from app.widgets.block_column import ThinkingBlock
 from app.widgets.message_widget import MessageWidget
+from app.widgets.theme import LIGHT
 from app.widgets.transcript import Transcript
 from app.widgets.transcript_view import TranscriptView
 from app.widgets.user_message import UserMessage
@@ -410,3 +411,38 @@ def test_another_version_above_moves_nothing(page: Transcript, page_model: Trans
     page_model.set_entries(shown)
     settle()
     assert top_of(page.view, widget) == before
+
+
+def test_the_column_stays_where_it_is_when_a_scroll_bar_comes(qtbot: QtBot) -> None:
+    for direction in (Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft):
+        model = TranscriptModel()
+        page = Transcript(model, LIGHT)
+        qtbot.addWidget(page)
+        page.setLayoutDirection(direction)
+        page.resize(500, 400)
+        page.show()
+        places = []
+        for turns in (1, 40):
+            model.set_entries(long_conversation(turns))
+            settle()
+            last = page.view.live_widget(model.rowCount() - 1)
+            assert last is not None
+            places.append((page.view.column_width, last.mapTo(page, QPoint(0, 0)).x(), last.width()))
+        assert page.view.verticalScrollBar().isVisible()
+        assert places[0] == places[1]
+
+
+def test_a_bubble_holds_its_text_at_any_width(qtbot: QtBot) -> None:
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.show()
+    model.set_entries(entries([user(1, "What else could we see on the way home?")]))
+    for width in range(240, 700, 20):
+        page.resize(width, 400)
+        settle()
+        row = page.view.widget_of(0)
+        assert isinstance(row, UserMessage)
+        place = QRect(row.text_view.mapTo(row, QPoint(0, 0)), row.text_view.size())
+        assert row.bubble.geometry().contains(place), f"at {width} px"
+        assert row.rect().contains(row.bubble.geometry()), f"at {width} px"
