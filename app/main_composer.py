@@ -34,6 +34,7 @@ class ComposerParts(QObject):
     ) -> None:
         super().__init__(parent)
         self._chat = chat
+        self._conversations = conversations
         self._context = context
         self._known: OwnSettings | None = None
         self._dialog: ConversationSettingsDialog | None = None
@@ -48,6 +49,7 @@ class ComposerParts(QObject):
         """Connect what the window wants and shows."""
         self._window = window
         self._connect_attachments(window)
+        self._conversations.leaving.connect(window.page.composer.flush_draft)
         window.page.composer.own_settings_requested.connect(self.open_settings)
         window.actions_by_name.older_text.triggered.connect(window.page.composer.ask_for_older)
         window.actions_by_name.newer_text.triggered.connect(window.page.composer.ask_for_newer)

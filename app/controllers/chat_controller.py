@@ -112,7 +112,8 @@ class ChatController(QObject):
         if not text.strip() and not attachments:
             return
         loaded = conversations.current or conversations.adopt_blank(text or attachments[0].name)
-        drafts.set_draft(loaded.conversation.id, "")
+        if drafts.draft(loaded.conversation.id, "").strip() == text.strip():  # an example leaves what is being typed
+            drafts.set_draft(loaded.conversation.id, "")
         drafts.set_attachments(loaded.conversation.id, ())
         self._enqueue(Ask(loaded.conversation.id, text, attachments))
 
@@ -376,7 +377,9 @@ class ChatController(QObject):
     @Slot(object)
     def on_deleted(self, conversation_id: str) -> None:
         """Answer no longer in a conversation that was deleted."""
-        self._queue.remove_all(conversation_id)
+        self.waiting.give_back(conversation_id)
+        if self._status.beginning is not None and self._status.beginning.conversation_id == conversation_id:
+            self._stop_asked = True
         running = self.runner.message
         if running is not None and running.conversation_id == conversation_id:
             self.runner.stop()

@@ -30,10 +30,12 @@ _Opened = tuple[Conversation | None, list[Message]]
 class ConversationController(QObject):
     """Owns the shelf and fills the two models.
 
-    Signals: conversation_changed(Conversation | None: the page of a new one), draft_restored(str), shown() after
-    either, private_changed(bool: the shown page is a private one), notice_raised(Notice), notice_cleared(key).
+    Signals: leaving() while the old page is still the shown one, conversation_changed(Conversation | None: the page of
+    a new one), draft_restored(str), shown() after either, private_changed(bool: the shown page is a private one),
+    notice_raised(Notice), notice_cleared(key).
     """
 
+    leaving = Signal()
     conversation_changed = Signal(object)
     draft_restored = Signal(object)
     private_changed = Signal(object)
@@ -130,7 +132,7 @@ class ConversationController(QObject):
         self._begin(is_private=True)
 
     def _begin(self, *, is_private: bool) -> None:
-        self.drafts.flush()
+        self.leave_page()
         self._wanted_id = None
         self._is_new_private = is_private
         self._show(None)
@@ -140,7 +142,13 @@ class ConversationController(QObject):
         """Whether the shown conversation, or the one that would begin on the shown page, is a private one."""
         return self.current.conversation.is_private if self.current is not None else self._is_new_private
 
+    def leave_page(self) -> None:
+        """Keep what is typed on the shown page before it is another's; typing goes on until one has been read."""
+        self.leaving.emit()
+        self.drafts.flush()
+
     def _show(self, loaded: Loaded | None) -> None:
+        self.leave_page()
         self.current = loaded
         self.shelf.keep_only({*self._busy_ids, self.current_id or ""})
         self.show_branch()
@@ -149,6 +157,7 @@ class ConversationController(QObject):
         conversation = loaded.conversation if loaded is not None else self._blanks.get(self._is_new_private)
         draft = self.drafts.draft(conversation.id, conversation.draft) if conversation is not None else ""
         if conversation is not None:
+            self.drafts.know_draft(conversation.id, conversation.draft)
             self.drafts.know_attachments(conversation.id, conversation.draft_attachments)
         self.draft_restored.emit(draft)
         self.shown.emit()

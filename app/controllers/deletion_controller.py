@@ -52,6 +52,7 @@ class DeletionController(QObject):
         if not found:
             return
         ids = [each.id for each in found]
+        self._conversations.leave_page()
         self._undoable[ids[0]] = found
         for conversation_id in ids:
             self.deleted.emit(conversation_id)

@@ -33,6 +33,10 @@ class DraftKeeper(QObject):
         """Return what was last typed there in this session, else what is stored."""
         return self._drafts.get(conversation_id, stored)
 
+    def know_draft(self, conversation_id: str, stored: str) -> None:
+        """Take over what is stored, unless something was typed there in this session."""
+        self._drafts.setdefault(conversation_id, stored)
+
     def set_draft(self, conversation_id: str, text: str) -> None:
         """Remember what is typed and have it saved soon."""
         if self._drafts.get(conversation_id) != text:

@@ -1,12 +1,13 @@
 """What the user does with messages that wait for their turn: remove, edit, or send one now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.chat_status import ChatStatus
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.jobs import Ask, Edit, Job, JobQueue
+from app.conversations.attachment import Attachment
 
 
 class WaitingMessages(QObject):
@@ -39,11 +40,15 @@ class WaitingMessages(QObject):
         job, current_id = self._taken(index), self._conversations.current_id
         if current_id is None or not isinstance(job, Ask | Edit):
             return
-        drafts = self._conversations.drafts
-        text = "\n\n".join(part for part in (job.text, drafts.draft(current_id, "")) if part.strip())
-        drafts.set_draft(current_id, text)
-        drafts.set_attachments(current_id, (*(job.attachments or ()), *drafts.attachments(current_id)))
-        self.draft_restored.emit(text)
+        self._put_before_draft(current_id, (job.text,), job.attachments or ())
+        self.draft_restored.emit(self._conversations.drafts.draft(current_id, ""))
+
+    def give_back(self, conversation_id: str) -> None:
+        """Take all waiting messages of a conversation out of the queue; what was written in them is its draft again."""
+        texts, attachments = self._queue.texts(conversation_id), self._queue.attachments(conversation_id)
+        self._queue.remove_all(conversation_id)
+        self._put_before_draft(conversation_id, texts, attachments)
+        self._status.tell_queue(conversation_id)
 
     @Slot(object)
     def send_now(self, index: int) -> None:
@@ -55,6 +60,16 @@ class WaitingMessages(QObject):
         self._queue.move_to_front(waiting[index])
         self._status.tell_queue(current_id)
         self._stop_running()
+
+    def _put_before_draft(
+        self, conversation_id: str, texts: Sequence[str], attachments: tuple[Attachment, ...]
+    ) -> None:
+        if not texts:
+            return
+        drafts = self._conversations.drafts
+        parts = (*texts, drafts.draft(conversation_id, ""))
+        drafts.set_draft(conversation_id, "\n\n".join(part for part in parts if part.strip()))
+        drafts.set_attachments(conversation_id, (*attachments, *drafts.attachments(conversation_id)))
 
     def _taken(self, index: int) -> Job | None:
         current_id = self._conversations.current_id

@@ -48,6 +48,7 @@ class Composer(QWidget):
         self._draft_timer.timeout.connect(self._on_draft_due)
         self.chips = QueueChips(theme)
         self.chips.remove_requested.connect(self.queue_removed)
+        self.chips.edit_requested.connect(self.flush_draft)  # it goes before what is typed
         self.chips.edit_requested.connect(self.queue_edit_requested)
         self.chips.send_now_requested.connect(self.queue_now_requested)
         self.editor = self._build_editor()
@@ -101,6 +102,7 @@ class Composer(QWidget):
         self.editor.fit()
         self._show_button()
 
+    @Slot()
     def flush_draft(self) -> None:
         """Hand over the draft now if it changed a moment ago, as before another conversation is opened."""
         if self._draft_timer.isActive():

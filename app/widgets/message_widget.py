@@ -17,6 +17,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
+from app.conversations.attachment import Attachment
 from app.conversations.records import MessageState
 from app.language import tr
 from app.models.message_wish import MessageWish, Wish
@@ -212,19 +213,18 @@ class MessageWidget(QFrame):
         """Put an editor in the message's place."""
         if self.editor is not None or self.is_busy or self.entry.message.state is MessageState.STREAMING:
             return
-        message = self.entry.message
-        self.editor = MessageEditor(
-            message.content,
-            self.row_style.theme,
-            is_answer=message.role is Role.ASSISTANT,
-            attachments=message.attachments,
-        )
+        self.open_editor(self.entry.message.content, self.entry.message.attachments).begin()
+
+    def open_editor(self, text: str, attachments: tuple[Attachment, ...]) -> MessageEditor:
+        """Put an editor with this in the message's place, and leave the keyboard where it is."""
+        is_answer = self.entry.message.role is Role.ASSISTANT
+        self.editor = MessageEditor(text, self.row_style.theme, is_answer=is_answer, attachments=attachments)
         self.editor.accepted.connect(self._on_edit_accepted)
         self.editor.cancelled.connect(self.end_editing)
         self.column.insertWidget(self.column.indexOf(self.context_mark) + 1, self.editor)
         self._show_editor(True)
         self.height_changed.emit(self.message_id)
-        self.editor.begin()
+        return self.editor
 
     @Slot()
     def end_editing(self) -> None:

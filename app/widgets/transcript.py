@@ -11,6 +11,7 @@ from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.icon_button import IconButton
 from app.widgets.message_rows import estimate_height, make_row
 from app.widgets.message_widget import MessageWidget, RowStyle
+from app.widgets.open_edits import OpenEdits
 from app.widgets.selected_text import selected_markdown, selected_text
 from app.widgets.text_menu import text_menu
 from app.widgets.text_selection import Leaf, SelectionArea, TextSelection
@@ -45,6 +46,8 @@ class Transcript(SelectionArea):
         self.view = TranscriptView(model, self._make_row, self._estimate_height)
         self.selection = TextSelection(self)
         self.view.is_needed = self.selection.holds
+        self._edits = OpenEdits()
+        self.view.let_go = self._edits.keep
         self.view.arranged.connect(self._on_arranged)
         model.modelReset.connect(self.selection.clear)
         model.rowsAboutToBeRemoved.connect(self.selection.clear)
@@ -201,6 +204,7 @@ class Transcript(SelectionArea):
         widget.link_activated.connect(self.link_activated)
         widget.wished.connect(self.wished)
         widget.neighbour_requested.connect(self._on_neighbour_requested)
+        self._edits.bring_back(widget)
         return widget
 
     def _estimate_height(self, entry: TranscriptEntry, width: int) -> int:

@@ -61,6 +61,7 @@ class TranscriptView(QAbstractScrollArea):
         self._arranging = False
         self._value = 0
         self.is_needed: Callable[[int], bool] = lambda row: False  # rows that are kept however far away
+        self.let_go: Callable[[MessageWidget], None] = lambda widget: None  # told of each before it goes
         self._arrange_timer = _single_shot(self, self._on_arrange_due)
         self._build_timer = _single_shot(self, self._on_build_due)
         self.setFrameShape(QFrame.Shape.NoFrame)
@@ -384,6 +385,7 @@ class TranscriptView(QAbstractScrollArea):
         self._unmeasured.discard(message_id)
         widget = self._live.pop(message_id, None)
         if widget is not None:
+            self.let_go(widget)
             widget.hide()
             widget.deleteLater()
 

@@ -1,0 +1,155 @@
+"""What is typed is never lost: in the whole window, at the moments at which a page goes away under the fingers."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from app.widgets.message_actions import Act
+from app.widgets.message_widget import MessageWidget
+from tests.app.test_main import Whole
+from tests.engine_scripts import Script
+
+SLOW = Script(answer="one two three four five six seven eight nine ten " * 4, delay_seconds=0.05)
+
+
+@pytest.fixture
+def windows() -> Iterator[list[Whole]]:
+    opened: list[Whole] = []
+    yield opened
+    for window in opened:
+        window.end()
+
+
+def opened(qtbot: QtBot, windows: list[Whole], script: Script | str = "echo") -> Whole:
+    window = Whole(qtbot, script)
+    windows.append(window)
+    window.wait(lambda: window.hearth.checkpoints.plan is not None)
+    return window
+
+
+def asked(window: Whole, text: str) -> str:
+    """Ask in the shown conversation and return its id once it is answered."""
+    window.say(text)
+    window.wait(lambda: window.texts()[-2:] == [text, f"You said: {text}"] and window.hearth.chat.is_idle)
+    return str(window.hearth.conversations.current_id)
+
+
+def row(window: Whole, place: int) -> MessageWidget:
+    return window.hearth.window.page.transcript.view.reveal(place)
+
+
+def opens(window: Whole, conversation_id: str) -> None:
+    window.hearth.window.open_conversation(conversation_id)
+    window.wait(lambda: window.hearth.conversations.current_id == conversation_id)
+
+
+def test_typing_goes_on_while_another_conversation_is_being_read(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    window.hearth.window.begin_new()
+    second = asked(window, "Two")
+    window.hearth.store_thread.submit(lambda store: time.sleep(0.2))  # a slow disk
+    window.hearth.window.open_conversation(first)
+    qtbot.keyClicks(window.composer.editor, "still in the second")
+    window.wait(lambda: window.hearth.conversations.current_id == first)
+    assert window.composer.text == ""
+    opens(window, second)
+    assert window.composer.text == "still in the second"
+
+
+def test_typing_goes_on_while_a_branch_is_made(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    window.hearth.window.branch_from(window.hearth.transcript_model.entry(1).message.id)
+    qtbot.keyClicks(window.composer.editor, "in the first")
+    window.wait(lambda: window.hearth.conversations.current_id != first)
+    opens(window, first)
+    assert window.composer.text == "in the first"
+
+
+def test_a_waiting_message_comes_back_before_what_was_typed_a_moment_ago(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows, SLOW)
+    window.say("First")
+    window.wait(lambda: len(window.texts()) == 2)
+    window.say("Second")
+    window.wait(lambda: window.composer.chips.queue == ("Second",))
+    qtbot.keyClicks(window.composer.editor, "third")
+    window.composer.chips.edit_requested.emit(0)
+    assert window.composer.text == "Second\n\nthird"
+    window.hearth.chat.stop()
+    window.wait(lambda: window.hearth.chat.is_idle)
+
+
+def test_a_deleted_conversation_comes_back_with_what_waited_and_what_was_typed(
+    qtbot: QtBot, windows: list[Whole]
+) -> None:
+    window = opened(qtbot, windows, SLOW)
+    window.say("First")
+    window.wait(lambda: len(window.texts()) == 2)
+    window.say("Second")
+    window.wait(lambda: window.composer.chips.queue == ("Second",))
+    qtbot.keyClicks(window.composer.editor, "third")
+    conversation_id = str(window.hearth.conversations.current_id)
+    window.hearth.window.delete_shown()
+    assert window.composer.text == ""
+    window.notices.undo_newest()
+    window.wait(lambda: window.hearth.conversations.current_id == conversation_id)
+    assert window.composer.text == "Second\n\nthird"
+    assert window.composer.chips.queue == ()
+    window.wait(lambda: window.hearth.chat.is_idle)
+
+
+def test_an_example_leaves_what_is_typed_and_keeps_it(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    qtbot.keyClicks(window.composer.editor, "half a thought")
+    qtbot.wait(400)  # until it is kept as the page's draft
+    window.hearth.window.page.empty_state.prompt_chosen.emit("What is the capital of France?")
+    window.wait(lambda: len(window.texts()) == 2 and window.hearth.chat.is_idle)
+    conversation_id = str(window.hearth.conversations.current_id)
+    window.hearth.window.begin_new()
+    assert window.composer.text == ""
+    opens(window, conversation_id)
+    assert window.composer.text == "half a thought"
+
+
+def test_an_edit_that_was_begun_is_there_when_its_conversation_is_shown_again(
+    qtbot: QtBot, windows: list[Whole]
+) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    row(window, 0).perform(Act.EDIT)
+    row(window, 1).perform(Act.EDIT)  # nothing is changed in this one
+    editor = row(window, 0).editor
+    assert editor is not None
+    editor.editor.set_text("One, but better")
+    window.hearth.window.begin_new()
+    asked(window, "Two")
+    opens(window, first)
+    again = row(window, 0).editor
+    assert again is not None
+    assert again.editor.text == "One, but better"
+    assert row(window, 1).editor is None
+    qtbot.mouseClick(again.save_button, Qt.MouseButton.LeftButton)
+    window.wait(lambda: window.texts() == ["One, but better", "You said: One, but better"])
+    assert row(window, 0).editor is None
+
+
+def test_a_stored_draft_survives_an_edit_that_waits(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    qtbot.keyClicks(window.composer.editor, "half a thought")
+    window.end()
+    windows.clear()
+    again = Whole(qtbot, Script(steps=20, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
+    windows.append(again)
+    again.wait(lambda: again.composer.text == "half a thought")
+    message_id = again.hearth.transcript_model.entry(0).message.id
+    again.hearth.chat.edit((message_id, "One, but better"))
+    again.wait(lambda: again.composer.chips.queue == ("One, but better",))
+    again.wait(lambda: again.hearth.chat.is_idle)
+    again.hearth.window.begin_new()
+    opens(again, conversation_id)
+    assert again.composer.text == "half a thought"
