@@ -17,6 +17,7 @@ from app.conversations.errors import StoreError
 from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
 from app.settings.file import load
+from app.settings.levels import for_model
 from app.settings.schema import Settings, budgets_from, sampling_from
 from app.terminal import ask, bench, chat, conversations_options, doctor, models_options, plan
 from app.terminal.options import (
@@ -26,7 +27,6 @@ from app.terminal.options import (
     ChatOptions,
     TerminalFailure,
     WrongUsage,
-    merged_sampling,
 )
 from app.terminal.output import Output, OutputFailed, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
@@ -292,14 +292,17 @@ def _chat_options(options: argparse.Namespace, paths: Paths, output: Output) -> 
         seed=options.seed,
         maximum_tokens=options.max_tokens,
     )
+    model = options.model if options.model is not None else settings.checkpoint
+    in_force = for_model(settings, model)
     return ChatOptions(
-        model=options.model if options.model is not None else settings.checkpoint,
-        precision=options.precision or settings.precision,
-        context_tokens=options.context or settings.context_tokens,
+        model=model,
+        precision=options.precision or in_force.precision,
+        context_tokens=options.context or in_force.context_tokens,
         device=options.device,
-        sampling=merged_sampling(sampling_from(settings), given),
+        sampling=sampling_from(in_force),
+        given=given,
         system=options.system,
-        default_system=settings.system_prompt,
+        default_system=in_force.system_prompt,
         conversation=options.conversation,
         json=options.json,
         when_full=settings.when_full,

@@ -28,6 +28,7 @@ from app.main_exchange import ExchangeParts
 from app.main_frame import BugReports, FrameParts
 from app.main_lists import ListParts
 from app.main_messages import MessageParts
+from app.main_model_settings import ModelSettingsParts
 from app.main_models import ModelParts
 from app.main_palette import PaletteParts
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -114,7 +115,7 @@ class Hearth(QObject):
             requests,
             self.transcript_model,
             self.conversation_model,
-            lambda: self.settings.settings,
+            lambda: self.model_settings.own.in_force(),
             self,
         )
         self.checkpoints = CheckpointController(
@@ -125,6 +126,7 @@ class Hearth(QObject):
             lambda: self.settings.settings,
             self,
         )
+        self.model_settings = ModelSettingsParts(self.settings, self.checkpoints, self)
         self.warmth = WarmthController(requests, self.engine.submit, self.conversation_model, self)
         self.plans = PlanController(self.engine.submit, self.checkpoint_model, lambda: self.settings.settings, self)
         self.chat = ChatController(
@@ -133,13 +135,13 @@ class Hearth(QObject):
             saves,
             self.engine.submit,
             self.engine.cancel,
-            lambda: sampling_from(self.settings.settings),
+            lambda: sampling_from(self.model_settings.own.in_force()),
             lambda: self.settings.settings.speculation,
             self,
         )
         self.branches = BranchController(self.conversations, requests, self)
         self.context = ContextController(
-            self.conversations, self.engine.submit, lambda: self.chat.is_idle, lambda: self.settings.settings, self
+            self.conversations, self.engine.submit, lambda: self.chat.is_idle, self.model_settings.own.in_force, self
         )
         self.housekeeping = HousekeepingController(
             self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
@@ -150,7 +152,7 @@ class Hearth(QObject):
             self.conversations,
             self.chat,
             self.checkpoints,
-            lambda: sampling_from(self.settings.settings),
+            lambda: sampling_from(self.model_settings.own.in_force()),
             self,
         )
         self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
@@ -158,7 +160,15 @@ class Hearth(QObject):
         self.palette = PaletteParts(
             self.conversations, requests, self.conversation_model, self.checkpoint_model, self.transcript_model, self
         )
-        self.composer = ComposerParts(self.conversations, requests, self.settings, self.chat, self.context, self)
+        self.composer = ComposerParts(
+            self.conversations,
+            requests,
+            self.settings,
+            self.model_settings.own,
+            self.chat,
+            self.context,
+            self,
+        )
         self.window = self._make_window()
         self.frame = FrameParts(
             paths,
@@ -223,6 +233,7 @@ class Hearth(QObject):
 
     def _connect_models(self) -> None:
         self.models.connect_window(self.window)
+        self.model_settings.connect_window(self.window)
         self.messages.connect_window(self.window)
         self.lists.connect_window(self.window)
         self.composer.connect_window(self.window)

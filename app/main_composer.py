@@ -11,6 +11,7 @@ from app.controllers.conversation_settings_controller import (
     ConversationSettingsController,
     OwnSettings,
 )
+from app.controllers.model_settings_controller import ModelSettingsController
 from app.controllers.recall_controller import RecallController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
@@ -28,6 +29,7 @@ class ComposerParts(QObject):
         conversations: ConversationController,
         requests: StoreRequests,
         settings: SettingsController,
+        model_settings: ModelSettingsController,
         chat: ChatController,
         context: ContextController,
         parent: QObject | None = None,
@@ -38,9 +40,16 @@ class ComposerParts(QObject):
         self._context = context
         self._known: OwnSettings | None = None
         self._dialog: ConversationSettingsDialog | None = None
-        self.own = ConversationSettingsController(conversations, requests, lambda: settings.settings, self)
+        self.own = ConversationSettingsController(
+            conversations,
+            requests,
+            model_settings.in_force,
+            self,
+            by_model=model_settings.own_keys,
+        )
         self.own.changed.connect(self._on_own_changed)
         settings.settings_changed.connect(self.own.tell)
+        model_settings.model_changed.connect(self.own.tell)
         self.recalls = RecallController(conversations, requests, self)
         self.attachments = AttachmentController(conversations, self)
         self.attachments.attachments_changed.connect(context.set_attachments)
@@ -83,7 +92,7 @@ class ComposerParts(QObject):
         self.own.tell()
         if self._known is None:
             return
-        dialog = self._dialog = ConversationSettingsDialog(self._known.settings, self._window)
+        dialog = self._dialog = ConversationSettingsDialog(self._known.settings, self._known.by_model, self._window)
         dialog.show_values(self._known.own)
         dialog.changed.connect(self.own.change)
         dialog.reset_requested.connect(self.own.reset)

@@ -11,6 +11,7 @@ from app.conversations.records import new_id
 from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice, Severity
+from app.settings.levels import for_model
 from app.settings.schema import Settings, budgets_from
 from app.worker.engine_link import RELOAD_PREFIX, EngineState, EngineStateChanged
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
@@ -74,6 +75,12 @@ class CheckpointController(QObject):
         self._replaced: tuple[_Wanted, Plan] | None = None
         self.plan: Plan | None = None
         self.loading = ""
+
+    @property
+    def reference(self) -> str:
+        """The model in use: the one that is loaded, else the one that was wanted last, else the one to begin with."""
+        loaded = self.plan.checkpoint if self.plan is not None else ""
+        return loaded or self._wanted.reference or self._settings().checkpoint
 
     @Slot(object)
     def load(self, reference: str) -> None:
@@ -264,5 +271,6 @@ class CheckpointController(QObject):
 
 def _wanted(reference: str, settings: Settings) -> _Wanted:
     """Return what is wanted of a checkpoint under the settings; a model is no draft model of its own."""
+    settings = for_model(settings, reference)
     draft = "" if settings.draft_checkpoint == reference else settings.draft_checkpoint
     return _Wanted(reference, settings.precision, settings.context_tokens, draft=draft)

@@ -18,10 +18,14 @@ SYSTEM_PROMPT = "system_prompt"
 
 @dataclass(frozen=True)
 class OwnSettings:
-    """own: what the conversation sets itself, by the settings' keys; settings: what counts where it sets nothing."""
+    """own: what the conversation sets itself, by the settings' keys; settings: what counts where it sets nothing.
+
+    by_model: which of those are set for the model in use.
+    """
 
     own: dict[str, object]
     settings: Settings
+    by_model: frozenset[str] = frozenset()
 
 
 class ConversationSettingsController(QObject):
@@ -35,11 +39,14 @@ class ConversationSettingsController(QObject):
         requests: StoreRequests,
         settings: Callable[[], Settings],
         parent: QObject | None = None,
+        *,
+        by_model: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         super().__init__(parent)
         self._conversations = conversations
         self._requests = requests
         self._settings = settings
+        self._by_model = by_model
         conversations.shown.connect(self.tell)
         conversations.conversation_changed.connect(self.tell)
 
@@ -54,7 +61,7 @@ class ConversationSettingsController(QObject):
             own = {key: value for key, value in values.items() if value is not None}
         if self._conversations.system_prompt != settings.system_prompt:
             own[SYSTEM_PROMPT] = self._conversations.system_prompt
-        self.changed.emit(OwnSettings(own, settings))
+        self.changed.emit(OwnSettings(own, settings, self._by_model()))
 
     @Slot(object)
     def change(self, change: tuple[str, object]) -> None:

@@ -12,6 +12,7 @@ from app.engine_words import said
 from app.language import mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit, fit_of
+from app.settings.levels import for_model
 from app.settings.schema import Settings
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.checkpoint import LocalCheckpoint
@@ -94,7 +95,7 @@ class PlanController(QObject):
                 self._take(None)
 
     def _question(self, checkpoint: LocalCheckpoint) -> _Question:
-        settings = self._settings()
+        settings = for_model(self._settings(), checkpoint.reference)
         return _Question(checkpoint, settings.precision, settings.context_tokens)
 
     def _take(self, found: ModelFit | None) -> None:

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.models.notice import Notice, Severity
 from app.settings.file import SettingsNotSaved, load, save
+from app.settings.model_settings import ModelSettings
 from app.settings.schema import Settings
 from app.settings.validation import BadValue, default_of, with_value
+from engine.api.codec import clean_text
 
 SETTINGS_KEY = "settings"
 
@@ -45,6 +48,12 @@ class SettingsController(QObject):
     def reset(self, key: str) -> None:
         """Give one setting its usual value."""
         self.change((key, default_of(key)))
+
+    def set_own_of_model(self, reference: str, own: ModelSettings) -> None:
+        """Let a model have these settings of its own."""
+        others = {each: kept for each, kept in self.settings.models.items() if each != reference}
+        models = others if own == ModelSettings() else {**others, clean_text(reference): own}
+        self._take(msgspec.structs.replace(self.settings, models=models))
 
     def _take(self, settings: Settings) -> None:
         if settings == self.settings:

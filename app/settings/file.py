@@ -12,10 +12,12 @@ import msgspec
 
 from app.language import tr
 from app.settings.atomic import write_atomically
+from app.settings.model_tables import models_from, tables_from
 from app.settings.schema import FIELDS, FieldKind, Settings
 from app.settings.validation import BadValue, checked, default_of, only_texts
 
 MAXIMUM_FILE_BYTES = 1_000_000
+_MODELS = "models"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -64,6 +66,9 @@ def load(path: Path) -> tuple[Settings, list[str]]:
                 usable[field.key] = checked(field.key, value)
             except BadValue as bad:
                 warnings.append(tr("In the settings, {bad} The usual value is used.").format(bad=bad))
+    if _MODELS in values:
+        usable[_MODELS], bad_models = models_from(values[_MODELS])
+        warnings += bad_models
     return msgspec.structs.replace(Settings(), **usable), warnings
 
 
@@ -89,6 +94,9 @@ def save(path: Path, settings: Settings) -> None:
         values.pop(field.key, None)
         if getattr(settings, field.key) != default_of(field.key):
             values[field.key] = builtin[field.key]
+    tables = tables_from(settings.models, values.pop(_MODELS, None))
+    if tables:
+        values[_MODELS] = tables
     try:
         write_atomically(path, msgspec.json.format(msgspec.json.encode(values), indent=2) + b"\n")
     except OSError as error:

@@ -6,6 +6,7 @@ from app.settings.answer_fields import ANSWER_FIELDS
 from app.settings.field import DOWNLOADS, MEMORY, PAGES, Choice, Field, FieldKind, TakesEffect
 from app.settings.hub_fields import HUB_FIELDS
 from app.settings.model_fields import MODEL_FIELDS
+from app.settings.model_settings import ModelSettings
 from app.settings.values import ContextTokens, Language, TextSize, Theme, WarmGib
 from app.settings.window_fields import WINDOW_FIELDS
 from engine.api.commands import WhenFull
@@ -54,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hub_cache: str = ""
     keys: dict[str, str] = {}
     notify: bool = True
+    models: dict[str, ModelSettings] = {}  # by reference; of no field, as each has its own dialog
 
 
 FIELDS: tuple[Field, ...] = (*WINDOW_FIELDS, *MODEL_FIELDS, *ANSWER_FIELDS, *HUB_FIELDS)

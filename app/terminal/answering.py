@@ -60,7 +60,7 @@ def answer_question(
         conversation_id=dialogue.conversation.id,
         message_id=answer.message.id,
         messages=prompt.messages,
-        sampling=options.sampling,
+        sampling=dialogue.sampling,
         started_at=dialogue.conversation.created_at,
         when_full=dialogue.when_full,
         is_private=dialogue.is_private,

@@ -16,9 +16,11 @@ from app.conversations.records import Conversation, Message, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from app.conversations.tree import ConversationTree
+from app.settings.schema import overlaid
 from app.terminal.options import ChatOptions
 from engine.api.commands import WhenFull
 from engine.api.plan import Plan
+from engine.api.sampling import Sampling
 
 
 class Dialogue:
@@ -56,6 +58,11 @@ class Dialogue:
     def when_full(self) -> WhenFull:
         """What happens when the conversation is full: its own choice, else the settings'."""
         return self.conversation.when_full or self._options.when_full
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the next token is chosen: as given on the command line, else as the conversation or the settings say."""
+        return overlaid(overlaid(self._options.sampling, self.conversation.sampling), self._options.given)
 
     def begin_again(self) -> None:
         """Turn to a new conversation; a stored one stays as it is, and the new one is stored too, without a name."""

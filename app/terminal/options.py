@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from engine.api.commands import WhenFull
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
@@ -27,6 +25,7 @@ class WrongUsage(TerminalFailure):
 class ChatOptions:
     """The options of `ask` and `chat`, complete: what was not given comes from the settings.
 
+    sampling is that of the settings for the model; given stands over it and over the conversation's own.
     system None means: what the conversation has, else the settings' system prompt.
     """
 
@@ -35,6 +34,7 @@ class ChatOptions:
     context_tokens: int | None
     device: str
     sampling: Sampling
+    given: Sampling
     system: str | None
     default_system: str
     conversation: str | None
@@ -44,9 +44,3 @@ class ChatOptions:
     draft: str = ""
     compiles: bool = False
     budgets: TierBudgets
-
-
-def merged_sampling(settings: Sampling, given: Sampling) -> Sampling:
-    """Return the settings' sampling with every value that was given on the command line put over it."""
-    changes = {field: value for field in given.__struct_fields__ if (value := getattr(given, field)) is not None}
-    return msgspec.structs.replace(settings, **changes)

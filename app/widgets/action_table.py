@@ -176,6 +176,7 @@ MODEL = MenuRow(
         ActionRow("open_folder", mark("Open a model's &folder…")),
         ActionRow("open_file", mark("Open a &GGUF file…")),
         None,
+        ActionRow("model_settings", mark("&Settings for this model…"), needs=(Need.MODEL,)),
         ActionRow("reload", mark("&Reload"), needs=(Need.MODEL,)),
         ActionRow("unload", mark("&Unload"), needs=(Need.MODEL,)),
     ),

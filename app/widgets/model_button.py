@@ -49,6 +49,7 @@ class ModelButton(QAbstractButton):
     memory_requested = Signal()  # the menu opens: show_hardware() is wanted
     reload_requested = Signal()
     unload_requested = Signal()
+    own_settings_requested = Signal()  # of the model that is loaded
     models_requested = Signal()  # the page of models is wanted
 
     def __init__(self, model: CheckpointListModel, theme: Theme, parent: QWidget | None = None) -> None:
@@ -143,9 +144,12 @@ class ModelButton(QAbstractButton):
         if self._plan is not None and picture is not None:
             menu.add_memory(picture, plan_reason(self._plan), self._theme)
         color = self._theme.colors.muted
+        settings_action = menu.addAction(
+            icon("sliders-horizontal", color), tr("Settings for this model…"), self.own_settings_requested.emit
+        )
         reload_action = menu.addAction(icon("refresh-cw", color), tr("Reload"), self.reload_requested.emit)
         unload_action = menu.addAction(icon("power", color), tr("Unload"), self.unload_requested.emit)
-        for action in (reload_action, unload_action):
+        for action in (settings_action, reload_action, unload_action):
             action.setEnabled(self._plan is not None and not self._loading)
         menu.addSeparator()
         menu.addAction(icon("search", self._theme.colors.muted), tr("Find more models…"), self.models_requested.emit)

@@ -40,10 +40,13 @@ class SettingRow(QWidget):
         keep_room = self.reset_button.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)
         self.reset_button.setSizePolicy(keep_room)
+        self.origin = plain_label("", "small")
+        self.origin.hide()
         self.problem = plain_label("", "danger", wraps=True)
         self.problem.hide()
         top = QHBoxLayout()
         top.addWidget(label)
+        top.addWidget(self.origin)
         top.addStretch(1)
         top.addWidget(self.reset_button)
         column = QVBoxLayout(self)
@@ -68,6 +71,11 @@ class SettingRow(QWidget):
         self.control.set_value(value)
         self.problem.hide()
         self.reset_button.setVisible(value != self._default)
+
+    def show_origin(self, words: str) -> None:
+        """Say where the value comes from, "" for nothing to say."""
+        self.origin.setText(words)
+        self.origin.setVisible(bool(words))
 
     @Slot(object)
     def _on_edited(self, value: object) -> None:

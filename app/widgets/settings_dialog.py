@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -20,6 +19,7 @@ from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, Take
 from app.widgets.field_buttons import show_clear_button
 from app.widgets.memory_row import MemoryRow
 from app.widgets.models.connection_row import ConnectionRow
+from app.widgets.reload_note import ReloadNote
 from app.widgets.setting_controls import KeysControl
 from app.widgets.setting_row import SettingRow
 from app.widgets.theme import LIGHT, Theme
@@ -60,7 +60,8 @@ class SettingsDialog(QDialog):
         self.heading.setProperty("role", "title")
         self.nothing = QLabel(tr("No setting has these words."))
         self.nothing.setProperty("role", "muted")
-        self.reload_note = self._build_reload_note()
+        self.reload_note = ReloadNote()
+        self.reload_note.reload_requested.connect(self.reload_requested)
         self._build_layout()
         for row in self.rows:
             row.changed.connect(self._on_row_changed)
@@ -135,20 +136,6 @@ class SettingsDialog(QDialog):
         layout.addWidget(left)
         layout.addLayout(right_column, 1)
 
-    def _build_reload_note(self) -> QFrame:
-        note = QFrame()
-        note.setProperty("surface", "card")
-        text = QLabel(tr("Your change takes effect after reloading the model."))
-        text.setWordWrap(True)
-        self.reload_button = QPushButton(tr("Reload now"))
-        self.reload_button.clicked.connect(self._on_reload)
-        row = QHBoxLayout(note)
-        row.setContentsMargins(24, 8, 16, 8)
-        row.addWidget(text, 1)
-        row.addWidget(self.reload_button)
-        note.hide()
-        return note
-
     @Slot()
     def _on_filter_changed(self) -> None:
         """With words in the search field all pages are searched; without, one page is shown."""
@@ -179,8 +166,3 @@ class SettingsDialog(QDialog):
     def _note_reload(self, key: str) -> None:
         if self.row(key).field.takes_effect is TakesEffect.AFTER_RELOAD:
             self.reload_note.show()
-
-    @Slot()
-    def _on_reload(self) -> None:
-        self.reload_note.hide()
-        self.reload_requested.emit()

@@ -200,6 +200,10 @@
         <translation>&amp;Problem melden…</translation>
     </message>
     <message>
+        <source>&amp;Settings for this model…</source>
+        <translation>Ein&amp;stellungen für dieses Modell…</translation>
+    </message>
+    <message>
         <source>&amp;Settings…</source>
         <translation>&amp;Einstellungen…</translation>
     </message>
@@ -574,6 +578,10 @@
     <message>
         <source>As long as the model wants</source>
         <translation>So lang, wie das Modell will</translation>
+    </message>
+    <message>
+        <source>As set for this model: {value}</source>
+        <translation>Wie für dieses Modell festgelegt: {value}</translation>
     </message>
     <message>
         <source>At most {count} files go with one message. Send the others with the next one.</source>
@@ -1693,8 +1701,20 @@
         <translation>Im Ordner für Downloads steht eine Datei, wo ein Ordner sein sollte, oder umgekehrt.</translation>
     </message>
     <message>
+        <source>In the settings for {model}, {bad} The usual value is used.</source>
+        <translation>In den Einstellungen für {model}: {bad} Der übliche Wert wird verwendet.</translation>
+    </message>
+    <message>
         <source>In the settings, the key of “{name}” can&apos;t be read.</source>
         <translation>In den Einstellungen ist die Taste von „{name}“ nicht lesbar.</translation>
+    </message>
+    <message>
+        <source>In the settings, what is set for single models can&apos;t be read.</source>
+        <translation>In den Einstellungen lässt sich nicht lesen, was für einzelne Modelle festgelegt ist.</translation>
+    </message>
+    <message>
+        <source>In the settings, what is set for {model} can&apos;t be read.</source>
+        <translation>In den Einstellungen lässt sich nicht lesen, was für {model} festgelegt ist.</translation>
     </message>
     <message>
         <source>In the settings, {bad} The usual value is used.</source>
@@ -1727,6 +1747,10 @@
     <message>
         <source>Instructions for new conversations</source>
         <translation>Anweisungen für neue Unterhaltungen</translation>
+    </message>
+    <message>
+        <source>Instructions for new conversations with this model</source>
+        <translation>Anweisungen für neue Unterhaltungen mit diesem Modell</translation>
     </message>
     <message>
         <source>Instructions of this conversation</source>
@@ -2964,8 +2988,24 @@
         <translation>September</translation>
     </message>
     <message>
+        <source>Set for this conversation</source>
+        <translation>Für diese Unterhaltung festgelegt</translation>
+    </message>
+    <message>
+        <source>Set for this model</source>
+        <translation>Für dieses Modell festgelegt</translation>
+    </message>
+    <message>
         <source>Settings</source>
         <translation>Einstellungen</translation>
+    </message>
+    <message>
+        <source>Settings for this model</source>
+        <translation>Einstellungen für dieses Modell</translation>
+    </message>
+    <message>
+        <source>Settings for this model…</source>
+        <translation>Einstellungen für dieses Modell…</translation>
     </message>
     <message>
         <source>Settings…</source>
@@ -4023,6 +4063,14 @@
         <translation>Dies gilt nur für diese Unterhaltung. Was Sie nicht anrühren, folgt den Einstellungen von Hearth.</translation>
     </message>
     <message>
+        <source>These hold for this conversation only. What you leave alone follows what is set for the model, else the settings of Hearth.</source>
+        <translation>Dies gilt nur für diese Unterhaltung. Was Sie nicht anrühren, folgt dem, was für das Modell festgelegt ist, sonst den Einstellungen von Hearth.</translation>
+    </message>
+    <message>
+        <source>These hold whenever {model} is used. What you leave alone follows the settings of Hearth; a conversation&apos;s own settings come before these.</source>
+        <translation>Dies gilt immer, wenn {model} verwendet wird. Was Sie nicht anrühren, folgt den Einstellungen von Hearth; eigene Einstellungen einer Unterhaltung gehen vor.</translation>
+    </message>
+    <message>
         <source>These messages come back with the ones they follow: undo that deletion as well.</source>
         <translation>Diese Nachrichten kommen mit denen zurück, auf die sie folgen: Machen Sie auch deren Löschen rückgängig.</translation>
     </message>
@@ -4445,6 +4493,10 @@
     <message>
         <source>What the model is told before you say anything, such as who it should be or how it should write.</source>
         <translation>Was dem Modell gesagt wird, bevor Sie etwas sagen, etwa wer es sein oder wie es schreiben soll.</translation>
+    </message>
+    <message>
+        <source>What this model is told at the beginning of each new conversation.</source>
+        <translation>Was diesem Modell am Anfang jeder neuen Unterhaltung gesagt wird.</translation>
     </message>
     <message>
         <source>What to do with this message</source>

@@ -148,7 +148,7 @@ def test_what_needs_a_reload_says_so_with_a_button(qtbot: QtBot, dialog: Setting
     control(dialog, "precision", QComboBox).activated.emit(1)
     assert dialog.reload_note.isVisible()
     with qtbot.waitSignal(dialog.reload_requested):
-        qtbot.mouseClick(dialog.reload_button, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(dialog.reload_note.button, Qt.MouseButton.LeftButton)
     assert not dialog.reload_note.isVisible()
 
 
