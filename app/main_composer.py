@@ -92,7 +92,9 @@ class ComposerParts(QObject):
         self.own.tell()
         if self._known is None:
             return
-        dialog = self._dialog = ConversationSettingsDialog(self._known.settings, self._known.by_model, self._window)
+        dialog = self._dialog = ConversationSettingsDialog(
+            self._known.settings, self._window, by_model=self._known.by_model
+        )
         dialog.show_values(self._known.own)
         dialog.changed.connect(self.own.change)
         dialog.reset_requested.connect(self.own.reset)

@@ -15,7 +15,7 @@ KEYS = (SYSTEM_PROMPT, *SAMPLING_KEYS)
 class ConversationSettingsDialog(OwnSettingsDialog):
     """What isn't set here follows the settings in force, of which by_model are those that the model sets itself."""
 
-    def __init__(self, settings: Settings, by_model: Collection[str] = (), parent: QWidget | None = None) -> None:
+    def __init__(self, settings: Settings, parent: QWidget | None = None, *, by_model: Collection[str] = ()) -> None:
         words = tr("These hold for this conversation only. What you leave alone follows the settings of Hearth.")
         if by_model:
             words = tr(
@@ -27,7 +27,7 @@ class ConversationSettingsDialog(OwnSettingsDialog):
             words,
             [_field(key, settings, is_by_model=key in by_model) for key in KEYS],
             settings.system_prompt,
-            tr("Set for this conversation"),
+            tr("Set for this conversation."),
             parent,
         )
 

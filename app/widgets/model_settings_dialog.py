@@ -28,7 +28,7 @@ class ModelSettingsDialog(OwnSettingsDialog):
             words.format(model=name),
             [_field(key, settings) for key in KEYS],
             settings.system_prompt,
-            tr("Set for this model"),
+            tr("Set for this model."),
             parent,
         )
         self.reload_note = ReloadNote()
@@ -50,5 +50,5 @@ class ModelSettingsDialog(OwnSettingsDialog):
 def _field(key: str, settings: Settings) -> Field:
     if key == SYSTEM_PROMPT:
         words = tr("What this model is told at the beginning of each new conversation.")
-        return replace(field_of(key), label=tr("Instructions for new conversations with this model"), help=words)
+        return replace(field_of(key), help=words)
     return following(key, settings, lambda value: tr("As in the settings: {value}").format(value=value))

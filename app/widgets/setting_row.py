@@ -40,13 +40,12 @@ class SettingRow(QWidget):
         keep_room = self.reset_button.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)
         self.reset_button.setSizePolicy(keep_room)
-        self.origin = plain_label("", "small")
+        self.origin = plain_label("", "small", wraps=True)
         self.origin.hide()
         self.problem = plain_label("", "danger", wraps=True)
         self.problem.hide()
         top = QHBoxLayout()
         top.addWidget(label)
-        top.addWidget(self.origin)
         top.addStretch(1)
         top.addWidget(self.reset_button)
         column = QVBoxLayout(self)
@@ -57,6 +56,7 @@ class SettingRow(QWidget):
         column.addSpacing(2)
         column.addWidget(self.control.widget)
         column.addWidget(self.problem)
+        column.addWidget(self.origin)
         if field.takes_effect in _NOTES:
             column.addWidget(plain_label(tr(_NOTES[field.takes_effect]), "small", wraps=True))
 

@@ -1749,10 +1749,6 @@
         <translation>Anweisungen für neue Unterhaltungen</translation>
     </message>
     <message>
-        <source>Instructions for new conversations with this model</source>
-        <translation>Anweisungen für neue Unterhaltungen mit diesem Modell</translation>
-    </message>
-    <message>
         <source>Instructions of this conversation</source>
         <translation>Anweisungen dieser Unterhaltung</translation>
     </message>
@@ -2988,12 +2984,12 @@
         <translation>September</translation>
     </message>
     <message>
-        <source>Set for this conversation</source>
-        <translation>Für diese Unterhaltung festgelegt</translation>
+        <source>Set for this conversation.</source>
+        <translation>Für diese Unterhaltung festgelegt.</translation>
     </message>
     <message>
-        <source>Set for this model</source>
-        <translation>Für dieses Modell festgelegt</translation>
+        <source>Set for this model.</source>
+        <translation>Für dieses Modell festgelegt.</translation>
     </message>
     <message>
         <source>Settings</source>

@@ -44,7 +44,7 @@ def test_instructions_and_sampling_are_used_and_kept(window: Whole) -> None:
     dialog = open_dialog(window)
     dialog.rows["system_prompt"].changed.emit(("system_prompt", "Speak like a pirate."))
     dialog.rows["maximum_tokens"].changed.emit(("maximum_tokens", 2))
-    assert dialog.rows["maximum_tokens"].origin.text() == "Set for this model"
+    assert dialog.rows["maximum_tokens"].origin.text() == "Set for this model."
     dialog.close()
     window.say("Hello there")
     window.wait(lambda: window.texts() == ["Hello there", "You said:"] and window.hearth.chat.is_idle)

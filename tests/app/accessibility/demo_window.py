@@ -20,6 +20,7 @@ from app.settings.schema import PAGES, Settings
 from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
 from app.widgets.formulas import formulas
 from app.widgets.main_window import MainWindow
+from app.widgets.model_settings_dialog import ModelSettingsDialog
 from app.widgets.palette import Palette
 from app.widgets.prompt_dialog import PromptDialog
 from tests.app.widgets import demo_frame
@@ -212,6 +213,13 @@ class DemoWindow:
         yield State("conversation-settings", own)
         own.close()
         own.deleteLater()
+        of_model = ModelSettingsDialog("Qwen3 8B", Settings(), window)
+        of_model.show_values({"temperature": 0.2})
+        of_model.open()
+        _settle()
+        yield State("model-settings", of_model)
+        of_model.close()
+        of_model.deleteLater()
         prompt = PromptDialog(lambda: window.theme, window)
         prompt.open()
         prompt.show_prompt(PROMPT)

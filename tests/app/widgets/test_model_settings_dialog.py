@@ -44,7 +44,7 @@ def test_fields_say_what_they_follow_or_that_they_are_set_here(qtbot: QtBot, the
     assert precision(dialog).currentText() == "Smallest (4-bit)"
     for key in ("temperature", "precision"):
         row = dialog.rows[key]
-        assert (row.origin.text(), row.origin.isVisible()) == ("Set for this model", True)
+        assert (row.origin.text(), row.origin.isVisible()) == ("Set for this model.", True)
         assert row.reset_button.isVisible()
     assert any("<b>Model</b>" in label.text() for label in dialog.findChildren(QLabel))
 
@@ -73,7 +73,7 @@ def test_what_waits_for_a_reload_says_so_with_the_button(qtbot: QtBot, theme: Th
 
 
 def test_a_conversation_names_the_model_where_it_follows_it(qtbot: QtBot, theme: Theme) -> None:
-    dialog = ConversationSettingsDialog(SETTINGS, {"temperature"})
+    dialog = ConversationSettingsDialog(SETTINGS, by_model={"temperature"})
     qtbot.addWidget(dialog)
     assert follows(dialog, "temperature") == "As set for this model: 0.5"
     assert follows(dialog, "seed") == "As in the settings: A new one each time"
