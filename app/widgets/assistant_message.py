@@ -22,6 +22,7 @@ class AssistantMessage(MessageWidget):
     def __init__(self, entry: TranscriptEntry, style: RowStyle, parent: QWidget | None = None) -> None:
         super().__init__(entry, style, parent)
         self.body = MessageBody(style.theme)
+        self.body.is_gradual = True
         # A fixed height would be the one of the width before: the layout bounds the body by its cached size hint.
         policy = self.body.sizePolicy()
         policy.setVerticalPolicy(QSizePolicy.Policy.Preferred)
@@ -83,6 +84,14 @@ class AssistantMessage(MessageWidget):
                 if top <= y < top + block.height():
                     return block
         return None
+
+    def build_part(self, top: int, bottom: int, most: int) -> bool:
+        """Make the widgets of what stands between two heights of a long answer; return whether there were any."""
+        return self.body.build_part(top - self.body.y(), bottom - self.body.y(), most)
+
+    def drop_outside(self, top: int, bottom: int) -> None:
+        """Let go of the widgets of a long answer above and below."""
+        self.body.drop_outside(top - self.body.y(), bottom - self.body.y())
 
     def _show_footer(self, entry: TranscriptEntry, streaming: bool) -> None:
         self.phase.set_phase(entry.phase)

@@ -1,10 +1,12 @@
 """Blocks one below the other: text, code and thinking, each in its widget; only what changed is touched."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import partial
 
 from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QApplication, QSizePolicy, QToolButton, QWidget
 
 from app.language import tr
 from app.rendering.blocks import Block, BlockKind
@@ -13,26 +15,35 @@ from app.widgets.code_block import CodeBlock
 from app.widgets.fonts import text_font
 from app.widgets.formula_block import FormulaBlock
 from app.widgets.icons import icon
-from app.widgets.text_view import TextView, columns_of
+from app.widgets.message_piece import Piece, pieces_of
+from app.widgets.page_texts import PendingPiece, PieceColumn
+from app.widgets.text_view import TextView
 from app.widgets.theme import Theme
 
 GAP_PX = 12
-TEXT_VIEW_CHARACTERS = 4_000  # a text view begins anew after so many, which bounds what one update lays out again
+_MANY_PIECES = 24  # more get their widgets only where they are seen
+_MANY_CHARACTERS = 16_000
 _THINKING_HEADER_PX = 32
 _THINKING_INDENT_PX = 20
 
 
-class BlockColumn(QWidget):
-    """Shows a list of blocks at any width; its height follows its width."""
+class BlockColumn(PieceColumn):
+    """Shows a list of blocks at any width; its height follows its width.
+
+    With ``is_gradual`` only what build_part asks for gets widgets if the blocks are many; the rest has guessed heights.
+    """
 
     link_activated = Signal(object)  # str: a full http, https or mailto URL
 
     def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.is_gradual = False
         self._theme = theme
         self._muted = muted
-        self._widgets: list[BlockWidget] = []
-        self._indents: list[int] = []
+        self._pieces: list[Piece[BlockWidget]] = []
+        self._tops: list[int] = []
+        self._is_long = False
+        self._is_named = False
         self._measured: tuple[int, int] | None = None  # (width, height)
         policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         policy.setHeightForWidth(True)
@@ -45,29 +56,77 @@ class BlockColumn(QWidget):
 
     @property
     def block_widgets(self) -> "list[BlockWidget]":
-        """The widgets of the blocks from top to bottom."""
-        return list(self._widgets)
+        """The widgets of the blocks from top to bottom, as far as they exist."""
+        return [piece.widget for piece in self._pieces if piece.widget is not None]
 
     def show_blocks(self, blocks: Sequence[Block], theme: Theme) -> None:
         """Show these blocks; those that stayed the same are left alone."""
-        self._theme = theme
-        pieces = _pieces(blocks)
-        for number, piece in enumerate(pieces):
-            widget = self._widget_for(number, piece[0].kind)
-            if isinstance(widget, TextView):
-                widget.show_blocks(piece, theme)
-            else:
-                widget.show_block(piece[0], theme)
-        self._indents = [piece[0].indent * LIST_INDENT_PX for piece in pieces]
-        while len(self._widgets) > len(pieces):
-            _discard(self._widgets.pop())
+        if theme != self._theme:
+            self._theme = theme
+            for piece in self._pieces:
+                piece.forget_height()
+        self._is_named = False
+        parts = pieces_of(blocks)
+        for number, part in enumerate(parts):
+            if number < len(self._pieces) and self._pieces[number].kind is not part[0].kind:
+                self._shorten(number)
+            if number == len(self._pieces):
+                self._pieces.append(Piece(part))
+            self._pieces[number].take(part)
+        self._shorten(len(parts))
+        characters = sum(len(block.text) for block in blocks)
+        self._is_long = self.is_gradual and (len(parts) > _MANY_PIECES or characters > _MANY_CHARACTERS)
+        for piece in self._pieces:
+            if piece.widget is not None or not self._may_wait(piece):
+                self._fill(piece)
         self.rearrange()
 
     def name_texts(self) -> None:
         """Let each text say itself to screen readers, formulas as LaTeX; not for what still grows."""
-        for widget in self._widgets:
-            if isinstance(widget, TextView):
-                widget.setAccessibleName("\n".join(block.text for block in widget.blocks))
+        self._is_named = True
+        for widget in self.block_widgets:
+            _name(widget)
+
+    def build_part(self, top: int, bottom: int, most: int = _MANY_PIECES) -> bool:
+        """Make the widgets of what stands between two heights, some at a time; return whether there were any."""
+        built = False
+        first = max(0, bisect_right(self._tops, top) - 1)
+        for place, piece in zip(self._tops[first:], self._pieces[first:], strict=False):
+            if place > bottom or not most:
+                break
+            if piece.widget is None:
+                self._fill(piece)
+                built = True
+                most -= 1
+            elif isinstance(piece.widget, ThinkingBlock):
+                built = piece.widget.build_part(top - place, bottom - place, most) or built
+        if built:
+            self.rearrange()
+        return built
+
+    def drop_outside(self, top: int, bottom: int) -> None:
+        """Let go of the widgets of texts and formulas above and below, unless somebody works in them."""
+        ends = [*self._tops[1:], self.height()]
+        for place, end, piece in zip(self._tops, ends, self._pieces, strict=False):
+            widget = piece.widget
+            if isinstance(widget, ThinkingBlock):
+                widget.drop_outside(top - place, bottom - place)
+            elif self._is_long and widget is not None and (end < top or place > bottom) and not _is_used(widget):
+                piece.keep_height(self._room(piece, self.width()))
+                piece.widget = None
+                _discard(widget)
+
+    def number_of(self, widget: QWidget) -> int:
+        """Return which piece a widget shows."""
+        return next((number for number, piece in enumerate(self._pieces) if piece.widget is widget), 0)
+
+    def pending_pieces(self) -> list[PendingPiece]:
+        """Return the pieces without a widget."""
+        return [
+            PendingPiece(number, piece.blocks, partial(self._build, piece))
+            for number, piece in enumerate(self._pieces)
+            if piece.widget is None
+        ]
 
     def rearrange(self) -> None:
         """Measure and place the widgets again, and ask for another height if that changed."""
@@ -89,7 +148,7 @@ class BlockColumn(QWidget):
 
     def natural_width(self, limit: int) -> int:
         """Return the width in pixels that needs no wrapping, or ``limit`` if that is less."""
-        widths = [widget.natural_width() for widget in self._widgets]
+        widths = [widget.natural_width() for widget in self.block_widgets]
         self._measured = None
         return max(1, min(limit, max(widths, default=1)))
 
@@ -114,28 +173,48 @@ class BlockColumn(QWidget):
         return super().event(event)
 
     def _heights(self, width: int) -> list[int]:
-        return [widget.height_for(width - indent) for widget, indent in zip(self._widgets, self._indents, strict=True)]
+        return [piece.height_for(self._room(piece, width), self._theme) for piece in self._pieces]
+
+    def _room(self, piece: "Piece[BlockWidget]", width: int) -> int:
+        return width - piece.blocks[0].indent * LIST_INDENT_PX
 
     def _place(self) -> None:
         top = 0
+        tops = []
         heights = self._heights(self.width())
-        for widget, indent, height in zip(self._widgets, self._indents, heights, strict=True):
-            widget.setGeometry(indent, top, self.width() - indent, height)
+        for piece, height in zip(self._pieces, heights, strict=True):
+            tops.append(top)
+            if piece.widget is not None:
+                room = self._room(piece, self.width())
+                piece.widget.setGeometry(self.width() - room, top, room, height)
             top += height + GAP_PX
+        self._tops = tops
         self._measured = (self.width(), max(0, top - GAP_PX))
 
-    def _widget_for(self, number: int, kind: BlockKind) -> "BlockWidget":
-        wanted = _WIDGETS[kind]
-        if number < len(self._widgets):
-            if type(self._widgets[number]) is wanted:
-                return self._widgets[number]
-            for widget in self._widgets[number:]:
-                _discard(widget)
-            del self._widgets[number:]
-        widget = self._make_widget(kind)
-        widget.show()
-        self._widgets.append(widget)
-        return widget
+    def _may_wait(self, piece: "Piece[BlockWidget]") -> bool:
+        return self._is_long and piece.kind is not BlockKind.THINKING  # which knows whether it is folded
+
+    def _build(self, piece: "Piece[BlockWidget]") -> None:
+        self._fill(piece)
+        self.rearrange()
+
+    def _fill(self, piece: "Piece[BlockWidget]") -> None:
+        widget = piece.widget
+        if widget is None:
+            widget = piece.widget = self._make_widget(piece.kind)
+            widget.show()
+        if isinstance(widget, TextView):
+            widget.show_blocks(piece.blocks, self._theme)
+        else:
+            widget.show_block(piece.blocks[0], self._theme)
+        if self._is_named:
+            _name(widget)
+
+    def _shorten(self, count: int) -> None:
+        for piece in self._pieces[count:]:
+            if piece.widget is not None:
+                _discard(piece.widget)
+        del self._pieces[count:]
 
     def _make_widget(self, kind: BlockKind) -> "BlockWidget":
         if kind is BlockKind.CODE:
@@ -144,6 +223,7 @@ class BlockColumn(QWidget):
             return FormulaBlock(self._theme, self._muted, self)
         if kind is BlockKind.THINKING:
             thinking = ThinkingBlock(self._theme, self)
+            thinking.set_gradual(self.is_gradual)
             thinking.link_activated.connect(self.link_activated)
             return thinking
         text = TextView(self._theme, self._muted, self)
@@ -208,6 +288,20 @@ class ThinkingBlock(QWidget):
         """Return the width in pixels that needs no wrapping."""
         return _THINKING_INDENT_PX + self._column.natural_width(10_000)
 
+    def set_gradual(self, is_gradual: bool) -> None:
+        """Make widgets of many thoughts only where build_part asks for them."""
+        self._column.is_gradual = is_gradual
+
+    def build_part(self, top: int, bottom: int, most: int) -> bool:
+        """Make the widgets of what stands between two heights; return whether there were any to make."""
+        above = self._column.y()
+        return self._is_open and self._column.build_part(top - above, bottom - above, most)
+
+    def drop_outside(self, top: int, bottom: int) -> None:
+        """Let go of the widgets above and below."""
+        above = self._column.y()
+        self._column.drop_outside(top - above, bottom - above)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Place title and thoughts."""
         super().resizeEvent(event)
@@ -264,12 +358,6 @@ class ThinkingBlock(QWidget):
 
 
 BlockWidget = TextView | CodeBlock | FormulaBlock | ThinkingBlock
-_WIDGETS: dict[BlockKind, type[QWidget]] = {
-    BlockKind.HTML: TextView,
-    BlockKind.CODE: CodeBlock,
-    BlockKind.FORMULA: FormulaBlock,
-    BlockKind.THINKING: ThinkingBlock,
-}
 
 
 def _discard(widget: QWidget) -> None:
@@ -278,17 +366,16 @@ def _discard(widget: QWidget) -> None:
     widget.deleteLater()
 
 
-def _pieces(blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
-    """Join neighbouring texts to one piece each, so that a selection can reach over them; the rest stays alone."""
-    pieces: list[tuple[Block, ...]] = []
-    characters = 0
-    for block in blocks:
-        joins = bool(pieces) and block.kind is BlockKind.HTML and pieces[-1][0].kind is BlockKind.HTML
-        joins = joins and not columns_of(block) and not columns_of(pieces[-1][0])
-        if joins and (characters < TEXT_VIEW_CHARACTERS or not block.html.startswith(("<p", "<ul", "<ol"))):
-            pieces[-1] = (*pieces[-1], block)
-            characters += len(block.text)
-        else:
-            pieces.append((block,))
-            characters = len(block.text)
-    return pieces
+def _name(widget: QWidget) -> None:
+    if isinstance(widget, TextView):
+        widget.setAccessibleName("\n".join(block.text for block in widget.blocks))
+
+
+def _is_used(widget: QWidget) -> bool:
+    """Return whether a widget holds what would be lost with it: the keyboard, a selection, a wrapped line."""
+    focused = QApplication.focusWidget()
+    if focused is not None and (focused is widget or widget.isAncestorOf(focused)):
+        return True
+    if isinstance(widget, TextView):
+        return widget.textCursor().hasSelection()
+    return not isinstance(widget, FormulaBlock) or widget.is_selected

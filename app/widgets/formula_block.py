@@ -21,7 +21,7 @@ from app.rendering.blocks import Block
 from app.rendering.formulas import Formula, parse_formula
 from app.widgets.accessible_roles import read_as
 from app.widgets.formulas import formulas, paint_shape, scale_of
-from app.widgets.text_selection import Drawing
+from app.widgets.page_texts import Drawing
 from app.widgets.text_view import TextView
 from app.widgets.theme import Theme
 

@@ -3,7 +3,8 @@
 from PySide6.QtCore import QEvent, QObject, QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
 
-from app.widgets.text_selection import Leaf, Moves, SelectionArea, area_around
+from app.widgets.page_texts import Leaf
+from app.widgets.text_selection import Moves, SelectionArea, area_around
 
 _EXTENDING = {
     QKeySequence.StandardKey.SelectPreviousChar: Moves.Left,

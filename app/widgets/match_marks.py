@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QTextEdit
 
 from app.rendering.shown_text import Pattern
 from app.widgets.formula_object import sources_in
-from app.widgets.text_selection import Leaf
+from app.widgets.page_texts import Leaf
 from app.widgets.theme import ThemeColors
 
 _OBJECT = "\ufffc"  # stands for a drawn formula

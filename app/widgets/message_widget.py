@@ -134,6 +134,13 @@ class MessageWidget(QFrame):
         """Return the block of the message that covers a height inside it, for the view to hold on to."""
         return None
 
+    def build_part(self, top: int, bottom: int, most: int) -> bool:
+        """Make the widgets of what stands between two heights of a long message; return whether there were any."""
+        return False
+
+    def drop_outside(self, top: int, bottom: int) -> None:
+        """Let go of the widgets of a long message above and below."""
+
     def focus_stops(self) -> list[QWidget]:
         """Return what Tab visits inside this message, in order."""
         tab = Qt.FocusPolicy.TabFocus

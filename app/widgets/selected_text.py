@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
 from app.models.transcript_model import TranscriptModel
 from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.formulas import parse_formula
 from app.rendering.markdown import render
 from app.rendering.selection import Chosen, markdown_of
 from app.widgets.code_block import CodeBlock
 from app.widgets.code_view import CodeView
 from app.widgets.formula_block import FormulaBlock
+from app.widgets.page_texts import Drawing, Leaf, PendingPiece, drawings_in, leaves_in, number_in, pending_in
 from app.widgets.plain_text_view import PlainTextView
-from app.widgets.text_selection import Drawing, Leaf, SelectionArea, drawings_in, leaves_in
+from app.widgets.text_selection import SelectionArea
 from app.widgets.text_view import TextView
 from engine.api.message import Role
 
@@ -22,12 +23,12 @@ _NO_LOOKS = RenderTheme("", "", "", "", "", "")
 
 def selected_text(area: SelectionArea, model: TranscriptModel) -> str:
     """Return the selection as plain text."""
-    return _of_rows(area, model, _plain_of, _plain_of_row)
+    return _of_rows(area, model, lambda widget, row: _plain_of(area, widget, row), _plain_of_row)
 
 
 def selected_markdown(area: SelectionArea, model: TranscriptModel) -> str:
     """Return the source of what is selected whole, and the text of what is selected in part."""
-    return _of_rows(area, model, lambda widget, row: _markdown_of(widget, model, row), _content_of_row)
+    return _of_rows(area, model, lambda widget, row: _markdown_of(area, widget, model, row), _content_of_row)
 
 
 def _of_rows(
@@ -43,15 +44,26 @@ def _of_rows(
     return "\n\n".join(part for part in parts if part)
 
 
-def _plain_of(widget: QWidget, row: int) -> str:
-    return "\n".join(text for text in map(_text_in, _parts_of(widget)) if text)
+def _plain_of(area: SelectionArea, widget: QWidget, row: int) -> str:
+    texts = (_text_of(area, part, row) for part in _parts_of(widget))
+    return "\n".join(text for text in texts if text)
 
 
-def _parts_of(widget: QWidget) -> list[Leaf | Drawing]:
+def _parts_of(widget: QWidget) -> list[Leaf | Drawing | PendingPiece]:
     """Return the texts of a message, and what stands between them, from top to bottom."""
     drawings = [drawing for drawing in drawings_in(widget) if drawing.isVisibleTo(widget)]
-    parts: list[Leaf | Drawing] = [*leaves_in(widget), *drawings]
-    return sorted(parts, key=lambda part: part.mapTo(widget, QPoint(0, 0)).y())
+    parts: list[Leaf | Drawing | PendingPiece] = [*leaves_in(widget), *drawings, *pending_in(widget)]
+    return sorted(parts, key=lambda part: part.number if isinstance(part, PendingPiece) else number_in(widget, part))
+
+
+def _text_of(area: SelectionArea, part: Leaf | Drawing | PendingPiece, row: int) -> str:
+    if not isinstance(part, PendingPiece):
+        return _text_in(part)
+    return "\n".join(_shown_text(block) for block in part.blocks) if area.selection.covers(row, part.number) else ""
+
+
+def _shown_text(block: Block) -> str:
+    return parse_formula(block.text).source if block.kind is BlockKind.FORMULA else block.text
 
 
 def _text_in(leaf: Leaf | Drawing) -> str:
@@ -60,14 +72,21 @@ def _text_in(leaf: Leaf | Drawing) -> str:
     return leaf.selected_text() if isinstance(leaf, (TextView, CodeView, PlainTextView)) else ""
 
 
-def _markdown_of(widget: QWidget, model: TranscriptModel, row: int) -> str:
-    chosen = [part for leaf in _parts_of(widget) for part in _chosen_in(leaf)]
+def _markdown_of(area: SelectionArea, widget: QWidget, model: TranscriptModel, row: int) -> str:
+    chosen = [chosen for part in _parts_of(widget) for chosen in _chosen_of(area, part, row)]
     content = _content_of_row(model, row)
     is_all = bool(chosen) and all(part.is_whole for part in chosen)
     user = model.entry(row).message.role is Role.USER
     if is_all and (user or not any(block.kind is BlockKind.THINKING for block in render(content, _NO_LOOKS))):
         return content
     return markdown_of(chosen)
+
+
+def _chosen_of(area: SelectionArea, part: Leaf | Drawing | PendingPiece, row: int) -> list[Chosen]:
+    if not isinstance(part, PendingPiece):
+        return _chosen_in(part)
+    is_whole = area.selection.covers(row, part.number)
+    return [Chosen(block, _shown_text(block) if is_whole else "", is_whole) for block in part.blocks]
 
 
 def _chosen_in(leaf: Leaf | Drawing) -> list[Chosen]:

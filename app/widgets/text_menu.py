@@ -12,8 +12,9 @@ from app.rendering.links import safe_url
 from app.widgets.code_block import CodeBlock
 from app.widgets.message_actions import message_actions
 from app.widgets.message_widget import MessageWidget
+from app.widgets.page_texts import Leaf
 from app.widgets.table_text import markdown_of, table_at, values_of
-from app.widgets.text_selection import Leaf, SelectionArea
+from app.widgets.text_selection import SelectionArea
 from app.widgets.text_view import TextView
 
 

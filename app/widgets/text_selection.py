@@ -6,16 +6,18 @@ from typing import NamedTuple
 import shiboken6
 from PySide6.QtCore import QMimeData, QObject, QPoint, QTimer, Signal, Slot
 from PySide6.QtGui import QTextCursor
-from PySide6.QtWidgets import QAbstractScrollArea, QPlainTextEdit, QTextEdit, QWidget
+from PySide6.QtWidgets import QWidget
 
-Leaf = QTextEdit | QPlainTextEdit
+from app.widgets.page_texts import Leaf, drawings_in, leaves_in, number_in, numbered_leaves, pending_in
+
 Moves = QTextCursor.MoveOperation
 _SCROLL_MS = 30
+_WHOLE = 1 << 30  # beyond the last character of any text
 _SCROLL_SHARE = 4  # of the pixels that the mouse is outside, each turn
 
 
 class Place(NamedTuple):
-    """A place of the page: the row of its message, the text in it, and the character of that text."""
+    """A place of the page: the row of its message, the number of the text in it, and the character of that text."""
 
     row: int
     leaf: int
@@ -63,38 +65,6 @@ def area_around(widget: QWidget | None) -> SelectionArea | None:
     return widget
 
 
-def leaves_in(widget: QWidget) -> list[Leaf]:
-    """Return the texts of a message that can be selected, from top to bottom."""
-    found = [
-        area
-        for area in widget.findChildren(QAbstractScrollArea)
-        if isinstance(area, (QTextEdit, QPlainTextEdit)) and area.isReadOnly() and area.isVisibleTo(widget)
-    ]
-    return sorted(found, key=lambda leaf: leaf.mapTo(widget, QPoint(0, 0)).y())
-
-
-class Drawing(QAbstractScrollArea):
-    """What stands between texts and is selected as a whole."""
-
-    @abstractmethod
-    def set_selected(self, selected: bool) -> None:
-        """Show that it is selected, or that it isn't."""
-
-    @abstractmethod
-    def selected_source(self) -> str:
-        """Return what is copied for it."""
-
-    @property
-    @abstractmethod
-    def is_selected(self) -> bool:
-        """Whether the selection reaches over it."""
-
-
-def drawings_in(widget: QWidget) -> list[Drawing]:
-    """Return what of a message is selected as a whole, in no particular order."""
-    return [area for area in widget.findChildren(QAbstractScrollArea) if isinstance(area, Drawing)]
-
-
 class TextSelection(QObject):
     """Within one text Qt selects by itself; beyond it, each text is given its part of the whole."""
 
@@ -118,6 +88,11 @@ class TextSelection(QObject):
         if self._anchor is None or self._head is None:
             return None
         return min(self._anchor, self._head), max(self._anchor, self._head)
+
+    def covers(self, row: int, number: int) -> bool:
+        """Return whether the selection reaches over a part of a message that has no widget now."""
+        bounds = self.bounds
+        return bounds is not None and bounds[0][:2] <= (row, number) <= bounds[1][:2]
 
     def holds(self, row: int) -> bool:
         """Return whether the selection begins or ends in this row, so that its texts are still needed."""
@@ -197,16 +172,15 @@ class TextSelection(QObject):
         """Select a whole message."""
         leaves = self._leaves_of(row)
         if leaves:
-            self.begin(leaves[0])
-            self._anchor = Place(row, 0, 0)
-            self._set_head(Place(row, len(leaves) - 1, _length(leaves[-1])))
+            self.begin(leaves[0][1])
+            self._anchor = self._end_of(row, 0)
+            self._set_head(self._end_of(row, -1))
 
     def select_between(self, first: int, last: int) -> None:
         """Select whole messages from one row to another; both have to exist as widgets."""
-        leaves = self._leaves_of(last)
-        if leaves and self._leaves_of(first):
-            self._anchor = Place(first, 0, 0)
-            self._set_head(Place(last, len(leaves) - 1, _length(leaves[-1])))
+        if self._leaves_of(last) and self._leaves_of(first):
+            self._anchor = self._end_of(first, 0)
+            self._set_head(self._end_of(last, -1))
 
     def apply_to(self, row: int, widget: QWidget) -> None:
         """Give the texts of a message their part of the selection, as when it was made only now."""
@@ -214,7 +188,7 @@ class TextSelection(QObject):
         if bounds is None:
             return
         first, last = bounds
-        for number, leaf in enumerate(leaves_in(widget)):
+        for number, leaf in numbered_leaves(widget):
             if not first[:2] <= (row, number) <= last[:2]:
                 deselect(leaf)
                 continue
@@ -222,16 +196,8 @@ class TextSelection(QObject):
             end = last.position if (row, number) == last[:2] else _length(leaf)
             backwards = self._anchor == last
             _select(leaf, *((end, start) if backwards else (start, end)))
-        self._select_drawings(row, widget, first, last)
-
-    def _select_drawings(self, row: int, widget: QWidget, first: Place, last: Place) -> None:
-        """What is no text (a formula on display) is selected where the selection goes on below it."""
-        tops = [leaf.mapTo(widget, QPoint(0, 0)).y() for leaf in leaves_in(widget)]
-        top = tops[first.leaf] if row == first.row and first.leaf < len(tops) else -1
-        bottom = tops[last.leaf] if row == last.row and last.leaf < len(tops) else widget.height()
-        for drawing in drawings_in(widget):
-            place = drawing.mapTo(widget, QPoint(0, 0)).y()
-            drawing.set_selected(first.row <= row <= last.row and top < place < bottom)
+        for drawing in drawings_in(widget):  # selected where the selection goes on below it
+            drawing.set_selected(first[:2] < (row, number_in(widget, drawing)) < last[:2])
 
     def _start(self, origin: Leaf) -> bool:
         """Let the selection begin where it began in one text, if it did not reach over more of them yet."""
@@ -248,49 +214,64 @@ class TextSelection(QObject):
         self.changed.emit()
 
     def _moved(self, head: Place, operation: QTextCursor.MoveOperation) -> Place:
-        leaves = self._leaves_of(head.row)
-        if head.leaf >= len(leaves):
+        leaf = dict(self._leaves_of(head.row)).get(head.leaf)
+        if leaf is None:
             return head
-        cursor = QTextCursor(leaves[head.leaf].document())
-        cursor.setPosition(min(head.position, _length(leaves[head.leaf])))
+        cursor = QTextCursor(leaf.document())
+        before = min(head.position, _length(leaf))
+        cursor.setPosition(before)
         cursor.movePosition(operation)
-        if cursor.position() != head.position:
+        if cursor.position() != before:
             return head._replace(position=cursor.position())
         if operation in (Moves.Up, Moves.Left, Moves.WordLeft, Moves.Start, Moves.PreviousBlock):
-            return self._end_before(head)
+            return self._neighbour(head, -1)
         if operation in (Moves.Down, Moves.Right, Moves.WordRight, Moves.End, Moves.NextBlock):
-            if head.leaf + 1 < len(leaves):
-                return Place(head.row, head.leaf + 1, 0)
-            return Place(head.row + 1, 0, 0) if self._leaves_of(head.row + 1) else head
+            return self._neighbour(head, 1)
         return head
 
-    def _end_before(self, head: Place) -> Place:
-        row, number = (head.row, head.leaf - 1) if head.leaf else (head.row - 1, -1)
-        leaves = self._leaves_of(row)
-        if not leaves:
-            return head
-        number %= len(leaves)
-        return Place(row, number, _length(leaves[number]))
+    def _neighbour(self, head: Place, step: int) -> Place:
+        """Return the end of the text above, or the beginning of the text below."""
+        widget = self._widget_of(head.row)
+        waiting = {} if widget is None else {piece.number: piece for piece in pending_in(widget)}
+        numbers = [*dict(self._leaves_of(head.row)), *waiting]
+        near = sorted((number for number in numbers if (number - head.leaf) * step > 0), reverse=step < 0)
+        if not near:
+            row = head.row + step
+            return self._end_of(row, -1 if step < 0 else 0) if self._leaves_of(row) else head
+        if near[0] in waiting:
+            waiting[near[0]].build()
+        leaf = dict(self._leaves_of(head.row)).get(near[0])
+        return Place(head.row, near[0], 0 if step > 0 or leaf is None else _length(leaf))
 
-    def _leaves_of(self, row: int) -> list[Leaf]:
-        for number, widget in self._area.selectable_rows():
-            if number == row:
-                return leaves_in(widget)
-        return []
+    def _end_of(self, row: int, end: int) -> Place:
+        """Return the first (0) or last (-1) place of a message of which at least one text exists."""
+        leaves = self._leaves_of(row)
+        number, leaf = leaves[end]
+        widget = self._widget_of(row)
+        pending = [] if widget is None else [piece.number for piece in pending_in(widget)]
+        outermost = pending[end] if pending else number
+        if (outermost > number) if end else (outermost < number):
+            return Place(row, outermost, _WHOLE if end else 0)
+        return Place(row, number, _length(leaf) if end else 0)
+
+    def _leaves_of(self, row: int) -> list[tuple[int, Leaf]]:
+        widget = self._widget_of(row)
+        return [] if widget is None else numbered_leaves(widget)
+
+    def _widget_of(self, row: int) -> QWidget | None:
+        return next((widget for number, widget in self._area.selectable_rows() if number == row), None)
 
     def _place_of(self, wanted: Leaf, position: int) -> Place | None:
         for row, widget in self._area.selectable_rows():
             if widget.isAncestorOf(wanted):
-                for number, leaf in enumerate(leaves_in(widget)):
-                    if leaf is wanted:
-                        return Place(row, number, position)
+                return Place(row, number_in(widget, wanted), position)
         return None
 
     def _place_at(self, point: QPoint) -> Place | None:
         """Return the place nearest to a point of the screen: in the text there, else at the end of the one above."""
         above: Place | None = None
         for row, widget in self._area.selectable_rows():
-            for number, leaf in enumerate(leaves_in(widget)):
+            for number, leaf in numbered_leaves(widget):
                 inside = leaf.viewport().mapFromGlobal(point)
                 if inside.y() < 0:
                     return above or Place(row, number, 0)

@@ -12,9 +12,10 @@ from app.widgets.icon_button import IconButton
 from app.widgets.message_rows import estimate_height, make_row
 from app.widgets.message_widget import MessageWidget, RowStyle
 from app.widgets.open_edits import OpenEdits
+from app.widgets.page_texts import Leaf
 from app.widgets.selected_text import selected_markdown, selected_text
 from app.widgets.text_menu import text_menu
-from app.widgets.text_selection import Leaf, SelectionArea, TextSelection
+from app.widgets.text_selection import SelectionArea, TextSelection
 from app.widgets.theme import Theme
 from app.widgets.transcript_view import TranscriptView
 from engine.api.checkpoint import LocalCheckpoint

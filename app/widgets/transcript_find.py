@@ -12,7 +12,7 @@ from app.widgets.formula_block import FormulaBlock
 from app.widgets.match_marks import Search
 from app.widgets.match_places import marks_of, place_of
 from app.widgets.message_widget import MessageWidget
-from app.widgets.text_selection import Leaf, leaves_in
+from app.widgets.page_texts import Leaf, PendingPiece, leaves_in
 from app.widgets.theme import Theme
 from app.widgets.transcript import Transcript
 from app.widgets.user_message import UserMessage
@@ -143,6 +143,8 @@ class TranscriptFind(QObject):
                 widget.unfold()
             elif isinstance(part, ThinkingBlock):
                 part.unfold()
+            elif isinstance(part, PendingPiece):
+                part.build()
             else:
                 return part, number
             self._transcript.view.remeasure(row)

@@ -6,10 +6,8 @@ viewport), and the scroll bar follows from that. While the view is at the bottom
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import shiboken6
-from PySide6.QtCore import QEvent, QModelIndex, QPoint, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
@@ -17,27 +15,20 @@ from app.conversations.records import MessageState
 from app.language import tr
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.message_widget import MessageWidget
+from app.widgets.reading_place import TOP_MARGIN_PX, ReadingPlace
 from app.widgets.row_heights import RowHeights
 from app.widgets.theme import TEXT_COLUMN_PX
 
 SIDE_MARGIN = 24
-_TOP_MARGIN = 24
 _BOTTOM_MARGIN = 16
 _PART_MARGIN = 56  # a match is not left under the bar that looks for it
 _KEPT_PAGES = 1.5
+_AHEAD_PAGES = 0.5
+_MANY_PARTS = 100  # more than fit on a page
 _ROUNDS = 8
 
 MakeRow = Callable[[TranscriptEntry, QWidget], MessageWidget]
 EstimateHeight = Callable[[TranscriptEntry, int], int]
-
-
-@dataclass
-class _Anchor:
-    """The place that must not move: the top of a row, or of a block inside it, seen from the viewport's top."""
-
-    row: int = 0
-    block: QWidget | None = None
-    offset: int = _TOP_MARGIN
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -56,7 +47,7 @@ class TranscriptView(QAbstractScrollArea):
         self._heights = RowHeights()
         self._live: dict[str, MessageWidget] = {}
         self._unmeasured: set[str] = set()
-        self._anchor = _Anchor()
+        self._anchor = ReadingPlace()
         self._following = True
         self._arranging = False
         self._value = 0
@@ -106,15 +97,15 @@ class TranscriptView(QAbstractScrollArea):
         if top < 0 or top + self._heights[row] > self.viewport().height():
             self._set_following(row == len(self._heights) - 1)
             below = top > 0 and self._heights[row] < self.viewport().height()
-            offset = self.viewport().height() - self._heights[row] - _BOTTOM_MARGIN if below else _TOP_MARGIN
-            self._anchor = _Anchor(row, None, offset)
+            offset = self.viewport().height() - self._heights[row] - _BOTTOM_MARGIN if below else TOP_MARGIN_PX
+            self._anchor = ReadingPlace(row, None, offset)
             self._arrange()
         return self._realised(row)
 
     @property
     def first_row(self) -> int:
         """The row at the top of what is seen; -1 if there is none."""
-        return self._heights.row_at(self._value - _TOP_MARGIN)
+        return self._heights.row_at(self._value - TOP_MARGIN_PX)
 
     def widget_of(self, row: int) -> MessageWidget:
         """Return a row's widget, built and measured, without going there."""
@@ -134,7 +125,8 @@ class TranscriptView(QAbstractScrollArea):
             self._arrange()
             return
         self._set_following(False)
-        self._anchor = _Anchor(row, None, seen // 3 - top)
+        self._anchor = ReadingPlace(row, self._realised(row).block_at(top))
+        self._anchor.offset = seen // 3 - top + self._anchored_top()
         self._arrange()
 
     def refresh(self) -> None:
@@ -161,8 +153,8 @@ class TranscriptView(QAbstractScrollArea):
         if abs(moved) < self.viewport().height() and self._anchor.row < len(self._heights):
             self._anchor.offset += moved
         else:
-            row = max(0, self._heights.row_at(bar.value() - _TOP_MARGIN))
-            self._anchor = _Anchor(row, None, self._top_of(row) - bar.value())
+            row = max(0, self._heights.row_at(bar.value() - TOP_MARGIN_PX))
+            self._anchor = ReadingPlace(row, None, self._top_of(row) - bar.value())
         self._arrange()
 
     def event(self, event: QEvent) -> bool:
@@ -193,7 +185,7 @@ class TranscriptView(QAbstractScrollArea):
         kept = [self._heights[row] for row in range(last + 1, len(self._heights))]
         self._heights.replace_from(first, kept)
         if self._anchor.row >= first:
-            self._anchor = _Anchor(max(0, first - 1), None, self._top_of(max(0, first - 1)) - self._value)
+            self._anchor = ReadingPlace(max(0, first - 1), None, self._top_of(max(0, first - 1)) - self._value)
         self._arrange_timer.start()
 
     @Slot(QModelIndex, QModelIndex)
@@ -226,7 +218,8 @@ class TranscriptView(QAbstractScrollArea):
     @Slot()
     def _on_build_due(self) -> None:
         """Build one row ahead of the reader, so that scrolling finds it made."""
-        first, last = self._rows_between(self._value - self.viewport().height() // 2, self._page_bottom(0.5))
+        ahead = int(self.viewport().height() * _AHEAD_PAGES)
+        first, last = self._rows_between(self._value - ahead, self._page_bottom(_AHEAD_PAGES))
         for row in range(first, last + 1):
             message_id = self._model.entry(row).message.id
             if message_id not in self._live or message_id in self._unmeasured:
@@ -234,6 +227,18 @@ class TranscriptView(QAbstractScrollArea):
                 self._arrange()
                 self._build_timer.start()
                 return
+        if self._build_parts(range(first, last + 1), _AHEAD_PAGES, 1):
+            self._arrange()
+            self._build_timer.start()
+
+    def _build_parts(self, rows: range, pages: float, most: int) -> bool:
+        """Make what long messages show on the page, or so many pages around it; return whether anything was missing."""
+        top, bottom = self._value - int(pages * self.viewport().height()), self._page_bottom(pages)
+        places = [(row, self._top_of(row)) for row in rows]
+        built = [row for row, above in places if self._realised(row).build_part(top - above, bottom - above, most)]
+        for row in built:
+            self.remeasure(row)
+        return bool(built)
 
     def _is_streaming(self) -> bool:
         count = self._model.rowCount()
@@ -263,10 +268,10 @@ class TranscriptView(QAbstractScrollArea):
                 self._unmeasured.add(entry.message.id)
 
     def _top_of(self, row: int) -> int:
-        return _TOP_MARGIN + self._heights.top(row)
+        return TOP_MARGIN_PX + self._heights.top(row)
 
     def _page_height(self) -> int:
-        return _TOP_MARGIN + self._heights.total + _BOTTOM_MARGIN
+        return TOP_MARGIN_PX + self._heights.total + _BOTTOM_MARGIN
 
     def _page_bottom(self, extra_pages: float) -> int:
         return self._value + int(self.viewport().height() * (1 + extra_pages))
@@ -274,7 +279,7 @@ class TranscriptView(QAbstractScrollArea):
     def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
         if not len(self._heights):
             return 0, -1
-        return self._heights.row_at(top - _TOP_MARGIN), self._heights.row_at(bottom - _TOP_MARGIN)
+        return self._heights.row_at(top - TOP_MARGIN_PX), self._heights.row_at(bottom - TOP_MARGIN_PX)
 
     def _arrange(self) -> None:
         """Build and measure what is visible until nothing moves any more, then place it."""
@@ -286,7 +291,9 @@ class TranscriptView(QAbstractScrollArea):
             for _ in range(_ROUNDS):
                 self._value = self._wanted_value()
                 first, last = self._rows_between(self._value, self._page_bottom(0))
-                if not self._measure_all(first, last):
+                changed = self._measure_all(first, last)
+                changed = self._build_parts(range(first, last + 1), 0.0, _MANY_PARTS) or changed
+                if not changed:
                     break
             self._value = self._wanted_value()
             self._apply_scroll_bar()
@@ -306,30 +313,24 @@ class TranscriptView(QAbstractScrollArea):
             return maximum
         anchor = self._anchor
         top = self._top_of(min(anchor.row, len(self._heights)))
-        return max(0, min(maximum, top + self._block_top(anchor) - anchor.offset))
+        return max(0, min(maximum, top + self._anchored_top() - anchor.offset))
 
-    def _block_top(self, anchor: _Anchor) -> int:
-        """Return how far below its row's top the anchored block begins; 0 without a block that still exists."""
-        block = anchor.block
-        if block is None or not shiboken6.isValid(block) or anchor.row >= self._model.rowCount():
-            return 0
-        widget = self.live_widget(anchor.row)
-        if widget is None or not widget.isAncestorOf(block):
-            return 0
-        return block.mapTo(widget, QPoint(0, 0)).y()
+    def _anchored_top(self) -> int:
+        row = self._anchor.row
+        return self._anchor.block_top(self.live_widget(row) if row < self._model.rowCount() else None)
 
     def _pick_anchor(self) -> None:
         """Hold on to what is at the top of the viewport: a row, a block of it, or the row below if only its end is."""
-        row = max(0, self._heights.row_at(self._value - _TOP_MARGIN))
-        self._anchor = _Anchor(row, None, self._top_of(row) - self._value)
+        row = max(0, self._heights.row_at(self._value - TOP_MARGIN_PX))
+        self._anchor = ReadingPlace(row, None, self._top_of(row) - self._value)
         if row >= self._model.rowCount() or self._anchor.offset >= 0:
             return
         widget = self.live_widget(row)
         self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
         if self._anchor.block is not None:
-            self._anchor.offset += self._block_top(self._anchor)
+            self._anchor.offset += self._anchored_top()
         elif row + 1 < self._model.rowCount():
-            self._anchor = _Anchor(row + 1, None, self._top_of(row + 1) - self._value)
+            self._anchor = ReadingPlace(row + 1, None, self._top_of(row + 1) - self._value)
 
     def _measure_all(self, first: int, last: int) -> bool:
         changes = [self._measure(row) for row in range(first, last + 1)]
@@ -380,6 +381,9 @@ class TranscriptView(QAbstractScrollArea):
             kept = self._live[message_id].is_pinned or (row is not None and self.is_needed(row))
             if not near and not kept:
                 self._drop(message_id)
+            elif row is not None:
+                top = self._value - self._top_of(row)
+                self._live[message_id].drop_outside(top - reach, top + self.viewport().height() + reach)
 
     def _drop(self, message_id: str) -> None:
         self._unmeasured.discard(message_id)

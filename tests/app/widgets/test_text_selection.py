@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.transcript_model import TranscriptModel
 from app.widgets.code_view import CodeView
-from app.widgets.text_selection import Leaf, leaves_in
+from app.widgets.page_texts import Leaf, leaves_in
 from app.widgets.transcript import Transcript
 from tests.app.widgets.demo_conversation import answer, entries, user
 

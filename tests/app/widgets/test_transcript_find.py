@@ -15,7 +15,7 @@ from app.rendering.shown_text import shown_lines
 from app.widgets.block_column import ThinkingBlock
 from app.widgets.match_places import marks_of
 from app.widgets.message_widget import MessageWidget
-from app.widgets.text_selection import Leaf, leaves_in
+from app.widgets.page_texts import Leaf, leaves_in, pending_in
 from app.widgets.theme import LIGHT
 from app.widgets.transcript import Transcript
 from app.widgets.transcript_find import TranscriptFind
@@ -230,6 +230,8 @@ def test_what_is_counted_is_what_the_texts_show(page: Transcript, page_model: Tr
         widget = page.view.widget_of(row)
         for block in widget.findChildren(ThinkingBlock):
             block.unfold()
+        for piece in pending_in(widget):
+            piece.build()
         shown = [line for leaf in leaves_in(widget) for line in lines_of(leaf)]
         blocks = MarkdownStream(LIGHT.render_theme()).update(parts[row], streaming=False)
         read = [line.split() for block in blocks for line in shown_lines(block) if line.strip()]
