@@ -291,9 +291,8 @@ class TranscriptView(QAbstractScrollArea):
             for _ in range(_ROUNDS):
                 self._value = self._wanted_value()
                 first, last = self._rows_between(self._value, self._page_bottom(0))
-                changed = self._measure_all(first, last)
-                changed = self._build_parts(range(first, last + 1), 0.0, _MANY_PARTS) or changed
-                if not changed:
+                changes = [self._measure(row) for row in range(first, last + 1)]
+                if not self._build_parts(range(first, last + 1), 0.0, _MANY_PARTS) and not any(changes):
                     break
             self._value = self._wanted_value()
             self._apply_scroll_bar()
@@ -331,10 +330,6 @@ class TranscriptView(QAbstractScrollArea):
             self._anchor.offset += self._anchored_top()
         elif row + 1 < self._model.rowCount():
             self._anchor = ReadingPlace(row + 1, None, self._top_of(row + 1) - self._value)
-
-    def _measure_all(self, first: int, last: int) -> bool:
-        changes = [self._measure(row) for row in range(first, last + 1)]
-        return any(changes)
 
     def _measure(self, row: int) -> bool:
         """Give a row its real height; return whether it differs from what was assumed."""
