@@ -53,6 +53,7 @@ class PaletteParts(QObject):
         window.actions_by_name.search.triggered.connect(self._on_search)
         window.sidebar.search_button.follow(window.actions_by_name.search)
         self.palette.opened.connect(self.search.begin)
+        self.palette.restyled.connect(self._take_look)
         self.palette.typed.connect(self.search.search)
         self.palette.chosen.connect(self._on_chosen)
         self.search.found.connect(self.palette.set_entries)
@@ -82,8 +83,12 @@ class PaletteParts(QObject):
 
     @Slot()
     def _on_search(self) -> None:
-        self.palette.set_theme(self._window.theme)
+        self._take_look()
         self.palette.open()
+
+    @Slot()
+    def _take_look(self) -> None:
+        self.palette.set_theme(self._window.theme)
 
     @Slot(object)
     def _on_chosen(self, entry: Entry) -> None:

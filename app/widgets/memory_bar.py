@@ -1,6 +1,6 @@
 """The bar of what takes how much of the memory, with its legend; pointing at it or Tab gives the arithmetic."""
 
-from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QToolTip, QVBoxLayout, QWidget
 
@@ -70,6 +70,12 @@ class MemoryBar(QWidget):
         self.setToolTip(plain_tooltip(picture.arithmetic))
         self.setAccessibleName(tr("Memory"))
         self.setAccessibleDescription(f"{picture.place}: {picture.arithmetic}\n{self.reason.text()}")
+
+    def sizeHint(self) -> QSize:
+        """Return the height at the width that the menu around has at least: a menu asks for no height for a width."""
+        around = self.parentWidget()
+        width = max(_WIDTH_PX, super().sizeHint().width(), around.minimumWidth() if around is not None else 0)
+        return QSize(width, self._column.totalHeightForWidth(width))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Give by keyboard what pointing at it gives."""

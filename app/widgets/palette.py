@@ -61,11 +61,12 @@ class PaletteField(QLineEdit):
 class Palette(QWidget):
     """Covers the window with a shade; the keyboard goes back to where it was when it closes.
 
-    Signals: opened() and typed(str): set_entries() is wanted; chosen(Entry).
+    Signals: opened() and typed(str): set_entries() is wanted; chosen(Entry); restyled(): set_theme() is.
     """
 
     opened = Signal()
     typed = Signal(object)
+    restyled = Signal()
     chosen = Signal(object)
 
     def __init__(self, theme: Theme, window: QWidget) -> None:
@@ -162,6 +163,12 @@ class Palette(QWidget):
         self._theme = theme
         self.titles.set_theme(theme)
         self.lines.scheduleDelayedItemsLayout()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Say that the window has a new look, as when the desktop turns dark while this is open."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.restyled.emit()
 
     _has_walked = False
 

@@ -12,7 +12,9 @@ from app.conversations.store import ConversationStore
 from app.main import Hearth
 from app.models.palette_entries import Entry, Kind
 from app.paths import locate
+from app.settings.schema import Theme
 from app.widgets.found_mark import FoundMark
+from app.widgets.theme import DARK
 from engine.api.message import Role
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
@@ -105,3 +107,13 @@ def test_a_conversation_is_opened_by_its_title(qtbot: QtBot, hearth: Hearth) -> 
     choose(qtbot, hearth)
     qtbot.waitUntil(lambda: hearth.conversations.current_id == "long")
     assert not hearth.palette.palette.isVisible()
+
+
+def test_it_takes_the_windows_new_look_while_it_is_open(qtbot: QtBot, hearth: Hearth) -> None:
+    palette = hearth.palette.palette
+    typed(qtbot, hearth, "answer")
+    hearth.settings.change(("theme", Theme.DARK))
+    qtbot.waitUntil(lambda: hearth.window.theme.dark)
+    current = palette.lines.visualRect(palette.lines.currentIndex())
+    page = palette.lines.viewport().grab().toImage()
+    assert page.pixelColor(current.left() + 12, current.center().y()).name() == DARK.colors.pressed

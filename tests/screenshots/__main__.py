@@ -46,7 +46,7 @@ def main() -> int:
     areas = options.only or list(AREAS)
     if options.here:
         with tempfile.TemporaryDirectory() as home:
-            os.environ["HEARTH_HOME"] = home
+            os.environ["HEARTH_HOME"] = str(Path(home, "home"))
             AREAS[areas[0]](Studio(options.folder, scales[0]))
         return 0
     return _draw_apart(options.folder, [(area, scale) for scale in scales for area in areas])

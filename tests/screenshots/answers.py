@@ -1,6 +1,9 @@
 """Answers: the empty page, the real starter model, and every phase of an answer that is being written."""
 
+from app.widgets.message_actions import Act
+from app.widgets.prompt_dialog import PromptDialog
 from tests.engine_scripts import Script
+from tests.screenshots.messages import newest
 from tests.screenshots.stored import QUESTION, STREAMED
 from tests.screenshots.studio import SMALL, Studio
 
@@ -25,10 +28,20 @@ def _draw_starter(studio: Studio) -> None:
     studio.ask("What is the capital of France?")
     studio.ask("And what is it famous for?")
     studio.draw("starter")
+    for _ in studio.themes():
+        newest(studio).perform(Act.PROMPT)
+        dialog = studio.found(PromptDialog)
+        studio.wait(dialog.view.isVisible, 30)
+        studio.grab("exact-prompt", dialog)
+        dialog.tabs.setCurrentIndex(1)
+        studio.grab("exact-prompt-parts", dialog)
+        dialog.close()
+        studio.pause(0.1)
     studio.close()
 
 
 def _draw_waiting(studio: Studio) -> None:
+    studio.begin()
     studio.open("slow_load", is_loaded=False)
     studio.send(QUESTION)
     studio.pause(0.8)
@@ -42,6 +55,7 @@ def _draw_waiting(studio: Studio) -> None:
 
 
 def _draw_streaming(studio: Studio) -> None:
+    studio.begin()
     studio.open(Script(answer=STREAMED, delay_seconds=0.1, title="A stone off a bridge"))
     studio.send(QUESTION)
     studio.wait(lambda: "| 5 m" in studio.newest_text(), 30)
@@ -50,6 +64,7 @@ def _draw_streaming(studio: Studio) -> None:
 
 
 def _draw_thinking(studio: Studio) -> None:
+    studio.begin()
     script = Script(thinking=_THOUGHT * 3, answer=STREAMED, delay_seconds=0.05, title="A stone off a bridge")
     studio.open(script)
     studio.send(QUESTION)
@@ -63,6 +78,7 @@ def _draw_thinking(studio: Studio) -> None:
 
 
 def _draw_errors(studio: Studio) -> None:
+    studio.begin()
     for name in ("out_of_memory", "fail_load"):
         studio.open(name, is_loaded=name != "fail_load")
         if name == "out_of_memory":

@@ -26,6 +26,7 @@ def draw(studio: Studio) -> None:
 
 
 def _draw_attachments(studio: Studio) -> None:
+    studio.begin()
     files = _files(studio.paths.data / "invented")
     studio.open(_READS)
     composer = studio.window.page.composer
@@ -78,6 +79,7 @@ def _draw_drop(studio: Studio, files: list[Path]) -> None:
 
 
 def _draw_queue(studio: Studio) -> None:
+    studio.begin()
     studio.open(_SLOW)
     studio.send("Why are there tides?")
     studio.wait(lambda: len(studio.newest_text()) > 200, 30)
@@ -94,6 +96,7 @@ def _draw_queue(studio: Studio) -> None:
 
 
 def _draw_own_settings(studio: Studio) -> None:
+    studio.begin()
     studio.open("answer")
     studio.ask("Which city is the capital of France?")
     own = studio.hearth.composer.own
@@ -107,6 +110,7 @@ def _draw_own_settings(studio: Studio) -> None:
 
 def _draw_full_context(studio: Studio) -> None:
     """Draw the line above which the model no longer reads, the meter, and a private conversation."""
+    studio.begin()
     script = Script(answer="The moon pulls on the water that is nearer to it. " * 3, context_window=100, rolls=True)
     studio.open(script)
     for question in ("Why are there tides?", "And what does the sun do?", "Where are the highest ones?"):

@@ -6,13 +6,12 @@ from app.controllers import exchange_notices
 from app.conversations.exchange.found import Source
 from app.conversations.exchange.importing import ImportReport
 from tests.app.conversations.samples import a_conversation
-from tests.screenshots.stored import fill_store
 from tests.screenshots.studio import SMALL, Studio
 
 
 def draw(studio: Studio) -> None:
     """Draw it."""
-    known = fill_store(studio.paths)
+    known = studio.known
     studio.open("markdown", known["restored"])
     window = studio.window
     report = ImportReport(sources={Source.CHATGPT}, known=2, unreadable_conversations=1)

@@ -6,13 +6,12 @@ from app.problem_report import problem_report
 from app.settings.schema import PAGES
 from app.widgets.settings_dialog import SettingsDialog
 from tests.app.widgets import demo_frame
-from tests.screenshots.stored import fill_store
 from tests.screenshots.studio import Studio
 
 
 def draw(studio: Studio) -> None:
     """Draw it."""
-    known = fill_store(studio.paths)
+    known = studio.known
     studio.open("answer", known["restored"])
     studio.pause(0.3)
     demo_frame.show_memory(studio.window)

@@ -10,7 +10,6 @@ from app.widgets.settings_dialog import SettingsDialog
 from tests.app.widgets import demo_frame
 from tests.engine_scripts import Script
 from tests.screenshots.frame import open_settings_at
-from tests.screenshots.stored import fill_store
 from tests.screenshots.studio import Studio
 
 _SCRIPT = Script(context_window=8192)
@@ -29,7 +28,7 @@ def draw_mirrored(studio: Studio) -> None:
 
 
 def _draw(studio: Studio, name: str) -> None:
-    known = fill_store(studio.paths)
+    known = studio.known
     studio.open(_SCRIPT)
     window = studio.window
     studio.draw_sizes(f"{name}-empty")

@@ -4,15 +4,14 @@ from PySide6.QtCore import QPoint, Qt
 
 from app.widgets.message_actions import Act
 from app.widgets.message_widget import MessageWidget
-from app.widgets.prompt_dialog import PromptDialog
-from tests.screenshots.stored import fill_store
+from tests.engine_scripts import Script
 from tests.screenshots.studio import Studio
 
 
 def draw(studio: Studio) -> None:
-    """Draw them, on stored conversations and the real model, whose exact prompt is shown."""
-    known = fill_store(studio.paths)
-    studio.open(conversation=known["conversation"])
+    """Draw them, on stored conversations."""
+    known = studio.known
+    studio.open(Script(context_window=8192), known["conversation"])
     studio.wait(lambda: studio.hearth.transcript_model.rowCount() == 2, 10)
     studio.pause(1.0)  # formulas are drawn by a process of their own
     studio.draw_sizes("conversation")
@@ -52,28 +51,20 @@ def _draw_selection(studio: Studio) -> None:
 
 
 def _draw_actions(studio: Studio) -> None:
-    answer = _newest(studio)
+    answer = newest(studio)
     answer.setFocus(Qt.FocusReason.TabFocusReason)
     studio.draw("message-focused")
     studio.draw_popup("message-menu", lambda: answer.make_menu().popup(answer.mapToGlobal(QPoint(0, 24))))
     studio.draw_popup("message-details", answer.show_details)
-    for _ in studio.themes():
-        answer.perform(Act.PROMPT)
-        dialog = studio.found(PromptDialog)
-        studio.wait(dialog.view.isVisible, 30)
-        studio.grab("exact-prompt", dialog)
-        dialog.tabs.setCurrentIndex(1)
-        studio.grab("exact-prompt-parts", dialog)
-        dialog.close()
-        studio.pause(0.1)
     question = studio.window.page.transcript.view.reveal(0)
     question.begin_editing()
     studio.draw("message-edited")
     question.end_editing()
-    _newest(studio).perform(Act.DELETE)
+    newest(studio).perform(Act.DELETE)
     studio.pause(0.5)
     studio.draw_sizes("message-deleted")
 
 
-def _newest(studio: Studio) -> MessageWidget:
+def newest(studio: Studio) -> MessageWidget:
+    """Return the last message."""
     return studio.window.page.transcript.view.reveal(studio.hearth.transcript_model.rowCount() - 1)

@@ -1,7 +1,7 @@
 """The sidebar in order, with all its dots, several chosen; the palette; how warm conversations are."""
 
 from tests.engine_scripts import Script
-from tests.screenshots.stored import MIB, TITLES, fill_store, warmth_of
+from tests.screenshots.stored import MIB, TITLES, warmth_of
 from tests.screenshots.studio import LARGE, SMALL, Studio
 
 _SCRIPT = Script(context_window=8192)
@@ -9,7 +9,7 @@ _SCRIPT = Script(context_window=8192)
 
 def draw(studio: Studio) -> None:
     """Draw them."""
-    known = fill_store(studio.paths)
+    known = studio.known
     _draw_warmth(studio, known)
     _draw_list(studio, known)
 

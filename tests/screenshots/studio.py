@@ -1,5 +1,7 @@
 """The studio: opens the application, brings it into a state, and grabs its window or a part of it."""
 
+import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from app.paths import Paths, locate
 from app.widgets.main_window import MainWindow
 from app.worker.engine_process import engine_command
 from tests.engine_scripts import Script
+from tests.screenshots.stored import fill_store
 from tests.scripted_engine import scripted_engine_command
 
 LARGE, SMALL = (1100, 760), (720, 480)
@@ -29,15 +32,25 @@ class Studio:
         self._scale = scale
         self.application = QApplication([])
         set_up(self.application)
-        self.paths: Paths = locate()
-        self.paths.make_folders()
+        self.paths: Paths
+        self.known: dict[str, str] = {}
         self.hearth: Hearth
         self._is_busy = False
+        self._numbers = itertools.count()
+        self.begin()
 
     @property
     def window(self) -> MainWindow:
         """The window that is open."""
         return self.hearth.window
+
+    def begin(self) -> None:
+        """Forget all that was done, and have the stored conversations in a home of their own."""
+        with_home = Path(os.environ["HEARTH_HOME"]).with_name(f"home-{next(self._numbers)}")
+        os.environ["HEARTH_HOME"] = str(with_home)
+        self.paths = locate()
+        self.paths.make_folders()
+        self.known = fill_store(self.paths)
 
     def open(self, script: str | Script | None = None, conversation: str = "", *, is_loaded: bool = True) -> None:
         """Open the application with a scripted engine, or the real one, and show a conversation or a new one."""
