@@ -57,9 +57,12 @@ def _draw_waiting(studio: Studio) -> None:
 def _draw_streaming(studio: Studio) -> None:
     studio.begin()
     studio.open(Script(answer=STREAMED, delay_seconds=0.1, title="A stone off a bridge"))
-    studio.send(QUESTION)
-    studio.wait(lambda: "| 5 m" in studio.newest_text(), 30)
-    studio.draw("streaming")
+    for _ in studio.themes():
+        studio.window.new_requested.emit()
+        studio.send(QUESTION)
+        studio.wait(lambda: "**town" in studio.newest_text(), 30)
+        studio.grab("streaming")
+        studio.stop()
     studio.close()
 
 
@@ -73,6 +76,7 @@ def _draw_thinking(studio: Studio) -> None:
     studio.draw("thinking-small", SMALL)
     studio.wait(lambda: "$$" in studio.newest_text(), 60)
     studio.stop()
+    studio.pause(1.0)  # formulas are drawn by a process of their own
     studio.draw("thinking-folded")
     studio.close()
 

@@ -63,7 +63,7 @@ def _draw_list(studio: Studio, known: dict[str, str]) -> None:
 
 
 def _draw_palette(studio: Studio) -> None:
-    for name, typed in (("recent", ""), ("found", "answer"), ("nothing", "zzyx")):
+    for name, typed in (("recent", ""), ("found", "light"), ("nothing", "zzyx")):
         for size, end in ((LARGE, ""), (SMALL, "-small")):
             studio.window.resize(*size)
             for _ in studio.themes():

@@ -22,9 +22,21 @@ STATISTICS = Statistics(
 RESTORED = msgspec.structs.replace(STATISTICS, restored_tokens=6412, restored_from=Tier.DISK, restore_seconds=0.21)
 TITLES = (
     ("Names for a sailing boat", 0.05), ("Weekend in the Harz mountains", 1.0),
-    ("Why is the sky blue?", 3.0), ("A polite letter to the landlord", 5.0), ("Bread without yeast", 40.0),
+    ("Why is the sky blue?", 3.0), ("A polite letter to the landlord", 5.0), ("A reading light for the bed", 40.0),
     ("SQL: the newest row of each group", 41.0),
 )  # fmt: skip
+_TURNS = {
+    "Why is the sky blue?": (
+        "Why is the sky blue, and the evening red?",
+        "Air scatters blue light far more than red light, so blue comes from everywhere. In the evening the light "
+        "takes a longer way, and what is left of it is red.",
+    ),
+    "A polite letter to the landlord": (
+        "Write to my landlord that the light in the hall is broken.",
+        "Dear Mr Winter, the light in the hall has been out since Monday. Could you have it mended this week?",
+    ),
+    "Names for a sailing boat": ("Three names for a sailing boat, please.", "Halcyon, Northern Light, Second Wind."),
+}
 QUESTION = "How fast is a stone that falls off a bridge, and can you show it in Python?"
 ANSWER = r"""Without air it gets faster by $g = 9.81\ \mathrm{m/s^2}$ all the time, so after falling a height $h$ it has
 
@@ -52,7 +64,7 @@ def fill_store(paths: Paths) -> dict[str, str]:
     store = ConversationStore(paths.database)
     known: dict[str, str] = {}
     for title, days in TITLES:
-        known[title] = _store(store, title, now - days * _DAY, [("How?", "Like this.")])
+        known[title] = _store(store, title, now - days * _DAY, [_TURNS.get(title, ("How?", "Like this."))])
     known["conversation"] = _store(store, "A stone off a bridge", now, [(QUESTION, ANSWER)])
     restored = [("What else could we see on the way home?", "The old mines of Goslar are worth a stop.")]
     known["restored"] = _store(store, "Three days around Goslar", now - 3, restored, statistics=RESTORED)

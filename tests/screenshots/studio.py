@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import msgspec
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -70,6 +71,9 @@ class Studio:
         if is_loaded:
             self.wait(lambda: self.hearth.checkpoints.plan is not None, 180)
         self.pause(0.3)
+        plan = self.hearth.checkpoints.plan
+        if plan is not None and script is not None:
+            self.window.set_plan(msgspec.structs.replace(plan, name="Example model"))
 
     def close(self) -> None:
         """End the application."""
