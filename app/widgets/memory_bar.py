@@ -67,6 +67,8 @@ class MemoryBar(QWidget):
         for place, (part, size) in enumerate(shown):
             entry = _Entry(part, f"{memory(size)} {part_words(part)}", self._theme)
             self._grid.addWidget(entry, place // _COLUMNS, place % _COLUMNS)
+            entry.show()  # a layout would do so later, and an open menu asks at once for the room
+        self._column.invalidate()
         self.setToolTip(plain_tooltip(picture.arithmetic))
         self.setAccessibleName(tr("Memory"))
         self.setAccessibleDescription(f"{picture.place}: {picture.arithmetic}\n{self.reason.text()}")

@@ -60,7 +60,7 @@ class ModelMenu(QMenu):
         """Show what was measured now."""
         if self._memory is not None:
             self._memory.show_picture(picture)
-            self._memory_action.setData(picture.total_bytes)  # lets the menu give it the room that it needs now
+            self._memory_action.setData(picture.arithmetic)  # lets the menu give it the room that it needs now
 
     def select_first(self) -> None:
         """Let Enter choose the model that is loaded, else the first one; arrows go on from there."""

@@ -14,7 +14,7 @@ from tests.screenshots.studio import SMALL, Studio
 
 _CODE = "def speed(height: float) -> float:\n    return (2 * 9.81 * height) ** 0.5\n\n\n" * 60
 _READS = Script(context_window=8192, answer="The journey costs 3.50 a day.", title="Costs of a journey")
-_SLOW = Script(answer="The moon pulls on the water that is nearer to it. " * 40, delay_seconds=0.05, title="Tides")
+_SLOW = Script(answer="The moon pulls on the water that is nearer to it. " * 40, delay_seconds=0.2, title="Tides")
 
 
 def draw(studio: Studio) -> None:
@@ -82,7 +82,7 @@ def _draw_queue(studio: Studio) -> None:
     studio.begin()
     studio.open(_SLOW)
     studio.send("Why are there tides?")
-    studio.wait(lambda: len(studio.newest_text()) > 200, 30)
+    studio.wait(lambda: len(studio.newest_text()) > 100, 30)
     for text in (
         "And what does the sun do?",
         "Where are the highest ones, and can one go there by train in the winter?",

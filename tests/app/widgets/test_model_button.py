@@ -15,6 +15,7 @@ from app.widgets.theme import Theme
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.hardware import Hardware
 from engine.api.plan import MemoryParts
+from tests.app.widgets import demo_frame
 from tests.app.widgets.demo_conversation import PLAN
 
 CHECKPOINTS = (
@@ -201,4 +202,22 @@ def test_very_many_models_leave_the_menu_on_the_screen(qtbot: QtBot, button: Mod
     assert button.screen().availableGeometry().contains(menu.geometry())
     qtbot.keyClicks(menu, "99")
     assert menu.activeAction().text().startswith("Model 99")
+    menu.close()
+
+
+def test_the_open_menu_gives_the_memory_the_room_it_needs(qtbot: QtBot, button: ModelButton) -> None:
+    button.set_plan(demo_frame.ON_CARD)
+    (card,) = demo_frame.HARDWARE.gpus
+    button.open_menu()
+    menu = open_menu_of(button)
+    assert menu is not None
+    bar = menu.findChild(MemoryBar)
+    assert isinstance(bar, MemoryBar)
+    for free_bytes in (card.free_bytes, card.total_bytes, card.free_bytes):
+        gpu = msgspec.structs.replace(card, free_bytes=free_bytes)
+        button.show_hardware(msgspec.structs.replace(demo_frame.HARDWARE, gpus=(gpu,)))
+        QApplication.processEvents()
+        layout = bar.layout()
+        assert layout is not None
+        assert bar.height() == layout.totalHeightForWidth(bar.width())
     menu.close()
