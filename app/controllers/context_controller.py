@@ -73,6 +73,7 @@ class ContextController(QObject):
         self._open: _Count | None = None
         self._known: _Count | None = None
         self._refused: _Key | None = None
+        self._history: tuple[_Key, int] | None = None  # of the page: guessing ten thousand messages takes a moment
         self.use: ContextUse | None = None
         conversations.shown.connect(self.refresh)
 
@@ -178,7 +179,14 @@ class ContextController(QObject):
         if self._known is not None and self._known.key == key and draft_bytes:
             return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // _BYTES_PER_TOKEN)
         typed = draft_bytes // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS if draft_bytes else 0
-        return _tokens_of(page) + typed
+        return self._history_tokens(page, key) + typed
+
+    def _history_tokens(self, page: _Page, key: _Key) -> int:
+        leaf = page.branch[-1] if page.branch else None
+        wanted = (*key, leaf is not None and leaf.statistics is not None)
+        if self._history is None or self._history[0] != wanted:
+            self._history = (wanted, _tokens_of(page))
+        return self._history[1]
 
     def _longest_answer(self, page: _Page) -> int | None:
         own = self._conversations.page.sampling if self._conversations.page is not None else page.conversation.sampling

@@ -77,6 +77,8 @@ def _block(attachment: Attachment, number: int, count: int) -> str:
 
 def _said(message: Message) -> str:
     """Return a user's message with what is attached to it."""
+    if not message.attachments:  # nearly always, and a long conversation asks ten thousand times
+        return message.content
     return "\n\n".join(part for part in (quoted(message.attachments), message.content) if part)
 
 

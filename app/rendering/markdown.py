@@ -159,7 +159,8 @@ class _PassageReader:
             return None
         # Only whole lines decide: "```py" begins a code block, "```py`" does not.
         lines = window if is_end else window[: _cut(window, 0, len(window))]
-        groups = self._groups(lines[: lines.rfind("\n") + 1] or lines, streaming=is_end)
+        whole = lines[: lines.rfind("\n") + 1] or lines
+        groups = self._groups(whole, streaming=is_end)
         # A formula that is open may turn out to be none, and its lines then belong to the block before.
         kept = 2 if groups and groups[-1].has_open_formula else 1
         if len(groups) > kept:
@@ -167,7 +168,7 @@ class _PassageReader:
             return None
         if is_end:
             return self._open_blocks(self._groups(window, streaming=True))
-        self._finish(self._groups(lines), self._position + len(lines))
+        self._finish(groups if whole == lines else self._groups(lines), self._position + len(lines))
         return None
 
     def _finish(self, groups: "list[_Group]", position: int) -> None:

@@ -28,6 +28,7 @@ class AssistantMessage(MessageWidget):
         policy.setVerticalPolicy(QSizePolicy.Policy.Preferred)
         self.body.setSizePolicy(policy)
         self.body.link_activated.connect(self.link_activated)
+        self.body.folded.connect(self._on_folded)
         self.mark = MessageMark()
         self.mark.remedy_requested.connect(self._on_remedy_requested)
         self.phase = PhaseLine(style.theme)

@@ -34,6 +34,7 @@ class BlockColumn(PieceColumn):
     """
 
     link_activated = Signal(object)  # str: a full http, https or mailto URL
+    folded = Signal()  # the reader folded, unfolded or wrapped something: another height is about to be asked for
 
     def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -218,13 +219,16 @@ class BlockColumn(PieceColumn):
 
     def _make_widget(self, kind: BlockKind) -> "BlockWidget":
         if kind is BlockKind.CODE:
-            return CodeBlock(self._theme, self)
+            code = CodeBlock(self._theme, self)
+            code.folded.connect(self.folded)
+            return code
         if kind is BlockKind.FORMULA:
             return FormulaBlock(self._theme, self._muted, self)
         if kind is BlockKind.THINKING:
             thinking = ThinkingBlock(self._theme, self)
             thinking.set_gradual(self.is_gradual)
             thinking.link_activated.connect(self.link_activated)
+            thinking.folded.connect(self.folded)
             return thinking
         text = TextView(self._theme, self._muted, self)
         text.link_activated.connect(self.link_activated)
@@ -235,6 +239,7 @@ class ThinkingBlock(QWidget):
     """What the model thought: open while it thinks, folded afterwards, until the reader decides otherwise."""
 
     link_activated = Signal(object)  # str: a full http, https or mailto URL
+    folded = Signal()  # by the reader, in here or the whole
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -249,6 +254,7 @@ class ThinkingBlock(QWidget):
         self.toggle.clicked.connect(self._on_toggled)
         self._column = BlockColumn(theme, muted=True, parent=self)
         self._column.link_activated.connect(self.link_activated)
+        self._column.folded.connect(self.folded)
         self._column.hide()
 
     @property
@@ -353,6 +359,7 @@ class ThinkingBlock(QWidget):
     def _on_toggled(self) -> None:
         self._decided = True
         self._is_open = not self._is_open
+        self.folded.emit()
         self._show()
         self.updateGeometry()
 

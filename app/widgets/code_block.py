@@ -1,6 +1,6 @@
 """A code block: its language, a wrap switch, Copy, and the code."""
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
@@ -22,6 +22,8 @@ _COPIED_MS = 1500
 
 class CodeBlock(QFrame):
     """Shows one code block; long lines scroll sideways inside it unless wrapped, nothing scrolls vertically."""
+
+    folded = Signal()  # the reader wrapped its lines, or no longer
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -131,6 +133,7 @@ class CodeBlock(QFrame):
 
     @Slot(bool)
     def _on_wrap_toggled(self, wrap: bool) -> None:
+        self.folded.emit()
         self._view.set_wrapped(wrap)
         parent = self.parentWidget()
         if parent is not None:

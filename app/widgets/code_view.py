@@ -134,6 +134,8 @@ class CodeView(QPlainTextEdit):
             self._keep_font()
 
     def _keep_font(self) -> None:
+        if self._font == self.document().defaultFont():
+            return
         self.document().setDefaultFont(self._font)
         self.setTabStopDistance(4 * QFontMetricsF(self._font).horizontalAdvance(" "))
         self._heights.clear()

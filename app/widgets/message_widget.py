@@ -61,7 +61,8 @@ _KEYS = {
 class MessageWidget(QFrame):
     """One message. The view above gives it a width, asks for its height, and tells it when its entry changes."""
 
-    height_changed = Signal(object)  # message id: it folded, unfolded or began to be edited
+    height_changed = Signal(object)  # message id: the reader folded, unfolded or began to edit it
+    grown = Signal(object)  # message id: it needs another height by itself, as a formula was drawn
     regenerate_requested = Signal(object)  # message id
     continue_requested = Signal(object)  # message id
     edit_requested = Signal(object)  # (message id, text)
@@ -78,6 +79,7 @@ class MessageWidget(QFrame):
         self.is_last = False
         self.editor: MessageEditor | None = None
         self._hovered = False
+        self._is_folding = False
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.versions = VersionSwitch(style.theme)
         self.copy_button = IconButton("copy", tr("Copy"), style.theme)
@@ -164,9 +166,15 @@ class MessageWidget(QFrame):
     def event(self, event: QEvent) -> bool:
         """Tell the view when something inside asks for another height."""
         handled = super().event(event)
-        if event.type() == QEvent.Type.LayoutRequest and self.height_at(self.width()) != self.height():
-            self.height_changed.emit(self.message_id)
+        if event.type() == QEvent.Type.LayoutRequest:
+            by_reader, self._is_folding = self._is_folding, False
+            if self.height_at(self.width()) != self.height():
+                (self.height_changed if by_reader else self.grown).emit(self.message_id)
         return handled
+
+    @Slot()
+    def _on_folded(self) -> None:
+        self._is_folding = True
 
     @property
     def is_busy(self) -> bool:

@@ -271,7 +271,10 @@ class TextView(QTextBrowser):
         self.setHorizontalScrollBarPolicy(bars.ScrollBarAlwaysOn if is_wide else bars.ScrollBarAlwaysOff)
 
     def _apply_font(self) -> None:
-        self.document().setDefaultFont(text_font(self._theme.text_size_px))
+        font = text_font(self._theme.text_size_px)
+        if font == self.document().defaultFont():  # each style sheet says so to every text of a page
+            return
+        self.document().setDefaultFont(font)
         self._heights.clear()
         self._ideal = 0.0
 

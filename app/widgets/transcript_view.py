@@ -159,9 +159,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def event(self, event: QEvent) -> bool:
         """Ignore what the frame would do with a layout request; rows are placed here."""
-        if event.type() == QEvent.Type.LayoutRequest:
-            return True
-        return super().event(event)
+        return event.type() == QEvent.Type.LayoutRequest or super().event(event)
 
     @Slot()
     def _on_reset(self) -> None:
@@ -201,15 +199,19 @@ class TranscriptView(QAbstractScrollArea):
         self._arrange()
 
     @Slot(object)
-    def _on_row_changed_by_itself(self, message_id: object) -> None:
+    def _on_row_grown(self, message_id: object) -> None:
+        """A row needs another height by itself: who is at the end stays there."""
+        if message_id in self._live:
+            self._unmeasured.add(str(message_id))
+            self._arrange_timer.start()
+
+    @Slot(object)
+    def _on_row_folded(self, message_id: object) -> None:
         """A row was folded, unfolded or edited: its top stays where the reader's eye is."""
-        if message_id not in self._live:
-            return
-        self._unmeasured.add(str(message_id))
-        if self._following and not self._is_streaming():
+        if message_id in self._live and self._following and not self._is_streaming():
             self._set_following(False)
             self._pick_anchor()
-        self._arrange_timer.start()
+        self._on_row_grown(message_id)
 
     @Slot()
     def _on_arrange_due(self) -> None:
@@ -348,7 +350,8 @@ class TranscriptView(QAbstractScrollArea):
         if widget is None:
             widget = self._make_row(entry, self.viewport())
             widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
-            widget.height_changed.connect(self._on_row_changed_by_itself)
+            widget.height_changed.connect(self._on_row_folded)
+            widget.grown.connect(self._on_row_grown)
             self._live[entry.message.id] = widget
             self._unmeasured.add(entry.message.id)
             widget.show()

@@ -1,10 +1,13 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import pytest
 
+from app.controllers import context_controller
 from app.controllers.context_controller import ContextController
 from app.conversations.attachment import Attachment
+from app.conversations.prompting import Prompt
+from app.conversations.records import Conversation, Message
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings
 from engine.api.commands import CountTokens, WhenFull
@@ -189,3 +192,22 @@ def test_attachments_and_the_conversations_own_longest_answer_count(meter: Meter
     meter.desk.conversations.change_page(sampling=Sampling(maximum_tokens=5))
     meter.controller.refresh()
     assert meter.use.answer_tokens < before
+def test_a_long_conversation_is_guessed_once(desk: Desk, meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand messages take a moment, and each pause in typing and each setting asks again."""
+    asked: list[int] = []
+    guess = context_controller.prompt_of
+
+    def counting(conversation: Conversation, branch: Sequence[Message], *, leaves_out: bool) -> Prompt:
+        asked.append(1)
+        return guess(conversation, branch, leaves_out=leaves_out)
+
+    desk.talk("One", "First")
+    monkeypatch.setattr(context_controller, "prompt_of", counting)
+    meter.controller.refresh()
+    del asked[:]
+    for text in ("T", "Tw", "Two"):
+        meter.type(text)
+        meter.controller.refresh()
+    assert len(asked) == len(meter.counts()) == 1
+    desk.talk("Two", "Second")
+    assert len(asked) > 1

@@ -446,3 +446,16 @@ def test_a_bubble_holds_its_text_at_any_width(qtbot: QtBot) -> None:
         place = QRect(row.text_view.mapTo(row, QPoint(0, 0)), row.text_view.size())
         assert row.bubble.geometry().contains(place), f"at {width} px"
         assert row.rect().contains(row.bubble.geometry()), f"at {width} px"
+def test_formulas_drawn_late_leave_the_reader_at_the_end(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel
+) -> None:
+    matrix = r"\begin{pmatrix} " + r" \\ ".join("abcdefgh") + r" \end{pmatrix}"
+    text = "\n\n".join(rf"Number {number}: $${matrix}_{{{number}}}$$ and \({matrix}\)" for number in range(12))
+    page_model.set_entries(entries([user(1, "Show"), answer(2, text)]))
+    settle()
+    before = page.view.verticalScrollBar().maximum()
+    qtbot.waitUntil(lambda: page.view.verticalScrollBar().maximum() > before, timeout=30_000)
+    qtbot.wait(500)
+    assert page.view.is_following
+    assert at_bottom(page)
+    assert not page.newest_button.isVisible()
