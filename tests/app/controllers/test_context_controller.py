@@ -192,6 +192,8 @@ def test_attachments_and_the_conversations_own_longest_answer_count(meter: Meter
     meter.desk.conversations.change_page(sampling=Sampling(maximum_tokens=5))
     meter.controller.refresh()
     assert meter.use.answer_tokens < before
+
+
 def test_a_long_conversation_is_guessed_once(desk: Desk, meter: Meter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten thousand messages take a moment, and each pause in typing and each setting asks again."""
     asked: list[int] = []

@@ -446,6 +446,8 @@ def test_a_bubble_holds_its_text_at_any_width(qtbot: QtBot) -> None:
         place = QRect(row.text_view.mapTo(row, QPoint(0, 0)), row.text_view.size())
         assert row.bubble.geometry().contains(place), f"at {width} px"
         assert row.rect().contains(row.bubble.geometry()), f"at {width} px"
+
+
 def test_formulas_drawn_late_leave_the_reader_at_the_end(
     qtbot: QtBot, page: Transcript, page_model: TranscriptModel
 ) -> None:
