@@ -34,6 +34,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     answer: str = "Paris is the capital of France."
     thinking: str = ""
+    opens_thinking: bool = False
     repeat: int = 1
     delay_seconds: float = 0.0
     first_delay_seconds: float = 0.0

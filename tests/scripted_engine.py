@@ -23,7 +23,8 @@ One thing may go wrong: `fault` happens at the command named by `fault_on`, afte
     orphan         the process dies, but a child that it forked holds the pipe open
 
 With --once FILE it goes wrong in the first process only: FILE is made then, and a process that finds it is healthy.
-`ignore_cancel` makes the answer stream on after Stop; `{message}` in `answer` stands for the last message's text.
+`ignore_cancel` makes the answer stream on after Stop; `{message}` in `answer` stands for the user's last message.
+`thinking` comes before the answer, in tags; with `opens_thinking` the template wrote the first one. `closing` ends it.
 
 In a test:   argv = scripted_engine_command("kill", once=tmp_path / "once");   EngineLink(argv, ...)
 """
@@ -308,6 +309,7 @@ class ScriptedHandler:
             context_window=command.context_tokens or self._script.context_window,
             precision=PLAN.precision if is_auto else Precision(command.precision.value),
             device=PLAN.device if command.device == "auto" else command.device,
+            opens_thinking=self._script.opens_thinking,
         )
         return CheckpointLoaded(command_id=command.command_id, plan=plan)
 
@@ -321,10 +323,13 @@ class ScriptedHandler:
         return DownloadFinished(command_id=command.command_id, checkpoint=command.checkpoint, revision=command.revision)
 
     def _pieces(self, command: Generate) -> list[str]:
-        message = command.messages[-1].content if command.messages else ""
-        thinking = f"<think>\n{self._script.thinking}\n</think>\n\n" if self._script.thinking else ""
-        text = thinking + self._script.answer.replace("{message}", message)
-        return re.findall(r"\s*\S+|\s+$", text) * self._script.repeat
+        message = next((each.content for each in reversed(command.messages) if each.role is Role.USER), "")
+        opening = "" if self._script.opens_thinking else "<think>\n"
+        thinking = f"{opening}{self._script.thinking}\n</think>\n\n" if self._script.thinking else ""
+        text = self._script.answer.replace("{message}", message)
+        if command.closing:  # as the engine does: the tag comes as one piece, then the answer goes on
+            return [command.closing, *re.findall(r"\s*\S+|\s+$", text)]
+        return re.findall(r"\s*\S+|\s+$", thinking + text) * self._script.repeat
 
     def _pause(self) -> None:
         time.sleep(self._script.delay_seconds)

@@ -10,6 +10,7 @@ from app.terminal.engine_session import EngineSession
 from app.terminal.interrupts import Interrupts
 from app.terminal.options import ChatOptions, TerminalFailure
 from app.terminal.output import Output
+from app.terminal.shown_answer import ShownAnswer
 from engine.api.commands import Generate, LoadCheckpoint, PrepareConversation
 from engine.api.errors import ErrorReport, Remedy
 from engine.api.events import CheckpointLoaded, CommandFailed, ContextRolled, Event, Statistics, TextGenerated
@@ -67,26 +68,30 @@ def answer_question(
         speculates=options.speculates,
     )
 
+    shown = None if options.json else ShownAnswer(output)
+
     def on_event(event: Event | None) -> None:
-        output.progress(event)
+        if shown is None or not isinstance(event, TextGenerated):
+            output.progress(event)
+        if shown is not None and event is None:
+            shown.tick()
         start_id = prompt.source_of(event.first_kept) if isinstance(event, ContextRolled) else None
         if start_id is not None:
             dialogue.keep(answer.leave_out_before(start_id))
             output.say("The conversation is full: from here on the model reads without its oldest messages.")
         if isinstance(event, TextGenerated):
-            dialogue.keep(answer.grow(event))
-            if not options.json:
-                output.text(event.text)
+            grown = answer.grow(event)
+            dialogue.keep(grown)
+            if shown is not None:
+                shown.grow(grown.content, opened=grown.opens_thinking)
 
     with Interrupts() as interrupts:
         terminal = session.run(command, on_event, interrupts)
-        streamed = answer.message.content
         message = answer.end(terminal, stopped=interrupts.requested)
         dialogue.finish(message)
     output.clear_progress()
-    if not options.json and (message.content or streamed):
-        output.text(message.content.removeprefix(streamed) if message.content.startswith(streamed) else "")
-        output.end_line()
+    if shown is not None and message.content:
+        shown.finish(message.content, opened=message.opens_thinking, is_stored=not dialogue.is_private)
     if message.error is not None:
         raise TerminalFailure(_sentence(message.error))
     was_stopped = interrupts.requested or message.state is MessageState.INTERRUPTED

@@ -1,5 +1,7 @@
 """Answers: the empty page, the real starter model, and every phase of an answer that is being written."""
 
+import msgspec
+
 from app.widgets.message_actions import Act
 from app.widgets.prompt_dialog import PromptDialog
 from tests.engine_scripts import Script
@@ -78,6 +80,14 @@ def _draw_thinking(studio: Studio) -> None:
     studio.stop()
     studio.pause(1.0)  # formulas are drawn by a process of their own
     studio.draw("thinking-folded")
+    studio.close()
+    studio.open(msgspec.structs.replace(script, opens_thinking=True, thinking=_THOUGHT * 9))
+    studio.send(QUESTION)
+    studio.wait(lambda: len(studio.newest_text()) > len(_THOUGHT), 30)
+    studio.window.actions_by_name.answer_now.trigger()
+    studio.wait(lambda: "$$" in studio.newest_text(), 60)
+    studio.draw("thinking-now")
+    studio.stop()
     studio.close()
 
 

@@ -8,6 +8,7 @@ from PySide6.QtGui import QDragEnterEvent
 from app.models.attachment_item import AttachmentItem
 from app.widgets.attachment_dialog import AttachmentDialog
 from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
+from app.widgets.model_settings_dialog import ModelSettingsDialog
 from tests.app.attachments import documents
 from tests.engine_scripts import Script
 from tests.screenshots.studio import SMALL, Studio
@@ -105,6 +106,11 @@ def _draw_own_settings(studio: Studio) -> None:
     ask = studio.window.page.composer.own_settings_requested.emit
     studio.draw_dialog("conversation-settings", ConversationSettingsDialog, ask)
     studio.draw("own-settings", SMALL)
+    of_model = studio.hearth.model_settings
+    of_model.own.open()
+    of_model.own.change(("precision", "int8"))
+    studio.draw_dialog("model-settings", ModelSettingsDialog, of_model.open)
+    of_model.own.reset("precision")
     studio.close()
 
 
