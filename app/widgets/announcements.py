@@ -1,22 +1,28 @@
 """Tells screen readers when an answer of the shown conversation begins and when it has ended; nothing in between."""
 
 from PySide6.QtCore import QModelIndex, QObject, Slot
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QWidget
 
 from app.conversations.records import Message, MessageState
 from app.language import tr
 from app.models.transcript_model import TranscriptModel
+from app.rendering.markdown import render
+from app.rendering.thinking import split_thinking
+from app.widgets.announcing import announce
 from app.widgets.message_mark import mark_of
+from app.widgets.theme import LIGHT
 from engine.api.message import Role
 
 _SPOKEN_CHARACTERS = 500
+_RENDERED_CHARACTERS = 1_500
 
 
 def ending_words(message: Message) -> str:
-    """Return what is said when an answer has ended: how, and how it begins."""
+    """Return what is said when an answer has ended: how, and how it begins, without thoughts and markup."""
     mark = mark_of(message, is_last=True)
-    said = message.content[:_SPOKEN_CHARACTERS] + ("…" if len(message.content) > _SPOKEN_CHARACTERS else "")
+    content = "".join(passage.text for passage in split_thinking(message.content) if not passage.is_thinking)
+    words = "\n".join(block.text for block in render(content[:_RENDERED_CHARACTERS], LIGHT.render_theme())).strip()
+    said = words[:_SPOKEN_CHARACTERS] + ("…" if len(words) > _SPOKEN_CHARACTERS else "")
     how = mark.text if mark is not None else tr("The answer is finished.")
     return f"{how} {said}".strip()
 
@@ -71,5 +77,4 @@ class Announcements(QObject):
         return message if message is not None and message.role is Role.ASSISTANT else None
 
     def _say(self, words: str) -> None:
-        # Politeness is Polite from the start: it waits until the screen reader has said what it is saying.
-        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self._speaker, words))
+        announce(self._speaker, words)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout
 from app.conversations.attachment import Attachment
 from app.language import tr
 from app.models.attachment_item import AttachmentItem, too_long
+from app.widgets.announcing import announce
 from app.widgets.attachment_chip import AttachmentChip
 from app.widgets.attachment_dialog import AttachmentDialog
 from app.widgets.flow_layout import FlowLayout
@@ -70,6 +71,10 @@ class AttachmentBar(QWidget):
     def set_items(self, items: Sequence[AttachmentItem]) -> None:
         """Show exactly these; the keyboard stays with the chips while there are any."""
         had_focus = next((place for place, chip in enumerate(self.chips) if chip.isAncestorOf(self.focusWidget())), -1)
+        reading = {item.key for item in self.items if item.attachment is None}
+        for item in items:
+            if item.attachment is not None and item.key in reading:
+                announce(self, tr("{title} is attached.").format(title=item.title))
         self.items = tuple(items)
         for chip in self.chips:
             self._flow.removeWidget(chip)
@@ -87,6 +92,8 @@ class AttachmentBar(QWidget):
 
     def show_problem(self, words: str) -> None:
         """Say why something was not attached or sent, "" for nothing."""
+        if words != self._problem:
+            announce(self, words, is_urgent=True)
         self._problem = words
         self._show()
 

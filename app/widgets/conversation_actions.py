@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from app.widgets.announcements import Announcements
+from app.widgets.announcing import CopyAnnouncement
 from app.widgets.message_actions import NOTHING, Act, fill_models, offer_of
 from app.widgets.message_focus import MessageFocus
 
@@ -30,6 +31,7 @@ class ConversationActions(QObject):
         super().__init__(window)
         self._window = window
         Announcements(window.page.transcript.model, window.page.transcript)
+        CopyAnnouncement(window)
         self._focus = MessageFocus(window.page.transcript, self)
         self._checkpoints = window.model_button.checkpoints
         actions = window.actions_by_name

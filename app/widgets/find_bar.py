@@ -5,6 +5,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from app.language import tr
+from app.widgets.announcing import LateAnnouncement
 from app.widgets.fonts import text_font
 from app.widgets.icon_button import IconButton
 from app.widgets.plain_label import plain_label
@@ -53,6 +54,7 @@ class FindBar(QFrame):
             row.addWidget(part)
         for button in (self.previous_button, self.next_button, self.close_button):
             row.addWidget(button)
+        self._said = LateAnnouncement(self)
         self.field.textChanged.connect(self.words_changed)
         self.case_button.toggled.connect(self.words_changed)
         self.previous_button.clicked.connect(self.go_back)
@@ -93,6 +95,7 @@ class FindBar(QFrame):
         else:
             text = tr("Searching …") if searching else tr("Not found")
         self.count.setText(text)
+        self._said.say("" if searching and not total else text)
         for button in (self.previous_button, self.next_button):
             button.setEnabled(total > 0)
 

@@ -12,6 +12,7 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.memory_picture import memory_picture
 from app.models.plan_words import ModelFit
 from app.models.warmth_words import token_words
+from app.widgets.announcing import announce
 from app.widgets.fonts import text_font
 from app.widgets.foreign_text import plain_tooltip
 from app.widgets.icons import icon
@@ -80,8 +81,10 @@ class ModelButton(QAbstractButton):
 
     def set_plan(self, plan: Plan | None) -> None:
         """Show how the model is loaded, None if none is."""
-        self._plan = plan
+        before, self._plan = self._plan, plan
         self._describe()
+        if (plan.checkpoint if plan else "") != (before.checkpoint if before else ""):
+            announce(self, tr("{name} is loaded.").format(name=plan.name) if plan else tr("No model is loaded."))
 
     def set_loading(self, phase: str) -> None:
         """Show what a load is busy with, "" when it is over."""

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from app.language import tr
 from app.models.notice import Choice, Notice, Severity
 from app.widgets.accessible_roles import read_as
+from app.widgets.announcing import announce
 from app.widgets.foreign_text import menu_text
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import pixmap
@@ -92,6 +93,7 @@ class NoticeBar(QWidget):
         self._rows[notice.key] = row
         self._column.addWidget(row)
         self.show()
+        announce(self, f"{notice.text} {notice.action}".strip(), is_urgent=notice.severity is Severity.ERROR)
 
     def clear_notice(self, key: str) -> None:
         """Take a notice away; nothing happens if it is not shown."""

@@ -2,8 +2,6 @@
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, Qt, Signal, Slot
 from PySide6.QtGui import (
-    QAccessible,
-    QAccessibleAnnouncementEvent,
     QColor,
     QKeyEvent,
     QMouseEvent,
@@ -15,6 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QFrame, QLineEdit
 from app.language import tr
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import PaletteModel
+from app.widgets.announcing import LateAnnouncement, announce
 from app.widgets.palette_delegate import PaletteDelegate
 from app.widgets.plain_label import plain_label
 from app.widgets.theme import Theme
@@ -91,6 +90,7 @@ class Palette(QWidget):
         self.lines.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.lines.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.nothing = plain_label(tr("Nothing was found. Fewer or other words may help."), "muted", wraps=True)
+        self._found = LateAnnouncement(self.lines)
         self._lay_out()
         self.hide()
         self.field.textChanged.connect(lambda text: self.typed.emit(text))
@@ -157,6 +157,18 @@ class Palette(QWidget):
         self.lines.setVisible(bool(entries))
         self._foot.setVisible(not entries)
         self._place()
+        self._say_found()
+
+    def _say_found(self) -> None:
+        """Say how much was found once nobody types any more, and what Enter would open."""
+        count = sum(self.model.entry(row) is not None for row in range(self.model.rowCount()))
+        current = self.lines.currentIndex()
+        if not self.field.text().strip() or self._has_walked:
+            self._found.say("")
+        elif not count or not current.isValid():
+            self._found.say(self.nothing.text())
+        else:
+            self._found.say(f"{tr('Found: %n', None, count)}. {current.data()}")
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
@@ -207,8 +219,8 @@ class Palette(QWidget):
             self.lines.scrollTo(above)  # the name of the section, too
         if index.isValid():
             self.lines.scrollTo(index)
-            if self.isVisible() and QAccessible.isActive():
-                QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self.lines, str(index.data())))
+            if self.isVisible() and self._has_walked:
+                announce(self.lines, str(index.data()))
 
     @Slot(object)
     def _on_stepped(self, step: int) -> None:
@@ -246,6 +258,7 @@ class Palette(QWidget):
         if isinstance(application, QApplication):
             application.focusChanged.disconnect(self._on_focus_changed)
         self._has_walked = False
+        self._found.say("")
         self.hide()
 
     @Slot(QWidget, QWidget)

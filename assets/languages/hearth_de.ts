@@ -6027,6 +6027,10 @@
         <translation>{name} ist in {precision} auf {place} geladen, {context_window} Tokens.</translation>
     </message>
     <message>
+        <source>{name} is loaded.</source>
+        <translation>{name} ist geladen.</translation>
+    </message>
+    <message>
         <source>{name} is no longer there.</source>
         <translation>{name} ist nicht mehr da.</translation>
     </message>
@@ -6217,6 +6221,10 @@
     <message>
         <source>{title} (copy)</source>
         <translation>{title} (Kopie)</translation>
+    </message>
+    <message>
+        <source>{title} is attached.</source>
+        <translation>{title} ist angehängt.</translation>
     </message>
     <message>
         <source>{tokens} in {time}</source>

@@ -1,7 +1,10 @@
 """What a screen reader is told of an answer: that it begins, and how it has ended; not each word, not each second."""
 
+from collections.abc import Iterator
+
 import msgspec
 import pytest
+import shiboken6
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
@@ -13,7 +16,7 @@ from tests.app.widgets.demo_conversation import answer, entries, user
 
 
 @pytest.fixture
-def said(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> tuple[TranscriptModel, list[str]]:
+def said(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TranscriptModel, list[str]]]:
     """The model that is watched, and what was handed to Qt for the screen reader (which no test machine runs)."""
     words: list[str] = []
 
@@ -26,7 +29,8 @@ def said(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> tuple[TranscriptModel
     qtbot.addWidget(speaker)
     model = TranscriptModel(speaker)
     Announcements(model, speaker)
-    return model, words
+    yield model, words
+    assert shiboken6.isValid(speaker)  # nothing else holds it
 
 
 GROWING = msgspec.structs.replace(answer(2, ""), state=MessageState.STREAMING)
