@@ -55,8 +55,9 @@ class AttachmentChip(QFrame):
         self.size_label = plain_label("", "small")
         self.remove_button = IconButton("x", tr("Remove {name}").format(name=item.name), theme)
         self.remove_button.clicked.connect(self._on_remove)
-        self.remove_button.setVisible(removable)
-        if removable:
+        if not removable:
+            self.remove_button.hide()  # never shown here: without a parent yet, it would be a window of its own
+        else:
             self.name_button.removed.connect(self._on_remove)
         row = QHBoxLayout(self)
         row.setContentsMargins(4, 0, 4 if removable else 12, 0)

@@ -13,6 +13,7 @@ from app.widgets.growing_text_edit import GrowingTextEdit
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import icon
 from app.widgets.queue_chips import QueueChips
+from app.widgets.tab_order import put_in_order, stops_in
 from app.widgets.theme import TEXT_COLUMN_PX, Theme
 
 _DRAFT_DELAY_MS = 300
@@ -49,6 +50,7 @@ class Composer(QWidget):
         self.chips = QueueChips(theme)
         self.chips.remove_requested.connect(self.queue_removed)
         self.chips.edit_requested.connect(self.flush_draft)  # it goes before what is typed
+        self.chips.emptied.connect(self.take_focus)
         self.chips.edit_requested.connect(self.queue_edit_requested)
         self.chips.send_now_requested.connect(self.queue_now_requested)
         self.editor = self._build_editor()
@@ -86,6 +88,7 @@ class Composer(QWidget):
         outer = QHBoxLayout(self)
         outer.setContentsMargins(8, 4, 8, 4)
         outer.addWidget(inner)
+        self._order()
         self._show_button()
 
     @property
@@ -117,6 +120,7 @@ class Composer(QWidget):
     def set_queue(self, queue: tuple[str, ...]) -> None:
         """Show the messages that wait."""
         self.chips.set_queue(queue)
+        self._order()
 
     def set_waiting(self, waiting: tuple[str, bool]) -> None:
         """Say what they wait for if that is not seen here, and whether one could be sent now."""
@@ -143,12 +147,18 @@ class Composer(QWidget):
     def set_attachments(self, items: tuple[AttachmentItem, ...]) -> None:
         """Show what is attached, and what is still being read."""
         self.attachments.set_items(items)
+        self._order()
         self._show_button()
 
     def insert_text(self, text: str) -> None:
         """Put a text where the cursor is; it can be undone."""
         self.editor.insert(text)
         self.take_focus()
+
+    def _order(self) -> None:
+        """Let Tab visit what stands above the editor before it, although it came later."""
+        above = [*stops_in(self.chips), *stops_in(self.attachments)]
+        put_in_order([*above, self.attach_button, self.editor, self.button, self.own_button])
 
     @Slot()
     def choose_files(self) -> None:
@@ -252,6 +262,8 @@ class Composer(QWidget):
         self.button.setIcon(icon(name, colors.accent_text, colors.disabled))
         self.button.setAccessibleName(label)
         self.button.setToolTip(f"{label} ({key})")
+        if not enabled and self.button.hasFocus():
+            self.take_focus()  # Qt would give the keyboard to whatever comes next
         self.button.setEnabled(enabled)
 
     def _has_text(self) -> bool:

@@ -25,6 +25,7 @@ class LinkDialog(QDialog):
         self.address = PlainTextView()
         self.address.setProperty("bare", "true")
         self.address.setAccessibleName(tr("Address"))
+        self.address.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.address.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.address.set_text(url)
         self.address.setFixedHeight(min(_TEXT_PX, self.address.heightForWidth(_WIDTH_PX - 48)))

@@ -1,8 +1,8 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
-from PySide6.QtCore import QAbstractItemModel, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QAbstractItemModel, QSize, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QMainWindow, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QMainWindow, QWidget
 
 from app.conversations.records import Conversation
 from app.language import tr
@@ -21,7 +21,7 @@ from app.widgets.icon_button import IconButton
 from app.widgets.icons import app_icon
 from app.widgets.model_button import ModelButton
 from app.widgets.sidebar import WIDTH_PX, Sidebar
-from app.widgets.tab_order import next_stop
+from app.widgets.tab_order import step_past
 from app.widgets.theme import Theme, give_look, theme_for
 from app.widgets.window_actions import WindowActions
 from app.widgets.window_dialogs import WindowDialogs
@@ -260,11 +260,7 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab visits the page of messages once, not every message that happens to exist."""
-        stop = next_stop(self, QApplication.focusWidget(), self.page.transcript, forward)
-        if stop is None:
-            return super().focusNextPrevChild(forward)
-        stop.setFocus(Qt.FocusReason.TabFocusReason if forward else Qt.FocusReason.BacktabFocusReason)
-        return True
+        return step_past(self.page.transcript, forward, super().focusNextPrevChild)
 
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme

@@ -251,6 +251,7 @@ class NoticeRow(QFrame):
         text = PlainTextView()
         text.setProperty("bare", "true")
         text.setAccessibleName(tr("Details"))
+        text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         text.set_text(self._hidden_text())
         text.setFixedHeight(_DETAILS_PX)

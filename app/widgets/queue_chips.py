@@ -1,13 +1,14 @@
 """Messages that wait until the present answer is finished, shown above the composer."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app.language import tr
 from app.widgets.elided_label import ElidedLabel
 from app.widgets.foreign_text import set_tooltip
 from app.widgets.icon_button import IconButton
 from app.widgets.mirroring import margins
+from app.widgets.tab_order import stops_in
 from app.widgets.theme import Theme
 
 _SHOWN_CHIPS = 3
@@ -19,6 +20,7 @@ class QueueChips(QWidget):
 
     remove_requested = Signal(object)  # int: place in the queue
     edit_requested = Signal(object)  # int: place in the queue
+    emptied = Signal()  # the last one is gone, and it had the keyboard
     send_now_requested = Signal(object)  # int: place in the queue
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -44,6 +46,7 @@ class QueueChips(QWidget):
     def set_queue(self, queue: tuple[str, ...]) -> None:
         """Show exactly these."""
         self._queue = queue
+        place, button = self._focused()
         for chip in self._chips:
             chip.hide()
             chip.deleteLater()
@@ -59,6 +62,19 @@ class QueueChips(QWidget):
         self._more.setVisible(len(queue) > _SHOWN_CHIPS)
         self._column.addWidget(self._more)
         self.setVisible(bool(queue))
+        if place >= 0 and self._chips:
+            stops_in(self._chips[min(place, len(self._chips) - 1)])[button].setFocus(Qt.FocusReason.OtherFocusReason)
+        elif place >= 0:
+            self.emptied.emit()
+
+    def _focused(self) -> tuple[int, int]:
+        """Return which message has the keyboard, and which of its buttons; -1 for none."""
+        focused = QApplication.focusWidget()
+        for place, chip in enumerate(self._chips):
+            stops = stops_in(chip)
+            if focused in stops:
+                return place, stops.index(focused)
+        return -1, 0
 
     def set_waiting(self, waits_for: str, can_send: bool) -> None:
         """Say what the first one waits for, "" for the answer that is seen here; without a model none can be sent."""
