@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 
 def step_past(single_stop: QWidget, forward: bool, step: Callable[[bool], bool]) -> bool:
@@ -14,6 +14,9 @@ def step_past(single_stop: QWidget, forward: bool, step: Callable[[bool], bool])
     that one is deleted, Python loses hold of the other and of all its children, such as the window's menus. So nothing
     here walks along that chain: what Tab shall not visit says so for the moment.
     """
+    focused = QApplication.focusWidget()
+    if focused is not None and single_stop.isAncestorOf(focused):
+        QWidget.setTabOrder(single_stop, focused)  # what was made late would be left to the window's beginning
     inside = [(each, each.focusPolicy()) for each in stops_in(single_stop)]
     for each, _ in inside:
         each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
