@@ -4,6 +4,7 @@ Drawing takes 2 to 50 ms in Python, and hostile LaTeX any time and memory: neith
 """
 
 import logging
+import signal
 import sys
 from collections import OrderedDict
 from pathlib import Path
@@ -15,7 +16,8 @@ import app
 from app.mathematics.shapes import Drawn, Wanted
 
 START_MS = 30_000  # a cold disk and a busy machine; nothing waits for it but pictures
-FORMULA_MS = 2_000
+# The process itself gives up after a second of the processor's time, where the system can interrupt it.
+FORMULA_MS = 10_000 if hasattr(signal, "setitimer") else 2_000
 IDLE_MS = 120_000
 _SENT_AT_ONCE = 8
 _STARTS_TRIED = 3
