@@ -1,6 +1,7 @@
 """Counts what is looked for in all messages of the shown branch, on a thread of its own; the newest text included."""
 
 import threading
+import time
 from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from engine.api.message import Role
 
 _REPORTED_MESSAGES = 500  # after so many the count so far is told
 _REMEMBERED_CHARACTERS = 4_000_000
+# Whoever paints waits for Python's lock at each step of its own, up to 5 ms if nobody lets go of it before.
+_WORK_SECONDS = 0.002
+_REST_SECONDS = 0.0005
 _LOOK_MS = 20
 _GROWTH_MS = 250  # an answer that streams is searched about so often
 _NO_LOOKS = RenderTheme("", "", "", "", "", "")
@@ -201,9 +205,13 @@ class _Job:
     def work(self, reader: "_Reader", results: "SimpleQueue[tuple[_Run, dict[str, int], bool]]") -> None:
         """Count, and tell what is known now and then."""
         counts: dict[str, int] = {}
+        rests_at = time.perf_counter() + _WORK_SECONDS
         for text in self.texts:
             if self.run.is_over:
                 return
+            if time.perf_counter() > rests_at:
+                time.sleep(_REST_SECONDS)
+                rests_at = time.perf_counter() + _WORK_SECONDS
             counts[text.message_id] = reader.count(text, self.pattern, self.words)
             if len(counts) == _REPORTED_MESSAGES:
                 results.put((self.run, counts, False))
