@@ -21,12 +21,11 @@ _FILES = (
 
 
 def load_fonts() -> list[str]:
-    """Register the shipped fonts with the running QApplication; return the names Qt refused (normally none)."""
-    refused = []
-    for name in _FILES:
-        if QFontDatabase.addApplicationFont(str(asset("fonts", name))) < 0:
-            refused.append(name)
-    return refused
+    """Register the shipped fonts with the running QApplication; return those missing or refused (normally none).
+
+    The system's fonts stand in for them.
+    """
+    return [name for name in _FILES if not _is_loaded(name)]
 
 
 def text_font(size_px: int, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
@@ -44,6 +43,13 @@ def code_font(size_px: int) -> QFont:
 def code_size_px(text_size_px: int) -> int:
     """Return the code size that looks level with text of ``text_size_px``."""
     return max(9, round(text_size_px * CODE_SCALE))
+
+
+def _is_loaded(name: str) -> bool:
+    try:
+        return QFontDatabase.addApplicationFont(str(asset("fonts", name))) >= 0
+    except FileNotFoundError:
+        return False
 
 
 def _font(families: list[str], hint: QFont.StyleHint, size_px: int, weight: QFont.Weight) -> QFont:

@@ -130,3 +130,11 @@ def test_ten_thousand_conversations_stay_quick(listed: ConversationListModel) ->
     assert model.row(1) is not None
     assert filled - began < 2.0  # 0.1 s; generous for a busy machine
     assert changed < 0.5  # 20 ms
+
+
+def test_a_clock_that_was_set_back_leaves_what_is_newer_in_todays_group() -> None:
+    listed = ConversationListModel(clock=TODAY.timestamp)
+    ahead = TODAY.timestamp() + 3 * 86_400
+    listed.set_conversations([Conversation(id="x", title="Ahead", created_at=ahead, updated_at=ahead)])
+    model = SidebarModel(listed, clock=TODAY.timestamp)
+    assert [model.index(row).data() for row in range(model.rowCount())] == ["Today", "Ahead"]

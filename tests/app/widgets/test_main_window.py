@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import msgspec
 import pytest
 from PySide6.QtCore import QSize, Qt
@@ -295,6 +299,16 @@ def test_at_its_smallest_nothing_is_cut(shown: Shown) -> None:
             if part.isVisible() and part.width() > 0:
                 right = part.mapTo(shown.window, part.rect().topRight()).x()
                 assert right <= 720, part
+
+
+@pytest.mark.parametrize("scale", ["1.25", "4"])
+def test_nothing_is_cut_at_another_scale_either(scale: str) -> None:
+    """Qt reads the scale once, so the test above runs in a process of its own."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", "at_its_smallest"]
+    environment = {**os.environ, "QT_SCALE_FACTOR": scale}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert "1 passed" in done.stdout
 
 
 def test_it_looks_as_at_the_last_time(qtbot: QtBot, shown: Shown) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 
 import pytest
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor, QFontMetrics, QPalette
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from app.widgets import fonts
 from app.widgets.assets import asset
 from app.widgets.fonts import CODE_FAMILY, TEXT_FAMILY, code_font, load_fonts, text_font
 from app.widgets.theme import DARK, LIGHT, Theme, apply_theme, contrast, palette, stylesheet, theme_for
@@ -61,7 +62,10 @@ def test_edges_of_controls_and_the_focus_can_be_seen(theme: Theme) -> None:
     colors = theme.colors
     for ground in (colors.page, colors.sidebar, colors.raised):
         assert contrast(colors.outline, ground) >= SEEN
+    grounds = [colors.page, colors.sidebar, colors.raised, colors.bubble, colors.hover, colors.pressed]
+    for ground in [*grounds, colors.code_background, colors.warning_background, colors.danger_background]:
         assert contrast(colors.accent, ground) >= SEEN
+        assert contrast(colors.muted, ground) >= SEEN  # icons
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
@@ -145,6 +149,15 @@ def test_the_shipped_fonts_are_the_ones_drawn(qtbot: QtBot) -> None:
     assert QFontInfo(code_font(13)).family() == CODE_FAMILY
     assert QFontInfo(code_font(13)).fixedPitch()
     assert QFontInfo(text_font(15)).pixelSize() == 15
+
+
+def test_the_systems_fonts_stand_in_for_missing_ones(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_FILES", ("Inter-Regular.otf", "Gone.otf"))
+    assert load_fonts() == ["Gone.otf"]
+    monkeypatch.setattr(fonts, "TEXT_FAMILY", "A family that nobody has")
+    stands_in = QFontMetrics(text_font(15))
+    assert stands_in.horizontalAdvance("readable") > 30
+    assert stands_in.height() >= 15
 
 
 def test_licences_lie_beside_what_they_are_for() -> None:
