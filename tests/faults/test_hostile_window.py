@@ -1,7 +1,6 @@
 """The whole window on hostile text, seen from outside: what a model writes opens no file and no connection."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
 from tests.app.hearth_process import ROOT, wait_for
+from tests.tracing import why_not
 
 _SECRET = "canary-that-nothing-opens"
 _HOSTILE = r"""A picture ![a]({folder}/{secret}.png) and ![b](file://{folder}/{secret}.png) and ![c](file://{secret}/s.png),
@@ -42,7 +42,7 @@ open("{folder}/{secret}")
 
 _DRAWING_SECONDS = 1.5  # the answer is saved before it is drawn
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see what the window opens")
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
 def test_what_a_model_writes_opens_neither_a_file_nor_a_connection(tmp_path: Path) -> None:

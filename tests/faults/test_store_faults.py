@@ -21,6 +21,7 @@ from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from tests.app.conversations.samples import a_conversation, a_message
+from tests.tracing import why_not
 
 WRITER = [sys.executable, "-m", "tests.faults.store_writer"]
 NEEDS_LINUX_ROOT = pytest.mark.skipif(
@@ -287,12 +288,10 @@ def test_a_folder_of_somebody_else_is_one_sentence_with_the_path(small_disk: Pat
 
 def strace(path: Path, *options: str) -> list[str]:
     """Run the writer under strace with a fault injected, and return its lines."""
-    if shutil.which("strace") is None:
-        pytest.skip("strace is not installed")
+    if why_not():
+        pytest.skip(why_not())
     command = ["strace", "-f", "-qq", "-o", os.devnull, *options, *WRITER, str(path), "0", "150"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    if "ptrace" in result.stderr or "PTRACE" in result.stderr:
-        pytest.skip(f"strace is not permitted here: {result.stderr.strip()[:100]}")
     return result.stdout.splitlines()
 
 

@@ -1,7 +1,6 @@
 """No text that a model writes makes Qt open a file or a connection."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pytestqt.qtbot import QtBot
 from app.widgets.safe_document import SafeDocument
 from app.widgets.text_view import TextView
 from app.widgets.theme import LIGHT
+from tests.tracing import why_not
 
 ROOT = Path(__file__).parents[3]
 HTML = """
@@ -92,7 +92,7 @@ def _run_probe(target: str, *before: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see what Qt opens")
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
 @pytest.mark.parametrize("target", ["{folder}/secret-picture", "file://{folder}/secret-picture.png", "secret-picture"])
 def test_no_file_is_touched(tmp_path: Path, target: str) -> None:
     secret = QImage(8, 8, QImage.Format.Format_RGB32)
