@@ -13,10 +13,10 @@ from app.attachments.outcome import Extract, Outcome, Refusal
 from app.attachments.reading import read_file
 from app.attachments.words import note_words, sentence
 from app.controllers.conversation_controller import ConversationController
-from app.conversations.attachment import Attachment
+from app.conversations.attachment import Attachment, one_line
 from app.language import grouped, tr
 from app.models.attachment_item import AttachmentItem
-from engine.api.codec import clean_text
+from engine.api.codec import clean_text, utf8_length
 
 # One after the other: they stay in the order in which they were chosen, and leave the processor to the model.
 _AT_ONCE = 1
@@ -68,7 +68,7 @@ class AttachmentController(QObject):
         self._shown_id = page_id
         for path in map(Path, paths):
             self._count += 1
-            reading = _Reading(self._count, page_id, clean_text(path.name or str(path)))
+            reading = _Reading(self._count, page_id, one_line(clean_text(path.name or str(path))))
             self._readings.append(reading)
             self._start(reading, path)
         self._tell()
@@ -82,7 +82,7 @@ class AttachmentController(QObject):
             words = tr("This is too long to be pasted ({count} characters). Attach the part that matters.")
             self.problem_changed.emit(words.format(count=grouped(len(text))))
         elif self._with_room([text]):
-            size = len(text.encode())
+            size = utf8_length(text)
             self._add(
                 self._conversations.kept_page().id,
                 Attachment(name=tr("Pasted text"), text=text, size_bytes=size, is_pasted=True),

@@ -16,7 +16,7 @@ from app.conversations.prompting import context_start, prompt_of, quoted
 from app.conversations.records import Conversation, Message, new_id
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings, overlaid, sampling_from
-from engine.api.codec import clean_text
+from engine.api.codec import clean_text, utf8_length
 from engine.api.commands import CountTokens, WhenFull, room_for_answer
 from engine.api.events import CommandCancelled, CommandFailed, TokensCounted
 from engine.api.message import PromptMessage, Role
@@ -70,6 +70,7 @@ class ContextController(QObject):
         self._plan: Plan | None = None
         self._draft = ""
         self._attached = ""
+        self._typed = ""  # what the model would read as the next message, "" if nothing is written or attached
         self._open: _Count | None = None
         self._known: _Count | None = None
         self._refused: _Key | None = None
@@ -89,18 +90,19 @@ class ContextController(QObject):
     def set_draft(self, text: str) -> None:
         """Know what is typed, after a pause in typing or because another draft is shown."""
         self._draft = clean_text(text)
+        self._join()
         self.refresh()
 
     @Slot(object)
     def set_attachments(self, attachments: tuple[Attachment, ...]) -> None:
         """Know what is attached to the message that is typed."""
         self._attached = quoted(attachments)
+        self._join()
         self.refresh()
 
-    @property
-    def _typed(self) -> str:
-        """What the model would read as the next message, "" if nothing is written or attached."""
-        return "\n\n".join(part for part in (self._attached, self._draft if self._draft.strip() else "") if part)
+    def _join(self) -> None:
+        typed = self._draft if self._draft.strip() else ""
+        self._typed = "\n\n".join(part for part in (self._attached, typed) if part)
 
     @Slot()
     def refresh(self) -> None:
@@ -110,7 +112,7 @@ class ContextController(QObject):
         self._tell(page, key)
         if self._open is not None or not self._typed or not self._is_idle() or self._plan is None:
             return
-        asked = _Count(key, len(self._typed.encode()))
+        asked = _Count(key, utf8_length(self._typed))
         is_known = self._known is not None and (self._known.key, self._known.draft_bytes) == (key, asked.draft_bytes)
         too_long = self._guess(page, key) > _COUNTED_WINDOWS * self._plan.context_window
         if not is_known and not too_long and key != self._refused:
@@ -175,7 +177,7 @@ class ContextController(QObject):
         self._submit(command)
 
     def _guess(self, page: _Page, key: _Key) -> int:
-        draft_bytes = len(self._typed.encode())
+        draft_bytes = utf8_length(self._typed)
         if self._known is not None and self._known.key == key and draft_bytes:
             return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // _BYTES_PER_TOKEN)
         typed = draft_bytes // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS if draft_bytes else 0
@@ -204,7 +206,7 @@ class ContextController(QObject):
                 leaves_out=page.leaves_out,
                 has_history=len(page.branch) > 1,
                 has_draft=has_draft,
-                is_exact=counted and self._known is not None and self._known.draft_bytes == len(self._typed.encode()),
+                is_exact=counted and self._known is not None and self._known.draft_bytes == utf8_length(self._typed),
             )
         if use != self.use:
             self.use = use
@@ -224,4 +226,4 @@ def _tokens_of(page: _Page) -> int:
 
 
 def _guess_of(turns: Sequence[PromptMessage]) -> int:
-    return sum(len(turn.content.encode()) // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS for turn in turns)
+    return sum(utf8_length(turn.content) // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS for turn in turns)

@@ -1,6 +1,16 @@
 """A file, or a long paste, that goes with a message: what is kept of it is the text that was taken out of it."""
 
+import re
+
 import msgspec
+
+# Line ends of any kind, and what turns the direction of writing.
+_NOT_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+def one_line(name: str) -> str:
+    """Return a file's name as one line that can't look like another: U+202E would show "gpj.exe" as "exe.jpg"."""
+    return " ".join(_NOT_NAME.sub(" ", name).split())
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,3 +26,7 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     pages: int = 0
     is_pasted: bool = False
+
+    def __post_init__(self) -> None:
+        """Names come from disks, imports and other processes."""
+        msgspec.structs.force_setattr(self, "name", one_line(self.name))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.conversations.attachment import Attachment
 from app.language import grouped, tr
+from engine.api.codec import utf8_length
 
 _BYTES_PER_TOKEN = 4
 _ICONS = (
@@ -56,7 +57,7 @@ def title_of(attachment: Attachment) -> str:
 
 def too_long(attachments: Sequence[Attachment], window_tokens: int) -> str:
     """Return that these alone are more than the model can hold, "" if they aren't."""
-    tokens = sum(len(each.text.encode()) for each in attachments) // _BYTES_PER_TOKEN
+    tokens = sum(utf8_length(each.text) for each in attachments) // _BYTES_PER_TOKEN
     if not attachments or tokens <= window_tokens:
         return ""
     if len(attachments) == 1:
