@@ -144,7 +144,12 @@ class Hearth(QObject):
             self.conversations, self.engine.submit, lambda: self.chat.is_idle, self.model_settings.own.in_force, self
         )
         self.housekeeping = HousekeepingController(
-            self.conversations, requests, self.engine.submit, lambda: self.settings.settings, self
+            self.conversations,
+            requests,
+            self.engine.submit,
+            lambda: self.settings.settings,
+            self.warmth.is_warm,
+            self,
         )
         self.messages = MessageParts(
             self.engine,
@@ -222,6 +227,8 @@ class Hearth(QObject):
         self.engine.event_received.connect(self.context.on_event)
         self.engine.event_received.connect(self.housekeeping.on_event)
         self.chat.answered.connect(self.housekeeping.after_answer)
+        for copies in (self.branches, self.lists.organizing):
+            copies.copied.connect(self.housekeeping.after_copy)
         self.checkpoints.plan_changed.connect(self.chat.set_plan)
         self.checkpoints.plan_changed.connect(self.context.set_plan)
         self.chat.busy_changed.connect(self.context.refresh)

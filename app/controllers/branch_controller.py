@@ -2,7 +2,7 @@
 
 import time
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.conversation_controller import ConversationController
 from app.controllers.store_requests import StoreRequests
@@ -12,7 +12,9 @@ from app.conversations.store import ConversationStore
 
 
 class BranchController(QObject):
-    """Copies in the store first, then shows the copy."""
+    """Copies in the store first, then shows the copy. Signal copied((id of the original, id of the copy))."""
+
+    copied = Signal(object)
 
     def __init__(
         self, conversations: ConversationController, requests: StoreRequests, parent: QObject | None = None
@@ -32,7 +34,8 @@ class BranchController(QObject):
         def copy(store: ConversationStore) -> tuple[Conversation, list[Message]]:
             return conversation, store.save_copies(conversation, messages)
 
-        self._requests.request(copy, self._on_copied)
+        def on_copied(copied: tuple[Conversation, list[Message]]) -> None:
+            self._conversations.show_added(*copied)
+            self.copied.emit((current.conversation.id, conversation.id))
 
-    def _on_copied(self, copied: tuple[Conversation, list[Message]]) -> None:
-        self._conversations.show_added(*copied)
+        self._requests.request(copy, on_copied)

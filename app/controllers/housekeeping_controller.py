@@ -17,6 +17,7 @@ from app.settings.schema import Settings
 from engine.api.commands import PrepareConversation, SuggestTitle
 from engine.api.errors import ErrorKind
 from engine.api.events import CommandCancelled, CommandFailed, FinishReason, TitleSuggested
+from engine.api.message import PromptMessage
 
 
 class HousekeepingController(QObject):
@@ -28,6 +29,7 @@ class HousekeepingController(QObject):
         requests: StoreRequests,
         submit: Submit,
         settings: Callable[[], Settings],
+        is_warm: Callable[[str], bool],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -35,6 +37,7 @@ class HousekeepingController(QObject):
         self._requests = requests
         self._submit = submit
         self._settings = settings
+        self._is_warm = is_warm
         self._asked: dict[str, tuple[str, str]] = {}  # by command: conversation and the title it had
         self._given_up: set[str] = set()
 
@@ -45,16 +48,7 @@ class HousekeepingController(QObject):
         if loaded is None or not _has_ended_well(answer):
             return
         conversation = loaded.conversation
-        messages = self._conversations.prompt(loaded, answer.id).messages
-        self._submit(
-            PrepareConversation(
-                command_id=new_id(),
-                conversation_id=conversation.id,
-                messages=messages,
-                started_at=conversation.created_at,
-                is_private=conversation.is_private,
-            )
-        )
+        messages = self._prepare(loaded, answer.id)
         if self._settings().write_titles and self._needs_title(loaded):
             command = SuggestTitle(
                 command_id=new_id(),
@@ -66,6 +60,29 @@ class HousekeepingController(QObject):
             self._asked[command.command_id] = (conversation.id, conversation.title)
             self._given_up.discard(conversation.id)
             self._submit(command)
+
+    @Slot(object)
+    def after_copy(self, copied: tuple[str, str]) -> None:
+        """Let a copy be as warm as its original, if that is: (id of the original, id of the copy)."""
+        original_id, copy_id = copied
+        loaded = self._conversations.shelf.get(copy_id)
+        branch = loaded.branch() if loaded is not None else ()
+        if loaded is not None and branch and _has_ended_well(branch[-1]) and self._is_warm(original_id):
+            self._prepare(loaded, branch[-1].id)
+
+    def _prepare(self, loaded: Loaded, leaf_id: str) -> tuple[PromptMessage, ...]:
+        conversation = loaded.conversation
+        messages = self._conversations.prompt(loaded, leaf_id).messages
+        self._submit(
+            PrepareConversation(
+                command_id=new_id(),
+                conversation_id=conversation.id,
+                messages=messages,
+                started_at=conversation.created_at,
+                is_private=conversation.is_private,
+            )
+        )
+        return messages
 
     @Slot(object)
     def on_event(self, event: object) -> None:

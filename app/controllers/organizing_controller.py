@@ -22,8 +22,10 @@ _NAME_CHARACTERS = 80
 
 
 class OrganizingController(QObject):
-    """Signals: folder_added(Folder: its name is still to be chosen), notice_raised(Notice), notice_cleared(key)."""
+    """Signals: folder_added(Folder: its name is still to be chosen), copied((id of the original, id of the copy)),
+    notice_raised(Notice), notice_cleared(key)."""
 
+    copied = Signal(object)
     folder_added = Signal(object)
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
@@ -120,11 +122,12 @@ class OrganizingController(QObject):
         """Copy conversations with all their versions; the last copy is shown."""
         self._conversations.drafts.flush()
         for conversation_id in conversation_ids:
-            self._requests.request(partial(_copy, conversation_id), self._on_copied)
+            self._requests.request(partial(_copy, conversation_id), partial(self._on_copied, conversation_id))
 
-    def _on_copied(self, copied: tuple[Conversation, list[Message]] | None) -> None:
+    def _on_copied(self, original_id: str, copied: tuple[Conversation, list[Message]] | None) -> None:
         if copied is not None:
             self._conversations.show_added(*copied)
+            self.copied.emit((original_id, copied[0].id))
 
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:

@@ -78,6 +78,11 @@ class WarmthController(QObject):
         self._has_model = plan is not None
         self._show(None)
 
+    def is_warm(self, conversation_id: str) -> bool:
+        """Whether something is known to be kept of a conversation."""
+        known = self.known.conversations if self.known is not None else ()
+        return any(each.conversation_id == conversation_id for each in known)
+
     @Slot()
     def refresh(self) -> None:
         """Ask what is known now; at once, or after the answer to the question that is open."""

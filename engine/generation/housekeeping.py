@@ -78,6 +78,8 @@ class Housekeeping:
             return 0
         cancellation.raise_if_cancelled()
         if len(prefix) - self._warm.common_length(prefix) < _WORTH_READING_TOKENS:
+            if self._warm.owner != owner_name(command.conversation_id):  # a branch: it goes on from what is there
+                self._warm.claim(command.conversation_id, prefix, is_private=command.is_private)
             return 0
         self._warm.prepare(command.conversation_id, prefix, len(prefix))
         fed_before = runner.fed_tokens

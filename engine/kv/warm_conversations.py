@@ -101,9 +101,20 @@ class WarmConversations:
         owner = owner_name(conversation_id)
         if not kv.length or not self._is_kept:
             return True
+        return self._guarded(lambda: self._keep(kv, owner, is_private, should_stop))
+
+    def claim(self, conversation_id: str, ids: list[int], *, is_private: bool = False) -> None:
+        """Let a conversation own what is known of its ids and of nothing behind them; the slab stays as it is."""
+        kv = self._kv
+        if self._is_kept and kv.fits(len(ids)):
+            owner, wanted = owner_name(conversation_id), np.asarray(ids, dtype=np.int64)
+            self._guarded(lambda: self._claim_known(kv, owner, wanted, is_private))
+
+    def _guarded(self, work: Callable[[], bool]) -> bool:
+        """Keep something; True where it can't be kept."""
         failure: BaseException | None = None
         try:
-            return self._keep(kv, owner, is_private, should_stop)
+            return work()
         except (RuntimeError, MemoryError) as error:
             if fault_of(error) is not Fault.OUT_OF_MEMORY:
                 raise
@@ -112,7 +123,7 @@ class WarmConversations:
             _log.warning("this model's state can't be stored: %s", error)
         if failure is not None:
             failure = None
-            _log.warning("no memory to keep %s ids", kv.length)
+            _log.warning("no memory to keep %s ids", self._kv.length)
             release()
         return True
 
@@ -181,6 +192,29 @@ class WarmConversations:
         self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
         self._prune()
         return is_complete
+
+    def _claim_known(self, kv: KvSlab, owner: str, ids: Ids, is_private: bool) -> bool:
+        name = root_name(kv, kv.reach)
+        match = self.tree.match(self.tree.root(name), ids)
+        chain = [page for page in match.pages if page.end <= match.common]
+        chain += [state for _, state in match.states if state.end <= match.common]
+        wanted: list[Wanted] = []
+        if match.pages and match.pages[-1].end > match.common:
+            # The rest of that page is the other conversation's alone, and has to be gone when that one is deleted.
+            parent = match.pages[-1].parent
+            assert parent is not None
+            if common_prefix(kv.ids, ids) >= match.common:
+                page = self._page(kv, parent, ids[parent.end : match.common], owner)
+                if page.end == match.common:  # else it has owned the longer one before
+                    wanted.append(Wanted(page, name, partial(kv.copy_page, page.start, page.end)))
+                    chain.append(page)
+        for item in chain:
+            self._claim(item, owner, is_private=is_private)
+        self.tiers.touch(chain, time.time())
+        stored = self.tiers.store(wanted, self._running)
+        self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
+        self._prune()
+        return stored
 
     def _page(self, kv: KvSlab, parent: Item, ids: Ids, owner: str) -> Item:
         """Return the page behind the parent that holds these ids, a new one if there is none."""

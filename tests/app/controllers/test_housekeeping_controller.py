@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.controllers.branch_controller import BranchController
 from app.controllers.housekeeping_controller import HousekeepingController
 from app.settings.schema import Settings
 from engine.api.commands import Command, PrepareConversation, SuggestTitle
@@ -18,8 +19,13 @@ class Housekeeping:
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
         self.settings = Settings()
+        self.warm: set[str] = set()
         self.controller = HousekeepingController(
-            desk.conversations, desk.requests, desk.engine.commands.append, lambda: self.settings
+            desk.conversations,
+            desk.requests,
+            desk.engine.commands.append,
+            lambda: self.settings,
+            self.warm.__contains__,
         )
         desk.chat.answered.connect(self.controller.after_answer)
 
@@ -67,6 +73,29 @@ def test_after_an_answer_the_next_prompt_is_read_ahead_and_then_a_title_is_asked
     assert prepare.messages[1].token_ids == (1, 2)
     assert suggest.messages == prepare.messages
     assert prepare.started_at == suggest.started_at == desk.list.conversation(0).created_at
+
+
+def test_a_copy_of_a_warm_conversation_is_prepared_and_of_a_cold_one_not(
+    desk: Desk, housekeeping: Housekeeping
+) -> None:
+    _, answer_id = desk.talk(QUESTION, "The moon.")
+    original_id = str(desk.conversations.current_id)
+    branches = BranchController(desk.conversations, desk.requests)
+    branches.copied.connect(housekeeping.controller.after_copy)
+    desk.organizing.copied.connect(housekeeping.controller.after_copy)
+    before = len(background(desk))
+    branches.branch(answer_id)
+    desk.settle()
+    assert len(background(desk)) == before, "the original is cold: reading it again is for the one who goes on"
+    housekeeping.warm.add(original_id)
+    desk.organizing.duplicate([original_id])
+    desk.settle()
+    prepare = background(desk)[-1]
+    assert len(background(desk)) == before + 1
+    assert isinstance(prepare, PrepareConversation)
+    assert prepare.conversation_id == desk.conversations.current_id != original_id
+    assert prepare.messages == background(desk)[0].messages
+    branches.deleteLater()
 
 
 def test_the_models_title_is_kept_and_shown(desk: Desk, housekeeping: Housekeeping) -> None:

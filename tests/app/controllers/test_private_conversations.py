@@ -40,7 +40,7 @@ def test_a_private_conversation_is_told_to_the_engine_and_kept_from_the_disk(des
 def test_what_is_done_between_messages_knows_it_too(desk: Desk) -> None:
     desk.open_shop()
     housekeeping = HousekeepingController(
-        desk.conversations, desk.requests, desk.engine.commands.append, lambda: desk.settings
+        desk.conversations, desk.requests, desk.engine.commands.append, lambda: desk.settings, lambda _: True
     )
     desk.chat.answered.connect(housekeeping.after_answer)
     desk.conversations.new_private()

@@ -7,6 +7,7 @@ import pytest
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import PrepareConversation
+from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import ConversationWarmth, Tier, TierBudgets
 from engine.checkpoints import loader
@@ -77,6 +78,63 @@ def test_a_branch_in_another_conversation_belongs_to_both(loaded: LoadedModel, t
     session.forget("a")
     assert ask(session, follow_up, conversation="b").statistics.prefilled_tokens == 1
     session.close(10)
+
+
+def prepared(
+    session: ChatSession, messages: list[PromptMessage], conversation: str, *, is_private: bool = False
+) -> int:
+    command = PrepareConversation(
+        command_id="p", conversation_id=conversation, messages=tuple(messages), is_private=is_private
+    )
+    return session.prepare(command, CancellationToken())
+
+
+def test_a_fresh_branch_is_warm_before_its_first_answer_and_owns_nothing_behind_it(
+    loaded: LoadedModel, tmp_path: Path
+) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    first = ask(session, [LONG], conversation="a")
+    branch = [LONG, answered(session, first)]
+    secret = user("Something that is said behind the branch only. " * 4)
+    ask(session, [*branch, secret], conversation="a")
+    held = session._runner.kv.ids.tolist()
+    if session._runner.kv.can_rewind:
+        assert prepared(session, branch, "b") == 0
+        assert session._runner.kv.ids.tolist() == held, "the original stays where it is"
+    else:
+        assert prepared(session, branch, "b") < 16, "it goes on from the state behind the answer"
+    length = told(session)["b"].tokens
+    ids = session._prompts.next_prefix(branch, 0.0)
+    assert len(ids) - 16 < length <= len(ids)
+    assert told(session)["a"].tokens == len(held)
+    for item in session._warm.tree.of(disk_folder.owner_name("b")):
+        assert item.end <= length, "what only the original said may be forgotten with it"
+    session.forget("a")
+    assert list(told(session)) == ["b"]
+    follow_up = [*branch, user("And?")]
+    assert ask(session, follow_up, conversation="b").statistics.reused_tokens >= length - 1
+    session.close(10)
+
+
+def test_a_copy_of_the_whole_is_warm_without_another_byte(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    first = ask(session, [LONG], conversation="a")
+    used = session._warm.tiers.ram.used_bytes
+    assert prepared(session, [LONG, answered(session, first)], "b") == 0
+    assert session._warm.tiers.ram.used_bytes == used
+    known = told(session)
+    assert known["b"].tokens == known["a"].tokens
+    session.close(10)
+
+
+def test_a_private_copy_leaves_nothing_on_disk(loaded: LoadedModel, tmp_path: Path) -> None:
+    session = ChatSession(loaded, tmp_path / "kv")
+    conversation = [LONG, PromptMessage(Role.ASSISTANT, "Yes.")]
+    assert prepared(session, conversation, "a", is_private=True) > 100
+    assert prepared(session, conversation, "b", is_private=True) == 0
+    assert list(told(session)) == ["a", "b"]
+    session.close(10)
+    assert disk_folder.stored_files(tmp_path / "kv") == []
 
 
 def test_tiers_say_what_they_hold_and_why(loaded: LoadedModel, tmp_path: Path) -> None:
