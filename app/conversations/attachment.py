@@ -1,6 +1,7 @@
 """A file, or a long paste, that goes with a message: what is kept of it is the text that was taken out of it."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 
@@ -30,3 +31,18 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Names come from disks, imports and other processes."""
         msgspec.structs.force_setattr(self, "name", one_line(self.name))
+
+
+class _Named(msgspec.Struct, frozen=True):
+    name: str
+
+
+_NAMES = msgspec.json.Decoder(Sequence[_Named])
+
+
+def names_in(blob: object) -> str:
+    """Return the names of stored attachments, one on each line; "" for none, and for what can't be read."""
+    try:
+        return "\n".join(one_line(each.name) for each in _NAMES.decode(blob)) if isinstance(blob, bytes) else ""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import apsw
 
+from app.conversations.attachment import names_in
 from app.conversations.errors import (
     ConversationGone,
     DiskFull,
@@ -67,7 +68,7 @@ _SENTENCES: dict[type[StoreError], tuple[str, str]] = {
 class Database:
     """A connection in WAL mode with full synchronisation; used by one thread at a time.
 
-    It knows the function spaced(text), with which the search index is made.
+    It knows the functions spaced(text) and attached(blob), with which the search index is made.
     A database of the path IN_MEMORY leaves no trace on any disk and ends with the connection.
     """
 
@@ -78,6 +79,7 @@ class Database:
             self._connection = apsw.Connection(str(path), flags=flags)
         try:
             self._connection.create_scalar_function("spaced", _spaced, 1, deterministic=True)
+            self._connection.create_scalar_function("attached", _attached, 1, deterministic=True)
             self._connection.set_busy_timeout(int(BUSY_SECONDS * 1000))
             if not read_only:
                 self._configure()
@@ -153,6 +155,11 @@ def _spaced(*values: Value) -> Value:
     """Return spaced() of a text; in a damaged file there may be anything."""
     text = values[0]
     return spaced(text) if isinstance(text, str) else text
+
+
+def _attached(*values: Value) -> Value:
+    """Return names_in() a column of attachments."""
+    return names_in(values[0])
 
 
 @contextmanager

@@ -103,8 +103,9 @@ CREATE TABLE deleted_messages (
 CREATE INDEX deleted_messages_by_conversation ON deleted_messages (conversation_id);
 """
 
-# The index anew: scripts without spaces by their characters (spaced() of search.py, which each connection knows), and
-# beginnings of words, which one types, looked up instead of gathered. Folders remember whether they are open.
+# The index anew: scripts without spaces by their characters (spaced(), which each connection knows), the names of what
+# is attached (attached(), too), and beginnings of words, which one types, looked up instead of gathered. Folders
+# remember whether they are open.
 _SEARCH_AND_FOLDERS = """
 ALTER TABLE folders ADD COLUMN is_collapsed INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX deleted_conversations ON conversations (deleted_at) WHERE deleted_at IS NOT NULL;
@@ -115,29 +116,38 @@ DROP TRIGGER message_continued;
 DROP TRIGGER message_changed;
 DROP TABLE message_search;
 DROP VIEW searchable_messages;
-CREATE VIEW searchable_messages AS SELECT number, spaced(content) AS content FROM messages WHERE state <> 'streaming';
+CREATE VIEW searchable_messages AS
+    SELECT number, spaced(content) AS content, spaced(attached(attachments)) AS attached
+    FROM messages WHERE state <> 'streaming';
 CREATE VIRTUAL TABLE message_search USING fts5 (
-    content, content = 'searchable_messages', content_rowid = 'number', prefix = '2 3 4',
+    content, attached, content = 'searchable_messages', content_rowid = 'number', prefix = '2 3 4',
     tokenize = 'unicode61 remove_diacritics 2'
 );
 CREATE TRIGGER message_added AFTER INSERT ON messages WHEN new.state <> 'streaming' BEGIN
-    INSERT INTO message_search (rowid, content) VALUES (new.number, spaced(new.content));
+    INSERT INTO message_search (rowid, content, attached)
+        VALUES (new.number, spaced(new.content), spaced(attached(new.attachments)));
 END;
 CREATE TRIGGER message_removed AFTER DELETE ON messages WHEN old.state <> 'streaming' BEGIN
-    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, spaced(old.content));
+    INSERT INTO message_search (message_search, rowid, content, attached)
+        VALUES ('delete', old.number, spaced(old.content), spaced(attached(old.attachments)));
 END;
 CREATE TRIGGER message_finished AFTER UPDATE ON messages
 WHEN old.state = 'streaming' AND new.state <> 'streaming' BEGIN
-    INSERT INTO message_search (rowid, content) VALUES (new.number, spaced(new.content));
+    INSERT INTO message_search (rowid, content, attached)
+        VALUES (new.number, spaced(new.content), spaced(attached(new.attachments)));
 END;
 CREATE TRIGGER message_continued AFTER UPDATE ON messages
 WHEN old.state <> 'streaming' AND new.state = 'streaming' BEGIN
-    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, spaced(old.content));
+    INSERT INTO message_search (message_search, rowid, content, attached)
+        VALUES ('delete', old.number, spaced(old.content), spaced(attached(old.attachments)));
 END;
 CREATE TRIGGER message_changed AFTER UPDATE ON messages
-WHEN old.state <> 'streaming' AND new.state <> 'streaming' AND old.content IS NOT new.content BEGIN
-    INSERT INTO message_search (message_search, rowid, content) VALUES ('delete', old.number, spaced(old.content));
-    INSERT INTO message_search (rowid, content) VALUES (new.number, spaced(new.content));
+WHEN old.state <> 'streaming' AND new.state <> 'streaming'
+    AND (old.content IS NOT new.content OR old.attachments IS NOT new.attachments) BEGIN
+    INSERT INTO message_search (message_search, rowid, content, attached)
+        VALUES ('delete', old.number, spaced(old.content), spaced(attached(old.attachments)));
+    INSERT INTO message_search (rowid, content, attached)
+        VALUES (new.number, spaced(new.content), spaced(attached(new.attachments)));
 END;
 INSERT INTO message_search (message_search) VALUES ('rebuild');
 """

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from app.conversations.database import Database
 from app.conversations.folding import folded
 from app.conversations.unspaced import UNSPACED, is_unspaced, spaced
+from app.language import tr
 from engine.api.codec import clean_text
 
 HIT_START = "\ue000"
@@ -46,7 +47,7 @@ def find_messages(database: Database, text: str, limit: int) -> list[SearchHit]:
         return []
     rows = database.execute(
         "SELECT messages.id, conversations.id, conversations.title, substr(messages.content, 1, ?), "
-        "messages.created_at FROM ("
+        "messages.created_at, attached(messages.attachments) FROM ("
         "SELECT message_search.rowid AS number, message_search.rank AS rank "
         "FROM message_search CROSS JOIN messages ON messages.number = message_search.rowid "
         "CROSS JOIN conversations ON conversations.id = messages.conversation_id "
@@ -58,9 +59,20 @@ def find_messages(database: Database, text: str, limit: int) -> list[SearchHit]:
         (_READ_CHARACTERS, query, _RANKED, limit),
     )
     return [
-        SearchHit(str(row[0]), str(row[1]), str(row[2]), snippet(str(row[3]), parts), float(row[4] or 0))
+        SearchHit(str(row[0]), str(row[1]), str(row[2]), _place(str(row[3]), str(row[5]), parts), float(row[4] or 0))
         for row in rows
     ]
+
+
+def _place(content: str, names: str, parts: list[str]) -> str:
+    """Return the place in what was said, else the name of the attachment that was found."""
+    if names and not _marks(folded(content), parts):
+        # Not by marks: a word that is glued to others, as in plan_b.txt, is one of the index but not of those.
+        counts = {name: sum(folded(part) in folded(name) for part in parts) for name in names.split("\n")}
+        best = max(counts, key=lambda name: counts[name])
+        if counts[best] or not content.strip():
+            return tr("Attachment: {name}").format(name=snippet(best, parts))
+    return snippet(content, parts)
 
 
 def rebuild_index(database: Database) -> None:

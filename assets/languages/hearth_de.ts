@@ -604,6 +604,10 @@
         <translation>Dateien anhängen</translation>
     </message>
     <message>
+        <source>Attachment: {name}</source>
+        <translation>Anhang: {name}</translation>
+    </message>
+    <message>
         <source>Attention</source>
         <translation>Attention</translation>
     </message>

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.conversations.attachment import Attachment
 from app.conversations.migrations import MIGRATIONS
 from app.conversations.records import MessageState
 from app.conversations.search import HIT_END, HIT_START
@@ -30,6 +31,35 @@ def test_all_words_must_be_there_and_the_last_may_be_a_beginning(store: Conversa
     assert (hit.message_id, hit.conversation_id, hit.title) == ("m", "c", "Cooking")
     assert hit.snippet == f"{HIT_START}Crème{HIT_END} brûlée with {HIT_START}vanilla{HIT_END}"
     assert store.search("creme chocolate") == []
+
+
+def test_a_message_is_found_by_the_name_of_what_is_attached(store: ConversationStore) -> None:
+    files = (
+        Attachment(name="Boiler {manual} 2024.pdf", text="secret text", size_bytes=9),
+        Attachment(name="plan_b.txt", text="", size_bytes=0),
+        Attachment(name="機械学習.docx", text="", size_bytes=0),
+    )
+    store.save_turn(a_conversation(), [a_message(content="Please read it", attachments=files), a_message("n")])
+    hit = store.search("boiler")[0]
+    assert hit.snippet == f"Attachment: {HIT_START}Boiler{HIT_END} {{manual}} 2024.pdf"
+    assert store.search("plan b")[0].snippet == "Attachment: plan_b.txt"
+    assert store.search("学習")[0].snippet == f"Attachment: 機械{HIT_START}学習{HIT_END}.docx"
+    assert store.search("read boil")[0].snippet == f"Please {HIT_START}read{HIT_END} it"
+    assert found(store, "secret") == [], "what is in a file is not what was said"
+    assert is_index_sound(store)
+    store.save_message(a_message(content="Please read it"))
+    assert found(store, "boiler") == []
+    assert found(store, "read") == ["m"]
+    assert is_index_sound(store)
+
+
+def test_only_an_attachment_is_a_message_too(store: ConversationStore) -> None:
+    only = (Attachment(name="notes.md", text="x", size_bytes=1),)
+    store.save_turn(a_conversation(), [a_message(content="", attachments=only)])
+    assert store.search("notes")[0].snippet == f"Attachment: {HIT_START}notes{HIT_END}.md"
+    store._database.execute("UPDATE messages SET attachments = ?", (b"[{]",))
+    assert found(store, "notes") == []
+    assert is_index_sound(store)
 
 
 def test_a_growing_answer_is_found_when_it_is_finished(store: ConversationStore) -> None:
