@@ -12,6 +12,7 @@ from app.widgets.context_meter import ContextMeter
 from app.widgets.growing_text_edit import GrowingTextEdit
 from app.widgets.icon_button import IconButton
 from app.widgets.icons import icon
+from app.widgets.mirroring import margins
 from app.widgets.queue_chips import QueueChips
 from app.widgets.tab_order import put_in_order, stops_in
 from app.widgets.theme import TEXT_COLUMN_PX, Theme
@@ -81,7 +82,7 @@ class Composer(QWidget):
         column.addWidget(self.chips)
         column.addWidget(self.frame)
         line = QHBoxLayout()
-        line.setContentsMargins(8, 0, 0, 0)
+        line.setContentsMargins(margins(8, 0, 0, 0))
         line.addWidget(self.own_button)
         line.addWidget(self.meter, 1)
         column.addLayout(line)

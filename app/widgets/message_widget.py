@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPoint, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
     QColor,
@@ -304,7 +304,8 @@ class MessageWidget(QFrame):
             painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
             mark_px = self.context_mark.height() + self.column.spacing()
             top = mark_px if self.entry.is_context_start else 0
-            inset = self.rect().adjusted(0, top, -1, -self.column.contentsMargins().bottom())
+            bottom = self.column.contentsMargins().bottom()
+            inset = QRectF(self.rect()).adjusted(0.5, top + 0.5, -0.5, -bottom - 0.5)  # whole pixels at any scale
             painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
 
     def update_actions(self) -> None:

@@ -70,7 +70,7 @@ def _draw_streaming(studio: Studio) -> None:
 
 def _draw_thinking(studio: Studio) -> None:
     studio.begin()
-    script = Script(thinking=_THOUGHT * 3, answer=STREAMED, delay_seconds=0.05, title="A stone off a bridge")
+    script = Script(thinking=_THOUGHT * 2, answer=STREAMED, delay_seconds=0.15, title="A stone off a bridge")
     studio.open(script)
     studio.send(QUESTION)
     studio.wait(lambda: len(studio.newest_text()) > len(_THOUGHT), 30)

@@ -4,6 +4,7 @@ from PySide6.QtCore import QPoint
 
 from app.problem_report import problem_report
 from app.settings.schema import PAGES
+from app.widgets.model_settings_dialog import ModelSettingsDialog
 from app.widgets.settings_dialog import SettingsDialog
 from tests.app.widgets import demo_frame
 from tests.screenshots.studio import Studio
@@ -21,6 +22,10 @@ def draw(studio: Studio) -> None:
         studio.draw_popup(f"menu-{name}", lambda menu=menu: menu.popup(studio.window.mapToGlobal(QPoint(0, 24))))
     for page in PAGES:
         studio.draw_dialog(f"settings-{page.lower()}", SettingsDialog, lambda page=page: open_settings_at(studio, page))
+    for key, value in (("system_prompt", "Answer in short sentences."), ("precision", "int8")):
+        studio.hearth.model_settings.own.change((key, value))
+    ask = studio.window.actions_by_name.model_settings.trigger
+    studio.draw_dialog("model-settings", ModelSettingsDialog, ask)
     for _ in studio.themes():
         for name, dialog in demo_frame.dialogs(
             studio.window, lambda: problem_report(studio.paths, demo_frame.HARDWARE)

@@ -1,0 +1,35 @@
+"""`python -m tests.screenshots` draws: one small area, whose pictures differ by theme and have the window's size."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from PySide6.QtGui import QImage
+
+ROOT = Path(__file__).resolve().parent.parent
+THEMES = ("dark", "light")
+
+
+def drawn(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.screenshots", str(folder), *options]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_an_area_is_drawn_in_both_themes(tmp_path: Path) -> None:
+    done = drawn(tmp_path, "--only", "exchange", "--scale", "100")
+    assert done.returncode == 0, done.stderr
+    pictures = {path.name: QImage(str(path)) for path in tmp_path.glob("*.png")}
+    assert sorted(pictures) == [f"{name}-{theme}-100.png" for name in ("imported", "importing") for theme in THEMES]
+    assert pictures["importing-light-100.png"].size().toTuple() == (1100, 760)
+    assert pictures["imported-dark-100.png"].size().toTuple() == (720, 480)
+    light, dark = (pictures[f"importing-{theme}-100.png"].pixelColor(600, 100) for theme in ("light", "dark"))
+    assert light.lightness() > 200
+    assert dark.lightness() < 60
+
+
+def test_an_unknown_area_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    done = drawn(tmp_path, "--only", "nothing")
+    assert done.returncode == 2
+    assert "messages" in done.stderr
