@@ -828,8 +828,8 @@
         <translation>Wählen Sie zuerst ein Modell.</translation>
     </message>
     <message>
-        <source>Choose a model on the left.</source>
-        <translation>Wählen Sie links ein Modell.</translation>
+        <source>Choose a model from the list.</source>
+        <translation>Wählen Sie ein Modell aus der Liste.</translation>
     </message>
     <message>
         <source>Choose a smaller model of the same family as draft model, or none.</source>

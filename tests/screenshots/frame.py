@@ -22,10 +22,7 @@ def draw(studio: Studio) -> None:
         studio.draw_popup(f"menu-{name}", lambda menu=menu: menu.popup(studio.window.mapToGlobal(QPoint(0, 24))))
     for page in PAGES:
         studio.draw_dialog(f"settings-{page.lower()}", SettingsDialog, lambda page=page: open_settings_at(studio, page))
-    for key, value in (("system_prompt", "Answer in short sentences."), ("precision", "int8")):
-        studio.hearth.model_settings.own.change((key, value))
-    ask = studio.window.actions_by_name.model_settings.trigger
-    studio.draw_dialog("model-settings", ModelSettingsDialog, ask)
+    studio.draw_dialog("model-settings", ModelSettingsDialog, lambda: _open_model_settings(studio))
     for _ in studio.themes():
         for name, dialog in demo_frame.dialogs(
             studio.window, lambda: problem_report(studio.paths, demo_frame.HARDWARE)
@@ -42,3 +39,10 @@ def open_settings_at(studio: Studio, page: str) -> None:
     dialog = studio.window.dialogs.settings_dialog
     assert dialog is not None
     dialog.pages.setCurrentRow(PAGES.index(page))
+
+
+def _open_model_settings(studio: Studio) -> None:
+    studio.window.actions_by_name.model_settings.trigger()
+    dialog = studio.found(ModelSettingsDialog)
+    for key, value in (("system_prompt", "Answer in short sentences."), ("precision", "int8")):
+        dialog.changed.emit((key, value))

@@ -36,7 +36,7 @@ _NOTHING = (
     mark("Try fewer words, another size, or paste a model's full name, such as Qwen/Qwen3-8B."),
 )
 _FIRST = (mark("Find a model"), mark("Search by name, or paste the address of a model's page."))
-_CHOOSE = (mark("See how it would run here"), mark("Choose a model on the left."))
+_CHOOSE = (mark("See how it would run here"), mark("Choose a model from the list."))
 
 
 class FindView(QWidget):
