@@ -1,6 +1,7 @@
 """Hearth as a process of its own on a scripted engine: what signals and second starts need.
 
-python -m tests.app.hearth_process SCRIPT window [TEXT to send]     python -m tests.app.hearth_process SCRIPT ask ...
+python -m tests.app.hearth_process SCRIPT window [TEXT to send | --attach FILE ...]
+python -m tests.app.hearth_process SCRIPT ask ...
 """
 
 import os
@@ -37,7 +38,7 @@ def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | No
         time.sleep(0.05)
 
 
-def _window(argv: Sequence[str], text: str | None) -> int:
+def _window(argv: Sequence[str], text: str | None, files: Sequence[str] = ()) -> int:
     from app import main
     from app.paths import locate
 
@@ -46,6 +47,8 @@ def _window(argv: Sequence[str], text: str | None) -> int:
             super().start()
             if text is not None:
                 self.chat.send(text)
+            if files:
+                self.composer.attachments.add_files(files)
 
         def raise_window(self) -> None:
             super().raise_window()
@@ -71,7 +74,8 @@ def _main() -> int:
     script, command, *rest = sys.argv[1:]
     argv = scripted_engine_command(script)
     if command == "window":
-        return _window(argv, rest[0] if rest else None)
+        files = rest[1:] if rest[:1] == ["--attach"] else []
+        return _window(argv, rest[0] if rest and not files else None, files)
     return _terminal(argv, [command, *rest])
 
 

@@ -11,6 +11,7 @@ import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent
 from pytestqt.qtbot import QtBot
 
+from app.conversations.attachment import Attachment
 from app.conversations.records import Conversation, Message, MessageState
 from app.conversations.store import ConversationStore
 from app.main import Hearth
@@ -51,6 +52,16 @@ def stored() -> list[Message]:
         store.close()
 
 
+def attached_to_drafts() -> list[Attachment]:
+    if not locate().database.exists():
+        return []
+    store = ConversationStore(locate().database)
+    try:
+        return [each for conversation in store.list_conversations() for each in conversation.draft_attachments]
+    finally:
+        store.close()
+
+
 def is_streaming() -> bool:
     messages = stored()
     return len(messages) == 2 and len(messages[1].content) > 20
@@ -70,6 +81,26 @@ def test_sigkill_while_streaming_keeps_all_but_the_last_moment(started: Started)
     started.append(again)
     wait_for(lambda: len(stored()) == 4, again)
     assert answer in stored()
+
+
+def test_sigkill_leaves_what_was_attached_to_the_draft(
+    started: Started, qtbot: QtBot, whole: list["Whole"], tmp_path: Path
+) -> None:
+    file = tmp_path / "plan.txt"
+    file.write_text("First the roof.")
+    process = start_hearth("answer", "window", "--attach", str(file))
+    started.append(process)
+    wait_for(lambda: [each.text for each in attached_to_drafts()] == ["First the roof."], process)
+    process.kill()
+    process.wait(10)
+    file.unlink()
+    again = Whole(qtbot, "echo")
+    whole.append(again)
+    again.wait(lambda: [item.name for item in again.composer.attachments.items] == ["plan.txt"])
+    again.say("What comes first?")
+    again.wait(lambda: again.states() == [MessageState.COMPLETE] * 2)
+    assert [each.text for each in stored()[0].attachments] == ["First the roof."]
+    again.wait(lambda: attached_to_drafts() == [])
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
