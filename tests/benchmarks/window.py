@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks.window`: how soon the window is there, and how long it ever keeps its user waiting.
 
-Offscreen, with the scripted engine. Stalls are the longest gaps between two turns of the event loop (wall clock).
+Offscreen, with the scripted engine. Stalls are the longest turns of the event loop, by the clock for what other threads
+and processes take part in, else of the processor's time, which other programs don't disturb.
 """
 
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 HISTORY_MESSAGES = 1000
 LARGE_MESSAGES = 10_000
 SEARCHED_MESSAGES = 100_000
+_WORDS = "Some words of a long line that goes on and on. "
+HUGE = {
+    "table of 10,000 rows": "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(10_000)),
+    "a million characters": "x" * 1_000_000,
+    "a million of words": _WORDS * 21_000,
+    "a million of paragraphs": (_WORDS * 10 + "\n\n") * 2_100,
+    "500 nested lists": "".join("  " * level + f"- item {level}\n" for level in range(500)),
+    "1,500 formulas": "\n\n".join(f"Then $$x = {number}$$" for number in range(1_500)),
+}
 
 
 def main() -> None:
@@ -31,7 +42,9 @@ def main() -> None:
         print(json.dumps(_measure()))
         return
     with tempfile.TemporaryDirectory() as home:
-        environment = {**os.environ, "HEARTH_HOME": home}
+        environment = {**os.environ, "HEARTH_HOME": home, "PYTHONPYCACHEPREFIX": f"{home}/bytecode"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled at the first start only
+        _seconds_to_window(environment)
         shown = [_seconds_to_window(environment) for _ in range(5)]
         command = [sys.executable, "-m", "tests.benchmarks.window", "--inner"]
         found = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
@@ -44,6 +57,11 @@ def main() -> None:
     print(f"search of {SEARCHED_MESSAGES:,} messages          {found['search'] * 1000:.0f} ms (store)")
     print(f"memory of the window's process      {found['memory'] / 2**20:.0f} MiB")
     print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
+    for name in ("settings", "palette", "theme"):
+        print(f"{name:12} opened or switched     {found[name] * 1000:.0f} ms")
+    for name in HUGE:
+        opening, stall = found[f"{name} opened"], found[f"{name} stall"]
+        print(f"{name:28} drawn after {opening:.2f} s, longest stall while it streams {stall * 1000:.0f} ms")
 
 
 def _seconds_to_window(environment: dict[str, str]) -> float:
@@ -118,11 +136,61 @@ def _measure() -> dict[str, float]:
     run_until(lambda: not busy[-1])
     stopped = time.monotonic() - began
     memory = psutil.Process().memory_info().rss
+
+    def work(act: Callable[[], object]) -> float:
+        began = time.thread_time()
+        act()
+        application.processEvents()
+        return time.thread_time() - began
+
+    actions = hearth.window.actions_by_name
+    others = {
+        "settings": work(actions.settings.trigger),
+        "theme": work(lambda: hearth.settings.change(("theme", "dark"))),
+        "palette": work(actions.search.trigger),
+    }
     hearth.shut_down()
+    for name, text in HUGE.items():
+        others |= _measure_huge(name, text, application)
     return {
+        **others,
         "open": opened, "stall": stall, "stop": stopped, "key": key, "find": found, "find_stall": find_stall,
         "memory": memory, "search": _seconds_to_search(paths.database.with_name("searched.db")),
     }  # fmt: skip
+
+
+def _measure_huge(name: str, text: str, application: "QApplication") -> dict[str, float]:
+    """Return how long one huge message takes to be drawn, and the longest turn while its second half streams in."""
+    from app.conversations.records import Message, MessageState
+    from app.models.transcript_model import TranscriptEntry, TranscriptModel
+    from app.widgets.theme import LIGHT
+    from app.widgets.transcript import Transcript
+    from engine.api.message import Role
+
+    def entry(end: int, state: MessageState) -> TranscriptEntry:
+        return TranscriptEntry(Message(id=state.value, conversation_id="c", parent_id=None, role=Role.ASSISTANT,
+                                       content=text[:end], sequence=1, created_at=0.0, state=state))  # fmt: skip
+
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    page.resize(900, 700)
+    page.show()
+    began = time.thread_time()
+    model.set_entries([entry(len(text), MessageState.COMPLETE)])
+    application.processEvents()
+    page.grab()
+    opened = time.thread_time() - began
+    longest, half = 0.0, len(text) // 2
+    model.set_entries([entry(half, MessageState.STREAMING)])
+    for step in range(1, 101):
+        began = time.thread_time()
+        model.update_message(entry(half + half * step // 100, MessageState.STREAMING).message)
+        application.processEvents()
+        longest = max(longest, time.thread_time() - began)
+        time.sleep(0.02)
+    page.close()
+    page.deleteLater()
+    return {f"{name} opened": opened, f"{name} stall": longest}
 
 
 def _seconds_to_paint(composer: "Composer", application: "QApplication") -> float:
