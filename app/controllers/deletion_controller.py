@@ -61,7 +61,7 @@ class DeletionController(QObject):
         self._requests.request(lambda store: store.delete_conversations(ids))
         if self._conversations.current_id in ids:
             self._conversations.new()
-        self.notice_raised.emit(notices.deleted_notice(found))
+        self.notice_raised.emit(notices.deleted_notice(found, UNDO_SECONDS))
         self._purge_timer.start()
 
     @Slot(object)

@@ -133,11 +133,13 @@ def store_notice(error: StoreError) -> Notice:
     return Notice(key="store", text=error.sentence(), severity=Severity.ERROR, details=error.details)
 
 
-def deleted_notice(conversations: Sequence[Conversation]) -> Notice:
+def deleted_notice(conversations: Sequence[Conversation], undo_seconds: float) -> Notice:
     """Return the notice that offers to bring back what was deleted at once; it goes by the id of the first."""
-    first = conversations[0]
-    one = tr("“{title}” was deleted.").format(title=first.title)
-    several = tr("{count} conversations were deleted.").format(count=len(conversations))
+    first, seconds = conversations[0], int(undo_seconds)
+    one = tr("“{title}” was deleted, in {seconds} seconds for good.").format(title=first.title, seconds=seconds)
+    several = tr("{count} conversations were deleted, in {seconds} seconds for good.").format(
+        count=len(conversations), seconds=seconds
+    )
     return Notice(
         key=deleted_key(first.id),
         text=one if len(conversations) == 1 else several,

@@ -5851,8 +5851,8 @@
         <translation>{count} Unterhaltungen</translation>
     </message>
     <message>
-        <source>{count} conversations were deleted.</source>
-        <translation>{count} Unterhaltungen wurden gelöscht.</translation>
+        <source>{count} conversations were deleted, in {seconds} seconds for good.</source>
+        <translation>{count} Unterhaltungen wurden gelöscht, in {seconds} Sekunden endgültig.</translation>
     </message>
     <message>
         <source>{count} conversations were exported to {name}.</source>
@@ -6255,8 +6255,8 @@
         <translation>„{key}“ ist für zwei Aktionen gewählt; „{action}“ behält ihre übliche.</translation>
     </message>
     <message>
-        <source>“{title}” was deleted.</source>
-        <translation>„{title}“ wurde gelöscht.</translation>
+        <source>“{title}” was deleted, in {seconds} seconds for good.</source>
+        <translation>„{title}“ wurde gelöscht, in {seconds} Sekunden endgültig.</translation>
     </message>
 </context>
 </TS>
