@@ -13,14 +13,18 @@ class ReloadNote(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setProperty("surface", "card")
+        card = QFrame()
+        card.setProperty("surface", "card")
         text = QLabel(tr("Your change takes effect after reloading the model."))
         text.setWordWrap(True)
         self.button = QPushButton(tr("Reload now"))
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self._on_clicked)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(24, 8, 16, 8)
+        around = QHBoxLayout(self)
+        around.setContentsMargins(12, 8, 12, 8)
+        around.addWidget(card)
+        row = QHBoxLayout(card)
+        row.setContentsMargins(12, 8, 12, 8)  # words and button stand in line with those above and below
         row.addWidget(text, 1)
         row.addWidget(self.button)
         self.hide()
