@@ -283,6 +283,8 @@ class ChatController(QObject):
             self._pump()
             return
         self._status.tell_queue(job.conversation_id)
+        if self._noticed_id == job.conversation_id:  # the conversation has gone on behind what was offered
+            self._clear_offer()
         continues = isinstance(job, Continue) and bool(turn.answer.content)
         answer = GrowingAnswer(turn.answer, plan, continues=continues)
         if self._stop_asked:
@@ -354,8 +356,11 @@ class ChatController(QObject):
     def _on_shown(self) -> None:
         """Take away what is offered for an answer whose conversation is no longer shown."""
         if self._noticed_id is not None and self._noticed_id != self._conversations.current_id:
-            self._noticed_id = None
-            self.notice_cleared.emit(notices.ANSWER_KEY)
+            self._clear_offer()
+
+    def _clear_offer(self) -> None:
+        self._noticed_id = None
+        self.notice_cleared.emit(notices.ANSWER_KEY)
 
     @Slot(object)
     def _on_phase_changed(self, words: str) -> None:

@@ -320,6 +320,16 @@ def test_deleting_a_conversation_stops_its_answer_and_empties_its_queue(desk: De
     assert desk.texts() == []
 
 
+def test_deleting_a_conversation_while_its_message_is_being_saved_asks_nothing(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("Hello", "Hi")
+    desk.chat.send("More")
+    desk.deletions.delete(desk.conversations.current_id)
+    desk.settle()
+    assert len(desk.engine.generates) == 1
+    assert desk.chat.is_idle
+
+
 def test_the_engine_forgets_what_was_deleted_for_good(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.open_shop()
     desk.talk("One", "Two")

@@ -69,6 +69,19 @@ def test_what_died_before_its_first_word_is_tried_again(desk: Desk) -> None:
     assert [turn.content for turn in again.messages] == ["Hello"]
 
 
+def test_what_waited_goes_on_behind_an_interrupted_answer_and_takes_its_offer_away(desk: Desk) -> None:
+    desk.open_shop()
+    command = desk.send("Hello")
+    desk.chat.send("More")
+    desk.say(command, "Half an", 1, 2)
+    desk.fail(command, ErrorKind.ENGINE_DIED)
+    assert desk.notices[notices.ANSWER_KEY].action == "Continue"
+    desk.chat.set_plan(PLAN)
+    desk.next_generate(1)
+    assert desk.texts() == ["Hello", "Half an", "More", ""]
+    assert notices.ANSWER_KEY not in desk.notices
+
+
 def test_a_failure_is_kept_with_the_answer(desk: Desk) -> None:
     desk.open_shop()
     command = desk.send("Hello")
