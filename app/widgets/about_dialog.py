@@ -11,6 +11,7 @@ from app.language import tr
 from app.widgets.icons import app_icon
 
 _ICON_PX = 56
+_WORDS_PX = 352
 _DISTRIBUTION = "hearth-chat"
 
 
@@ -65,7 +66,7 @@ class AboutDialog(QDialog):
         buttons.addWidget(self.copy_button)
         buttons.addWidget(close)
         column.addLayout(buttons)
-        self.setFixedWidth(400)
+        words.setMinimumWidth(_WORDS_PX)  # buttons of longer words make it wider
         close.setFocus()
 
     @Slot()

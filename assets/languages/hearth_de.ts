@@ -2661,7 +2661,7 @@
     </message>
     <message>
         <source>Press the new key</source>
-        <translation>Drücken Sie die neue Taste</translation>
+        <translation>Neue Taste drücken</translation>
     </message>
     <message>
         <source>Previous 7 days</source>

@@ -9,8 +9,10 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.titles import UNTITLED
 from app.settings.schema import Settings
+from app.widgets.about_dialog import AboutDialog
 from app.widgets.composer import Composer
 from app.widgets.icons import icon
+from app.widgets.keys_dialog import KeysDialog
 from app.widgets.mirroring import apart, margins
 from app.widgets.models.token_dialog import TokenDialog
 from app.widgets.phase_line import PhaseLine
@@ -57,10 +59,12 @@ def test_every_page_of_the_settings_is_german(qtbot: QtBot, shown: Shown) -> Non
 def test_long_words_are_not_cut(qtbot: QtBot, shown: Shown) -> None:
     settings, token = SettingsDialog(Settings(), shown.window), TokenDialog(shown.window)
     token.set_state(True, True)
-    for dialog in (settings, token):
+    keys = KeysDialog(shown.window.actions_by_name.shortcuts, shown.window)
+    dialogs = (settings, token, keys, AboutDialog(shown.window))
+    for dialog in dialogs:
         qtbot.addWidget(dialog)
         dialog.show()
-    for widget in (*settings.findChildren(QWidget), *token.findChildren(QWidget)):
+    for widget in (child for dialog in dialogs for child in dialog.findChildren(QWidget)):
         if isinstance(widget, QAbstractButton) and widget.isVisible():
             assert widget.width() >= widget.minimumSizeHint().width(), widget.text()
         if isinstance(widget, QLineEdit) and widget.isVisible():
