@@ -86,6 +86,7 @@ class SettingsDialog(QDialog):
         """Show the values that count now."""
         for row in self.rows:
             row.show_value(getattr(settings, row.field.key))
+            row.show_origin(_elsewhere(settings, row.field.key))
 
     def show_field(self, key: str) -> None:
         """Go to one setting."""
@@ -166,3 +167,11 @@ class SettingsDialog(QDialog):
     def _note_reload(self, key: str) -> None:
         if self.row(key).field.takes_effect is TakesEffect.AFTER_RELOAD:
             self.reload_note.show()
+
+
+def _elsewhere(settings: Settings, key: str) -> str:
+    """Return which models have another value, as theirs counts while they are used."""
+    models = [model for model, own in settings.models.items() if key in own.own]
+    if len(models) == 1:
+        return tr("Set otherwise for {model}.").format(model=models[0])
+    return tr("Set otherwise for {count} models.").format(count=len(models)) if models else ""

@@ -2996,6 +2996,14 @@
         <translation>Für dieses Modell festgelegt.</translation>
     </message>
     <message>
+        <source>Set otherwise for {count} models.</source>
+        <translation>Für {count} Modelle anders festgelegt.</translation>
+    </message>
+    <message>
+        <source>Set otherwise for {model}.</source>
+        <translation>Für {model} anders festgelegt.</translation>
+    </message>
+    <message>
         <source>Settings</source>
         <translation>Einstellungen</translation>
     </message>

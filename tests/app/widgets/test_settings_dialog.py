@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPlainTextEdit, QScrollArea, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from app.settings.model_settings import ModelSettings
 from app.settings.schema import FIELDS, PAGES, Settings
 from app.widgets.setting_controls import FoldersControl
 from app.widgets.settings_dialog import SettingsDialog
@@ -179,3 +180,15 @@ def test_what_counts_while_nothing_is_chosen_can_be_read(qtbot: QtBot, dialog: S
         for line in lines:
             words = line.fontMetrics().horizontalAdvance(line.placeholderText())
             assert words <= line.width() - 28, line.placeholderText()
+
+
+def test_what_models_have_of_their_own_is_said_beside_the_setting(qtbot: QtBot) -> None:
+    own = ModelSettings(temperature=0.2)
+    dialog = SettingsDialog(Settings(models={"org/<b>a</b>": own, "org/b": ModelSettings(seed=1)}))
+    qtbot.addWidget(dialog)
+    assert dialog.row("temperature").origin.text() == "Set otherwise for org/<b>a</b>."
+    assert dialog.row("top_k").origin.isHidden()
+    dialog.show_settings(Settings(models={"org/a": own, "org/b": own}))
+    assert dialog.row("temperature").origin.text() == "Set otherwise for 2 models."
+    dialog.show_settings(Settings())
+    assert dialog.row("temperature").origin.isHidden()
