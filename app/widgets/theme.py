@@ -215,8 +215,8 @@ def apply_theme(application: QApplication, theme: Theme) -> None:
     if application.property(_STYLED) is None:  # a second time every widget would only be polished once more
         application.setStyle("Fusion")  # the one style that follows palette and style sheet alike on every system
         application.setProperty(_STYLED, True)
-    # WORKAROUND Qt 6.11: where one sheet replaces another, each widget is polished once for each widget around it. Taken
-    # away and given anew, it is polished twice: 50 instead of 200 to 300 ms for the window.
+    # WORKAROUND Qt 6.11: where one sheet replaces another, each widget is polished once for each widget around it.
+    # Taken away and given anew, it is polished twice: 50 instead of 200 to 300 ms for the window.
     application.setStyleSheet("")
     application.setPalette(palette(theme))
     application.setFont(text_font(min(theme.text_size_px, 16) - 1))
