@@ -73,8 +73,7 @@ class DeletionController(QObject):
         self.notice_cleared.emit(notices.deleted_key(first_id))
         ids = [each.id for each in found]
         self._requests.request(lambda store: store.restore_conversations(ids))
-        for conversation in found:
-            self._listed.upsert(conversation)
+        self._listed.upsert_all(found)
         self._conversations.open(first_id)
 
     @Slot(object)

@@ -254,6 +254,8 @@ class Palette(QWidget):
         self.chosen.emit(entry)
 
     def _close(self) -> None:
+        if self.isHidden():
+            return
         application = QApplication.instance()
         if isinstance(application, QApplication):
             application.focusChanged.disconnect(self._on_focus_changed)

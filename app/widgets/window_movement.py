@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.models.conversation_list_model import CONVERSATION_ROLE
+from app.conversations.records import Conversation
 from app.settings.schema import field_of
 from app.settings.validation import default_of
 
@@ -39,18 +39,15 @@ class WindowMovement(QObject):
         return False
 
     def _go(self, step: int) -> None:
-        window, model = self._window, self._window.sidebar.list.model()
-        conversations = [
-            conversation
-            for row in range(model.rowCount())
-            if (conversation := model.index(row, 0).data(CONVERSATION_ROLE)) is not None
-        ]
-        if not conversations:
-            return
-        shown = window.shown_conversation_id
-        ids = [conversation.id for conversation in conversations]
-        place = ids.index(shown) + step if shown in ids else (0 if step > 0 else len(ids) - 1)
-        window.open_conversation(ids[place % len(ids)])
+        window, rows = self._window, self._window.sidebar.rows
+        count = rows.rowCount()
+        shown = rows.place_of(window.shown_conversation_id)
+        start = shown if shown is not None else (-1 if step > 0 else count)
+        for distance in range(1, count + 1):
+            row = rows.row((start + step * distance) % count)
+            if isinstance(row, Conversation):
+                window.open_conversation(row.id)
+                return
 
     def _turn(self, step: int) -> None:
         window = self._window

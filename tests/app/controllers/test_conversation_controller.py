@@ -136,6 +136,23 @@ def test_without_undo_it_is_gone_after_a_while(desk: Desk, monkeypatch: pytest.M
     assert desk.list.rowCount() == 0
 
 
+def test_many_come_back_in_one_step(desk: Desk) -> None:
+    """One after the other, two thousand of them held the window up for seconds."""
+    desk.open_shop()
+    for question in ("One", "Two", "Three"):
+        desk.conversations.new()
+        desk.talk(question, "Yes")
+    ids = [each.id for each in desk.list.all]
+    desk.deletions.delete(ids)
+    changes: list[str] = []
+    desk.list.rowsInserted.connect(lambda: changes.append("inserted"))
+    desk.list.modelReset.connect(lambda: changes.append("reset"))
+    desk.deletions.undo_delete(ids[0])
+    assert changes == ["reset"]
+    assert [each.id for each in desk.list.all] == ids
+    desk.settle()
+
+
 def test_several_are_deleted_and_brought_back_at_once(desk: Desk) -> None:
     desk.open_shop()
     ids = []

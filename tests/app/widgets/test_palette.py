@@ -43,6 +43,14 @@ def test_it_takes_the_keyboard_and_gives_it_back(qtbot: QtBot, shown: Shown, pal
     assert shown.asked_for("stop_requested") == []
 
 
+def test_closing_it_twice_does_nothing_more(palette: Palette, recwarn: pytest.WarningsRecorder) -> None:
+    palette.open()
+    palette.leave()
+    palette.leave()
+    assert not palette.isVisible()
+    assert not list(recwarn)
+
+
 def test_keys_walk_over_names_of_sections_and_choose(qtbot: QtBot, palette: Palette) -> None:
     palette.open()
     visited = [current(palette)]

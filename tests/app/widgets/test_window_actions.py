@@ -1,13 +1,15 @@
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
 from app.models.notice import Notice
+from app.models.sidebar_model import SidebarModel
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.widgets.action_table import ROWS
@@ -218,3 +220,21 @@ def test_in_the_smallest_window_the_newest_of_several_notices_is_seen_whole(show
     newest = shown.window.page.notices.rows[-1]
     assert not newest.visibleRegion().isEmpty()
     assert newest.visibleRegion().boundingRect().height() == newest.height()
+
+
+def test_the_next_of_thousands_is_found_without_asking_for_each(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [msgspec.structs.replace(conversations()[0], id=f"c{n}", updated_at=1e9 - n) for n in range(3_000)]
+    shown.conversations.set_conversations(many)
+    shown.window.show_conversation(many[1_000])
+    asked: list[int] = []
+    data = SidebarModel.data
+
+    def counting(self: SidebarModel, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        asked.append(index.row())
+        return data(self, index, role)
+
+    monkeypatch.setattr(SidebarModel, "data", counting)
+    shown.window.actions_by_name.next_conversation.trigger()
+    shown.window.actions_by_name.previous_conversation.trigger()
+    assert shown.asked_for("open_requested") == ["c1001", "c999"]
+    assert len(asked) < 1_000
