@@ -32,6 +32,7 @@ class AttachmentBar(QWidget):
         self._theme = theme
         self._window_tokens = 0
         self._problem = ""
+        self._waiting = ""  # a problem that is none any more once everything is read
         self._highest = _HIGHEST_PX
         self.items: tuple[AttachmentItem, ...] = ()
         self.chips: list[AttachmentChip] = []
@@ -88,6 +89,9 @@ class AttachmentBar(QWidget):
             self.chips[min(had_focus, len(self.chips) - 1)].name_button.setFocus()
         elif had_focus >= 0:
             self.emptied.emit()
+        if self._waiting and not self.being_read:
+            self._problem = "" if self._problem == self._waiting else self._problem
+            self._waiting = ""
         self._show()
 
     def show_problem(self, words: str) -> None:
@@ -96,6 +100,11 @@ class AttachmentBar(QWidget):
             announce(self, words, is_urgent=True)
         self._problem = words
         self._show()
+
+    def show_waiting(self, words: str) -> None:
+        """Say that nothing is sent before everything is read; that goes by itself once it is."""
+        self._waiting = words
+        self.show_problem(words)
 
     def set_window_tokens(self, tokens: int) -> None:
         """Know how much the model can hold, 0 while that is not known."""

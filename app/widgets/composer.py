@@ -290,7 +290,7 @@ class Composer(QWidget):
         text, waits_for = self.editor.text.strip(), self.attachments.being_read
         if waits_for:
             words = tr("{name} is still being read. Send when that is done, or remove it.")
-            self.attachments.show_problem(words.format(name=waits_for))
+            self.attachments.show_waiting(words.format(name=waits_for))
         elif text or self.attachments.items:
             self.set_text("")
             self.attachments.show_problem("")

@@ -131,6 +131,7 @@ def test_nothing_is_sent_while_a_file_is_being_read(qtbot: QtBot, composer: Comp
     assert composer.text == "Sum up"
     assert "big.pdf is still being read" in composer.attachments.problem.text()
     composer.set_attachments((item("big.pdf"),))
+    assert composer.attachments.problem.text() == ""
     composer.set_text("")
     assert composer.button.isEnabled()
     qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
