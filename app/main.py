@@ -9,6 +9,15 @@ from collections.abc import Sequence
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
+from app.composition.chat import ChatParts, connect_intents, connect_states
+from app.composition.composer import ComposerParts
+from app.composition.exchange import ExchangeParts
+from app.composition.frame import BugReports, FrameParts
+from app.composition.lists import ListParts
+from app.composition.messages import MessageParts
+from app.composition.model_settings import ModelSettingsParts
+from app.composition.models import ModelParts
+from app.composition.palette import PaletteParts
 from app.controllers import notices
 from app.controllers.answer_saves import AnswerSaves
 from app.controllers.branch_controller import BranchController
@@ -24,14 +33,6 @@ from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
-from app.main_composer import ComposerParts
-from app.main_exchange import ExchangeParts
-from app.main_frame import BugReports, FrameParts
-from app.main_lists import ListParts
-from app.main_messages import MessageParts
-from app.main_model_settings import ModelSettingsParts
-from app.main_models import ModelParts
-from app.main_palette import PaletteParts
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptModel
@@ -201,8 +202,7 @@ class Hearth(QObject):
         )
         requests.failed.connect(self._on_store_failed)
         self._connect_engine()
-        self._connect_intents()
-        self._connect_states()
+        self._connect_chat()
         self._connect_models()
 
     def _make_window(self) -> MainWindow:
@@ -240,6 +240,18 @@ class Hearth(QObject):
         self.chat.model_needed.connect(self.checkpoints.reload)
         self.chat.load_stop_requested.connect(self.checkpoints.stop_loading)
 
+    def _connect_chat(self) -> None:
+        parts = ChatParts(
+            self.window, self.chat, self.conversations, self.checkpoints,
+            self.branches, self.context, self.plans, self.settings, self.warmth,
+        )  # fmt: skip
+        connect_intents(parts)
+        connect_states(parts)
+        self.window.notice_action_requested.connect(self._on_notice_action)
+        self.window.quit_requested.connect(self._on_quit_requested)
+        self.conversations.conversation_changed.connect(self._on_conversation_changed)
+        self.bugs.notice_raised.connect(self.window.show_notice)
+
     def _connect_models(self) -> None:
         self.models.connect_window(self.window)
         self.model_settings.connect_window(self.window)
@@ -249,65 +261,6 @@ class Hearth(QObject):
         self.palette.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
         self.models.first_start.finished.connect(self._save_window_state)
-
-    def _connect_intents(self) -> None:
-        window, chat, conversations, checkpoints = self.window, self.chat, self.conversations, self.checkpoints
-        window.send_requested.connect(chat.send)
-        window.stop_requested.connect(chat.stop)
-        window.regenerate_requested.connect(chat.regenerate)
-        window.edit_requested.connect(chat.edit)
-        window.continue_requested.connect(chat.continue_message)
-        window.queue_removed.connect(chat.waiting.remove)
-        window.queue_edit_requested.connect(chat.waiting.edit)
-        window.new_requested.connect(conversations.new)
-        window.new_private_requested.connect(conversations.new_private)
-        window.open_requested.connect(conversations.open)
-        window.rename_requested.connect(conversations.rename)
-        window.version_requested.connect(conversations.show_version)
-        window.branch_requested.connect(self.branches.branch)
-        window.when_full_requested.connect(conversations.set_when_full)
-        window.draft_changed.connect(conversations.save_draft)
-        window.draft_changed.connect(self.context.set_draft)
-        window.load_requested.connect(checkpoints.load)
-        window.fits_requested.connect(self.plans.request)
-        window.reload_requested.connect(checkpoints.reload)
-        window.unload_requested.connect(checkpoints.unload)
-        window.settings_changed.connect(self.settings.change)
-        window.setting_reset_requested.connect(self.settings.reset)
-        window.dialogs.warmth_requested.connect(self.warmth.refresh)
-        window.dialogs.forget_requested.connect(self.warmth.forget)
-        window.dialogs.clear_requested.connect(self.warmth.clear)
-        window.notice_action_requested.connect(chat.on_notice_action)
-        window.notice_action_requested.connect(conversations.on_notice_action)
-        window.notice_action_requested.connect(checkpoints.on_notice_action)
-        window.notice_action_requested.connect(self._on_notice_action)
-        window.quit_requested.connect(self._on_quit_requested)
-
-    def _connect_states(self) -> None:
-        window = self.window
-        self.conversations.conversation_changed.connect(window.show_conversation)
-        self.conversations.private_changed.connect(window.set_private)
-        self.conversations.conversation_changed.connect(self._on_conversation_changed)
-        for restored in (self.conversations.draft_restored, self.chat.waiting.draft_restored):
-            restored.connect(window.set_draft)
-            restored.connect(self.context.set_draft)
-        self.chat.busy_changed.connect(window.set_busy)
-        self.chat.phase_changed.connect(window.set_phase)
-        self.chat.queue_changed.connect(window.set_queue)
-        self.checkpoints.plan_changed.connect(window.set_plan)
-        self.plans.fit_found.connect(window.show_fit)
-        self.checkpoints.loading_changed.connect(window.set_loading)
-        self.settings.settings_changed.connect(window.apply_settings)
-        self.settings.settings_changed.connect(self.conversations.on_settings_changed)
-        self.settings.settings_changed.connect(self.context.refresh)
-        self.context.use_changed.connect(window.set_context_use)
-        for source in (self.conversations, self.chat, self.checkpoints, self.settings):
-            source.notice_raised.connect(window.show_notice)
-            source.notice_cleared.connect(window.clear_notice)
-        self.warmth.notice_raised.connect(window.show_notice)
-        self.warmth.described.connect(window.dialogs.show_warmth)
-        self.warmth.freed.connect(window.dialogs.show_freed)
-        self.bugs.notice_raised.connect(window.show_notice)
 
     def start(self) -> None:
         """Show the window; what may take a moment begins once it is on screen."""
