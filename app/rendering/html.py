@@ -7,6 +7,7 @@ that deep nesting costs nothing and a code block inside a list can stand as a bl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 from markdown_it.token import Token
 
@@ -38,6 +39,16 @@ def plain_block(text: str, theme: RenderTheme) -> Block:
     body = escape(isolate(text)).replace("\n", "<br/>")
     html = f'<p style="{_paragraph_style(theme, _PARAGRAPH_GAP_PX)} white-space:pre-wrap;">{body}</p>'
     return Block(BlockKind.HTML, html=html, text=text)
+
+
+class _Box(NamedTuple):
+    """The box of a task: the class that Qt draws one for, and how it is read."""
+
+    kind: str
+    sign: str
+
+
+_BOXES = {"[ ] ": _Box("unchecked", "☐"), "[x] ": _Box("checked", "☑")}
 
 
 @dataclass(slots=True)
@@ -221,13 +232,17 @@ class _BlockWriter:
         current = self._lists[-1]
         current.marker_due = False
         frame = f"margin-top:0; margin-bottom:0; margin-left:0; -qt-list-indent:{depth};"
+        kind = ""
         if current.next_number is None:
             opening, closing, marker = f'<ul type="disc" style="{frame}">', "</ul>", "•"
+            box = _BOXES.get(text[:4].casefold())
+            if box is not None and html.startswith(text[:4]):
+                html, text, marker, kind = html[4:], text[4:], box.sign, f' class="{box.kind}"'
         else:
             opening, closing = f'<ol start="{current.next_number}" style="{frame}">', "</ol>"
             marker = f"{current.next_number}."
             current.next_number = min(current.next_number + 1, 999_999_999)
-        self._html.append(f'{opening}<li style="{style}">{html}</li>{closing}')
+        self._html.append(f'{opening}<li{kind} style="{style}">{html}</li>{closing}')
         self._text.append("  " * (depth - 1) + f"{marker} {text}".rstrip())
 
     def _write_heading(self, html: str, text: str) -> None:

@@ -71,6 +71,14 @@ def test_code_first_in_an_item_keeps_the_marker() -> None:
     assert found[0].text == "•"
 
 
+def test_tasks_have_boxes_and_only_where_a_task_begins() -> None:
+    block = one("- [x] done *well*\n- [ ] open\n- [X](https://example.org) a link\n- `[x] code`\n- a [x] later")
+    assert block.text.split("\n")[:2] == ["☑ done well", "☐ open"]
+    assert re.findall(r'<li class="(\w+)"', block.html) == ["checked", "unchecked"]
+    assert "[x]" not in block.html.split("<ul")[1]
+    assert one("1. [x] second").text == "1. [x] second"
+
+
 def test_fences() -> None:
     found = blocks("~~~ python title=x\na\n\n```\n~~~\nafter\n\n    indented\n")
     assert (found[0].language, found[0].text) == ("python", "a\n\n```")
