@@ -17,6 +17,8 @@ _PLACE = re.compile(r"\{(\d+)\}")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 _JOINTS = re.compile(r"(: | \+ |; |\.\Z|\A[\d.,]+ )")
 _SENTENCE_END = re.compile(r"(?<=[.!?…]) +(?=\S)")
+_ENDS = (".", "!", "?")
+_BEFORE_SENTENCES = (". ", ": ")
 _DEEPEST = 4
 _LONGEST = 2_000  # characters; longer ones are lists or traces, no sentences
 _MOST_SENTENCES = 16
@@ -59,7 +61,8 @@ def _said(text: str, revision: int, depth: int) -> str:
 def _put_together(text: str, revision: int, depth: int) -> str:
     """Translate what is no pattern in pieces: `BF16: 4.98 GiB of weights + 1.00 for 8,192 tokens.`"""
     pieces = _JOINTS.split(text)
-    if len(pieces) == 1 or depth >= _DEEPEST:
+    joints = [piece for piece in pieces[1::2] if piece != "."]
+    if not joints or depth >= _DEEPEST:
         return text
     return "".join(
         _joint(piece) if place % 2 else _said(piece, revision, depth + 1) for place, piece in enumerate(pieces)
@@ -122,7 +125,11 @@ def _parts(pieces: tuple[str, ...], text: str) -> tuple[str, ...] | None:
             return None
         parts.append(text[position:place])
         position = place + len(piece)
-    return (*parts, text[position:end])
+    rest = text[position:end]
+    # A part of a sentence that only begins like this one is none: "The model {0}" is not "The model was made for chat."
+    if not last and rest.endswith(_ENDS) and not pieces[-2].endswith(_BEFORE_SENTENCES):
+        return None
+    return (*parts, rest)
 
 
 @lru_cache(maxsize=1)

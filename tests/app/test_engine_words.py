@@ -16,6 +16,8 @@ GERMAN = {
     "The model {0} is incomplete: {1}.": "Das Modell {0} ist unvollständig: {1}.",
     "{0} is missing": "{0} fehlt",
     "GiB of weights": "GiB Gewichte",
+    "The model {0}": "Das Modell {0}",
+    "The draft model can't be used. {0}": "Das Hilfsmodell geht nicht. {0}",
     "for {0} tokens": "für {0} Token",
     "{0} = {1} of {2} GiB free on {3}": "{0} = {1} von {2} GiB frei auf {3}",
     "Download {0} again to repair it.": "Laden Sie {0} noch einmal, um es zu reparieren.",
@@ -62,6 +64,14 @@ def test_arithmetic_is_translated_word_by_word() -> None:
     sums = "INT8: 4.98 GiB of weights + 1.00 for 8,192 tokens = 5.98 of 8.00 GiB free on RTX 4090."
 
     assert said(sums) == "INT8: 4,98 GiB Gewichte + 1,00 für 8.192 Token = 5,98 von 8,00 GiB frei auf RTX 4090."
+
+
+@pytest.mark.usefixtures("german")
+def test_two_languages_are_not_mixed_in_one_sentence() -> None:
+    assert said("The model was made for long texts.") == "The model was made for long texts."
+    assert said("The draft model can't be used. No model is loaded.") == (
+        "Das Hilfsmodell geht nicht. Kein Modell ist geladen."
+    )
 
 
 @pytest.mark.usefixtures("german")
