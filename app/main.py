@@ -113,6 +113,16 @@ class Hearth(QObject):
         self.settings = SettingsController(paths.settings_file, self)
         self.engine = EngineClient(self._engine_argv(), paths.engine_log, parent=self)
         requests = StoreRequests(self.store_thread, self)
+        self._make_chat(requests)
+        self._make_parts(requests)
+        self.window = self._make_window()
+        self._make_frame(requests)
+        requests.failed.connect(self._on_store_failed)
+        self._connect_engine()
+        self._connect_chat()
+        self._connect_models()
+
+    def _make_chat(self, requests: StoreRequests) -> None:
         saves = AnswerSaves(self.store_thread, self)
         self.conversations = ConversationController(
             requests,
@@ -154,6 +164,8 @@ class Hearth(QObject):
             self.warmth.is_warm,
             self,
         )
+
+    def _make_parts(self, requests: StoreRequests) -> None:
         self.messages = MessageParts(
             self.engine,
             requests,
@@ -163,7 +175,7 @@ class Hearth(QObject):
             lambda: sampling_from(self.model_settings.own.in_force()),
             self,
         )
-        self.models = ModelParts(paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
+        self.models = ModelParts(self._paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
         self.lists = ListParts(self.conversations, self.chat, requests, self.conversation_model, self)
         self.palette = PaletteParts(
             self.conversations, requests, self.conversation_model, self.checkpoint_model, self.transcript_model, self
@@ -177,9 +189,10 @@ class Hearth(QObject):
             self.context,
             self,
         )
-        self.window = self._make_window()
+
+    def _make_frame(self, requests: StoreRequests) -> None:
         self.frame = FrameParts(
-            paths,
+            self._paths,
             self.engine,
             requests,
             self.chat,
@@ -200,10 +213,6 @@ class Hearth(QObject):
             self.window,
             self,
         )
-        requests.failed.connect(self._on_store_failed)
-        self._connect_engine()
-        self._connect_chat()
-        self._connect_models()
 
     def _make_window(self) -> MainWindow:
         return MainWindow(

@@ -43,7 +43,10 @@ class PendingPiece:
 
 
 class PieceColumn(QWidget):
-    """Parts of a message one below the other, of which some may not exist as widgets."""
+    """Parts of a message one below the other, of which some may not exist as widgets.
+
+    Its methods are each column's own; it isn't abstract, as those who look for columns name this class.
+    """
 
     def number_of(self, widget: QWidget) -> int:
         """Return which part a widget is, counted from the top, whether those above exist or not."""

@@ -64,7 +64,8 @@ class DiskTier:
     @property
     def used_bytes(self) -> int:
         """Bytes of the files of all models."""
-        return sum(found.size_bytes for found in disk_folder.stored_files(self.root))
+        with self._lock:  # else a file that is deleted meanwhile and the one it makes room for may both be counted
+            return sum(found.size_bytes for found in disk_folder.stored_files(self.root))
 
     @property
     def stored_count(self) -> int:

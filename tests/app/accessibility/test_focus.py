@@ -178,7 +178,7 @@ def test_a_conversation_that_is_deleted_in_the_list(demo: DemoWindow) -> None:
 def test_the_sidebar_that_is_hidden(demo: DemoWindow) -> None:
     focus(demo.window.sidebar.list)
     demo.window.actions_by_name.sidebar.setChecked(False)
-    holder(demo.window)
+    assert not demo.window.sidebar.isAncestorOf(holder(demo.window))
 
 
 def test_a_model_that_is_loaded_while_its_menu_is_open(demo: DemoWindow) -> None:

@@ -236,9 +236,14 @@ def test_an_answer_that_another_process_is_writing_is_left_alone(open_store: Cal
     assert window.load_messages("c")[0].state is MessageState.INTERRUPTED
 
 
-def test_closing_twice_is_harmless(store: ConversationStore) -> None:
+def test_closing_twice_is_harmless(store: ConversationStore, database: Path) -> None:
+    store.save_conversation(a_conversation())
     store.close()
     store.close()
+    again = ConversationStore(database)
+    assert again.notices == ()
+    assert [each.id for each in again.list_conversations()] == ["c"]
+    again.close()
 
 
 def test_the_folder_is_private(store: ConversationStore, database: Path) -> None:

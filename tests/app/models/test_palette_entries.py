@@ -44,7 +44,9 @@ def test_a_first_character_asks_for_one_kind(typed: str, kind: Kind | None, text
 
 @pytest.mark.parametrize("typed", ["(", "[a", "\\", "*", "a" * 5000, "\0", "\u202e", "😀"])
 def test_nothing_that_is_typed_is_a_pattern(typed: str) -> None:
-    best(entries("one", "two"), asked(typed).words, 5)
+    listed = entries("one", f"a {typed} b")
+    assert all(each in listed for each in best(listed, asked(typed).words, 5))
+    assert entries("one")[0] not in best(entries("one"), asked(f"x{typed}").words, 5)
 
 
 def test_each_section_has_its_name_once() -> None:
