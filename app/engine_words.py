@@ -1,6 +1,6 @@
 """What the engine says, in the user's language. Qt-free.
 
-The engine speaks English and knows nothing of languages. Its sentences stand as patterns in ``engine_sentences.py``,
+The engine speaks English and knows nothing of languages. Its sentences stand as patterns in ``engine_sentences``,
 made from the engine's own code, with places {0}, {1} for what it fills in; each pattern is translated like any other
 text. What the engine sends is found among the patterns again, by sentence or several at once; what it
 filled in may be a sentence or a part of one too. What isn't found stays English.

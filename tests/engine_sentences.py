@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TARGET = ROOT / "app" / "engine_sentences.py"
+TARGET = ROOT / "app" / "engine_sentences"
+_HEAD = '"""What the engine says, as patterns; made from its code by python -m tests.engine_sentences."""\n\n'
 # Names of cards and shapes, what only a terminal shows, the process's own wiring.
 _LEFT_OUT = (
     "bench/",
@@ -25,24 +26,36 @@ _BUGS = {"ValueError", "TypeError", "RuntimeError", "KeyError", "AssertionError"
 _UNSAID_CALLS = ("_log.", "logging.", "re.", "warnings.", "TypeVar", "cast")
 _CODE = re.compile(r"[\[\]#\n]|\w=|\w\|\w| \| |->|Called with|\) of the |^\/|\.json$|^[a-z]+ (?:int8|nf4)$")
 _LEAST_LETTERS = 6
+_LINE_CHARACTERS = 120
 
 
-def patterns() -> list[str]:
-    """Return every pattern once, sorted."""
-    found = set()
+def patterns() -> dict[str, list[str]]:
+    """Return the patterns by the engine's room that says them, sorted; each stands in the first room only."""
+    rooms: dict[str, set[str]] = {}
+    known: set[str] = set()
     for path in sorted((ROOT / "engine").rglob("*.py")):
-        if not path.relative_to(ROOT / "engine").as_posix().startswith(_LEFT_OUT):
-            found.update(filter(_is_said, _texts(ast.parse(path.read_text(encoding="utf-8")))))
-    return sorted(found)
+        place = path.relative_to(ROOT / "engine")
+        if not place.as_posix().startswith(_LEFT_OUT):
+            found = set(filter(_is_said, _texts(ast.parse(path.read_text(encoding="utf-8"))))) - known
+            rooms.setdefault(place.parts[0] if len(place.parts) > 1 else "lanes", set()).update(found)
+            known |= found
+    return {room: sorted(found) for room, found in sorted(rooms.items()) if found}
 
 
-def module_text() -> str:
-    """Return the module that holds the patterns."""
-    lines = "\n".join(f"    mark({_quoted(pattern)})," for pattern in patterns())
-    return (
-        '"""What the engine says, as patterns; made from its code by python -m tests.engine_sentences."""\n\n'
-        f"from app.language import mark\n\n# fmt: off\n# ruff: noqa: E501\nPATTERNS: tuple[str, ...] = (\n{lines}\n)\n"
-    )
+def module_texts() -> dict[str, str]:
+    """Return the modules that hold the patterns, by file name."""
+    found = patterns()
+    imports = f"from app.engine_sentences import {', '.join(found)}"
+    rooms = ", ".join(f"*{room}.PATTERNS" for room in found)
+    texts = {"__init__.py": f"{_HEAD}{imports}\n\n# fmt: off\nPATTERNS: tuple[str, ...] = ({rooms})  # noqa: E501\n"}
+    for room, said in found.items():
+        lines = "\n".join(f"    mark({_quoted(pattern)})," for pattern in said)
+        is_long = any(len(line) > _LINE_CHARACTERS for line in lines.splitlines())
+        exempt = "# ruff: noqa: E501\n" if is_long else ""
+        texts[f"{room}.py"] = (
+            f"{_HEAD}from app.language import mark\n\n# fmt: off\n{exempt}PATTERNS: tuple[str, ...] = (\n{lines}\n)\n"
+        )
+    return texts
 
 
 def _texts(tree: ast.Module) -> Iterator[str]:
@@ -99,5 +112,9 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    TARGET.write_text(module_text(), encoding="utf-8")
-    sys.stdout.write(f"{len(patterns())} patterns\n")
+    TARGET.mkdir(exist_ok=True)
+    for old in TARGET.glob("*.py"):
+        old.unlink()
+    for name, text in module_texts().items():
+        (TARGET / name).write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{sum(map(len, patterns().values()))} patterns\n")

@@ -1,0 +1,42 @@
+"""What the engine says, as patterns; made from its code by python -m tests.engine_sentences."""
+
+from app.language import mark
+
+# fmt: off
+PATTERNS: tuple[str, ...] = (
+    mark("Choose another model, or start a new conversation."),
+    mark("Close other programs, or load the model so that it needs less."),
+    mark("Give this conversation a title of two to six words, in its own language. Answer with nothing but the title."),
+    mark("Only an answer can be continued."),
+    mark("Shorten the message, or choose a larger context in the settings."),
+    mark("Shorten the message, start a new conversation, or choose a larger context in the settings."),
+    mark("The conversation has {0} tokens, but the model's window holds {1}."),
+    mark("The memory of {0}"),
+    mark("The message is empty."),
+    mark("The model's chat template can't be used for this conversation: {0}."),
+    mark("This computer's memory"),
+    mark("This message alone has {0} tokens, but the model's window holds {1}."),
+    mark("Use {0} tokens of context"),
+    mark("What was written is kept. Close other programs or load the model so that it needs less, then go on."),
+    mark("Write something to send."),
+    mark("a padded format in the chat template is refused"),
+    mark("a power in the chat template is too large"),
+    mark("a repetition in the chat template is too long"),
+    mark("at least one id is left to feed"),
+    mark("can't take back what it has proposed"),
+    mark("draft model"),
+    mark("follow-ups and edits near the end read only what is new; earlier edits read the conversation again"),
+    mark("follow-ups read only what is new; edits read the conversation again"),
+    mark("follow-ups, edits and branches read only what is new"),
+    mark("found too little memory"),
+    mark("it ran longer than {0} seconds"),
+    mark("prompt lookup"),
+    mark("short follow-ups read only what is new, id by id; anything else reads the whole conversation again"),
+    mark("the chat template's output is too large"),
+    mark("this architecture can't keep what it has read: each token reads everything again"),
+    mark("this architecture's KV can't be kept at fixed addresses"),
+    mark("{0} more were needed at once, {1}"),
+    mark("{0} ran out: {1}."),
+    mark("{0} were free"),
+    mark("{0} {1}, so it isn't used."),
+)
