@@ -19,17 +19,17 @@ from app.composition.model_settings import ModelSettingsParts
 from app.composition.models import ModelParts
 from app.composition.palette import PaletteParts
 from app.controllers import notices
-from app.controllers.answer_saves import AnswerSaves
-from app.controllers.branch_controller import BranchController
-from app.controllers.chat_controller import ChatController
-from app.controllers.checkpoint_controller import CheckpointController
-from app.controllers.context_controller import ContextController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.housekeeping_controller import HousekeepingController
-from app.controllers.plan_controller import PlanController
+from app.controllers.chat.answer_saves import AnswerSaves
+from app.controllers.chat.branch_controller import BranchController
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.chat.context_controller import ContextController
+from app.controllers.chat.housekeeping_controller import HousekeepingController
+from app.controllers.chat.warmth_controller import WarmthController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.models.checkpoint_controller import CheckpointController
+from app.controllers.models.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
-from app.controllers.warmth_controller import WarmthController
 from app.conversations.errors import StoreError
 from app.conversations.store_thread import StoreThread
 from app.excepthook import ExceptionHooks, start_logging
@@ -43,10 +43,10 @@ from app.settings.values import Language
 from app.settings.window_state import WindowState, load_window_state, save_window_state
 from app.single_instance import SingleInstance
 from app.termination import TerminationSignals
-from app.widgets import languages
-from app.widgets.fonts import load_fonts
-from app.widgets.formulas import end_formulas
-from app.widgets.main_window import MainWindow
+from app.widgets.basics import languages
+from app.widgets.basics.fonts import load_fonts
+from app.widgets.text.formulas import end_formulas
+from app.widgets.window.main_window import MainWindow
 from app.worker.engine_client import EngineClient
 from app.worker.engine_process import engine_command
 

@@ -99,7 +99,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
 def no_formula_process_left(nothing_left_behind: None) -> Iterator[None]:
     """End the process that draws formulas, as the window does when it closes, where a test has begun one."""
     yield
-    if formulas := sys.modules.get("app.widgets.formulas"):
+    if formulas := sys.modules.get("app.widgets.text.formulas"):
         formulas.end_formulas()
 
 

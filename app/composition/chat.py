@@ -2,15 +2,15 @@
 
 from dataclasses import dataclass
 
-from app.controllers.branch_controller import BranchController
-from app.controllers.chat_controller import ChatController
-from app.controllers.checkpoint_controller import CheckpointController
-from app.controllers.context_controller import ContextController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.plan_controller import PlanController
+from app.controllers.chat.branch_controller import BranchController
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.chat.context_controller import ContextController
+from app.controllers.chat.warmth_controller import WarmthController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.models.checkpoint_controller import CheckpointController
+from app.controllers.models.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
-from app.controllers.warmth_controller import WarmthController
-from app.widgets.main_window import MainWindow
+from app.widgets.window.main_window import MainWindow
 
 
 @dataclass(frozen=True)

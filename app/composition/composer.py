@@ -2,23 +2,23 @@
 
 from PySide6.QtCore import QObject, Qt, Slot
 
-from app.controllers.attachment_controller import AttachmentController
-from app.controllers.chat_controller import ChatController
-from app.controllers.context_controller import ContextController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.conversation_settings_controller import (
+from app.controllers.chat.attachment_controller import AttachmentController
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.chat.context_controller import ContextController
+from app.controllers.chat.recall_controller import RecallController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.conversation_settings_controller import (
     SYSTEM_PROMPT,
     ConversationSettingsController,
     OwnSettings,
 )
-from app.controllers.model_settings_controller import ModelSettingsController
-from app.controllers.recall_controller import RecallController
+from app.controllers.models.model_settings_controller import ModelSettingsController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
 from app.language import tr
-from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
-from app.widgets.drop_target import DropTarget
-from app.widgets.main_window import MainWindow
+from app.widgets.basics.drop_target import DropTarget
+from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
+from app.widgets.window.main_window import MainWindow
 
 
 class ComposerParts(QObject):

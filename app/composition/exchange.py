@@ -5,16 +5,16 @@ from datetime import date
 
 from PySide6.QtCore import QObject, Slot
 
-from app.controllers import exchange_notices
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.deletion_controller import DeletionController
-from app.controllers.exchange_controller import ExchangeController
+from app.controllers.conversations import exchange_notices
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.deletion_controller import DeletionController
+from app.controllers.conversations.exchange_controller import ExchangeController
 from app.controllers.store_requests import StoreRequests
 from app.conversations.store_thread import StoreThread
 from app.language import tr
 from app.models.conversation_list_model import ConversationListModel
-from app.widgets.exchange_dialogs import ExchangeDialogs
-from app.widgets.main_window import MainWindow
+from app.widgets.dialogs.exchange_dialogs import ExchangeDialogs
+from app.widgets.window.main_window import MainWindow
 
 
 class ExchangeParts(QObject):

@@ -3,10 +3,10 @@
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication
 
-from app.controllers.answered_controller import AnsweredController
-from app.controllers.chat_controller import ChatController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.memory_controller import MemoryController
+from app.controllers.chat.answered_controller import AnsweredController
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.models.memory_controller import MemoryController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
 from app.language import tr
@@ -16,9 +16,9 @@ from app.models.notice import Notice, Severity
 from app.paths import Paths
 from app.problem_report import problem_report
 from app.settings.schema import Settings
-from app.widgets.assets import asset
-from app.widgets.main_window import MainWindow
-from app.widgets.tray import Tray
+from app.widgets.basics.assets import asset
+from app.widgets.window.main_window import MainWindow
+from app.widgets.window.tray import Tray
 from app.worker.engine_client import EngineClient
 from engine.api.hardware import Hardware
 

@@ -3,14 +3,14 @@
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
-from app.controllers.chat_controller import ChatController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.deletion_controller import DeletionController
-from app.controllers.organizing_controller import OrganizingController
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.deletion_controller import DeletionController
+from app.controllers.conversations.organizing_controller import OrganizingController
+from app.controllers.conversations.unread_controller import UnreadController
 from app.controllers.store_requests import StoreRequests
-from app.controllers.unread_controller import UnreadController
 from app.models.conversation_list_model import ConversationListModel
-from app.widgets.main_window import MainWindow
+from app.widgets.window.main_window import MainWindow
 
 
 class ListParts(QObject):

@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Qt, Slot
 
-from app.controllers.chat_controller import ChatController
-from app.controllers.checkpoint_controller import CheckpointController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.message_controller import MessageController
-from app.controllers.prompt_controller import PromptController
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.chat.message_controller import MessageController
+from app.controllers.chat.prompt_controller import PromptController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.models.checkpoint_controller import CheckpointController
 from app.controllers.store_requests import StoreRequests
 from app.models.message_wish import MessageWish, Wish
-from app.widgets.main_window import MainWindow
-from app.widgets.prompt_dialog import PromptDialog
-from app.widgets.theme import Theme
+from app.widgets.basics.theme import Theme
+from app.widgets.dialogs.prompt_dialog import PromptDialog
+from app.widgets.window.main_window import MainWindow
 from app.worker.engine_client import EngineClient
 from engine.api.sampling import Sampling
 

@@ -2,11 +2,11 @@
 
 from PySide6.QtCore import QObject, Qt, Slot
 
-from app.controllers.checkpoint_controller import CheckpointController
-from app.controllers.model_settings_controller import ModelSettingsController, OwnOfModel
+from app.controllers.models.checkpoint_controller import CheckpointController
+from app.controllers.models.model_settings_controller import ModelSettingsController, OwnOfModel
 from app.controllers.settings_controller import SettingsController
-from app.widgets.main_window import MainWindow
-from app.widgets.model_settings_dialog import ModelSettingsDialog
+from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
+from app.widgets.window.main_window import MainWindow
 
 
 class ModelSettingsParts(QObject):

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.access_token import AccessTokens
-from app.controllers import hub_notices
-from app.controllers.checkpoint_controller import CheckpointController
-from app.controllers.download_controller import DownloadController
-from app.controllers.first_start_controller import FirstStartController
-from app.controllers.fit_controller import FitController
-from app.controllers.hub_controller import HubController
-from app.controllers.library_controller import LibraryController
-from app.controllers.recommendation_controller import RecommendationController
+from app.controllers.models import hub_notices
+from app.controllers.models.checkpoint_controller import CheckpointController
+from app.controllers.models.download_controller import DownloadController
+from app.controllers.models.first_start_controller import FirstStartController
+from app.controllers.models.fit_controller import FitController
+from app.controllers.models.hub_controller import HubController
+from app.controllers.models.library_controller import LibraryController
+from app.controllers.models.recommendation_controller import RecommendationController
+from app.controllers.models.token_controller import TokenController
 from app.controllers.settings_controller import SettingsController
-from app.controllers.token_controller import TokenController
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
 from app.paths import Paths
 from app.recommendations import Candidate, read_candidates
 from app.settings.schema import Settings
-from app.widgets.assets import asset
-from app.widgets.main_window import MainWindow
+from app.widgets.basics.assets import asset
+from app.widgets.window.main_window import MainWindow
 from app.worker.engine_client import EngineClient
 from engine.api.plan import Plan
 

@@ -2,9 +2,9 @@
 
 from PySide6.QtCore import QObject, Slot
 
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.jump_controller import JumpController
-from app.controllers.palette_controller import PaletteController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.jump_controller import JumpController
+from app.controllers.conversations.palette_controller import PaletteController
 from app.controllers.store_requests import StoreRequests
 from app.language import tr
 from app.models.amounts import file_size
@@ -13,12 +13,12 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.palette_entries import Entry, Kind
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import FIELDS
-from app.widgets.action_table import EDIT, MENUS, rows_of
-from app.widgets.foreign_text import without_accelerator
-from app.widgets.found_mark import FoundMark
-from app.widgets.key_words import key_words
-from app.widgets.main_window import MainWindow
-from app.widgets.palette import Palette
+from app.widgets.actions.action_table import EDIT, MENUS, rows_of
+from app.widgets.basics.foreign_text import without_accelerator
+from app.widgets.basics.key_words import key_words
+from app.widgets.transcript.found_mark import FoundMark
+from app.widgets.window.main_window import MainWindow
+from app.widgets.window.palette import Palette
 
 _OWN = "search"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.controllers.answer import GrowingAnswer, reply_parent
-from app.controllers.turns import Turn, begin_turn, new_turn
+from app.controllers.conversations.answer import GrowingAnswer, reply_parent
+from app.controllers.conversations.turns import Turn, begin_turn, new_turn
 from app.conversations.answer_saver import AnswerSaver
 from app.conversations.prompting import Prompt, prompt_of
 from app.conversations.records import Conversation, Message, new_id

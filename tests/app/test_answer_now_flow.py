@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
-from app.widgets.assistant_message import AssistantMessage
+from app.widgets.transcript.assistant_message import AssistantMessage
 from tests.app.test_main import Whole
 from tests.engine_scripts import Script
 

@@ -11,13 +11,13 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
-from app.controllers import exchange_notices
+from app.controllers.conversations import exchange_notices
 from app.conversations.records import Conversation
 from app.conversations.store import ConversationStore
 from app.main import Hearth
 from app.paths import locate
 from app.settings.window_state import WindowState, save_window_state
-from app.widgets.notice_bar import NoticeRow
+from app.widgets.window.notice_bar import NoticeRow
 from engine.api.message import Role
 from tests.app.conversations.exchange import foreign
 from tests.app.conversations.samples import a_conversation, a_message
@@ -154,7 +154,7 @@ def test_what_is_chosen_in_the_list(qtbot: QtBot, hearth: Hearth, tmp_path: Path
 def test_many_show_progress_and_can_be_cancelled(
     qtbot: QtBot, hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.controllers.exchange_controller._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._PROGRESS_SECONDS", 0.0)
     many = [foreign.chatgpt()[0] | {"conversation_id": f"c{number}"} for number in range(3000)]
     (tmp_path / "many.json").write_text(json.dumps(many))
     choose(trigger(hearth, "import_conversations"), tmp_path / "many.json")
@@ -175,7 +175,7 @@ def test_many_show_progress_and_can_be_cancelled(
 def test_an_export_can_be_cancelled_and_leaves_nothing(
     qtbot: QtBot, hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.controllers.exchange_controller._PROGRESS_SECONDS", -1.0)
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._PROGRESS_SECONDS", -1.0)
     monkeypatch.setattr("app.conversations.exchange.exporting._STEP_SECONDS", 0.0)
     hearth.store_thread.submit(
         lambda store: [store.save_conversation(a_conversation(f"more{number}")) for number in range(500)]

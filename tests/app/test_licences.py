@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from app.licences import licence_text, packages
-from app.widgets.assets import asset
-from app.widgets.licences_dialog import shipped
+from app.widgets.basics.assets import asset
+from app.widgets.dialogs.licences_dialog import shipped
 
 TEXTS = tuple(asset("licences", name) for name in ("LGPL-3.0.txt", "GPL-3.0.txt"))
 

@@ -18,10 +18,10 @@ from app.main import Hearth
 from app.models.conversation_list_model import WARMTH_ROLE
 from app.paths import locate
 from app.settings.window_state import load_window_state
-from app.widgets.composer import Composer
-from app.widgets.licences_dialog import LicencesDialog
-from app.widgets.notice_bar import NoticeBar
-from app.widgets.report_dialog import ReportDialog
+from app.widgets.composer.composer import Composer
+from app.widgets.dialogs.licences_dialog import LicencesDialog
+from app.widgets.dialogs.report_dialog import ReportDialog
+from app.widgets.window.notice_bar import NoticeBar
 from engine.api.warmth import ConversationWarmth, Tier
 from tests.app.hearth_process import start_hearth, wait_for
 from tests.engine_scripts import Script

@@ -8,9 +8,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
-from app.widgets.message_actions import Act
-from app.widgets.message_widget import MessageWidget
-from app.widgets.prompt_dialog import PromptDialog
+from app.widgets.dialogs.prompt_dialog import PromptDialog
+from app.widgets.transcript.message_actions import Act
+from app.widgets.transcript.message_widget import MessageWidget
 from tests.app.test_main import Whole
 from tests.engine_scripts import Script
 

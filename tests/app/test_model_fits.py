@@ -9,7 +9,7 @@ from pytestqt.qtbot import QtBot
 
 from app.main import Hearth
 from app.paths import locate
-from app.widgets.model_menu import ModelMenu, open_menu_of
+from app.widgets.picker.model_menu import ModelMenu, open_menu_of
 from tests.engine_scripts import CHECKPOINTS
 from tests.scripted_engine import scripted_engine_command
 

@@ -9,7 +9,7 @@ from app.conversations.store import ConversationStore
 from app.paths import locate
 from app.settings.file import load
 from app.settings.model_settings import ModelSettings
-from app.widgets.model_settings_dialog import ModelSettingsDialog
+from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
 from engine.api.plan import Precision
 from tests.app.test_main import Whole
 

@@ -17,7 +17,7 @@ from app.paths import locate
 from app.recommendations import read_candidates
 from app.settings.file import save
 from app.settings.schema import Settings
-from app.widgets.assets import asset
+from app.widgets.basics.assets import asset
 from app.widgets.models.local_row import LocalRow
 from app.widgets.models.question import Question
 from engine.api.message import Role

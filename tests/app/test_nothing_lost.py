@@ -7,8 +7,8 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
-from app.widgets.message_actions import Act
-from app.widgets.message_widget import MessageWidget
+from app.widgets.transcript.message_actions import Act
+from app.widgets.transcript.message_widget import MessageWidget
 from tests.app.test_main import Whole
 from tests.engine_scripts import Script
 

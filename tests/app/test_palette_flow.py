@@ -13,8 +13,8 @@ from app.main import Hearth
 from app.models.palette_entries import Entry, Kind
 from app.paths import locate
 from app.settings.schema import Theme
-from app.widgets.found_mark import FoundMark
-from app.widgets.theme import DARK
+from app.widgets.basics.theme import DARK
+from app.widgets.transcript.found_mark import FoundMark
 from engine.api.message import Role
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command

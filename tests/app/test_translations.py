@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.widgets.action_table import MENUS, ActionRow, MenuRow
+from app.widgets.actions.action_table import MENUS, ActionRow, MenuRow
 from tests import translations
 from tests.translations import Text
 

@@ -20,9 +20,9 @@ import PySide6
 from PySide6.QtWidgets import QApplication, QScrollArea
 
 from app.rendering.markdown import render
-from app.widgets.fonts import load_fonts
-from app.widgets.message_body import MessageBody
-from app.widgets.theme import LIGHT, TEXT_COLUMN_PX, apply_theme
+from app.widgets.basics.fonts import load_fonts
+from app.widgets.basics.theme import LIGHT, TEXT_COLUMN_PX, apply_theme
+from app.widgets.transcript.message_body import MessageBody
 
 CHARACTERS = 20_000
 PIECE = 40

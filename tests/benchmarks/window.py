@@ -20,7 +20,7 @@ import psutil
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from app.widgets.composer import Composer
+    from app.widgets.composer.composer import Composer
 
 HISTORY_MESSAGES = 1000
 LARGE_MESSAGES = 10_000
@@ -163,8 +163,8 @@ def _measure_huge(name: str, text: str, application: "QApplication") -> dict[str
     """Return how long one huge message takes to be drawn, and the longest turn while its second half streams in."""
     from app.conversations.records import Message, MessageState
     from app.models.transcript_model import TranscriptEntry, TranscriptModel
-    from app.widgets.theme import LIGHT
-    from app.widgets.transcript import Transcript
+    from app.widgets.basics.theme import LIGHT
+    from app.widgets.transcript.transcript import Transcript
     from engine.api.message import Role
 
     def entry(end: int, state: MessageState) -> TranscriptEntry:

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from app.widgets.message_actions import Act
-from app.widgets.prompt_dialog import PromptDialog
+from app.widgets.dialogs.prompt_dialog import PromptDialog
+from app.widgets.transcript.message_actions import Act
 from tests.engine_scripts import Script
 from tests.screenshots.messages import newest
 from tests.screenshots.stored import QUESTION, STREAMED

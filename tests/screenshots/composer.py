@@ -6,9 +6,9 @@ from PySide6.QtCore import QMimeData, QPoint, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent
 
 from app.models.attachment_item import AttachmentItem
-from app.widgets.attachment_dialog import AttachmentDialog
-from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
-from app.widgets.model_settings_dialog import ModelSettingsDialog
+from app.widgets.attachments.attachment_dialog import AttachmentDialog
+from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
+from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
 from tests.app.attachments import documents
 from tests.engine_scripts import Script
 from tests.screenshots.studio import SMALL, Studio

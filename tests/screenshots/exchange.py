@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.controllers import exchange_notices
+from app.controllers.conversations import exchange_notices
 from app.conversations.exchange.found import Source
 from app.conversations.exchange.importing import ImportReport
 from tests.app.conversations.samples import a_conversation

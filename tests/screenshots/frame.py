@@ -4,8 +4,8 @@ from PySide6.QtCore import QPoint
 
 from app.problem_report import problem_report
 from app.settings.schema import PAGES
-from app.widgets.model_settings_dialog import ModelSettingsDialog
-from app.widgets.settings_dialog import SettingsDialog
+from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
+from app.widgets.settings.settings_dialog import SettingsDialog
 from tests.app.widgets import demo_frame
 from tests.screenshots.studio import Studio
 

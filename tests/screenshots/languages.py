@@ -4,9 +4,9 @@ from PySide6.QtCore import QPoint, Qt
 
 from app.settings.schema import PAGES
 from app.settings.values import Language
-from app.widgets import languages
-from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
-from app.widgets.settings_dialog import SettingsDialog
+from app.widgets.basics import languages
+from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
+from app.widgets.settings.settings_dialog import SettingsDialog
 from tests.app.widgets import demo_frame
 from tests.engine_scripts import Script
 from tests.screenshots.frame import open_settings_at

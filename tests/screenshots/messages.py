@@ -2,8 +2,8 @@
 
 from PySide6.QtCore import QPoint, Qt
 
-from app.widgets.message_actions import Act
-from app.widgets.message_widget import MessageWidget
+from app.widgets.transcript.message_actions import Act
+from app.widgets.transcript.message_widget import MessageWidget
 from tests.engine_scripts import Script
 from tests.screenshots.studio import Studio
 

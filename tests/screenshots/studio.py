@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.main import Hearth, set_up
 from app.paths import Paths, locate
-from app.widgets.main_window import MainWindow
+from app.widgets.window.main_window import MainWindow
 from app.worker.engine_process import engine_command
 from tests.engine_scripts import Script
 from tests.screenshots.stored import fill_store

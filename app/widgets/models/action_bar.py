@@ -10,8 +10,8 @@ from app.language import mark, tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow
+from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.flow_row import FlowRow
-from app.widgets.plain_label import plain_label
 
 
 class Offer(StrEnum):

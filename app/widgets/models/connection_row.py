@@ -6,10 +6,10 @@ from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVB
 from app.engine_words import said
 from app.language import mark, tr
 from app.settings.field import DOWNLOADS
-from app.widgets.icons import pixmap
+from app.widgets.basics.icons import pixmap
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 from app.widgets.models.emptied import emptied
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
 from engine.api.hub import ConnectionStep
 
 _LABEL = mark("Account and connection")

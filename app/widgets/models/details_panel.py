@@ -9,8 +9,10 @@ from app.models import hub_words
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
 from app.models.hub_rows import OVER, DownloadRequest, DownloadRow, HubRow
 from app.models.row_list_model import ROW_ROLE
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.foreign_text import breakable
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.foreign_text import breakable
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 from app.widgets.models.action_bar import ActionBar, Offer, Standing
 from app.widgets.models.fact_table import FactTable
 from app.widgets.models.file_list import FileList
@@ -18,8 +20,6 @@ from app.widgets.models.gate import gate_note
 from app.widgets.models.plan_view import PlanView
 from app.widgets.models.problem_view import ProblemView
 from app.widgets.models.scrolled import scrolled
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import ErrorReport
 from engine.api.hub import Gating, HubDetails

@@ -6,13 +6,13 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayou
 from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import DownloadRow, DownloadState
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.icon_button import IconButton
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.problem_view import ProblemView
 from app.widgets.models.row_column import ModelRow
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
 
 _BAR_STEPS = 1000
 _CAN_PAUSE = (DownloadState.QUEUED, DownloadState.RUNNING, DownloadState.WAITING)

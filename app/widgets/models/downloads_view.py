@@ -6,11 +6,11 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from app.language import tr
 from app.models.hub_rows import OVER, DownloadRow
 from app.models.row_list_model import ROW_ROLE
+from app.widgets.basics.theme import Theme
 from app.widgets.models.download_row import DownloadRowWidget
 from app.widgets.models.invitation import Invitation
 from app.widgets.models.row_column import RowColumn
 from app.widgets.models.scrolled import scrolled
-from app.widgets.theme import Theme
 
 
 class DownloadsView(QWidget):

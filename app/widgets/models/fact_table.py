@@ -10,9 +10,9 @@ from app.models import hub_words
 from app.models.dates import full_date
 from app.models.plan_words import parameters_text
 from app.models.warmth_words import token_words
-from app.widgets.foreign_text import breakable
+from app.widgets.basics.foreign_text import breakable
+from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.emptied import emptied
-from app.widgets.plain_label import plain_label
 from engine.api.hub import Gating, HubCheckpoint
 
 FIRST_COLUMN_PX = 120  # the same in each table of the details, so that they stand below each other

@@ -6,11 +6,11 @@ from PySide6.QtWidgets import QGridLayout, QToolButton, QVBoxLayout, QWidget
 from app.language import tr
 from app.models import hub_words
 from app.models.amounts import file_size
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.icons import icon
-from app.widgets.mirroring import margins
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.icons import icon
+from app.widgets.basics.mirroring import margins
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 from engine.api.hub import HubFile
 
 _MOST_ROWS = 200

@@ -9,14 +9,14 @@ from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWi
 
 from app.language import mark, tr
 from app.models.hub_rows import HubQuery, HubRow
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.icons import icon
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.icons import icon
+from app.widgets.basics.theme import Theme
 from app.widgets.models.details_panel import DetailsPanel
 from app.widgets.models.invitation import Invitation
 from app.widgets.models.problem_view import ProblemView
 from app.widgets.models.result_list import ResultList
 from app.widgets.models.search_bar import SearchBar
-from app.widgets.theme import Theme
 from engine.api.errors import ErrorReport
 
 _NARROW_PX = 680

@@ -8,14 +8,14 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QV
 
 from app.language import mark, tr
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
-from app.widgets.icons import pixmap
+from app.widgets.basics.icons import pixmap
+from app.widgets.basics.phase_line import PhaseLine
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 from app.widgets.models.download_row import DownloadRowWidget
 from app.widgets.models.flow_row import FlowRow
 from app.widgets.models.recommendation_card import RecommendationCard
 from app.widgets.models.scrolled import FittedScroll
-from app.widgets.phase_line import PhaseLine
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
 
 _WIDTH_PX = 560
 _ICON_PX = 16

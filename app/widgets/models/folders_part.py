@@ -7,9 +7,9 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QProgressBar, QPushButto
 
 from app.language import mark, tr
 from app.models.amounts import file_size
-from app.widgets.elided_label import ElidedLabel
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.question import Question
-from app.widgets.plain_label import plain_label
 
 _STEPS = 1000
 _USUAL = mark("The usual folder for models of Hugging Face")

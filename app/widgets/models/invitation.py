@@ -3,9 +3,9 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from app.widgets.icons import pixmap
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
+from app.widgets.basics.icons import pixmap
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 
 _ICON_PX = 24
 _WIDTH_PX = 360

@@ -9,11 +9,11 @@ from app.language import tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.plan_words import ModelFit
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.foreign_text import set_tooltip
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.foreign_text import set_tooltip
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
 from app.widgets.models.row_column import ModelRow
-from app.widgets.plain_label import plain_label
-from app.widgets.theme import Theme
 from engine.api.checkpoint import LocalCheckpoint
 
 

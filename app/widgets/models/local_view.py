@@ -8,13 +8,13 @@ from app.models.checkpoint_list_model import CHECKPOINT_ROLE
 from app.models.hub_rows import OVER, DownloadRequest, DownloadRow
 from app.models.plan_words import ModelFit
 from app.models.row_list_model import ROW_ROLE
+from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DeleteDialog, DiscardDialog
 from app.widgets.models.folders_part import FoldersPart
 from app.widgets.models.invitation import Invitation
 from app.widgets.models.local_row import LocalRow
 from app.widgets.models.row_column import RowColumn
 from app.widgets.models.scrolled import scrolled
-from app.widgets.theme import Theme
 from engine.api.checkpoint import LocalCheckpoint
 
 

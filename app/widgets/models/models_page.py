@@ -7,14 +7,14 @@ from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLa
 from app.language import mark, tr
 from app.models.hub_rows import HubQuery
 from app.models.plan_words import ModelFit
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.icon_button import IconButton
-from app.widgets.mirroring import margins
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.mirroring import margins
+from app.widgets.basics.theme import Theme
 from app.widgets.models.downloads_view import DownloadsView
 from app.widgets.models.find_view import FindView
 from app.widgets.models.local_view import LocalView
 from app.widgets.models.segmented import Segmented
-from app.widgets.theme import Theme
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.errors import ErrorReport
 from engine.api.hub import HubDetails

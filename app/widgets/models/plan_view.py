@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 from app.engine_words import said
 from app.language import mark, tr
 from app.models import plan_words
+from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.emptied import emptied
 from app.widgets.models.fact_table import FIRST_COLUMN_PX
-from app.widgets.plain_label import plain_label
 from engine.api.errors import ErrorReport
 from engine.api.plan import Fit, Plan
 

@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.engine_words import said
 from app.language import tr
-from app.widgets.foreign_text import breakable
+from app.widgets.basics.foreign_text import breakable
+from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.flow_row import FlowRow
-from app.widgets.plain_label import plain_label
 from engine.api.errors import ErrorKind, ErrorReport
 
 _NEEDS_TOKEN = (ErrorKind.TOKEN_NEEDED,)

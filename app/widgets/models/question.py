@@ -4,8 +4,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.language import tr
-from app.widgets.foreign_text import breakable
-from app.widgets.plain_label import plain_label
+from app.widgets.basics.foreign_text import breakable
+from app.widgets.basics.plain_label import plain_label
 
 _WIDTH_PX = 440
 

@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout
 from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import Recommendation
-from app.widgets.plain_label import plain_label
+from app.widgets.basics.plain_label import plain_label
 
 _WIDTH_PX = 480
 

@@ -9,10 +9,10 @@ from app.language import mark, tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
-from app.widgets.fonts import text_font
-from app.widgets.foreign_text import plain_tooltip
-from app.widgets.mirroring import draw_line, turned
-from app.widgets.theme import RADIUS_PX, Theme
+from app.widgets.basics.fonts import text_font
+from app.widgets.basics.foreign_text import plain_tooltip
+from app.widgets.basics.mirroring import draw_line, turned
+from app.widgets.basics.theme import RADIUS_PX, Theme
 
 _SIDE_PX = 12
 _TOP_PX = 8

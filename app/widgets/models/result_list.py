@@ -8,8 +8,8 @@ from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
+from app.widgets.basics.theme import Theme
 from app.widgets.models.result_delegate import ResultDelegate
-from app.widgets.theme import Theme
 
 _Index = QModelIndex | QPersistentModelIndex
 

@@ -7,8 +7,8 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.widgets.accessible_roles import read_as
-from app.widgets.theme import Theme
+from app.widgets.basics.accessible_roles import read_as
+from app.widgets.basics.theme import Theme
 
 Value = TypeVar("Value")
 

@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QWi
 
 from app.language import mark, tr
 from app.models.hub_rows import HubQuery
-from app.widgets.field_buttons import name_button, show_clear_button
-from app.widgets.icons import icon
-from app.widgets.theme import Theme
+from app.widgets.basics.field_buttons import name_button, show_clear_button
+from app.widgets.basics.icons import icon
+from app.widgets.basics.theme import Theme
 from engine.api.codec import clean_text
 from engine.api.hub import HubSort
 

@@ -6,8 +6,8 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushB
 
 from app.language import mark, tr
 from app.models.token_state import TokenState
-from app.widgets.elided_label import ElidedLabel
-from app.widgets.plain_label import plain_label
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.plain_label import plain_label
 from engine.api.codec import clean_text
 
 TOKENS_PAGE = "https://huggingface.co/settings/tokens"

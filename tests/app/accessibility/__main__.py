@@ -4,8 +4,8 @@ import os
 
 from PySide6.QtWidgets import QApplication
 
-from app.widgets.fonts import load_fonts
-from app.widgets.formulas import end_formulas
+from app.widgets.basics.fonts import load_fonts
+from app.widgets.text.formulas import end_formulas
 from tests.app.accessibility.demo_window import DemoWindow
 from tests.app.accessibility.tree import FOLDER, UNSTEADY, tree
 

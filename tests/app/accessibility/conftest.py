@@ -3,8 +3,8 @@
 import pytest
 from PySide6.QtWidgets import QApplication
 
-from app.widgets.fonts import load_fonts
-from app.widgets.theme import Theme, apply_theme, theme_for
+from app.widgets.basics.fonts import load_fonts
+from app.widgets.basics.theme import Theme, apply_theme, theme_for
 
 
 @pytest.fixture

@@ -17,18 +17,18 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.rendering.formulas import parse_formula
 from app.settings.schema import PAGES, Settings
-from app.widgets.conversation_settings_dialog import ConversationSettingsDialog
-from app.widgets.formulas import formulas
-from app.widgets.main_window import MainWindow
-from app.widgets.model_settings_dialog import ModelSettingsDialog
-from app.widgets.palette import Palette
-from app.widgets.prompt_dialog import PromptDialog
+from app.widgets.dialogs.prompt_dialog import PromptDialog
+from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
+from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
+from app.widgets.text.formulas import formulas
+from app.widgets.window.main_window import MainWindow
+from app.widgets.window.palette import Palette
 from tests.app.widgets import demo_frame
 from tests.app.widgets.demo_conversation import CODE_ANSWER, answer, conversations, entries, user
+from tests.app.widgets.dialogs.test_memory_dialog import KNOWN
+from tests.app.widgets.dialogs.test_prompt_dialog import PROMPT
 from tests.app.widgets.models.demo_pages import DemoPages
-from tests.app.widgets.test_memory_dialog import KNOWN
-from tests.app.widgets.test_palette import FOUND
-from tests.app.widgets.test_prompt_dialog import PROMPT
+from tests.app.widgets.window.test_palette import FOUND
 
 _THOUGHTS = "<think>They want *words*, so white space parts them.</think>\n\n"
 _REPORT = Attachment(name="report.pdf", text="some words", size_bytes=48_213, pages=3, media_type="application/pdf")

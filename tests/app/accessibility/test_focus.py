@@ -15,8 +15,8 @@ from app.conversations.records import MessageState
 from app.models.attachment_item import AttachmentItem
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptEntry
-from app.widgets.main_window import MainWindow
-from app.widgets.theme import Theme
+from app.widgets.basics.theme import Theme
+from app.widgets.window.main_window import MainWindow
 from tests.app.accessibility.demo_window import DemoWindow
 from tests.app.widgets.demo_conversation import answer, conversations, user
 

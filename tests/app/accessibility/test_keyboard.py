@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
-from app.widgets.theme import Theme
+from app.widgets.basics.theme import Theme
 from tests.app.accessibility.demo_window import DemoWindow, State
 
 _MOST_STOPS = 200

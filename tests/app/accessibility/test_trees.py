@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from pytestqt.qtbot import QtBot
 
-from app.widgets.theme import Theme
+from app.widgets.basics.theme import Theme
 from tests.app.accessibility.demo_window import DemoWindow, State
 from tests.app.accessibility.tree import FOLDER, UNSTEADY, described, is_worked, nodes, tree
 

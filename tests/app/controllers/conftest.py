@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.controllers.answer_saves import AnswerSaves
-from app.controllers.chat_controller import ChatController
-from app.controllers.conversation_controller import ConversationController
-from app.controllers.deletion_controller import DeletionController
-from app.controllers.organizing_controller import OrganizingController
+from app.controllers.chat.answer_saves import AnswerSaves
+from app.controllers.chat.chat_controller import ChatController
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.deletion_controller import DeletionController
+from app.controllers.conversations.organizing_controller import OrganizingController
+from app.controllers.conversations.unread_controller import UnreadController
 from app.controllers.store_requests import StoreRequests
-from app.controllers.unread_controller import UnreadController
 from app.conversations.errors import DiskFull
 from app.conversations.records import Conversation, Message
 from app.conversations.store import ConversationStore

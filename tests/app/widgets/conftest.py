@@ -14,12 +14,12 @@ from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.settings.values import Language
-from app.widgets import languages
-from app.widgets.fonts import load_fonts
-from app.widgets.main_window import MainWindow
-from app.widgets.message_body import MessageBody
-from app.widgets.theme import LIGHT, Theme, apply_theme, theme_for
-from app.widgets.transcript import Transcript
+from app.widgets.basics import languages
+from app.widgets.basics.fonts import load_fonts
+from app.widgets.basics.theme import LIGHT, Theme, apply_theme, theme_for
+from app.widgets.transcript.message_body import MessageBody
+from app.widgets.transcript.transcript import Transcript
+from app.widgets.window.main_window import MainWindow
 from tests.app.widgets.demo_conversation import NOW, conversations
 from tests.app.widgets.message_probe import MakeBody
 

@@ -10,12 +10,12 @@ from PySide6.QtWidgets import QDialog, QWidget
 
 from app.licences import packages
 from app.models.notice import Notice, Severity
-from app.widgets.about_dialog import AboutDialog
-from app.widgets.assets import asset
-from app.widgets.keys_dialog import KeysDialog
-from app.widgets.licences_dialog import LicencesDialog
-from app.widgets.main_window import MainWindow
-from app.widgets.report_dialog import ReportDialog
+from app.widgets.actions.keys_dialog import KeysDialog
+from app.widgets.basics.assets import asset
+from app.widgets.dialogs.about_dialog import AboutDialog
+from app.widgets.dialogs.licences_dialog import LicencesDialog
+from app.widgets.dialogs.report_dialog import ReportDialog
+from app.widgets.window.main_window import MainWindow
 from engine.api.hardware import Gpu, Hardware
 from engine.api.plan import MemoryParts
 from tests.app.widgets.demo_conversation import PLAN

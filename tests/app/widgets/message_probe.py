@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.widgets.message_body import MessageBody
+from app.widgets.transcript.message_body import MessageBody
 
 MakeBody = Callable[[str], MessageBody]
 

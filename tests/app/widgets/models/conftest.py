@@ -11,8 +11,8 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import HubQuery
+from app.widgets.basics.theme import Theme
 from app.widgets.models.models_page import ModelsPage
-from app.widgets.theme import Theme
 from tests.app.widgets.models.demo_hub import ROWS
 
 VALUED = (

@@ -14,8 +14,8 @@ from app.models.hub_rows import DownloadState, HubQuery
 from app.models.token_state import TokenState
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import PAGES, Settings
-from app.widgets.main_window import MainWindow
 from app.widgets.models.models_page import DOWNLOADS, FIND, LOCAL
+from app.widgets.window.main_window import MainWindow
 from tests.app.widgets.demo_conversation import NOW, conversations
 from tests.app.widgets.models import demo_hub
 

@@ -7,8 +7,8 @@ from PySide6.QtWidgets import QApplication, QListView
 from pytestqt.qtbot import QtBot
 
 from app.models.hub_rows import HubQuery, HubRow
+from app.widgets.basics.theme import Theme
 from app.widgets.models.models_page import LOCAL, ModelsPage
-from app.widgets.theme import Theme
 from engine.api.hub import HubSort
 from tests.app.widgets.models import demo_hub
 from tests.app.widgets.models.conftest import Opened

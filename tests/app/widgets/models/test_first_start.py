@@ -6,9 +6,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.hub_rows import DownloadRequest, DownloadState
+from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.first_start_page import FirstStartPage
-from app.widgets.theme import Theme
 from tests.app.widgets.models import demo_hub
 
 LEFT = Qt.MouseButton.LeftButton

@@ -2,7 +2,7 @@ from PySide6.QtCore import QEvent, QObject
 from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.widgets.theme import Theme
+from app.widgets.basics.theme import Theme
 from tests.app.widgets.models.demo_pages import DemoPages
 
 _WINDOWS = (QDialog, QMainWindow, QMenu)

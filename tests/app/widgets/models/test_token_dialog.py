@@ -4,8 +4,8 @@ from PySide6.QtWidgets import QLineEdit
 from pytestqt.qtbot import QtBot
 
 from app.models.token_state import TokenState
+from app.widgets.basics.theme import Theme
 from app.widgets.models.token_dialog import TokenDialog
-from app.widgets.theme import Theme
 
 LEFT = Qt.MouseButton.LeftButton
 

@@ -13,9 +13,9 @@ from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import DownloadState
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
-from app.widgets.main_window import MainWindow
-from app.widgets.setting_controls import PathControl
-from app.widgets.theme import Theme
+from app.widgets.basics.theme import Theme
+from app.widgets.settings.setting_controls import PathControl
+from app.widgets.window.main_window import MainWindow
 from tests.app.widgets.demo_conversation import conversations
 from tests.app.widgets.models import demo_hub
 

@@ -1,0 +1,1 @@
+"""Which conversations there are, what is in them, and what becomes of them."""

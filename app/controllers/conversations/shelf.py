@@ -1,0 +1,79 @@
+"""The conversations that are in memory: the one that is shown and those in which something is to be answered."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from app.controllers.conversations.turns import Turn
+from app.conversations.records import Conversation, Message
+from app.conversations.rows import OWN_COLUMNS
+from app.conversations.tree import ConversationTree
+
+
+@dataclass
+class Loaded:
+    """A conversation with all its messages, kept up to date as answers grow."""
+
+    conversation: Conversation
+    tree: ConversationTree
+
+    def branch(self) -> list[Message]:
+        """Return the messages that are shown, first to last."""
+        return self.tree.branch(self.conversation.active_leaf_id)
+
+    def apply_turn(self, turn: Turn) -> None:
+        """Take over what was saved at the beginning of a turn; what has methods of its own may be newer here."""
+        own = {name: getattr(self.conversation, name) for name in OWN_COLUMNS}
+        self.conversation = msgspec.structs.replace(turn.conversation, **own)
+        if turn.question is not None:
+            self.tree = self.tree.with_message(turn.question)
+        self.tree = self.tree.with_message(turn.answer)
+
+    def apply_message(self, message: Message) -> None:
+        """Take over a message's newer state; one that was deleted meanwhile doesn't come back by that."""
+        if message.id in self.tree:
+            self.tree = self.tree.with_message(message)
+
+    def take_away(self, message_id: str, leaf_id: str | None) -> None:
+        """Let a message go with all that follows it, and show another leaf."""
+        self.tree = self.tree.without(message_id)
+        self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
+
+    def put_back(self, messages: Iterable[Message], shown_id: str | None) -> None:
+        """Take messages in again, and show the branch through one of them; None leaves the one that is shown."""
+        self.tree = ConversationTree([*self.tree.messages(), *messages])
+        if shown_id is not None:
+            leaf_id = self.tree.newest_leaf(shown_id)
+            self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
+
+    def show_version(self, message_id: str, step: int) -> bool:
+        """Switch to the branch of a sibling of the message; return whether there is one that many steps away."""
+        siblings = self.tree.siblings(message_id)
+        places = [place for place, sibling in enumerate(siblings) if sibling.id == message_id]
+        if not places or not 0 <= places[0] + step < len(siblings):
+            return False
+        leaf = self.tree.newest_leaf(siblings[places[0] + step].id)
+        self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf)
+        return True
+
+
+class Shelf:
+    """Finds loaded conversations by id."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Loaded] = {}
+
+    def get(self, conversation_id: str) -> Loaded | None:
+        """Return a conversation if it is in memory."""
+        return self._loaded.get(conversation_id)
+
+    def put(self, conversation: Conversation, messages: Iterable[Message] = ()) -> Loaded:
+        """Take a conversation in, in place of an older state of it."""
+        loaded = self._loaded[conversation.id] = Loaded(conversation, ConversationTree(messages))
+        return loaded
+
+    def keep_only(self, conversation_ids: Iterable[str]) -> None:
+        """Let go of all others; they are in the store."""
+        kept = set(conversation_ids)
+        self._loaded = {key: loaded for key, loaded in self._loaded.items() if key in kept}

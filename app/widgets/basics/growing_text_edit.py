@@ -1,0 +1,187 @@
+"""A plain text editor that is as high as its text, up to a limit, and sends on Enter."""
+
+from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QFontMetrics,
+    QInputMethodEvent,
+    QKeyEvent,
+    QResizeEvent,
+    QTextCursor,
+    QTextDocumentFragment,
+    QTextOption,
+)
+from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
+
+from app.widgets.basics.drop_target import local_files
+from app.widgets.basics.wrap_mode import wrap_mode_for
+from engine.api.codec import clean_text
+
+LONG_PASTE_CHARACTERS = 10_000
+_COUNTED_CHARACTERS = 20_000
+
+
+class GrowingTextEdit(QPlainTextEdit):
+    """Enter emits submitted, Shift+Enter makes a new line; neither happens while an input method composes.
+
+    escaped and up_pressed (only in an empty editor) let the owner give these keys a meaning. takes_attachments: files,
+    pictures and long texts that are pasted are not put into the text, but handed over.
+    """
+
+    submitted = Signal()
+    files_pasted = Signal(object)  # paths
+    long_text_pasted = Signal(object)  # str
+    picture_pasted = Signal()
+    escaped = Signal()
+    up_pressed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._maximum_height = 240
+        self._composing = False
+        self.takes_attachments = False
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setTabChangesFocus(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().setDocumentMargin(0)
+        self.document().clearUndoRedoStacks()  # the margin counts as a change that could be undone
+        self.textChanged.connect(self._on_text_changed)
+        # A pasted paragraph is only wrapped after the text has changed.
+        self.document().documentLayout().documentSizeChanged.connect(self._on_text_changed)
+        self.fit()
+
+    @property
+    def text(self) -> str:
+        """The text as it may go through the pipe (no lone surrogates)."""
+        return clean_text(self.toPlainText())
+
+    @property
+    def is_composing(self) -> bool:
+        """True while an input method shows text that is not yet entered."""
+        return self._composing
+
+    def set_text(self, text: str) -> None:
+        """Replace the text; the cursor goes to its end."""
+        self.setWordWrapMode(wrap_mode_for(text))
+        self.setPlainText(text)
+        self.moveCursor(QTextCursor.MoveOperation.End)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Leave files that are dragged here to the window; whatever is pasted is looked at."""
+        return source.hasText() and not local_files(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Paste text as it is, however long its words are; hand over what is no text for an editor."""
+        text = source.text()
+        if self.takes_attachments and (files := local_files(source)):
+            self.files_pasted.emit(files)
+        elif self.takes_attachments and len(text) > LONG_PASTE_CHARACTERS:
+            self.long_text_pasted.emit(text)
+        elif self.takes_attachments and source.hasImage() and not text:
+            self.picture_pasted.emit()
+        elif text:
+            self.insert(text)
+
+    def replace(self, text: str) -> None:
+        """Show another text; it can be undone."""
+        self.selectAll()
+        self.insert(text)
+
+    def insert(self, text: str) -> None:
+        """Put a text where the cursor is, however long it is; it can be undone."""
+        if wrap_mode_for(text) == QTextOption.WrapMode.WrapAnywhere:
+            self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
+        # A fragment is one step of Undo; plain insertions next to each other would become one.
+        self.textCursor().insertFragment(QTextDocumentFragment.fromPlainText(text))
+        self.ensureCursorVisible()
+
+    def set_placeholder(self, text: str) -> None:
+        """Show this while nothing is written."""
+        self.setPlaceholderText(text)
+        self.viewport().update()  # Qt only draws it anew when it comes or goes
+
+    def set_maximum_height(self, height: int) -> None:
+        """Grow to this height, then scroll."""
+        self._maximum_height = height
+        self.fit()
+
+    def set_text_size(self, size_px: int) -> None:
+        """Show the text in this size, whatever the style sheet says about widgets."""
+        self.setStyleSheet(f"font-size: {size_px}px;")
+        self.fit()
+
+    def sizeHint(self) -> QSize:
+        """Return a width that does not matter and the height of the text."""
+        return QSize(200, self._wanted_height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for one line."""
+        return QSize(80, QFontMetrics(self.font()).lineSpacing())
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Escape for the editor when it is also the window's shortcut."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            if event.key() == Qt.Key.Key_Escape:
+                event.accept()
+                return True
+        elif event.type() == QEvent.Type.FontChange:
+            self.fit()
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Give Enter, Escape and Up their meaning; the rest is typing."""
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if self._composing:
+                return
+            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+                self.textCursor().insertBlock()
+                self.ensureCursorVisible()
+            else:
+                self.submitted.emit()
+            event.accept()
+        elif event.key() == Qt.Key.Key_Escape:
+            self.escaped.emit()
+        elif event.key() == Qt.Key.Key_Up and self.document().isEmpty() and not self._composing:
+            self.up_pressed.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:
+        """Remember whether something is being composed."""
+        self._composing = bool(event.preeditString())
+        super().inputMethodEvent(event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap anew, which may change the height."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self.fit()
+        self._show_all()
+
+    @Slot()
+    def _on_text_changed(self) -> None:
+        self.fit()
+
+    def _wanted_height(self) -> int:
+        metrics = QFontMetrics(self.font())
+        if self.document().characterCount() > _COUNTED_CHARACTERS:
+            return self._maximum_height
+        lines = max(1, int(self.document().size().height()))
+        margins = self.contentsMargins()
+        return min(self._maximum_height, lines * metrics.lineSpacing() + margins.top() + margins.bottom() + 2)
+
+    def fit(self) -> None:
+        """Take the height of the text."""
+        height = self._wanted_height()
+        if height != self.height() or height != self.maximumHeight():
+            self.setFixedHeight(height)
+        scrolls = height >= self._maximum_height
+        policy = Qt.ScrollBarPolicy.ScrollBarAsNeeded if scrolls else Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+        if policy != self.verticalScrollBarPolicy():
+            self.setVerticalScrollBarPolicy(policy)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        # Qt scrolls to the cursor while the editor is still lower than its text, and does not scroll back.
+        if self.height() >= self._wanted_height() and self.height() < self._maximum_height:
+            self.verticalScrollBar().setValue(0)

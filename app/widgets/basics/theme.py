@@ -1,0 +1,294 @@
+"""The two looks of Hearth, light and dark: colours by role, the palette and the style sheet made from them."""
+
+from dataclasses import asdict, dataclass
+from string import Template
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
+
+from app.rendering.blocks import RenderTheme
+from app.widgets.basics.assets import asset
+from app.widgets.basics.fonts import CODE_FAMILY, TEXT_FAMILY, code_size_px, text_font
+
+TEXT_COLUMN_PX = 760
+SPACING_PX = 4  # every distance is a multiple of this
+RADIUS_LARGE_PX = 12  # bubbles and the composer
+_STYLED = "hearth_has_style"
+RADIUS_PX = 8  # controls
+DEFAULT_TEXT_SIZE_PX = 15
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxColors:
+    """Colours of code, each readable on ``ThemeColors.code_background``."""
+
+    keyword: str
+    string: str
+    number: str
+    comment: str
+    function: str
+    type: str
+    builtin: str
+    operator: str
+    inserted: str
+    deleted: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeColors:
+    """Every colour by its role, as ``#rrggbb``."""
+
+    page: str
+    sidebar: str
+    bubble: str
+    raised: str  # menus, dialogs, the composer, input fields
+    hover: str
+    pressed: str
+    text: str
+    muted: str
+    hairline: str
+    outline: str  # edges of controls that must be seen (3:1)
+    accent: str
+    accent_hover: str
+    accent_pressed: str
+    accent_text: str
+    code_background: str
+    code_header: str
+    selection: str
+    selection_text: str
+    match: str  # what a search found
+    danger: str
+    danger_background: str
+    warning: str
+    warning_background: str
+    success: str
+    disabled: str
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """One look: its colours and the size of text in logical pixels."""
+
+    name: str
+    dark: bool
+    colors: ThemeColors
+    syntax: SyntaxColors
+    text_size_px: int = DEFAULT_TEXT_SIZE_PX
+
+    @property
+    def code_size_px(self) -> int:
+        """Size of code beside this theme's text."""
+        return code_size_px(self.text_size_px)
+
+    @property
+    def small_size_px(self) -> int:
+        """Size of quiet lines: statistics, group titles, hints."""
+        return max(11, self.text_size_px - 2)
+
+    def with_text_size(self, text_size_px: int) -> "Theme":
+        """Return the same look at another text size."""
+        return Theme(self.name, self.dark, self.colors, self.syntax, text_size_px)
+
+    def render_theme(self) -> RenderTheme:
+        """Return what the Qt-free rendering needs to know."""
+        colors = self.colors
+        return RenderTheme(
+            text=colors.text,
+            muted=colors.muted,
+            link=colors.text,
+            hairline=colors.hairline,
+            inline_code=colors.code_header,
+            table_header=colors.code_background,
+            text_size_px=self.text_size_px,
+            code_size_px=self.code_size_px,
+            text_family=TEXT_FAMILY,
+            code_family=CODE_FAMILY,
+        )
+
+
+LIGHT = Theme(
+    name="light",
+    dark=False,
+    colors=ThemeColors(
+        page="#fffdfb",
+        sidebar="#f7f3ef",
+        bubble="#f3ede7",
+        raised="#ffffff",
+        hover="#efe9e2",
+        pressed="#e6ded5",
+        text="#26201b",
+        muted="#685f57",
+        hairline="#e8e1da",
+        outline="#958a80",
+        accent="#c2410c",
+        accent_hover="#ad390a",
+        accent_pressed="#983108",
+        accent_text="#ffffff",
+        code_background="#f7f3ef",
+        code_header="#f0eae4",
+        selection="#fbd9c3",
+        selection_text="#26201b",
+        match="#f7e3a1",
+        danger="#b3261e",
+        danger_background="#fdecea",
+        warning="#7d5200",
+        warning_background="#fdf3dc",
+        success="#2e6b3a",
+        disabled="#a39a91",
+    ),
+    syntax=SyntaxColors(
+        keyword="#a8380a",
+        string="#3d6b20",
+        number="#7443ad",
+        comment="#6f665e",
+        function="#1f5aa6",
+        type="#0d6868",
+        builtin="#7d5200",
+        operator="#574e46",
+        inserted="#2e6b3a",
+        deleted="#b3261e",
+    ),
+)
+
+DARK = Theme(
+    name="dark",
+    dark=True,
+    colors=ThemeColors(
+        page="#1d1916",
+        sidebar="#171411",
+        bubble="#2d2722",
+        raised="#27221d",
+        hover="#2f2924",
+        pressed="#3a332c",
+        text="#ece6e0",
+        muted="#a99f95",
+        hairline="#38312b",
+        outline="#7d7268",
+        accent="#f08246",
+        accent_hover="#f59460",
+        accent_pressed="#e07238",
+        accent_text="#22120a",
+        code_background="#161310",
+        code_header="#2a241f",
+        selection="#6b3a1f",
+        selection_text="#fff6f0",
+        match="#5a4a16",
+        danger="#f2837a",
+        danger_background="#3d211e",
+        warning="#e3b45c",
+        warning_background="#372b15",
+        success="#84c98f",
+        disabled="#71675e",
+    ),
+    syntax=SyntaxColors(
+        keyword="#f39a6b",
+        string="#a5c97f",
+        number="#c8a8ee",
+        comment="#978c81",
+        function="#8bb9f0",
+        type="#79cbc4",
+        builtin="#e3b45c",
+        operator="#c9bfb5",
+        inserted="#84c98f",
+        deleted="#f2837a",
+    ),
+)
+
+
+def theme_for(preference: str, text_size_px: int = DEFAULT_TEXT_SIZE_PX) -> Theme:
+    """Return the theme for "light", "dark" or "system" (any other word counts as "system")."""
+    dark = preference == "dark" or (preference != "light" and system_is_dark())
+    return (DARK if dark else LIGHT).with_text_size(text_size_px)
+
+
+def system_is_dark() -> bool:
+    """Tell whether the desktop asks for dark windows; unknown counts as light.
+
+    Connect ``QGuiApplication.styleHints().colorSchemeChanged`` to follow a change.
+    """
+    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+
+
+def apply_theme(application: QApplication, theme: Theme) -> None:
+    """Give the whole application this look: style, palette, font and style sheet."""
+    if application.property(_STYLED) is None:  # a second time every widget would only be polished once more
+        application.setStyle("Fusion")  # the one style that follows palette and style sheet alike on every system
+        application.setProperty(_STYLED, True)
+    # WORKAROUND Qt 6.11: where one sheet replaces another, each widget is polished once for each widget around it.
+    # Taken away and given anew, it is polished twice: 50 instead of 200 to 300 ms for the window.
+    application.setStyleSheet("")
+    application.setPalette(palette(theme))
+    application.setFont(text_font(min(theme.text_size_px, 16) - 1))
+    application.setStyleSheet(stylesheet(theme))
+
+
+def give_look(theme: Theme) -> None:
+    """Give the application that runs, if it has windows, this look."""
+    application = QApplication.instance()
+    if isinstance(application, QApplication):
+        apply_theme(application, theme)
+
+
+def stylesheet(theme: Theme) -> str:
+    """Return the Qt style sheet of all shared controls (the template is assets/themes/hearth.qss)."""
+    template = Template(asset("themes", "hearth.qss").read_text(encoding="utf-8"))
+    control_px = min(theme.text_size_px, 16) - 1
+    return template.substitute(
+        asdict(theme.colors),
+        pictures=asset("themes", theme.name).as_posix(),
+        radius=RADIUS_PX,
+        radius_large=RADIUS_LARGE_PX,
+        text_px=theme.text_size_px,
+        control_px=control_px,
+        small_px=min(theme.small_size_px, control_px - 1),
+        code_px=theme.code_size_px,
+        text_family=TEXT_FAMILY,
+        code_family=CODE_FAMILY,
+    )
+
+
+def palette(theme: Theme) -> QPalette:
+    """Return the palette for what a style sheet does not reach (native painting, text documents, placeholders)."""
+    colors = theme.colors
+    roles = {
+        QPalette.ColorRole.Window: colors.page,
+        QPalette.ColorRole.WindowText: colors.text,
+        QPalette.ColorRole.Base: colors.raised,
+        QPalette.ColorRole.AlternateBase: colors.sidebar,
+        QPalette.ColorRole.Text: colors.text,
+        QPalette.ColorRole.Button: colors.raised,
+        QPalette.ColorRole.ButtonText: colors.text,
+        QPalette.ColorRole.BrightText: colors.accent_text,
+        QPalette.ColorRole.Highlight: colors.selection,
+        QPalette.ColorRole.HighlightedText: colors.selection_text,
+        QPalette.ColorRole.ToolTipBase: colors.raised,
+        QPalette.ColorRole.ToolTipText: colors.text,
+        QPalette.ColorRole.PlaceholderText: colors.muted,
+        QPalette.ColorRole.Link: colors.text,
+        QPalette.ColorRole.LinkVisited: colors.text,
+        QPalette.ColorRole.Accent: colors.accent,
+        QPalette.ColorRole.Light: colors.hover,
+        QPalette.ColorRole.Midlight: colors.hairline,
+        QPalette.ColorRole.Mid: colors.hairline,
+        QPalette.ColorRole.Dark: colors.outline,
+        QPalette.ColorRole.Shadow: colors.hairline,
+    }
+    result = QPalette()
+    for role, color in roles.items():
+        result.setColor(role, QColor(color))
+    for role in (QPalette.ColorRole.WindowText, QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText):
+        result.setColor(QPalette.ColorGroup.Disabled, role, QColor(colors.disabled))
+    return result
+
+
+def contrast(first: str, second: str) -> float:
+    """Return the WCAG 2.2 contrast ratio (1 to 21) of two ``#rrggbb`` colours."""
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: str) -> float:
+    channels = [int(color[start : start + 2], 16) / 255 for start in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

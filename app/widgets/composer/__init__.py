@@ -1,0 +1,1 @@
+"""Where a message is written, with what waits to be answered and how full the context is."""

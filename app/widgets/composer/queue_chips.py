@@ -1,0 +1,144 @@
+"""Messages that wait until the present answer is finished, shown above the composer."""
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from app.language import tr
+from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.foreign_text import set_tooltip
+from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.mirroring import margins
+from app.widgets.basics.tab_order import stops_in
+from app.widgets.basics.theme import Theme
+
+_SHOWN_CHIPS = 3
+_WAITING_PX = 180
+
+
+class QueueChips(QWidget):
+    """One chip per waiting message, with Send now, Edit and Remove; the first says what it waits for."""
+
+    remove_requested = Signal(object)  # int: place in the queue
+    edit_requested = Signal(object)  # int: place in the queue
+    emptied = Signal()  # the last one is gone, and it had the keyboard
+    send_now_requested = Signal(object)  # int: place in the queue
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._queue: tuple[str, ...] = ()
+        self._waits_for = ""
+        self._can_send = True
+        self._chips: list[_Chip] = []
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 0, 8)
+        self._column.setSpacing(4)
+        self._more = QLabel()
+        self._more.setProperty("role", "small")
+        self._more.setContentsMargins(margins(12, 0, 0, 0))
+        self.hide()
+
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """The waiting messages that are shown."""
+        return self._queue
+
+    def set_queue(self, queue: tuple[str, ...]) -> None:
+        """Show exactly these."""
+        self._queue = queue
+        place, button = self._focused()
+        for chip in self._chips:
+            chip.hide()
+            chip.deleteLater()
+        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue[:_SHOWN_CHIPS])]
+        for chip in self._chips:
+            chip.remove_requested.connect(self.remove_requested)
+            chip.edit_requested.connect(self.edit_requested)
+            chip.send_now_requested.connect(self.send_now_requested)
+            chip.show_waiting(self._waits_for, self._can_send)
+            self._column.addWidget(chip)
+        self._column.removeWidget(self._more)
+        self._more.setText(tr("and {number} more").format(number=len(queue) - _SHOWN_CHIPS))
+        self._more.setVisible(len(queue) > _SHOWN_CHIPS)
+        self._column.addWidget(self._more)
+        self.setVisible(bool(queue))
+        if place >= 0 and self._chips:
+            stops_in(self._chips[min(place, len(self._chips) - 1)])[button].setFocus(Qt.FocusReason.OtherFocusReason)
+        elif place >= 0:
+            self.emptied.emit()
+
+    def _focused(self) -> tuple[int, int]:
+        """Return which message has the keyboard, and which of its buttons; -1 for none."""
+        focused = QApplication.focusWidget()
+        for place, chip in enumerate(self._chips):
+            stops = stops_in(chip)
+            if focused in stops:
+                return place, stops.index(focused)
+        return -1, 0
+
+    def set_waiting(self, waits_for: str, can_send: bool) -> None:
+        """Say what the first one waits for, "" for the answer that is seen here; without a model none can be sent."""
+        self._waits_for, self._can_send = waits_for, can_send
+        for chip in self._chips:
+            chip.show_waiting(waits_for, can_send)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        self.set_queue(self._queue)
+
+
+class _Chip(QFrame):
+    remove_requested = Signal(object)
+    edit_requested = Signal(object)
+    send_now_requested = Signal(object)
+
+    def __init__(self, place: int, text: str, theme: Theme) -> None:
+        super().__init__()
+        self._place = place
+        self.setProperty("surface", "card")
+        self.waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
+        self.waiting.setProperty("role", "small")
+        words = (tr("Sent next"), tr("Then"))  # the messages begin below each other
+        self.waiting.setMinimumWidth(max(self.fontMetrics().horizontalAdvance(each) for each in words))
+        label = ElidedLabel(text)
+        self.remove_button = IconButton("x", tr("Remove waiting message {place}").format(place=place + 1), theme)
+        self.remove_button.clicked.connect(self._on_remove)
+        self.edit_button = IconButton("pencil", tr("Edit waiting message {place}").format(place=place + 1), theme)
+        self.edit_button.clicked.connect(self._on_edit)
+        self.send_button = QToolButton()
+        self.send_button.setProperty("kind", "small")
+        self.send_button.setText(tr("Send now"))
+        self.send_button.setToolTip(tr("Stop the running answer and send this message now"))
+        self.send_button.setAccessibleName(tr("Send waiting message {number} now").format(number=place + 1))
+        self.send_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.send_button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.send_button.clicked.connect(self._on_send_now)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(margins(12, 2, 4, 2))
+        row.setSpacing(4)
+        row.addWidget(self.waiting)
+        row.addSpacing(4)
+        row.addWidget(label, 1)
+        row.addWidget(self.send_button)
+        row.addWidget(self.edit_button)
+        row.addWidget(self.remove_button)
+
+    def show_waiting(self, waits_for: str, can_send: bool) -> None:
+        if self._place == 0:
+            words = self.fontMetrics().elidedText(waits_for, Qt.TextElideMode.ElideMiddle, _WAITING_PX)
+            self.waiting.setText(words or tr("Sent next"))
+            set_tooltip(self.waiting, waits_for)
+        self.send_button.setVisible(can_send)
+
+    @Slot()
+    def _on_send_now(self) -> None:
+        self.send_now_requested.emit(self._place)
+
+    @Slot()
+    def _on_remove(self) -> None:
+        self.remove_requested.emit(self._place)
+
+    @Slot()
+    def _on_edit(self) -> None:
+        self.edit_requested.emit(self._place)

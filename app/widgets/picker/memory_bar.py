@@ -1,0 +1,150 @@
+"""The bar of what takes how much of the memory, with its legend; pointing at it or Tab gives the arithmetic."""
+
+from PySide6.QtCore import QPoint, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QGridLayout, QToolTip, QVBoxLayout, QWidget
+
+from app.language import tr
+from app.models.amounts import memory
+from app.models.memory_picture import MemoryPicture, Part, part_words
+from app.widgets.basics.foreign_text import plain_tooltip
+from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.theme import Theme
+
+_BAR_PX = 10
+_SQUARE_PX = 10
+_LEAST_PX = 2
+_COLUMNS = 2
+_WIDTH_PX = 360
+
+
+def part_color(part: Part, theme: Theme) -> str:
+    """Return the colour of a part."""
+    colors = theme.colors
+    return {
+        Part.WEIGHTS: colors.accent,
+        Part.CONVERSATION: colors.success,
+        Part.WORKING: colors.warning,
+        Part.OTHERS: colors.muted,
+        Part.FREE: colors.pressed,
+    }[part]
+
+
+class MemoryBar(QWidget):
+    """Shows a picture of the memory and the sentence why the model is loaded as it is."""
+
+    def __init__(self, picture: MemoryPicture, reason: str, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(12, 8, 12, 8)
+        self._column.setSpacing(8)
+        self.setMinimumWidth(_WIDTH_PX)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.title = plain_label("", "heading")
+        self.bar = _Bar(theme)
+        self.legend = QWidget()
+        self._grid = QGridLayout(self.legend)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setHorizontalSpacing(16)
+        self._grid.setVerticalSpacing(2)
+        self.reason = plain_label(reason, "muted", wraps=True)
+        for widget in (self.title, self.bar, self.legend, self.reason):
+            self._column.addWidget(widget)
+        self._column.addStretch(1)  # a menu gives more than its sentences need once they are wrapped
+        self.reason.setVisible(bool(reason))
+        self.show_picture(picture)
+
+    def show_picture(self, picture: MemoryPicture) -> None:
+        """Show other numbers."""
+        self.bar.show_picture(picture)
+        self.title.setText(f"{picture.place} · {memory(picture.total_bytes)}")
+        while (item := self._grid.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.deleteLater()
+        shown = [(part, size) for part, size in picture.sizes.items() if size or part is Part.FREE]
+        for place, (part, size) in enumerate(shown):
+            entry = _Entry(part, f"{memory(size)} {part_words(part)}", self._theme)
+            self._grid.addWidget(entry, place // _COLUMNS, place % _COLUMNS)
+            entry.show()  # a layout would do so later, and an open menu asks at once for the room
+        self._column.invalidate()
+        self.setToolTip(plain_tooltip(picture.arithmetic))
+        self.setAccessibleName(tr("Memory"))
+        self.setAccessibleDescription(f"{picture.place}: {picture.arithmetic}\n{self.reason.text()}")
+
+    def sizeHint(self) -> QSize:
+        """Return the height at the width that the menu around has at least: a menu asks for no height for a width."""
+        around = self.parentWidget()
+        width = max(_WIDTH_PX, super().sizeHint().width(), around.minimumWidth() if around is not None else 0)
+        return QSize(width, self._column.totalHeightForWidth(width))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Give by keyboard what pointing at it gives."""
+        super().focusInEvent(event)
+        QToolTip.showText(self.mapToGlobal(QPoint(12, self.height())), self.toolTip(), self)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Take it away again."""
+        super().focusOutEvent(event)
+        QToolTip.hideText()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Show where the keyboard is."""
+        super().paintEvent(event)
+        if self.hasFocus():
+            painter = QPainter(self)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
+            painter.drawRoundedRect(QRectF(self.rect()).adjusted(2.5, 0.5, -2.5, -0.5), 6, 6)
+
+
+class _Bar(QWidget):
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._picture: MemoryPicture | None = None
+        self.setFixedHeight(_BAR_PX)
+
+    def show_picture(self, picture: MemoryPicture) -> None:
+        self._picture = picture
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        if self._picture is None or not self._picture.total_bytes:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        outline = QPainterPath()
+        outline.addRoundedRect(QRectF(self.rect()), _BAR_PX / 2, _BAR_PX / 2)
+        painter.setClipPath(outline)
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        done = 0.0
+        for part, size in self._picture.sizes.items():
+            width = self.width() * size / self._picture.total_bytes
+            shown = max(_LEAST_PX, width) if size else 0
+            left = self.width() - done - shown if is_mirrored else done
+            painter.fillRect(QRectF(left, 0, shown, _BAR_PX), QColor(part_color(part, self._theme)))
+            done += width
+
+
+class _Entry(QWidget):
+    def __init__(self, part: Part, words: str, theme: Theme) -> None:
+        super().__init__()
+        self._color = QColor(part_color(part, theme))
+        self._outline = QColor(theme.colors.outline)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(_SQUARE_PX + 8, 0, 0, 0)
+        column.addWidget(plain_label(words, "muted"))
+        if self.isRightToLeft():
+            column.setContentsMargins(0, 0, _SQUARE_PX + 8, 0)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._outline, 1))
+        painter.setBrush(self._color)
+        left = self.width() - _SQUARE_PX - 0.5 if self.isRightToLeft() else 0.5
+        painter.drawRoundedRect(QRectF(left, (self.height() - _SQUARE_PX) / 2, _SQUARE_PX - 1, _SQUARE_PX - 1), 2, 2)

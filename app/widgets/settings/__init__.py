@@ -1,0 +1,1 @@
+"""Settings of the application, of a model, of a conversation."""

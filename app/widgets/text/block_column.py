@@ -1,0 +1,388 @@
+"""Blocks one below the other: text, code and thinking, each in its widget; only what changed is touched."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from functools import partial
+
+from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QApplication, QSizePolicy, QToolButton, QWidget
+
+from app.language import tr
+from app.rendering.blocks import Block, BlockKind
+from app.rendering.html import LIST_INDENT_PX
+from app.widgets.basics.fonts import text_font
+from app.widgets.basics.icons import icon
+from app.widgets.basics.theme import Theme
+from app.widgets.text.code_block import CodeBlock
+from app.widgets.text.formula_block import FormulaBlock
+from app.widgets.text.message_piece import Piece, pieces_of
+from app.widgets.text.page_texts import PendingPiece, PieceColumn
+from app.widgets.text.text_view import TextView
+
+GAP_PX = 12
+_MANY_PIECES = 24  # more get their widgets only where they are seen
+_MANY_CHARACTERS = 16_000
+_THINKING_HEADER_PX = 32
+_THINKING_INDENT_PX = 20
+
+
+class BlockColumn(PieceColumn):
+    """Shows a list of blocks at any width; its height follows its width.
+
+    With ``is_gradual`` only what build_part asks for gets widgets if the blocks are many; the rest has guessed heights.
+    """
+
+    link_activated = Signal(object)  # str: a full http, https or mailto URL
+    folded = Signal()  # the reader folded, unfolded or wrapped something: another height is about to be asked for
+
+    def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.is_gradual = False
+        self._theme = theme
+        self._muted = muted
+        self._pieces: list[Piece[BlockWidget]] = []
+        self._tops: list[int] = []
+        self._is_long = False
+        self._is_named = False
+        self._measured: tuple[int, int] | None = None  # (width, height)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    @property
+    def theme(self) -> Theme:
+        """The look the blocks are drawn in."""
+        return self._theme
+
+    @property
+    def block_widgets(self) -> "list[BlockWidget]":
+        """The widgets of the blocks from top to bottom, as far as they exist."""
+        return [piece.widget for piece in self._pieces if piece.widget is not None]
+
+    def show_blocks(self, blocks: Sequence[Block], theme: Theme) -> None:
+        """Show these blocks; those that stayed the same are left alone."""
+        if theme != self._theme:
+            self._theme = theme
+            for piece in self._pieces:
+                piece.forget_height()
+        self._is_named = False
+        parts = pieces_of(blocks)
+        for number, part in enumerate(parts):
+            if number < len(self._pieces) and self._pieces[number].kind is not part[0].kind:
+                self._shorten(number)
+            if number == len(self._pieces):
+                self._pieces.append(Piece(part))
+            self._pieces[number].take(part)
+        self._shorten(len(parts))
+        characters = sum(len(block.text) for block in blocks)
+        self._is_long = self.is_gradual and (len(parts) > _MANY_PIECES or characters > _MANY_CHARACTERS)
+        for piece in self._pieces:
+            if piece.widget is not None or not self._may_wait(piece):
+                self._fill(piece)
+        self.rearrange()
+
+    def name_texts(self) -> None:
+        """Let each text say itself to screen readers, formulas as LaTeX; not for what still grows."""
+        self._is_named = True
+        for widget in self.block_widgets:
+            _name(widget)
+
+    def build_part(self, top: int, bottom: int, most: int = _MANY_PIECES) -> bool:
+        """Make the widgets of what stands between two heights, some at a time; return whether there were any."""
+        built = False
+        first = max(0, bisect_right(self._tops, top) - 1)
+        for place, piece in zip(self._tops[first:], self._pieces[first:], strict=False):
+            if place > bottom or not most:
+                break
+            if piece.widget is None:
+                self._fill(piece)
+                built = True
+                most -= 1
+            elif isinstance(piece.widget, ThinkingBlock):
+                built = piece.widget.build_part(top - place, bottom - place, most) or built
+        if built:
+            self.rearrange()
+        return built
+
+    def drop_outside(self, top: int, bottom: int) -> None:
+        """Let go of the widgets of texts and formulas above and below, unless somebody works in them."""
+        ends = [*self._tops[1:], self.height()]
+        for place, end, piece in zip(self._tops, ends, self._pieces, strict=False):
+            widget = piece.widget
+            if isinstance(widget, ThinkingBlock):
+                widget.drop_outside(top - place, bottom - place)
+            elif self._is_long and widget is not None and (end < top or place > bottom) and not _is_used(widget):
+                piece.keep_height(self._room(piece, self.width()))
+                piece.widget = None
+                _discard(widget)
+
+    def number_of(self, widget: QWidget) -> int:
+        """Return which piece a widget shows."""
+        return next((number for number, piece in enumerate(self._pieces) if piece.widget is widget), 0)
+
+    def pending_pieces(self) -> list[PendingPiece]:
+        """Return the pieces without a widget."""
+        return [
+            PendingPiece(number, piece.blocks, partial(self._build, piece))
+            for number, piece in enumerate(self._pieces)
+            if piece.widget is None
+        ]
+
+    def rearrange(self) -> None:
+        """Measure and place the widgets again, and ask for another height if that changed."""
+        before, self._measured = self._measured, None
+        self._place()
+        if self._measured != before:
+            self.updateGeometry()
+
+    def hasHeightForWidth(self) -> bool:
+        """Return True: narrower blocks are higher."""
+        return True
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height in pixels of all blocks at ``width``."""
+        if self._measured is None or self._measured[0] != width:
+            heights = self._heights(width)
+            self._measured = (width, sum(heights) + GAP_PX * max(0, len(heights) - 1))
+        return self._measured[1]
+
+    def natural_width(self, limit: int) -> int:
+        """Return the width in pixels that needs no wrapping, or ``limit`` if that is less."""
+        widths = [widget.natural_width() for widget in self.block_widgets]
+        self._measured = None
+        return max(1, min(limit, max(widths, default=1)))
+
+    def sizeHint(self) -> QSize:
+        """Return the size at the present width."""
+        return QSize(self.width(), self.heightForWidth(self.width()))
+
+    def minimumSizeHint(self) -> QSize:
+        """Return almost nothing: text wraps anywhere and code scrolls."""
+        return QSize(40, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Place the blocks at the new width."""
+        super().resizeEvent(event)
+        self._place()
+
+    def event(self, event: QEvent) -> bool:
+        """A block asks for another height of its own accord (wrapped, folded)."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.rearrange()
+            return True
+        return super().event(event)
+
+    def _heights(self, width: int) -> list[int]:
+        return [piece.height_for(self._room(piece, width), self._theme) for piece in self._pieces]
+
+    def _room(self, piece: "Piece[BlockWidget]", width: int) -> int:
+        return width - piece.blocks[0].indent * LIST_INDENT_PX
+
+    def _place(self) -> None:
+        top = 0
+        tops = []
+        heights = self._heights(self.width())
+        for piece, height in zip(self._pieces, heights, strict=True):
+            tops.append(top)
+            if piece.widget is not None:
+                room = self._room(piece, self.width())
+                piece.widget.setGeometry(self.width() - room, top, room, height)
+            top += height + GAP_PX
+        self._tops = tops
+        self._measured = (self.width(), max(0, top - GAP_PX))
+
+    def _may_wait(self, piece: "Piece[BlockWidget]") -> bool:
+        return self._is_long and piece.kind is not BlockKind.THINKING  # which knows whether it is folded
+
+    def _build(self, piece: "Piece[BlockWidget]") -> None:
+        self._fill(piece)
+        self.rearrange()
+
+    def _fill(self, piece: "Piece[BlockWidget]") -> None:
+        widget = piece.widget
+        if widget is None:
+            widget = piece.widget = self._make_widget(piece.kind)
+            widget.show()
+        if isinstance(widget, TextView):
+            widget.show_blocks(piece.blocks, self._theme)
+        else:
+            widget.show_block(piece.blocks[0], self._theme)
+        if self._is_named:
+            _name(widget)
+
+    def _shorten(self, count: int) -> None:
+        for piece in self._pieces[count:]:
+            if piece.widget is not None:
+                _discard(piece.widget)
+        del self._pieces[count:]
+
+    def _make_widget(self, kind: BlockKind) -> "BlockWidget":
+        if kind is BlockKind.CODE:
+            code = CodeBlock(self._theme, self)
+            code.folded.connect(self.folded)
+            return code
+        if kind is BlockKind.FORMULA:
+            return FormulaBlock(self._theme, self._muted, self)
+        if kind is BlockKind.THINKING:
+            thinking = ThinkingBlock(self._theme, self)
+            thinking.set_gradual(self.is_gradual)
+            thinking.link_activated.connect(self.link_activated)
+            thinking.folded.connect(self.folded)
+            return thinking
+        text = TextView(self._theme, self._muted, self)
+        text.link_activated.connect(self.link_activated)
+        return text
+
+
+class ThinkingBlock(QWidget):
+    """What the model thought: open while it thinks, folded afterwards, until the reader decides otherwise."""
+
+    link_activated = Signal(object)  # str: a full http, https or mailto URL
+    folded = Signal()  # by the reader, in here or the whole
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._block: Block | None = None
+        self._is_open = False
+        self._decided = False
+        self.toggle = QToolButton(self)
+        self.toggle.setProperty("kind", "fold")
+        self.toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.toggle.setIconSize(QSize(16, 16))
+        self.toggle.clicked.connect(self._on_toggled)
+        self._column = BlockColumn(theme, muted=True, parent=self)
+        self._column.link_activated.connect(self.link_activated)
+        self._column.folded.connect(self.folded)
+        self._column.hide()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the thoughts can be read."""
+        return self._is_open
+
+    @property
+    def block(self) -> Block | None:
+        """The thoughts, whether they are shown or not."""
+        return self._block
+
+    def unfold(self) -> None:
+        """Show the thoughts at once, with all the room they need."""
+        if not self._is_open:
+            self._on_toggled()
+            around = self.parentWidget()
+            if isinstance(around, BlockColumn):
+                around.rearrange()
+
+    def show_block(self, block: Block, theme: Theme) -> None:
+        """Show these thoughts."""
+        changed = block != self._block or theme != self._theme
+        self._block, self._theme = block, theme
+        if not self._decided:
+            self._is_open = not block.closed
+        if changed:
+            self._show()
+
+    def height_for(self, width: int) -> int:
+        """Return the height in pixels, folded or not."""
+        if not self._is_open:
+            return _THINKING_HEADER_PX
+        return _THINKING_HEADER_PX + 4 + self._column.heightForWidth(width - _THINKING_INDENT_PX)
+
+    def natural_width(self) -> int:
+        """Return the width in pixels that needs no wrapping."""
+        return _THINKING_INDENT_PX + self._column.natural_width(10_000)
+
+    def set_gradual(self, is_gradual: bool) -> None:
+        """Make widgets of many thoughts only where build_part asks for them."""
+        self._column.is_gradual = is_gradual
+
+    def build_part(self, top: int, bottom: int, most: int) -> bool:
+        """Make the widgets of what stands between two heights; return whether there were any to make."""
+        above = self._column.y()
+        return self._is_open and self._column.build_part(top - above, bottom - above, most)
+
+    def drop_outside(self, top: int, bottom: int) -> None:
+        """Let go of the widgets above and below."""
+        above = self._column.y()
+        self._column.drop_outside(top - above, bottom - above)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Place title and thoughts."""
+        super().resizeEvent(event)
+        self._place()
+
+    def event(self, event: QEvent) -> bool:
+        """Pass on that the thoughts need another height."""
+        if event.type() == QEvent.Type.LayoutRequest and self.parentWidget() is not None:
+            self.updateGeometry()
+        return super().event(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the line beside the thoughts."""
+        if self._is_open:
+            painter = QPainter(self)
+            top = _THINKING_HEADER_PX + 4
+            painter.fillRect(8, top, 2, self.height() - top, QColor(self._theme.colors.hairline))
+
+    def _show(self) -> None:
+        closed = self._block is None or self._block.closed
+        self.toggle.setText(f" {self._title(closed)}")
+        self.toggle.setAccessibleName(self._title(closed))
+        self.toggle.setFont(text_font(self._theme.small_size_px))
+        name = "chevron-down" if self._is_open else "chevron-right"
+        self.toggle.setIcon(icon(name, self._theme.colors.muted))
+        self.toggle.setToolTip(tr("Hide the thoughts") if self._is_open else tr("Show the thoughts"))
+        if self._is_open and self._block is not None:
+            self._column.show_blocks(self._block.children, self._theme)
+            if closed:
+                self._column.name_texts()
+        self._column.setVisible(self._is_open)
+        self._place()
+        self.update()
+
+    def _title(self, closed: bool) -> str:
+        seconds = None if self._block is None else self._block.seconds
+        if not closed:
+            return tr("Thinking …")  # how long already is said below, with the other phases
+        return tr("Thought") if seconds is None else tr("Thought for {seconds} s").format(seconds=max(1, seconds))
+
+    def _place(self) -> None:
+        self.toggle.setGeometry(0, 0, min(self.width(), self.toggle.sizeHint().width()), _THINKING_HEADER_PX)
+        top = _THINKING_HEADER_PX + 4
+        self._column.setGeometry(
+            _THINKING_INDENT_PX, top, max(1, self.width() - _THINKING_INDENT_PX), max(1, self.height() - top)
+        )
+
+    @Slot()
+    def _on_toggled(self) -> None:
+        self._decided = True
+        self._is_open = not self._is_open
+        self.folded.emit()
+        self._show()
+        self.updateGeometry()
+
+
+BlockWidget = TextView | CodeBlock | FormulaBlock | ThinkingBlock
+
+
+def _discard(widget: QWidget) -> None:
+    widget.hide()
+    widget.setParent(None)
+    widget.deleteLater()
+
+
+def _name(widget: QWidget) -> None:
+    if isinstance(widget, TextView):
+        widget.setAccessibleName("\n".join(block.text for block in widget.blocks))
+
+
+def _is_used(widget: QWidget) -> bool:
+    """Return whether a widget holds what would be lost with it: the keyboard, a selection, a wrapped line."""
+    focused = QApplication.focusWidget()
+    if focused is not None and (focused is widget or widget.isAncestorOf(focused)):
+        return True
+    if isinstance(widget, TextView):
+        return widget.textCursor().hasSelection()
+    return not isinstance(widget, FormulaBlock) or widget.is_selected

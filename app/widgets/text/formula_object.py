@@ -1,0 +1,202 @@
+"""Puts drawn formulas into a text: each is one character of the document, on the baseline, that knows its source."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSizeF
+from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
+    QPainter,
+    QPyTextObject,
+    QTextBlock,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+    QTextFormat,
+    QTextFragment,
+)
+
+from app.mathematics.shapes import Shape
+from app.rendering.formulas import Formula, parse_formula, source_of
+from app.widgets.basics.fonts import code_font, code_size_px, text_font
+from app.widgets.basics.theme import Theme
+from app.widgets.text.formulas import formulas, paint_shape, scale_of
+
+FORMULA_OBJECT = QTextFormat.ObjectTypes.UserObject + 1
+_SOURCE = QTextFormat.Property.UserProperty + 1
+_TEXT_SIZE = QTextFormat.Property.UserProperty + 2
+_COLOR = QTextFormat.Property.UserProperty + 3
+_OBJECT_CHARACTER = "\ufffc"
+_SIDE_PX = 1.0
+
+
+class FormulaObject(QPyTextObject):
+    """Draws the formulas of one document, for which it is registered for FORMULA_OBJECT; it must outlive that.
+
+    shapes: the drawings by their source; they are kept here, as the shelf may let go of what is still on screen.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self.shapes: dict[str, Shape] = {}
+
+    def intrinsicSize(self, document: QTextDocument, position: int, text_format: QTextFormat) -> QSizeF:
+        """Return the room a formula takes."""
+        drawn = self._shape_of(text_format)
+        if drawn is None:
+            return QSizeF(1, 1)
+        shape, scale = drawn
+        descent = QFontMetricsF(text_format.toCharFormat().font()).descent()
+        return QSizeF(shape.width * scale + 2 * _SIDE_PX, shape.ascent * scale + descent)
+
+    def drawObject(
+        self, painter: QPainter, rect: QRectF | QRect, document: QTextDocument, position: int, text_format: QTextFormat
+    ) -> None:
+        """Draw a formula on the baseline."""
+        drawn = self._shape_of(text_format)
+        if drawn is not None:
+            shape, scale = drawn
+            size = QSizeF(shape.width * scale, (shape.ascent + shape.descent) * scale)
+            place = QRectF(QPointF(rect.topLeft()) + QPointF(_SIDE_PX, 0), size)
+            paint_shape(painter, shape, place, str(text_format.property(_COLOR)))
+
+    def _shape_of(self, text_format: QTextFormat) -> tuple[Shape, float] | None:
+        source, size = text_format.property(_SOURCE), text_format.property(_TEXT_SIZE)
+        shape = self.shapes.get(source) if isinstance(source, str) else None
+        return None if shape is None or not isinstance(size, int) else (shape, scale_of(size))
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A formula's mark in a document, and the look of the text around it."""
+
+    position: int
+    source: str
+    around: QTextCharFormat
+
+
+def place_formulas(document: QTextDocument, drawer: FormulaObject, theme: Theme, color: str) -> frozenset[Formula]:
+    """Replace the marks of formulas by drawings, or by their source; return those whose drawing is still to come."""
+    drawer.shapes.clear()
+    marks = list(_marks(document))
+    if not marks:
+        return frozenset()
+    pending = set()
+    cursor = QTextCursor(document)
+    cursor.beginEditBlock()
+    for mark in reversed(marks):
+        formula = parse_formula(mark.source)
+        shape = formulas().shape(formula)
+        if shape is None and formulas().is_pending(formula):
+            pending.add(formula)
+        cursor.setPosition(mark.position)
+        cursor.movePosition(QTextCursor.MoveOperation.Right, QTextCursor.MoveMode.KeepAnchor)
+        if shape is None:
+            cursor.insertText(mark.source.replace("\n", "\u2028"), _source_format(mark.around, theme))
+        else:
+            size = mark.around.font().pixelSize()
+            size = size if mark.around.hasProperty(QTextFormat.Property.FontPixelSize) else theme.text_size_px
+            drawer.shapes[mark.source] = shape
+            cursor.insertText(_OBJECT_CHARACTER, _object_format(mark, shape, size, color))
+    cursor.endEditBlock()
+    return frozenset(pending)
+
+
+def formula_at(document: QTextDocument, position: int) -> Formula | None:
+    """Return the drawn formula whose character is at a position of the document, or just before it."""
+    cursor = QTextCursor(document)
+    for place in (position + 1, position):
+        if 0 < place < document.characterCount():
+            cursor.setPosition(place)
+            source = cursor.charFormat().property(_SOURCE)
+            if isinstance(source, str):
+                return parse_formula(source)
+    return None
+
+
+def selected_text(cursor: QTextCursor) -> str:
+    """Return the plain text of a selection, each formula in it as its LaTeX between dollars."""
+    start, end = cursor.selectionStart(), cursor.selectionEnd()
+    text = cursor.selection().toPlainText()
+    if _OBJECT_CHARACTER not in text:
+        return text
+    sources = []
+    block = cursor.document().findBlock(start)
+    while block.isValid() and block.position() < end:
+        for fragment in _fragments(block):
+            source = fragment.charFormat().property(_SOURCE)
+            for place in range(max(start, fragment.position()), min(end, fragment.position() + fragment.length())):
+                if cursor.document().characterAt(place) == _OBJECT_CHARACTER:
+                    sources.append(parse_formula(source).source if isinstance(source, str) else "")
+        block = block.next()
+    pieces = text.split(_OBJECT_CHARACTER)
+    return "".join(piece + source for piece, source in zip(pieces, [*sources, *[""] * len(pieces)], strict=False))
+
+
+def sources_in(block: QTextBlock) -> list[str]:
+    """Return the source of each drawn formula of a paragraph, in order."""
+    sources = []
+    for fragment in _fragments(block):
+        source = fragment.charFormat().property(_SOURCE)
+        if isinstance(source, str):
+            sources += [source] * fragment.length()
+    return sources
+
+
+def _marks(document: QTextDocument) -> Iterator[_Mark]:
+    block = document.begin()
+    while block.isValid():
+        around: QTextCharFormat | None = None
+        found: list[tuple[int, str]] = []
+        for fragment in _fragments(block):
+            char_format = fragment.charFormat()
+            source = source_of(char_format.toImageFormat().name()) if char_format.isImageFormat() else None
+            if source is not None:  # equal neighbours are one fragment
+                found += [(fragment.position() + offset, source) for offset in range(fragment.length())]
+            elif around is None or not found:
+                around = char_format
+        for position, source in found:
+            yield _Mark(position, source, around or QTextCharFormat())
+        block = block.next()
+
+
+def _fragments(block: QTextBlock) -> Iterator[QTextFragment]:
+    iterator = block.begin()
+    while not iterator.atEnd():
+        yield iterator.fragment()
+        iterator += 1
+
+
+def _source_format(around: QTextCharFormat, theme: Theme) -> QTextCharFormat:
+    result = QTextCharFormat(around)
+    size = around.font().pixelSize() if around.hasProperty(QTextFormat.Property.FontPixelSize) else 0
+    result.setFont(
+        code_font(code_size_px(size or theme.text_size_px)),
+        QTextCharFormat.FontPropertiesInheritanceBehavior.FontPropertiesSpecifiedOnly,
+    )
+    return result
+
+
+def _object_format(mark: _Mark, shape: Shape, text_size_px: int, color: str) -> QTextCharFormat:
+    result = QTextCharFormat()
+    result.setObjectType(FORMULA_OBJECT)
+    result.setProperty(_SOURCE, mark.source)
+    result.setProperty(_TEXT_SIZE, text_size_px)
+    brush = mark.around.foreground()
+    is_colored = mark.around.hasProperty(QTextFormat.Property.ForegroundBrush)
+    result.setProperty(_COLOR, brush.color().name() if is_colored else color)
+    result.setFont(_font_as_deep(shape.descent * scale_of(text_size_px), text_size_px))
+    result.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignBaseline)
+    return result
+
+
+def _font_as_deep(descent_px: float, text_size_px: int) -> QFont:
+    """Return a font that reaches so far below the baseline, at least as far as the text's own does.
+
+    Qt gives an object that stands on the baseline its font's depth, and nothing else decides it.
+    """
+    size = max(text_size_px, int(descent_px / QFontMetricsF(text_font(100)).descent() * 100))
+    while QFontMetricsF(text_font(size)).descent() < descent_px:
+        size += 1
+    return text_font(size)

@@ -1,0 +1,314 @@
+"""A stretch of rendered text in an answer: selectable, as high as its text, safe, with links that are only reported."""
+
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import (
+    QColor,
+    QHelpEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QTextCursor,
+    QTextDocument,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
+
+from app.rendering.blocks import Block
+from app.rendering.formulas import SCHEME, Formula
+from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX
+from app.rendering.links import safe_url
+from app.rendering.selection import Chosen
+from app.widgets.basics.fonts import text_font
+from app.widgets.basics.foreign_text import plain_tooltip
+from app.widgets.basics.safe_document import SafeDocument
+from app.widgets.basics.theme import Theme
+from app.widgets.text.formula_object import FORMULA_OBJECT, FormulaObject, formula_at, place_formulas, selected_text
+from app.widgets.text.formulas import formulas
+from app.widgets.text.leaf_input import LeafInput
+from app.widgets.text.match_marks import MatchMarks
+from app.widgets.text.text_selection import copied
+
+_QUOTE_BAR_PX = 3
+_BAR_PX = 14
+_COLUMN_PX = 150  # a table's columns are this wide at most before it scrolls; wider texts wrap in them
+_MANY_COLUMNS = 4  # fewer fit into any page
+_PAGE_KEYS = frozenset({Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Space})
+
+
+def columns_of(block: Block) -> int:
+    """Return how many columns a block has that is a table of many, else 0."""
+    if not block.html.startswith("<table"):
+        return 0
+    columns = block.html.split("</tr>", 1)[0].count("<th ")
+    return columns if columns >= _MANY_COLUMNS else 0
+
+
+class TextView(QTextBrowser):
+    """Shows HTML blocks one below the other in one document, so that a selection can reach over all of them."""
+
+    link_activated = Signal(object)  # str: a full http, https or mailto URL
+
+    def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._muted = muted
+        self._blocks: tuple[Block, ...] = ()
+        self._heights: dict[int, int] = {}
+        self._has_quotes = False
+        self._columns = 0  # of the only thing shown, a table that may be wider than the page
+        self._ideal = 0.0
+        document = SafeDocument(self)
+        document.setIndentWidth(LIST_INDENT_PX)
+        self._formula_object = FormulaObject(document)
+        document.documentLayout().registerHandler(FORMULA_OBJECT, self._formula_object)
+        self._pending: frozenset[Formula] = frozenset()
+        self.setDocument(document)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setProperty("bare", "true")
+        self.setProperty("role", "muted" if muted else "")
+        self.setOpenLinks(False)
+        self.setOpenExternalLinks(False)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextBrowserInteraction | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.viewport().setAutoFillBackground(False)
+        self.anchorClicked.connect(self._on_anchor_clicked)
+        self._input = LeafInput(self)
+        self.marks = MatchMarks(self)
+        self._apply_font()
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks that are shown."""
+        return self._blocks
+
+    def show_blocks(self, blocks: tuple[Block, ...], theme: Theme) -> None:
+        """Show these blocks; nothing happens if they and the theme are those already shown."""
+        if theme != self._theme:
+            self._theme, self._blocks = theme, ()
+            self._apply_font()
+        unchanged, self._blocks = blocks == self._blocks, blocks  # equal ones may know their source only now
+        if unchanged:
+            return
+        html = "".join(block.html for block in blocks)
+        self._has_quotes = "-qt-user-state" in html
+        self._columns = columns_of(blocks[0]) if len(blocks) == 1 else 0
+        self._ideal = 0.0
+        selection = self.textCursor()
+        anchor, position = selection.anchor(), selection.position()
+        self.setHtml(html)
+        if SCHEME in html:
+            self._place_formulas()
+        self._heights.clear()
+        self._fit(self.viewport().width())
+        self._select_again(anchor, position)
+        self.marks.refresh()
+
+    def height_for(self, width: int) -> int:
+        """Return the height in pixels of the text wrapped at ``width``."""
+        width = max(1, width)
+        known = self._heights.get(width)
+        if known is None:
+            document = self.document()
+            room = self._room_at(width)
+            document.setTextWidth(room)
+            known = self._heights[width] = round(document.size().height()) + (_BAR_PX if room > width else 0)
+        return known
+
+    def natural_width(self) -> int:
+        """Return the width in pixels that the text takes without wrapping."""
+        self.document().setTextWidth(-1)
+        self._heights.clear()
+        return int(self.document().idealWidth()) + 1
+
+    def loadResource(self, kind: int, name: QUrl | str) -> object:
+        """Load nothing, ever; the document answers by itself."""
+        return self.document().loadResource(kind, name)
+
+    def doSetSource(
+        self, name: QUrl | str, kind: QTextDocument.ResourceType = QTextDocument.ResourceType.UnknownResource
+    ) -> None:
+        """Go nowhere: this is no browser."""
+
+    def selectAll(self) -> None:
+        """Select the whole message that this text is a part of."""
+        if not self._input.select_message():
+            super().selectAll()
+
+    def createMimeDataFromSelection(self) -> QMimeData:
+        """Copy plain text only, and all of a selection that reaches beyond this text."""
+        return copied(self, self.selected_text())
+
+    def selected_text(self) -> str:
+        """Return what is selected here."""
+        return self.text_of(self.textCursor())
+
+    def text_of(self, cursor: QTextCursor) -> str:
+        """Return what a cursor of this document selects as it is copied: formulas as LaTeX between dollars."""
+        text = selected_text(cursor).replace("\ufffc", "")
+        # Qt puts an empty line before what begins at the beginning of a list item.
+        return text if cursor.selectedText().startswith("\u2029") else text.removeprefix("\n")
+
+    def chosen_blocks(self) -> list[Chosen]:
+        """Return all blocks, each with what is selected of it."""
+        cursor = self.textCursor()
+        first, last = cursor.selectionStart(), cursor.selectionEnd()
+        end = self.document().characterCount() - 1
+        if first == last:
+            return [Chosen(block, "") for block in self._blocks]
+        if first == 0 and last == end:
+            return [Chosen(block, block.text, is_whole=True) for block in self._blocks]
+        starts = [*self._starts(), end + 1]
+        chosen = []
+        for block, start, following in zip(self._blocks, starts, starts[1:], strict=False):
+            part = QTextCursor(self.document())
+            part.setPosition(max(first, start))
+            part.setPosition(max(part.position(), min(last, following - 1)), QTextCursor.MoveMode.KeepAnchor)
+            is_whole = first <= start and last >= following - 1
+            chosen.append(Chosen(block, block.text if is_whole else self.text_of(part), is_whole))
+        return chosen
+
+    def _starts(self) -> list[int]:
+        """Return where each block begins in the document: as far as what stands above it goes."""
+        starts, html = [], ""
+        measure = SafeDocument()
+        for block in self._blocks:
+            measure.setHtml(html + "<p>x</p>")
+            starts.append(self.document().findBlockByNumber(measure.blockCount() - 1).position())
+            html += block.html
+        return starts
+
+    def formula_at(self, point: QPoint) -> Formula | None:
+        """Return the drawn formula at a point of this widget, None where there is none."""
+        inside = self.viewport().mapFrom(self, point)
+        position = self.document().documentLayout().hitTest(QPointF(inside), Qt.HitTestAccuracy.ExactHit)
+        return None if position < 0 else formula_at(self.document(), position)
+
+    def event(self, event: QEvent) -> bool:
+        """Show where a link leads while the mouse rests on it."""
+        if event.type() == QEvent.Type.ToolTip and isinstance(event, QHelpEvent):
+            url = safe_url(self.anchorAt(self.viewport().mapFrom(self, event.pos())))
+            QToolTip.showText(event.globalPos(), plain_tooltip(url) if url else "", self)
+            return True
+        return super().event(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Scroll a wide table sideways, leave the rest to the page around."""
+        delta = event.angleDelta()
+        sideways = abs(delta.x()) > abs(delta.y()) or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        bar = self.horizontalScrollBar()
+        if sideways and self._columns and bar.maximum() > 0:
+            bar.setValue(bar.value() - (delta.x() or delta.y()) // 2)
+            event.accept()
+        else:
+            event.ignore()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave paging to the page around."""
+        if Qt.Key(event.key()) in _PAGE_KEYS:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Never scroll inside, but for a wide table sideways."""
+        if self._columns:
+            super().scrollContentsBy(dx, 0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give a wide table the room it needs."""
+        self._fit(event.size().width())
+        super().resizeEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep the text's own font when the style sheet gives the widget another one."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange) and hasattr(self, "_theme"):
+            self._apply_font()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Draw the text and the bars beside quotations."""
+        super().paintEvent(event)
+        if self._has_quotes:
+            self._paint_quote_bars(event)
+
+    def _paint_quote_bars(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        layout = self.document().documentLayout()
+        block = self.document().begin()
+        while block.isValid():
+            following = block.next()
+            area = layout.blockBoundingRect(block)
+            if area.top() > event.rect().bottom():
+                break
+            bottom = area.bottom()
+            for level in range(max(0, block.userState())):
+                if following.isValid() and following.userState() > level:
+                    bottom = layout.blockBoundingRect(following).top()
+                bar = QRectF(level * QUOTE_INDENT_PX, area.top(), _QUOTE_BAR_PX, bottom - area.top())
+                painter.fillRect(bar, QColor(self._theme.colors.hairline))
+            block = following
+        painter.end()
+
+    def _room_at(self, width: int) -> int:
+        """Return how wide the document is laid out: a table of many columns is not squeezed below what can be read."""
+        if not self._columns:
+            return width
+        if not self._ideal:
+            self.document().setTextWidth(-1)
+            self._ideal = self.document().idealWidth()
+        return max(width, min(int(self._ideal) + 1, self._columns * _COLUMN_PX))
+
+    def _fit(self, width: int) -> None:
+        room = self._room_at(width)
+        is_wide = room > width
+        modes, bars = QTextBrowser.LineWrapMode, Qt.ScrollBarPolicy
+        self.setLineWrapColumnOrWidth(room if is_wide else 0)
+        self.setLineWrapMode(modes.FixedPixelWidth if is_wide else modes.WidgetWidth)
+        self.setHorizontalScrollBarPolicy(bars.ScrollBarAlwaysOn if is_wide else bars.ScrollBarAlwaysOff)
+
+    def _apply_font(self) -> None:
+        font = text_font(self._theme.text_size_px)
+        if font == self.document().defaultFont():  # each style sheet says so to every text of a page
+            return
+        self.document().setDefaultFont(font)
+        self._heights.clear()
+        self._ideal = 0.0
+
+    def _place_formulas(self) -> None:
+        colors = self._theme.colors
+        color = colors.muted if self._muted else colors.text
+        is_new = not self._pending
+        self._pending = place_formulas(self.document(), self._formula_object, self._theme, color)
+        if self._pending and is_new:
+            formulas().drawn.connect(self._on_drawn, Qt.ConnectionType.UniqueConnection)
+
+    @Slot(object)
+    def _on_drawn(self, drawn: frozenset[Formula]) -> None:
+        if self._pending.isdisjoint(drawn):
+            return
+        blocks, self._blocks = self._blocks, ()
+        self.show_blocks(blocks, self._theme)
+        self.updateGeometry()
+        parent = self.parentWidget()
+        if parent is not None:
+            QCoreApplication.postEvent(parent, QEvent(QEvent.Type.LayoutRequest))
+
+    def _select_again(self, anchor: int, position: int) -> None:
+        """Keep what the reader selected while the text below it grows."""
+        if anchor == position:
+            return
+        cursor = self.textCursor()
+        last = self.document().characterCount() - 1
+        cursor.setPosition(min(anchor, last))
+        cursor.setPosition(min(position, last), cursor.MoveMode.KeepAnchor)
+        self.setTextCursor(cursor)
+
+    @Slot(QUrl)
+    def _on_anchor_clicked(self, url: QUrl) -> None:
+        target = safe_url(bytes(url.toEncoded().data()).decode("ascii"))
+        if target:
+            self.link_activated.emit(target)

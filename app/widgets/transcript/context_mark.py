@@ -1,0 +1,41 @@
+"""The quiet line in a conversation above which the model no longer reads."""
+
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QWidget
+
+from app.language import mark, tr
+from app.widgets.basics.plain_label import plain_label
+
+MARK_PX = 44
+_WORDS = mark("The model no longer reads what stands above")
+_EXPLANATION = mark(
+    "This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are "
+    "still here. Conversation > When it is full changes that."
+)
+
+
+class ContextMark(QWidget):
+    """A sentence between two hairlines, across the column."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        label = plain_label(tr(_WORDS), "small")
+        self.setToolTip(tr(_EXPLANATION))
+        self.setFixedHeight(MARK_PX)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 12)
+        row.setSpacing(12)
+        row.addWidget(_hairline(), 1)
+        row.addWidget(label)
+        row.addWidget(_hairline(), 1)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The sentence, for assistive technology."""
+        return f"{tr(_WORDS)}."
+
+
+def _hairline() -> QFrame:
+    line = QFrame()
+    line.setProperty("surface", "line")
+    return line

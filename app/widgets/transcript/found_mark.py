@@ -1,0 +1,31 @@
+"""Marks for a moment what was looked for: a frame around it."""
+
+from PySide6.QtCore import QRectF, Qt, QTimer
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from app.widgets.basics.theme import RADIUS_LARGE_PX, Theme
+
+_SHOWN_MS = 1600
+
+
+class FoundMark(QWidget):
+    """Lies over a widget, lets everything through, and ends with it or after a moment."""
+
+    def __init__(self, marked: QWidget, theme: Theme) -> None:
+        super().__init__(marked)
+        self._color = QColor(theme.colors.accent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.setGeometry(marked.rect())
+        self._timer = QTimer(self, interval=_SHOWN_MS, singleShot=True)
+        self._timer.timeout.connect(self.deleteLater)
+        self._timer.start()
+        self.show()
+        self.raise_()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        """Draw the frame."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._color, 2))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), RADIUS_LARGE_PX, RADIUS_LARGE_PX)

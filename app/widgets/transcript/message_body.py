@@ -1,0 +1,83 @@
+"""The widget that shows one message: Markdown of a model, or plain text."""
+
+import time
+
+from PySide6.QtCore import QTimer, Slot
+from PySide6.QtWidgets import QWidget
+
+from app.rendering.blocks import Block, BlockKind
+from app.rendering.markdown import MarkdownStream, render_plain
+from app.rendering.thinking import NO_THINKING, Thinking
+from app.widgets.basics.theme import Theme
+from app.widgets.text.block_column import BlockColumn
+
+_SHARE = 4  # while a text streams, drawing it takes at most about one part in so many of the time
+_SHORTEST_PAUSE_SECONDS = 0.03
+
+
+class MessageBody(BlockColumn):
+    """One message as rendered blocks (answers) or as plain text (what the user wrote).
+
+    Its height follows its width (``heightForWidth``); it never scrolls vertically and has no margins or background.
+    When the height changes by itself (a fold, a wrap, a late update) it calls ``updateGeometry``.
+    """
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent=parent)
+        self._text = ""
+        self.words = ""  # what a finished message says, thoughts apart, without markup
+        self._streaming = False
+        self._is_plain = False
+        self._stream = MarkdownStream(theme.render_theme())
+        self._thinking = NO_THINKING
+        self._free_at = 0.0
+        self._late = QTimer(self)
+        self._late.setSingleShot(True)
+        self._late.timeout.connect(self.draw_now)
+
+    def set_text(self, text: str, streaming: bool = False, thinking: Thinking = NO_THINKING) -> None:
+        """Show Markdown; while ``streaming`` only what changed since the last call is drawn again.
+
+        Calls may come at any rate: drawing that would take too much of the thread's time is put off and joined.
+        """
+        self._text, self._streaming, self._is_plain, self._thinking = text, streaming, False, thinking
+        pause = self._free_at - time.perf_counter()
+        if streaming and pause > 0:
+            if not self._late.isActive():
+                self._late.start(round(pause * 1000) + 1)
+            return
+        self.draw_now()
+
+    def set_plain_text(self, text: str) -> None:
+        """Show the text exactly as it is, wrapped, without any markup."""
+        self._text, self._streaming, self._is_plain = text, False, True
+        self.draw_now()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw everything again in another theme or text size."""
+        if theme != self.theme:
+            self._theme = theme
+            self._stream = MarkdownStream(theme.render_theme())
+            self.draw_now()
+
+    def plain_text(self) -> str:
+        """Return the source text (Markdown as the model wrote it), as Copy should copy it."""
+        return self._text
+
+    @Slot()
+    def draw_now(self) -> None:
+        """Draw the text given last without waiting for its turn."""
+        self._late.stop()
+        started = time.perf_counter()
+        blocks = self._blocks()
+        self.show_blocks(blocks, self.theme)
+        if not self._streaming:
+            self.words = "\n".join(block.text for block in blocks if block.kind is not BlockKind.THINKING)
+            self.name_texts()
+        spent = time.perf_counter() - started
+        self._free_at = time.perf_counter() + max(_SHORTEST_PAUSE_SECONDS - spent, (_SHARE - 1) * spent)
+
+    def _blocks(self) -> list[Block]:
+        if self._is_plain:
+            return render_plain(self._text, self.theme.render_theme())
+        return self._stream.update(self._text, self._streaming, self._thinking)

@@ -1,0 +1,122 @@
+"""The sentence under an answer that did not end by itself, with the one thing to do about it."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
+
+from app.conversations.records import Message, MessageState
+from app.engine_words import said
+from app.language import mark, tr
+from app.widgets.basics.plain_label import plain_label
+from engine.api.events import FinishReason
+
+
+class Remedy(Enum):
+    """What the button under an answer does; the value is its label."""
+
+    NONE = ""
+    CONTINUE = mark("Continue")
+    TRY_AGAIN = mark("Try again")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A sentence, how loud it is (a surface of the style sheet) and what to do."""
+
+    text: str
+    surface: str = "page"
+    remedy: Remedy = Remedy.NONE
+    details: str = ""
+
+
+def mark_of(message: Message, is_last: bool) -> Mark | None:
+    """Return what has to be said about how an answer ended, None if it ended by itself."""
+    going_on = Remedy.CONTINUE if message.content.strip() else Remedy.TRY_AGAIN
+    remedy = going_on if is_last else Remedy.NONE
+    if message.state is MessageState.FAILED:
+        sentence = (
+            said(message.error.sentence()) if message.error else tr("Something went wrong while this was written.")
+        )
+        return Mark(sentence, "danger", remedy, message.error.details if message.error else "")
+    if message.state is MessageState.INTERRUPTED:
+        kept = tr("This answer was interrupted. What was written is kept.")
+        lost = tr("This answer was interrupted before it began.")
+        return Mark(kept if going_on is Remedy.CONTINUE else lost, "warning", remedy)
+    if message.state is MessageState.STOPPED:
+        return Mark(tr("You stopped this answer."), remedy=remedy)
+    if message.finish_reason is FinishReason.MAXIMUM_TOKENS:
+        return Mark(tr("This answer reached its length limit."), remedy=remedy)
+    if message.finish_reason is FinishReason.CONTEXT_FULL:
+        return Mark(tr("The model can't hold a longer conversation. Start a new one, or reload it with more context."))
+    return None
+
+
+class MessageMark(QFrame):
+    """Shows a Mark: sentence left, button right, the technical part folded below."""
+
+    remedy_requested = Signal(object)  # Remedy
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._mark: Mark | None = None
+        self._text = plain_label(wraps=True)
+        self._details = plain_label(role="small", wraps=True)
+        self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._button = QPushButton()
+        self._button.clicked.connect(self._on_clicked)
+        self._details_button = QPushButton(tr("Details"))
+        self._details_button.setProperty("kind", "quiet")
+        self._details_button.setCheckable(True)
+        self._details_button.toggled.connect(self._on_details_toggled)
+        grid = self._grid = QGridLayout(self)
+        grid.setSpacing(8)
+        grid.addWidget(self._text, 0, 0)
+        grid.addWidget(self._details_button, 0, 1, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self._button, 0, 2, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self._details, 1, 0, 1, 3)
+        grid.setColumnStretch(0, 1)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The sentence that is shown."""
+        return self._text.text()
+
+    @property
+    def button(self) -> QPushButton:
+        """The button of the remedy."""
+        return self._button
+
+    def show_mark(self, mark: Mark | None, enabled: bool) -> None:
+        """Show this mark, or nothing. enabled says whether the remedy may be used now."""
+        self._button.setEnabled(enabled)
+        if mark == self._mark:
+            return
+        self._mark = mark
+        self.setVisible(mark is not None)
+        if mark is None:
+            return
+        self._text.setText(mark.text)
+        self._details.setText(mark.details)
+        self._details.setVisible(False)
+        self._details_button.setChecked(False)
+        self._details_button.setVisible(bool(mark.details))
+        self._button.setText(tr(mark.remedy.value))
+        self._button.setVisible(mark.remedy is not Remedy.NONE)
+        quiet = mark.surface == "page"
+        self._text.setProperty("role", "muted" if quiet else "")
+        self._text.style().polish(self._text)
+        self.setProperty("surface", mark.surface)
+        self.style().polish(self)
+        self._grid.setContentsMargins(*((0, 0, 0, 4) if quiet else (12, 8, 8, 8)))
+
+    @Slot()
+    def _on_clicked(self) -> None:
+        if self._mark is not None:
+            self.remedy_requested.emit(self._mark.remedy)
+
+    @Slot(bool)
+    def _on_details_toggled(self, checked: bool) -> None:
+        self._details.setVisible(checked)

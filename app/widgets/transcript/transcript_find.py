@@ -1,0 +1,198 @@
+"""Finding in the conversation: the bar, the marks in the texts that exist, and the way to each match."""
+
+import shiboken6
+from PySide6.QtCore import QObject, QPoint, QRect, Qt, Slot
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.models.transcript_model import TranscriptModel
+from app.models.transcript_search import TranscriptSearch
+from app.widgets.basics.theme import Theme
+from app.widgets.text.block_column import ThinkingBlock
+from app.widgets.text.formula_block import FormulaBlock
+from app.widgets.text.match_marks import Search
+from app.widgets.text.match_places import marks_of, place_of
+from app.widgets.text.page_texts import Leaf, PendingPiece, leaves_in
+from app.widgets.transcript.find_bar import FindBar
+from app.widgets.transcript.message_widget import MessageWidget
+from app.widgets.transcript.transcript import Transcript
+from app.widgets.transcript.user_message import UserMessage
+
+_MARGIN_PX = 12
+_WORDS_AT_MOST = 200  # of a selection that is taken as what to look for
+
+
+class TranscriptFind(QObject):
+    """Owns the bar above the top of the page. A match is visited when it is asked for, not by typing alone."""
+
+    def __init__(self, transcript: Transcript, model: TranscriptModel, theme: Theme) -> None:
+        super().__init__(transcript)
+        self._transcript = transcript
+        self._theme = theme
+        self._number = -1
+        self._visited: tuple[str, int] | None = None
+        self._waits = False
+        self._drawn: FormulaBlock | None = None
+        self._returns_to: QWidget | None = None
+        self.search = TranscriptSearch(model, self)
+        self._model = model
+        self.bar = FindBar(theme, transcript)
+        self.bar.words_changed.connect(self._on_words_changed)
+        self.bar.step_requested.connect(self._on_step_requested)
+        self.bar.closed.connect(self.close)
+        self.search.changed.connect(self._on_counts_changed)
+        transcript.resized.connect(self._place_bar)
+        transcript.view.arranged.connect(self._on_arranged)
+
+    @Slot()
+    def open(self) -> None:
+        """Open the bar; what is selected becomes what is looked for."""
+        words = " ".join(self._transcript.selected_text().split())
+        if not self.bar.isVisible():
+            self._returns_to = QApplication.focusWidget()
+        self._place_bar()
+        is_new = words != self.bar.words
+        self.bar.begin(words if len(words) <= _WORDS_AT_MOST else "")
+        if not is_new or not words:
+            self._on_words_changed()
+
+    @Slot()
+    def close(self) -> None:
+        """Close the bar, take the marks away and give the keyboard back."""
+        focused = QApplication.focusWidget()
+        had_focus = focused is not None and self.bar.isAncestorOf(focused)
+        self.bar.hide()
+        self._number, self._visited, self._waits = -1, None, False
+        self.search.close()
+        self._mark_all()
+        target = self._returns_to
+        self._returns_to = None
+        if had_focus and target is not None and shiboken6.isValid(target):
+            target.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot()
+    def go_on(self) -> None:
+        """Go to the next match, or open the bar."""
+        self._on_step_requested(1) if self.bar.isVisible() else self.open()
+
+    @Slot()
+    def go_back(self) -> None:
+        """Go to the match before, or open the bar."""
+        self._on_step_requested(-1) if self.bar.isVisible() else self.open()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme or text size."""
+        self._theme = theme
+        self.bar.set_theme(theme)
+        self._mark_all()
+        self._place_bar()
+
+    @Slot()
+    def _on_words_changed(self) -> None:
+        self._number, self._visited = -1, None
+        self._waits = bool(self.bar.words.strip())
+        self.search.look_for(self.bar.words, self.bar.match_case)
+        self._mark_all()
+
+    @Slot(object)
+    def _on_step_requested(self, step: object) -> None:
+        assert isinstance(step, int)
+        total = self.search.total
+        if total:
+            self._waits = False
+            self._visit((self._number + step) % total if self._number >= 0 else self._nearest())
+
+    @Slot()
+    def _on_counts_changed(self) -> None:
+        """Matches were found, or an answer grew: the match that is visited keeps being the same one."""
+        if self._visited is not None:
+            row = self._model.row_of(self._visited[0])
+            self._number = self.search.number_at(row, self._visited[1]) if row is not None and self.search.total else -1
+        if self._waits and self.search.total and not self.search.is_searching:
+            self._waits = False
+            self._visit(self._nearest())
+        self._show_count()
+
+    def _nearest(self) -> int:
+        """Return the number of the first match from the top of what is seen."""
+        return self.search.number_at(self._transcript.view.first_row)
+
+    def _visit(self, number: int) -> None:
+        self._number = number
+        row, within = self.search.place(number)
+        view = self._transcript.view
+        widget = view.widget_of(row)
+        self._visited = (widget.message_id, within)
+        self._mark(widget)
+        leaf, place = self._unfolded(widget, row, within)
+        self._mark_all()
+        if leaf is not None:
+            rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
+            top = leaf.viewport().mapTo(widget, rect.topLeft()).y()
+            view.show_part(row, top, rect.height())
+            self._leave_free(QRect(leaf.viewport().mapTo(self._transcript, rect.topLeft()), rect.size()))
+        else:
+            view.show_part(row, 0, 1)
+        self._show_count()
+
+    def _unfolded(self, widget: MessageWidget, row: int, within: int) -> tuple[Leaf | FormulaBlock | None, int]:
+        """Return the text that shows a match, and its number in there; what hides it unfolds."""
+        pattern = self.search.pattern
+        while pattern is not None:
+            part, number = place_of(widget, pattern, within)
+            if part is None and isinstance(widget, UserMessage) and widget.is_folded:
+                widget.unfold()
+            elif isinstance(part, ThinkingBlock):
+                part.unfold()
+            elif isinstance(part, PendingPiece):
+                part.build()
+            else:
+                return part, number
+            self._transcript.view.remeasure(row)
+            self._mark(widget)
+        return None, 0
+
+    @Slot()
+    def _on_arranged(self) -> None:
+        if self.search.pattern is not None:
+            self._mark_all()
+
+    def _mark_all(self) -> None:
+        for widget in self._transcript.view.live_rows:
+            self._mark(widget)
+
+    def _mark(self, widget: MessageWidget) -> None:
+        pattern = self.search.pattern
+        search = Search(pattern, self._theme.colors) if pattern is not None else None
+        leaves = leaves_in(widget)
+        for leaf in leaves:
+            marks_of(leaf).show(search)
+        current, number = None, -1
+        if pattern is not None and self._visited is not None and self._visited[0] == widget.message_id:
+            current, number = place_of(widget, pattern, self._visited[1])
+        for leaf in leaves:
+            marks_of(leaf).set_current(number if leaf is current else -1)
+        if self._drawn is not None and shiboken6.isValid(self._drawn) and widget.isAncestorOf(self._drawn):
+            self._drawn.set_selected(False)
+        if isinstance(current, FormulaBlock):
+            current.set_selected(True)
+            self._drawn = current
+
+    def _show_count(self) -> None:
+        self.bar.show_count(self._number + 1, self.search.total, self.search.is_searching)
+
+    def _leave_free(self, match: QRect) -> None:
+        """Stand at the lower end where the bar would hide a match that can't be scrolled from under it."""
+        self._place_bar()
+        if self.bar.geometry().intersects(match):
+            self.bar.move(self.bar.x(), self._transcript.height() - self.bar.height() - _MARGIN_PX)
+
+    @Slot()
+    def _place_bar(self) -> None:
+        """Stand at the upper end of the page, beside its scroll bar."""
+        area = self._transcript.view.viewport().geometry()
+        wanted = self.bar.sizeHint()
+        self.bar.resize(min(wanted.width(), area.width() - 2 * _MARGIN_PX), wanted.height())
+        left = area.right() - self.bar.width() - _MARGIN_PX
+        if self._transcript.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+            left = area.left() + _MARGIN_PX
+        self.bar.move(QPoint(left, _MARGIN_PX))

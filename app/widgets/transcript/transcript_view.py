@@ -1,0 +1,400 @@
+"""The conversation as a long page of which only the messages near the viewport exist as widgets.
+
+Heights of all other rows are estimates (or what was measured before). What the reader looks at never moves when a
+height above turns out different: the page is placed by an anchor (a row, or a block inside it, at a fixed place of the
+viewport), and the scroll bar follows from that. While the view is at the bottom, the anchor is the end of the page.
+"""
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QModelIndex, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+
+from app.conversations.records import MessageState
+from app.language import tr
+from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.widgets.basics.theme import TEXT_COLUMN_PX
+from app.widgets.transcript.message_widget import MessageWidget
+from app.widgets.transcript.reading_place import TOP_MARGIN_PX, ReadingPlace
+from app.widgets.transcript.row_heights import RowHeights
+
+SIDE_MARGIN = 24
+_BOTTOM_MARGIN = 16
+_PART_MARGIN = 56  # a match is not left under the bar that looks for it
+_KEPT_PAGES = 1.5
+_AHEAD_PAGES = 0.5
+_MANY_PARTS = 100  # more than fit on a page
+_ROUNDS = 8
+
+MakeRow = Callable[[TranscriptEntry, QWidget], MessageWidget]
+EstimateHeight = Callable[[TranscriptEntry, int], int]
+
+
+class TranscriptView(QAbstractScrollArea):
+    """Shows a TranscriptModel. make_row builds one entry's widget, estimate guesses its height at a width."""
+
+    following_changed = Signal(object)  # bool: whether the view stays at the newest text
+    arranged = Signal()  # messages were built, measured or moved
+
+    def __init__(
+        self, model: TranscriptModel, make_row: MakeRow, estimate: EstimateHeight, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._model = model
+        self._make_row = make_row
+        self._estimate = estimate
+        self._heights = RowHeights()
+        self._live: dict[str, MessageWidget] = {}
+        self._unmeasured: set[str] = set()
+        self._anchor = ReadingPlace()
+        self._following = True
+        self._arranging = False
+        self._value = 0
+        self.is_needed: Callable[[int], bool] = lambda row: False  # rows that are kept however far away
+        self.let_go: Callable[[MessageWidget], None] = lambda widget: None  # told of each before it goes
+        self._arrange_timer = _single_shot(self, self._on_arrange_due)
+        self._build_timer = _single_shot(self, self._on_build_due)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(tr("Conversation"))
+        self.verticalScrollBar().setSingleStep(48)
+        self.viewport().setAutoFillBackground(False)
+        model.modelReset.connect(self._on_reset)
+        model.rowsInserted.connect(self._on_rows_inserted)
+        model.rowsAboutToBeRemoved.connect(self._on_rows_about_to_be_removed)
+        model.dataChanged.connect(self._on_data_changed)
+        self._on_reset()
+
+    @property
+    def is_following(self) -> bool:
+        """True while the view stays at the newest text."""
+        return self._following
+
+    @property
+    def live_rows(self) -> list[MessageWidget]:
+        """The message widgets that exist, in no particular order."""
+        return list(self._live.values())
+
+    @property
+    def column_width(self) -> int:
+        """Width of the text column in pixels, the same with and without a scroll bar."""
+        return max(120, min(TEXT_COLUMN_PX, self.width() - 2 * SIDE_MARGIN))
+
+    def live_widget(self, row: int) -> MessageWidget | None:
+        """Return the widget of a row if it exists."""
+        return self._live.get(self._model.entry(row).message.id)
+
+    def follow(self) -> None:
+        """Go to the newest text and stay there."""
+        self._set_following(True)
+        self._arrange()
+
+    def reveal(self, row: int) -> MessageWidget:
+        """Bring a row into view and return its widget."""
+        top = self._top_of(row) - self.verticalScrollBar().value()
+        if top < 0 or top + self._heights[row] > self.viewport().height():
+            self._set_following(row == len(self._heights) - 1)
+            below = top > 0 and self._heights[row] < self.viewport().height()
+            offset = self.viewport().height() - self._heights[row] - _BOTTOM_MARGIN if below else TOP_MARGIN_PX
+            self._anchor = ReadingPlace(row, None, offset)
+            self._arrange()
+        return self._realised(row)
+
+    @property
+    def first_row(self) -> int:
+        """The row at the top of what is seen; -1 if there is none."""
+        return self._heights.row_at(self._value - TOP_MARGIN_PX)
+
+    def widget_of(self, row: int) -> MessageWidget:
+        """Return a row's widget, built and measured, without going there."""
+        self._measure(row)
+        return self._realised(row)
+
+    def remeasure(self, row: int) -> None:
+        """Give a row the room it needs now."""
+        self._unmeasured.add(self._model.entry(row).message.id)
+        self._measure(row)
+
+    def show_part(self, row: int, top: int, height: int) -> None:
+        """Bring a part of a row into view, to a third of the height; what is in view already stays where it is."""
+        place = self._top_of(row) + top - self._value
+        seen = self.viewport().height()
+        if place >= _PART_MARGIN and place + height <= seen - _PART_MARGIN:
+            self._arrange()
+            return
+        self._set_following(False)
+        self._anchor = ReadingPlace(row, self._realised(row).block_at(top))
+        self._anchor.offset = seen // 3 - top + self._anchored_top()
+        self._arrange()
+
+    def refresh(self) -> None:
+        """Measure everything anew, as after another text size."""
+        self._unmeasured.update(self._live)
+        self._estimate_rows(0)
+        self._arrange()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Wrap at the new width, or show more of the page; the reading place stays."""
+        super().resizeEvent(event)
+        if event.oldSize().width() != event.size().width():
+            self._unmeasured.update(self._live)
+            self._estimate_rows(0)
+        self._arrange()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        """Follow the scroll bar: upwards ends following, reaching the end begins it."""
+        if self._arranging:
+            return
+        bar = self.verticalScrollBar()
+        moved = self._value - bar.value()
+        self._set_following(bar.value() >= bar.maximum())
+        if abs(moved) < self.viewport().height() and self._anchor.row < len(self._heights):
+            self._anchor.offset += moved
+        else:
+            row = max(0, self._heights.row_at(bar.value() - TOP_MARGIN_PX))
+            self._anchor = ReadingPlace(row, None, self._top_of(row) - bar.value())
+        self._arrange()
+
+    def event(self, event: QEvent) -> bool:
+        """Ignore what the frame would do with a layout request; rows are placed here."""
+        return event.type() == QEvent.Type.LayoutRequest or super().event(event)
+
+    @Slot()
+    def _on_reset(self) -> None:
+        for message_id in list(self._live):
+            self._drop(message_id)
+        self._heights.replace_from(0, [])
+        self._estimate_rows(0)
+        self._set_following(True)
+        self._arrange()
+
+    @Slot(QModelIndex, int, int)
+    def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
+        self._estimate_rows(first)
+        self._refresh_neighbour(first - 1)
+        self._arrange_timer.start()
+
+    @Slot(QModelIndex, int, int)
+    def _on_rows_about_to_be_removed(self, parent: QModelIndex, first: int, last: int) -> None:
+        for row in range(first, last + 1):
+            self._drop(self._model.entry(row).message.id)
+        kept = [self._heights[row] for row in range(last + 1, len(self._heights))]
+        self._heights.replace_from(first, kept)
+        if self._anchor.row >= first:
+            self._anchor = ReadingPlace(max(0, first - 1), None, self._top_of(max(0, first - 1)) - self._value)
+        self._arrange_timer.start()
+
+    @Slot(QModelIndex, QModelIndex)
+    def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
+        for row in range(first.row(), last.row() + 1):
+            entry = self._model.entry(row)
+            widget = self._live.get(entry.message.id)
+            if widget is None:
+                self._heights.set_height(row, self._estimate(entry, self.column_width))
+            else:
+                widget.show_entry(entry, is_last=row == len(self._heights) - 1)
+                self._unmeasured.add(entry.message.id)
+        self._arrange()
+
+    @Slot(object)
+    def _on_row_grown(self, message_id: object) -> None:
+        """A row needs another height by itself: who is at the end stays there."""
+        if message_id in self._live:
+            self._unmeasured.add(str(message_id))
+            self._arrange_timer.start()
+
+    @Slot(object)
+    def _on_row_folded(self, message_id: object) -> None:
+        """A row was folded, unfolded or edited: its top stays where the reader's eye is."""
+        if message_id in self._live and self._following and not self._is_streaming():
+            self._set_following(False)
+            self._pick_anchor()
+        self._on_row_grown(message_id)
+
+    @Slot()
+    def _on_arrange_due(self) -> None:
+        self._arrange()
+
+    @Slot()
+    def _on_build_due(self) -> None:
+        """Build one row ahead of the reader, so that scrolling finds it made."""
+        ahead = int(self.viewport().height() * _AHEAD_PAGES)
+        first, last = self._rows_between(self._value - ahead, self._page_bottom(_AHEAD_PAGES))
+        for row in range(first, last + 1):
+            message_id = self._model.entry(row).message.id
+            if message_id not in self._live or message_id in self._unmeasured:
+                self._measure(row)
+                self._arrange()
+                self._build_timer.start()
+                return
+        if self._build_parts(range(first, last + 1), _AHEAD_PAGES, 1):
+            self._arrange()
+            self._build_timer.start()
+
+    def _build_parts(self, rows: range, pages: float, most: int) -> bool:
+        """Make what long messages show on the page, or so many pages around it; return whether anything was missing."""
+        top, bottom = self._value - int(pages * self.viewport().height()), self._page_bottom(pages)
+        places = [(row, self._top_of(row)) for row in rows]
+        built = [row for row, above in places if self._realised(row).build_part(top - above, bottom - above, most)]
+        for row in built:
+            self.remeasure(row)
+        return bool(built)
+
+    def _is_streaming(self) -> bool:
+        count = self._model.rowCount()
+        return count > 0 and self._model.entry(count - 1).message.state is MessageState.STREAMING
+
+    def _set_following(self, following: bool) -> None:
+        if following != self._following:
+            self._following = following
+            self.following_changed.emit(following)
+
+    def _estimate_rows(self, first: int) -> None:
+        width = self.column_width
+        heights = []
+        for row in range(first, self._model.rowCount()):
+            entry = self._model.entry(row)
+            known = row < len(self._heights) and entry.message.id in self._live
+            heights.append(self._heights[row] if known else self._estimate(entry, width))
+        self._heights.replace_from(first, heights)
+
+    def _refresh_neighbour(self, row: int) -> None:
+        """What was the last message is no longer the last one."""
+        if row >= 0:
+            entry = self._model.entry(row)
+            widget = self._live.get(entry.message.id)
+            if widget is not None:
+                widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
+                self._unmeasured.add(entry.message.id)
+
+    def _top_of(self, row: int) -> int:
+        return TOP_MARGIN_PX + self._heights.top(row)
+
+    def _page_height(self) -> int:
+        return TOP_MARGIN_PX + self._heights.total + _BOTTOM_MARGIN
+
+    def _page_bottom(self, extra_pages: float) -> int:
+        return self._value + int(self.viewport().height() * (1 + extra_pages))
+
+    def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
+        if not len(self._heights):
+            return 0, -1
+        return self._heights.row_at(top - TOP_MARGIN_PX), self._heights.row_at(bottom - TOP_MARGIN_PX)
+
+    def _arrange(self) -> None:
+        """Build and measure what is visible until nothing moves any more, then place it."""
+        if self._arranging:
+            return
+        self._arranging = True
+        try:
+            self._arrange_timer.stop()
+            for _ in range(_ROUNDS):
+                self._value = self._wanted_value()
+                first, last = self._rows_between(self._value, self._page_bottom(0))
+                changes = [self._measure(row) for row in range(first, last + 1)]
+                if not self._build_parts(range(first, last + 1), 0.0, _MANY_PARTS) and not any(changes):
+                    break
+            self._value = self._wanted_value()
+            self._apply_scroll_bar()
+            self._place_rows()
+            self._pick_anchor()
+            self._set_following(self._value >= self.verticalScrollBar().maximum())
+            self._drop_far_rows()
+        finally:
+            self._arranging = False
+        self.arranged.emit()
+        if self.isVisible():
+            self._build_timer.start()
+
+    def _wanted_value(self) -> int:
+        maximum = max(0, self._page_height() - self.viewport().height())
+        if self._following:
+            return maximum
+        anchor = self._anchor
+        top = self._top_of(min(anchor.row, len(self._heights)))
+        return max(0, min(maximum, top + self._anchored_top() - anchor.offset))
+
+    def _anchored_top(self) -> int:
+        row = self._anchor.row
+        return self._anchor.block_top(self.live_widget(row) if row < self._model.rowCount() else None)
+
+    def _pick_anchor(self) -> None:
+        """Hold on to what is at the top of the viewport: a row, a block of it, or the row below if only its end is."""
+        row = max(0, self._heights.row_at(self._value - TOP_MARGIN_PX))
+        self._anchor = ReadingPlace(row, None, self._top_of(row) - self._value)
+        if row >= self._model.rowCount() or self._anchor.offset >= 0:
+            return
+        widget = self.live_widget(row)
+        self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
+        if self._anchor.block is not None:
+            self._anchor.offset += self._anchored_top()
+        elif row + 1 < self._model.rowCount():
+            self._anchor = ReadingPlace(row + 1, None, self._top_of(row + 1) - self._value)
+
+    def _measure(self, row: int) -> bool:
+        """Give a row its real height; return whether it differs from what was assumed."""
+        widget = self._realised(row)
+        if widget.message_id not in self._unmeasured:
+            return False
+        self._unmeasured.discard(widget.message_id)
+        width = self.column_width
+        height = widget.height_at(width)
+        widget.resize(width, height)
+        return self._heights.set_height(row, height) != 0
+
+    def _realised(self, row: int) -> MessageWidget:
+        entry = self._model.entry(row)
+        widget = self._live.get(entry.message.id)
+        if widget is None:
+            widget = self._make_row(entry, self.viewport())
+            widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
+            widget.height_changed.connect(self._on_row_folded)
+            widget.grown.connect(self._on_row_grown)
+            self._live[entry.message.id] = widget
+            self._unmeasured.add(entry.message.id)
+            widget.show()
+        return widget
+
+    def _apply_scroll_bar(self) -> None:
+        bar = self.verticalScrollBar()
+        bar.setPageStep(self.viewport().height())
+        bar.setRange(0, max(0, self._page_height() - self.viewport().height()))
+        bar.setValue(self._value)
+
+    def _place_rows(self) -> None:
+        left = (self.width() - self.column_width) // 2 - self.viewport().x()
+        for message_id, widget in self._live.items():
+            row = self._model.row_of(message_id)
+            if row is not None:
+                widget.move(left, self._top_of(row) - self._value)
+
+    def _drop_far_rows(self) -> None:
+        reach = int(self.viewport().height() * _KEPT_PAGES)
+        first, last = self._rows_between(self._value - reach, self._page_bottom(_KEPT_PAGES))
+        for message_id in list(self._live):
+            row = self._model.row_of(message_id)
+            near = row is not None and first <= row <= last
+            kept = self._live[message_id].is_pinned or (row is not None and self.is_needed(row))
+            if not near and not kept:
+                self._drop(message_id)
+            elif row is not None:
+                top = self._value - self._top_of(row)
+                self._live[message_id].drop_outside(top - reach, top + self.viewport().height() + reach)
+
+    def _drop(self, message_id: str) -> None:
+        self._unmeasured.discard(message_id)
+        widget = self._live.pop(message_id, None)
+        if widget is not None:
+            self.let_go(widget)
+            widget.hide()
+            widget.deleteLater()
+
+
+def _single_shot(parent: TranscriptView, slot: Callable[[], None]) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(0)
+    timer.timeout.connect(slot)
+    return timer

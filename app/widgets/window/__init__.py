@@ -1,0 +1,1 @@
+"""The frame: menus, pages, notices, palette, tray."""

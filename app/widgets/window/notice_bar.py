@@ -1,0 +1,303 @@
+"""Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
+
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.language import tr
+from app.models.notice import Choice, Notice, Severity
+from app.widgets.basics.accessible_roles import read_as
+from app.widgets.basics.announcing import announce
+from app.widgets.basics.foreign_text import menu_text
+from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.icons import pixmap
+from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
+from app.widgets.models.scrolled import FittedScroll
+from app.widgets.text.plain_text_view import PlainTextView
+
+_SHOWN_NOTICES = 3
+_UNDO = "undo"  # how the keys of all actions begin that take something back
+_INFO_SECONDS = 12
+_SHARE_OF_WINDOW = 3
+_LEAST_PX = 48
+_SHOWN_CHARACTERS = 400
+_ICON_PX = 16
+_LINE_PX = 32  # as high as a button, so that icon, first line and buttons stand beside each other
+_ABOVE_LINE_PX = 7
+_DETAILS_PX = 120
+_SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
+_ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
+
+
+class _NoticeScroll(FittedScroll):
+    def sizeHint(self) -> QSize:
+        """Return the notices' size, a third of the window at most: what they are about is to be seen as well."""
+        wanted = super().sizeHint()
+        return QSize(wanted.width(), min(wanted.height(), self.window().height() // _SHARE_OF_WINDOW))
+
+    def minimumSizeHint(self) -> QSize:
+        """Ask for the room of the newest notice at least, as that one is shown."""
+        rows = self.findChildren(NoticeRow)
+        newest = max((row.heightForWidth(self.viewport().width()) for row in rows[-1:]), default=0)
+        return QSize(0, min(max(_LEAST_PX, newest), self.sizeHint().height()))
+
+
+class NoticeBar(QWidget):
+    """The newest notices, one row each; a notice with the key of an older one takes its place."""
+
+    action_requested = Signal(object)  # action_key
+    left = Signal()  # a notice went that had the keyboard
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._rows: dict[str, NoticeRow] = {}
+        inner = QWidget()
+        self._scroll = _NoticeScroll(inner, tr("Notices"))
+        self._scroll.setMaximumWidth(TEXT_COLUMN_PX + 32)
+        self._column = QVBoxLayout(inner)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(4)
+        outer = QHBoxLayout(self)
+        outer.setContentsMargins(8, 4, 8, 4)
+        outer.addWidget(self._scroll)
+        self._scroll.verticalScrollBar().rangeChanged.connect(self._show_newest)
+        self.hide()
+
+    @property
+    def rows(self) -> list["NoticeRow"]:
+        """The notices that are shown, oldest first."""
+        return list(self._rows.values())
+
+    def show_notice(self, notice: Notice) -> None:
+        """Show a notice; the oldest one goes if there are too many."""
+        known = self._rows.get(notice.key)
+        if known is not None and known.notice.is_progress and notice.is_progress:
+            known.say(notice)
+            return
+        self.clear_notice(notice.key)
+        while len(self._rows) >= _SHOWN_NOTICES:
+            self.clear_notice(next(iter(self._rows)))
+        row = NoticeRow(notice, self._theme)
+        row.closed.connect(self._on_closed)
+        row.action_requested.connect(self._on_action_requested)
+        self._rows[notice.key] = row
+        self._column.addWidget(row)
+        self.show()
+        announce(self, f"{notice.text} {notice.action}".strip(), is_urgent=notice.severity is Severity.ERROR)
+
+    def clear_notice(self, key: str) -> None:
+        """Take a notice away; nothing happens if it is not shown."""
+        row = self._rows.pop(key, None)
+        focused = QApplication.focusWidget()
+        had_focus = row is not None and focused is not None and row.isAncestorOf(focused)
+        if row is not None:
+            row.hide()
+            row.deleteLater()
+        self.setVisible(bool(self._rows))
+        if had_focus:
+            self.left.emit()
+
+    @Slot()
+    def undo_newest(self) -> None:
+        """Take back what was done last, if a notice still offers that."""
+        for row in reversed(self.rows):
+            if row.notice.action_key.startswith(_UNDO):
+                self._on_action_requested((row.notice.key, row.notice.action_key))
+                return
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        self._theme = theme
+        for row in self._rows.values():
+            row.set_theme(theme)
+
+    @Slot(int, int)
+    def _show_newest(self, _first: int, last: int) -> None:
+        """The newest one is at the bottom; whoever is busy with another one is left there."""
+        focused = QApplication.focusWidget()
+        if focused is None or not self._scroll.isAncestorOf(focused):
+            self._scroll.verticalScrollBar().setValue(last)
+
+    @Slot(object)
+    def _on_closed(self, key: object) -> None:
+        self.clear_notice(str(key))
+
+    @Slot(object)
+    def _on_action_requested(self, asked: tuple[str, str]) -> None:
+        key, action_key = asked
+        self.clear_notice(key)
+        self.action_requested.emit(action_key)
+
+
+@read_as(QAccessible.Role.Grouping)
+class NoticeRow(QFrame):
+    """One notice. Information goes by itself after a while, unless it is pointed at or has something to decide."""
+
+    closed = Signal(object)  # key
+    action_requested = Signal(object)  # (key, action_key)
+
+    def __init__(self, notice: Notice, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.notice = notice
+        self.setProperty("surface", _SURFACES[notice.severity])
+        self.setAccessibleName(notice.text)
+        self._icon = QLabel()
+        self._icon.setFixedSize(_ICON_PX, _LINE_PX)
+        self.text = QLabel(_shortened(notice.text))
+        self.text.setTextFormat(Qt.TextFormat.PlainText)
+        self.text.setWordWrap(True)
+        self.text.setMinimumWidth(80)
+        self.text.setContentsMargins(0, _ABOVE_LINE_PX, 0, _ABOVE_LINE_PX)
+        self.action_button = QPushButton(menu_text(notice.action))
+        self.action_button.setAccessibleDescription(notice.text)
+        self.action_button.clicked.connect(self._on_action)
+        self.details_button = QPushButton(tr("Details"))
+        self.details_button.setProperty("kind", "quiet")
+        self.details_button.setCheckable(True)
+        self.details_button.toggled.connect(self._on_details_toggled)
+        self.close_button = IconButton("x", tr("Close"), theme)
+        self.close_button.clicked.connect(self._on_close)
+        self.details: QWidget | None = None
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(12, 4, 8, 4)
+        self._grid.setHorizontalSpacing(8)
+        self._grid.setColumnStretch(1, 1)
+        top = Qt.AlignmentFlag.AlignTop
+        self._grid.addWidget(self._icon, 0, 0, top)
+        self._grid.addWidget(self.text, 0, 1, top)
+        for column, button in enumerate((self.details_button, self.action_button, self.close_button), start=2):
+            self._grid.addWidget(button, 0, column, top)
+        # Not before they are in the row: a button without a parent would be shown as a window of its own.
+        self.action_button.setVisible(bool(notice.action))
+        self.details_button.setVisible(bool(self._hidden_text()))
+        self.choice_buttons = [self._choice_button(choice) for choice in notice.choices]
+        if self.choice_buttons:
+            self._grid.addLayout(_row_of(self.choice_buttons), 1, 1, 1, 4)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_INFO_SECONDS * 1000)
+        self._timer.timeout.connect(self._on_close)
+        self._goes_by_itself = notice.severity is Severity.INFO and not (notice.action or notice.choices)
+        if self._goes_by_itself:
+            self._timer.start()
+        self.set_theme(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme."""
+        colors = theme.colors
+        color = {Severity.INFO: colors.muted, Severity.WARNING: colors.warning, Severity.ERROR: colors.danger}
+        name = _ICONS[self.notice.severity]
+        self._icon.setPixmap(pixmap(name, color[self.notice.severity], _ICON_PX, self.devicePixelRatioF()))
+        self.close_button.set_theme(theme)
+
+    def say(self, notice: Notice) -> None:
+        """Say how far it is by now, and leave all else as it is."""
+        self.notice = notice
+        self.setAccessibleName(notice.text)
+        self.text.setText(_shortened(notice.text))
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Stay while it is pointed at."""
+        super().enterEvent(event)
+        self._timer.stop()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Go a while after that."""
+        super().leaveEvent(event)
+        if self._goes_by_itself:
+            self._timer.start()
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Esc from the window while the keyboard is here."""
+        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
+        if is_key and event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc closes the notice."""
+        if event.key() == Qt.Key.Key_Escape:
+            self._on_close()
+        else:
+            super().keyPressEvent(event)
+
+    def _choice_button(self, choice: Choice) -> QPushButton:
+        button = QPushButton(menu_text(choice.label))
+        button.setAccessibleName(choice.label)
+        button.setAccessibleDescription(self.notice.text)
+        button.setProperty("choice", choice.key)
+        button.clicked.connect(self._on_choice)
+        return button
+
+    def _hidden_text(self) -> str:
+        """Return what does not stand in the row: the details, and the whole text if it was too long for it."""
+        is_cut = len(self.notice.text) > _SHOWN_CHARACTERS
+        parts = (self.notice.text if is_cut else "", self.notice.details)
+        return "\n\n".join(part for part in parts if part)
+
+    def _build_details(self) -> QWidget:
+        details = QWidget()
+        text = PlainTextView()
+        text.setProperty("bare", "true")
+        text.setAccessibleName(tr("Details"))
+        text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
+        text.set_text(self._hidden_text())
+        text.setFixedHeight(_DETAILS_PX)
+        copy = QPushButton(tr("Copy details"))
+        copy.clicked.connect(self._on_copy)
+        column = QVBoxLayout(details)
+        column.setContentsMargins(0, 4, 8, 4)
+        column.addWidget(text)
+        column.addWidget(copy, 0, Qt.AlignmentFlag.AlignRight)
+        return details
+
+    @Slot()
+    def _on_action(self) -> None:
+        self.action_requested.emit((self.notice.key, self.notice.action_key))
+
+    @Slot()
+    def _on_choice(self) -> None:
+        button = self.sender()
+        assert isinstance(button, QPushButton)
+        self.action_requested.emit((self.notice.key, str(button.property("choice"))))
+
+    @Slot()
+    def _on_close(self) -> None:
+        self.closed.emit(self.notice.key)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        QGuiApplication.clipboard().setText(f"{self.notice.text}\n\n{self.notice.details}")
+
+    @Slot(bool)
+    def _on_details_toggled(self, checked: bool) -> None:
+        if self.details is None:
+            self.details = self._build_details()
+            self._grid.addWidget(self.details, 2, 1, 1, 4)
+        self.details.setVisible(checked)
+
+
+def _row_of(buttons: list[QPushButton]) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setContentsMargins(0, 4, 0, 4)
+    row.setSpacing(8)
+    for button in buttons:
+        row.addWidget(button)
+    row.addStretch(1)
+    return row
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS].rstrip() + "…"

@@ -1,0 +1,134 @@
+"""The pages that take turns beside the sidebar: the conversation, the models, and the first start."""
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QAbstractItemModel, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from app.models.plan_words import ModelFit
+from app.widgets.basics.theme import Theme
+from app.widgets.models.first_start_page import FirstStartPage
+from app.widgets.window.conversation_page import ConversationPage, is_text
+from app.widgets.window.window_dialogs import WindowDialogs
+
+if TYPE_CHECKING:  # made when it is first wanted: it would take a third of the time until the window is there
+    from app.widgets.models.models_page import ModelsPage
+
+
+class WindowPages(QStackedWidget):
+    """One page at a time; whichever comes takes the keyboard."""
+
+    page_changed = Signal()
+    models_made = Signal(object)  # ModelsPage, to be connected and told how things stand
+    fits_requested = Signal()  # show_fit() is wanted for each model on this computer
+
+    def __init__(
+        self,
+        conversation: ConversationPage,
+        results: QAbstractItemModel,
+        downloads: QAbstractItemModel,
+        checkpoints: QAbstractItemModel,
+        theme: Theme,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.conversation = conversation
+        self.first_start = FirstStartPage(theme)
+        self._models: ModelsPage | None = None
+        self._lists = (results, downloads, checkpoints)
+        self._theme = theme
+        self._loaded = ""
+        self._dialogs: WindowDialogs | None = None
+        for page in (self.conversation, self.first_start):
+            self.addWidget(page)
+        self.currentChanged.connect(self._on_current_changed)
+
+    @property
+    def models(self) -> "ModelsPage":
+        """The page of models, which is made when it is asked for."""
+        if self._models is None:
+            from app.widgets.models.models_page import ModelsPage
+
+            self._models = ModelsPage(*self._lists, self._theme)
+            self.addWidget(self._models)
+            self._models.closed.connect(self.show_conversation)
+            self._models.fits_requested.connect(self.fits_requested)
+            self._models.set_loaded(self._loaded)
+            self._connect_dialogs(self._models)
+            self.models_made.emit(self._models)
+        return self._models
+
+    @property
+    def is_first_start(self) -> bool:
+        """Whether the page of the first start is shown."""
+        return self.currentWidget() is self.first_start
+
+    def set_loaded(self, reference: str) -> None:
+        """Know which model answers, "" for none."""
+        self._loaded = reference
+        if self._models is not None:
+            self._models.set_loaded(reference)
+
+    def show_fit(self, fit: ModelFit) -> None:
+        """Say how a model on this computer fits, where that is shown."""
+        if self._models is not None:
+            self._models.show_fit(fit)
+
+    def show_conversation(self) -> None:
+        """Show the conversation."""
+        self.setCurrentWidget(self.conversation)
+        self.conversation.composer.take_focus()
+
+    def show_models(self) -> None:
+        """Show the models."""
+        self.setCurrentWidget(self.models)
+        self.models.take_focus()
+
+    def show_downloads(self) -> None:
+        """Show the models at their downloads."""
+        from app.widgets.models.models_page import DOWNLOADS
+
+        self.models.show_view(DOWNLOADS)
+        self.show_models()
+
+    def show_first_start(self) -> None:
+        """Show what a first start begins with."""
+        self.setCurrentWidget(self.first_start)
+        self.first_start.take_focus()
+
+    def _on_current_changed(self) -> None:
+        """What has to be said is said on the page that is seen."""
+        notices = self.conversation.notices
+        for page in (self.conversation, self.first_start, self._models):
+            if page is not None and page is self.currentWidget():
+                page.hold_notices(notices)
+                notices.setVisible(bool(notices.rows))
+        self.page_changed.emit()
+
+    def open_with(self, dialogs: WindowDialogs) -> None:
+        """Let the pages open the token dialog, the settings, and pages of the Hub in the browser."""
+        self._dialogs = dialogs
+        self._connect_dialogs(self.first_start)
+
+    def _connect_dialogs(self, page: "ModelsPage | FirstStartPage") -> None:
+        if self._dialogs is not None:
+            page.token_requested.connect(self._dialogs.open_token)
+            page.settings_requested.connect(self._dialogs.open_settings)
+            page.link_activated.connect(self._dialogs.open_page)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Take what is typed on the page of the first start as the beginning of a message: that starts as well."""
+        if self.is_first_start and is_text(event):
+            self.first_start.skipped.emit()
+            self.show_conversation()
+            self.conversation.composer.take_key(event)
+        else:
+            super().keyPressEvent(event)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme or text size."""
+        self._theme = theme
+        for page in (self.conversation, self.first_start, self._models):
+            if page is not None:
+                page.set_theme(theme)

@@ -1,0 +1,120 @@
+"""What screen readers are told of what happens elsewhere in the window, and what they are spared."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent, QGuiApplication
+from pytestqt.qtbot import QtBot
+
+from app.conversations.attachment import Attachment
+from app.models.attachment_item import AttachmentItem
+from app.models.notice import Notice, Severity
+from app.widgets.transcript.announcements import ending_words
+from app.widgets.window.palette import Palette
+from tests.app.widgets.conftest import Shown
+from tests.app.widgets.demo_conversation import PLAN, answer, entries, user
+from tests.app.widgets.window.test_palette import FOUND
+
+PAUSE_MS = 900
+
+Said = list[tuple[str, bool]]
+
+
+@pytest.fixture
+def said(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> Said:
+    """Each sentence that is handed to Qt for the screen reader, and whether it interrupts."""
+    words: Said = []
+
+    def update(event: QAccessibleEvent) -> None:
+        if isinstance(event, QAccessibleAnnouncementEvent):
+            is_urgent = event.politeness() == QAccessible.AnnouncementPoliteness.Assertive
+            words.append((event.message(), is_urgent))
+
+    monkeypatch.setattr(QAccessible, "updateAccessibility", update)
+    return words
+
+
+def test_notices_are_said_and_errors_interrupt(shown: Shown, said: Said) -> None:
+    shown.window.show_notice(Notice(key="a", text="“Bread” was deleted.", action="Undo", action_key="undo_x"))
+    shown.window.show_notice(Notice(key="b", text="The engine stopped.", severity=Severity.ERROR))
+    assert said == [("“Bread” was deleted. Undo", False), ("The engine stopped.", True)]
+
+
+def test_progress_is_said_once(shown: Shown, said: Said) -> None:
+    for percent in range(0, 100, 5):
+        shown.window.show_notice(Notice(key="p", text=f"Importing {percent} %", is_progress=True))
+    assert said == [("Importing 0 %", False)]
+
+
+def test_copying_is_said_whatever_was_copied(qtbot: QtBot, shown: Shown, said: Said) -> None:
+    shown.window.activateWindow()
+    qtbot.waitUntil(shown.window.isActiveWindow)
+    shown.transcript.set_entries(entries([user(1, "Hi"), answer(2, "Hello")]))
+    shown.window.page.copy_last_answer()
+    assert QGuiApplication.clipboard().text() == "Hello"
+    assert said == [("Copied", False)]
+
+
+def test_a_model_that_is_loaded_is_said_once(shown: Shown, said: Said) -> None:
+    for phase in ("Loading 10 %", "Loading 60 %", ""):
+        shown.window.set_loading(phase)
+    shown.window.set_plan(PLAN)
+    shown.window.set_plan(msgspec.structs.replace(PLAN, context_window=4096))
+    shown.window.set_plan(None)
+    assert said == [(f"{PLAN.name} is loaded.", False), ("No model is loaded.", False)]
+
+
+def test_attachments_that_are_read_or_refused_are_said(shown: Shown, said: Said) -> None:
+    bar = shown.window.page.composer.attachments
+    whole = Attachment(name="a.pdf", text="words", size_bytes=5)
+    bar.set_items((AttachmentItem("k", "a.pdf"), AttachmentItem("old", "b.txt", replaced(whole, "b.txt"))))
+    assert said == []
+    bar.set_items((AttachmentItem("k", "a.pdf", whole),))
+    bar.show_problem("photo.png is a picture.")
+    bar.show_problem("photo.png is a picture.")
+    assert said == [("a.pdf, 5 characters is attached.", False), ("photo.png is a picture.", True)]
+
+
+def replaced(attachment: Attachment, name: str) -> Attachment:
+    return msgspec.structs.replace(attachment, name=name)
+
+
+def test_the_number_of_matches_is_said_after_typing(qtbot: QtBot, shown: Shown, said: Said) -> None:
+    shown.transcript.set_entries(entries([user(1, "tides and tides"), answer(2, "tides")]))
+    shown.window.page.finder.open()
+    qtbot.keyClicks(shown.window.page.finder.bar.field, "tides")
+    qtbot.waitUntil(lambda: ("1 of 3", False) in said or ("3 of 3", False) in said, timeout=5000)
+    qtbot.wait(PAUSE_MS)
+    assert len(said) == 1
+    shown.window.page.finder.close()
+
+
+@pytest.fixture
+def palette(shown: Shown, said: Said) -> Iterator[Palette]:
+    made = Palette(shown.window.theme, shown.window)
+    made.typed.connect(lambda text: made.set_entries(FOUND if text != "x" else []))
+    made.open()
+    yield made
+    made.leave()
+
+
+def test_what_was_found_is_said_after_typing(qtbot: QtBot, palette: Palette, said: Said) -> None:
+    qtbot.keyClicks(palette.field, "tid")
+    assert said == []
+    qtbot.waitUntil(lambda: bool(said), timeout=5000)
+    assert said == [("Found: 4. Tides, Today", False)]
+    palette.field.setText("x")
+    qtbot.waitUntil(lambda: len(said) == 2, timeout=5000)
+    assert said[1][0].startswith("Nothing was found")
+
+
+def test_each_step_through_what_was_found_is_said(palette: Palette, said: Said) -> None:
+    palette.field.setText("tides")
+    palette.field.stepped.emit(1)
+    assert said == [("The moon, Yesterday", False)]
+
+
+def test_how_an_answer_begins_is_said_without_thoughts_and_markup() -> None:
+    message = answer(2, "<think>They want **one**.</think>\n\nIt is **Paris**, see [this](https://example.org).")
+    assert ending_words(message) == "The answer is finished. It is Paris, see this."

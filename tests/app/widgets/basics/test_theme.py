@@ -1,0 +1,194 @@
+"""Both looks are complete, readable, and complain about nothing when Qt reads them."""
+
+import re
+from dataclasses import asdict, fields
+
+import pytest
+from PySide6.QtCore import QEvent, QtMsgType, qInstallMessageHandler
+from PySide6.QtGui import QColor, QFontMetrics, QPalette
+from PySide6.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QScrollBar,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+from pytestqt.qtbot import QtBot
+
+from app.widgets.basics import fonts
+from app.widgets.basics.assets import asset
+from app.widgets.basics.fonts import CODE_FAMILY, TEXT_FAMILY, code_font, load_fonts, text_font
+from app.widgets.basics.theme import DARK, LIGHT, Theme, apply_theme, contrast, palette, stylesheet, theme_for
+
+THEMES = [LIGHT, DARK]
+READABLE = 4.5  # WCAG 2.2 AA for text
+SEEN = 3.0  # WCAG 2.2 AA for edges of controls
+
+
+def test_contrast_is_the_one_of_wcag() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21.0)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert contrast("#123456", "#123456") == 1.0
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_every_text_is_readable(theme: Theme) -> None:
+    colors = theme.colors
+    grounds = [colors.page, colors.sidebar, colors.bubble, colors.raised, colors.hover, colors.pressed]
+    grounds += [colors.code_background, colors.code_header]
+    pairs = [(ink, ground) for ink in (colors.text, colors.muted) for ground in grounds]
+    pairs += [(colors.accent_text, ground) for ground in (colors.accent, colors.accent_hover, colors.accent_pressed)]
+    pairs += [(ink, colors.page) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
+    pairs += [(ink, colors.sidebar) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
+    pairs += [(colors.selection_text, colors.selection)]
+    pairs += [(ink, colors.danger_background) for ink in (colors.danger, colors.text, colors.muted)]
+    pairs += [(ink, colors.warning_background) for ink in (colors.warning, colors.text, colors.muted)]
+    pairs += [(ink, colors.code_background) for ink in asdict(theme.syntax).values()]
+    poor = [(ink, ground, contrast(ink, ground)) for ink, ground in pairs if contrast(ink, ground) < READABLE]
+    assert not poor
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_edges_of_controls_and_the_focus_can_be_seen(theme: Theme) -> None:
+    colors = theme.colors
+    for ground in (colors.page, colors.sidebar, colors.raised):
+        assert contrast(colors.outline, ground) >= SEEN
+    grounds = [colors.page, colors.sidebar, colors.raised, colors.bubble, colors.hover, colors.pressed]
+    for ground in [*grounds, colors.code_background, colors.warning_background, colors.danger_background]:
+        assert contrast(colors.accent, ground) >= SEEN
+        assert contrast(colors.muted, ground) >= SEEN  # icons
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_colors_are_colors(theme: Theme) -> None:
+    for value in (*asdict(theme.colors).values(), *asdict(theme.syntax).values()):
+        assert re.fullmatch(r"#[0-9a-f]{6}", value)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_the_style_sheet_is_filled_in_and_its_pictures_exist(theme: Theme) -> None:
+    sheet = stylesheet(theme)
+    assert "$" not in re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    pictures = set(re.findall(r'url\("([^"]+)"\)', sheet))
+    assert len(pictures) >= 4
+    for picture in pictures:
+        assert asset("themes", theme.name, picture.rsplit("/", 1)[1]).as_posix() == picture
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_qt_reads_the_style_sheet_without_a_word(qtbot: QtBot, theme: Theme) -> None:
+    said: list[str] = []
+
+    def listen(kind: QtMsgType, context: object, text: str) -> None:
+        said.append(text)
+
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    before = qInstallMessageHandler(listen)
+    try:
+        apply_theme(application, theme)
+        dialog = QDialog()
+        qtbot.addWidget(dialog)
+        column = QVBoxLayout(dialog)
+        kinds = [QLabel, QPushButton, QToolButton, QLineEdit, QSpinBox, QComboBox, QCheckBox, QPlainTextEdit]
+        for kind in [*kinds, QProgressBar, QScrollBar]:
+            column.addWidget(kind())
+        dialog.show()
+        dialog.grab()
+        menu = QMenu(dialog)
+        menu.addAction("One").setCheckable(True)
+        menu.grab()
+    finally:
+        qInstallMessageHandler(before)
+    assert [text for text in said if "propagateSizeHints" not in text] == []
+
+
+def test_the_pictures_have_the_colors_of_their_theme() -> None:
+    for theme in THEMES:
+        colors = theme.colors
+        for name, color in (("check", colors.page), ("tick", colors.text), ("chevron-down", colors.muted)):
+            assert f'stroke="{color}"' in asset("themes", theme.name, f"{name}.svg").read_text(encoding="utf-8")
+
+
+def test_palette_follows_the_theme(qtbot: QtBot) -> None:
+    assert palette(DARK).color(QPalette.ColorRole.Window) == QColor(DARK.colors.page)
+    assert palette(LIGHT).color(QPalette.ColorRole.Accent) == QColor(LIGHT.colors.accent)
+    disabled = palette(LIGHT).color(QPalette.ColorGroup.Disabled, QPalette.ColorRole.Text)
+    assert disabled == QColor(LIGHT.colors.disabled)
+
+
+def test_theme_for_a_preference(qtbot: QtBot) -> None:
+    assert theme_for("dark") == DARK
+    assert theme_for("light", 18).text_size_px == 18
+    assert theme_for("system") in THEMES
+    assert theme_for("anything") in THEMES
+
+
+def test_sizes_follow_the_text_size() -> None:
+    large = LIGHT.with_text_size(20)
+    assert large.code_size_px < large.text_size_px
+    assert large.small_size_px < large.text_size_px
+    assert large.render_theme().line_height_px == 30
+    assert {field.name for field in fields(large)} == {"name", "dark", "colors", "syntax", "text_size_px"}
+
+
+def test_the_shipped_fonts_are_the_ones_drawn(qtbot: QtBot) -> None:
+    assert load_fonts() == []
+    from PySide6.QtGui import QFontInfo
+
+    assert QFontInfo(text_font(15)).family() == TEXT_FAMILY
+    assert QFontInfo(code_font(13)).family() == CODE_FAMILY
+    assert QFontInfo(code_font(13)).fixedPitch()
+    assert QFontInfo(text_font(15)).pixelSize() == 15
+
+
+def test_the_systems_fonts_stand_in_for_missing_ones(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_FILES", ("Inter-Regular.otf", "Gone.otf"))
+    assert load_fonts() == ["Gone.otf"]
+    monkeypatch.setattr(fonts, "TEXT_FAMILY", "A family that nobody has")
+    stands_in = QFontMetrics(text_font(15))
+    assert stands_in.horizontalAdvance("readable") > 30
+    assert stands_in.height() >= 15
+
+
+def test_licences_lie_beside_what_they_are_for() -> None:
+    for parts in (("fonts", "Inter-OFL.txt"), ("fonts", "JetBrainsMono-OFL.txt"), ("icons", "LICENSE")):
+        assert "Copyright" in asset(*parts).read_text(encoding="utf-8")
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(FileNotFoundError, match=r"icons/nothing\.svg"):
+        asset("icons", "nothing.svg")
+
+
+def test_another_look_polishes_each_widget_a_few_times_however_deep_it_is(qtbot: QtBot) -> None:
+    class Told(QLabel):
+        times = 0
+
+        def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
+            self.times += event.type() == QEvent.Type.StyleChange
+            super().changeEvent(event)
+
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    apply_theme(application, LIGHT)
+    outermost = inside = QWidget()
+    qtbot.addWidget(outermost)
+    for _ in range(20):
+        inside = QWidget(inside)
+    label = Told("deep", inside)
+    outermost.show()
+    before = label.times
+    apply_theme(application, DARK)
+    assert label.times - before <= 4
+    apply_theme(application, LIGHT)

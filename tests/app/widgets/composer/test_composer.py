@@ -1,0 +1,232 @@
+import time
+
+import pytest
+from PySide6.QtCore import QEvent, QMimeData, QObject, Qt
+from PySide6.QtGui import QInputMethodEvent, QPaintEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.models.context_use import ContextUse
+from app.widgets.basics.theme import Theme
+from app.widgets.composer.composer import Composer
+
+
+@pytest.fixture
+def composer(qtbot: QtBot, theme: Theme) -> Composer:
+    widget = Composer(theme)
+    qtbot.addWidget(widget)
+    widget.resize(700, 120)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    widget.take_focus()
+    return widget
+
+
+def sent(composer: Composer) -> list[object]:
+    texts: list[object] = []
+    composer.send_requested.connect(texts.append)
+    return texts
+
+
+def test_enter_sends_and_empties(qtbot: QtBot, composer: Composer) -> None:
+    texts = sent(composer)
+    qtbot.keyClicks(composer.editor, "Hello")
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert texts == ["Hello"]
+    assert composer.text == ""
+
+
+def test_shift_enter_is_a_new_line(qtbot: QtBot, composer: Composer) -> None:
+    texts = sent(composer)
+    qtbot.keyClicks(composer.editor, "one")
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(composer.editor, "two")
+    assert texts == []
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Enter)
+    assert texts == ["one\ntwo"]
+
+
+def test_nothing_is_sent_while_an_input_method_composes(qtbot: QtBot, composer: Composer) -> None:
+    texts = sent(composer)
+    qtbot.keyClicks(composer.editor, "a")
+    QApplication.sendEvent(composer.editor, QInputMethodEvent("にほ", []))
+    assert composer.editor.is_composing
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert texts == []
+    assert composer.text == "a"
+    entered = QInputMethodEvent("", [])
+    entered.setCommitString("日本")
+    QApplication.sendEvent(composer.editor, entered)
+    assert not composer.editor.is_composing
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert texts == ["a日本"]
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\n \n"])
+def test_blank_text_is_not_sent(qtbot: QtBot, composer: Composer, blank: str) -> None:
+    texts = sent(composer)
+    composer.set_text(blank)
+    assert not composer.button.isEnabled()
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert texts == []
+
+
+def test_send_becomes_stop_in_the_same_place(qtbot: QtBot, composer: Composer) -> None:
+    texts = sent(composer)
+    place = composer.button.geometry()
+    composer.set_busy(True)
+    assert composer.button.accessibleName() == "Stop"
+    assert composer.button.geometry() == place
+    with qtbot.waitSignal(composer.stop_requested):
+        qtbot.mouseClick(composer.button, Qt.MouseButton.LeftButton)
+    composer.set_busy(False)
+    assert composer.button.accessibleName() == "Send"
+    composer.set_text("Hello")
+    qtbot.mouseClick(composer.button, Qt.MouseButton.LeftButton)
+    assert texts == ["Hello"]
+
+
+def test_enter_while_busy_still_hands_over_the_message(qtbot: QtBot, composer: Composer) -> None:
+    texts = sent(composer)
+    composer.set_busy(True)
+    qtbot.keyClicks(composer.editor, "next")
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert texts == ["next"]
+
+
+def test_escape_stops_only_while_busy(qtbot: QtBot, composer: Composer) -> None:
+    with qtbot.assertNotEmitted(composer.stop_requested):
+        qtbot.keyClick(composer.editor, Qt.Key.Key_Escape)
+    composer.set_busy(True)
+    with qtbot.waitSignal(composer.stop_requested):
+        qtbot.keyClick(composer.editor, Qt.Key.Key_Escape)
+
+
+def test_up_edits_the_last_message_only_when_empty(qtbot: QtBot, composer: Composer) -> None:
+    with qtbot.waitSignal(composer.edit_last_requested):
+        qtbot.keyClick(composer.editor, Qt.Key.Key_Up)
+    qtbot.keyClicks(composer.editor, "x")
+    with qtbot.assertNotEmitted(composer.edit_last_requested):
+        qtbot.keyClick(composer.editor, Qt.Key.Key_Up)
+
+
+def test_the_draft_is_handed_over_after_a_pause_and_at_once_when_asked(qtbot: QtBot, composer: Composer) -> None:
+    with qtbot.waitSignal(composer.draft_changed) as pause:
+        qtbot.keyClicks(composer.editor, "dra")
+    assert pause.args == ["dra"]
+    qtbot.keyClicks(composer.editor, "ft")
+    with qtbot.waitSignal(composer.draft_changed, timeout=50) as flushed:
+        composer.flush_draft()
+    assert flushed.args == ["draft"]
+    with qtbot.assertNotEmitted(composer.draft_changed, wait=500):
+        composer.set_text("another conversation's draft")
+
+
+def test_it_grows_to_a_limit_then_scrolls(qtbot: QtBot, composer: Composer) -> None:
+    composer.set_window_height(600)
+    one_line = composer.editor.height()
+    composer.set_text("\n".join("line" for _ in range(5)))
+    assert one_line * 3 < composer.editor.height() <= 200
+    composer.set_text("\n".join("line" for _ in range(100)))
+    assert composer.editor.height() == 200
+    assert composer.editor.verticalScrollBar().maximum() > 0
+    composer.set_text("")
+    assert composer.editor.height() == one_line
+
+
+@pytest.mark.parametrize("text", ["word " * 40_000, "x" * 100_000, "line\n" * 40_000])
+def test_a_long_text_that_is_put_into_the_message_stays_responsive(qtbot: QtBot, composer: Composer, text: str) -> None:
+    start = time.thread_time()
+    composer.insert_text(text)
+    QApplication.processEvents()
+    qtbot.keyClicks(composer.editor, "abc")
+    QApplication.processEvents()
+    assert time.thread_time() - start < 1.5
+    texts = sent(composer)
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert texts == [(text + "abc").strip()]
+
+
+def test_lone_surrogates_never_leave(qtbot: QtBot, composer: Composer) -> None:
+    texts = sent(composer)
+    composer.editor.insertPlainText("a\ud800b")
+    qtbot.keyClick(composer.editor, Qt.Key.Key_Return)
+    assert len(texts) == 1
+    assert str(texts[0]).encode().startswith(b"a")
+
+
+def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Composer) -> None:
+    composer.set_queue(("first", "second"))
+    chips = composer.chips.findChildren(type(composer.chips._chips[0]))
+    with qtbot.waitSignal(composer.queue_removed) as removed:
+        qtbot.mouseClick(chips[1].remove_button, Qt.MouseButton.LeftButton)
+    assert removed.args == [1]
+    with qtbot.waitSignal(composer.queue_edit_requested) as edited:
+        qtbot.mouseClick(chips[0].edit_button, Qt.MouseButton.LeftButton)
+    assert edited.args == [0]
+    composer.set_queue(tuple("abcdef"))
+    assert len(composer.chips._chips) == 3
+    composer.set_queue(())
+    assert not composer.chips.isVisible()
+
+
+def test_another_placeholder_is_drawn_at_once(qtbot: QtBot, composer: Composer) -> None:
+    class Drawn(QObject):
+        whole = False
+
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+            if isinstance(event, QPaintEvent) and event.rect().width() > 100:  # more than the blinking cursor
+                self.whole = True
+            return False
+
+    QApplication.processEvents()
+    drawn = Drawn()
+    composer.editor.viewport().installEventFilter(drawn)
+    composer.set_model_name("SmolLM2 135M Instruct")
+    qtbot.waitUntil(lambda: drawn.whole, timeout=1000)
+
+
+def test_the_meter_takes_the_same_room_whatever_it_says(composer: Composer) -> None:
+    height = composer.sizeHint().height()
+    heard: list[tuple[str, str, str]] = []
+    for use in (
+        None,
+        ContextUse(used_tokens=1240, window_tokens=8192),
+        ContextUse(used_tokens=9000, window_tokens=8192),
+    ):
+        composer.set_context_use(use)
+        assert composer.sizeHint().height() == height
+        editor, meter = composer.editor, composer.meter
+        heard.append((meter.text(), meter.property("role"), editor.accessibleDescription()[:21]))
+    assert heard == [
+        ("", "small", ""),
+        ("1,240 / 8,192", "small", ""),
+        ("Oldest messages will be left out  ·  9,000 / 8,192", "small-warning", "This conversation tak"),
+    ]
+    composer.set_context_use(None)
+    assert (composer.meter.text(), composer.meter.toolTip()) == ("", "")
+
+
+@pytest.mark.parametrize("words", [150, 1500])
+def test_a_pasted_paragraph_is_seen(qtbot: QtBot, composer: Composer, words: int) -> None:
+    pasted = QMimeData()
+    pasted.setText("word " * words)
+    composer.editor.insertFromMimeData(pasted)
+    QApplication.processEvents()
+    assert composer.editor.height() > 5 * composer.editor.fontMetrics().lineSpacing()
+
+
+def test_a_recalled_text_can_be_undone_and_never_comes_into_a_composition(qtbot: QtBot, composer: Composer) -> None:
+    wishes: list[object] = []
+    composer.recall_requested.connect(wishes.append)
+    qtbot.keyClicks(composer.editor, "draft")
+    composer.ask_for_older()
+    composer.ask_for_newer()
+    assert wishes == [(1, "draft"), (-1, "draft")]
+    composer.recall("what was sent\nbefore")
+    assert composer.text == "what was sent\nbefore"
+    composer.editor.undo()
+    assert composer.text == "draft"
+    QApplication.sendEvent(composer.editor, QInputMethodEvent("に", []))
+    composer.recall("other")
+    assert "other" not in composer.text

@@ -1,0 +1,79 @@
+"""The settings of one model as they are shown and changed."""
+
+import msgspec
+from PySide6.QtWidgets import QComboBox, QLabel
+from pytestqt.qtbot import QtBot
+
+from app.settings.schema import Settings
+from app.widgets.basics.theme import Theme
+from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
+from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
+from app.widgets.settings.own_settings_dialog import OwnSettingsDialog
+from app.widgets.settings.setting_controls import NumberControl
+from engine.api.plan import PrecisionChoice
+
+SETTINGS = msgspec.structs.replace(Settings(), temperature=0.5, precision=PrecisionChoice.INT8)
+
+
+def made(qtbot: QtBot) -> ModelSettingsDialog:
+    dialog = ModelSettingsDialog("<b>Model</b>", SETTINGS)
+    qtbot.addWidget(dialog)
+    dialog.show_values({})
+    dialog.show()
+    return dialog
+
+
+def follows(dialog: OwnSettingsDialog, key: str) -> str:
+    control = dialog.rows[key].control
+    assert isinstance(control, NumberControl)
+    return control._line.placeholderText()
+
+
+def precision(dialog: ModelSettingsDialog) -> QComboBox:
+    box = dialog.rows["precision"].control.widget
+    assert isinstance(box, QComboBox)
+    return box
+
+
+def test_fields_say_what_they_follow_or_that_they_are_set_here(qtbot: QtBot, theme: Theme) -> None:
+    dialog = made(qtbot)
+    assert follows(dialog, "temperature") == "As in the settings: 0.5"
+    assert precision(dialog).currentText() == "As in the settings: Half size (8-bit)"
+    assert all(row.origin.isHidden() and row.reset_button.isHidden() for row in dialog.rows.values())
+    dialog.show_values({"temperature": 0.9, "precision": "int4"})
+    assert precision(dialog).currentText() == "Smallest (4-bit)"
+    for key in ("temperature", "precision"):
+        row = dialog.rows[key]
+        assert (row.origin.text(), row.origin.isVisible()) == ("Set for this model.", True)
+        assert row.reset_button.isVisible()
+    assert any("<b>Model</b>" in label.text() for label in dialog.findChildren(QLabel))
+
+
+def test_choosing_what_the_settings_say_is_a_reset(qtbot: QtBot, theme: Theme) -> None:
+    dialog = made(qtbot)
+    changed: list[object] = []
+    reset: list[object] = []
+    dialog.changed.connect(changed.append)
+    dialog.reset_requested.connect(reset.append)
+    precision(dialog).activated.emit(4)
+    precision(dialog).activated.emit(0)
+    assert changed == [("precision", "int8")]
+    assert reset == ["precision"]
+
+
+def test_what_waits_for_a_reload_says_so_with_the_button(qtbot: QtBot, theme: Theme) -> None:
+    dialog = made(qtbot)
+    dialog.rows["seed"].changed.emit(("seed", 7))
+    assert dialog.reload_note.isHidden()
+    dialog.rows["context_tokens"].changed.emit(("context_tokens", 4096))
+    assert dialog.reload_note.isVisible()
+    with qtbot.waitSignal(dialog.reload_requested):
+        dialog.reload_note.button.click()
+    assert dialog.reload_note.isHidden()
+
+
+def test_a_conversation_names_the_model_where_it_follows_it(qtbot: QtBot, theme: Theme) -> None:
+    dialog = ConversationSettingsDialog(SETTINGS, by_model={"temperature"})
+    qtbot.addWidget(dialog)
+    assert follows(dialog, "temperature") == "As set for this model: 0.5"
+    assert follows(dialog, "seed") == "As in the settings: A new one each time"

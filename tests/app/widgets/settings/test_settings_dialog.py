@@ -1,0 +1,194 @@
+from typing import TypeVar
+
+import msgspec
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPlainTextEdit, QScrollArea, QSpinBox
+from pytestqt.qtbot import QtBot
+
+from app.settings.model_settings import ModelSettings
+from app.settings.schema import FIELDS, PAGES, Settings
+from app.widgets.basics.theme import Theme
+from app.widgets.settings.setting_controls import FoldersControl
+from app.widgets.settings.settings_dialog import SettingsDialog
+
+T = TypeVar("T")
+
+
+@pytest.fixture
+def dialog(qtbot: QtBot, theme: Theme) -> SettingsDialog:
+    widget = SettingsDialog(Settings())
+    qtbot.addWidget(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    return widget
+
+
+def changes(dialog: SettingsDialog) -> list[object]:
+    seen: list[object] = []
+    dialog.changed.connect(seen.append)
+    return seen
+
+
+def control(dialog: SettingsDialog, key: str, kind: type[T]) -> T:
+    widget = dialog.row(key).control.widget
+    assert isinstance(widget, kind)
+    return widget
+
+
+def test_every_setting_has_a_row_on_its_page(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    for number, page in enumerate(PAGES):
+        dialog.pages.setCurrentRow(number)
+        shown = [row.field.key for row in dialog.rows if row.isVisible()]
+        assert shown == [field.key for field in FIELDS if field.page == page]
+
+
+def test_the_search_looks_on_all_pages(dialog: SettingsDialog) -> None:
+    dialog.search.setText("word likely")
+    assert {row.field.key for row in dialog.rows if row.isVisible()} >= {"temperature", "top_k", "min_p"}
+    dialog.search.setText("nothing like this")
+    assert dialog.nothing.isVisible()
+    dialog.search.setText("")
+    assert not dialog.nothing.isVisible()
+
+
+def test_each_kind_of_control_emits_its_value(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    seen = changes(dialog)
+    choice = control(dialog, "theme", QComboBox)
+    choice.setCurrentIndex(2)
+    choice.activated.emit(2)
+    control(dialog, "show_statistics", QCheckBox).click()
+    control(dialog, "text_size_px", QSpinBox).setValue(18)
+    line = control(dialog, "checkpoint", QLineEdit)
+    line.setText("Qwen/Qwen3-8B")
+    line.editingFinished.emit()
+    number = control(dialog, "temperature", QLineEdit)
+    number.setText("0,7")
+    number.editingFinished.emit()
+    whole = control(dialog, "seed", QLineEdit)
+    whole.setText(str(2**62))
+    whole.editingFinished.emit()
+    assert seen == [
+        ("theme", "dark"),
+        ("show_statistics", False),
+        ("text_size_px", 18),
+        ("checkpoint", "Qwen/Qwen3-8B"),
+        ("temperature", 0.7),
+        ("seed", 2**62),
+    ]
+    with qtbot.waitSignal(dialog.changed) as changed:
+        control(dialog, "system_prompt", QPlainTextEdit).setPlainText("Be brief.")
+    assert changed.args == [("system_prompt", "Be brief.")]
+
+
+def test_an_emptied_number_is_the_publishers(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    dialog.show_settings(Settings(temperature=0.5))
+    seen = changes(dialog)
+    number = control(dialog, "temperature", QLineEdit)
+    number.setText("")
+    number.editingFinished.emit()
+    assert seen == [("temperature", None)]
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "words"),
+    [
+        ("temperature", "hot", "a number"),
+        ("temperature", "9", "between 0 and 5"),
+        ("temperature", "nan", "between"),
+        ("maximum_tokens", "1.5", "whole number"),
+        ("context_tokens", "1", "between 256"),
+    ],
+)
+def test_a_bad_number_is_refused_in_a_sentence(
+    qtbot: QtBot, dialog: SettingsDialog, key: str, text: str, words: str
+) -> None:
+    seen = changes(dialog)
+    number = control(dialog, key, QLineEdit)
+    number.setText(text)
+    number.editingFinished.emit()
+    assert seen == []
+    assert words in dialog.row(key).problem.text()
+    assert not dialog.row(key).problem.isHidden()
+
+
+def test_folders_are_added_once_and_removed(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    seen = changes(dialog)
+    folders = dialog.row("checkpoint_folders").control
+    assert isinstance(folders, FoldersControl)
+    folders.add_folder("/models")
+    folders.add_folder("/models")
+    folders.add_folder("/more")
+    folders._replace(("/more",))
+    assert seen == [
+        ("checkpoint_folders", ("/models",)),
+        ("checkpoint_folders", ("/models", "/more")),
+        ("checkpoint_folders", ("/more",)),
+    ]
+
+
+def test_reset_is_offered_where_something_was_changed(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    dialog.show_settings(msgspec.structs.replace(Settings(), text_size_px=20))
+    assert dialog.row("text_size_px").reset_button.isVisible()
+    assert not dialog.row("theme").reset_button.isVisible()
+    with qtbot.waitSignal(dialog.reset_requested) as reset:
+        qtbot.mouseClick(dialog.row("text_size_px").reset_button, Qt.MouseButton.LeftButton)
+    assert reset.args == ["text_size_px"]
+
+
+def test_showing_values_emits_nothing(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    seen = changes(dialog)
+    dialog.show_settings(Settings(text_size_px=20, temperature=1.0, seed=7, system_prompt="x", show_statistics=False))
+    qtbot.wait(700)
+    assert seen == []
+
+
+def test_what_needs_a_reload_says_so_with_a_button(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    control(dialog, "show_statistics", QCheckBox).click()
+    assert not dialog.reload_note.isVisible()
+    control(dialog, "precision", QComboBox).activated.emit(1)
+    assert dialog.reload_note.isVisible()
+    with qtbot.waitSignal(dialog.reload_requested):
+        qtbot.mouseClick(dialog.reload_note.button, Qt.MouseButton.LeftButton)
+    assert not dialog.reload_note.isVisible()
+
+
+def test_every_control_has_a_name_and_a_help(dialog: SettingsDialog) -> None:
+    for row in dialog.rows:
+        assert row.control.widget.accessibleName() == row.field.label
+        assert row.control.widget.accessibleDescription() == row.field.help
+
+
+def test_another_page_begins_at_its_top(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    scroll = dialog.findChild(QScrollArea)
+    assert isinstance(scroll, QScrollArea)
+    dialog.resize(dialog.minimumSize())
+    dialog.pages.setCurrentRow(PAGES.index("Memory"))
+    QApplication.processEvents()
+    scroll.verticalScrollBar().setValue(60)
+    assert scroll.verticalScrollBar().value() == 60
+    dialog.pages.setCurrentRow(PAGES.index("Model"))
+    QApplication.processEvents()
+    assert scroll.verticalScrollBar().value() == 0
+
+
+def test_what_counts_while_nothing_is_chosen_can_be_read(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    for number, _page in enumerate(PAGES):
+        dialog.pages.setCurrentRow(number)
+        QApplication.processEvents()
+        lines = [line for row in dialog.rows if row.isVisible() for line in row.findChildren(QLineEdit)]
+        for line in lines:
+            words = line.fontMetrics().horizontalAdvance(line.placeholderText())
+            assert words <= line.width() - 28, line.placeholderText()
+
+
+def test_what_models_have_of_their_own_is_said_beside_the_setting(qtbot: QtBot) -> None:
+    own = ModelSettings(temperature=0.2)
+    dialog = SettingsDialog(Settings(models={"org/<b>a</b>": own, "org/b": ModelSettings(seed=1)}))
+    qtbot.addWidget(dialog)
+    assert dialog.row("temperature").origin.text() == "Set otherwise for org/<b>a</b>."
+    assert dialog.row("top_k").origin.isHidden()
+    dialog.show_settings(Settings(models={"org/a": own, "org/b": own}))
+    assert dialog.row("temperature").origin.text() == "Set otherwise for 2 models."
+    dialog.show_settings(Settings())
+    assert dialog.row("temperature").origin.isHidden()

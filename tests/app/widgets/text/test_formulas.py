@@ -1,0 +1,219 @@
+"""Formulas on screen: drawn by another process, on the baseline, in the text's colour; copied as LaTeX."""
+
+import time
+from itertools import pairwise
+
+import pytest
+from PySide6.QtCore import QPoint, QTimer
+from PySide6.QtGui import QColor, QGuiApplication, QImage
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.mathematics.shapes import LONGEST_LATEX, Shape
+from app.rendering.formulas import Formula, parse_formula
+from app.widgets.basics.theme import DARK, LIGHT, Theme
+from app.widgets.text import formula_process
+from app.widgets.text.formula_block import FormulaBlock
+from app.widgets.text.formulas import formulas
+from app.widgets.text.text_view import TextView
+from app.widgets.transcript.message_body import MessageBody
+from tests.app.widgets.message_probe import MakeBody, stream
+
+START_MS = 30_000
+
+
+def wait_until_drawn(qtbot: QtBot) -> None:
+    """Wait until no drawing is on its way, and what was told has been shown."""
+    shelf = formulas()
+    qtbot.waitUntil(lambda: not shelf._pending and not shelf._tell.isActive(), timeout=START_MS)
+    QApplication.processEvents()
+
+
+def picture_of(body: MessageBody, page: str, ratio: float = 1.0) -> QImage:
+    body.resize(body.width(), body.heightForWidth(body.width()))
+    QApplication.processEvents()
+    image = QImage(body.size() * ratio, QImage.Format.Format_RGB32)
+    image.setDevicePixelRatio(ratio)
+    image.fill(QColor(page))
+    body.render(image)
+    return image
+
+
+def view_of(body: MessageBody) -> TextView:
+    view = body.block_widgets[0]
+    assert isinstance(view, TextView)
+    return view
+
+
+def test_a_formula_in_a_line_is_drawn_where_its_source_stood(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body(r"The root \(\sqrt{x^2 + y^2}\) of it")
+    assert "sqrt" in view_of(body).toPlainText()
+    wait_until_drawn(qtbot)
+    assert view_of(body).toPlainText() == "The root \ufffc of it"
+    view_of(body).selectAll()
+    assert view_of(body).createMimeDataFromSelection().text() == r"The root $\sqrt{x^2 + y^2}$ of it"
+    assert "sqrt" in view_of(body).accessibleName()
+
+
+def dark_rows(image: QImage, left: int, right: int) -> list[int]:
+    return [
+        y
+        for y in range(image.height())
+        if any(QColor(image.pixel(x, y)).lightness() < 128 for x in range(left, min(right, image.width())))
+    ]
+
+
+@pytest.mark.parametrize("formula", ["n", r"\frac{n}{n} n", r"\begin{matrix}1\\2\\3\\4\\5\end{matrix} n"])
+def test_it_stands_on_the_baseline(make_body: MakeBody, qtbot: QtBot, formula: str) -> None:
+    body = make_body(f"n $n$ ${formula}$")
+    wait_until_drawn(qtbot)
+    ratio = 4
+    image = picture_of(body, "#ffffff", ratio)
+    width = view_of(body).fontMetrics().horizontalAdvance("n")
+    text = dark_rows(image, 2 * ratio, (width - 1) * ratio)  # the caret stands before it
+    small = dark_rows(image, (width + 4) * ratio, (width + 14) * ratio)
+    assert text
+    assert small
+    assert abs(max(text) - max(small)) <= 0.75 * ratio
+
+
+def test_a_low_formula_makes_no_line_higher(make_body: MakeBody, qtbot: QtBot) -> None:
+    plain, with_formula = make_body("a word\n\nanother"), make_body("a $x_1$\n\nanother")
+    wait_until_drawn(qtbot)
+    assert with_formula.heightForWidth(600) == plain.heightForWidth(600)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+@pytest.mark.parametrize("ratio", [1.0, 1.25, 3.0])
+def test_it_has_the_colour_of_the_text(make_body: MakeBody, qtbot: QtBot, theme: Theme, ratio: float) -> None:
+    body = make_body("$MMM$")
+    body.set_theme(theme)
+    wait_until_drawn(qtbot)
+    colors = theme.colors
+    image = picture_of(body, colors.page, ratio)
+    assert image.width() == round(600 * ratio)
+    shown = {QColor(image.pixel(x, y)).name() for y in range(image.height()) for x in range(round(60 * ratio))}
+    nearest = min(shown, key=lambda name: distance(name, colors.text))
+    assert distance(nearest, colors.text) < 24
+    assert distance(colors.page, colors.text) > 300
+
+
+def distance(first: str, second: str) -> int:
+    a, b = QColor(first), QColor(second)
+    return abs(a.red() - b.red()) + abs(a.green() - b.green()) + abs(a.blue() - b.blue())
+
+
+def test_a_formula_on_display_is_centred(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body("before\n\n$$x = 1$$\n\nafter")
+    wait_until_drawn(qtbot)
+    block = body.block_widgets[1]
+    assert isinstance(block, FormulaBlock)
+    assert block.is_drawn
+    assert not block.source_view.isVisible()
+    image = picture_of(body, "#ffffff")
+    columns = [
+        x for x in range(600)
+        if any(QColor(image.pixel(x, y)).lightness() < 128 for y in range(block.y(), block.geometry().bottom()))
+    ]  # fmt: skip
+    assert abs((min(columns) + max(columns)) / 2 - 300) < 4
+    assert "x = 1" in block.accessibleName()
+    block.copy()
+    assert QGuiApplication.clipboard().text() == "$$x = 1$$"
+
+
+def test_one_that_is_too_wide_scrolls_inside(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body(f"$${' + '.join(f'a_{{{n}}}' for n in range(40))}$$")
+    wait_until_drawn(qtbot)
+    block = body.block_widgets[0]
+    assert isinstance(block, FormulaBlock)
+    assert block.width() == 600
+    assert block.horizontalScrollBar().maximum() > 200
+
+
+@pytest.mark.parametrize("source", [r"$\foo{x}$", r"$$\newcommand{\R}{x} y$$", "$" + "{" * 3000 + "}" * 3000 + "$"])
+def test_what_cannot_be_drawn_is_its_source(make_body: MakeBody, qtbot: QtBot, source: str) -> None:
+    body = make_body(source)
+    wait_until_drawn(qtbot)
+    widget = body.block_widgets[0]
+    view = widget.source_view if isinstance(widget, FormulaBlock) else widget
+    assert isinstance(view, TextView)
+    assert view.isVisible()
+    assert view.toPlainText() == source
+
+
+def test_a_formula_that_takes_too_long_hurts_no_other(
+    make_body: MakeBody, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = r"\begin{pmatrix}" + r"\\".join(" & ".join("abcdefghi" for _ in range(10)) for _ in range(16))
+    slow += r"\end{pmatrix}"
+    assert len(slow) < LONGEST_LATEX
+    make_body("$warm$")
+    wait_until_drawn(qtbot)
+    monkeypatch.setattr(formula_process, "FORMULA_MS", 60)
+    first, hostile, last = (Formula(latex, True) for latex in ("a", slow, "b"))
+    for formula in (first, hostile, last):
+        formulas().shape(formula)
+    beats: list[float] = []
+    timer = QTimer(interval=5)
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.start()
+    qtbot.waitUntil(lambda: not formulas()._pending, timeout=START_MS)
+    timer.stop()
+    assert formulas().shape(hostile) is None
+    assert isinstance(formulas().shape(first), Shape)
+    assert isinstance(formulas().shape(last), Shape)
+    assert max(after - before for before, after in pairwise(beats)) < 0.5
+
+
+def test_the_window_goes_on_while_hostile_formulas_are_drawn(make_body: MakeBody, qtbot: QtBot) -> None:
+    hostile = ["{" * 500 + "x" + "}" * 500, r"\frac{" * 12 + "x" + "}{y}" * 12, r"\left(" * 35 + r"\right)" * 35]
+    beats: list[float] = []
+    timer = QTimer(interval=5)
+    timer.timeout.connect(lambda: beats.append(time.perf_counter()))
+    timer.start()
+    body = make_body("")
+    body.set_text("\n\n".join(f"word $${latex}$$ and ${latex}$" for latex in hostile))
+    wait_until_drawn(qtbot)
+    timer.stop()
+    assert max(after - before for before, after in pairwise(beats)) < 0.5
+
+
+def test_a_drawing_is_made_once(make_body: MakeBody, qtbot: QtBot) -> None:
+    make_body("$x^7$")
+    wait_until_drawn(qtbot)
+    number = formulas()._number
+    body = make_body("again $x^7$ and \\(x^7\\)")
+    assert view_of(body).toPlainText() == "again \ufffc and \ufffc"
+    body.set_theme(DARK)
+    assert formulas()._number == number
+
+
+def test_drawn_formulas_stay_while_the_text_grows(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body("")
+    stream(body, "Let $x^2$ be")
+    wait_until_drawn(qtbot)
+    for end in range(1, 12):
+        stream(body, "Let $x^2$ be" + " whatever it is"[:end])
+        assert view_of(body).toPlainText().startswith("Let \ufffc be")
+
+
+def test_the_formula_at_a_place_is_told(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body("$MMMMMM$ and words")
+    wait_until_drawn(qtbot)
+    view = view_of(body)
+    assert view.formula_at(QPoint(20, 10)) == Formula("MMMMMM", False)
+    assert view.formula_at(QPoint(150, 10)) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "latex", "is_display"),
+    [
+        ("$x$", "x", False),
+        (r"\( x \)", "x", False),
+        ("$$\nx\n$$", "x", True),
+        (r"\[x\].", r"x\text{.}", True),
+        (r"\begin{align}x\end{align}", r"\begin{align}x\end{align}", True),
+    ],
+)
+def test_sources_are_read(source: str, latex: str, is_display: bool) -> None:
+    assert parse_formula(source) == Formula(latex, is_display)

@@ -1,0 +1,202 @@
+"""A message of a million characters opens, scrolls, is searched and copied like a short one."""
+
+import time
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QGuiApplication, QTextCursor
+from PySide6.QtWidgets import QApplication, QTextEdit
+from pytestqt.qtbot import QtBot
+
+from app.conversations.records import MessageState
+from app.models.transcript_model import TranscriptModel
+from app.widgets.basics.theme import DARK
+from app.widgets.text.block_column import ThinkingBlock
+from app.widgets.text.page_texts import leaves_in, number_in, numbered_leaves, pending_in
+from app.widgets.text.text_selection import Moves
+from app.widgets.text.text_view import TextView
+from app.widgets.transcript.assistant_message import AssistantMessage
+from app.widgets.transcript.transcript import Transcript
+from app.widgets.transcript.transcript_find import TranscriptFind
+from tests.app.widgets.demo_conversation import answer, entries, user
+
+pytestmark = pytest.mark.usefixtures("theme")
+WORDS = "The quick brown fox jumps over the lazy dog and sleeps. " * 8
+PARAGRAPHS = "\n\n".join(f"Paragraph {number}. {WORDS}" for number in range(2_000))
+FORMULAS = "\n\n".join(f"Then\n\n$$x = {number}$$" for number in range(600))
+FEW_WIDGETS = 30
+
+
+def settle() -> None:
+    for _ in range(60):
+        QApplication.processEvents()
+
+
+def shown(page: Transcript, model: TranscriptModel, text: str) -> AssistantMessage:
+    model.set_entries(entries([user(1, "Go"), answer(2, text)]))
+    settle()
+    row = page.view.live_widget(1)
+    assert isinstance(row, AssistantMessage)
+    return row
+
+
+def seen_text(page: Transcript, row: AssistantMessage, height: int) -> str:
+    """The line at a height of the viewport."""
+    for leaf in leaves_in(row):
+        inside = leaf.viewport().mapFrom(page.view.viewport(), QPoint(20, height))
+        if 0 <= inside.y() < leaf.viewport().height():
+            assert isinstance(leaf, QTextEdit)
+            cursor = leaf.cursorForPosition(inside)
+            cursor.select(QTextCursor.SelectionType.LineUnderCursor)
+            return cursor.selectedText()
+    return ""
+
+
+@pytest.mark.parametrize("text", [PARAGRAPHS, "x" * 1_000_000, FORMULAS, "- an item\n" * 30_000, WORDS * 2_000])
+def test_it_opens_quickly_with_few_widgets(page: Transcript, page_model: TranscriptModel, text: str) -> None:
+    start = time.thread_time()
+    row = shown(page, page_model, text)
+    assert time.thread_time() - start < 1.5  # all widgets took 2 to 9 s
+    assert 0 < len(row.body.block_widgets) < FEW_WIDGETS
+    assert pending_in(row)
+    assert page.view.is_following
+
+
+def test_scrolling_anywhere_shows_text_and_keeps_few_widgets(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, PARAGRAPHS)
+    bar = page.view.verticalScrollBar()
+    for step in range(20):
+        bar.setValue(bar.maximum() * (step * 7 % 20) // 20)
+        settle()
+        assert any(seen_text(page, row, 100 + gap) for gap in (0, 20, 40))
+        assert len(row.body.block_widgets) < FEW_WIDGETS
+
+
+def test_small_steps_up_never_jump(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, PARAGRAPHS)
+    bar = page.view.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    settle()
+    for _ in range(150):
+        before = seen_text(page, row, 200)
+        bar.setValue(bar.value() - 40)
+        assert seen_text(page, row, 240) == before
+        settle()
+        assert seen_text(page, row, 240) == before
+
+
+def test_it_follows_while_it_grows(page: Transcript, page_model: TranscriptModel) -> None:
+    page_model.set_entries(entries([user(1, "Go"), answer(2, "", MessageState.STREAMING)]))
+    for end in range(20_000, 200_000, 20_000):
+        page_model.update_message(answer(2, PARAGRAPHS[:end], MessageState.STREAMING))
+        row = page.view.live_widget(1)
+        assert isinstance(row, AssistantMessage)
+        row.body.draw_now()
+        settle()
+        bar = page.view.verticalScrollBar()
+        assert bar.value() == bar.maximum()
+        last = leaves_in(row)[-1]
+        assert isinstance(last, QTextEdit)
+        assert last.toPlainText().split()[-4:] == PARAGRAPHS[:end].split()[-4:]
+
+
+def test_find_goes_to_what_has_no_widget(qtbot: QtBot, page: Transcript, page_model: TranscriptModel) -> None:
+    finder = TranscriptFind(page, page_model, page._style.theme)
+    row = shown(page, page_model, PARAGRAPHS)
+    finder.open()
+    finder.bar.field.setText("Paragraph 777.")
+    qtbot.waitUntil(lambda: finder.search.total == 1 and not finder.search.is_searching)
+    settle()
+    third = page.view.viewport().height() // 3
+    assert any(seen_text(page, row, third + gap).startswith("Paragraph 777.") for gap in (0, 10, 20))
+    finder.close()
+
+
+def test_all_of_it_is_copied(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, PARAGRAPHS)
+    page.selection.select_row(1)
+    assert page.selected_text().split() == PARAGRAPHS.split()
+    page.copy_markdown()
+    assert QGuiApplication.clipboard().text() == PARAGRAPHS
+    page.view.verticalScrollBar().setValue(0)
+    settle()
+    assert all(leaf.textCursor().hasSelection() for leaf in leaves_in(row))
+    page.selection.clear()
+    assert page.selected_text() == ""
+
+
+def test_formulas_without_widgets_are_copied_as_latex(page: Transcript, page_model: TranscriptModel) -> None:
+    shown(page, page_model, FORMULAS)
+    page.selection.select_row(1)
+    assert page.selected_text().count("$$x = 5$$") == page.selected_text().count("$$x = 599$$") == 1
+
+
+def test_a_selection_stays_when_what_is_above_is_built(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, PARAGRAPHS)
+    upper, lower = leaves_in(row)[-2:]
+    cursor = upper.textCursor()
+    cursor.setPosition(upper.document().characterCount() - 20)
+    upper.setTextCursor(cursor)
+    page.selection.begin(upper)
+    page.selection.extend_to(lower, 10)
+    before = page.selected_text()
+    assert len(before) == 19 + 1 + 10
+    page.view.verticalScrollBar().setValue(0)
+    settle()
+    assert page.selected_text() == before
+    page.view.follow()
+    settle()
+    assert page.selected_text() == before
+
+
+def test_the_keyboard_selects_into_what_has_no_widget(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, PARAGRAPHS)
+    number, leaf = numbered_leaves(row)[0]
+    above = max(piece.number for piece in pending_in(row) if piece.number < number)
+    cursor = leaf.textCursor()
+    cursor.setPosition(0)
+    leaf.setTextCursor(cursor)
+    page.selection.begin(leaf)
+    assert page.selection.extend(leaf, Moves.Left)
+    built = numbered_leaves(row)[0]
+    assert built[0] == above
+    assert page.selection.extend(leaf, Moves.Left)
+    assert built[1].textCursor().selectedText() == page.selected_text().rstrip("\n") != ""
+
+
+def test_numbers_of_texts_stay(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, f"<think>{PARAGRAPHS[:60_000]}</think>\n\nIntro\n\n" + PARAGRAPHS)
+    last = leaves_in(row)[-1]
+    before = number_in(row, last)
+    row.findChildren(ThinkingBlock)[0].unfold()
+    for piece in pending_in(row):
+        piece.build()
+    assert number_in(row, last) == before
+    numbers = [number for number, _ in numbered_leaves(row)]
+    assert numbers == sorted(set(numbers))
+    assert not pending_in(row)
+
+
+def test_unfolded_thoughts_of_many_pages_have_few_widgets(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, f"<think>{PARAGRAPHS}</think>\n\nDone")
+    row.findChildren(ThinkingBlock)[0].unfold()
+    settle()
+    assert 0 < len(row.findChildren(TextView)) < FEW_WIDGETS
+    assert any(seen_text(page, row, 300 + gap) for gap in (0, 20, 40))
+
+
+def test_another_look_keeps_the_place(page: Transcript, page_model: TranscriptModel) -> None:
+    row = shown(page, page_model, PARAGRAPHS)
+    bar = page.view.verticalScrollBar()
+    bar.setValue(bar.maximum() // 2)
+    settle()
+    height = next(height for height in range(30, 90, 10) if seen_text(page, row, height))
+    before = seen_text(page, row, height)
+    start = time.thread_time()
+    page.set_theme(DARK)
+    settle()
+    assert seen_text(page, row, height) == before
+    page.resize(page.width() - 150, page.height())
+    settle()
+    assert time.thread_time() - start < 0.7
+    assert seen_text(page, row, 100) or seen_text(page, row, 120)

@@ -1,0 +1,158 @@
+import pytest
+from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.models.notice import Choice, Notice, Severity
+from app.widgets.basics.theme import DARK, Theme
+from app.widgets.text.plain_text_view import PlainTextView
+from app.widgets.window.notice_bar import NoticeBar
+
+
+@pytest.fixture
+def bar(qtbot: QtBot, theme: Theme) -> NoticeBar:
+    widget = NoticeBar(theme)
+    qtbot.addWidget(widget)
+    widget.resize(700, 200)
+    return widget
+
+
+def keys(bar: NoticeBar) -> list[str]:
+    return [row.notice.key for row in bar.rows]
+
+
+def test_the_button_says_what_to_do_and_takes_the_notice_away(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="k", text="“Plans” was deleted.", action="Undo", action_key="undo:c"))
+    assert bar.isVisible()
+    with qtbot.waitSignal(bar.action_requested) as asked:
+        qtbot.mouseClick(bar.rows[0].action_button, Qt.MouseButton.LeftButton)
+    assert asked.args == ["undo:c"]
+    assert not bar.isVisible()
+
+
+def test_a_notice_replaces_the_one_with_its_key(bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="a", text="1"))
+    bar.show_notice(Notice(key="b", text="2"))
+    bar.show_notice(Notice(key="a", text="3"))
+    assert [row.text.text() for row in bar.rows] == ["2", "3"]
+    bar.clear_notice("b")
+    bar.clear_notice("unknown")
+    assert keys(bar) == ["a"]
+
+
+def test_no_more_than_three(bar: NoticeBar) -> None:
+    for key in "abcd":
+        bar.show_notice(Notice(key=key, text=key))
+    assert keys(bar) == ["b", "c", "d"]
+
+
+def test_details_are_folded_and_can_be_copied(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="e", text="It broke.", severity=Severity.ERROR, details="Traceback <b>x</b>"))
+    row = bar.rows[0]
+    assert row.details is None
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    assert row.details is not None
+    row._on_copy()
+    assert QGuiApplication.clipboard().text() == "It broke.\n\nTraceback <b>x</b>"
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    assert not row.details.isVisible()
+
+
+def test_foreign_text_is_plain(bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="x", text="<img src=x> & <b>bold</b>", action="A & B"))
+    assert bar.rows[0].text.textFormat() is Qt.TextFormat.PlainText
+    assert bar.rows[0].action_button.text() == "A && B"
+
+
+@pytest.mark.parametrize("severity", list(Severity))
+def test_only_information_goes_by_itself(qtbot: QtBot, bar: NoticeBar, severity: Severity) -> None:
+    bar.show_notice(Notice(key="k", text="Words.", severity=severity))
+    timer = bar.rows[0].findChild(QTimer)
+    assert isinstance(timer, QTimer)
+    assert timer.isActive() is (severity is Severity.INFO)
+    timer.stop()
+
+
+def test_it_closes_and_is_drawn_in_both_themes(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="k", text="Words.", severity=Severity.WARNING))
+    bar.set_theme(DARK)
+    qtbot.mouseClick(bar.rows[0].close_button, Qt.MouseButton.LeftButton)
+    assert keys(bar) == []
+
+
+def test_a_very_long_sentence_does_not_fill_the_window(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="k", text="far too long " * 500, severity=Severity.ERROR))
+    row = bar.rows[0]
+    assert row.heightForWidth(700) < 200
+    assert row.details_button.isVisible()
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    assert row.details is not None
+    assert "far too long " * 500 in row.details.findChild(PlainTextView).toPlainText()
+
+
+WAYS_OUT = (Choice("Load in 8-bit", "remedy:8"), Choice("Use <b>4,096</b> & less", "remedy:4"))
+
+
+def test_every_way_out_is_a_button_for_mouse_and_keyboard(qtbot: QtBot, bar: NoticeBar) -> None:
+    for press in (
+        lambda button: qtbot.mouseClick(button, Qt.MouseButton.LeftButton),
+        lambda button: qtbot.keyClick(button, Qt.Key.Key_Space),
+    ):
+        bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT))
+        buttons = bar.rows[0].choice_buttons
+        assert [button.accessibleName() for button in buttons] == ["Load in 8-bit", "Use <b>4,096</b> & less"]
+        assert all(button.focusPolicy() & Qt.FocusPolicy.TabFocus for button in buttons)
+        assert all(button.isVisible() for button in buttons)
+        with qtbot.waitSignal(bar.action_requested) as asked:
+            press(buttons[1])
+        assert asked.args == ["remedy:4"]
+        assert bar.rows == []
+
+
+def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT, details="CUDA out of memory"))
+    row = bar.rows[0]
+    qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+    assert row.details is not None
+    assert not any(row.details.geometry().intersects(button.geometry()) for button in row.choice_buttons)
+
+
+@pytest.mark.parametrize(("choices", "action"), [(WAYS_OUT, ""), ((), "Undo")])
+def test_what_offers_something_stays(bar: NoticeBar, choices: tuple[Choice, ...], action: str) -> None:
+    bar.show_notice(Notice(key="k", text="?", choices=choices, action=action))
+    timer = bar.rows[0].findChild(QTimer)
+    assert isinstance(timer, QTimer)
+    QApplication.sendEvent(bar.rows[0], QEvent(QEvent.Type.Leave))
+    assert not timer.isActive()
+
+
+def test_many_notices_take_a_third_of_the_window_and_scroll(qtbot: QtBot, theme: Theme) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = NoticeBar(theme)
+    column = QVBoxLayout(window)
+    line = QLineEdit()
+    column.addWidget(line)
+    column.addStretch(1)
+    column.addWidget(bar)
+    window.resize(470, 420)
+    window.show()
+    line.setFocus()
+    for number in range(3):
+        text = f"{number}: the file model.safetensors arrived damaged twice and was thrown away. Try again later."
+        bar.show_notice(Notice(key=str(number), text=text, choices=WAYS_OUT))
+    qtbot.wait(50)
+    assert bar.height() <= 420 / 3 + 16
+    for row in bar.rows:
+        assert row.text.height() >= row.text.heightForWidth(row.text.width())
+        assert all(button.geometry().bottom() <= row.height() for button in row.choice_buttons)
+    newest = bar.rows[-1]
+    bottom = newest.mapTo(bar, newest.rect().bottomLeft()).y()
+    assert 0 < bottom <= bar.height()
+    for number in (0, 1, 2):
+        bar.clear_notice(str(number))
+    bar.show_notice(Notice(key="short", text="Saved."))
+    qtbot.wait(50)
+    assert bar.height() <= 60
