@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 from PySide6.QtCore import QModelIndex, QObject, QTimer, Signal, Slot
 
+from app.bidi import without_isolates
 from app.conversations.records import MessageState
 from app.models.transcript_model import TranscriptModel
 from app.rendering.blocks import RenderTheme
@@ -236,7 +237,7 @@ class _Reader:
 
     def count(self, text: _Text, pattern: Pattern, words: str) -> int:
         if not text.is_markdown:
-            return count_in(text.content.split("\n"), pattern)
+            return count_in(without_isolates(text.content).split("\n"), pattern)
         if not text.is_streaming and not may_contain(text.content, words):
             return 0
         with self._lock:

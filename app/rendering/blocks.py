@@ -23,7 +23,7 @@ class Block:
     THINKING: ``children`` are the blocks thought, ``text`` their plain text.
     ``seconds``: how long it was thought, if known.
     ``closed`` is False for a block that the stream has not finished. ``indent`` counts the lists that a
-    code block or a formula sits in.
+    code block or a formula sits in; ``is_rtl``: they are read from right to left, so that it is indented there.
     ``source`` is the Markdown that the block was written as; "" for one that the source of the block before includes
     (a code block inside a list) and for one that is not finished. Blocks of another source may still look equal.
     """
@@ -34,6 +34,7 @@ class Block:
     language: str = ""
     closed: bool = True
     indent: int = 0
+    is_rtl: bool = False
     children: tuple["Block", ...] = field(default=())
     source: str = field(default="", compare=False)
     seconds: int | None = None

@@ -7,17 +7,21 @@ that deep nesting costs nothing and a code block inside a list can stand as a bl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import islice
 from typing import NamedTuple
 
 from markdown_it.token import Token
 
-from app.rendering.bidi import isolate
+from app.bidi import code_apart, has_right_to_left, is_right_to_left, isolate
 from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.directions import direction_mark, prose_of, quote_direction
 from app.rendering.formulas import formula_html
 from app.rendering.links import safe_url
+from app.rendering.table_html import TableWriter
 
 LIST_INDENT_PX = 32
 QUOTE_INDENT_PX = 16
+RIGHT_QUOTE = 256  # added to a quotation's level where its bars stand on the right
 _PARAGRAPH_GAP_PX = 12
 _ITEM_GAP_PX = 4
 _DEEPEST_INDENT = 8
@@ -29,15 +33,19 @@ _INLINE_TAGS = {"strong_open": "<b>", "strong_close": "</b>", "em_open": "<i>", 
 def write_blocks(tokens: Sequence[Token], theme: RenderTheme) -> list[Block]:
     """Return the blocks of one top-level group of tokens (their inline children already parsed)."""
     writer = _BlockWriter(theme)
-    for token in tokens:
-        writer.write(token)
+    for place, token in enumerate(tokens):
+        if token.type == "blockquote_open":
+            writer.open_quote(quote_direction(islice(tokens, place + 1, None)))
+        else:
+            writer.write(token)
     return writer.finish()
 
 
 def plain_block(text: str, theme: RenderTheme) -> Block:
     """Return one block that shows the text as it is, blanks and lines kept."""
     body = escape(isolate(text)).replace("\n", "<br/>")
-    html = f'<p style="{_paragraph_style(theme, _PARAGRAPH_GAP_PX)} white-space:pre-wrap;">{body}</p>'
+    direction = direction_mark(bool(is_right_to_left(text)))
+    html = f'<p{direction} style="{_paragraph_style(theme, _PARAGRAPH_GAP_PX)} white-space:pre-wrap;">{body}</p>'
     return Block(BlockKind.HTML, html=html, text=text)
 
 
@@ -48,7 +56,11 @@ class _Box(NamedTuple):
     sign: str
 
 
+_BOX_CHARACTERS = 4
+BOX_GAP = "\u2002"  # Qt draws the box of an item from right to left over its first letter
 _BOXES = {"[ ] ": _Box("unchecked", "☐"), "[x] ": _Box("checked", "☑")}
+# Qt turns ".1" twice for items from right to left; so the point is given as what stands before the number.
+_TURNED_NUMBER = " -qt-list-number-prefix:'.'; -qt-list-number-suffix:'';"
 
 
 @dataclass(slots=True)
@@ -58,6 +70,7 @@ class _List:
     next_number: int | None
     tight: bool = True
     marker_due: bool = False
+    is_rtl: bool = False  # as its latest item is read
 
 
 class _BlockWriter:
@@ -69,10 +82,9 @@ class _BlockWriter:
         self._html: list[str] = []
         self._text: list[str] = []
         self._lists: list[_List] = []
-        self._quotes = 0
+        self._quotes: list[bool] = []  # those that are open, each with whether it is read from right to left
         self._heading = ""
-        self._in_table = False
-        self._cell_style = ""
+        self._table: TableWriter | None = None
         self._inline = InlineWriter(theme)
 
     def write(self, token: Token) -> None:
@@ -93,11 +105,11 @@ class _BlockWriter:
     # lists and quotes
 
     def _write_bullet_list_open(self, token: Token) -> None:
-        self._lists.append(_List(None))
+        self._lists.append(_List(None, is_rtl=self._is_rtl))
 
     def _write_ordered_list_open(self, token: Token) -> None:
         start = token.attrGet("start")
-        self._lists.append(_List(int(start) if start is not None else 1))
+        self._lists.append(_List(int(start) if start is not None else 1, is_rtl=self._is_rtl))
 
     def _write_list_close(self, token: Token) -> None:
         self._lists.pop()
@@ -113,13 +125,18 @@ class _BlockWriter:
 
     def _write_list_item_close(self, token: Token) -> None:
         if self._lists[-1].marker_due:  # an item without content
-            self._paragraph("", "")
+            self._paragraph("", "", direction_mark(self._is_rtl))
 
-    def _write_blockquote_open(self, token: Token) -> None:
-        self._quotes += 1
+    def open_quote(self, is_rtl: bool) -> None:
+        self._quotes.append(self._quotes[-1] if self._quotes else is_rtl)  # all bars stand on one side
 
     def _write_blockquote_close(self, token: Token) -> None:
-        self._quotes -= 1
+        self._quotes.pop()
+
+    @property
+    def _is_rtl(self) -> bool:
+        """How what has no direction of its own is read here."""
+        return self._lists[-1].is_rtl if self._lists else bool(self._quotes and self._quotes[-1])
 
     # text
 
@@ -134,22 +151,32 @@ class _BlockWriter:
             self._lists[-1].tight = token.hidden
 
     def _write_inline(self, token: Token) -> None:
-        html, text = self._inline.write(token.children or [])
-        if self._in_table:
-            self._cell(html, text)
-        elif self._heading:
-            self._write_heading(html, text)
+        children = token.children or []
+        html, text = self._inline.write(children)
+        prose = prose_of(children)
+        prose = prose[_BOX_CHARACTERS:] if prose[:_BOX_CHARACTERS].casefold() in _BOXES else prose
+        if self._table is not None:
+            self._table.add(html, text, prose)
+            return
+        own = is_right_to_left(prose)
+        is_rtl = self._is_rtl if own is None else own
+        if self._lists:
+            self._lists[-1].is_rtl = is_rtl
+        if self._heading:
+            self._write_heading(html, text, direction_mark(is_rtl))
         else:
-            self._paragraph(html, text)
+            self._paragraph(html, text, direction_mark(is_rtl))
 
     def _write_math_block(self, token: Token) -> None:
         if self._lists and self._lists[-1].marker_due:
-            self._paragraph("", "")
+            self._paragraph("", "", direction_mark(self._is_rtl))
         self._flush()
-        indent = min(len(self._lists) + self._quotes, _DEEPEST_INDENT)
-        html = f'<p style="{_paragraph_style(self._theme, 0)}">{self._inline.code(token.content)}</p>'
+        indent = min(len(self._lists) + len(self._quotes), _DEEPEST_INDENT)
+        style = _paragraph_style(self._theme, 0)
+        html = f'<p{direction_mark(False)} style="{style}">{self._inline.code(token.content)}</p>'
         closed = not token.meta.get("open", False)
-        self._blocks.append(Block(BlockKind.FORMULA, html, token.content, closed=closed, indent=indent))
+        is_rtl = self._is_rtl and indent > 0
+        self._blocks.append(Block(BlockKind.FORMULA, html, token.content, closed=closed, indent=indent, is_rtl=is_rtl))
 
     def _write_hr(self, token: Token) -> None:
         self._html.append(
@@ -168,99 +195,85 @@ class _BlockWriter:
 
     def _code(self, content: str, language: str) -> None:
         if self._lists and self._lists[-1].marker_due:
-            self._paragraph("", "")
+            self._paragraph("", "", direction_mark(self._is_rtl))
         self._flush()
-        indent = min(len(self._lists) + self._quotes, _DEEPEST_INDENT)
+        indent = min(len(self._lists) + len(self._quotes), _DEEPEST_INDENT)
         code = content.removesuffix("\n")
-        self._blocks.append(Block(BlockKind.CODE, text=code, language=language[:40], indent=indent))
+        is_rtl = self._is_rtl and indent > 0
+        self._blocks.append(Block(BlockKind.CODE, text=code, language=language[:40], indent=indent, is_rtl=is_rtl))
 
     # tables
 
     def _write_table_open(self, token: Token) -> None:
-        indent = len(self._lists) * LIST_INDENT_PX + self._quotes * QUOTE_INDENT_PX
-        margin = f"margin-top:{_PARAGRAPH_GAP_PX}px; margin-bottom:{_PARAGRAPH_GAP_PX}px; margin-left:{indent}px;"
-        self._html.append(f'<table cellspacing="0" cellpadding="0" style="border-collapse:collapse; {margin}">')
-        self._in_table = True
+        self._table = TableWriter(self._theme, len(self._lists) * LIST_INDENT_PX + len(self._quotes) * QUOTE_INDENT_PX)
 
     def _write_table_close(self, token: Token) -> None:
-        self._html.append("</table>")
-        self._in_table = False
+        if self._table is not None:
+            self._html.append(self._table.html())
+            self._text += self._table.lines()
+            self._table = None
 
     def _write_tr_open(self, token: Token) -> None:
-        self._html.append("<tr>")
-        self._text.append("")
+        if self._table is not None:
+            self._table.open_row()
 
-    def _write_tr_close(self, token: Token) -> None:
-        self._html.append("</tr>")
+    def _write_cell_open(self, token: Token) -> None:
+        if self._table is not None:
+            self._table.open_cell(token.tag, str(token.attrGet("style") or ""))
 
-    def _write_th_open(self, token: Token) -> None:
-        self._open_cell(token, f"background-color:{self._theme.table_header}; font-weight:600;")
-
-    def _write_td_open(self, token: Token) -> None:
-        self._open_cell(token, "")
-
-    def _open_cell(self, token: Token, look: str) -> None:
-        line = f"border-bottom:1px solid {self._theme.hairline};"
-        self._html.append(f'<{token.tag} style="padding:6px 12px 6px 12px; {line} {look}">')
-        align = str(token.attrGet("style") or "text-align:left")
-        self._cell_style = f"{align}; {_line_height(self._theme)} margin-top:0; margin-bottom:0; {look}"
-
-    def _cell(self, html: str, text: str) -> None:
-        self._html.append(f'<p style="{self._cell_style}">{html}</p>')
-        self._text[-1] += ("\t" if self._text[-1] else "") + text
-
-    def _write_cell_close(self, token: Token) -> None:
-        self._html.append(f"</{token.tag}>")
-
-    _write_td_close = _write_cell_close
-    _write_th_close = _write_cell_close
+    _write_th_open = _write_cell_open
+    _write_td_open = _write_cell_open
 
     # what all of them write
 
-    def _paragraph(self, html: str, text: str) -> None:
+    def _paragraph(self, html: str, text: str, direction: str) -> None:
         gap = _ITEM_GAP_PX if self._lists and self._lists[-1].tight else _PARAGRAPH_GAP_PX
         style = _paragraph_style(self._theme, gap) + self._quote_style()
         depth = min(len(self._lists), _DEEPEST_INDENT)
         if self._lists and self._lists[-1].marker_due:
-            self._item(html, text, style, depth)
+            self._item(html, text, f'{direction} style="{style}"', depth)
         else:
             indent = f" -qt-block-indent:{depth};" if depth else ""
-            self._html.append(f'<p style="{style}{indent}">{html}</p>')
+            self._html.append(f'<p{direction} style="{style}{indent}">{html}</p>')
             self._text.append("  " * depth + text)
 
-    def _item(self, html: str, text: str, style: str, depth: int) -> None:
+    def _item(self, html: str, text: str, attributes: str, depth: int) -> None:
         current = self._lists[-1]
         current.marker_due = False
         frame = f"margin-top:0; margin-bottom:0; margin-left:0; -qt-list-indent:{depth};"
         kind = ""
         if current.next_number is None:
             opening, closing, marker = f'<ul type="disc" style="{frame}">', "</ul>", "•"
-            box = _BOXES.get(text[:4].casefold())
-            if box is not None and html.startswith(text[:4]):
-                html, text, marker, kind = html[4:], text[4:], box.sign, f' class="{box.kind}"'
+            box = _BOXES.get(text[:_BOX_CHARACTERS].casefold())
+            if box is not None and html.startswith(text[:_BOX_CHARACTERS]):
+                html, text = html[_BOX_CHARACTERS:], text[_BOX_CHARACTERS:]
+                marker, kind = box.sign, f' class="{box.kind}"'
+                html = f'<span style="white-space:pre-wrap;">{BOX_GAP}</span>{html}' if current.is_rtl else html
         else:
+            frame += _TURNED_NUMBER if current.is_rtl else ""
             opening, closing = f'<ol start="{current.next_number}" style="{frame}">', "</ol>"
             marker = f"{current.next_number}."
             current.next_number = min(current.next_number + 1, 999_999_999)
-        self._html.append(f'{opening}<li{kind} style="{style}">{html}</li>{closing}')
+        self._html.append(f"{opening}<li{kind}{attributes}>{html}</li>{closing}")
         self._text.append("  " * (depth - 1) + f"{marker} {text}".rstrip())
 
-    def _write_heading(self, html: str, text: str) -> None:
+    def _write_heading(self, html: str, text: str, direction: str) -> None:
         if self._lists and self._lists[-1].marker_due:
-            self._paragraph(f"<b>{html}</b>", text)
+            self._paragraph(f"<b>{html}</b>", text, direction)
             return
         size = round(self._theme.text_size_px * _HEADING_SCALES[self._heading])
         gaps = "margin-top:20px; margin-bottom:8px;"
         style = f"{gaps} font-size:{size}px; font-weight:600; line-height:{round(size * 1.3)}px;"
         style += " -qt-line-height-type:minimum;" + self._quote_style()
-        self._html.append(f'<{self._heading} style="{style}">{html}</{self._heading}>')
+        self._html.append(f'<{self._heading}{direction} style="{style}">{html}</{self._heading}>')
         self._text.append(text)
 
     def _quote_style(self) -> str:
         if not self._quotes:
             return ""
-        level = min(self._quotes, _DEEPEST_INDENT)
-        return f" margin-left:{level * QUOTE_INDENT_PX}px; -qt-user-state:{level}; color:{self._theme.muted};"
+        level = min(len(self._quotes), _DEEPEST_INDENT)
+        side, state = ("right", level + RIGHT_QUOTE) if self._quotes[-1] else ("left", level)
+        return f" margin-{side}:{level * QUOTE_INDENT_PX}px; -qt-user-state:{state}; color:{self._theme.muted};"
 
 
 class InlineWriter:
@@ -269,15 +282,13 @@ class InlineWriter:
     def __init__(self, theme: RenderTheme) -> None:
         self._theme = theme
         self._open_links: list[bool] = []
+        self._is_mixed = False
 
     def write(self, tokens: Sequence[Token]) -> tuple[str, str]:
         """Return (html, plain text)."""
-        html: list[str] = []
-        text: list[str] = []
-        for token in tokens:
-            html.append(self._html(token))
-            text.append(_plain(token))
-        return "".join(html), "".join(text)
+        text = "".join(map(_plain, tokens))
+        self._is_mixed = has_right_to_left(text)
+        return "".join(map(self._html, tokens)), text
 
     def _html(self, token: Token) -> str:
         if token.type in _INLINE_TAGS:
@@ -299,8 +310,9 @@ class InlineWriter:
     def code(self, content: str) -> str:
         """Return HTML for text in the font of code."""
         theme = self._theme
+        shown = escape(code_apart(content)) if self._is_mixed else _text_html(content)
         family = f"font-family:'{theme.code_family}','monospace'; font-size:{theme.code_size_px}px;"
-        return f'<span style="{family} background-color:{theme.inline_code};">{_text_html(content)}</span>'
+        return f'<span style="{family} background-color:{theme.inline_code};">{shown}</span>'
 
     def _link(self, target: str) -> str:
         url = safe_url(target)

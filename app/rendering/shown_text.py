@@ -3,7 +3,7 @@
 import re
 from html import escape, unescape
 
-from app.rendering.bidi import reveal
+from app.bidi import reveal, without_isolates
 from app.rendering.blocks import Block, BlockKind
 from app.rendering.formulas import SCHEME, source_of
 
@@ -28,12 +28,13 @@ def shown_lines(block: Block) -> list[str]:
     if block.kind is BlockKind.FORMULA:
         return [block.text]
     html = _FORMULA.sub(lambda match: escape(source_of(match[1]) or ""), block.html.replace("<br/>", " "))
-    lines = [unescape(_TAGS.sub("", part)) for part in _LINE_TAGS.split(html)]
+    lines = [without_isolates(unescape(_TAGS.sub("", part))) for part in _LINE_TAGS.split(html)]
     return [line for line in lines if line]
 
 
 def search_pattern(words: str, match_case: bool) -> Pattern:
     """Return what finds the words; any run of blanks stands for any other."""
+    words = without_isolates(words)
     parts = [re.escape(part) for part in words.split()]
     pattern = r"\s+".join(parts)
     if words[:1].isspace() and parts:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
 
-from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QApplication, QSizePolicy, QToolButton, QWidget
 
@@ -13,6 +13,7 @@ from app.rendering.blocks import Block, BlockKind
 from app.rendering.html import LIST_INDENT_PX
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icons import icon
+from app.widgets.basics.mirroring import turned
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.formula_block import FormulaBlock
@@ -25,6 +26,7 @@ _MANY_PIECES = 24  # more get their widgets only where they are seen
 _MANY_CHARACTERS = 16_000
 _THINKING_HEADER_PX = 32
 _THINKING_INDENT_PX = 20
+_THINKING_LINE_PX = 8
 
 
 class BlockColumn(PieceColumn):
@@ -187,7 +189,8 @@ class BlockColumn(PieceColumn):
             tops.append(top)
             if piece.widget is not None:
                 room = self._room(piece, self.width())
-                piece.widget.setGeometry(self.width() - room, top, room, height)
+                left = 0 if piece.blocks[0].is_rtl else self.width() - room
+                piece.widget.setGeometry(left, top, room, height)
             top += height + GAP_PX
         self._tops = tops
         self._measured = (self.width(), max(0, top - GAP_PX))
@@ -324,7 +327,8 @@ class ThinkingBlock(QWidget):
         if self._is_open:
             painter = QPainter(self)
             top = _THINKING_HEADER_PX + 4
-            painter.fillRect(8, top, 2, self.height() - top, QColor(self._theme.colors.hairline))
+            line = QRect(_THINKING_LINE_PX, top, 2, self.height() - top)
+            painter.fillRect(turned(line, self.rect(), self.layoutDirection()), QColor(self._theme.colors.hairline))
 
     def _show(self) -> None:
         closed = self._block is None or self._block.closed
@@ -349,11 +353,12 @@ class ThinkingBlock(QWidget):
         return tr("Thought") if seconds is None else tr("Thought for {seconds} s").format(seconds=max(1, seconds))
 
     def _place(self) -> None:
-        self.toggle.setGeometry(0, 0, min(self.width(), self.toggle.sizeHint().width()), _THINKING_HEADER_PX)
+        direction = self.layoutDirection()
+        header = QRect(0, 0, min(self.width(), self.toggle.sizeHint().width()), _THINKING_HEADER_PX)
+        self.toggle.setGeometry(turned(header, self.rect(), direction))
         top = _THINKING_HEADER_PX + 4
-        self._column.setGeometry(
-            _THINKING_INDENT_PX, top, max(1, self.width() - _THINKING_INDENT_PX), max(1, self.height() - top)
-        )
+        room, height = max(1, self.width() - _THINKING_INDENT_PX), max(1, self.height() - top)
+        self._column.setGeometry(turned(QRect(_THINKING_INDENT_PX, top, room, height), self.rect(), direction))
 
     @Slot()
     def _on_toggled(self) -> None:

@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QMimeData, Qt
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
-from app.rendering.bidi import reveal
+from app.bidi import reveal
 from app.widgets.basics.fonts import code_font
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_colours import CodeColours

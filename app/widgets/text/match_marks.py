@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, QRect
 from PySide6.QtGui import QColor, QTextCursor
 from PySide6.QtWidgets import QTextEdit
 
+from app.bidi import without_isolates
 from app.rendering.shown_text import Pattern
 from app.widgets.basics.theme import ThemeColors
 from app.widgets.text.formula_object import sources_in
@@ -81,8 +82,8 @@ class MatchMarks(QObject):
         while block.isValid():
             text = block.text()
             places: Sequence[int] = range(len(text) + 1)
-            if _OBJECT in text:
-                text, places = _with_sources(text, sources_in(block))
+            if _OBJECT in text or without_isolates(text) != text:
+                text, places = _as_read(text, sources_in(block))
             plain = block.text()
             wide = not plain.isascii()  # Qt counts what lies beyond the first 65,536 characters twice
             for match in pattern.finditer(text):
@@ -116,12 +117,15 @@ class MatchMarks(QObject):
         return cursor
 
 
-def _with_sources(text: str, sources: list[str]) -> tuple[str, Sequence[int]]:
-    """Return a text with its formulas written out, and where each of its characters stands in the paragraph."""
+def _as_read(text: str, sources: list[str]) -> tuple[str, Sequence[int]]:
+    """Return a text with its formulas written out and without what only sets its parts apart.
+
+    And where each of its characters stands in the paragraph.
+    """
     parts, places = [], []
     rest = iter(sources)
     for place, character in enumerate(text):
-        part = next(rest, character) if character == _OBJECT else character
+        part = next(rest, character) if character == _OBJECT else without_isolates(character)
         parts.append(part)
         places += [place] * len(part)
     return "".join(parts), [*places, len(text)]

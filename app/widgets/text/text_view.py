@@ -8,17 +8,20 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QResizeEvent,
+    QShowEvent,
     QTextCursor,
     QTextDocument,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 
+from app.bidi import without_isolates
 from app.rendering.blocks import Block
 from app.rendering.formulas import SCHEME, Formula
-from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX
+from app.rendering.html import BOX_GAP, LIST_INDENT_PX, QUOTE_INDENT_PX, RIGHT_QUOTE
 from app.rendering.links import safe_url
 from app.rendering.selection import Chosen
+from app.rendering.table_html import RIGHT_TO_LEFT_TABLE
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.safe_document import SafeDocument
@@ -27,6 +30,7 @@ from app.widgets.text.formula_object import FORMULA_OBJECT, FormulaObject, formu
 from app.widgets.text.formulas import formulas
 from app.widgets.text.leaf_input import LeafInput
 from app.widgets.text.match_marks import MatchMarks
+from app.widgets.text.table_text import chosen_cells
 from app.widgets.text.text_selection import copied
 
 _QUOTE_BAR_PX = 3
@@ -58,6 +62,9 @@ class TextView(QTextBrowser):
         self._has_quotes = False
         self._columns = 0  # of the only thing shown, a table that may be wider than the page
         self._ideal = 0.0
+        self._begins_right = False  # the table's first column is the one on the right
+        self._is_scrolled = False  # by the reader
+        self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # each paragraph has its own
         document = SafeDocument(self)
         document.setIndentWidth(LIST_INDENT_PX)
         self._formula_object = FormulaObject(document)
@@ -76,6 +83,8 @@ class TextView(QTextBrowser):
         )
         self.viewport().setAutoFillBackground(False)
         self.anchorClicked.connect(self._on_anchor_clicked)
+        self.horizontalScrollBar().rangeChanged.connect(self._show_first_column)
+        self.horizontalScrollBar().actionTriggered.connect(self._on_scrolled)
         self._input = LeafInput(self)
         self.marks = MatchMarks(self)
         self._apply_font()
@@ -96,6 +105,7 @@ class TextView(QTextBrowser):
         html = "".join(block.html for block in blocks)
         self._has_quotes = "-qt-user-state" in html
         self._columns = columns_of(blocks[0]) if len(blocks) == 1 else 0
+        self._begins_right = html.startswith(RIGHT_TO_LEFT_TABLE)
         self._ideal = 0.0
         selection = self.textCursor()
         anchor, position = selection.anchor(), selection.position()
@@ -148,7 +158,10 @@ class TextView(QTextBrowser):
 
     def text_of(self, cursor: QTextCursor) -> str:
         """Return what a cursor of this document selects as it is copied: formulas as LaTeX between dollars."""
-        text = selected_text(cursor).replace("\ufffc", "")
+        cells = chosen_cells(cursor)
+        if cells is not None:
+            return cells
+        text = without_isolates(selected_text(cursor).replace("\ufffc", "").replace(BOX_GAP, ""))
         # Qt puts an empty line before what begins at the beginning of a list item.
         return text if cursor.selectedText().startswith("\u2029") else text.removeprefix("\n")
 
@@ -201,6 +214,7 @@ class TextView(QTextBrowser):
         sideways = abs(delta.x()) > abs(delta.y()) or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         bar = self.horizontalScrollBar()
         if sideways and self._columns and bar.maximum() > 0:
+            self._is_scrolled = True
             bar.setValue(bar.value() - (delta.x() or delta.y()) // 2)
             event.accept()
         else:
@@ -222,6 +236,11 @@ class TextView(QTextBrowser):
         """Give a wide table the room it needs."""
         self._fit(event.size().width())
         super().resizeEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin where reading begins; Qt shows where the document begins, which is on the left."""
+        super().showEvent(event)
+        self._show_first_column()
 
     def changeEvent(self, event: QEvent) -> None:
         """Keep the text's own font when the style sheet gives the widget another one."""
@@ -245,10 +264,13 @@ class TextView(QTextBrowser):
             if area.top() > event.rect().bottom():
                 break
             bottom = area.bottom()
-            for level in range(max(0, block.userState())):
-                if following.isValid() and following.userState() > level:
+            state = max(0, block.userState())
+            for level in range(state % RIGHT_QUOTE):
+                if following.isValid() and max(0, following.userState()) % RIGHT_QUOTE > level:
                     bottom = layout.blockBoundingRect(following).top()
-                bar = QRectF(level * QUOTE_INDENT_PX, area.top(), _QUOTE_BAR_PX, bottom - area.top())
+                inset = level * QUOTE_INDENT_PX
+                left = self.viewport().width() - inset - _QUOTE_BAR_PX if state > RIGHT_QUOTE else inset
+                bar = QRectF(left, area.top(), _QUOTE_BAR_PX, bottom - area.top())
                 painter.fillRect(bar, QColor(self._theme.colors.hairline))
             block = following
         painter.end()
@@ -306,6 +328,15 @@ class TextView(QTextBrowser):
         cursor.setPosition(min(anchor, last))
         cursor.setPosition(min(position, last), cursor.MoveMode.KeepAnchor)
         self.setTextCursor(cursor)
+
+    @Slot()
+    def _show_first_column(self) -> None:
+        if self._begins_right and not self._is_scrolled:
+            self.horizontalScrollBar().setValue(self.horizontalScrollBar().maximum())
+
+    @Slot(int)
+    def _on_scrolled(self, _action: int) -> None:
+        self._is_scrolled = True
 
     @Slot(QUrl)
     def _on_anchor_clicked(self, url: QUrl) -> None:

@@ -61,7 +61,7 @@ def test_nothing_but_known_tags_and_safe_links(attack: str, streaming: bool) -> 
     assert tags <= {"p", "b", "i", "s", "a", "span", "br", "h1", "ul", "ol", "li", "table", "tr", "th", "td", "hr"}
     for attributes in re.findall(r"<(?:\w+)\s([^>]*)>", html):
         for name in re.findall(r'([\w-]+)="', attributes):
-            assert name in {"style", "href", "start", "type", "cellspacing", "cellpadding"}
+            assert name in {"style", "href", "start", "type", "cellspacing", "cellpadding", "align", "dir"}
     for target in re.findall(r'href="([^"]*)"', html):
         assert re.match(r"https?://|mailto:", target)
         assert "@evil" not in target

@@ -101,7 +101,7 @@ def test_tables() -> None:
     assert after.text == "after"
     assert block.text == "a\tb\n1\t2"
     assert block.html.startswith("<table")
-    assert "text-align:right" in block.html
+    assert [re.findall(r'align="(\w+)"', cell) for cell in block.html.split("</tr>")] == [["left", "right"]] * 2 + [[]]
     assert "<th " in block.html
 
 

@@ -8,6 +8,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.bidi import without_isolates
 from app.conversations.records import MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.rendering.markdown import MarkdownStream
@@ -242,7 +243,7 @@ def lines_of(leaf: Leaf) -> list[list[str]]:
     lines, block = [], leaf.document().begin()
     while block.isValid():
         if block.text().strip():
-            lines.append(block.text().split())
+            lines.append(without_isolates(block.text()).split())
         block = block.next()
     return lines
 
