@@ -152,7 +152,36 @@ END;
 INSERT INTO message_search (message_search) VALUES ('rebuild');
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _FULL_CONTEXT, _ORDER_AND_ATTACHMENTS, _SEARCH_AND_FOLDERS)
+# What is in attached files gets an index of its own, made while nobody waits (attachment_index.py): here it is only
+# noted what is to be read. A file's words may be beginnings from three letters on.
+_SEARCH_IN_ATTACHMENTS = """
+CREATE TABLE unread_attachments (number INTEGER PRIMARY KEY) STRICT;
+INSERT INTO unread_attachments SELECT number FROM messages WHERE attachments IS NOT NULL;
+CREATE VIRTUAL TABLE attachment_search USING fts5 (
+    body, content = '', contentless_delete = 1, tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER attachments_added AFTER INSERT ON messages WHEN new.attachments IS NOT NULL BEGIN
+    INSERT OR IGNORE INTO unread_attachments VALUES (new.number);
+END;
+CREATE TRIGGER attachments_removed AFTER DELETE ON messages WHEN old.attachments IS NOT NULL BEGIN
+    DELETE FROM attachment_search WHERE rowid = old.number;
+    DELETE FROM unread_attachments WHERE number = old.number;
+END;
+CREATE TRIGGER attachments_changed AFTER UPDATE ON messages
+WHEN old.attachments IS NOT new.attachments BEGIN
+    DELETE FROM attachment_search WHERE rowid = old.number;
+    DELETE FROM unread_attachments WHERE number = old.number;
+    INSERT OR IGNORE INTO unread_attachments SELECT new.number WHERE new.attachments IS NOT NULL;
+END;
+"""
+
+MIGRATIONS: tuple[str, ...] = (
+    _FIRST,
+    _FULL_CONTEXT,
+    _ORDER_AND_ATTACHMENTS,
+    _SEARCH_AND_FOLDERS,
+    _SEARCH_IN_ATTACHMENTS,
+)
 
 
 def version_of(database: Database) -> int:
@@ -179,14 +208,15 @@ def is_foreign(database: Database) -> bool:
 
 
 def migrate(database: Database, back_up: Callable[[int], None], migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Take the steps the file lacks, each in one transaction after back_up(version); raises StoreError.
+    """Take the steps the file lacks, each in one transaction, after back_up(version); raises StoreError.
 
-    A file that is just being made holds nothing to be backed up.
+    A file that is just being made holds nothing to be backed up. Copies between the steps would hold the same
+    conversations, and push the one out that an older program can read.
     """
-    is_new = not version_of(database)
+    before = version_of(database)
+    if 0 < before < len(migrations):
+        back_up(before)
     while (version := version_of(database)) < len(migrations):
-        if not is_new:
-            back_up(version)
         with database.transaction():
             # Another process may have taken the step while this one waited for the lock.
             if version_of(database) == version:

@@ -76,7 +76,7 @@ def conversation_from(row: Row, *, is_private: bool = False) -> Conversation:
         is_pinned=bool(row[12]),
         is_unread=bool(row[13]),
         sampling=_decoded(Sampling, row[14]),
-        draft_attachments=_attachments(row[15]),
+        draft_attachments=attachments_from(row[15]),
     )
 
 
@@ -125,7 +125,7 @@ def message_from(row: Row) -> Message:
         token_ids=unpacked(row[13]),
         content=_text(row[14]),
         context_start_id=None if row[15] is None else _text(row[15]),
-        attachments=_attachments(row[16]),
+        attachments=attachments_from(row[16]),
         is_edited=bool(row[17]),
         opens_thinking=bool(row[18]),
         thinking_seconds=None if row[19] is None else _real(row[19]),
@@ -143,6 +143,11 @@ def attachments_blob(attachments: tuple[Attachment, ...]) -> bytes | None:
         for each in attachments
     ]
     return msgspec.json.encode(cleaned)
+
+
+def attachments_from(blob: Value) -> tuple[Attachment, ...]:
+    """Return what goes with a message; none for a damaged blob."""
+    return (_decoded(tuple[Attachment, ...], blob) or ()) if blob is not None else ()
 
 
 def packed(token_ids: tuple[int, ...]) -> bytes:
@@ -163,15 +168,6 @@ def unpacked(blob: Value) -> tuple[int, ...]:
     return tuple(ids)
 
 
-def _clean_attachment(attachment: Attachment) -> Attachment:
-    return msgspec.structs.replace(
-        attachment,
-        name=clean_text(attachment.name),
-        text=clean_text(attachment.text),
-        note=clean_text(attachment.note),
-    )
-
-
 def _clean_report(report: ErrorReport) -> ErrorReport:
     return msgspec.structs.replace(
         report,
@@ -179,10 +175,6 @@ def _clean_report(report: ErrorReport) -> ErrorReport:
         hint=clean_text(report.hint),
         details=clean_text(report.details),
     )
-
-
-def _attachments(blob: Value) -> tuple[Attachment, ...]:
-    return (_decoded(tuple[Attachment, ...], blob) or ()) if blob is not None else ()
 
 
 def _decoded(kind: type[_Record], blob: Value) -> _Record | None:

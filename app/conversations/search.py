@@ -1,4 +1,4 @@
-"""Full-text search over finished messages, on the index that the database keeps by itself.
+"""Full-text search over finished messages and what is attached to them, on indexes in the database.
 
 Chinese, Japanese, Thai and their like write no spaces, so that whole sentences would be one word: the index gets their
 characters one by one (``spaced``), and a query looks for them side by side. So any part of a sentence is found.
@@ -6,10 +6,16 @@ characters one by one (``spaced``), and a query looks for them side by side. So 
 
 import itertools
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from app.conversations.database import Database
+import msgspec
+
+from app.conversations import attachment_index
+from app.conversations.attachment import Attachment, one_line
+from app.conversations.database import Database, Row
 from app.conversations.folding import folded
+from app.conversations.rows import attachments_from
 from app.conversations.unspaced import UNSPACED, is_unspaced, spaced
 from app.language import tr
 from engine.api.codec import clean_text
@@ -17,15 +23,35 @@ from engine.api.codec import clean_text
 HIT_START = "\ue000"
 HIT_END = "\ue001"
 _LETTER = rf"[^\W{UNSPACED}]"  # of a word that has spaces around it
+_INDEXED = rf"[^\W_{UNSPACED}]"  # the same as the index cuts words: plan_b.txt has three
 _PARTS = re.compile(rf"[{UNSPACED}]+|{_LETTER}+")
 _MAXIMUM_WORDS = 32
 _SNIPPET_CHARACTERS = 110
 _BEFORE_CHARACTERS = 30
-_READ_CHARACTERS = 20_000  # of a message, for its snippet
+_READ_CHARACTERS = 20_000  # of a message, or of a file at once, for its snippet
 # Common words are in every second message. Of so many newest ones the best are given: the rest can't be told apart.
 _RANKED = 400
 _MARKS = 50
 _SHORTEST_BEGINNING = 2  # one letter is the beginning of everything
+_SHORTEST_BEGINNING_IN_FILES = 3  # which is what their index knows
+_SHARE_OF_FILES = 5
+_READ_CHARACTERS_OF_FILES = 1_000_000  # for the places in them; what is found beyond is shown by what was said
+_NAME_CHARACTERS = 40
+_FOUND = """
+SELECT messages.number, messages.id, conversations.id, conversations.title, substr(messages.content, 1, :read),
+    messages.created_at, {columns}
+FROM (
+    SELECT {table}.rowid AS number, {table}.rank AS rank
+    FROM {table} CROSS JOIN messages ON messages.number = {table}.rowid
+    CROSS JOIN conversations ON conversations.id = messages.conversation_id
+    WHERE {table} MATCH :query AND conversations.deleted_at IS NULL
+        AND messages.number NOT IN (SELECT value FROM json_each(:known))
+    ORDER BY {table}.rowid DESC LIMIT :ranked
+) AS found
+JOIN messages ON messages.number = found.number
+JOIN conversations ON conversations.id = messages.conversation_id
+ORDER BY found.rank, found.number DESC LIMIT :limit
+"""
 
 
 @dataclass(frozen=True)
@@ -40,34 +66,57 @@ class SearchHit:
 
 
 def find_messages(database: Database, text: str, limit: int) -> list[SearchHit]:
-    """Return up to limit hits, best first; none for a text without words. Nothing in the text is query syntax."""
+    """Return up to limit hits; none for a text without words. Nothing in the text is query syntax.
+
+    First, best first, what was said and names of files; then, best first, what is in files: at least a fifth of the
+    limit if so many are found.
+    """
     parts = _parts(text)
-    query = _query(parts)
+    said = _said(database, parts, limit)
+    known = msgspec.json.encode([number for number, _ in said]).decode()
+    files = _in_files(database, parts, limit, known)
+    kept = max(limit - len(files), limit - limit // _SHARE_OF_FILES)
+    return [*(hit for _, hit in said[:kept]), *files][:limit]
+
+
+def _said(database: Database, parts: list[str], limit: int) -> list[tuple[int, SearchHit]]:
+    """Return hits in what was said and in names of files, each with its message's number."""
+    query = _query(parts, _SHORTEST_BEGINNING)
     if not query:
         return []
     rows = database.execute(
-        "SELECT messages.id, conversations.id, conversations.title, substr(messages.content, 1, ?), "
-        "messages.created_at, attached(messages.attachments) FROM ("
-        "SELECT message_search.rowid AS number, message_search.rank AS rank "
-        "FROM message_search CROSS JOIN messages ON messages.number = message_search.rowid "
-        "CROSS JOIN conversations ON conversations.id = messages.conversation_id "
-        "WHERE message_search MATCH ? AND conversations.deleted_at IS NULL "
-        "ORDER BY message_search.rowid DESC LIMIT ?) AS found "
-        "JOIN messages ON messages.number = found.number "
-        "JOIN conversations ON conversations.id = messages.conversation_id "
-        "ORDER BY found.rank, found.number DESC LIMIT ?",
-        (_READ_CHARACTERS, query, _RANKED, limit),
+        _FOUND.format(table="message_search", columns="attached(messages.attachments)"),
+        {"read": _READ_CHARACTERS, "query": query, "known": "[]", "ranked": _RANKED, "limit": limit},
     )
-    return [
-        SearchHit(str(row[0]), str(row[1]), str(row[2]), _place(str(row[3]), str(row[5]), parts), float(row[4] or 0))
-        for row in rows
-    ]
+    return [(int(str(row[0])), _hit(row, _place(str(row[4]), str(row[6]), parts))) for row in rows]
+
+
+def _in_files(database: Database, parts: list[str], limit: int, known: str) -> list[SearchHit]:
+    """Return hits in attached files; not those messages whose numbers (as JSON) are known."""
+    query = _query(parts, _SHORTEST_BEGINNING_IN_FILES)
+    if not query:
+        return []
+    rows = database.execute(
+        _FOUND.format(table="attachment_search", columns="messages.created_at"),
+        {"read": _READ_CHARACTERS, "query": query, "known": known, "ranked": _RANKED, "limit": limit},
+    )
+    hits, left = [], _READ_CHARACTERS_OF_FILES
+    for row in rows:
+        blobs = database.execute("SELECT attachments FROM messages WHERE number = ?", (row[0],)) if left > 0 else []
+        attachments = [each for blob in blobs for each in attachments_from(blob[0])]
+        place, read = _place_in_files(attachments, parts, left)
+        left -= read
+        hits.append(_hit(row, place or snippet(str(row[4]), parts)))
+    return hits
+
+
+def _hit(row: Row, place: str) -> SearchHit:
+    return SearchHit(str(row[1]), str(row[2]), str(row[3]), place, float(str(row[5] or 0)))
 
 
 def _place(content: str, names: str, parts: list[str]) -> str:
     """Return the place in what was said, else the name of the attachment that was found."""
     if names and not _marks(folded(content), parts):
-        # Not by marks: a word that is glued to others, as in plan_b.txt, is one of the index but not of those.
         counts = {name: sum(folded(part) in folded(name) for part in parts) for name in names.split("\n")}
         best = max(counts, key=lambda name: counts[name])
         if counts[best] or not content.strip():
@@ -75,14 +124,47 @@ def _place(content: str, names: str, parts: list[str]) -> str:
     return snippet(content, parts)
 
 
+def _place_in_files(attachments: Sequence[Attachment], parts: list[str], most: int) -> tuple[str, int]:
+    """Return the file and the place in it where most of the words stand together, and how much was read for it.
+
+    After most characters it is the best place so far.
+    """
+    if not attachments:
+        return "", 0
+    best, count, read = (attachments[0], attachments[0].text[:_READ_CHARACTERS]), 0, 0
+    for each, piece in _pieces(attachments):
+        plain = folded(piece)
+        found = sum(bool(_marks(plain, [part])) for part in parts)
+        if found > count:
+            best, count = (each, piece), found
+        read += len(piece)
+        if count == len(parts) or read >= most:
+            break
+    name = one_line(best[0].name)
+    if len(name) > _NAME_CHARACTERS:
+        name = f"{name[: _NAME_CHARACTERS - 8]}…{name[-7:]}"
+    return tr("In {name}: {place}").format(name=name, place=snippet(best[1], parts)), read
+
+
+def _pieces(attachments: Sequence[Attachment]) -> Iterator[tuple[Attachment, str]]:
+    for each in attachments:
+        for start in range(0, len(each.text), _READ_CHARACTERS):
+            yield each, each.text[start : start + _READ_CHARACTERS + _SNIPPET_CHARACTERS]
+
+
 def rebuild_index(database: Database) -> None:
-    """Make the index anew from the messages; it is the one part of the file that can be. Raises StoreError."""
+    """Make the index anew from the messages; it is the one part of the file that can be. Raises StoreError.
+
+    What is in files is read again in quiet time.
+    """
     if database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'message_search'"):
         database.execute("INSERT INTO message_search (message_search) VALUES ('rebuild')")
+    attachment_index.begin_anew(database)
 
 
 def snippet(text: str, parts: list[str]) -> str:
     """Return the text's place with the first words that were looked for, on one line, those words marked."""
+    text = text.replace(HIT_START, " ").replace(HIT_END, " ")  # signs of some font's own
     found = _marks(folded(text), parts)
     first = found[0][0] if found else 0
     start = max(0, first - _BEFORE_CHARACTERS)
@@ -102,10 +184,13 @@ def _marks(plain: str, parts: list[str]) -> list[tuple[int, int]]:
     """Return where words are, or for the last part begin, as it says, and where unspaced parts stand; in order."""
     marks: list[tuple[int, int]] = []
     for place, part in enumerate(parts):
-        pattern = re.escape(folded(part))
+        word = folded(part)
+        if word not in plain:  # many times faster than the pattern, and so it is in most of a file
+            continue
+        pattern = re.escape(word)
         if not is_unspaced(part):
-            rest = rf"{_LETTER}*" if place == len(parts) - 1 else rf"(?!{_LETTER})"
-            pattern = rf"(?<!{_LETTER}){pattern}{rest}"
+            rest = rf"{_INDEXED}*" if place == len(parts) - 1 else rf"(?!{_INDEXED})"
+            pattern = rf"(?<!{_INDEXED}){pattern}{rest}"
         found = itertools.islice(re.finditer(pattern, plain), _MARKS)
         marks += [each.span() for each in found]
     return sorted(marks)
@@ -115,13 +200,14 @@ def _parts(text: str) -> list[str]:
     return _PARTS.findall(clean_text(text))[:_MAXIMUM_WORDS]
 
 
-def _query(parts: list[str]) -> str:
+def _query(parts: list[str], shortest_beginning: int) -> str:
     """Return all parts as phrases; the last word may be a beginning if it is long enough."""
     if not parts:
         return ""
     last = parts[-1]
     last_is_unspaced = is_unspaced(last)
-    if not last_is_unspaced and len(last) < _SHORTEST_BEGINNING:
-        parts, last = parts[:-1] if len(parts) > 1 and last.isascii() else parts, ""
+    if not last_is_unspaced and len(last) < shortest_beginning:
+        is_begun = len(parts) > 1 and last.isascii() and len(last) < _SHORTEST_BEGINNING
+        parts, last = parts[:-1] if is_begun else parts, ""
     phrases = [f'"{spaced(part)}"' for part in parts]
     return " ".join(phrases) + ("*" if last and not last_is_unspaced else "")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.conversations import deleting, organizing
+from app.conversations import attachment_index, deleting, organizing
 from app.conversations.attachment import Attachment
 from app.conversations.backups import Backups
 from app.conversations.database import IN_MEMORY, Database, Row
@@ -317,13 +317,21 @@ class ConversationStore:
     def search(self, text: str, limit: int = 50) -> list[SearchHit]:
         """Return the messages that hold all words of the text (the last one may be a beginning), best first.
 
-        Private conversations are not searched.
+        What is in attached files counts once it was read. Private conversations are not searched.
         """
         return find_messages(self._database, text, limit)
 
     def sent_before(self, conversation_id: str) -> list[str]:
         """Return what the user wrote in a conversation and then in others, the newest first; a private one stays so."""
         return sent_before(self._of(conversation_id), conversation_id)
+
+    def is_reading_due(self) -> bool:
+        """Return whether attached files are still to be read for the search."""
+        return attachment_index.is_behind(self._database)
+
+    def read_attachments(self, seconds: float) -> None:
+        """Read some of them, for about so long; private conversations are not searched, so theirs are not read."""
+        attachment_index.read_attachments(self._database, seconds)
 
     def is_maintenance_due(self) -> bool:
         """Return whether maintain() has something to do."""

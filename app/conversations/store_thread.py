@@ -7,6 +7,7 @@ the work's future holds the StoreError and the next piece of work tries again.
 import heapq
 import itertools
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -24,6 +25,10 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 _MAINTENANCE_DELAY_SECONDS = 5.0
 _MAINTENANCE_INTERVAL_SECONDS = 3600.0
+# Attached files are read for the search when nothing was asked for so long, for so long at once.
+_QUIET_SECONDS = 0.3
+_READING_SECONDS = 0.03
+_PAUSE_SECONDS = 0.03
 
 
 @dataclass(order=True)
@@ -47,6 +52,7 @@ class StoreThread:
         self._numbers = itertools.count()
         self._closing = False
         self._maintenance_at = time.monotonic() + _MAINTENANCE_DELAY_SECONDS
+        self._reading_at = math.inf
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
         self.opened: Future[tuple[str, ...]] = self.submit(lambda store: store.notices)
@@ -94,6 +100,8 @@ class StoreThread:
             if job is None:
                 break
             self._do(job)
+            if job.work != self._read_attachments:  # which says itself when there is more
+                self._reading_at = time.monotonic() + _QUIET_SECONDS
             del job  # its result may be a whole conversation
         if self._store is not None:
             self._maintain(self._store)
@@ -118,12 +126,15 @@ class StoreThread:
                 if self._store is not None and now >= self._maintenance_at:
                     self._maintenance_at = now + _MAINTENANCE_INTERVAL_SECONDS
                     return _Job(now, next(self._numbers), self._maintain, Future())
+                if self._store is not None and now >= self._reading_at:
+                    self._reading_at = math.inf
+                    return _Job(now, next(self._numbers), self._read_attachments, Future())
                 self._wake.wait(self._seconds_to_wait(now))
 
     def _seconds_to_wait(self, now: float) -> float | None:
         times = [job.due for job in self._delayed[:1]]
         if self._store is not None:
-            times.append(self._maintenance_at)
+            times.append(min(self._maintenance_at, self._reading_at))
         return max(0.0, min(times) - now) if times else None
 
     def _do(self, job: _Job) -> None:
@@ -146,6 +157,11 @@ class StoreThread:
             _log.warning("%s (%s)", error.message, error.details)
         else:
             _log.error("work on the conversations failed", exc_info=error)
+
+    def _read_attachments(self, store: ConversationStore) -> None:
+        if store.is_reading_due():
+            store.read_attachments(_READING_SECONDS)
+            self._reading_at = time.monotonic() + _PAUSE_SECONDS
 
     def _maintain(self, store: ConversationStore) -> None:
         try:

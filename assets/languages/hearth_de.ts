@@ -1733,6 +1733,10 @@
         <translation>In diesem Ordner ist keine Datei mit Unterhaltungen, die Hearth kennt.</translation>
     </message>
     <message>
+        <source>In {name}: {place}</source>
+        <translation>In {name}: {place}</translation>
+    </message>
+    <message>
         <source>In “{title}”: {message}</source>
         <translation>In „{title}“: {message}</translation>
     </message>

@@ -7,6 +7,8 @@ from PySide6.QtCore import QCoreApplication, QEvent, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.conversations.attachment import Attachment
+from app.conversations.database import Database
 from app.conversations.records import Conversation, Message
 from app.conversations.store import ConversationStore
 from app.main import Hearth
@@ -36,6 +38,7 @@ def hearth(qtbot: QtBot) -> Iterator[Hearth]:
             role=Role.USER if number % 2 == 0 else Role.ASSISTANT,
             content="The needle is here." if number == 7 else f"Something else, number {number}. " * 20,
             created_at=1.0,
+            attachments=(Attachment(name="sewing.txt", text="Thread", size_bytes=6),) if number == 4 else (),
         )
         for number in range(TURNS)
     ]
@@ -85,6 +88,18 @@ def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> No
     assert transcript.view.viewport().rect().contains(place)
     assert not transcript.view.is_following
     qtbot.waitUntil(lambda: not transcript.findChildren(FoundMark))
+
+
+def test_what_is_in_a_file_is_found_and_its_message_shown(qtbot: QtBot, hearth: Hearth) -> None:
+    beside = Database(locate().database, read_only=True)  # asking the store itself would disturb its quiet
+    qtbot.waitUntil(lambda: not beside.number("SELECT count(*) FROM unread_attachments"), timeout=10_000)
+    beside.close()
+    (hit,) = typed(qtbot, hearth, "thread")
+    assert hit.key == "m4"
+    assert hit.detail.startswith("In sewing.txt: ")
+    choose(qtbot, hearth)
+    transcript = hearth.window.page.transcript
+    qtbot.waitUntil(lambda: bool(transcript.findChildren(FoundMark)))
 
 
 def test_a_command_is_done_and_a_setting_is_gone_to(qtbot: QtBot, hearth: Hearth) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.conversations.attachment import Attachment
 from app.conversations.records import Conversation, Message, MessageState
 from app.conversations.store import ConversationStore
 from app.conversations.tree import ConversationTree
@@ -24,6 +25,7 @@ from engine.api.message import Role
 
 MESSAGES = 10_000
 SEARCHED_MESSAGES = 100_000
+MESSAGES_FOR_EACH_FILE = 50
 TOKENS = 300
 RUNS = 5
 WORDS = "the of and to in a is that it was for on are with as his they be at one have this from or had by hot word but"
@@ -86,13 +88,48 @@ def growing_answer(store: ConversationStore, characters: int) -> float:
     return best(lambda: store.save_message(answer))
 
 
-def search_times(path: Path) -> dict[str, float]:
-    """Return the seconds it takes to find a rare word, words of every message, and the beginning of one."""
+def search_times(path: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the seconds it takes to find a rare word, words of every message, and the beginning of one.
+
+    One of fifty messages has a file. What these cost is the second part: seconds to read them in quiet time, the
+    longest that anybody else had to wait meanwhile, and the share of their size that the index takes.
+    """
     store = ConversationStore(path)
-    store.save_turn(*conversation_of(SEARCHED_MESSAGES))
-    times = {text: best(partial(store.search, text)) for text in ("9999 word", "the of and", "wo")}
+    store.save_turn(*_with_files(*conversation_of(SEARCHED_MESSAGES)))
+    without = _pages(store)
+    waits = []
+    while store.is_reading_due():
+        began = time.perf_counter()
+        store.read_attachments(0.03)
+        waits.append(time.perf_counter() - began)
+    files = SEARCHED_MESSAGES // MESSAGES_FOR_EACH_FILE
+    costs = {
+        "files": files,
+        "characters_each": len(_file(0).text),
+        "read_seconds": round(sum(waits), 3),
+        "longest_wait_seconds": round(max(waits), 4),
+        "share_of_size": round((_pages(store) - without) / (files * len(_file(0).text)), 3),
+    }
+    texts = ("9999 word", "the of and", "wo", "rare777", "rar")
+    times = {text: best(partial(store.search, text)) for text in texts}
     store.close()
-    return times
+    return times, costs
+
+
+def _with_files(conversation: Conversation, messages: list[Message]) -> tuple[Conversation, list[Message]]:
+    for place in range(0, len(messages), MESSAGES_FOR_EACH_FILE):
+        messages[place] = msgspec.structs.replace(messages[place], attachments=(_file(place),))
+    return conversation, messages
+
+
+def _file(number: int) -> Attachment:
+    words = (f"{WORDS.split()[each % 25]}{each * 7919 % 3000}" for each in range(number, number + 3000))
+    text = f"{' '.join(words)} rare{number}"
+    return Attachment(name=f"{number}.txt", text=text, size_bytes=len(text))
+
+
+def _pages(store: ConversationStore) -> int:
+    return store.database.number("PRAGMA page_count") * store.database.number("PRAGMA page_size")
 
 
 def main() -> None:
@@ -106,7 +143,7 @@ def main() -> None:
             f"{length:,} characters": round(growing_answer(store, length), 4) for length in (2_000, 40_000, 1_000_000)
         }
         store.close()
-        searches = search_times(Path(folder) / "many.db")
+        searches, files = search_times(Path(folder) / "many.db")
         result = {
             "messages": MESSAGES,
             "open_seconds": round(opened, 3),
@@ -115,6 +152,7 @@ def main() -> None:
             "searched_messages": SEARCHED_MESSAGES,
             "search_seconds": {text: round(seconds, 4) for text, seconds in searches.items()},
             "search_budget_seconds": 0.1,
+            "files_in_search": files,
             "save_growing_answer_seconds": saves,
             "database_bytes": path.stat().st_size,
             "machine": f"{platform.machine()} {platform.system()}, Python {platform.python_version()}",

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from app.conversations.attachment import Attachment
 from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from engine.api.commands import WhenFull
@@ -36,6 +37,11 @@ def test_nothing_of_a_private_conversation_is_on_disk(store: ConversationStore, 
     store.rename("p", f"{SECRET} again")
     store.save_copies(a_conversation("p2", title=SECRET, is_private=True), [a_message(SECRET, conversation_id="p2")])
     store.delete_conversation("p2")
+    secret = Attachment(name="secret.txt", text=SECRET, size_bytes=1)
+    store.save_message(a_message("q2", conversation_id="p", sequence=9, attachments=(secret,)))
+    assert not store.is_reading_due()
+    store.read_attachments(1.0)
+    assert store.search(SECRET) == []
     store.maintain()
     assert on_disk(database.parent) == set()
     store.close()

@@ -22,7 +22,14 @@ def found(store: ConversationStore, text: str) -> list[str]:
 
 def is_index_sound(store: ConversationStore) -> bool:
     store._database.execute("INSERT INTO message_search (message_search, rank) VALUES ('integrity-check', 1)")
+    store._database.execute("INSERT INTO attachment_search (attachment_search) VALUES ('integrity-check')")
     return True
+
+
+def read_all(store: ConversationStore) -> None:
+    """Do what the store's thread does while nothing is asked."""
+    while store.is_reading_due():
+        store.read_attachments(1.0)
 
 
 def test_all_words_must_be_there_and_the_last_may_be_a_beginning(store: ConversationStore) -> None:
@@ -42,10 +49,9 @@ def test_a_message_is_found_by_the_name_of_what_is_attached(store: ConversationS
     store.save_turn(a_conversation(), [a_message(content="Please read it", attachments=files), a_message("n")])
     hit = store.search("boiler")[0]
     assert hit.snippet == f"Attachment: {HIT_START}Boiler{HIT_END} {{manual}} 2024.pdf"
-    assert store.search("plan b")[0].snippet == "Attachment: plan_b.txt"
+    assert store.search("plan b")[0].snippet == f"Attachment: {HIT_START}plan{HIT_END}_{HIT_START}b{HIT_END}.txt"
     assert store.search("学習")[0].snippet == f"Attachment: 機械{HIT_START}学習{HIT_END}.docx"
     assert store.search("read boil")[0].snippet == f"Please {HIT_START}read{HIT_END} it"
-    assert found(store, "secret") == [], "what is in a file is not what was said"
     assert is_index_sound(store)
     store.save_message(a_message(content="Please read it"))
     assert found(store, "boiler") == []
@@ -167,8 +173,134 @@ def test_an_index_of_before_is_made_anew(open_store: Callable[..., ConversationS
     store.save_turn(
         a_conversation(), [a_message(content="今天天气很好"), a_message("n", content="apple", state=STREAMING)]
     )
-    assert found(store, "天气") == []
+    assert not store.database.execute("SELECT rowid FROM message_search WHERE message_search MATCH '天气'")
     store.close()
     again = open_store()
     assert found(again, "天气") == ["m"]
     assert is_index_sound(again)
+
+
+def a_file(name: str, text: str) -> Attachment:
+    return Attachment(name=name, text=text, size_bytes=len(text))
+
+
+def test_what_is_in_a_file_is_found_and_the_file_is_named(store: ConversationStore) -> None:
+    files = (a_file("other.txt", "nothing of it"), a_file("boiler.pdf", "x\n" * 30_000 + "The Überdruck valve opens"))
+    store.save_turn(a_conversation(title="Heating"), [a_message(content="What is this?", attachments=files)])
+    read_all(store)
+    (hit,) = store.search("uberdruck val")
+    assert (hit.message_id, hit.title) == ("m", "Heating")
+    assert hit.snippet.startswith("In boiler.pdf: …")
+    assert f"…{HIT_START}Überdruck{HIT_END} {HIT_START}valve{HIT_END} opens" in hit.snippet
+    (hit,) = store.search("boiler valve")
+    assert f"{HIT_START}valve{HIT_END}" in hit.snippet, "a file's name and its text belong together"
+    assert is_index_sound(store)
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [("我们明天去北京大学参观", "北京大学"), ("Zeile eins\nKesseldruck", "kess"), ("\0NUL\ud800", "nul")],
+)
+def test_what_is_in_a_file_is_found_as_what_was_said(store: ConversationStore, text: str, query: str) -> None:
+    store.save_turn(a_conversation(), [a_message(content="", attachments=(a_file("a", "é" * 9_999 + " " + text),))])
+    read_all(store)
+    assert found(store, query) == ["m"]
+
+
+def test_the_place_is_told_whatever_the_file_holds(store: ConversationStore) -> None:
+    files = [
+        a_message("code", None, 1, attachments=(a_file("a.py", "def boiler_pressure(): ..."),)),
+        a_message("font", None, 2, attachments=(a_file("{x}.pdf", f"{HIT_START} signs {HIT_END} of boiler_ {{y}}"),)),
+        a_message("far", None, 3, attachments=(a_file("b" * 300 + ".txt", "boiler" + " z" * 60_000 + " pressure"),)),
+    ]
+    store.save_turn(a_conversation(), files)
+    read_all(store)
+    places = {hit.message_id: hit.snippet for hit in store.search("boiler")}
+    assert places["code"] == f"In a.py: def {HIT_START}boiler{HIT_END}_pressure(): ..."
+    assert places["font"] == f"In {{x}}.pdf: signs of {HIT_START}boiler{HIT_END}_ {{y}}"
+    assert places["far"].startswith(f"In {'b' * 32}…bbb.txt: {HIT_START}boiler{HIT_END} z")
+    assert found(store, "boiler pressure") == ["code", "far"]
+
+
+def test_a_message_and_its_file_are_one_hit(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="apple", attachments=(a_file("apple.txt", "apple"),))])
+    read_all(store)
+    assert [hit.snippet for hit in store.search("apple")] == [f"{HIT_START}apple{HIT_END}"]
+
+
+def test_files_have_their_share_of_the_hits(store: ConversationStore) -> None:
+    said = [a_message(f"s{n}", None, n, content="apple") for n in range(30)]
+    files = [a_message(f"f{n}", None, 30 + n, attachments=(a_file("a", "apple"),)) for n in range(30)]
+    store.save_turn(a_conversation(), [*said, *files])
+    read_all(store)
+    ids = [hit.message_id for hit in store.search("apple", 20)]
+    assert [each[0] for each in ids] == ["s"] * 16 + ["f"] * 4
+    assert len(store.search("apple", 100)) == 60
+
+
+def test_what_is_no_longer_attached_is_not_found(store: ConversationStore) -> None:
+    attached = a_message(content="", attachments=(a_file("a", "secret"),))
+    store.save_turn(a_conversation(), [attached])
+    read_all(store)
+    assert found(store, "secret") == ["m"]
+    deletion = store.delete_messages("c", "m")
+    assert deletion is not None
+    assert found(store, "secret") == []
+    store.restore_messages("c", deletion.id, "m")
+    read_all(store)
+    assert found(store, "secret") == ["m"]
+    store.save_message(a_message(content="", attachments=(a_file("a", "public"),)))
+    assert found(store, "secret") == []
+    read_all(store)
+    assert found(store, "public") == ["m"]
+    store.save_message(a_message(content=""))
+    read_all(store)
+    assert found(store, "public") == []
+    store.save_message(attached)
+    read_all(store)
+    store.delete_conversation("c")
+    assert found(store, "secret") == []
+    store.purge_deleted(older_than=2**40)
+    assert not store.database.execute("SELECT rowid FROM attachment_search WHERE attachment_search MATCH 'secret'")
+    assert is_index_sound(store)
+
+
+def test_a_growing_title_or_state_has_no_file_read_again(store: ConversationStore) -> None:
+    attached = a_message(content="x", attachments=(a_file("a", "secret"),))
+    store.save_turn(a_conversation(), [attached])
+    read_all(store)
+    store.save_turn(a_conversation(title="Other"), [attached, a_message("n", "m", content="answer")])
+    assert not store.is_reading_due()
+
+
+def test_files_of_an_index_of_before_are_read_later(open_store: Callable[..., ConversationStore]) -> None:
+    store = open_store(migrations=MIGRATIONS[:4])
+    files = [a_message(f"m{n}", None, n, attachments=(a_file("a", f"word{n}"),)) for n in range(120)]
+    store.save_turn(a_conversation(), files)
+    store.close()
+    again = open_store()
+    assert again.is_reading_due(), "opening waits for none of them"
+    again.read_attachments(0.0)
+    assert again.database.number("SELECT count(*) FROM unread_attachments") == 119, "at least one at a time"
+    assert found(again, "word119") == ["m119"], "the newest first"
+    read_all(again)
+    assert found(again, "word0") == ["m0"]
+    assert is_index_sound(again)
+
+
+def test_a_damaged_index_of_files_is_made_anew(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="", attachments=(a_file("a", "secret"),))])
+    read_all(store)
+    store.database.execute("UPDATE attachment_search_data SET block = x'ff' WHERE id > 10")
+    store.note_damage()
+    assert store.is_reading_due()
+    read_all(store)
+    assert found(store, "secret") == ["m"]
+    assert is_index_sound(store)
+
+
+def test_an_attachment_that_can_not_be_read_holds_nobody_up(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(content="", attachments=(a_file("a", "secret"),))])
+    store.database.execute("UPDATE messages SET attachments = ?", (b"[{]",))
+    read_all(store)
+    assert found(store, "secret") == []

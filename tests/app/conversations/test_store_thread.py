@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.conversations.attachment import Attachment
 from app.conversations.errors import StorageFailed, StoreClosed, StoreDamaged, StoreError
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
@@ -98,3 +99,42 @@ def test_the_daily_backup_is_made_at_the_end_at_the_latest(database: Path) -> No
 
 def test_a_thread_that_never_worked_closes_at_once(database: Path) -> None:
     assert StoreThread(database).close(10)
+
+
+def test_attached_files_are_read_while_nothing_is_asked(store_thread: StoreThread) -> None:
+    files = [Attachment(name=f"{n}.txt", text=f"word{n}", size_bytes=1) for n in range(3)]
+    messages = [a_message(f"m{n}", None, n, attachments=(file,)) for n, file in enumerate(files)]
+    store_thread.submit(lambda store: store.save_turn(a_conversation(), messages)).result()
+    end = time.monotonic() + 20
+    while not (hits := store_thread.submit(lambda store: store.search("word0")).result()):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    assert hits[0].message_id == "m0"
+
+
+def test_files_that_can_not_be_read_now_are_tried_again_later(
+    database: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[float] = []
+    full = threading.Event()
+    reading = ConversationStore.read_attachments
+
+    def fail(store: ConversationStore, seconds: float) -> None:
+        calls.append(seconds)
+        if len(calls) == 1:
+            full.set()
+            raise StorageFailed("no")
+        reading(store, seconds)
+
+    monkeypatch.setattr(ConversationStore, "read_attachments", fail)
+    thread = StoreThread(database)
+    attached = a_message(attachments=(Attachment(name="a", text="secret", size_bytes=1),))
+    thread.submit(lambda store: store.save_turn(a_conversation(), [attached])).result()
+    assert full.wait(20)
+    time.sleep(0.5)
+    assert len(calls) == 1, "not over and over on a full disk"
+    end = time.monotonic() + 20
+    while not thread.submit(lambda store: store.search("secret")).result():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    assert thread.close()
