@@ -5,6 +5,7 @@ from PySide6.QtGui import (
     QFontMetrics,
     QInputMethodEvent,
     QKeyEvent,
+    QKeySequence,
     QResizeEvent,
     QTextCursor,
     QTextDocumentFragment,
@@ -18,6 +19,7 @@ from engine.api.codec import clean_text
 
 LONG_PASTE_CHARACTERS = 10_000
 _COUNTED_CHARACTERS = 20_000
+_PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
 class GrowingTextEdit(QPlainTextEdit):
@@ -119,10 +121,13 @@ class GrowingTextEdit(QPlainTextEdit):
         return QSize(80, QFontMetrics(self.font()).lineSpacing())
 
     def event(self, event: QEvent) -> bool:
-        """Keep Escape for the editor when it is also the window's shortcut."""
+        """Keep Escape for the editor when it is also the window's shortcut; leave it what would move nothing here."""
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
             if event.key() == Qt.Key.Key_Escape:
                 event.accept()
+                return True
+            if self._is_there_already(event):
+                event.ignore()
                 return True
         elif event.type() == QEvent.Type.FontChange:
             self.fit()
@@ -143,8 +148,19 @@ class GrowingTextEdit(QPlainTextEdit):
             self.escaped.emit()
         elif event.key() == Qt.Key.Key_Up and self.document().isEmpty() and not self._composing:
             self.up_pressed.emit()
+        elif event.key() in _PAGE_KEYS and not self.verticalScrollBar().maximum():
+            event.ignore()  # all of the text is seen: the page around scrolls
         else:
             super().keyPressEvent(event)
+
+    def _is_there_already(self, event: QKeyEvent) -> bool:
+        """Return whether the key goes to an end of the text at which the cursor is already."""
+        cursor = self.textCursor()
+        if cursor.hasSelection():
+            return False
+        to_start = event.matches(QKeySequence.StandardKey.MoveToStartOfDocument)
+        to_end = event.matches(QKeySequence.StandardKey.MoveToEndOfDocument)
+        return (to_start and cursor.atStart()) or (to_end and cursor.atEnd())
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:
         """Remember whether something is being composed."""

@@ -7,17 +7,19 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QWidget
 
 
-def step_past(single_stop: QWidget, forward: bool, step: Callable[[bool], bool]) -> bool:
+def step_past(single_stop: QWidget, forward: bool, step: Callable[[bool], bool], apart: Sequence[QWidget] = ()) -> bool:
     """Take Qt's own step to the next widget (focusNextPrevChild) that isn't inside single_stop; False if none is.
+
+    What stands apart in there, such as a bar that floats above it, is visited like all the rest.
 
     WORKAROUND: PySide6 6.11 takes what QWidget.nextInFocusChain returns for a child of the widget that was asked. When
     that one is deleted, Python loses hold of the other and of all its children, such as the window's menus. So nothing
     here walks along that chain: what Tab shall not visit says so for the moment.
     """
     focused = QApplication.focusWidget()
-    if focused is not None and single_stop.isAncestorOf(focused):
+    if focused is not None and _is_inside(focused, single_stop, apart):
         QWidget.setTabOrder(single_stop, focused)  # what was made late would be left to the window's beginning
-    inside = [(each, each.focusPolicy()) for each in stops_in(single_stop)]
+    inside = [(each, each.focusPolicy()) for each in stops_in(single_stop) if _is_inside(each, single_stop, apart)]
     for each, _ in inside:
         each.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
     try:
@@ -36,3 +38,7 @@ def put_in_order(stops: Sequence[QWidget]) -> None:
 def stops_in(widget: QWidget) -> list[QWidget]:
     """Return what Tab can visit inside a widget, in the order of its making."""
     return [each for each in widget.findChildren(QWidget) if each.focusPolicy() & Qt.FocusPolicy.TabFocus]
+
+
+def _is_inside(widget: QWidget, single_stop: QWidget, apart: Sequence[QWidget]) -> bool:
+    return single_stop.isAncestorOf(widget) and not any(each is widget or each.isAncestorOf(widget) for each in apart)

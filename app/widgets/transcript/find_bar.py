@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
-from app.language import tr
+from app.language import grouped, tr
 from app.widgets.basics.announcing import LateAnnouncement
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icon_button import IconButton
@@ -91,7 +91,7 @@ class FindBar(QFrame):
         if not self.words.strip():
             text = ""
         elif total:
-            text = tr("{number} of {total}").format(number=f"{number:,}", total=f"{total:,}")
+            text = tr("{number} of {total}").format(number=grouped(number), total=grouped(total))
         else:
             text = tr("Searching …") if searching else tr("Not found")
         self.count.setText(text)

@@ -135,7 +135,9 @@ def _on_screen(widget: QWidget, size: QSize) -> QPoint:
     """Return where a pop-up of that size goes: above the widget, else below it, always on its screen."""
     room = widget.screen().availableGeometry()
     begin = widget.mapToGlobal(QPoint(0, 0))
+    seen = widget.window().frameGeometry()  # the widget itself may be scrolled far away
+    begin.setY(max(seen.top(), min(begin.y(), seen.bottom() - widget.height())))
     above, below = begin.y() - size.height() - 4, begin.y() + widget.height() + 4
-    top = above if above >= room.top() else min(below, room.bottom() - size.height())
+    top = min(above if above >= room.top() else below, room.bottom() - size.height())
     left = min(begin.x(), room.right() - size.width())
     return QPoint(max(room.left(), left), max(room.top(), top))

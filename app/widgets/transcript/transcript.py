@@ -126,6 +126,11 @@ class Transcript(SelectionArea):
         bar = self.view.verticalScrollBar()
         bar.setValue(bar.value() + pixels)
 
+    def turn_page(self, pages: int) -> None:
+        """Move the visible part down so many pages, or up."""
+        bar = self.view.verticalScrollBar()
+        bar.setValue(bar.value() + pages * bar.pageStep())
+
     def selected_text(self) -> str:
         """Return the selection as plain text."""
         return selected_text(self, self._model)
@@ -252,6 +257,8 @@ class Transcript(SelectionArea):
 
     @Slot(object)
     def _on_following_changed(self, following: object) -> None:
+        if following and self.newest_button.hasFocus():
+            self.setFocus(Qt.FocusReason.TabFocusReason)  # Qt would give the keyboard to whatever comes next
         self.newest_button.setVisible(not following)
         self._place_button()
 

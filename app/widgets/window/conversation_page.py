@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.transcript_model import TranscriptModel
 from app.widgets.basics.private_mark import PrivateMark
+from app.widgets.basics.tab_order import put_in_order, stops_in
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
 from app.widgets.transcript.transcript import Transcript
@@ -14,6 +15,7 @@ from app.widgets.window.empty_state import EmptyState
 from app.widgets.window.notice_bar import NoticeBar
 from engine.api.message import Role
 
+_PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 _COMMAND_KEYS = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.MetaModifier
 
 
@@ -71,7 +73,13 @@ class ConversationPage(QWidget):
         self.transcript.branch_requested.connect(self.branch_requested)
         for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved):
             changed.connect(self._on_rows_changed)
+        put_in_order([*stops_in(self.finder.bar), self.transcript, self.transcript.newest_button])
         self._show_page()
+
+    @property
+    def beside_messages(self) -> tuple[QWidget, ...]:
+        """What floats above the messages and is visited by itself."""
+        return self.finder.bar, self.transcript.newest_button
 
     def set_busy(self, busy: bool) -> None:
         """Show that the conversation is being answered, or that it no longer is."""
@@ -107,6 +115,8 @@ class ConversationPage(QWidget):
         """Take what is typed while a message or a button has the keyboard as the beginning of a message."""
         if is_text(event):
             self.composer.take_key(event)
+        elif event.key() in _PAGE_KEYS and self.transcript.isVisible():
+            self.transcript.turn_page(-1 if event.key() == Qt.Key.Key_PageUp else 1)
         else:
             super().keyPressEvent(event)
 

@@ -136,7 +136,7 @@ class MainWindow(QMainWindow):
         another = (conversation.id if conversation else "") != (self._conversation.id if self._conversation else "")
         self._conversation = conversation
         has_title = conversation is not None and conversation.title
-        self.setWindowTitle(f"{shown_title(conversation)} – Hearth" if conversation and has_title else "Hearth")
+        self.setWindowTitle(f"{shown_title(conversation)} — Hearth" if conversation and has_title else "Hearth")
         self.show_state()
         if another:
             self.sidebar.set_active(conversation.id if conversation else "")
@@ -260,7 +260,7 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab visits the page of messages once, not every message that happens to exist."""
-        return step_past(self.page.transcript, forward, super().focusNextPrevChild)
+        return step_past(self.page.transcript, forward, super().focusNextPrevChild, self.page.beside_messages)
 
     def _apply_theme(self, theme: Theme) -> None:
         self._theme = theme
