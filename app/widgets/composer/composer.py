@@ -1,6 +1,6 @@
 """Where messages are written: grows with the text, Send becomes Stop, typing goes on while an answer is written."""
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QToolButton, QVBoxLayout, QWidget
 
@@ -8,6 +8,7 @@ from app.language import tr
 from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
 from app.widgets.attachments.attachment_bar import AttachmentBar
+from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import icon
@@ -64,6 +65,7 @@ class Composer(QWidget):
         self.own_button = self._build_own_button()
         self.frame = QFrame()
         self.frame.setProperty("surface", "composer")
+        FocusFrame(self.frame, self.editor)
         inside = QVBoxLayout(self.frame)
         inside.setContentsMargins(8, 8, 8, 8)
         inside.setSpacing(4)
@@ -205,13 +207,6 @@ class Composer(QWidget):
         self.take_focus()
         self.editor.keyPressEvent(event)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Show on the frame that the editor has the keyboard."""
-        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
-            self.frame.setProperty("focused", "true" if event.type() == QEvent.Type.FocusIn else "false")
-            self.frame.style().polish(self.frame)
-        return super().eventFilter(watched, event)
-
     def _build_editor(self) -> GrowingTextEdit:
         editor = GrowingTextEdit()
         editor.setProperty("bare", "true")
@@ -226,7 +221,6 @@ class Composer(QWidget):
         editor.long_text_pasted.connect(self.long_text_pasted)
         editor.picture_pasted.connect(self.picture_pasted)
         editor.takes_attachments = True
-        editor.installEventFilter(self)
         return editor
 
     def _build_own_button(self) -> QToolButton:

@@ -1,6 +1,7 @@
 """Messages that wait until the present answer is finished, shown above the composer."""
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app.language import tr
@@ -12,7 +13,7 @@ from app.widgets.basics.tab_order import stops_in
 from app.widgets.basics.theme import Theme
 
 _SHOWN_CHIPS = 3
-_WAITING_PX = 180
+_WAITING_SHARE = 0.4  # of a chip; the rest is for the message
 
 
 class QueueChips(QWidget):
@@ -96,6 +97,7 @@ class _Chip(QFrame):
     def __init__(self, place: int, text: str, theme: Theme) -> None:
         super().__init__()
         self._place = place
+        self._waits_for = ""
         self.setProperty("surface", "card")
         self.waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
         self.waiting.setProperty("role", "small")
@@ -126,10 +128,20 @@ class _Chip(QFrame):
 
     def show_waiting(self, waits_for: str, can_send: bool) -> None:
         if self._place == 0:
-            words = self.fontMetrics().elidedText(waits_for, Qt.TextElideMode.ElideMiddle, _WAITING_PX)
-            self.waiting.setText(words or tr("Sent next"))
+            self._waits_for = waits_for
             set_tooltip(self.waiting, waits_for)
+            self._fit_waiting()
         self.send_button.setVisible(can_send)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self._waits_for:
+            self._fit_waiting()
+
+    def _fit_waiting(self) -> None:
+        room = int(self.width() * _WAITING_SHARE)
+        words = self.waiting.fontMetrics().elidedText(self._waits_for, Qt.TextElideMode.ElideRight, room)
+        self.waiting.setText(words or tr("Sent next"))
 
     @Slot()
     def _on_send_now(self) -> None:

@@ -49,6 +49,7 @@ class OwnSettingsDialog(QDialog):
             column.addWidget(row)
         column.addStretch(1)
         self._lay_out(page)
+        next(iter(self.rows.values())).control.widget.setFocus()  # Qt would begin at the button below
 
     def show_values(self, own: Mapping[str, object]) -> None:
         """Show what is set here; the other fields say what they follow."""

@@ -1,6 +1,7 @@
 """The settings, made from their schema: pages, a search over all of them, Reset beside each field."""
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFrame,
@@ -87,6 +88,13 @@ class SettingsDialog(QDialog):
         for row in self.rows:
             row.show_value(getattr(settings, row.field.key))
             row.show_origin(_elsewhere(settings, row.field.key))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Begin with the search, also when it is opened once more."""
+        super().showEvent(event)
+        if not event.spontaneous():
+            self.search.selectAll()
+            self.search.setFocus(Qt.FocusReason.ActiveWindowFocusReason)
 
     def show_field(self, key: str) -> None:
         """Go to one setting."""

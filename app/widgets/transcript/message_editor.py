@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWi
 from app.conversations.attachment import Attachment
 from app.language import tr
 from app.widgets.attachments.sent_attachments import SentAttachments
+from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.theme import Theme
 
@@ -49,6 +50,7 @@ class MessageEditor(QFrame):
         self.setProperty("surface", "composer")
         self.editor = _AnswerEdit() if is_answer else GrowingTextEdit()
         self.editor.setProperty("bare", "true")
+        FocusFrame(self, self.editor)
         self.editor.setAccessibleName(tr("Edit the answer") if is_answer else tr("Edit your message"))
         self.editor.set_text_size(theme.text_size_px)
         self.editor.set_text(text)

@@ -4,7 +4,7 @@ import re
 from dataclasses import asdict, fields
 
 import pytest
-from PySide6.QtCore import QEvent, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QEvent, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QFontMetrics, QPalette
 from PySide6.QtWidgets import (
     QApplication,
@@ -192,3 +192,32 @@ def test_another_look_polishes_each_widget_a_few_times_however_deep_it_is(qtbot:
     apply_theme(application, DARK)
     assert label.times - before <= 4
     apply_theme(application, LIGHT)
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+@pytest.mark.parametrize("kind", ["", "primary", "quiet"])
+def test_the_button_that_enter_means_still_shows_whether_it_has_the_keyboard(
+    qtbot: QtBot, name: str, kind: str
+) -> None:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    apply_theme(application, theme_for(name))
+    dialog = QDialog()
+    qtbot.addWidget(dialog)
+    column = QVBoxLayout(dialog)
+    field, button = QLineEdit(), QPushButton("Close")
+    button.setProperty("kind", kind)
+    button.setDefault(True)
+    column.addWidget(field)
+    column.addWidget(button)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    dialog.activateWindow()
+    field.setFocus()
+    without = button.grab().toImage()
+    button.setFocus()
+    with_keyboard = button.grab().toImage()
+    assert button.isDefault()
+    assert without != with_keyboard
+    dialog.setAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)  # as after Tab: the desktop's own frame comes too
+    assert button.grab().toImage() == with_keyboard, "one ring is enough"

@@ -230,3 +230,20 @@ def test_a_recalled_text_can_be_undone_and_never_comes_into_a_composition(qtbot:
     QApplication.sendEvent(composer.editor, QInputMethodEvent("に", []))
     composer.recall("other")
     assert "other" not in composer.text
+
+
+def test_what_a_message_waits_for_is_cut_only_where_there_is_no_room(composer: Composer) -> None:
+    words = "Waits for the answer in “A letter to the landlord about the heating”"
+    composer.set_queue(("first",))
+    composer.set_waiting((words, True))
+    label = composer.chips._chips[0].waiting
+    shown = {}
+    for width in (1600, 500):
+        composer.resize(width, 200)
+        QApplication.processEvents()
+        shown[width] = label.text()
+    assert shown[500] != words
+    assert shown[500].startswith("Waits for")
+    assert shown[500].endswith("…")
+    assert len(shown[1600]) > len(shown[500]), "more is shown where there is more room"
+    assert label.toolTip() == words

@@ -46,3 +46,8 @@ def test_what_was_typed_a_moment_ago_is_not_lost_by_closing(qtbot: QtBot, theme:
     box._box.setPlainText("Be brief.")
     dialog.reject()
     assert changed == [("system_prompt", "Be brief.")]
+
+
+def test_writing_begins_in_the_first_field(qtbot: QtBot, theme: Theme) -> None:
+    dialog, _, _ = make(qtbot)
+    assert dialog.focusWidget() is dialog.rows["system_prompt"].control.widget

@@ -192,3 +192,13 @@ def test_what_models_have_of_their_own_is_said_beside_the_setting(qtbot: QtBot) 
     assert dialog.row("temperature").origin.text() == "Set otherwise for 2 models."
     dialog.show_settings(Settings())
     assert dialog.row("temperature").origin.isHidden()
+
+
+def test_the_search_has_the_keyboard_each_time_it_is_opened(dialog: SettingsDialog) -> None:
+    assert dialog.focusWidget() is dialog.search
+    dialog.search.setText("precision")
+    dialog.pages.setFocus()
+    dialog.close()
+    dialog.show()
+    assert dialog.focusWidget() is dialog.search
+    assert dialog.search.selectedText() == "precision"

@@ -201,6 +201,7 @@ def test_editing_in_place(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
     assert widget.editor is not None
     assert widget.is_pinned
     assert not widget.bubble.isVisible()
+    assert widget.editor.property("focused") == "true", "it is seen that one writes here"
     widget.editor.editor.setPlainText("Hello")
     with qtbot.waitSignal(widget.edit_requested) as asked:
         qtbot.keyClick(widget.editor.editor, Qt.Key.Key_Return)
