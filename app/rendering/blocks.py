@@ -17,7 +17,8 @@ class BlockKind(StrEnum):
 class Block:
     """One finished or still growing piece of an answer; equal blocks look equal.
 
-    HTML: ``html`` is the safe subset that QTextDocument reads, ``text`` the same as plain text.
+    HTML: ``html`` is the safe subset that QTextDocument reads, ``text`` the same as plain text. ``spoken`` is what is
+    said of it to those who can't see it, "" if that is the text.
     CODE: ``text`` is the code, ``language`` the name after the fence ("" when none was given).
     FORMULA: ``text`` is the source of a formula on display, ``html`` the same in the font of code.
     THINKING: ``children`` are the blocks thought, ``text`` their plain text.
@@ -38,6 +39,7 @@ class Block:
     children: tuple["Block", ...] = field(default=())
     source: str = field(default="", compare=False)
     seconds: int | None = None
+    spoken: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.directions import direction_mark, prose_of, quote_direction
 from app.rendering.formulas import formula_html
 from app.rendering.links import safe_url
+from app.rendering.spoken import heading, inline, plain, quotation
 from app.rendering.table_html import TableWriter
 
 LIST_INDENT_PX = 32
@@ -47,6 +48,15 @@ def plain_block(text: str, theme: RenderTheme) -> Block:
     direction = direction_mark(bool(is_right_to_left(text)))
     html = f'<p{direction} style="{_paragraph_style(theme, _PARAGRAPH_GAP_PX)} white-space:pre-wrap;">{body}</p>'
     return Block(BlockKind.HTML, html=html, text=text)
+
+
+class _Inline(NamedTuple):
+    """The text of one paragraph, heading or cell, as it is written, copied and said, with its direction as HTML."""
+
+    html: str
+    text: str
+    spoken: str
+    direction: str
 
 
 class _Box(NamedTuple):
@@ -81,6 +91,7 @@ class _BlockWriter:
         self._blocks: list[Block] = []
         self._html: list[str] = []
         self._text: list[str] = []
+        self._spoken: list[str] = []
         self._lists: list[_List] = []
         self._quotes: list[bool] = []  # those that are open, each with whether it is read from right to left
         self._heading = ""
@@ -98,9 +109,10 @@ class _BlockWriter:
 
     def _flush(self) -> None:
         if self._html:
-            text = "\n".join(self._text).strip("\n")
-            self._blocks.append(Block(BlockKind.HTML, html="".join(self._html), text=text))
-            self._html, self._text = [], []
+            text, spoken = ("\n".join(lines).strip("\n") for lines in (self._text, self._spoken))
+            said = "" if spoken == text else spoken
+            self._blocks.append(Block(BlockKind.HTML, html="".join(self._html), text=text, spoken=said))
+            self._html, self._text, self._spoken = [], [], []
 
     # lists and quotes
 
@@ -125,7 +137,7 @@ class _BlockWriter:
 
     def _write_list_item_close(self, token: Token) -> None:
         if self._lists[-1].marker_due:  # an item without content
-            self._paragraph("", "", direction_mark(self._is_rtl))
+            self._paragraph(_Inline("", "", "", direction_mark(self._is_rtl)))
 
     def open_quote(self, is_rtl: bool) -> None:
         self._quotes.append(self._quotes[-1] if self._quotes else is_rtl)  # all bars stand on one side
@@ -156,20 +168,21 @@ class _BlockWriter:
         prose = prose_of(children)
         prose = prose[_BOX_CHARACTERS:] if prose[:_BOX_CHARACTERS].casefold() in _BOXES else prose
         if self._table is not None:
-            self._table.add(html, text, prose)
+            self._table.add(html, text, inline(children), prose)
             return
         own = is_right_to_left(prose)
         is_rtl = self._is_rtl if own is None else own
         if self._lists:
             self._lists[-1].is_rtl = is_rtl
+        written = _Inline(html, text, inline(children), direction_mark(is_rtl))
         if self._heading:
-            self._write_heading(html, text, direction_mark(is_rtl))
+            self._write_heading(written)
         else:
-            self._paragraph(html, text, direction_mark(is_rtl))
+            self._paragraph(written)
 
     def _write_math_block(self, token: Token) -> None:
         if self._lists and self._lists[-1].marker_due:
-            self._paragraph("", "", direction_mark(self._is_rtl))
+            self._paragraph(_Inline("", "", "", direction_mark(self._is_rtl)))
         self._flush()
         indent = min(len(self._lists) + len(self._quotes), _DEEPEST_INDENT)
         style = _paragraph_style(self._theme, 0)
@@ -182,7 +195,7 @@ class _BlockWriter:
         self._html.append(
             f'<hr style="margin-top:20px; margin-bottom:20px; background-color:{self._theme.hairline};"/>'
         )
-        self._text.append("")
+        self._add("", "")
 
     # code
 
@@ -195,7 +208,7 @@ class _BlockWriter:
 
     def _code(self, content: str, language: str) -> None:
         if self._lists and self._lists[-1].marker_due:
-            self._paragraph("", "", direction_mark(self._is_rtl))
+            self._paragraph(_Inline("", "", "", direction_mark(self._is_rtl)))
         self._flush()
         indent = min(len(self._lists) + len(self._quotes), _DEEPEST_INDENT)
         code = content.removesuffix("\n")
@@ -211,6 +224,7 @@ class _BlockWriter:
         if self._table is not None:
             self._html.append(self._table.html())
             self._text += self._table.lines()
+            self._spoken.append(self._table.spoken())
             self._table = None
 
     def _write_tr_open(self, token: Token) -> None:
@@ -226,18 +240,24 @@ class _BlockWriter:
 
     # what all of them write
 
-    def _paragraph(self, html: str, text: str, direction: str) -> None:
+    def _add(self, text: str, spoken: str) -> None:
+        self._text.append(text)
+        self._spoken.append(spoken)
+
+    def _paragraph(self, written: _Inline) -> None:
         gap = _ITEM_GAP_PX if self._lists and self._lists[-1].tight else _PARAGRAPH_GAP_PX
         style = _paragraph_style(self._theme, gap) + self._quote_style()
         depth = min(len(self._lists), _DEEPEST_INDENT)
         if self._lists and self._lists[-1].marker_due:
-            self._item(html, text, f'{direction} style="{style}"', depth)
+            self._item(written, style, depth)
         else:
             indent = f" -qt-block-indent:{depth};" if depth else ""
-            self._html.append(f'<p{direction} style="{style}{indent}">{html}</p>')
-            self._text.append("  " * depth + text)
+            self._html.append(f'<p{written.direction} style="{style}{indent}">{written.html}</p>')
+            spoken = quotation(written.spoken) if self._quotes else written.spoken
+            self._add("  " * depth + written.text, "  " * depth + spoken)
 
-    def _item(self, html: str, text: str, attributes: str, depth: int) -> None:
+    def _item(self, written: _Inline, style: str, depth: int) -> None:
+        html, text, spoken, direction = written
         current = self._lists[-1]
         current.marker_due = False
         frame = f"margin-top:0; margin-bottom:0; margin-left:0; -qt-list-indent:{depth};"
@@ -246,7 +266,7 @@ class _BlockWriter:
             opening, closing, marker = f'<ul type="disc" style="{frame}">', "</ul>", "•"
             box = _BOXES.get(text[:_BOX_CHARACTERS].casefold())
             if box is not None and html.startswith(text[:_BOX_CHARACTERS]):
-                html, text = html[_BOX_CHARACTERS:], text[_BOX_CHARACTERS:]
+                html, text, spoken = (each[_BOX_CHARACTERS:] for each in (html, text, spoken))
                 marker, kind = box.sign, f' class="{box.kind}"'
                 html = f'<span style="white-space:pre-wrap;">{BOX_GAP}</span>{html}' if current.is_rtl else html
         else:
@@ -254,19 +274,20 @@ class _BlockWriter:
             opening, closing = f'<ol start="{current.next_number}" style="{frame}">', "</ol>"
             marker = f"{current.next_number}."
             current.next_number = min(current.next_number + 1, 999_999_999)
-        self._html.append(f"{opening}<li{kind}{attributes}>{html}</li>{closing}")
-        self._text.append("  " * (depth - 1) + f"{marker} {text}".rstrip())
+        self._html.append(f'{opening}<li{kind}{direction} style="{style}">{html}</li>{closing}')
+        self._add(*("  " * (depth - 1) + f"{marker} {words}".rstrip() for words in (text, spoken)))
 
-    def _write_heading(self, html: str, text: str, direction: str) -> None:
+    def _write_heading(self, written: _Inline) -> None:
+        written = written._replace(spoken=heading(int(self._heading[1:]), written.spoken))
         if self._lists and self._lists[-1].marker_due:
-            self._paragraph(f"<b>{html}</b>", text, direction)
+            self._paragraph(written._replace(html=f"<b>{written.html}</b>"))
             return
         size = round(self._theme.text_size_px * _HEADING_SCALES[self._heading])
         gaps = "margin-top:20px; margin-bottom:8px;"
         style = f"{gaps} font-size:{size}px; font-weight:600; line-height:{round(size * 1.3)}px;"
         style += " -qt-line-height-type:minimum;" + self._quote_style()
-        self._html.append(f'<{self._heading}{direction} style="{style}">{html}</{self._heading}>')
-        self._text.append(text)
+        self._html.append(f'<{self._heading}{written.direction} style="{style}">{written.html}</{self._heading}>')
+        self._add(written.text, written.spoken)
 
     def _quote_style(self) -> str:
         if not self._quotes:
@@ -286,7 +307,7 @@ class InlineWriter:
 
     def write(self, tokens: Sequence[Token]) -> tuple[str, str]:
         """Return (html, plain text)."""
-        text = "".join(map(_plain, tokens))
+        text = "".join(map(plain, tokens))
         self._is_mixed = has_right_to_left(text)
         return "".join(map(self._html, tokens)), text
 
@@ -304,7 +325,7 @@ class InlineWriter:
         if token.type in ("softbreak", "hardbreak"):
             return "<br/>"
         if token.type == "image":
-            return f'<span style="color:{self._theme.muted};">{_text_html(_plain(token))}</span>'
+            return f'<span style="color:{self._theme.muted};">{_text_html(plain(token))}</span>'
         return _text_html(token.content)
 
     def code(self, content: str) -> str:
@@ -320,15 +341,6 @@ class InlineWriter:
         if url is None:
             return ""
         return f'<a href="{escape(url)}" style="color:{self._theme.link}; text-decoration:underline;">'
-
-
-def _plain(token: Token) -> str:
-    if token.type in ("softbreak", "hardbreak"):
-        return "\n"
-    if token.type == "image":
-        words = "".join(_plain(child) for child in token.children or [])
-        return f"[image: {words}]" if words else "[image]"
-    return token.content if token.type in ("text", "text_special", "code_inline", "math_inline") else ""
 
 
 def _text_html(text: str) -> str:

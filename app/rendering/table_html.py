@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.bidi import is_right_to_left
 from app.rendering.blocks import RenderTheme
 from app.rendering.directions import direction_mark, table_direction
+from app.rendering.spoken import table as spoken_table
 
 _PARAGRAPH_GAP_PX = 12
 _SIDES = ("left", "right", "center")
@@ -17,6 +18,7 @@ class _Cell:
     side: str  # "" where the table says nothing
     html: str
     text: str
+    spoken: str
     prose: str
 
 
@@ -39,9 +41,9 @@ class TableWriter:
         side = style.removeprefix("text-align:")
         self._side = side if side in _SIDES else ""
 
-    def add(self, html: str, text: str, prose: str) -> None:
+    def add(self, html: str, text: str, spoken: str, prose: str) -> None:
         """Put the words into the cell that was opened; prose is what of them counts for the direction."""
-        self._rows[-1].append(_Cell(self._tag, self._side, html, text, prose))
+        self._rows[-1].append(_Cell(self._tag, self._side, html, text, spoken, prose))
 
     def html(self) -> str:
         """Return the whole table."""
@@ -56,6 +58,10 @@ class TableWriter:
     def lines(self) -> list[str]:
         """Return the words of each row, cells in the order in which they are read."""
         return ["\t".join(cell.text for cell in row) for row in self._rows]
+
+    def spoken(self) -> str:
+        """Return how the table is said, cells in the order in which they are read."""
+        return spoken_table([[cell.spoken for cell in row] for row in self._rows])
 
     def _row(self, row: list[_Cell], is_rtl: bool) -> str:
         shown = reversed(row) if is_rtl else row

@@ -4,6 +4,14 @@
 <context>
     <name></name>
     <message>
+        <source> (link to {place})</source>
+        <translation> (Link zu {place})</translation>
+    </message>
+    <message>
+        <source> (link)</source>
+        <translation> (Link)</translation>
+    </message>
+    <message>
         <source> The cards take turns with each token, so they hold more together but are no faster.</source>
         <translation> Die Karten wechseln sich bei jedem Token ab; zusammen fassen sie also mehr, sind aber nicht schneller.</translation>
     </message>
@@ -585,7 +593,7 @@
     </message>
     <message>
         <source>At most {count} files go with one message. Send the others with the next one.</source>
-        <translation>Höchstens {count} Dateien gehen mit einer Nachricht mit. Senden Sie die anderen mit der nächsten.</translation>
+        <translation>Mit einer Nachricht lassen sich höchstens {count} Dateien senden. Senden Sie die anderen mit der nächsten.</translation>
     </message>
     <message>
         <source>At most {speed} tokens per second.</source>
@@ -1025,7 +1033,7 @@
     </message>
     <message>
         <source>Conversation &gt; When it is full lets it leave out the oldest messages.</source>
-        <translation>Unterhaltung &gt; Wenn sie voll ist lässt es die ältesten Nachrichten weglassen.</translation>
+        <translation>„Unterhaltung &gt; Wenn sie voll ist“ lässt es die ältesten Nachrichten weglassen.</translation>
     </message>
     <message>
         <source>Conversation memory</source>
@@ -1303,6 +1311,10 @@
     <message>
         <source>Edited by you; the version beside it is what the model wrote.</source>
         <translation>Von Ihnen bearbeitet; die Fassung daneben hat das Modell geschrieben.</translation>
+    </message>
+    <message>
+        <source>End of the table</source>
+        <translation>Ende der Tabelle</translation>
     </message>
     <message>
         <source>End the thinking and let the model answer</source>
@@ -1585,6 +1597,10 @@
         <translation>Halbe Größe (8 Bit)</translation>
     </message>
     <message>
+        <source>Heading {level}: {words}</source>
+        <translation>Überschrift {level}: {words}</translation>
+    </message>
+    <message>
         <source>Hearth also lists models and GGUF files that lie here.</source>
         <translation>Hearth führt auch Modelle und GGUF-Dateien auf, die hier liegen.</translation>
     </message>
@@ -1698,7 +1714,7 @@
     </message>
     <message>
         <source>In place</source>
-        <translation>Am Platz</translation>
+        <translation>Einsatzbereit</translation>
     </message>
     <message>
         <source>In the folder for downloads, a file stands where a folder should be, or the other way round.</source>
@@ -1922,7 +1938,7 @@
     </message>
     <message>
         <source>Known, in place</source>
-        <translation>Bekannt, am Platz</translation>
+        <translation>Bekannt, einsatzbereit</translation>
     </message>
     <message>
         <source>L&amp;ight</source>
@@ -1978,7 +1994,7 @@
     </message>
     <message>
         <source>Likes</source>
-        <translation>Gefällt</translation>
+        <translation>„Gefällt mir“</translation>
     </message>
     <message>
         <source>Load again</source>
@@ -2249,7 +2265,7 @@
     </message>
     <message>
         <source>Nearly full: this conversation takes {used} of the {window} tokens that the model can hold.</source>
-        <translation>Fast voll: Diese Unterhaltung belegt {used} der {window} Tokens, die das Modell halten kann.</translation>
+        <translation>Fast voll: Diese Unterhaltung belegt {used} der {window} Tokens, die das Modell fassen kann.</translation>
     </message>
     <message>
         <source>Needs {size} more{copy}; {free} are free.</source>
@@ -2481,7 +2497,7 @@
     </message>
     <message>
         <source>One quiet line under each answer: the model, its speed, and how much of the conversation was read again.</source>
-        <translation>Eine leise Zeile unter jeder Antwort: das Modell, sein Tempo, und wie viel von der Unterhaltung neu gelesen wurde.</translation>
+        <translation>Eine unauffällige Zeile unter jeder Antwort: das Modell, sein Tempo, und wie viel von der Unterhaltung neu gelesen wurde.</translation>
     </message>
     <message>
         <source>One was here already.</source>
@@ -2716,6 +2732,10 @@
         <translation>PyTorchs verschmolzene Attention; Abfrageköpfe mit gemeinsamem Schlüsselkopf lesen ihn einmal</translation>
     </message>
     <message>
+        <source>Quotation: {words}</source>
+        <translation>Zitat: {words}</translation>
+    </message>
+    <message>
         <source>RAM</source>
         <translation>RAM</translation>
     </message>
@@ -2853,7 +2873,7 @@
     </message>
     <message>
         <source>S&amp;top and say so</source>
-        <translation>A&amp;nhalten und es sagen</translation>
+        <translation>A&amp;nhalten und darauf hinweisen</translation>
     </message>
     <message>
         <source>Same as the desktop</source>
@@ -3224,7 +3244,7 @@
     </message>
     <message>
         <source>Stop and say so</source>
-        <translation>Anhalten und es sagen</translation>
+        <translation>Anhalten und darauf hinweisen</translation>
     </message>
     <message>
         <source>Stop the answer, leave editing, close</source>
@@ -3251,6 +3271,10 @@
         <translation>System-Anweisung</translation>
     </message>
     <message>
+        <source>Table with columns: {columns}, rows: {rows}</source>
+        <translation>Tabelle mit Spalten: {columns}, Zeilen: {rows}</translation>
+    </message>
+    <message>
         <source>Take it from “{action}”</source>
         <translation>„{action}“ wegnehmen</translation>
     </message>
@@ -3272,7 +3296,7 @@
     </message>
     <message>
         <source>Tell when an answer is there</source>
-        <translation>Sagen, wenn eine Antwort da ist</translation>
+        <translation>Melden, wenn eine Antwort da ist</translation>
     </message>
     <message>
         <source>Temperature</source>
@@ -3456,11 +3480,11 @@
     </message>
     <message>
         <source>The answer was deleted, with one that followed.</source>
-        <translation>Die Antwort wurde gelöscht, mit einer, die folgte.</translation>
+        <translation>Die Antwort und die folgende Nachricht wurden gelöscht.</translation>
     </message>
     <message>
         <source>The answer was deleted, with {count} messages that followed.</source>
-        <translation>Die Antwort wurde gelöscht, mit {count} Nachrichten, die folgten.</translation>
+        <translation>Die Antwort und {count} folgende Nachrichten wurden gelöscht.</translation>
     </message>
     <message>
         <source>The answer was deleted.</source>
@@ -3472,7 +3496,7 @@
     </message>
     <message>
         <source>The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove some, or load the model with a larger context.</source>
-        <translation>Die Anhänge sind zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} halten. Entfernen Sie einige, oder laden Sie das Modell mit mehr Kontext.</translation>
+        <translation>Die Anhänge sind zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} fassen. Entfernen Sie einige, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
         <source>The backup could not be copied.</source>
@@ -3796,7 +3820,7 @@
     </message>
     <message>
         <source>The message was deleted, with {count} that followed.</source>
-        <translation>Die Nachricht wurde gelöscht, mit {count}, die folgten.</translation>
+        <translation>Die Nachricht und {count} folgende wurden gelöscht.</translation>
     </message>
     <message>
         <source>The message was deleted.</source>
@@ -3816,11 +3840,11 @@
     </message>
     <message>
         <source>The model can&apos;t hold a longer conversation. Start a new one, or reload it with more context.</source>
-        <translation>Das Modell kann keine längere Unterhaltung halten. Beginnen Sie eine neue, oder laden Sie es mit mehr Kontext neu.</translation>
+        <translation>Das Modell kann keine längere Unterhaltung fassen. Beginnen Sie eine neue, oder laden Sie es mit mehr Kontext neu.</translation>
     </message>
     <message>
         <source>The model can&apos;t hold more at once. It can go on without the oldest messages; they stay on screen.</source>
-        <translation>Das Modell kann nicht mehr auf einmal halten. Es kann ohne die ältesten Nachrichten weitermachen; sie bleiben auf dem Bildschirm.</translation>
+        <translation>Das Modell kann nicht mehr auf einmal fassen. Es kann ohne die ältesten Nachrichten weitermachen; sie bleiben auf dem Bildschirm.</translation>
     </message>
     <message>
         <source>The model could not be prepared on disk: {0}.</source>
@@ -4144,15 +4168,15 @@
     </message>
     <message>
         <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When it is full changes that.</source>
-        <translation>Diese Unterhaltung wurde länger, als das Modell auf einmal halten kann; daher werden ihre ältesten Nachrichten weggelassen. Sie sind noch da. Unterhaltung &gt; Wenn sie voll ist ändert das.</translation>
+        <translation>Diese Unterhaltung wurde länger, als das Modell auf einmal fassen kann; daher werden ihre ältesten Nachrichten weggelassen. Sie sind noch da. „Unterhaltung &gt; Wenn sie voll ist“ ändert das.</translation>
     </message>
     <message>
         <source>This conversation is full: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>
-        <translation>Diese Unterhaltung ist voll: Sie belegt {used} Tokens, das Modell kann {window} halten. Das Modell wird nicht antworten.</translation>
+        <translation>Diese Unterhaltung ist voll: Sie belegt {used} Tokens, das Modell kann {window} fassen. Das Modell wird nicht antworten.</translation>
     </message>
     <message>
         <source>This conversation takes {used} of the {window} tokens that the model can hold.</source>
-        <translation>Diese Unterhaltung belegt {used} der {window} Tokens, die das Modell halten kann.</translation>
+        <translation>Diese Unterhaltung belegt {used} der {window} Tokens, die das Modell fassen kann.</translation>
     </message>
     <message>
         <source>This conversation was deleted for good in another window.</source>
@@ -4208,7 +4232,7 @@
     </message>
     <message>
         <source>This message does not fit: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>
-        <translation>Diese Nachricht passt nicht: Die Unterhaltung belegt {used} Tokens, das Modell kann {window} halten. Das Modell wird nicht antworten.</translation>
+        <translation>Diese Nachricht passt nicht: Die Unterhaltung belegt {used} Tokens, das Modell kann {window} fassen. Das Modell wird nicht antworten.</translation>
     </message>
     <message>
         <source>This model</source>
@@ -4284,7 +4308,7 @@
     </message>
     <message>
         <source>Translates the model for this computer with a compiler, where there is one. Loading takes up to minutes longer, and it isn&apos;t always faster: `hearth bench rivals` tells. Nearly the same answers.</source>
-        <translation>Übersetzt das Modell mit einem Compiler für diesen Rechner, wo es einen gibt. Das Laden dauert bis zu Minuten länger, und es ist nicht immer schneller: `hearth bench rivals` sagt es. Fast dieselben Antworten.</translation>
+        <translation>Übersetzt das Modell mit einem Compiler für diesen Rechner, wo es einen gibt. Das Laden kann Minuten länger dauern, und es ist nicht immer schneller: `hearth bench rivals` sagt es. Fast dieselben Antworten.</translation>
     </message>
     <message>
         <source>Trending</source>
@@ -4444,11 +4468,11 @@
     </message>
     <message>
         <source>Warm: {amount} are in place, so that nothing is read again.</source>
-        <translation>Warm: {amount} sind am Platz, sodass nichts neu gelesen wird.</translation>
+        <translation>Warm: {amount} sind einsatzbereit, sodass nichts neu gelesen wird.</translation>
     </message>
     <message>
         <source>Warm: {amount} is in place, so that nothing is read again.</source>
-        <translation>Warm: {amount} ist am Platz, sodass nichts neu gelesen wird.</translation>
+        <translation>Warm: {amount} ist einsatzbereit, sodass nichts neu gelesen wird.</translation>
     </message>
     <message>
         <source>Welcome to Hearth</source>
@@ -4460,7 +4484,7 @@
     </message>
     <message>
         <source>What goes with it</source>
-        <translation>Was mitgeht</translation>
+        <translation>Was mitgeschickt wird</translation>
     </message>
     <message>
         <source>What happened</source>
@@ -4468,7 +4492,7 @@
     </message>
     <message>
         <source>What happens when a conversation gets longer than what the model can hold. Messages that are left out stay on screen, and a line marks where the model begins to read. Each conversation may have its own choice.</source>
-        <translation>Was geschieht, wenn eine Unterhaltung länger wird, als das Modell halten kann. Nachrichten, die weggelassen werden, bleiben auf dem Bildschirm, und eine Linie zeigt, wo das Modell zu lesen beginnt. Jede Unterhaltung kann ihre eigene Wahl haben.</translation>
+        <translation>Was geschieht, wenn eine Unterhaltung länger wird, als das Modell fassen kann. Nachrichten, die weggelassen werden, bleiben auf dem Bildschirm, und eine Linie zeigt, wo das Modell zu lesen beginnt. Jede Unterhaltung kann ihre eigene Wahl haben.</translation>
     </message>
     <message>
         <source>What has arrived is kept.</source>
@@ -4564,7 +4588,7 @@
     </message>
     <message>
         <source>Where the keyboard is</source>
-        <translation>Wo die Tastatur ist</translation>
+        <translation>Wo der Tastaturfokus ist</translation>
     </message>
     <message>
         <source>While another window is in front, the desktop says which conversation was answered, but not what.</source>
@@ -4645,6 +4669,14 @@
     <message>
         <source>Your request to use {0} still waits for its publisher.</source>
         <translation>Ihre Anfrage, {0} zu verwenden, wartet noch auf den Herausgeber.</translation>
+    </message>
+    <message>
+        <source>[image: {words}]</source>
+        <translation>[Bild: {words}]</translation>
+    </message>
+    <message>
+        <source>[image]</source>
+        <translation>[Bild]</translation>
     </message>
     <message>
         <source>`hearth models list` and the page of models show what there is.</source>
@@ -4889,6 +4921,10 @@
     <message>
         <source>for {0} tokens</source>
         <translation>für {0} Tokens</translation>
+    </message>
+    <message>
+        <source>formula {latex}</source>
+        <translation>Formel {latex}</translation>
     </message>
     <message>
         <source>found too little memory</source>
@@ -5872,7 +5908,7 @@
     </message>
     <message>
         <source>{count} of the {window} tokens that the model can hold. {known} are known, {rest} would be read now.</source>
-        <translation>{count} der {window} Tokens, die das Modell halten kann. {known} sind bekannt, {rest} würden jetzt gelesen.</translation>
+        <translation>{count} der {window} Tokens, die das Modell fassen kann. {known} sind bekannt, {rest} würden jetzt gelesen.</translation>
     </message>
     <message>
         <source>{count} of {total} pages are pictures without text.</source>
@@ -5945,6 +5981,10 @@
     <message>
         <source>{label}: {value} is outside {minimum} to {maximum}.</source>
         <translation>{label}: {value} liegt außerhalb von {minimum} bis {maximum}.</translation>
+    </message>
+    <message>
+        <source>{language}, 1 line</source>
+        <translation>{language}, 1 Zeile</translation>
     </message>
     <message>
         <source>{language}, {count} lines</source>
@@ -6068,7 +6108,7 @@
     </message>
     <message>
         <source>{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of it, or load the model with a larger context.</source>
-        <translation>{name} ist zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} halten. Hängen Sie einen Teil davon an, oder laden Sie das Modell mit mehr Kontext.</translation>
+        <translation>{name} ist zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} fassen. Hängen Sie einen Teil davon an, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
         <source>{name} may not be read with your account.</source>

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QSizePolicy, QToolButton, QWidget
 from app.language import tr
 from app.rendering.blocks import Block, BlockKind
 from app.rendering.html import LIST_INDENT_PX
+from app.rendering.spoken import spoken
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icons import icon
 from app.widgets.basics.mirroring import turned
@@ -380,7 +381,7 @@ def _discard(widget: QWidget) -> None:
 
 def _name(widget: QWidget) -> None:
     if isinstance(widget, TextView):
-        widget.setAccessibleName("\n".join(block.text for block in widget.blocks))
+        widget.setAccessibleName(spoken(widget.blocks))
 
 
 def _is_used(widget: QWidget) -> bool:

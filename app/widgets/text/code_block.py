@@ -79,11 +79,9 @@ class CodeBlock(QFrame):
         self._block = block
         self._language.setText(language_name(block.language))
         self._view.show_code(block.text, block.language, block.closed)
-        self._view.setAccessibleName(
-            tr("{language}, {count} lines").format(
-                language=language_name(block.language), count=block.text.count(chr(10)) + 1
-            )
-        )
+        count = block.text.count("\n") + 1
+        words = tr("{language}, {count} lines") if count > 1 else tr("{language}, 1 line")
+        self._view.setAccessibleName(words.format(language=language_name(block.language), count=count))
 
     def height_for(self, width: int) -> int:
         """Return the height in pixels when the block is ``width`` wide."""

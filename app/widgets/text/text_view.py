@@ -320,8 +320,8 @@ class TextView(QTextBrowser):
             QCoreApplication.postEvent(parent, QEvent(QEvent.Type.LayoutRequest))
 
     def _select_again(self, anchor: int, position: int) -> None:
-        """Keep what the reader selected while the text below it grows."""
-        if anchor == position:
+        """Keep what the reader selected, and where the caret is, while the text below it grows."""
+        if anchor == position == 0:
             return
         cursor = self.textCursor()
         last = self.document().characterCount() - 1

@@ -7,6 +7,7 @@ from app.conversations.records import Message, MessageState
 from app.language import tr
 from app.models.transcript_model import TranscriptModel
 from app.rendering.markdown import render
+from app.rendering.spoken import spoken
 from app.rendering.thinking import split_thinking
 from app.widgets.basics.announcing import announce
 from app.widgets.basics.theme import LIGHT
@@ -21,7 +22,7 @@ def ending_words(message: Message) -> str:
     """Return what is said when an answer has ended: how, and how it begins, without thoughts and markup."""
     mark = mark_of(message, is_last=True)
     content = "".join(passage.text for passage in split_thinking(message.content) if not passage.is_thinking)
-    words = "\n".join(block.text for block in render(content[:_RENDERED_CHARACTERS], LIGHT.render_theme())).strip()
+    words = spoken(render(content[:_RENDERED_CHARACTERS], LIGHT.render_theme())).strip()
     said = words[:_SPOKEN_CHARACTERS] + ("…" if len(words) > _SPOKEN_CHARACTERS else "")
     how = mark.text if mark is not None else tr("The answer is finished.")
     return f"{how} {said}".strip()

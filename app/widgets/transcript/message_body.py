@@ -5,8 +5,9 @@ import time
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from app.rendering.blocks import Block, BlockKind
+from app.rendering.blocks import Block
 from app.rendering.markdown import MarkdownStream, render_plain
+from app.rendering.spoken import spoken
 from app.rendering.thinking import NO_THINKING, Thinking
 from app.widgets.basics.theme import Theme
 from app.widgets.text.block_column import BlockColumn
@@ -72,7 +73,7 @@ class MessageBody(BlockColumn):
         blocks = self._blocks()
         self.show_blocks(blocks, self.theme)
         if not self._streaming:
-            self.words = "\n".join(block.text for block in blocks if block.kind is not BlockKind.THINKING)
+            self.words = spoken(blocks)
             self.name_texts()
         spent = time.perf_counter() - started
         self._free_at = time.perf_counter() + max(_SHORTEST_PAUSE_SECONDS - spent, (_SHARE - 1) * spent)

@@ -117,4 +117,4 @@ def test_each_step_through_what_was_found_is_said(palette: Palette, said: Said) 
 
 def test_how_an_answer_begins_is_said_without_thoughts_and_markup() -> None:
     message = answer(2, "<think>They want **one**.</think>\n\nIt is **Paris**, see [this](https://example.org).")
-    assert ending_words(message) == "The answer is finished. It is Paris, see this."
+    assert ending_words(message) == "The answer is finished. It is Paris, see this (link to example.org)."

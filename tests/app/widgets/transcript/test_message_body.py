@@ -49,6 +49,18 @@ def test_streaming_leaves_finished_widgets_alone(make_body: MakeBody, monkeypatc
     assert body.block_widgets[2] is last
 
 
+def test_the_caret_of_one_who_reads_by_keyboard_stays_while_the_text_grows(make_body: MakeBody) -> None:
+    body = make_body("")
+    stream(body, "Some words that are")
+    (text,) = body.block_widgets
+    assert isinstance(text, TextView)
+    caret = text.textCursor()
+    caret.setPosition(5)
+    text.setTextCursor(caret)
+    stream(body, "Some words that are read while more of them come")
+    assert (text.textCursor().position(), text.textCursor().hasSelection()) == (5, False)
+
+
 def test_a_streamed_message_ends_like_one_shown_at_once(make_body: MakeBody) -> None:
     streamed, whole = make_body(""), make_body(SAMPLE)
     for end in range(0, len(SAMPLE), 2):
@@ -246,10 +258,10 @@ def test_right_to_left_by_paragraph_and_code_left_to_right(make_body: MakeBody) 
 
 def test_what_is_read_aloud(make_body: MakeBody) -> None:
     body = make_body("# Title\n\n**bold**\n\n```python\nx = 1\n```")
-    assert body.words == "Title\nbold\nx = 1"
+    assert body.words == "Heading 1: Title\nbold\nPython:\nx = 1"
     code = body.block_widgets[1]
     assert isinstance(code, CodeBlock)
-    assert code.view.accessibleName() == "Python, 1 lines"
+    assert code.view.accessibleName() == "Python, 1 line"
     for button in code.findChildren(QToolButton):
         assert button.text().strip()
         assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
