@@ -33,7 +33,10 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class ActionRow:
-    """One action. The first key is the one that is shown and can be changed; is_fixed: the system's own, it can't."""
+    """One action. The first key is the one that is shown and can be changed; is_fixed: the system's own, it can't.
+
+    is_in_chat: what it does is seen in the conversation, which is shown first where another page is.
+    """
 
     name: str
     words: str
@@ -42,6 +45,7 @@ class ActionRow:
     is_checkable: bool = False
     is_checked: bool = False
     is_fixed: bool = False
+    is_in_chat: bool = False
     group: Group | None = None
     value: object = None
     role: QAction.MenuRole = QAction.MenuRole.NoRole
@@ -129,36 +133,36 @@ EDIT = MenuRow(
         ActionRow("copy_markdown", mark("Copy as &Markdown"), "Ctrl+Alt+C"),
         ActionRow("select_all", mark("Select &all"), "Ctrl+A", is_fixed=True),
         None,
-        ActionRow("older_text", mark("&Earlier message of yours"), "Alt+Up"),
-        ActionRow("newer_text", mark("&Later message of yours"), "Alt+Down"),
+        ActionRow("older_text", mark("&Earlier message of yours"), "Alt+Up", is_in_chat=True),
+        ActionRow("newer_text", mark("&Later message of yours"), "Alt+Down", is_in_chat=True),
         None,
-        ActionRow("find", mark("&Find in conversation…"), "Ctrl+F", needs=(Need.QUESTION,)),
-        ActionRow("find_next", mark("Find &next"), "F3", needs=(Need.QUESTION,)),
-        ActionRow("find_previous", mark("Find pre&vious"), "Shift+F3", needs=(Need.QUESTION,)),
+        ActionRow("find", mark("&Find in conversation…"), "Ctrl+F", needs=(Need.QUESTION,), is_in_chat=True),
+        ActionRow("find_next", mark("Find &next"), "F3", needs=(Need.QUESTION,), is_in_chat=True),
+        ActionRow("find_previous", mark("Find pre&vious"), "Shift+F3", needs=(Need.QUESTION,), is_in_chat=True),
     ),
 )
 CONVERSATION = MenuRow(
     "conversation",
     mark("&Conversation"),
     (
-        ActionRow("attach", mark("&Attach files…"), "Ctrl+Shift+A"),
+        ActionRow("attach", mark("&Attach files…"), "Ctrl+Shift+A", is_in_chat=True),
         ActionRow("conversation_settings", mark("Conversa&tion settings…"), "Ctrl+Shift+I"),
         None,
         ActionRow("copy_answer", mark("&Copy last answer"), "Ctrl+Shift+C", (Need.ANSWER,)),
-        ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE)),
-        ActionRow("edit_last", mark("&Edit last message"), needs=(Need.QUESTION, Need.IDLE)),
+        ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE), is_in_chat=True),
+        ActionRow("edit_last", mark("&Edit last message"), needs=(Need.QUESTION, Need.IDLE), is_in_chat=True),
         ActionRow("branch", mark("&Branch into a new conversation"), needs=(Need.ANSWER, Need.IDLE)),
         None,
         # About the message that the keyboard is at, else the last one: conversation_actions.py.
         ActionRow("copy_message", mark("Copy &message")),
-        ActionRow("edit_message", mark("Ed&it message…")),
+        ActionRow("edit_message", mark("Ed&it message…"), is_in_chat=True),
         MenuRow("regenerate_with", mark("Answer again &with"), ()),
-        ActionRow("continue_answer", mark("C&ontinue the answer")),
-        ActionRow("previous_version", mark("&Previous version"), "Alt+Left"),
-        ActionRow("next_version", mark("&Next version"), "Alt+Right"),
-        ActionRow("about_answer", mark("Abo&ut this answer")),
+        ActionRow("continue_answer", mark("C&ontinue the answer"), is_in_chat=True),
+        ActionRow("previous_version", mark("&Previous version"), "Alt+Left", is_in_chat=True),
+        ActionRow("next_version", mark("&Next version"), "Alt+Right", is_in_chat=True),
+        ActionRow("about_answer", mark("Abo&ut this answer"), is_in_chat=True),
         ActionRow("show_prompt", mark("Show the e&xact prompt…")),
-        ActionRow("delete_message", mark("&Delete message")),
+        ActionRow("delete_message", mark("&Delete message"), is_in_chat=True),
         None,
         ActionRow("answer_now", mark("Answe&r now"), "Ctrl+Shift+Return", (Need.BUSY,)),
         ActionRow("stop", mark("&Stop the answer"), "Esc", (Need.BUSY,), is_fixed=True),
@@ -186,7 +190,7 @@ VIEW = MenuRow(
     mark("&View"),
     (
         ActionRow("sidebar", mark("&Sidebar"), "Ctrl+B", is_checkable=True, is_checked=True),
-        ActionRow("newest", mark("Go to the &newest message"), "Ctrl+End"),
+        ActionRow("newest", mark("Go to the &newest message"), "Ctrl+End", is_in_chat=True),
         ActionRow("next_conversation", mark("Ne&xt conversation"), ("Ctrl+PgDown", "Ctrl+Tab")),
         ActionRow("previous_conversation", mark("&Previous conversation"), ("Ctrl+PgUp", "Ctrl+Shift+Tab")),
         ActionRow("next_area", mark("Next &area of the window"), "F6"),

@@ -77,6 +77,7 @@ class ConversationActions(QObject):
         fill_models(self._models_menu, self._checkpoints.usable(), self._answer_with)
 
     def _answer_with(self, reference: str) -> None:
+        self._window.pages.bring_conversation()
         target = self._focus.target()
         if target is not None:
             target.perform(Act.REGENERATE_WITH, reference)

@@ -140,9 +140,9 @@ class Palette(QWidget):
     def leave(self) -> None:
         """Close it and give the keyboard back."""
         before, self._before = self._before, None
-        self._close()
-        if before is not None and before.isVisible():
+        if before is not None and before.isVisible():  # before it is hidden, as Qt would give it to somebody else
             before.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._close()
 
     def set_entries(self, entries: list[Entry]) -> None:
         """List what was found; the first is current, or what the user has gone to if it is still there."""

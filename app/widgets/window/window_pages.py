@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractItemModel, Signal
+from PySide6.QtCore import QAbstractItemModel, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
@@ -80,6 +80,20 @@ class WindowPages(QStackedWidget):
         self.setCurrentWidget(self.conversation)
         self.conversation.composer.take_focus()
 
+    @Slot()
+    def bring_conversation(self) -> None:
+        """Show the conversation if another page is shown, as something is about to be done in it."""
+        self.end_first_start()
+        if self.currentWidget() is not self.conversation:
+            self.show_conversation()
+
+    @Slot()
+    def end_first_start(self) -> None:
+        """Leave the page of the first start, if it is shown: somebody has begun without it."""
+        if self.is_first_start:
+            self.first_start.skipped.emit()
+            self.show_conversation()
+
     def show_models(self) -> None:
         """Show the models."""
         self.setCurrentWidget(self.models)
@@ -120,8 +134,7 @@ class WindowPages(QStackedWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Take what is typed on the page of the first start as the beginning of a message: that starts as well."""
         if self.is_first_start and is_text(event):
-            self.first_start.skipped.emit()
-            self.show_conversation()
+            self.bring_conversation()
             self.conversation.composer.take_key(event)
         else:
             super().keyPressEvent(event)

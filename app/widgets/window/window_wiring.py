@@ -7,9 +7,13 @@ from PySide6.QtGui import QGuiApplication
 
 from app.language import tr
 from app.models.notice import Notice, Severity
+from app.widgets.actions.action_table import ROWS
 from app.widgets.actions.edit_actions import EditActions
 from app.widgets.window.conversation_actions import ConversationActions
 from app.widgets.window.enter_key import EnterKey
+from app.widgets.window.focus_in_sight import FocusInSight
+from app.widgets.window.focus_keeper import FocusKeeper
+from app.widgets.window.spoken_focus import SpokenFocus
 from app.widgets.window.window_movement import WindowMovement
 
 if TYPE_CHECKING:
@@ -56,6 +60,14 @@ def connect_parts(window: "MainWindow") -> None:
 def connect_actions(window: "MainWindow") -> None:
     """Let each action of the menus do what it says."""
     actions = window.actions_by_name
+    for row in ROWS.values():
+        if row.is_in_chat:  # connected first, so that it is there when the action is done
+            actions.by_name[row.name].triggered.connect(window.pages.bring_conversation)
+    for action in (
+        actions.rename,
+        actions.new_folder,
+    ):  # names are edited in the list, which a first start doesn't show
+        action.triggered.connect(window.pages.end_first_start)
     actions.new.triggered.connect(window.begin_new)
     actions.new_private.triggered.connect(window.begin_new_private)
     actions.rename.triggered.connect(window.rename_shown)
@@ -92,6 +104,9 @@ def connect_actions(window: "MainWindow") -> None:
     WindowMovement(window)
     ConversationActions(window)
     EnterKey(window)
+    FocusInSight(window)
+    FocusKeeper(window, window.page.composer.take_focus)
+    SpokenFocus(window)
     actions.shortcuts.problems_found.connect(lambda problems: window.show_notice(_key_notice(problems)))
     actions.shortcuts.explain(window.sidebar.new_button, "new", tr("Begin a new conversation"))
     actions.shortcuts.explain(window.sidebar_button, "sidebar", tr("Sidebar"))

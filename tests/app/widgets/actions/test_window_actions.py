@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.notice import Notice
 from app.models.sidebar_model import SidebarModel
+from app.models.transcript_model import TranscriptEntry
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.widgets.actions.action_table import ROWS
@@ -60,6 +61,32 @@ def test_no_key_belongs_to_two_actions(shown: Shown) -> None:
         for key in action.shortcuts():
             assert key.toString(), f"{action.objectName()} has a key that Qt can't read"
             assert owners.setdefault(key.toString(), action.objectName()) == action.objectName()
+
+
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.is_in_chat])
+@pytest.mark.parametrize("page", ["show_models", "show_first_start"])
+def test_what_is_done_in_the_conversation_is_seen_there(shown: Shown, name: str, page: str) -> None:
+    fill(shown)
+    again = TranscriptEntry(answer(2, "Hello"), version=2, versions=3)
+    shown.transcript.set_entries([*entries([user(1, "Hi")]), again])
+    shown.window.show_state()
+    pages = shown.window.pages
+    getattr(pages, page)()
+    shown.window.actions_by_name.by_name[name].trigger()
+    QApplication.processEvents()
+    assert pages.currentWidget() is shown.window.page
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    assert focused.isVisible()
+
+
+@pytest.mark.parametrize("name", ["rename", "new_folder"])
+def test_a_name_is_not_edited_in_a_list_that_a_first_start_hides(shown: Shown, name: str) -> None:
+    fill(shown)
+    shown.window.pages.show_first_start()
+    assert not shown.window.sidebar.isVisible()
+    shown.window.actions_by_name.by_name[name].trigger()
+    assert shown.window.sidebar.isVisible()
 
 
 def test_every_action_that_can_be_done_is_reached_with_the_keyboard_alone(qtbot: QtBot, shown: Shown) -> None:
