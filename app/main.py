@@ -173,6 +173,7 @@ class Hearth(QObject):
             self.chat,
             self.checkpoints,
             lambda: sampling_from(self.model_settings.own.in_force()),
+            self.transcript_model.edits,
             self,
         )
         self.models = ModelParts(self._paths, self.engine, self.settings, self.checkpoints, self.checkpoint_model, self)
@@ -293,6 +294,7 @@ class Hearth(QObject):
         self.window.hide()
         self._save_window_state()
         self.chat.shut_down()
+        self.messages.shut_down()
         self.models.shut_down()
         self.composer.shut_down()
         end_formulas()

@@ -80,11 +80,11 @@ class ComposerParts(QObject):
         composer.long_text_pasted.connect(attachments.add_text)
         composer.picture_pasted.connect(attachments.refuse_picture)
         composer.attachment_removed.connect(attachments.remove)
-        composer.attachment_put_back.connect(attachments.put_back)
+        composer.attachment_put_back.connect(attachments.drop)
+        composer.attachment_returned.connect(attachments.add)
         window.actions_by_name.attach.triggered.connect(composer.choose_files)
         attachments.items_changed.connect(composer.set_attachments)
         attachments.problem_changed.connect(composer.attachments.show_problem)
-        attachments.text_returned.connect(composer.insert_text)
 
     @Slot()
     def open_settings(self) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, Qt, Slot
 
 from app.controllers.chat.chat_controller import ChatController
+from app.controllers.chat.edit_controller import EditController
 from app.controllers.chat.message_controller import MessageController
 from app.controllers.chat.prompt_controller import PromptController
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.models.checkpoint_controller import CheckpointController
 from app.controllers.store_requests import StoreRequests
+from app.models.message_edit import MessageEdits
 from app.models.message_wish import MessageWish, Wish
 from app.widgets.basics.theme import Theme
 from app.widgets.dialogs.prompt_dialog import PromptDialog
@@ -29,6 +31,7 @@ class MessageParts(QObject):
         chat: ChatController,
         checkpoints: CheckpointController,
         sampling: Callable[[], Sampling],
+        edits: MessageEdits,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -51,6 +54,7 @@ class MessageParts(QObject):
             lambda: chat.is_idle,
             self,
         )
+        self.edits = EditController(conversations, requests, edits, self)
         self._window: MainWindow | None = None
         self._dialog: PromptDialog | None = None
         engine.event_received.connect(self.messages.on_event)
@@ -66,10 +70,18 @@ class MessageParts(QObject):
         """Connect what the window wants and shows."""
         self._window = window
         window.actions_by_name.answer_now.triggered.connect(self._answer_now)
+        self._conversations.leaving.connect(window.page.transcript.flush_edits)
+        self._conversations.leaving.connect(self.edits.flush)
         window.page.transcript.wished.connect(self._on_wished)
         window.notice_action_requested.connect(self.messages.on_notice_action)
         self.messages.notice_raised.connect(window.show_notice)
         self.messages.notice_cleared.connect(window.clear_notice)
+
+    def shut_down(self) -> None:
+        """Have what is written in messages saved; blocks for a moment."""
+        if self._window is not None:
+            self._window.page.transcript.flush_edits()
+        self.edits.shut_down()
 
     @Slot(object)
     def _on_wished(self, wished: object) -> None:

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import msgspec
+
+from engine.api.codec import utf8_length
 
 # Line ends of any kind, and what turns the direction of writing.
 _NOT_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
@@ -14,7 +17,7 @@ def one_line(name: str) -> str:
     return " ".join(_NOT_NAME.sub(" ", name).split())
 
 
-class Attachment(msgspec.Struct, frozen=True, kw_only=True):
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """size_bytes is the file's own size; note says what the text lacks, such as pages that are pictures.
 
     pages: pages, slides or sheets, 0 where there are none. is_pasted: it was no file, but put in by the clipboard.
@@ -31,6 +34,11 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Names come from disks, imports and other processes."""
         msgspec.structs.force_setattr(self, "name", one_line(self.name))
+
+    @cached_property
+    def text_bytes(self) -> int:
+        """How many bytes the text takes. Counted once, as it may be a book: by whoever reads it, beside the window."""
+        return utf8_length(self.text)
 
 
 class _Named(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from app.conversations.errors import StorageFailed, StoreDamaged
 from app.language import tr
 
 KEPT_DAILY = 7
-KEPT_BEFORE_MIGRATION = 3
+KEPT_BEFORE_MIGRATION = 5
 _DAY_SECONDS = 24 * 3600.0
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)_(daily|before-format-\d+)(?:_\d+)?\.db")
 

@@ -175,12 +175,23 @@ WHEN old.attachments IS NOT new.attachments BEGIN
 END;
 """
 
+# What is being written in messages that are edited goes with its message, whoever deletes that.
+_MESSAGE_EDITS = """
+CREATE TABLE message_edits (
+    message_id TEXT NOT NULL PRIMARY KEY REFERENCES messages (id) ON DELETE CASCADE,
+    conversation_id TEXT NOT NULL,
+    text TEXT NOT NULL,
+    attachments BLOB
+) STRICT;
+"""
+
 MIGRATIONS: tuple[str, ...] = (
     _FIRST,
     _FULL_CONTEXT,
     _ORDER_AND_ATTACHMENTS,
     _SEARCH_AND_FOLDERS,
     _SEARCH_IN_ATTACHMENTS,
+    _MESSAGE_EDITS,
 )
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from app.conversations.attachment import Attachment
 from app.language import grouped, tr
-from engine.api.codec import utf8_length
 
 _BYTES_PER_TOKEN = 4
 _ICONS = (
@@ -35,6 +34,11 @@ class AttachmentItem:
         return title_of(self.attachment)
 
 
+def picture_words() -> str:
+    """Return why a picture from the clipboard can't be attached."""
+    return tr("Models here read text only, so a picture can't be attached.")
+
+
 def icon_of(attachment: Attachment) -> str:
     """Return the name of the icon for its kind."""
     if attachment.is_pasted:
@@ -57,7 +61,7 @@ def title_of(attachment: Attachment) -> str:
 
 def too_long(attachments: Sequence[Attachment], window_tokens: int) -> str:
     """Return that these alone are more than the model can hold, "" if they aren't."""
-    tokens = sum(utf8_length(each.text) for each in attachments) // _BYTES_PER_TOKEN
+    tokens = sum(each.text_bytes for each in attachments) // _BYTES_PER_TOKEN
     if not attachments or tokens <= window_tokens:
         return ""
     if len(attachments) == 1:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.conversations.records import Message
+from app.models.message_edit import MessageEdits
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole + 1
 _NO_PARENT = QModelIndex()
@@ -27,10 +28,14 @@ class TranscriptEntry:
 
 
 class TranscriptModel(QAbstractListModel):
-    """Rows of TranscriptEntry under ENTRY_ROLE; DisplayRole is the plain text, for accessibility."""
+    """Rows of TranscriptEntry under ENTRY_ROLE; DisplayRole is the plain text, for accessibility.
+
+    edits: what is being written in messages, of this page and of others.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.edits = MessageEdits(self)
         self._entries: list[TranscriptEntry] = []
         self._rows: dict[str, int] = {}
 

@@ -3355,6 +3355,14 @@
         <translation>Das ist kein Ordner.</translation>
     </message>
     <message>
+        <source>That is too long to be pasted here: it would be {count} characters, and {most} are possible.</source>
+        <translation>Das ist zu lang, um hier eingefügt zu werden: Es wären {count} Zeichen, möglich sind {most}.</translation>
+    </message>
+    <message>
+        <source>That is too long to be pasted here: it would be {count} lines, and {most} are possible.</source>
+        <translation>Das ist zu lang, um hier eingefügt zu werden: Es wären {count} Zeilen, möglich sind {most}.</translation>
+    </message>
+    <message>
         <source>The GGUF file {0} cannot be read: it is damaged, or of a kind this version does not know.</source>
         <translation>Die GGUF-Datei {0} lässt sich nicht lesen: Sie ist beschädigt, oder von einer Art, die diese Version nicht kennt.</translation>
     </message>

@@ -91,7 +91,7 @@ def _unwrapped(node: ast.expr) -> list[ast.expr]:
             return [node] if re.search(r"[A-Za-z]{2}", text) and text.strip() not in _FREE else []
         case ast.JoinedStr(values=values):
             words = [str(each.value) for each in values if isinstance(each, ast.Constant)]
-            return [node] if any(re.search(r"[A-Za-z]{2}", w) and w.strip(" .–-") not in _FREE for w in words) else []
+            return [node] if any(re.search(r"[A-Za-z]{2}", w) and w.strip(" .–—-") not in _FREE for w in words) else []
         case ast.IfExp(body=body, orelse=orelse):
             return _unwrapped(body) + _unwrapped(orelse)
         case ast.BoolOp(values=values) | ast.List(elts=values) | ast.Tuple(elts=values):

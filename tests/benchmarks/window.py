@@ -26,6 +26,11 @@ HISTORY_MESSAGES = 1000
 LARGE_MESSAGES = 10_000
 SEARCHED_MESSAGES = 100_000
 _WORDS = "Some words of a long line that goes on and on. "
+PASTED = {
+    "10 MB of ASCII pasted": "Some words in a line of text\n" * 350_000,
+    "10 MB of umlauts pasted": "Größe über alles, naïve Wörter\n" * 300_000,
+    "10 MB of Chinese pasted": "汉字漢字文字\n" * 530_000,
+}
 HUGE = {
     "table of 10,000 rows": "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(10_000)),
     "a million characters": "x" * 1_000_000,
@@ -59,6 +64,8 @@ def main() -> None:
     print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
     for name in ("settings", "palette", "theme"):
         print(f"{name:12} opened or switched     {found[name] * 1000:.0f} ms")
+    for name in PASTED:
+        print(f"{name:35} longest stall {found[name] * 1000:.0f} ms (clipboard to chip, count and store)")
     for name in HUGE:
         opening, stall = found[f"{name} opened"], found[f"{name} stall"]
         print(f"{name:28} drawn after {opening:.2f} s, longest stall while it streams {stall * 1000:.0f} ms")
@@ -149,6 +156,8 @@ def _measure() -> dict[str, float]:
         "theme": work(lambda: hearth.settings.change(("theme", "dark"))),
         "palette": work(actions.search.trigger),
     }
+    for name, text in PASTED.items():
+        others[name] = _measure_paste(hearth.window.page.composer, text, run_until)
     hearth.shut_down()
     for name, text in HUGE.items():
         others |= _measure_huge(name, text, application)
@@ -157,6 +166,22 @@ def _measure() -> dict[str, float]:
         "open": opened, "stall": stall, "stop": stopped, "key": key, "find": found, "find_stall": find_stall,
         "memory": memory, "search": _seconds_to_search(paths.database.with_name("searched.db")),
     }  # fmt: skip
+
+
+def _measure_paste(composer: "Composer", text: str, run_until: Callable[[object], float]) -> float:
+    """Paste from the clipboard and return the longest turn until the chip is there and the store has it."""
+    from PySide6.QtGui import QGuiApplication
+
+    QGuiApplication.clipboard().setText(text)
+    began = time.monotonic()
+    composer.editor.paste()
+    longest = time.monotonic() - began
+    longest = max(longest, run_until(lambda: [item for item in composer.attachments.items if item.attachment]))
+    settled = time.monotonic() + 1.0
+    longest = max(longest, run_until(lambda: time.monotonic() > settled))
+    assert "too long for the model" in composer.attachments.problem.text()
+    composer.attachment_removed.emit(composer.attachments.items[0].key)
+    return longest
 
 
 def _measure_huge(name: str, text: str, application: "QApplication") -> dict[str, float]:

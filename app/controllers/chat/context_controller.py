@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.conversations.answer import reply_parent
@@ -69,8 +70,8 @@ class ContextController(QObject):
         self._settings = settings
         self._plan: Plan | None = None
         self._draft = ""
-        self._attached = ""
-        self._typed = ""  # what the model would read as the next message, "" if nothing is written or attached
+        self._attached: tuple[Attachment, ...] = ()
+        self._typed_bytes = 0  # of what the model would read as the next message, about; put together when it is asked
         self._open: _Count | None = None
         self._known: _Count | None = None
         self._refused: _Key | None = None
@@ -90,19 +91,25 @@ class ContextController(QObject):
     def set_draft(self, text: str) -> None:
         """Know what is typed, after a pause in typing or because another draft is shown."""
         self._draft = clean_text(text)
-        self._join()
+        self._measure()
         self.refresh()
 
     @Slot(object)
     def set_attachments(self, attachments: tuple[Attachment, ...]) -> None:
         """Know what is attached to the message that is typed."""
-        self._attached = quoted(attachments)
-        self._join()
+        self._attached = attachments
+        self._measure()
         self.refresh()
 
-    def _join(self) -> None:
+    def _measure(self) -> None:
+        around = utf8_length(quoted([msgspec.structs.replace(each, text="") for each in self._attached]))
+        written = utf8_length(self._draft) if self._draft.strip() else 0
+        self._typed_bytes = around + sum(each.text_bytes for each in self._attached) + written
+
+    @property
+    def _typed(self) -> str:
         typed = self._draft if self._draft.strip() else ""
-        self._typed = "\n\n".join(part for part in (self._attached, typed) if part)
+        return "\n\n".join(part for part in (quoted(self._attached), typed) if part)
 
     @Slot()
     def refresh(self) -> None:
@@ -110,9 +117,9 @@ class ContextController(QObject):
         page = self._page()
         key = self._key(page)
         self._tell(page, key)
-        if self._open is not None or not self._typed or not self._is_idle() or self._plan is None:
+        if self._open is not None or not self._typed_bytes or not self._is_idle() or self._plan is None:
             return
-        asked = _Count(key, utf8_length(self._typed))
+        asked = _Count(key, self._typed_bytes)
         is_known = self._known is not None and (self._known.key, self._known.draft_bytes) == (key, asked.draft_bytes)
         too_long = self._guess(page, key) > _COUNTED_WINDOWS * self._plan.context_window
         if not is_known and not too_long and key != self._refused:
@@ -177,7 +184,7 @@ class ContextController(QObject):
         self._submit(command)
 
     def _guess(self, page: _Page, key: _Key) -> int:
-        draft_bytes = utf8_length(self._typed)
+        draft_bytes = self._typed_bytes
         if self._known is not None and self._known.key == key and draft_bytes:
             return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // _BYTES_PER_TOKEN)
         typed = draft_bytes // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS if draft_bytes else 0
@@ -196,7 +203,7 @@ class ContextController(QObject):
 
     def _tell(self, page: _Page, key: _Key) -> None:
         use: ContextUse | None = None
-        has_draft = bool(self._typed)
+        has_draft = bool(self._typed_bytes)
         if self._plan is not None and (page.branch or has_draft):
             counted = self._known is not None and self._known.key == key
             use = ContextUse(
@@ -206,7 +213,7 @@ class ContextController(QObject):
                 leaves_out=page.leaves_out,
                 has_history=len(page.branch) > 1,
                 has_draft=has_draft,
-                is_exact=counted and self._known is not None and self._known.draft_bytes == utf8_length(self._typed),
+                is_exact=counted and self._known is not None and self._known.draft_bytes == self._typed_bytes,
             )
         if use != self.use:
             self.use = use

@@ -11,9 +11,11 @@ from app.language import tr
 from app.models.attachment_item import AttachmentItem, too_long
 from app.widgets.attachments.attachment_chip import AttachmentChip
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
+from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.announcing import announce
 from app.widgets.basics.flow_layout import FlowLayout
 from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
 
@@ -105,6 +107,24 @@ class AttachmentBar(QWidget):
         """Say that nothing is sent before everything is read; that goes by itself once it is."""
         self._waiting = words
         self.show_problem(words)
+
+    def says_what_is_read(self) -> bool:
+        """Return whether something is still being read, and then say that nothing is sent before."""
+        name = self.being_read
+        if name:
+            words = tr("{name} is still being read. Send when that is done, or remove it.")
+            self.show_waiting(words.format(name=name))
+        return bool(name)
+
+    def put_into(self, editor: PastingEdit, put_backs: PutBacks, key: str) -> Attachment | None:
+        """Put what an item holds into a text and return it; None, and why, if it doesn't go in there."""
+        found = next((item.attachment for item in self.items if item.key == key), None)
+        problem = editor.problem_with(found.text) if found is not None else ""
+        self.show_problem(problem)
+        if found is None or problem:
+            return None
+        put_backs.insert(found)
+        return found
 
     def set_window_tokens(self, tokens: int) -> None:
         """Know how much the model can hold, 0 while that is not known."""

@@ -8,6 +8,7 @@ from app.conversations.attachment import Attachment
 from app.language import tr
 from app.models.attachment_item import size_of
 from app.widgets.basics.foreign_text import set_tooltip
+from app.widgets.basics.pasting_edit import MOST_CHARACTERS, MOST_LINES
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.wrap_mode import wrap_mode_for
 
@@ -15,7 +16,6 @@ _SIZE_PX = (680, 520)
 # The text comes in pieces, each laid out well within a frame or two; a line of millions would be laid out whole.
 _PIECE_CHARACTERS = 20_000
 _LINE_CHARACTERS = 5_000
-_MOST_PUT_BACK = 200_000
 _FIELD_PADDING = 8
 
 
@@ -41,7 +41,7 @@ class AttachmentDialog(QDialog):
         self.put_back_button = QPushButton(tr("&Put into the message"))
         self.put_back_button.clicked.connect(self._on_put_back)
         self.put_back_button.setVisible(can_be_put_back)
-        if len(attachment.text) > _MOST_PUT_BACK:
+        if len(attachment.text) > MOST_CHARACTERS or attachment.text.count("\n") >= MOST_LINES:
             self.put_back_button.setEnabled(False)
             set_tooltip(self.put_back_button, tr("It is too long to be edited as a message."))
         close = QPushButton(tr("Close"))

@@ -1,4 +1,4 @@
-"""The attachments of a message that was sent: chips one below the other, which open a preview; removable in an edit."""
+"""The attachments of a message that was sent: chips one below the other, which open a preview."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -11,12 +11,11 @@ from app.widgets.basics.theme import Theme
 
 
 class SentAttachments(QWidget):
-    """attachments is what is left of them."""
+    """Shows them, and lets none be taken away."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None, *, removable: bool = False) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._removable = removable
         self.attachments: tuple[Attachment, ...] = ()
         self.chips: list[AttachmentChip] = []
         self._column = QVBoxLayout(self)
@@ -42,14 +41,10 @@ class SentAttachments(QWidget):
             chip.hide()
             chip.deleteLater()
         self.chips = []
-        side = Qt.AlignmentFlag.AlignLeading if self._removable else Qt.AlignmentFlag.AlignTrailing
         for place, each in enumerate(self.attachments):
-            chip = AttachmentChip(
-                AttachmentItem(str(place), each.name, each), self._theme, self, removable=self._removable
-            )
+            chip = AttachmentChip(AttachmentItem(str(place), each.name, each), self._theme, self, removable=False)
             chip.open_requested.connect(self._on_open)
-            chip.remove_requested.connect(self._on_remove)
-            self._column.addWidget(chip, 0, side)
+            self._column.addWidget(chip, 0, Qt.AlignmentFlag.AlignTrailing)
             chip.show()
             self.chips.append(chip)
         self.setVisible(bool(self.chips))
@@ -60,12 +55,3 @@ class SentAttachments(QWidget):
         dialog = AttachmentDialog(self.attachments[int(key)], self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
-
-    @Slot(object)
-    def _on_remove(self, key: str) -> None:
-        place = int(key)
-        self.set_attachments(self.attachments[:place] + self.attachments[place + 1 :])
-        if self.chips:
-            self.chips[min(place, len(self.chips) - 1)].name_button.setFocus()
-        elif (parent := self.parentWidget()) is not None:
-            parent.setFocus()

@@ -7,22 +7,18 @@ from PySide6.QtGui import (
     QKeyEvent,
     QKeySequence,
     QResizeEvent,
-    QTextCursor,
-    QTextDocumentFragment,
-    QTextOption,
 )
-from PySide6.QtWidgets import QFrame, QPlainTextEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from app.widgets.basics.drop_target import local_files
-from app.widgets.basics.wrap_mode import wrap_mode_for
-from engine.api.codec import clean_text
+from app.widgets.basics.pasting_edit import PastingEdit
 
 LONG_PASTE_CHARACTERS = 10_000
 _COUNTED_CHARACTERS = 20_000
 _PAGE_KEYS = (Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
 
 
-class GrowingTextEdit(QPlainTextEdit):
+class GrowingTextEdit(PastingEdit):
     """Enter emits submitted, Shift+Enter makes a new line; neither happens while an input method composes.
 
     escaped and up_pressed (only in an empty editor) let the owner give these keys a meaning. takes_attachments: files,
@@ -53,49 +49,22 @@ class GrowingTextEdit(QPlainTextEdit):
         self.fit()
 
     @property
-    def text(self) -> str:
-        """The text as it may go through the pipe (no lone surrogates)."""
-        return clean_text(self.toPlainText())
-
-    @property
     def is_composing(self) -> bool:
         """True while an input method shows text that is not yet entered."""
         return self._composing
 
-    def set_text(self, text: str) -> None:
-        """Replace the text; the cursor goes to its end."""
-        self.setWordWrapMode(wrap_mode_for(text))
-        self.setPlainText(text)
-        self.moveCursor(QTextCursor.MoveOperation.End)
-
-    def canInsertFromMimeData(self, source: QMimeData) -> bool:
-        """Leave files that are dragged here to the window; whatever is pasted is looked at."""
-        return source.hasText() and not local_files(source)
-
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Paste text as it is, however long its words are; hand over what is no text for an editor."""
-        text = source.text()
         if self.takes_attachments and (files := local_files(source)):
             self.files_pasted.emit(files)
-        elif self.takes_attachments and len(text) > LONG_PASTE_CHARACTERS:
+            return
+        text = source.text()  # takes a while for a long one, so it is asked for once
+        if self.takes_attachments and (len(text) > LONG_PASTE_CHARACTERS or (text and self.problem_with(text))):
             self.long_text_pasted.emit(text)
         elif self.takes_attachments and source.hasImage() and not text:
             self.picture_pasted.emit()
-        elif text:
-            self.insert(text)
-
-    def replace(self, text: str) -> None:
-        """Show another text; it can be undone."""
-        self.selectAll()
-        self.insert(text)
-
-    def insert(self, text: str) -> None:
-        """Put a text where the cursor is, however long it is; it can be undone."""
-        if wrap_mode_for(text) == QTextOption.WrapMode.WrapAnywhere:
-            self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
-        # A fragment is one step of Undo; plain insertions next to each other would become one.
-        self.textCursor().insertFragment(QTextDocumentFragment.fromPlainText(text))
-        self.ensureCursorVisible()
+        else:
+            self.paste_text(text)
 
     def set_placeholder(self, text: str) -> None:
         """Show this while nothing is written."""

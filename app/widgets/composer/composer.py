@@ -8,6 +8,7 @@ from app.language import tr
 from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
 from app.widgets.attachments.attachment_bar import AttachmentBar
+from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
@@ -39,7 +40,8 @@ class Composer(QWidget):
     own_settings_requested = Signal()
     recall_requested = Signal(object)  # (step, text)
     attachment_removed = Signal(object)  # key
-    attachment_put_back = Signal(object)  # key
+    attachment_put_back = Signal(object)  # Attachment: it stands in the text now
+    attachment_returned = Signal(object)  # Attachment: that was undone
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -153,11 +155,6 @@ class Composer(QWidget):
         self._order()
         self._show_button()
 
-    def insert_text(self, text: str) -> None:
-        """Put a text where the cursor is; it can be undone."""
-        self.editor.insert(text)
-        self.take_focus()
-
     def _order(self) -> None:
         """Let Tab visit what stands above the editor before it, although it came later."""
         above = [*stops_in(self.chips), *stops_in(self.attachments)]
@@ -221,6 +218,9 @@ class Composer(QWidget):
         editor.long_text_pasted.connect(self.long_text_pasted)
         editor.picture_pasted.connect(self.picture_pasted)
         editor.takes_attachments = True
+        self._put_backs = PutBacks(editor)
+        self._put_backs.undone.connect(self.attachment_returned)
+        self._put_backs.redone.connect(self.attachment_put_back)
         return editor
 
     def _build_own_button(self) -> QToolButton:
@@ -236,7 +236,7 @@ class Composer(QWidget):
     def _build_attachments(self) -> AttachmentBar:
         bar = AttachmentBar(self._theme)
         bar.removed.connect(self.attachment_removed)
-        bar.put_back.connect(self.attachment_put_back)
+        bar.put_back.connect(self._on_put_back)
         bar.emptied.connect(self.take_focus)
         return bar
 
@@ -281,15 +281,19 @@ class Composer(QWidget):
 
     @Slot()
     def _on_submitted(self) -> None:
-        text, waits_for = self.editor.text.strip(), self.attachments.being_read
-        if waits_for:
-            words = tr("{name} is still being read. Send when that is done, or remove it.")
-            self.attachments.show_waiting(words.format(name=waits_for))
-        elif text or self.attachments.items:
+        text = self.editor.text.strip()
+        if not self.attachments.says_what_is_read() and (text or self.attachments.items):
             self.set_text("")
             self.attachments.show_problem("")
             self.draft_changed.emit("")
             self.send_requested.emit(text)
+
+    @Slot(object)
+    def _on_put_back(self, key: str) -> None:
+        found = self.attachments.put_into(self.editor, self._put_backs, key)
+        if found is not None:
+            self.attachment_put_back.emit(found)
+            self.take_focus()
 
     @Slot()
     def _on_escaped(self) -> None:

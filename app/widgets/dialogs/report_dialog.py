@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.language import tr
 from app.settings.atomic import write_atomically
 from app.widgets.basics.fonts import code_font
+from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
 from engine.api.codec import clean_text
 
@@ -42,7 +43,8 @@ class ReportDialog(QDialog):
             "muted",
             wraps=True,
         )
-        self.description = QPlainTextEdit()
+        self.description = PastingEdit()
+        self.description.paste_refused.connect(self._on_paste_refused)
         self.description.setPlaceholderText(tr("What did you do, and what happened? (Optional)"))
         self.description.setAccessibleName(tr("What happened"))
         self.description.setTabChangesFocus(True)
@@ -108,6 +110,10 @@ class ReportDialog(QDialog):
     def _tell(self, sentence: str) -> None:
         self.told.setText(sentence)
         self.told.show()
+
+    @Slot(object)
+    def _on_paste_refused(self, sentence: str) -> None:
+        self._tell(sentence)
 
     @Slot()
     def _on_copy(self) -> None:

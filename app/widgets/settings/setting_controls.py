@@ -8,7 +8,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
-    QPlainTextEdit,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -18,6 +17,7 @@ from PySide6.QtWidgets import (
 from app.language import tr
 from app.settings.schema import Field, FieldKind
 from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.pasting_edit import PastingEdit
 from engine.api.codec import clean_text
 
 _TYPING_DELAY_MS = 600
@@ -233,8 +233,9 @@ class LongTextControl(SettingControl):
     """Several lines of text, handed over when the typing pauses."""
 
     def __init__(self, field: Field) -> None:
-        self._box = QPlainTextEdit()
+        self._box = PastingEdit()
         super().__init__(self._box)
+        self._box.paste_refused.connect(self.refused)
         self._box.setFixedHeight(_LONG_TEXT_PX)
         self._box.setStyleSheet(_LONG_TEXT_STYLE)
         self._box.setTabChangesFocus(True)
@@ -248,7 +249,7 @@ class LongTextControl(SettingControl):
     def set_value(self, value: object) -> None:
         """Show the text; the cursor stays if it is there already."""
         if str(value) != self._box.toPlainText():
-            self._box.setPlainText(str(value))
+            self._box.set_text(str(value))
         self._timer.stop()
 
     def flush(self) -> None:
@@ -259,7 +260,7 @@ class LongTextControl(SettingControl):
 
     @Slot()
     def _on_pause(self) -> None:
-        self.edited.emit(clean_text(self._box.toPlainText()))
+        self.edited.emit(self._box.text)
 
 
 class FoldersControl(SettingControl):

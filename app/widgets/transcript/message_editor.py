@@ -1,17 +1,23 @@
 """A message while it is being edited in its place."""
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
+from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.conversations.attachment import Attachment
 from app.language import tr
-from app.widgets.attachments.sent_attachments import SentAttachments
+from app.models.attachment_item import picture_words
+from app.models.message_edit import MessageEdit
+from app.widgets.attachments.attachment_bar import AttachmentBar
+from app.widgets.attachments.put_backs import PutBacks
+from app.widgets.basics.drop_target import local_files
 from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
+from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.theme import Theme
 
 _MAXIMUM_HEIGHT_PX = 320
+_BUTTON_PX = 36
+_PAUSE_MS = 300
 
 
 class _AnswerEdit(GrowingTextEdit):
@@ -29,59 +35,155 @@ class _AnswerEdit(GrowingTextEdit):
 
 
 class MessageEditor(QFrame):
-    """Save & send (or Enter) hands over the text, Cancel (or Esc) leaves it as it was.
+    """Shows a MessageEdit. Save & send (or Enter) is accepted(text), Cancel (or Esc) is cancelled().
 
-    is_answer: nothing is sent, and Enter makes a paragraph.
+    is_answer: nothing is sent or attached, and Enter makes a paragraph.
     """
 
     accepted = Signal(object)  # str
     cancelled = Signal()
 
     def __init__(
-        self,
-        text: str,
-        theme: Theme,
-        parent: QWidget | None = None,
-        *,
-        is_answer: bool = False,
-        attachments: tuple[Attachment, ...] = (),
+        self, edit: MessageEdit, theme: Theme, parent: QWidget | None = None, *, is_answer: bool = False
     ) -> None:
         super().__init__(parent)
+        self.edit = edit
+        self._begun_with = edit.text
+        self._takes_files = not is_answer
         self.setProperty("surface", "composer")
+        self.setAcceptDrops(self._takes_files)
         self.editor = _AnswerEdit() if is_answer else GrowingTextEdit()
-        self.editor.setProperty("bare", "true")
         FocusFrame(self, self.editor)
-        self.editor.setAccessibleName(tr("Edit the answer") if is_answer else tr("Edit your message"))
-        self.editor.set_text_size(theme.text_size_px)
-        self.editor.set_text(text)
-        self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
-        self.editor.submitted.connect(self._on_accept)
-        self.editor.escaped.connect(self.cancelled)
+        self.editor.takes_attachments = self._takes_files
+        self.attachments = AttachmentBar(theme)
+        self.attach_button = IconButton("paperclip", tr("Attach files"), theme)
+        self.attach_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
+        self.attach_button.setVisible(self._takes_files)
         self.cancel_button = QPushButton(tr("Cancel"))
-        self.cancel_button.clicked.connect(self.cancelled)
         self.save_button = QPushButton(tr("Save as another version") if is_answer else tr("Save && send"))
         self.save_button.setProperty("kind", "primary")
-        self.save_button.clicked.connect(self._on_accept)
-        self.attachments = SentAttachments(theme, removable=True)
-        self.attachments.set_attachments(attachments)
+        self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
+        self._set_up_editor(theme, tr("Edit the answer") if is_answer else tr("Edit your message"))
+        self._put_backs = PutBacks(self.editor)
+        self._connect()
         buttons = QHBoxLayout()
+        buttons.addWidget(self.attach_button)
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.save_button)
         column = QVBoxLayout(self)
-        column.setContentsMargins(16, 12, 12, 12)
-        column.setSpacing(12)
+        column.setContentsMargins(12, 12, 12, 12)
+        column.setSpacing(8)
         column.addWidget(self.attachments)
         column.addWidget(self.editor)
         column.addLayout(buttons)
         self.setFocusProxy(self.editor)
+        self._on_items_changed()
+        self.attachments.show_problem(edit.problem)
 
     def begin(self) -> None:
         """Take the keyboard."""
         self.editor.setFocus()
 
+    def flush(self) -> None:
+        """Let what was typed a moment ago be known; what nobody has touched stays as it was, to the character."""
+        self._pause.stop()
+        text = self.editor.text
+        self.edit.set_text(self._begun_with if text == self._shown_text else text)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Draw in another theme or text size."""
+        self.attachments.set_theme(theme)
+        self.attach_button.set_theme(theme)
+        self.editor.set_text_size(theme.text_size_px)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files that are dragged here for this message, not for the one that is being typed."""
+        if self._takes_files and local_files(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+        else:
+            super().dragEnterEvent(event)
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Stay ready while they are moved."""
+        if self._takes_files and local_files(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+        else:
+            super().dragMoveEvent(event)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Attach them."""
+        files = local_files(event.mimeData())
+        if self._takes_files and files:
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self.edit.files_added.emit(files)
+        else:
+            super().dropEvent(event)
+
+    def choose_files(self) -> None:
+        """Ask in the system's dialog which files go with the message."""
+        dialog = QFileDialog(self.window(), tr("Attach files"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda paths: self.edit.files_added.emit(tuple(paths)))
+        dialog.open()
+
+    def _set_up_editor(self, theme: Theme, name: str) -> None:
+        self.editor.setProperty("bare", "true")
+        self.editor.setAccessibleName(name)
+        self.editor.set_text_size(theme.text_size_px)
+        self.editor.set_text(self.edit.text)
+        self._shown_text = self.editor.text  # the editor has no no-break spaces, for one
+        self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
+
+    def _connect(self) -> None:
+        editor, edit, bar = self.editor, self.edit, self.attachments
+        editor.submitted.connect(self._on_accept)
+        editor.escaped.connect(self.cancelled)
+        editor.textChanged.connect(self._pause.start)
+        editor.files_pasted.connect(edit.files_added)
+        editor.long_text_pasted.connect(edit.text_added)
+        editor.picture_pasted.connect(self._on_picture_pasted)
+        editor.paste_refused.connect(edit.set_problem)
+        self._pause.timeout.connect(self.flush)
+        self.attach_button.clicked.connect(self.choose_files)
+        self.cancel_button.clicked.connect(self.cancelled)
+        self.save_button.clicked.connect(self._on_accept)
+        bar.removed.connect(edit.remove)
+        bar.put_back.connect(self._on_put_back)
+        bar.emptied.connect(self.begin)
+        edit.items_changed.connect(self._on_items_changed)
+        edit.problem_changed.connect(self._on_problem_changed)
+        self._put_backs.undone.connect(edit.add)
+        self._put_backs.redone.connect(edit.drop)
+
+    @Slot()
+    def _on_items_changed(self) -> None:
+        self.attachments.set_items(self.edit.items)
+
+    @Slot()
+    def _on_problem_changed(self) -> None:
+        self.attachments.show_problem(self.edit.problem)
+
+    @Slot()
+    def _on_picture_pasted(self) -> None:
+        self.edit.set_problem(picture_words())
+
+    @Slot(object)
+    def _on_put_back(self, key: str) -> None:
+        found = self.attachments.put_into(self.editor, self._put_backs, key)
+        if found is not None:
+            self.edit.drop(found)
+            self.begin()
+
     @Slot()
     def _on_accept(self) -> None:
         text = self.editor.text.strip()
-        if text or self.attachments.attachments:
+        if self.attachments.says_what_is_read():
+            return
+        if text or self.edit.attachments:
+            self.flush()
             self.accepted.emit(text)

@@ -17,9 +17,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
-from app.conversations.attachment import Attachment
 from app.conversations.records import MessageState
 from app.language import tr
+from app.models.message_edit import MessageEdit, MessageEdits
 from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.basics.accessible_roles import read_as
@@ -40,13 +40,14 @@ _SIDE_PX = 4  # so that the ring around a focused message touches no letter
 class RowStyle:
     """What all messages need to know beside their entry. While busy nothing may be asked of the engine.
 
-    models: those on this computer, which may answer again.
+    models: those on this computer, which may answer again. window_tokens: what the model can hold, 0: not known.
     """
 
     theme: Theme
     show_statistics: bool = True
     busy: bool = False
     models: tuple[LocalCheckpoint, ...] = ()
+    window_tokens: int = 0
 
 
 _KEYS = {
@@ -77,6 +78,7 @@ class MessageWidget(QFrame):
         self.entry = entry
         self.row_style = style
         self.is_last = False
+        self.edits = MessageEdits(self)  # a page of messages has one for all
         self.editor: MessageEditor | None = None
         self._hovered = False
         self._is_folding = False
@@ -124,6 +126,9 @@ class MessageWidget(QFrame):
         self.versions.set_theme(style.theme)
         for button in self.action_buttons:
             button.set_theme(style.theme)
+        if self.editor is not None:
+            self.editor.set_theme(style.theme)
+            self.editor.attachments.set_window_tokens(style.window_tokens)
 
     def height_at(self, width: int) -> int:
         """Return the height this message needs at a width in pixels."""
@@ -228,12 +233,13 @@ class MessageWidget(QFrame):
         """Put an editor in the message's place."""
         if self.editor is not None or self.is_busy or self.entry.message.state is MessageState.STREAMING:
             return
-        self.open_editor(self.entry.message.content, self.entry.message.attachments).begin()
+        self.open_editor(self.edits.begin(self.entry.message)).begin()
 
-    def open_editor(self, text: str, attachments: tuple[Attachment, ...]) -> MessageEditor:
+    def open_editor(self, edit: MessageEdit) -> MessageEditor:
         """Put an editor with this in the message's place, and leave the keyboard where it is."""
         is_answer = self.entry.message.role is Role.ASSISTANT
-        self.editor = MessageEditor(text, self.row_style.theme, is_answer=is_answer, attachments=attachments)
+        self.editor = MessageEditor(edit, self.row_style.theme, is_answer=is_answer)
+        self.editor.attachments.set_window_tokens(self.row_style.window_tokens)
         self.editor.accepted.connect(self._on_edit_accepted)
         self.editor.cancelled.connect(self.end_editing)
         self.column.insertWidget(self.column.indexOf(self.context_mark) + 1, self.editor)
@@ -246,6 +252,7 @@ class MessageWidget(QFrame):
         """Put the message back, with the text it had."""
         if self.editor is None:
             return
+        self.edits.end(self.message_id)
         editor, self.editor = self.editor, None
         had_focus = editor.editor.hasFocus()
         editor.hide()
@@ -330,10 +337,10 @@ class MessageWidget(QFrame):
 
     @Slot(object)
     def _on_edit_accepted(self, text: object) -> None:
-        kept = self.editor.attachments.attachments if self.editor is not None else ()
-        self.end_editing()
+        kept = self.editor.edit.attachments if self.editor is not None else ()
         is_same = kept == self.entry.message.attachments
         self.edit_requested.emit((self.message_id, text) if is_same else (self.message_id, text, kept))
+        self.end_editing()  # what was written is forgotten only now
 
     @Slot(object)
     def _on_step_requested(self, step: object) -> None:

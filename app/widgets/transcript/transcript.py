@@ -7,6 +7,7 @@ from PySide6.QtGui import QFocusEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 
 from app.language import tr
+from app.models.message_edit import MessageEdit
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.theme import Theme
@@ -15,7 +16,6 @@ from app.widgets.text.selected_text import selected_markdown, selected_text
 from app.widgets.text.text_selection import SelectionArea, TextSelection
 from app.widgets.transcript.message_rows import estimate_height, make_row
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
-from app.widgets.transcript.open_edits import OpenEdits
 from app.widgets.transcript.text_menu import text_menu
 from app.widgets.transcript.transcript_view import TranscriptView
 from engine.api.checkpoint import LocalCheckpoint
@@ -47,8 +47,8 @@ class Transcript(SelectionArea):
         self.view = TranscriptView(model, self._make_row, self._estimate_height)
         self.selection = TextSelection(self)
         self.view.is_needed = self.selection.holds
-        self._edits = OpenEdits()
-        self.view.let_go = self._edits.keep
+        self.view.let_go = _close_edit
+        model.edits.begun.connect(self._on_edit_begun)
         self.view.arranged.connect(self._on_arranged)
         model.modelReset.connect(self.selection.clear)
         model.rowsAboutToBeRemoved.connect(self.selection.clear)
@@ -86,6 +86,17 @@ class Transcript(SelectionArea):
     def set_models(self, models: tuple[LocalCheckpoint, ...]) -> None:
         """Know the models on this computer, each of which may answer again."""
         self._set_style(replace(self._style, models=models))
+
+    def set_window_tokens(self, tokens: int) -> None:
+        """Know how much the model can hold, 0 while that is not known."""
+        self._set_style(replace(self._style, window_tokens=tokens))
+
+    @Slot()
+    def flush_edits(self) -> None:
+        """Let what was typed in messages a moment ago be known, as before another page is shown."""
+        for widget in self.view.live_rows:
+            if widget.editor is not None:
+                widget.editor.flush()
 
     def set_statistics_shown(self, shown: bool) -> None:
         """Show or hide the quiet line under each answer."""
@@ -210,7 +221,10 @@ class Transcript(SelectionArea):
         widget.link_activated.connect(self.link_activated)
         widget.wished.connect(self.wished)
         widget.neighbour_requested.connect(self._on_neighbour_requested)
-        self._edits.bring_back(widget)
+        widget.edits = self._model.edits
+        edit = self._model.edits.get(widget.message_id)
+        if edit is not None:
+            widget.open_editor(edit)
         return widget
 
     def _estimate_height(self, entry: TranscriptEntry, width: int) -> int:
@@ -241,6 +255,13 @@ class Transcript(SelectionArea):
         self.newest_button.move(left, self.height() - _BUTTON_PX - 12)
         self.newest_button.raise_()
 
+    @Slot(object)
+    def _on_edit_begun(self, edit: MessageEdit) -> None:
+        """Show an edit of an earlier session, which is found a moment after its message."""
+        for widget in self.view.live_rows:
+            if widget.message_id == edit.message.id and widget.editor is None and edit.is_changed:
+                widget.open_editor(edit)
+
     @Slot()
     def _on_arranged(self) -> None:
         if self.selection.bounds is not None:
@@ -261,6 +282,14 @@ class Transcript(SelectionArea):
             self.setFocus(Qt.FocusReason.TabFocusReason)  # Qt would give the keyboard to whatever comes next
         self.newest_button.setVisible(not following)
         self._place_button()
+
+
+def _close_edit(widget: MessageWidget) -> None:
+    """An edit in which nothing was changed is over when its page goes; the others are there when it comes back."""
+    if widget.editor is not None:
+        widget.editor.flush()
+        if not widget.editor.edit.is_changed:
+            widget.edits.end(widget.message_id)
 
 
 def _message_around(widget: QWidget | None) -> MessageWidget | None:

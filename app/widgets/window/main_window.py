@@ -208,7 +208,9 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def set_context_use(self, use: object) -> None:
         """Show how much of the model's context window is taken, None if that is not known."""
-        self.page.composer.set_context_use(use if isinstance(use, ContextUse) else None)
+        known = use if isinstance(use, ContextUse) else None
+        self.page.composer.set_context_use(known)
+        self.page.transcript.set_window_tokens(known.window_tokens if known is not None else 0)
 
     @Slot(object)
     def apply_settings(self, settings: object) -> None:

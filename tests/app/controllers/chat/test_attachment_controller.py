@@ -1,6 +1,6 @@
 """Files and long pastes on their way to a message, on a real store and with the real limited process."""
 
-import time
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,10 +22,8 @@ class Clip:
         self.controller = AttachmentController(desk.conversations)
         self.items: tuple[AttachmentItem, ...] = ()
         self.problems: list[str] = []
-        self.returned: list[str] = []
         self.controller.items_changed.connect(lambda items: setattr(self, "items", items))
         self.controller.problem_changed.connect(lambda words: self.problems.append(words) if words else None)
-        self.controller.text_returned.connect(self.returned.append)
 
     @property
     def names(self) -> list[str]:
@@ -33,7 +31,7 @@ class Clip:
 
     def add(self, *paths: Path) -> None:
         self.controller.add_files([str(path) for path in paths])
-        self.desk.qtbot.waitUntil(lambda: not self.controller._readings, timeout=20_000)
+        self.desk.qtbot.waitUntil(lambda: all(item.attachment is not None for item in self.items), timeout=20_000)
 
     def close(self) -> None:
         self.controller.shut_down()
@@ -118,7 +116,7 @@ def test_a_file_read_after_a_switch_goes_where_it_was_attached(clip: Clip, tmp_p
     clip.controller.add_files([str(text_file(tmp_path, "a.txt"))])
     clip.desk.conversations.new()
     assert clip.items == ()
-    clip.desk.qtbot.waitUntil(lambda: not clip.controller._readings, timeout=20_000)
+    clip.desk.qtbot.waitUntil(lambda: not clip.controller._intake._readings, timeout=20_000)
     assert clip.items == ()
     clip.desk.conversations.open(first)
     clip.desk.settle()
@@ -129,9 +127,12 @@ def test_a_long_paste_is_kept_and_can_become_text_again(clip: Clip) -> None:
     text = "ab\r\ncd " * 3_000
     clip.controller.add_text(text)
     assert [item.attachment.text for item in clip.items if item.attachment] == [text]
-    clip.controller.put_back(clip.items[0].key)
-    assert clip.returned == [text]
+    kept = clip.items[0].attachment
+    assert kept is not None
+    clip.controller.drop(kept)
     assert clip.items == ()
+    clip.controller.add(kept)  # that was undone
+    assert [item.attachment for item in clip.items] == [kept]
 
 
 def test_attachments_of_a_draft_outlive_a_restart(
@@ -192,9 +193,34 @@ def test_a_private_conversation_leaves_nothing_on_disk(clip: Clip, database: Pat
     assert not any(b"canary-of-a-private-file" in path.read_bytes() for path in files)
 
 
-def test_a_book_is_pasted_without_a_stall(clip: Clip) -> None:
-    """Fault row 31."""
-    began = time.perf_counter()
+def test_a_book_is_looked_through_beside_the_window(clip: Clip) -> None:
+    """Fault row 31: nothing of the window's thread is needed for it, and one sees that it comes."""
+    threads: list[str] = []
+    counted = Attachment.text_bytes.func  # type: ignore[attr-defined]
+
+    def count(attachment: Attachment) -> int:
+        threads.append(threading.current_thread().name)
+        return int(counted(attachment))
+
+    text = "Größe " * 2_000_000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Attachment.text_bytes, "func", count)
+        clip.controller.add_text(text)
+        assert [(item.title, item.attachment) for item in clip.items] == [("Reading Pasted text …", None)]
+        clip.desk.qtbot.waitUntil(lambda: clip.names == ["Pasted text"], timeout=20_000)
+        assert clip.items[0].attachment is not None
+        assert clip.items[0].attachment.text_bytes == len(text.encode())
+    assert len(threads) == 1
+    assert threads[0].startswith("attached-pastes")
+
+
+def test_a_paste_that_is_removed_while_it_is_looked_through_stays_away(clip: Clip) -> None:
     clip.controller.add_text("word " * 2_000_000)
-    assert time.perf_counter() - began < 0.4  # 40 ms on a free machine
-    assert isinstance(clip.items[0].attachment, Attachment)
+    clip.controller.remove(clip.items[0].key)
+    clip.desk.qtbot.wait(300)
+    assert clip.items == ()
+
+
+def test_a_shorter_paste_can_be_sent_with_the_next_key(clip: Clip) -> None:
+    clip.controller.add_text("word " * 50_000)
+    assert clip.names == ["Pasted text"]

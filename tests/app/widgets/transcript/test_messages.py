@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
+from app.models.message_edit import MessageEdits
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.basics.theme import Theme, theme_for
 from app.widgets.transcript.assistant_message import AssistantMessage
@@ -212,7 +213,8 @@ def test_editing_in_place(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
 
 def test_an_editor_shows_its_text_from_the_first_line(paper: QWidget, theme: Theme) -> None:
     # In a size that it only learns once it is shown.
-    editor = MessageEditor("first line\nsecond line", theme_for("light", 18), paper)
+    edits = MessageEdits(paper)
+    editor = MessageEditor(edits.begin(user(1, "first line\nsecond line")), theme_for("light", 18), paper)
     editor.resize(600, 120)
     editor.show()
     editor.begin()

@@ -1,0 +1,74 @@
+"""A plain text editor that takes what is pasted or dropped as it is, up to what an editor can hold."""
+
+from PySide6.QtCore import QMimeData, Signal
+from PySide6.QtGui import QTextCursor, QTextDocumentFragment, QTextOption
+from PySide6.QtWidgets import QPlainTextEdit
+
+from app.language import grouped, tr
+from app.widgets.basics.drop_target import local_files
+from app.widgets.basics.wrap_mode import wrap_mode_for
+from engine.api.codec import clean_text
+
+# Text of this length is laid out within a few frames, of lines within about 100 ms; 10 MB would take seconds.
+MOST_CHARACTERS = 200_000
+MOST_LINES = 20_000
+
+
+class PastingEdit(QPlainTextEdit):
+    """Signal paste_refused(str): why a text was not taken; what is there stays as it is."""
+
+    paste_refused = Signal(object)
+
+    @property
+    def text(self) -> str:
+        """The text as it may go through the pipe (no lone surrogates)."""
+        return clean_text(self.toPlainText())
+
+    def set_text(self, text: str) -> None:
+        """Replace the text; the cursor goes to its end."""
+        self.setWordWrapMode(wrap_mode_for(text))
+        self.setPlainText(text)
+        self.moveCursor(QTextCursor.MoveOperation.End)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Leave files that are dragged here to the window; whatever is pasted is looked at."""
+        return source.hasText() and not local_files(source)
+
+    def insertFromMimeData(self, source: QMimeData) -> None:
+        """Paste plain text."""
+        self.paste_text(source.text())
+
+    def paste_text(self, text: str) -> None:
+        """Put a text where the cursor is, or say why not."""
+        problem = self.problem_with(text)
+        if problem:
+            self.paste_refused.emit(problem)
+        elif text:
+            self.insert(text)
+
+    def problem_with(self, text: str) -> str:
+        """Return why a text can't be put in beside what is there, "" if it can."""
+        document, cursor = self.document(), self.textCursor()
+        replaced = cursor.selectionEnd() - cursor.selectionStart()
+        characters = len(text) + document.characterCount() - 1 - replaced
+        if characters > MOST_CHARACTERS:
+            words = tr("That is too long to be pasted here: it would be {count} characters, and {most} are possible.")
+            return words.format(count=grouped(characters), most=grouped(MOST_CHARACTERS))
+        lines = text.count("\n") + document.blockCount()
+        if lines > MOST_LINES:
+            words = tr("That is too long to be pasted here: it would be {count} lines, and {most} are possible.")
+            return words.format(count=grouped(lines), most=grouped(MOST_LINES))
+        return ""
+
+    def replace(self, text: str) -> None:
+        """Show another text; it can be undone."""
+        self.selectAll()
+        self.insert(text)
+
+    def insert(self, text: str) -> None:
+        """Put a text where the cursor is, however long its words are; it can be undone."""
+        if wrap_mode_for(text) == QTextOption.WrapMode.WrapAnywhere:
+            self.setWordWrapMode(QTextOption.WrapMode.WrapAnywhere)
+        # A fragment is one step of Undo; plain insertions next to each other would become one.
+        self.textCursor().insertFragment(QTextDocumentFragment.fromPlainText(text))
+        self.ensureCursorVisible()
