@@ -1,10 +1,11 @@
 """Conversations as ChatGPT exports them: nodes by id, each with its parent, and the one that was shown last."""
 
+import re
 from collections.abc import Iterator
 
 from app.conversations.attachment import Attachment
-from app.conversations.exchange.found import FoundConversation, FoundMessage, Source
-from app.conversations.exchange.lenient import Thing, text, thing, things, time_of, whole_number
+from app.conversations.exchange.found import FoundConversation, FoundMessage, Source, with_parents
+from app.conversations.exchange.lenient import Thing, decoded, text, texts, thing, things, time_of, whole_number
 from engine.api.message import Role
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
@@ -12,6 +13,9 @@ _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 _HIDDEN_KINDS = frozenset(
     {"user_editable_context", "model_editable_context", "reasoning_recap", "tether_browsing_display", "system_error"}
 )
+_CANVAS = "canmore."
+_COMPUTERS = ("python", "container", "all")
+_MARK = re.compile("\ue200[^\ue200\ue201]*\ue201")
 _PICTURE = "[picture]"
 _RECORDING = "[recording]"
 
@@ -24,6 +28,8 @@ def is_conversation(value: Thing) -> bool:
 def read(value: Thing) -> FoundConversation:
     """Return what is found in one conversation."""
     mapping = thing(value.get("mapping"))
+    children = {key: texts(thing(node).get("children")) for key, node in mapping.items()}
+    usual_model = text(value.get("default_model_slug"))
     return FoundConversation(
         source=Source.CHATGPT,
         key=text(value.get("conversation_id")) or text(value.get("id")) or text(value.get("title")),
@@ -32,47 +38,78 @@ def read(value: Thing) -> FoundConversation:
         updated_at=time_of(value.get("update_time")),
         is_pinned=value.get("is_starred") is True,
         leaf=text(value.get("current_node")) or None,
-        messages=[_node(key, thing(node)) for key, node in mapping.items()],
+        unreadable=sum(map(_is_unreadable, mapping.values())),
+        messages=with_parents([_node(key, thing(node), usual_model) for key, node in mapping.items()], children),
     )
 
 
-def _node(key: str, node: Thing) -> FoundMessage:
+def _is_unreadable(node: object) -> bool:
+    """Return whether somebody said something here, but what can't be told; a node without a message is none."""
+    if not isinstance(node, dict):
+        return True
+    message = node.get("message")
+    return message is not None and not (isinstance(message, dict) and isinstance(message.get("content"), dict))
+
+
+def _node(key: str, node: Thing, usual_model: str) -> FoundMessage:
     message = thing(node.get("message"))
     content = thing(message.get("content"))
     metadata = thing(message.get("metadata"))
+    role = _role(message, content, metadata)
     found = FoundMessage(
-        key=key,
-        parent=text(node.get("parent")) or None,
-        role=_role(message, content, metadata),
-        created_at=time_of(message.get("create_time")),
-        model=text(metadata.get("model_slug")),
+        key=key, parent=text(node.get("parent")) or None, role=role, created_at=time_of(message.get("create_time"))
     )
     if text(content.get("content_type")) == "thoughts":
         found.thinking = "\n\n".join(_thoughts(content))
+    elif text(message.get("recipient")).startswith(_CANVAS):
+        found.text = _canvas("".join(_parts(content | {"content_type": "text"})))
     else:
-        found.text = "\n\n".join(part for part in _parts(content) if part.strip())
-    found.attachments = tuple(
-        Attachment(
+        found.text = _without_marks("\n\n".join(part for part in _parts(content) if part.strip()), metadata)
+    if role is Role.ASSISTANT:
+        found.model = text(metadata.get("model_slug")) or usual_model
+    elif role is Role.USER:
+        found.attachments = tuple(_files(metadata))
+    return found
+
+
+def _files(metadata: Thing) -> Iterator[Attachment]:
+    for each in things(metadata.get("attachments")):
+        yield Attachment(
             name=text(each.get("name")) or "file",
             text="",
             size_bytes=max(0, whole_number(each.get("size"))),
             media_type=text(each.get("mime_type")) or "application/octet-stream",
             note="ChatGPT's export holds no text of this file.",
         )
-        for each in things(metadata.get("attachments"))
-    )
-    if found.role is Role.ASSISTANT:
-        found.attachments = ()
-    return found
 
 
 def _role(message: Thing, content: Thing, metadata: Thing) -> Role | None:
     kind = text(content.get("content_type"))
     if metadata.get("is_visually_hidden_from_conversation") is True or kind in _HIDDEN_KINDS:
         return None
-    role = _ROLES.get(text(thing(message.get("author")).get("role")))
-    to_a_tool = text(message.get("recipient")) not in ("", "all")
-    return None if role is Role.ASSISTANT and to_a_tool and kind != "code" else role
+    speaker = text(thing(message.get("author")).get("role"))
+    if speaker == "tool" and _PICTURE in _parts(content):
+        return Role.ASSISTANT  # a tool has drawn it, and it stood there as the answer
+    role = _ROLES.get(speaker)
+    recipient = text(message.get("recipient"))
+    is_shown = recipient in ("", "all") or recipient.startswith(_CANVAS)
+    runs_code = kind == "code" and recipient.startswith(_COMPUTERS)
+    return None if role is Role.ASSISTANT and not (is_shown or runs_code) else role
+
+
+def _canvas(call: str) -> str:
+    """Return the document that was written beside the conversation, or what replaces a part of it."""
+    try:
+        document = thing(decoded(call.encode("utf-8", "replace")))
+    except ValueError:
+        return call
+    texts = [
+        text(document.get("content")),
+        *(text(each.get("replacement")) for each in things(document.get("updates"))),
+    ]
+    kind, _, language = text(document.get("type")).partition("/")
+    written = "\n\n".join(each for each in texts if each.strip())
+    return _fenced(written, language) if kind == "code" else written
 
 
 def _parts(content: Thing) -> Iterator[str]:
@@ -103,12 +140,23 @@ def _other_part(part: Thing) -> str:
 
 
 def _thoughts(content: Thing) -> Iterator[str]:
+    yield from texts(content.get("parts"))
     for thought in things(content.get("thoughts")):
         lines = (text(thought.get("summary")), text(thought.get("content")))
         yield "\n\n".join(line for line in lines if line.strip())
 
 
+def _without_marks(said: str, metadata: Thing) -> str:
+    """Return a text with links in place of the marks that a search on the web has left in it, which say nothing."""
+    for reference in things(metadata.get("content_references")):
+        mark = text(reference.get("matched_text"))
+        if _MARK.fullmatch(mark):  # it may be a blank as well, which stands everywhere
+            said = said.replace(mark, text(reference.get("alt")))
+    return _MARK.sub("", said)
+
+
 def _fenced(code: str, language: str) -> str:
+    """Return code as Markdown, whatever stands in it."""
     if not code.strip():
         return ""
     fence = "```"

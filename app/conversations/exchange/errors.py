@@ -24,3 +24,7 @@ class ExchangeError(Exception):
     def sentence(self) -> str:
         """Return message and hint as one line in the user's language."""
         return " ".join(tr(part).format(**self.values) for part in (self.message, self.hint) if part)
+
+
+class UnknownFormat(ExchangeError):
+    """There is nothing wrong with the file, but it holds no conversations that are known here."""

@@ -50,7 +50,10 @@ class FoundMessage:
 
 @dataclass(kw_only=True)
 class FoundConversation:
-    """messages stand in the order in which they were found; leaf is the key of the last one that was shown."""
+    """messages stand in the order in which they were found; leaf is the key of the last one that was shown.
+
+    unreadable: how many messages could not be read.
+    """
 
     source: Source
     key: str
@@ -60,6 +63,7 @@ class FoundConversation:
     system_prompt: str = ""
     is_pinned: bool = False
     leaf: str | None = None
+    unreadable: int = 0
     messages: list[FoundMessage] = field(default_factory=list)
 
 
@@ -120,7 +124,7 @@ def _content(text: str, thinking: str) -> str:
 
 
 def _shown(messages: list[FoundMessage]) -> tuple[dict[str, FoundMessage], dict[str, str | None]]:
-    """Return the nodes that are shown, parents before children, each below a node that is shown, or none.
+    """Return the nodes that are shown, oldest first, each behind the node that is shown above it, if there is one.
 
     The second part says for every key which shown node it stands for: itself, or the next one above.
     """
@@ -139,7 +143,25 @@ def _shown(messages: list[FoundMessage]) -> tuple[dict[str, FoundMessage], dict[
                 node.parent, above = above, node.key
                 ordered[node.key] = node
             stands_for[node.key] = above
-    return ordered, stands_for
+    return _oldest_first(ordered), stands_for
+
+
+def _oldest_first(nodes: dict[str, FoundMessage]) -> dict[str, FoundMessage]:
+    """Return nodes, which have parents before children, by their times; one without a time is as old as its parent."""
+    times: dict[str, float] = {}
+    for key, node in nodes.items():
+        times[key] = max(node.created_at, times.get(node.parent or "", 0.0))
+    return {key: nodes[key] for key in sorted(nodes, key=lambda key: times[key])}
+
+
+def with_parents(messages: list[FoundMessage], children: dict[str, list[str]]) -> list[FoundMessage]:
+    """Return messages of which one that names no parent, or none that is there, hangs where it is named as a child."""
+    known = {message.key for message in messages}
+    parents = {child: parent for parent, below in children.items() for child in below if child != parent}
+    for message in messages:
+        if message.parent not in known:
+            message.parent = parents.get(message.key)
+    return messages
 
 
 class _Turns:

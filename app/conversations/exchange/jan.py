@@ -33,11 +33,18 @@ def read(thread: Thing, messages: Iterable[Thing]) -> FoundConversation:
         created_at=time_of(thread.get("created")) or time_of(thread.get("created_at")),
         updated_at=time_of(thread.get("updated")) or time_of(thread.get("updated_at")),
         system_prompt=text(assistant.get("instructions")),
+        is_pinned=True in (thread.get("isFavorite"), thing(thread.get("metadata")).get("is_favorite")),
     )
     model = text(thing(assistant.get("model")).get("id")) or text(thing(thread.get("model")).get("id"))
     ordered = sorted(enumerate(lines), key=lambda each: (time_of(each[1].get("created_at")), each[0]))
+    known: dict[str, Thing] = {}
     for place, line in ordered:
-        node = _node(text(line.get("id")) or str(place), found.leaf, line, model)
+        key = text(line.get("id")) or str(place)
+        if key in known and known[key] == line:
+            continue
+        key = key if key not in known else f"{key} {place}"  # another message under the same id
+        known[key] = line
+        node = _node(key, found.leaf, line, model)
         found.messages.append(node)
         found.leaf = node.key
     return found

@@ -31,9 +31,13 @@ def read(value: Thing) -> FoundConversation:
         is_pinned=value.get("pinned") is True,
     )
     model = text(thing(value.get("lastUsedModel")).get("identifier"))
-    for place, message in enumerate(things(value.get("messages"))):
+    listed = value.get("messages")
+    messages = things(listed)
+    found.unreadable = len(listed if isinstance(listed, list) else []) - len(messages)
+    for place, message in enumerate(messages):
         above = found.leaf
         versions = things(message.get("versions"))
+        found.unreadable += not versions
         selected = whole_number(message.get("currentlySelected"))
         for number, version in enumerate(versions):
             key = f"{place}.{number}"
@@ -65,6 +69,8 @@ def _is_thinking(block: Thing) -> bool:
 
 
 def _texts(block: Thing) -> Iterator[str]:
+    if text(block.get("content")).strip():
+        yield text(block.get("content"))
     for part in things(block.get("content")):
         if text(part.get("text")).strip():
             yield text(part.get("text"))

@@ -5,14 +5,16 @@ import re
 from collections.abc import Iterator
 
 from app.conversations.attachment import Attachment
-from app.conversations.exchange.found import FoundConversation, FoundMessage, Source
-from app.conversations.exchange.lenient import Thing, text, thing, things, time_of, whole_number
+from app.conversations.exchange.found import FoundConversation, FoundMessage, Source, with_parents
+from app.conversations.exchange.lenient import Thing, parts_text, text, texts, thing, things, time_of, whole_number
 from engine.api.message import Role
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
-_DETAILS = re.compile(r'<details type="reasoning"[^>\n]{0,500}>(.*?)</details>', re.DOTALL)
+# What was cut off has no end.
+_DETAILS = re.compile(r"""<details type=["']reasoning["'][^>\n]{0,500}>(.*?)(?:</details>|\Z)""", re.DOTALL)
 _SUMMARY = re.compile(r"<summary>[^<]{0,500}</summary>")
-_TOOL_CALL = re.compile(r'<details type="tool_calls"[^>]{0,20000}>.*?</details>', re.DOTALL)
+_TOOL_CALL = re.compile(r"""<details type=["']tool_calls["'][^>]*+>.*?(?:</details>|\Z)""", re.DOTALL)
+_CODE_RUN = re.compile(r"""<details type=["']code_interpreter["'][^>]*+>(.*?)(?:</details>|\Z)""", re.DOTALL)
 
 
 def is_conversation(value: Thing) -> bool:
@@ -35,14 +37,18 @@ def read(value: Thing) -> FoundConversation:
         updated_at=time_of(value.get("updated_at")),
         system_prompt=text(thing(chat.get("params")).get("system")) or text(chat.get("system")),
         is_pinned=value.get("pinned") is True,
-        leaf=text(history.get("currentId")) or None,
+        leaf=text(history.get("currentId")) or text(history.get("current_id")) or None,
     )
     nodes = thing(history.get("messages"))
     if nodes:
-        for key, node in nodes.items():
-            found.messages.append(_node(key, text(thing(node).get("parentId")) or None, thing(node)))
+        found.unreadable = sum(not isinstance(node, dict) for node in nodes.values())
+        children = {key: texts(thing(node).get("childrenIds")) for key, node in nodes.items()}
+        listed = [_node(key, text(thing(node).get("parentId")) or None, thing(node)) for key, node in nodes.items()]
+        found.messages = with_parents(listed, children)
     else:  # before there was a tree
-        for place, message in enumerate(things(chat.get("messages"))):
+        messages = chat.get("messages")
+        found.unreadable = sum(not isinstance(each, dict) for each in messages) if isinstance(messages, list) else 0
+        for place, message in enumerate(things(messages)):
             found.messages.append(_node(str(place), found.leaf, message))
             found.leaf = str(place)
     return found
@@ -54,22 +60,33 @@ def _chat(value: Thing) -> Thing:
 
 def _node(key: str, parent: str | None, node: Thing) -> FoundMessage:
     role = _ROLES.get(text(node.get("role")))
-    content = text(node.get("content"))
-    thinking = ""
-    if role is Role.ASSISTANT and "<details" in content:
-        thoughts = [_thought(match) for match in _DETAILS.findall(content)]
-        thinking = "\n\n".join(thought for thought in thoughts if thought)
-        content = _TOOL_CALL.sub("", _DETAILS.sub("", content)).strip("\n")
-    return FoundMessage(
+    found = FoundMessage(
         key=key,
         parent=parent,
         role=role,
-        text=content,
-        thinking=thinking,
+        text=parts_text(node.get("content")),
         created_at=time_of(node.get("timestamp")),
-        model=text(node.get("model")) if role is Role.ASSISTANT else "",
         attachments=tuple(_files(node)) if role is Role.USER else (),
     )
+    if role is not Role.ASSISTANT:
+        return found
+    thoughts = [_thought(match) for match in _DETAILS.findall(found.text)] if "<details" in found.text else []
+    if "<details" in found.text:
+        said = _TOOL_CALL.sub("", _DETAILS.sub("", found.text))
+        found.text = _CODE_RUN.sub(lambda match: _SUMMARY.sub("", match[1]).strip("\n"), said).strip("\n")
+    output = things(node.get("output"))
+    thoughts = thoughts or [text(node.get("reasoning_content")), *_output(output, "reasoning")]
+    found.text = found.text or "\n\n".join(_output(output, "message"))
+    found.thinking = "\n\n".join(thought for thought in thoughts if thought.strip())
+    found.model = text(node.get("model")) or text(node.get("modelName"))
+    return found
+
+
+def _output(items: list[Thing], kind: str) -> Iterator[str]:
+    """Yield what newer versions keep beside the text, in case there is no text."""
+    for item in items:
+        if item.get("type") == kind:
+            yield parts_text(item.get("content")) or parts_text(item.get("summary"))
 
 
 def _thought(details: str) -> str:
