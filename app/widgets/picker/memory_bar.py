@@ -16,6 +16,7 @@ _SQUARE_PX = 10
 _LEAST_PX = 2
 _COLUMNS = 2
 _WIDTH_PX = 360
+_MENU_EDGES_PX = 16
 
 
 def part_color(part: Part, theme: Theme) -> str:
@@ -74,10 +75,16 @@ class MemoryBar(QWidget):
         self.setAccessibleDescription(f"{picture.place}: {picture.arithmetic}\n{self.reason.text()}")
 
     def sizeHint(self) -> QSize:
-        """Return the height at the width that the menu around has at least: a menu asks for no height for a width."""
-        around = self.parentWidget()
-        width = max(_WIDTH_PX, super().sizeHint().width(), around.minimumWidth() if around is not None else 0)
-        return QSize(width, self._column.totalHeightForWidth(width))
+        """Return the room for the numbers, and the height at the width that the menu around has at least.
+
+        A menu asks for no height for a width, and adds to the width that of the column at the end of its lines. The
+        sentence is wrapped: what Qt supposes as its width doesn't count.
+        """
+        around, sides = self.parentWidget(), self._column.contentsMargins()
+        words = max(self.title.sizeHint().width(), self.legend.sizeHint().width()) + sides.left() + sides.right()
+        width = max(_WIDTH_PX, words)
+        given = around.minimumWidth() - _MENU_EDGES_PX if around is not None else 0
+        return QSize(width, self._column.totalHeightForWidth(max(width, given)))
 
     def focusInEvent(self, event: QFocusEvent) -> None:
         """Give by keyboard what pointing at it gives."""

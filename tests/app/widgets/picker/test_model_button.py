@@ -221,3 +221,21 @@ def test_the_open_menu_gives_the_memory_the_room_it_needs(qtbot: QtBot, button: 
         assert layout is not None
         assert bar.height() == layout.totalHeightForWidth(bar.width())
     menu.close()
+
+
+def test_the_menu_is_as_wide_as_its_lines_and_stays_so(qtbot: QtBot, button: ModelButton) -> None:
+    """The sentence about the memory is wrapped, however long it is, and cut nowhere."""
+    reason = "BF16: " + "0.25 GiB of weights + 0.17 for 8,192 tokens + 0.11 to work in + 0.50 in reserve. " * 3
+    button.set_plan(msgspec.structs.replace(demo_frame.ON_CARD, precision_reason=reason))
+    menu = opened_menu(qtbot, button)
+    bar = menu.findChild(MemoryBar)
+    assert isinstance(bar, MemoryBar)
+    width = menu.width()
+    assert width < 600
+    button.show_fit(ModelFit("/models/r&d", "Fits with less context", ""))
+    button.show_hardware(demo_frame.HARDWARE)
+    QApplication.processEvents()
+    assert menu.width() == width
+    assert bar.reason.height() >= bar.reason.heightForWidth(bar.reason.width())
+    assert bar.rect().contains(bar.reason.geometry())
+    menu.close()
