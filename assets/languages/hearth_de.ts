@@ -4675,6 +4675,10 @@
         <translation>Ihre Unterhaltungen erscheinen hier. Sie bleiben auf diesem Rechner.</translation>
     </message>
     <message>
+        <source>Your message is kept.</source>
+        <translation>Ihre Nachricht bleibt erhalten.</translation>
+    </message>
+    <message>
         <source>Your request to use {0} still waits for its publisher.</source>
         <translation>Ihre Anfrage, {0} zu verwenden, wartet noch auf den Herausgeber.</translation>
     </message>

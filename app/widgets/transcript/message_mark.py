@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 
 from app.conversations.records import Message, MessageState
@@ -36,10 +37,7 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     going_on = Remedy.CONTINUE if message.content.strip() else Remedy.TRY_AGAIN
     remedy = going_on if is_last else Remedy.NONE
     if message.state is MessageState.FAILED:
-        sentence = (
-            said(message.error.sentence()) if message.error else tr("Something went wrong while this was written.")
-        )
-        return Mark(sentence, "danger", remedy, message.error.details if message.error else "")
+        return Mark(_failure(message), "danger", remedy, message.error.details if message.error else "")
     if message.state is MessageState.INTERRUPTED:
         kept = tr("This answer was interrupted. What was written is kept.")
         lost = tr("This answer was interrupted before it began.")
@@ -51,6 +49,18 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     if message.finish_reason is FinishReason.CONTEXT_FULL:
         return Mark(tr("The model can't hold a longer conversation. Start a new one, or reload it with more context."))
     return None
+
+
+def _failure(message: Message) -> str:
+    """Return what happened, what was kept, unless that was said already, and what to do."""
+    written = tr("What was written is kept.")
+    kept = written if message.content.strip() else tr("Your message is kept.")
+    if message.error is None:
+        return tr("Something went wrong while this was written.") + " " + kept
+    sentence = message.error.sentence()
+    if "kept" in sentence or written in sentence:
+        return said(sentence)
+    return " ".join(part for part in (said(message.error.message), kept, said(message.error.hint)) if part)
 
 
 class MessageMark(QFrame):
@@ -75,7 +85,11 @@ class MessageMark(QFrame):
         grid.addWidget(self._text, 0, 0)
         grid.addWidget(self._details_button, 0, 1, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self._button, 0, 2, Qt.AlignmentFlag.AlignTop)
+        self.copy_button = QPushButton(tr("Copy details"))
+        self.copy_button.setProperty("kind", "quiet")
+        self.copy_button.clicked.connect(self._on_copy)
         grid.addWidget(self._details, 1, 0, 1, 3)
+        grid.addWidget(self.copy_button, 2, 0, 1, 3, Qt.AlignmentFlag.AlignTrailing)
         grid.setColumnStretch(0, 1)
         self.hide()
 
@@ -100,7 +114,7 @@ class MessageMark(QFrame):
             return
         self._text.setText(mark.text)
         self._details.setText(mark.details)
-        self._details.setVisible(False)
+        self._show_details(False)
         self._details_button.setChecked(False)
         self._details_button.setVisible(bool(mark.details))
         self._button.setText(tr(mark.remedy.value))
@@ -119,4 +133,13 @@ class MessageMark(QFrame):
 
     @Slot(bool)
     def _on_details_toggled(self, checked: bool) -> None:
-        self._details.setVisible(checked)
+        self._show_details(checked)
+
+    @Slot()
+    def _on_copy(self) -> None:
+        if self._mark is not None:
+            QGuiApplication.clipboard().setText(f"{self._mark.text}\n\n{self._mark.details}")
+
+    def _show_details(self, shown: bool) -> None:
+        for part in (self._details, self.copy_button):
+            part.setVisible(shown)

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
@@ -68,8 +68,17 @@ def failed(hint: str = "Try a smaller model.") -> Message:
         (answer(1, "", MessageState.STOPPED), "You stopped this answer.", Remedy.TRY_AGAIN),
         (answer(1, "Half", MessageState.INTERRUPTED), "What was written is kept.", Remedy.CONTINUE),
         (answer(1, "", MessageState.INTERRUPTED), "before it began", Remedy.TRY_AGAIN),
-        (failed(), "Memory ran out. Try a smaller model.", Remedy.TRY_AGAIN),
-        (msgspec.structs.replace(failed(), content="Half"), "Memory ran out.", Remedy.CONTINUE),
+        (failed(), "Memory ran out. Your message is kept. Try a smaller model.", Remedy.TRY_AGAIN),
+        (
+            msgspec.structs.replace(failed(), content="Half"),
+            "Memory ran out. What was written is kept. Try a smaller model.",
+            Remedy.CONTINUE,
+        ),
+        (
+            msgspec.structs.replace(failed(), error=None),
+            "Something went wrong while this was written. Your message is kept.",
+            Remedy.TRY_AGAIN,
+        ),
         (
             msgspec.structs.replace(answer(1, "Half"), finish_reason=FinishReason.MAXIMUM_TOKENS),
             "length limit",
@@ -90,6 +99,26 @@ def test_marks(message: Message, words: str, remedy: Remedy) -> None:
     earlier = mark_of(message, is_last=False)
     assert earlier is not None
     assert earlier.remedy is Remedy.NONE
+
+
+def test_what_was_kept_is_said_once() -> None:
+    error = ErrorReport(ErrorKind.DEVICE_LOST, "The card stopped.", "What was written is kept. Load it again.")
+    mark = mark_of(msgspec.structs.replace(failed(), content="Half", error=error), is_last=True)
+    assert mark is not None
+    assert mark.text == error.sentence()
+
+
+def test_the_details_of_a_failure_are_folded_and_can_be_copied(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
+    error = ErrorReport(ErrorKind.DEVICE_LOST, "The card stopped.", "Load it again.", details="error 719")
+    shown = assistant(paper, theme, msgspec.structs.replace(failed(), error=error))
+    assert shown.mark.copy_button not in shown.focus_stops()
+    details = next(each for each in shown.mark.findChildren(QPushButton) if each.text() == "Details")
+    qtbot.keyClick(details, Qt.Key.Key_Space)
+    assert shown.mark.copy_button in shown.focus_stops()
+    qtbot.keyClick(shown.mark.copy_button, Qt.Key.Key_Space)
+    assert QGuiApplication.clipboard().text() == "The card stopped. Your message is kept. Load it again.\n\nerror 719"
+    qtbot.keyClick(details, Qt.Key.Key_Space)
+    assert not shown.mark.copy_button.isVisible()
 
 
 def test_a_finished_answer_has_no_mark() -> None:
