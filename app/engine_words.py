@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app import language
+from app.bidi import may_turn
 from app.engine_sentences import PATTERNS
 
 _PLACE = re.compile(r"\{(\d+)\}")
@@ -42,7 +43,7 @@ class _Found:
 
 def said(text: str) -> str:
     """Return a text of the engine in the user's language; unknown parts stay as they are."""
-    if not text or not language.is_translated() or len(text) > _LONGEST:
+    if not text or len(text) > _LONGEST or not (language.is_translated() or may_turn(text)):
         return text
     return _said(text, language.revision(), 0)
 
@@ -93,8 +94,10 @@ def _filled(found: _Found, revision: int, depth: int) -> str:
     parts = [_said(part, revision, depth + 1) if depth < _DEEPEST else part for part in found.parts]
     parts = [language.rewritten(part) if _NUMBER.fullmatch(part) else part for part in parts]
     translated = language.tr(found.pattern.text)
+    parts = [language.placed(part) for part in parts]
     # Not str.format: a part may hold braces.
-    return _PLACE.sub(lambda place: parts[int(place[1])] if int(place[1]) < len(parts) else "", translated)
+    words = _PLACE.sub(lambda place: parts[int(place[1])] if int(place[1]) < len(parts) else "", translated)
+    return language.led(words)
 
 
 def _find(text: str) -> _Found | None:

@@ -2,10 +2,13 @@
 
 Qt-free: the window brings the dictionary (``use``); without one, as on a terminal, the words are the code's own.
 ``pyside6-lupdate`` finds every ``tr("...")`` and ``mark("...")``; so the text is always written out there, with places
-for values as ``{name}``, which the caller fills with ``str.format``.
+for values as ``{name}``, which the caller fills with ``format``. What is put into a place keeps its own direction and
+turns no other word's: a file that is called "דוח 5", or one whose name was made to turn what stands behind it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+
+from app import bidi
 
 Lookup = Callable[[str, str | None, int], str]  # (English, what tells it apart, number or -1) -> words
 
@@ -17,6 +20,20 @@ def _english(text: str, _comment: str | None, number: int) -> str:
 _lookup: Lookup = _english
 _decimal_point, _group_separator = ".", ","
 _revision = 0
+_is_right_to_left = False
+_LEFT_TO_RIGHT_MARK, _RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
+
+
+class Sentence(str):
+    """Words with places for values; still a str for all who only show it."""
+
+    __slots__ = ()
+
+    def format(self, *values: object, **named: object) -> str:
+        """Return the sentence with these values in their places, as ``str.format`` does."""
+        placed = [_placed(value) for value in values]
+        named_ones = {name: _placed(value) for name, value in named.items()}
+        return led(str.format(self, *placed, **named_ones))
 
 
 def tr(text: str, comment: str | None = None, number: int = -1) -> str:
@@ -25,7 +42,34 @@ def tr(text: str, comment: str | None = None, number: int = -1) -> str:
     comment tells apart equal English texts that are not equal elsewhere. number chooses the form of a text with %n,
     which it replaces; English has one form here: write "Messages: %n", or choose between two texts.
     """
-    return _lookup(text, comment, number) if text else ""
+    words = _lookup(text, comment, number) if text else ""
+    return Sentence(words) if "{" in words else words
+
+
+def joined(pieces: Iterable[str], separator: str = " · ") -> str:
+    """Return the pieces that are not empty in one line, in the order of the language, each in its own direction."""
+    return led(separator.join(str(_placed(piece)) for piece in pieces if piece))
+
+
+def spoken(pieces: Iterable[str]) -> str:
+    """Return the pieces that are not empty as they are heard: nothing but words, one after the other."""
+    return bidi.without_controls(", ".join(piece for piece in pieces if piece))
+
+
+def placed(text: str) -> str:
+    """Return a value as it is put between words of the language: apart from them if they could turn each other."""
+    return bidi.apart(text) if text and (_is_right_to_left or bidi.may_turn(text)) else text
+
+
+def _placed(value: object) -> object:
+    return placed(value) if isinstance(value, str) else value
+
+
+def led(line: str) -> str:
+    """Return the line so that its direction is the language's: Qt takes that of the first letter, also of a value."""
+    if line.isascii() or bool(bidi.is_right_to_left(line)) == _is_right_to_left:
+        return line
+    return (_RIGHT_TO_LEFT_MARK if _is_right_to_left else _LEFT_TO_RIGHT_MARK) + line
 
 
 def mark(text: str) -> str:
@@ -49,9 +93,12 @@ def plain(number: str) -> str:
     return number.replace(".", _decimal_point)
 
 
-def use(lookup: Lookup | None, decimal_point: str = ".", group_separator: str = ",") -> None:
+def use(
+    lookup: Lookup | None, decimal_point: str = ".", group_separator: str = ",", *, is_right_to_left: bool = False
+) -> None:
     """Look words up there from now on, and write numbers with these signs; None goes back to English."""
-    global _lookup, _decimal_point, _group_separator, _revision
+    global _lookup, _decimal_point, _group_separator, _revision, _is_right_to_left
+    _is_right_to_left = is_right_to_left
     _lookup = lookup or _english
     _revision += 1
     _decimal_point, _group_separator = decimal_point, group_separator

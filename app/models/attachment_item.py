@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.conversations.attachment import Attachment
-from app.language import grouped, tr
+from app.language import grouped, joined, tr
 
 _BYTES_PER_TOKEN = 4
 _ICONS = (
@@ -51,12 +51,12 @@ def size_of(attachment: Attachment) -> str:
     characters = len(attachment.text)
     length = tr("1 character") if characters == 1 else tr("{count} characters").format(count=grouped(characters))
     pages = _pages_of(attachment)
-    return f"{pages} · {length}" if pages else length
+    return joined((pages, length))
 
 
 def title_of(attachment: Attachment) -> str:
     """Return name, size, and what the text lacks."""
-    return "\n".join(part for part in (f"{attachment.name}, {size_of(attachment)}", attachment.note) if part)
+    return "\n".join(part for part in (joined((attachment.name, size_of(attachment)), ", "), attachment.note) if part)
 
 
 def too_long(attachments: Sequence[Attachment], window_tokens: int) -> str:

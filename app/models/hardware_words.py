@@ -1,6 +1,6 @@
 """What a computer has, in one line for people. Pure."""
 
-from app.language import tr
+from app.language import joined, tr
 from app.models.amounts import memory
 from engine.api.hardware import Hardware
 
@@ -10,5 +10,5 @@ def hardware_words(hardware: Hardware) -> str:
     cards = [tr("{name} with {memory}").format(name=gpu.name, memory=memory(gpu.total_bytes)) for gpu in hardware.gpus]
     ram = tr("{memory} of main memory").format(memory=memory(hardware.ram_total_bytes))
     if cards:
-        return tr("{cards}, and {ram}").format(cards=", ".join(cards), ram=ram)
+        return tr("{cards}, and {ram}").format(cards=joined(cards, ", "), ram=ram)
     return tr("{cpu_name}, {ram}, no graphics card that Hearth can use").format(cpu_name=hardware.cpu_name, ram=ram)

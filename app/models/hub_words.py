@@ -3,7 +3,7 @@
 import re
 
 from app.engine_words import said
-from app.language import mark, plain, tr
+from app.language import joined, mark, plain, spoken, tr
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow, DownloadState, HubRow
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
@@ -96,7 +96,7 @@ def age(at: float, now: float) -> str:
 
 def license_words(name: str) -> str:
     """Return a licence as people write it: Apache 2.0, MIT, CC BY-NC 4.0; a name that isn't known stays as it is."""
-    return ", ".join(words for each in name.split(",") if (words := _license(one_line(each))))
+    return joined((_license(one_line(each)) for each in name.split(",")), ", ")
 
 
 def _license(told: str) -> str:
@@ -146,7 +146,7 @@ def result_words(row: HubRow) -> str:
         *numbers(checkpoint),
     ]
     parts += [row.fit.label if row.fit else "", *badges(row)]
-    return ", ".join(part for part in parts if part)
+    return spoken(parts)
 
 
 def home_words(checkpoint: LocalCheckpoint) -> str:
@@ -154,7 +154,7 @@ def home_words(checkpoint: LocalCheckpoint) -> str:
     if checkpoint.kind is CheckpointKind.HUB_CACHE:
         hub_id, _, revision = checkpoint.reference.partition("@")
         parts = (publisher_of(hub_id) or one_line(hub_id), one_line(revision))
-        return " · ".join(part for part in parts if part)
+        return joined(parts)
     kind = _KINDS.get(checkpoint.kind, "")
     return tr(kind) if kind else one_line(checkpoint.folder or checkpoint.reference)
 
@@ -182,7 +182,7 @@ def amount(row: DownloadRow) -> str:
     """Return how many bytes of how many are there, and how many per cent."""
     if not row.total_bytes:
         return file_size(row.done_bytes) if row.done_bytes else ""
-    return f"{percent(row.done_bytes, row.total_bytes)} % · {_of(row.done_bytes, row.total_bytes)}"
+    return joined((f"{percent(row.done_bytes, row.total_bytes)} %", _of(row.done_bytes, row.total_bytes)))
 
 
 def progress_words(row: DownloadRow) -> str:
@@ -205,14 +205,14 @@ def progress_words(row: DownloadRow) -> str:
             parts = [tr("{amount}, kept").format(amount=amount(row)) if row.done_bytes else ""]
         case DownloadState.FINISHED:
             parts = [tr("Downloaded"), file_size(row.total_bytes) if row.total_bytes else ""]
-    return " · ".join(part for part in parts if part)
+    return joined(parts)
 
 
 def download_words(row: DownloadRow) -> str:
     """Return all of a download's row as one sentence, for those who hear it."""
     sentence = said(row.error.sentence()) if row.error is not None else row.words
-    parts = [f"{name_of(row.hub_id)}: {progress_words(row)}".rstrip(": "), sentence]
-    return ". ".join(part for part in parts if part)
+    named = joined((name_of(row.hub_id), progress_words(row)), ": ")
+    return joined((named, sentence), ". ")
 
 
 def _of(done: int, total: int) -> str:

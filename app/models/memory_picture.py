@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.language import tr
+from app.language import joined, tr
 from app.models.amounts import memory
 from engine.api.hardware import Gpu, Hardware
 from engine.api.plan import Plan
@@ -82,7 +82,7 @@ def _measured(plan: Plan, hardware: Hardware) -> tuple[str, int, int] | None:
     cards = _cards(plan, hardware)
     if not cards:
         return None
-    names = ", ".join(card.name for card in cards)
+    names = joined((card.name for card in cards), ", ")
     return names, sum(card.total_bytes for card in cards), sum(card.free_bytes for card in cards)
 
 

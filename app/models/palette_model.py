@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
+from app import language
 from app.conversations.search import HIT_END, HIT_START
 from app.models.palette_entries import Entry, sectioned
 
@@ -63,4 +64,4 @@ class PaletteModel(QAbstractListModel):
 def spoken(entry: Entry) -> str:
     """Return an entry in words."""
     detail = entry.detail.replace(HIT_START, "").replace(HIT_END, "")
-    return ", ".join(part for part in (entry.title, detail, entry.end) if part)
+    return language.spoken((entry.title, detail, entry.end))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.engine_words import said
-from app.language import grouped, plain, tr
+from app.language import grouped, joined, plain, tr
 from engine.api.plan import Fit, Plan, Precision
 
 _GIB = 2**30
@@ -128,4 +128,4 @@ def _modules(modules: Iterable[str]) -> str:
         else:
             first = last = int(found[2])
             words.append(tr("layer {number}").format(number=first))
-    return ", ".join(words)
+    return joined(words, ", ")

@@ -8,6 +8,7 @@ import pytest
 from app import language
 from app.engine_words import said
 from tests import engine_sentences
+from tests.app.reading_order import seen_order
 
 GERMAN = {
     "No model is loaded.": "Kein Modell ist geladen.",
@@ -97,3 +98,13 @@ def test_no_text_takes_long(text: str) -> None:
 def test_the_patterns_are_those_of_the_engine_as_it_is() -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in engine_sentences.TARGET.glob("*.py")}
     assert written == engine_sentences.module_texts(), "python -m tests.engine_sentences writes them anew"
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_folder_in_hebrew_turns_no_word_of_the_engine() -> None:
+    sentence = said("The models need 4.5 GiB, but only 1.2 GiB are free in /home/דוד/12.")
+
+    assert seen_order(sentence, ["need", "4.5", "free", "home"]) == ["need", "4.5", "free", "home"]
+    assert sentence.replace("\u2068", "").replace("\u2069", "").endswith("in /home/דוד/12.")
+    begun = said("The model \u202egpj.exe is incomplete: config.json is missing.")
+    assert seen_order(begun, ["is incomplete", "config"]) == ["is incomplete", "config"]

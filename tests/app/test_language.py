@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app import language
+from app import bidi, language
+from tests.app.reading_order import seen_order
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +26,53 @@ def test_a_dictionary_is_asked_with_all_that_tells_words_apart() -> None:
     assert language.tr("Copy", "of a file", 2) == "Kopieren"
     assert language.mark("Copy") == "Copy"
     assert asked == [("Copy", "of a file", 2)]
+
+
+HEBREW, TURNING = "דוח 2024", "\u202egpj.exe"
+
+
+@pytest.mark.usefixtures("qapp")
+@pytest.mark.parametrize("name", [HEBREW, TURNING, "\u2067open", "\u202b\u202e(a", f"{HEBREW} (1)"])
+def test_what_is_put_into_a_sentence_turns_none_of_its_words(name: str) -> None:
+    sentence = language.tr("“{name}” was deleted, in {seconds} seconds for good.").format(name=name, seconds=30)
+
+    assert seen_order(sentence, ["was", "30", "seconds", "good"]) == ["was", "30", "seconds", "good"]
+    assert seen_order(sentence, ["“", "was"]) == ["“", "was"]  # the sentence still begins on the left
+    assert bidi.without_controls(sentence) == f"“{bidi.without_controls(name)}” was deleted, in 30 seconds for good."
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_sentence_in_a_sentence_stays_whole() -> None:
+    inner = language.tr("{name} is missing").format(name=HEBREW)
+    outer = language.tr("{what}, so {model} can't be loaded.").format(what=inner, model="Qwen3 8B")
+
+    assert seen_order(outer, ["missing", "so", "Qwen3", "loaded"]) == ["missing", "so", "Qwen3", "loaded"]
+    assert seen_order(outer, [HEBREW, "is", "missing"]) == [HEBREW, "is", "missing"]
+
+
+def test_a_sentence_of_one_direction_has_nothing_in_it_but_words() -> None:
+    words = language.tr("{name}: {count:,} of {size}").format(name="Qüen", count=1234, size="5 GB")
+    assert words == "Qüen: 1,234 of 5 GB"
+    assert language.joined(["5 GB", "", "Fits"]) == "5 GB · Fits"
+
+
+@pytest.mark.usefixtures("qapp")
+def test_pieces_of_a_line_keep_their_order_and_their_numbers() -> None:
+    line = language.joined(["Qwen", HEBREW, "5 GB", "31 tokens/s"])
+    assert seen_order(line, ["Qwen", HEBREW, "5", "GB", "31"]) == ["Qwen", HEBREW, "5", "GB", "31"]
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_language_from_right_to_left_takes_latin_values_whole() -> None:
+    words = {"{size} free": "{size} פנוי", "Fits": "מתאים"}
+    language.use(lambda text, _comment, _number: words.get(text, text), is_right_to_left=True)
+
+    free = language.tr("{size} free").format(size="270 MB")
+    assert seen_order(free, ["פנוי", "270", "MB"]) == ["פנוי", "270", "MB"]  # read from the right: 270 MB, then free
+    line = language.joined(["270 MB", language.tr("Fits"), "/home/a/b"])
+    assert seen_order(line, ["/home", "מתאים", "270", "MB"]) == ["/home", "מתאים", "270", "MB"]
+
+
+def test_what_is_heard_is_nothing_but_words() -> None:
+    by = language.tr("by {publisher}").format(publisher=HEBREW)
+    assert language.spoken(["Qwen", "", by, TURNING]) == f"Qwen, by {HEBREW}, gpj.exe"

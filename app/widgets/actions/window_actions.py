@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+from PySide6.QtWidgets import QMenuBar, QWidget
 
 from app.language import tr
 from app.settings.schema import field_of
 from app.widgets.actions.action_table import MENUS, ROWS, ActionRow, Group, MenuRow, Need
 from app.widgets.actions.shortcuts import Shortcuts
+from app.widgets.basics.mirrored_style import Menu
 from engine.api.commands import WhenFull
 
 
@@ -27,7 +28,7 @@ class WindowActions(QObject):
         super().__init__(parent)
         self._parent = parent
         self.by_name: dict[str, QAction] = {}
-        self.menus: dict[str, QMenu] = {}
+        self.menus: dict[str, Menu] = {}
         self._groups = {group: QActionGroup(self) for group in Group}
         for row in ROWS.values():
             self.by_name[row.name] = self._made(row)
@@ -52,7 +53,9 @@ class WindowActions(QObject):
     def fill(self, bar: QMenuBar) -> None:
         """Put all actions into the menus."""
         for menu in MENUS:
-            self._fill(bar.addMenu(tr(menu.words)), menu)
+            opened = Menu(tr(menu.words), bar)
+            bar.addMenu(opened)
+            self._fill(opened, menu)
 
     def show_state(self, *, conversation: bool, answer: bool, question: bool, busy: bool, model: bool) -> None:
         """Enable what can be done now."""
@@ -76,13 +79,13 @@ class WindowActions(QObject):
         self.when_full[None].setText(as_set)
         self.when_full[choice].setChecked(True)
 
-    def _fill(self, menu: QMenu, row: MenuRow) -> None:
+    def _fill(self, menu: Menu, row: MenuRow) -> None:
         self.menus[row.name] = menu
         for entry in row.entries:
             if entry is None:
                 menu.addSeparator()
             elif isinstance(entry, MenuRow):
-                self._fill(menu.addMenu(tr(entry.words)), entry)
+                self._fill(menu.add_menu(tr(entry.words)), entry)
             else:
                 menu.addAction(self.by_name[entry.name])
 

@@ -4,6 +4,7 @@ from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QWidget
 
+from app.bidi import without_controls
 from app.language import tr
 
 _PAUSE_MS = 700  # longer than between two keys of one who types
@@ -13,7 +14,7 @@ def announce(speaker: QWidget, words: str, *, is_urgent: bool = False) -> None:
     """Say words in the name of a widget, after what is being said; an urgent one interrupts."""
     if not words:
         return
-    event = QAccessibleAnnouncementEvent(speaker, words)
+    event = QAccessibleAnnouncementEvent(speaker, without_controls(words))
     kind = QAccessible.AnnouncementPoliteness
     event.setPoliteness(kind.Assertive if is_urgent else kind.Polite)
     QAccessible.updateAccessibility(event)

@@ -5,7 +5,7 @@ A language is a file ``assets/languages/hearth_<code>.ts`` with its compiled ``.
 
 import logging
 
-from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, Qt, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from app import language
@@ -47,7 +47,8 @@ def install(application: QApplication, choice: Language) -> None:
     application.installTranslator(ours)
     application.setLayoutDirection(locale.textDirection())
     QLocale.setDefault(locale)
-    language.use(_translated, locale.decimalPoint(), locale.groupSeparator())
+    is_mirrored = locale.textDirection() is Qt.LayoutDirection.RightToLeft
+    language.use(_translated, locale.decimalPoint(), locale.groupSeparator(), is_right_to_left=is_mirrored)
 
 
 def _translated(text: str, comment: str | None, number: int) -> str:

@@ -7,7 +7,7 @@ from PySide6.QtCore import QMargins, QRect, Qt
 from PySide6.QtGui import QGuiApplication, QPainter
 from PySide6.QtWidgets import QStyle
 
-_FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+from app import bidi
 
 
 def is_mirrored() -> bool:
@@ -37,7 +37,7 @@ def draw_line(
 
 def apart(text: str) -> str:
     """Return a text that keeps its own direction where it is shown by others; as it is in a window not mirrored."""
-    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}" if text and is_mirrored() else text
+    return bidi.apart(text) if text and is_mirrored() else text
 
 
 def margins(before: int, top: int, behind: int, bottom: int) -> QMargins:

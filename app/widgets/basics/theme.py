@@ -10,6 +10,8 @@ from PySide6.QtWidgets import QApplication
 from app.rendering.blocks import RenderTheme
 from app.widgets.basics.assets import asset
 from app.widgets.basics.fonts import CODE_FAMILY, TEXT_FAMILY, code_size_px, text_font
+from app.widgets.basics.mirrored_style import MirroredStyle
+from app.widgets.basics.mirroring import is_mirrored
 
 TEXT_COLUMN_PX = 760
 SPACING_PX = 4  # every distance is a multiple of this
@@ -212,9 +214,10 @@ def system_is_dark() -> bool:
 
 def apply_theme(application: QApplication, theme: Theme) -> None:
     """Give the whole application this look: style, palette, font and style sheet."""
-    if application.property(_STYLED) is None:  # a second time every widget would only be polished once more
-        application.setStyle("Fusion")  # the one style that follows palette and style sheet alike on every system
-        application.setProperty(_STYLED, True)
+    if application.property(_STYLED) != is_mirrored():  # a second time every widget would only be polished once more
+        # The one style that follows palette and style sheet alike on every system.
+        application.setStyle(MirroredStyle() if is_mirrored() else "Fusion")
+        application.setProperty(_STYLED, is_mirrored())
     # WORKAROUND Qt 6.11: where one sheet replaces another, each widget is polished once for each widget around it.
     # Taken away and given anew, it is polished twice: 50 instead of 200 to 300 ms for the window.
     application.setStyleSheet("")

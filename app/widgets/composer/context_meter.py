@@ -4,6 +4,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
+from app.language import placed
 from app.models.context_use import ContextUse, Room
 from app.widgets.basics.foreign_text import plain_tooltip
 
@@ -44,6 +45,6 @@ class ContextMeter(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        numbers = f"{_BETWEEN if self._words and self._numbers else ''}{self._numbers}"
+        numbers = f"{_BETWEEN if self._words and self._numbers else ''}{placed(self._numbers)}"
         room = self.contentsRect().width() - self.fontMetrics().horizontalAdvance(numbers)
         self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, room) + numbers)

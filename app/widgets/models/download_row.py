@@ -3,7 +3,7 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from app.language import tr
+from app.language import joined, tr
 from app.models import hub_words
 from app.models.hub_rows import DownloadRow, DownloadState
 from app.widgets.basics.elided_label import ElidedLabel
@@ -64,8 +64,8 @@ class DownloadRowWidget(ModelRow):
         self._row = value
         state = value.state
         self.name.set_text(hub_words.name_of(value.hub_id))
-        revision = "" if value.revision in ("", "main") else f" · {hub_words.one_line(value.revision)}"
-        self.publisher.set_text(hub_words.publisher_of(value.hub_id) + revision)
+        revision = "" if value.revision in ("", "main") else hub_words.one_line(value.revision)
+        self.publisher.set_text(joined((hub_words.publisher_of(value.hub_id), revision)))
         self.words.set_text(hub_words.progress_words(value))
         self.waiting.setText(value.words)
         self.waiting.setVisible(bool(value.words) and state is not DownloadState.FAILED)

@@ -5,7 +5,7 @@ import time
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.language import tr
+from app.language import joined, spoken, tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.plan_words import ModelFit
@@ -100,7 +100,7 @@ class LocalRow(ModelRow):
         parts = hub_words.local_words(checkpoint, time.time()) if is_complete else [_incomplete(checkpoint)]
         self.name.set_text(hub_words.one_line(checkpoint.name))
         self.home.set_text(hub_words.home_words(checkpoint))
-        self.words.set_text(" · ".join(parts))
+        self.words.set_text(joined(parts))
         fit = self._verdict(is_complete)
         self.fit.setText(fit)
         set_tooltip(self.fit, self._fit.details if self._fit is not None else "")
@@ -110,7 +110,7 @@ class LocalRow(ModelRow):
         self.discard_button.setVisible(not is_complete and not self._is_under_way)
         self.name_buttons(self.name.text())
         said = [self.name.text(), self.home.text(), *parts, fit]
-        self.setAccessibleName(", ".join(word for word in said if word))
+        self.setAccessibleName(spoken(said))
 
     def _verdict(self, is_complete: bool) -> str:
         if not is_complete:

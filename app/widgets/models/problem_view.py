@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from app.bidi import without_controls
 from app.engine_words import said
 from app.language import tr
 from app.widgets.basics.foreign_text import breakable
@@ -84,4 +85,6 @@ class ProblemView(QWidget):
     @Slot()
     def _on_copy(self) -> None:
         if self._error is not None:
-            QGuiApplication.clipboard().setText(f"{said(self._error.sentence())}\n\n{self._error.details}")
+            QGuiApplication.clipboard().setText(
+                f"{without_controls(said(self._error.sentence()))}\n\n{self._error.details}"
+            )

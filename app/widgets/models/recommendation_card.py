@@ -3,7 +3,7 @@
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from app.language import tr
+from app.language import joined, spoken, tr
 from app.models import hub_words
 from app.models.hub_rows import Recommendation
 from app.widgets.basics.plain_label import plain_label
@@ -27,7 +27,7 @@ class RecommendationCard(QPushButton):
         facts = [hub_words.download_size(recommendation.download_bytes), recommendation.fit.label]
         facts += [hub_words.license_words(recommendation.license)]
         mark = tr("Recommended") if recommendation.is_best else ""
-        self.setAccessibleName(", ".join(word for word in (title, mark, tr(recommendation.words), *facts) if word))
+        self.setAccessibleName(spoken((title, mark, tr(recommendation.words), *facts)))
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(plain_label(title, "strong"))
@@ -39,7 +39,7 @@ class RecommendationCard(QPushButton):
         self._column.setSpacing(2)
         self._column.addLayout(top)
         self._column.addWidget(plain_label(tr(recommendation.words), wraps=True))
-        self._column.addWidget(plain_label(" · ".join(fact for fact in facts if fact), "small", wraps=True))
+        self._column.addWidget(plain_label(joined(facts), "small", wraps=True))
         for label in self.findChildren(QWidget):
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
 

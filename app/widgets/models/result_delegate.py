@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPe
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
 from app.engine_words import said
-from app.language import mark, tr
+from app.language import joined, mark, tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
@@ -114,7 +114,7 @@ class ResultDelegate(QStyledItemDelegate):
     def _paint_second_line(self, painter: QPainter, line: QRect, row: HubRow, direction: Qt.LayoutDirection) -> None:
         painter.setFont(self._small_font)
         painter.setPen(QColor(self._theme.colors.muted))
-        numbers = " · ".join(hub_words.numbers(row.checkpoint))
+        numbers = joined(hub_words.numbers(row.checkpoint))
         numbers_px = self._small_metrics.horizontalAdvance(numbers)
         room = line.width() - (numbers_px + _GAP_PX if numbers else 0)
         publisher = hub_words.publisher_of(row.checkpoint.hub_id)

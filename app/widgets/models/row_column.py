@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from app.language import joined
 from app.widgets.basics.accessible_roles import read_as
 from app.widgets.basics.theme import Theme
 
@@ -36,7 +37,7 @@ class ModelRow(QFrame):
     def name_buttons(self, name: str) -> None:
         """Let each button say what it is for, and for which row: heard alone, "Pause" says too little."""
         for button in self.findChildren(QPushButton):
-            words = f"{button.text().rstrip('…')} {name}"
+            words = joined((button.text().rstrip("…"), name), " ")
             if words != button.accessibleName():
                 button.setAccessibleName(words)
 

@@ -4,7 +4,7 @@ from PySide6.QtCore import QPoint, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QToolTip, QVBoxLayout, QWidget
 
-from app.language import tr
+from app.language import joined, tr
 from app.models.amounts import memory
 from app.models.memory_picture import MemoryPicture, Part, part_words
 from app.widgets.basics.foreign_text import plain_tooltip
@@ -59,7 +59,7 @@ class MemoryBar(QWidget):
     def show_picture(self, picture: MemoryPicture) -> None:
         """Show other numbers."""
         self.bar.show_picture(picture)
-        self.title.setText(f"{picture.place} · {memory(picture.total_bytes)}")
+        self.title.setText(joined((picture.place, memory(picture.total_bytes))))
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QP
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QSizePolicy, QWidget
 
 from app.engine_words import said
-from app.language import mark, tr
+from app.language import joined, mark, tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.memory_picture import memory_picture
 from app.models.plan_words import ModelFit
@@ -34,7 +34,7 @@ NO_MODEL = mark("Choose a model")
 
 def plan_summary(plan: Plan) -> str:
     """Return the quiet part beside the name: precision and context window."""
-    return f"{plan.precision.upper()} · {token_words(plan.context_window)}"
+    return joined((plan.precision.upper(), token_words(plan.context_window)))
 
 
 def plan_reason(plan: Plan) -> str:

@@ -1,16 +1,18 @@
 """The menu of the models on this computer: name, size and how well each one would fit, which may come later."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent
-from PySide6.QtWidgets import QMenu, QWidget, QWidgetAction
+from PySide6.QtWidgets import QWidget, QWidgetAction
 
-from app.language import mark, tr
+from app.language import joined, mark, tr
 from app.models.amounts import file_size
 from app.models.memory_picture import MemoryPicture
 from app.models.plan_words import ModelFit
 from app.widgets.basics.foreign_text import menu_text, plain_tooltip
+from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import Theme
 from app.widgets.picker.memory_bar import MemoryBar
 from engine.api.checkpoint import LocalCheckpoint
@@ -20,12 +22,25 @@ _SEPARATOR = " · "
 _SHOWN_LINES = 12
 
 
-class ModelMenu(QMenu):
+@dataclass(frozen=True)
+class _Line:
+    name: str  # as a menu shows it
+    size: str
+
+    def words(self, fit: str = "") -> str:
+        return f"{self.name}\t{joined((self.size, fit))}"
+
+    @property
+    def searched(self) -> str:
+        return f"{self.name} {self.size}".casefold()
+
+
+class ModelMenu(Menu):
     """Lists checkpoints; show_fit() completes their lines while the menu is open. Typing searches their names."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self._lines: dict[str, tuple[QAction, str]] = {}
+        self._lines: dict[str, tuple[QAction, _Line]] = {}
         self._typed = ""
         self._memory: MemoryBar | None = None
         self._memory_action = QWidgetAction(self)
@@ -36,11 +51,11 @@ class ModelMenu(QMenu):
 
     def add_checkpoint(self, checkpoint: LocalCheckpoint, is_loaded: bool, choose: Callable[[], None]) -> None:
         """Add a line for a checkpoint."""
-        words = f"{menu_text(checkpoint.name)}\t{file_size(checkpoint.size_bytes)}"
-        action = self.addAction(words, choose)
+        line = _Line(menu_text(checkpoint.name), file_size(checkpoint.size_bytes))
+        action = self.addAction(line.words(), choose)
         action.setCheckable(True)
         action.setChecked(is_loaded)
-        self._lines[checkpoint.reference] = (action, words)
+        self._lines[checkpoint.reference] = (action, line)
 
     def end_checkpoints(self) -> None:
         """Close the list of checkpoints; of very many the first ones are shown, and all are found by typing."""
@@ -85,7 +100,7 @@ class ModelMenu(QMenu):
         words = typed.casefold().split()
         found = 0
         for action, line in self._lines.values():
-            is_found = all(word in line.casefold() for word in words)
+            is_found = all(word in line.searched for word in words)
             found += is_found
             action.setVisible(is_found and (found <= _SHOWN_LINES or action.isChecked()))
         more = found - sum(action.isVisible() for action, _ in self._lines.values())
@@ -108,8 +123,8 @@ class ModelMenu(QMenu):
     def show_fit(self, fit: ModelFit) -> None:
         """Say how well a checkpoint fits, if it has a line."""
         if fit.reference in self._lines:
-            action, words = self._lines[fit.reference]
-            action.setText(f"{words}{_SEPARATOR}{fit.label}")
+            action, line = self._lines[fit.reference]
+            action.setText(line.words(fit.label))
             action.setToolTip(plain_tooltip(fit.details))
             action.setWhatsThis(fit.details)
 

@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.conversations.records import Conversation, Folder
 from app.language import tr
 from app.widgets.basics.foreign_text import menu_text
 from app.widgets.basics.key_words import key_words
+from app.widgets.basics.mirrored_style import Menu
 
 
-class ConversationMenu(QMenu):
+class ConversationMenu(Menu):
     """Deletes itself when it is closed. Each line does something now; there is none that can't be used."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -40,7 +41,7 @@ class ConversationMenu(QMenu):
         move_to_new: Callable[[], None],
     ) -> None:
         """Add the folders into which the conversations can be put."""
-        menu = self.addMenu(tr("Move to"))
+        menu = self.add_menu(tr("Move to"))
         menu.setObjectName("folders")
         inside = {each.folder_id for each in conversations}
         for folder in folders:

@@ -13,13 +13,14 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QMenu, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from app.language import tr
 from app.mathematics.shapes import Shape
 from app.rendering.blocks import Block
 from app.rendering.formulas import Formula, parse_formula
 from app.widgets.basics.accessible_roles import read_as
+from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import Theme
 from app.widgets.text.formulas import formulas, paint_shape, scale_of
 from app.widgets.text.page_texts import Drawing
@@ -154,7 +155,7 @@ class FormulaBlock(Drawing):
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Offer the LaTeX."""
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addAction(tr("Copy LaTeX"), self.copy)
         menu.popup(event.globalPos())

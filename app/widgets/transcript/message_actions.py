@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu
 
 from app.conversations.records import MessageState
 from app.language import mark, tr
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.basics.foreign_text import menu_text
+from app.widgets.basics.mirrored_style import Menu
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.message import Role
 
@@ -109,7 +109,7 @@ def offer_of(act: Act, entry: TranscriptEntry, *, is_busy: bool, has_models: boo
     return Offer(is_shown, is_enabled)
 
 
-def message_actions(menu: QMenu, message: Actionable) -> list[QAction]:
+def message_actions(menu: Menu, message: Actionable) -> list[QAction]:
     """Add all that can be done with a message to a menu; return the actions."""
     added: list[QAction] = []
     for act in Act:
@@ -124,16 +124,16 @@ def message_actions(menu: QMenu, message: Actionable) -> list[QAction]:
     return added
 
 
-def fill_models(menu: QMenu, models: Sequence[LocalCheckpoint], choose: Callable[[str], None]) -> None:
+def fill_models(menu: Menu, models: Sequence[LocalCheckpoint], choose: Callable[[str], None]) -> None:
     """List the models in a menu; choosing one calls choose with its reference."""
     for checkpoint in models:
         action = menu.addAction(menu_text(checkpoint.name))
         action.triggered.connect(lambda _checked=False, reference=checkpoint.reference: choose(reference))
 
 
-def _added(menu: QMenu, act: Act, message: Actionable) -> QAction:
+def _added(menu: Menu, act: Act, message: Actionable) -> QAction:
     if act is Act.REGENERATE_WITH:
-        submenu = menu.addMenu(tr(_WORDS[act]))
+        submenu = menu.add_menu(tr(_WORDS[act]))
         fill_models(submenu, message.models, lambda reference: message.perform(act, reference))
         return submenu.menuAction()
     key = QKeySequence(KEYS.get(act, "")).toString(QKeySequence.SequenceFormat.NativeText)

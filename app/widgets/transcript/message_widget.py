@@ -15,7 +15,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.conversations.records import MessageState
 from app.language import tr
@@ -24,6 +24,7 @@ from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.basics.accessible_roles import read_as
 from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import RADIUS_PX, Theme
 from app.widgets.transcript.context_mark import ContextMark
 from app.widgets.transcript.message_actions import Act, message_actions, offer_of
@@ -217,9 +218,9 @@ class MessageWidget(QFrame):
             case Act.DELETE:
                 self.wished.emit(MessageWish(Wish.DELETE, self.message_id))
 
-    def make_menu(self) -> QMenu:
+    def make_menu(self) -> Menu:
         """Return a menu with all that can be done with the message; it goes when it is closed."""
-        menu = QMenu(self)
+        menu = Menu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setAccessibleName(tr("What to do with this message"))
         message_actions(menu, self)

@@ -4,6 +4,7 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Slot
 from PySide6.QtGui import QAccessible, QColor, QFont, QFontMetrics, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QPushButton, QSizePolicy, QWidget
 
+from app.bidi import without_controls
 from app.conversations.records import Message
 from app.language import tr
 from app.widgets.basics.accessible_roles import read_as
@@ -43,7 +44,7 @@ class StatisticsLine(QAbstractButton):
         self.setText(line.replace("&", "&&"))
         self.setAccessibleName(line)
         facts = statistics_details(message) if message is not None else []
-        details = "\n".join(f"{name}: {value}" for name, value in facts)
+        details = "\n".join(without_controls(f"{name}: {value}") for name, value in facts)
         set_tooltip(self, details)
         self.update()
 
@@ -128,7 +129,7 @@ class StatisticsDetails(QFrame):
 
 
 def _lines(facts: list[tuple[str, str]]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in facts)
+    return "\n".join(without_controls(f"{name}: {value}") for name, value in facts)
 
 
 def _on_screen(widget: QWidget, size: QSize) -> QPoint:

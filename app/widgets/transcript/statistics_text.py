@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
-from app.language import grouped, mark, tr
+from app.language import grouped, joined, mark, tr
 from app.models.amounts import seconds
 from app.models.speculation_words import guessed_words
 from app.models.warmth_words import place_name, reused_words, token_words
@@ -12,7 +12,6 @@ from engine.api.events import FinishReason, Statistics
 from engine.api.sampling import Sampling
 
 FitsWidth = Callable[[str], bool]
-SEPARATOR = " · "
 _ENDINGS = {
     FinishReason.END: mark("The model finished its answer."),
     FinishReason.MAXIMUM_TOKENS: mark("The answer reached the length that the settings allow."),
@@ -42,18 +41,18 @@ def statistics_parts(message: Message) -> list[str]:
 
 def statistics_line(message: Message) -> str:
     """Return the whole quiet line, "" if nothing is known."""
-    return SEPARATOR.join(statistics_parts(message))
+    return joined(statistics_parts(message))
 
 
 def shortened(parts: list[str], fits: FitsWidth) -> str:
     """Return the line with the least important pieces left out until it fits (the last piece is never left out)."""
     kept = list(parts)
     for piece in _by_importance(parts):
-        line = SEPARATOR.join(kept)
+        line = joined(kept)
         if fits(line) or len(kept) == 1:
             return line
         kept.remove(piece)
-    return SEPARATOR.join(kept)
+    return joined(kept)
 
 
 def statistics_details(message: Message) -> list[tuple[str, str]]:
@@ -107,7 +106,7 @@ def sampling_words(sampling: Sampling) -> str:
     if sampling.temperature == 0:
         return tr("always the likeliest token")
     words = [text.format(value=f"{value:g}") for text, value, off in values if value is not None and value != off]
-    return ", ".join(words)
+    return joined(words, ", ")
 
 
 def _when(message: Message) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QMenu, QWidget
 
 from app.language import tr
 from app.rendering.links import safe_url
+from app.widgets.basics.mirrored_style import Menu
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.page_texts import Leaf
 from app.widgets.text.table_text import markdown_of, table_at, values_of
@@ -20,7 +21,7 @@ from app.widgets.transcript.message_widget import MessageWidget
 
 def text_menu(page: SelectionArea, leaf: Leaf, place: QPoint) -> QMenu:
     """Return the menu for a place inside a text; it is gone when it is closed."""
-    menu = QMenu(page)
+    menu = Menu(page)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     selected = bool(page.selected_text())
     _add(menu, tr("Cop&y"), page.copy, selected)

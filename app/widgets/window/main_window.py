@@ -4,6 +4,7 @@ from PySide6.QtCore import QAbstractItemModel, QSize, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMainWindow, QWidget
 
+from app.bidi import without_controls
 from app.conversations.records import Conversation
 from app.language import tr
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -136,7 +137,8 @@ class MainWindow(QMainWindow):
         another = (conversation.id if conversation else "") != (self._conversation.id if self._conversation else "")
         self._conversation = conversation
         has_title = conversation is not None and conversation.title
-        self.setWindowTitle(f"{shown_title(conversation)} — Hearth" if conversation and has_title else "Hearth")
+        title = without_controls(shown_title(conversation)) if conversation is not None and has_title else ""
+        self.setWindowTitle(f"{title} — Hearth" if title else "Hearth")
         self.show_state()
         if another:
             self.sidebar.set_active(conversation.id if conversation else "")

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.bidi import without_controls
 from app.language import tr
 from app.models.notice import Choice, Notice, Severity
 from app.widgets.basics.accessible_roles import read_as
@@ -279,7 +280,7 @@ class NoticeRow(QFrame):
 
     @Slot()
     def _on_copy(self) -> None:
-        QGuiApplication.clipboard().setText(f"{self.notice.text}\n\n{self.notice.details}")
+        QGuiApplication.clipboard().setText(f"{without_controls(self.notice.text)}\n\n{self.notice.details}")
 
     @Slot(bool)
     def _on_details_toggled(self, checked: bool) -> None:

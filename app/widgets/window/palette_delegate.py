@@ -91,14 +91,16 @@ class PaletteDelegate(QStyledItemDelegate):
         painter.drawText(QStyle.visualRect(direction, place, words), int(side), title)
         if entry.detail:
             below = words.translated(0, line.height() + 2)
-            self._paint_detail(painter, QStyle.visualRect(direction, place, below), entry.detail)
+            side = _absolute(direction, Qt.AlignmentFlag.AlignLeft)
+            self._paint_detail(painter, QStyle.visualRect(direction, place, below), side, entry.detail)
 
-    def _paint_detail(self, painter: QPainter, place: QRect, detail: str) -> None:
+    def _paint_detail(self, painter: QPainter, place: QRect, side: Qt.AlignmentFlag, detail: str) -> None:
         whole, marks = _without_marks(_one_line(detail))
         metrics = QFontMetrics(self._small_font(QFont.Weight.Medium))  # part of it is bolder
         text = metrics.elidedText(whole, Qt.TextElideMode.ElideRight, place.width())
         marks = [(start, length) for start, length in marks if start + length <= _units(text)]
-        option = QTextOption()
+        option = QTextOption(side)
+        option.setTextDirection(Qt.LayoutDirection.LayoutDirectionAuto)  # else the window's
         option.setWrapMode(QTextOption.WrapMode.NoWrap)
         layout = QTextLayout(text, self._small_font())
         layout.setTextOption(option)

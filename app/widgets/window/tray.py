@@ -3,6 +3,7 @@
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon, QWidget
 
+from app.bidi import without_controls
 from app.language import tr
 from app.widgets.actions.window_actions import WindowActions
 from app.widgets.basics.icons import app_icon
@@ -69,5 +70,5 @@ class Tray(QObject):
 
 def _line(text: str) -> str:
     """Return a title as one line without markup: some desktops read tags in what they are told."""
-    line = " ".join(text.replace("<", "‹").replace(">", "›").replace("&", "+").split())
+    line = " ".join(without_controls(text).replace("<", "‹").replace(">", "›").replace("&", "+").split())
     return line if len(line) <= _SHOWN_CHARACTERS else line[: _SHOWN_CHARACTERS - 1] + "…"

@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import MessageState
 from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
+from app.widgets.basics.mirrored_style import Menu
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.message_actions import Act, message_actions, offer_of
 from app.widgets.transcript.message_widget import MessageWidget
@@ -146,7 +147,7 @@ def test_a_button_opens_the_menu_too(qtbot: QtBot, talk: Shown) -> None:
 
 
 def test_others_put_the_same_actions_into_their_menus(talk: Shown) -> None:
-    menu = QMenu(talk.window)
+    menu = Menu(talk.window)
     added = message_actions(menu, row(talk, 3))
     assert [each.text() for each in added] == [each.text() for each in menu.actions() if not each.isSeparator()]
     chosen(menu, "Copy")

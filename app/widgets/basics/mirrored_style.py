@@ -1,0 +1,54 @@
+"""How words are drawn in a window that is read from right to left: each text in its own direction, from the right.
+
+Qt gives a button's words the window's direction, which tears "Save as…" and "270 MB · Fits" apart wherever they are
+Latin, and begins a label on the left if its words are. Only used where the window is mirrored: it costs a call into
+Python for each text that is drawn.
+"""
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtGui import QAction, QColor, QPainter, QPalette
+from PySide6.QtWidgets import QMenu, QProxyStyle, QStyleOptionMenuItem
+
+from app.widgets.basics.mirroring import apart
+
+_LABEL = Qt.TextFlag.TextForceLeftToRight.value  # only labels ask for it, where their words begin with a Latin letter
+_SIDES = Qt.AlignmentFlag.AlignLeft.value | Qt.AlignmentFlag.AlignRight.value
+
+
+class MirroredStyle(QProxyStyle):
+    """Fusion, with each text in its own direction."""
+
+    def __init__(self) -> None:
+        super().__init__("Fusion")
+
+    def drawItemText(
+        self,
+        painter: QPainter,
+        rect: QRect,
+        flags: int,
+        pal: QPalette | Qt.GlobalColor | QColor,
+        enabled: bool,
+        text: str,
+        textRole: QPalette.ColorRole = QPalette.ColorRole.NoRole,  # noqa: N803
+    ) -> None:
+        """Draw a text; a label comes with the side where its words begin, not the side where the window begins."""
+        if flags & _LABEL and flags & _SIDES and painter.layoutDirection() is Qt.LayoutDirection.RightToLeft:
+            flags ^= _SIDES  # from the one side to the other
+        words = text.lstrip(" ")
+        gap = text[: len(text) - len(words)]  # to a picture on the right
+        super().drawItemText(painter, rect, flags, pal, enabled, gap + apart(words), textRole)
+
+
+class Menu(QMenu):
+    """A menu whose words, and what stands at the end of their lines, keep their own direction."""
+
+    def add_menu(self, words: str) -> "Menu":
+        """Add a menu in this one."""
+        menu = Menu(words, self)
+        self.addMenu(menu)
+        return menu
+
+    def initStyleOption(self, option: QStyleOptionMenuItem, action: QAction) -> None:
+        """Set the words of a line apart from the window's direction, before and behind the tabulator."""
+        super().initStyleOption(option, action)
+        option.text = "\t".join(map(apart, option.text.split("\t")))
