@@ -60,6 +60,10 @@
         <translation>Modell &amp;wählen</translation>
     </message>
     <message>
+        <source>&amp;Close</source>
+        <translation>&amp;Schließen</translation>
+    </message>
+    <message>
         <source>&amp;Colours of the desktop</source>
         <translation>Farben des &amp;Desktops</translation>
     </message>
@@ -96,6 +100,10 @@
         <translation>Unterhaltung &amp;löschen</translation>
     </message>
     <message>
+        <source>&amp;Delete folder</source>
+        <translation>Ordner &amp;löschen</translation>
+    </message>
+    <message>
         <source>&amp;Delete message</source>
         <translation>Nachricht &amp;löschen</translation>
     </message>
@@ -118,6 +126,10 @@
     <message>
         <source>&amp;Export</source>
         <translation>E&amp;xportieren</translation>
+    </message>
+    <message>
+        <source>&amp;Export…</source>
+        <translation>E&amp;xportieren…</translation>
     </message>
     <message>
         <source>&amp;File</source>
@@ -164,6 +176,10 @@
         <translation>&amp;Modelle…</translation>
     </message>
     <message>
+        <source>&amp;Move to</source>
+        <translation>&amp;Verschieben nach</translation>
+    </message>
+    <message>
         <source>&amp;New conversation</source>
         <translation>&amp;Neue Unterhaltung</translation>
     </message>
@@ -172,8 +188,16 @@
         <translation>Nä&amp;chste Fassung</translation>
     </message>
     <message>
+        <source>&amp;Open</source>
+        <translation>Ö&amp;ffnen</translation>
+    </message>
+    <message>
         <source>&amp;Paste</source>
         <translation>&amp;Einfügen</translation>
+    </message>
+    <message>
+        <source>&amp;Pin</source>
+        <translation>An&amp;heften</translation>
     </message>
     <message>
         <source>&amp;Previous conversation</source>
@@ -198,6 +222,10 @@
     <message>
         <source>&amp;Reload</source>
         <translation>Neu &amp;laden</translation>
+    </message>
+    <message>
+        <source>&amp;Rename</source>
+        <translation>&amp;Umbenennen</translation>
     </message>
     <message>
         <source>&amp;Rename conversation</source>
@@ -1152,6 +1180,10 @@
         <translation>&amp;Ausschneiden</translation>
     </message>
     <message>
+        <source>D&amp;uplicate</source>
+        <translation>&amp;Duplizieren</translation>
+    </message>
+    <message>
         <source>Dark</source>
         <translation>Dunkel</translation>
     </message>
@@ -1178,10 +1210,6 @@
     <message>
         <source>Delete another model to free space.</source>
         <translation>Löschen Sie ein anderes Modell, um Platz zu schaffen.</translation>
-    </message>
-    <message>
-        <source>Delete folder</source>
-        <translation>Ordner löschen</translation>
     </message>
     <message>
         <source>Delete the selected conversation</source>
@@ -1275,10 +1303,6 @@
     <message>
         <source>Dupli&amp;cate conversation</source>
         <translation>Unterhaltung &amp;duplizieren</translation>
-    </message>
-    <message>
-        <source>Duplicate</source>
-        <translation>Duplizieren</translation>
     </message>
     <message>
         <source>Each action of the menus may have the keys that you like best.</source>
@@ -1383,10 +1407,6 @@
     <message>
         <source>Exporting conversations: {done} of {total}</source>
         <translation>Unterhaltungen werden exportiert: {done} von {total}</translation>
-    </message>
-    <message>
-        <source>Export…</source>
-        <translation>Exportieren…</translation>
     </message>
     <message>
         <source>F2</source>
@@ -2220,10 +2240,6 @@
         <translation>Ordner für Downloads verschieben nach</translation>
     </message>
     <message>
-        <source>Move to</source>
-        <translation>Verschieben nach</translation>
-    </message>
-    <message>
         <source>Move {0} away, then go on with the download.</source>
         <translation>Räumen Sie {0} beiseite, und setzen Sie den Download dann fort.</translation>
     </message>
@@ -2636,10 +2652,6 @@
         <translation>Angehalten</translation>
     </message>
     <message>
-        <source>Pin</source>
-        <translation>Anheften</translation>
-    </message>
-    <message>
         <source>Pinned</source>
         <translation>Angeheftet</translation>
     </message>
@@ -2806,10 +2818,6 @@
     <message>
         <source>Remove {name} from this list</source>
         <translation>{name} aus dieser Liste entfernen</translation>
-    </message>
-    <message>
-        <source>Rename</source>
-        <translation>Umbenennen</translation>
     </message>
     <message>
         <source>Rename the selected conversation</source>
@@ -4363,16 +4371,16 @@
         <translation>Versuchen Sie es mit weniger Wörtern oder einer anderen Größe, oder fügen Sie den vollen Namen eines Modells ein, etwa Qwen/Qwen3-8B.</translation>
     </message>
     <message>
+        <source>Un&amp;pin</source>
+        <translation>Lö&amp;sen</translation>
+    </message>
+    <message>
         <source>Undo</source>
         <translation>Rückgängig</translation>
     </message>
     <message>
         <source>Unload</source>
         <translation>Entladen</translation>
-    </message>
-    <message>
-        <source>Unpin</source>
-        <translation>Lösen</translation>
     </message>
     <message>
         <source>Unset it and try again.</source>

@@ -274,6 +274,7 @@ class FoldersControl(SettingControl):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
         self.add_button = QPushButton(tr("Add a folder…"))
+        self.add_button.setAutoDefault(False)
         self.add_button.clicked.connect(self._on_add)
         self._column.addWidget(self.add_button, 0, Qt.AlignmentFlag.AlignLeft)
 
@@ -290,6 +291,7 @@ class FoldersControl(SettingControl):
     def _make_row(self, folder: str) -> QWidget:
         row = QWidget()
         remove = QPushButton(tr("Remove"))
+        remove.setAutoDefault(False)
         remove.setProperty("kind", "quiet")
         remove.setAccessibleName(tr("Remove {folder}").format(folder=folder))
         remove.clicked.connect(lambda: self._replace(tuple(kept for kept in self._folders if kept != folder)))

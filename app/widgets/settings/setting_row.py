@@ -34,6 +34,7 @@ class SettingRow(QWidget):
         self.control.edited.connect(self._on_edited)
         self.control.refused.connect(self._on_refused)
         self.reset_button = QPushButton(tr("Reset"))
+        self.reset_button.setAutoDefault(False)  # or Enter in any field of the dialog would press it
         self.reset_button.setProperty("kind", "quiet")
         self.reset_button.setAccessibleName(tr("Reset {label}").format(label=tr(field.label)))
         self.reset_button.clicked.connect(self._on_reset)

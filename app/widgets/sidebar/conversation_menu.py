@@ -22,16 +22,16 @@ class ConversationMenu(Menu):
 
     def add_one(self, open_it: Callable[[], None], rename: Callable[[], None]) -> None:
         """Add what is done with a single conversation."""
-        self.addAction(tr("Open"), open_it)
-        self.addAction(tr("Rename") + "\t" + key_words("F2"), rename)
+        self.addAction(tr("&Open"), open_it)
+        self.addAction(tr("&Rename") + "\t" + key_words("F2"), rename)
         self.addSeparator()
 
     def add_pins(self, conversations: Sequence[Conversation], pin: Callable[[bool], None]) -> None:
         """Add what brings conversations to the top of the list, or back."""
         if all(each.is_pinned for each in conversations):
-            self.addAction(tr("Unpin"), lambda: pin(False))
+            self.addAction(tr("Un&pin"), lambda: pin(False))
         else:
-            self.addAction(tr("Pin"), lambda: pin(True))
+            self.addAction(tr("&Pin"), lambda: pin(True))
 
     def add_folders(
         self,
@@ -41,7 +41,7 @@ class ConversationMenu(Menu):
         move_to_new: Callable[[], None],
     ) -> None:
         """Add the folders into which the conversations can be put."""
-        menu = self.add_menu(tr("Move to"))
+        menu = self.add_menu(tr("&Move to"))
         menu.setObjectName("folders")
         inside = {each.folder_id for each in conversations}
         for folder in folders:
@@ -57,11 +57,11 @@ class ConversationMenu(Menu):
         self, duplicate: Callable[[], None], export: Callable[[], None] | None, delete: Callable[[], None]
     ) -> None:
         """Add what is done with one conversation or with all that are chosen; export: None if nobody can."""
-        self.addAction(tr("Duplicate") + "\t" + key_words("Ctrl+D"), duplicate)
+        self.addAction(tr("D&uplicate") + "\t" + key_words("Ctrl+D"), duplicate)
         if export is not None:
-            self.addAction(tr("Export…"), export)
+            self.addAction(tr("&Export…"), export)
         self.addSeparator()
-        self.addAction(tr("Delete") + "\t" + key_words("Del"), delete)
+        self.addAction(tr("&Delete") + "\t" + key_words("Del"), delete)
 
     def add_folder(
         self,
@@ -71,7 +71,7 @@ class ConversationMenu(Menu):
         delete: Callable[[], None],
     ) -> None:
         """Add what is done with a folder."""
-        self.addAction(tr("Open") if folder.is_collapsed else tr("Close"), lambda: fold(not folder.is_collapsed))
-        self.addAction(tr("Rename") + "\t" + key_words("F2"), rename)
+        self.addAction(tr("&Open") if folder.is_collapsed else tr("&Close"), lambda: fold(not folder.is_collapsed))
+        self.addAction(tr("&Rename") + "\t" + key_words("F2"), rename)
         self.addSeparator()
-        self.addAction(tr("Delete folder") + "\t" + key_words("Del"), delete)
+        self.addAction(tr("&Delete folder") + "\t" + key_words("Del"), delete)

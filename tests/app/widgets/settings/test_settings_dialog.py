@@ -8,6 +8,8 @@ from pytestqt.qtbot import QtBot
 
 from app.settings.model_settings import ModelSettings
 from app.settings.schema import FIELDS, PAGES, Settings
+from app.settings.values import Language
+from app.settings.values import Theme as ThemeChoice
 from app.widgets.basics.theme import Theme
 from app.widgets.settings.setting_controls import FoldersControl
 from app.widgets.settings.settings_dialog import SettingsDialog
@@ -50,6 +52,20 @@ def test_the_search_looks_on_all_pages(dialog: SettingsDialog) -> None:
     assert dialog.nothing.isVisible()
     dialog.search.setText("")
     assert not dialog.nothing.isVisible()
+
+
+def test_enter_in_a_field_resets_and_adds_nothing(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    dialog.show_settings(Settings(theme=ThemeChoice.DARK, language=Language.GERMAN, checkpoint_folders=("/models",)))
+    dialog.hide()
+    dialog.show()  # Qt chooses a default button here
+    seen = changes(dialog)
+    dialog.reset_requested.connect(seen.append)
+    for page in range(len(PAGES)):
+        dialog.pages.setCurrentRow(page)
+        for field in (dialog.search, dialog.pages):
+            qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert seen == []
+    assert dialog.isVisible()
 
 
 def test_each_kind_of_control_emits_its_value(qtbot: QtBot, dialog: SettingsDialog) -> None:
