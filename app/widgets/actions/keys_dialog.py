@@ -19,6 +19,7 @@ from app.language import mark, tr
 from app.widgets.actions.action_table import MENUS, ROWS, rows_of
 from app.widgets.actions.key_edit import KeyEdit
 from app.widgets.actions.shortcuts import Shortcuts, plain_words, refusal, shown_words
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.field_buttons import show_clear_button
 from app.widgets.basics.foreign_text import menu_text
 from app.widgets.basics.plain_label import plain_label
@@ -47,7 +48,7 @@ class KeysDialog(QDialog):
         self._shortcuts = shortcuts
         self._wanted = ""  # a key that another action has
         self.setWindowTitle(tr("Keyboard shortcuts"))
-        self.resize(600, 620)
+        size_on_screen(self, 600, 620)
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search for an action or a key"))
         self.search.setAccessibleName(self.search.placeholderText())

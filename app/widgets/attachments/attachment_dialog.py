@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPlainTextEdit, QPushButton,
 from app.conversations.attachment import Attachment
 from app.language import tr
 from app.models.attachment_item import size_of
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.pasting_edit import MOST_CHARACTERS, MOST_LINES
 from app.widgets.basics.plain_label import plain_label
@@ -29,7 +30,7 @@ class AttachmentDialog(QDialog):
         self._attachment = attachment
         self._shown = 0
         self.setWindowTitle(attachment.name)
-        self.resize(*_SIZE_PX)
+        size_on_screen(self, *_SIZE_PX)
         self.text = QPlainTextEdit()
         self.text.setReadOnly(True)
         self.text.setUndoRedoEnabled(False)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 from app.language import tr
 from app.licences import Component, licence_text
 from app.widgets.basics.assets import asset
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.fonts import code_font
 from app.widgets.basics.plain_label import plain_label
 
@@ -38,7 +39,7 @@ class LicencesDialog(QDialog):
         super().__init__(parent)
         self._components: list[Component] = []
         self.setWindowTitle(tr("Licences"))
-        self.resize(900, 600)
+        size_on_screen(self, 900, 600)
         self.list = QListWidget()
         self.list.setFixedWidth(_LIST_PX)
         self.list.setAccessibleName(tr("Parts of Hearth"))

@@ -9,13 +9,14 @@ from app.models.amounts import memory
 from app.models.conversation_list_model import ConversationListModel
 from app.models.memory_table_model import MemoryTableModel
 from app.models.warmth_words import freeable_bytes
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.theme import Theme
 from app.widgets.dialogs.memory_table import MemoryTable
 from app.widgets.dialogs.tier_meter import TierMeter
 from engine.api.events import WarmthDescribed
 from engine.api.warmth import Tier
 
-_SIZE = QSize(760, 560)
+_SIZE_PX = (760, 560)
 _SMALLEST = QSize(640, 440)
 _ABOUT = mark("What the model has read of a conversation is kept, so that going on needs no reading again.")
 _NOT_KNOWN = mark("The engine says what it keeps as soon as it has a moment.")
@@ -36,7 +37,7 @@ class MemoryDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Conversation memory"))
         self.setMinimumSize(_SMALLEST)
-        self.resize(_SIZE)
+        size_on_screen(self, *_SIZE_PX)
         self._freeable_bytes = 0
         self.rows = MemoryTableModel(conversations.titles, self)
         self.meters = {tier: TierMeter(tier) for tier in Tier}

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 
 from app.language import tr
 from app.settings.atomic import write_atomically
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.fonts import code_font
 from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
@@ -34,7 +35,7 @@ class ReportDialog(QDialog):
         super().__init__(parent)
         self._page = page
         self.setWindowTitle(tr("Report a problem"))
-        self.resize(640, 620)
+        size_on_screen(self, 640, 620)
         intro = plain_label(
             tr(
                 "Nothing is sent from here. Below stands all that a report holds: versions, what this computer has, "

@@ -1,12 +1,13 @@
 """What is kept of conversations, on the settings' page about memory: how much, where to see more, and Clear."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.language import mark, tr
 from app.models.amounts import memory
 from app.models.warmth_words import freeable_bytes
 from app.settings.schema import MEMORY
+from app.widgets.basics.flow_layout import FlowLayout
 from app.widgets.dialogs.clear_dialog import freeable_words
 from engine.api.events import WarmthDescribed
 
@@ -39,11 +40,9 @@ class MemoryRow(QWidget):
         self.show_button = QPushButton(tr("Show by conversation…"))
         self.show_button.setAutoDefault(False)
         self.show_button.clicked.connect(self.shown_requested)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
+        buttons = FlowLayout(spacing=8)  # long words need two lines beside a narrow list of pages
         buttons.addWidget(self.clear_button)
         buttons.addWidget(self.show_button)
-        buttons.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

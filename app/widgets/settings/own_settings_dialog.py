@@ -3,18 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.language import plain, tr
 from app.settings.schema import Choice, Field, FieldKind, Settings, field_of
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.settings.setting_controls import LongTextControl, NumberControl
 from app.widgets.settings.setting_row import SettingRow
 
 SYSTEM_PROMPT = "system_prompt"
 SAMPLING_KEYS = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "maximum_tokens", "seed")
-_SIZE = QSize(560, 600)
+_SIZE_PX = (560, 600)
 _NUMBER_PX = 400
 
 
@@ -35,7 +36,7 @@ class OwnSettingsDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(title)
-        self.resize(_SIZE)
+        size_on_screen(self, *_SIZE_PX)
         self._unset: dict[str, object] = {SYSTEM_PROMPT: inherited_prompt}
         self._unset |= {field.key: "" for field in fields if field.kind is FieldKind.CHOICE}
         self._set_here = set_here

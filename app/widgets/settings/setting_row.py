@@ -1,6 +1,6 @@
 """One setting of the dialog: label, help, the control that its schema asks for, and Reset."""
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.language import mark, tr
@@ -27,6 +27,7 @@ class SettingRow(QWidget):
         self._default = default
         label = QLabel(tr(field.label))
         label.setProperty("role", "heading")
+        label.setWordWrap(True)
         self.control: SettingControl = make_control(field)
         self.control.widget.setAccessibleName(tr(field.label))
         self.control.widget.setAccessibleDescription(tr(field.help))
@@ -46,9 +47,8 @@ class SettingRow(QWidget):
         self.problem = plain_label("", "danger", wraps=True)
         self.problem.hide()
         top = QHBoxLayout()
-        top.addWidget(label)
-        top.addStretch(1)
-        top.addWidget(self.reset_button)
+        top.addWidget(label, 1)
+        top.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

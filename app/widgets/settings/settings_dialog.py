@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.language import tr
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, TakesEffect
+from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.field_buttons import show_clear_button
 from app.widgets.basics.reload_note import ReloadNote
 from app.widgets.basics.theme import LIGHT, Theme
@@ -41,7 +42,7 @@ class SettingsDialog(QDialog):
     def __init__(self, settings: Settings, parent: QWidget | None = None, theme: Theme = LIGHT) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Settings"))
-        self.resize(720, 560)
+        size_on_screen(self, 720, 560)
         self.memory = MemoryRow()
         self.connection = ConnectionRow(theme)
         self.rows = [SettingRow(field, getattr(_DEFAULTS, field.key)) for field in FIELDS]

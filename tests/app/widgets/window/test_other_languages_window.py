@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QScrollArea, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.titles import UNTITLED
@@ -16,10 +16,12 @@ from app.widgets.basics.phase_line import PhaseLine
 from app.widgets.basics.theme import LIGHT
 from app.widgets.composer.composer import Composer
 from app.widgets.dialogs.about_dialog import AboutDialog
+from app.widgets.dialogs.prompt_dialog import PromptDialog
 from app.widgets.models.token_dialog import TokenDialog
 from app.widgets.settings.settings_dialog import SettingsDialog
 from tests.app.widgets.conftest import Shown
 from tests.app.widgets.demo_conversation import conversations
+from tests.app.widgets.dialogs.test_prompt_dialog import PROMPT
 
 
 @pytest.mark.usefixtures("german")
@@ -134,3 +136,26 @@ def test_the_dot_of_the_phase_stands_where_reading_begins(qtbot: QtBot) -> None:
 def test_in_a_window_that_is_not_mirrored_text_stays_as_it_is() -> None:
     assert apart("141 MiB") == "141 MiB"
     assert margins(16, 8, 8, 8).left() == 16
+
+
+@pytest.mark.usefixtures("german")
+def test_no_page_of_the_settings_is_cut_beside_its_list_on_a_small_screen(qtbot: QtBot, shown: Shown) -> None:
+    """720 x 480 is what a screen of 2160 x 1440 has at 300 per cent."""
+    dialog = SettingsDialog(Settings(), shown.window)
+    qtbot.addWidget(dialog)
+    dialog.resize(700, 430)
+    dialog.show()
+    for page in range(dialog.pages.count()):
+        dialog.pages.setCurrentRow(page)
+        QApplication.processEvents()
+        cut = [area for area in dialog.findChildren(QScrollArea) if area.widget().width() > area.viewport().width()]
+        assert not cut, dialog.pages.item(page).text()
+
+
+@pytest.mark.usefixtures("german")
+def test_the_prompt_fits_a_small_screen(qtbot: QtBot, shown: Shown) -> None:
+    dialog = PromptDialog(lambda: LIGHT, shown.window)
+    qtbot.addWidget(dialog)
+    dialog.show_prompt(PROMPT)
+    dialog.show()
+    assert dialog.minimumSizeHint().width() <= 700
