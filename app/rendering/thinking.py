@@ -78,6 +78,13 @@ def split_thinking(text: str, streaming: bool = False, opened: bool = False) -> 
     return passages
 
 
+def without_thinking(text: str, opened: bool = False) -> str:
+    """Return the answer alone; a text that is all thinking is returned as it is."""
+    passages = split_thinking(text, opened=opened)
+    answer = "".join(passage.text for passage in passages if not passage.is_thinking)
+    return answer if answer.strip() and any(passage.is_thinking for passage in passages) else text
+
+
 def _append(passages: list[Passage], is_thinking: bool, text: str, closed: bool) -> None:
     text = text.lstrip("\n") if text.strip() else ""
     if text or (is_thinking and not closed):

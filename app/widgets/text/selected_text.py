@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
+from app.conversations.records import Message
 from app.models.transcript_model import TranscriptModel
 from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.formulas import parse_formula
 from app.rendering.markdown import render
 from app.rendering.selection import Chosen, markdown_of
+from app.rendering.thinking import without_thinking
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.code_view import CodeView
 from app.widgets.text.formula_block import FormulaBlock
@@ -70,6 +72,13 @@ def _text_in(leaf: Leaf | Drawing) -> str:
     if isinstance(leaf, FormulaBlock):
         return leaf.selected_source() if leaf.is_selected and leaf.is_drawn else ""
     return leaf.selected_text() if isinstance(leaf, (TextView, CodeView, PlainTextView)) else ""
+
+
+def copied_text(message: Message) -> str:
+    """Return what a whole message is copied as: as it was written, an answer without the thinking before it."""
+    if message.role is Role.USER:
+        return message.content
+    return without_thinking(message.content, message.opens_thinking)
 
 
 def _markdown_of(area: SelectionArea, widget: QWidget, model: TranscriptModel, row: int) -> str:

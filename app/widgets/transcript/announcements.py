@@ -21,7 +21,8 @@ _RENDERED_CHARACTERS = 1_500
 def ending_words(message: Message) -> str:
     """Return what is said when an answer has ended: how, and how it begins, without thoughts and markup."""
     mark = mark_of(message, is_last=True)
-    content = "".join(passage.text for passage in split_thinking(message.content) if not passage.is_thinking)
+    passages = split_thinking(message.content, opened=message.opens_thinking)
+    content = "".join(passage.text for passage in passages if not passage.is_thinking)
     words = spoken(render(content[:_RENDERED_CHARACTERS], LIGHT.render_theme())).strip()
     said = words[:_SPOKEN_CHARACTERS] + ("…" if len(words) > _SPOKEN_CHARACTERS else "")
     how = mark.text if mark is not None else tr("The answer is finished.")

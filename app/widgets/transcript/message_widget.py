@@ -26,6 +26,7 @@ from app.widgets.basics.accessible_roles import read_as
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import RADIUS_PX, Theme
+from app.widgets.text.selected_text import copied_text
 from app.widgets.transcript.context_mark import ContextMark
 from app.widgets.transcript.message_actions import Act, message_actions, offer_of
 from app.widgets.transcript.message_editor import MessageEditor
@@ -167,7 +168,7 @@ class MessageWidget(QFrame):
     @Slot()
     def copy(self) -> None:
         """Put the message's text, as it was written, on the clipboard."""
-        QGuiApplication.clipboard().setText(self.entry.message.content)
+        QGuiApplication.clipboard().setText(copied_text(self.entry.message))
 
     def event(self, event: QEvent) -> bool:
         """Tell the view when something inside asks for another height."""

@@ -12,7 +12,7 @@ from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.theme import Theme
 from app.widgets.text.page_texts import Leaf
-from app.widgets.text.selected_text import selected_markdown, selected_text
+from app.widgets.text.selected_text import copied_text, selected_markdown, selected_text
 from app.widgets.text.text_selection import SelectionArea, TextSelection
 from app.widgets.transcript.message_rows import estimate_height, make_row
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
@@ -164,7 +164,7 @@ class Transcript(SelectionArea):
         text = selected_markdown(self, self._model)
         current = _message_around(QApplication.focusWidget())
         if not text and current is not None:
-            text = current.entry.message.content
+            text = copied_text(current.entry.message)
         if text:
             QGuiApplication.clipboard().setText(text)
 

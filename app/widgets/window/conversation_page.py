@@ -9,6 +9,7 @@ from app.widgets.basics.private_mark import PrivateMark
 from app.widgets.basics.tab_order import put_in_order, stops_in
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
+from app.widgets.text.selected_text import copied_text
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_find import TranscriptFind
 from app.widgets.window.empty_state import EmptyState
@@ -145,7 +146,7 @@ class ConversationPage(QWidget):
         """Put the last answer, as it was written, on the clipboard."""
         entry = self.transcript.last_of(Role.ASSISTANT)
         if entry is not None:
-            QGuiApplication.clipboard().setText(entry.message.content)
+            QGuiApplication.clipboard().setText(copied_text(entry.message))
 
     def _show_page(self) -> None:
         empty = self._model.rowCount() == 0

@@ -219,6 +219,29 @@ def test_copy_gives_the_text_as_it_was_written(qtbot: QtBot, paper: QWidget, the
     assert QGuiApplication.clipboard().text() == CODE_ANSWER
 
 
+@pytest.mark.parametrize(
+    ("content", "opened", "copied"),
+    [
+        ("<think>\nHm, **so**.\n</think>\n\nIt *is*.", False, "It *is*."),
+        ("Hm.\n</think>\n\nIt *is*.", True, "It *is*."),
+        ("<think>\nHm, **so**.", False, "<think>\nHm, **so**."),
+        ("\nWrite `<think>` first.\n", False, "\nWrite `<think>` first.\n"),
+    ],
+)
+def test_an_answer_is_copied_without_its_thinking(
+    qtbot: QtBot, paper: QWidget, theme: Theme, content: str, opened: bool, copied: str
+) -> None:
+    message = msgspec.structs.replace(answer(1, content), opens_thinking=opened)
+    qtbot.mouseClick(assistant(paper, theme, message).copy_button, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text() == copied
+
+
+def test_what_the_user_wrote_is_copied_as_it_is(paper: QWidget, theme: Theme) -> None:
+    text = "<think>\nmine\n</think>\nWhat does this mean?"
+    user_row(paper, theme, text).copy()
+    assert QGuiApplication.clipboard().text() == text
+
+
 def test_the_users_text_is_never_interpreted(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
     hostile = '<img src="http://127.0.0.1/x"><b>bold</b> **stars** &amp;'
     widget = user_row(paper, theme, hostile)

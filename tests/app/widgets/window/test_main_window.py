@@ -408,3 +408,10 @@ def test_a_notice_that_is_answered_gives_the_keyboard_back(qtbot: QtBot, shown: 
     qtbot.keyClick(button, Qt.Key.Key_Space)
     assert shown.asked_for("notice_action_requested") == ["yes"]
     assert shown.window.page.composer.editor.hasFocus()
+
+
+def test_the_last_answer_is_copied_without_its_thinking(shown: Shown) -> None:
+    shown.transcript.set_entries(entries([user(1, "Hi"), answer(2, "<think>\nA greeting.\n</think>\n\nHello")]))
+    shown.window.show_conversation(conversations()[0])
+    shown.window.actions_by_name.copy_answer.trigger()
+    assert QGuiApplication.clipboard().text() == "Hello"
