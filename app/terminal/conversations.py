@@ -1,10 +1,13 @@
 """`hearth conversations`: what is stored, out into files and in from files."""
 
+import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.exporting import ExportJob, Target
@@ -19,7 +22,7 @@ from app.rendering.thinking import split_thinking
 from app.terminal.options import EXIT_FAILED, EXIT_OK, TerminalFailure
 from app.terminal.output import Output
 
-_STDOUT = Path("-")
+_STANDARD = Path("-")
 _MARKDOWN_SUFFIXES = (".md", ".markdown")
 
 
@@ -55,7 +58,7 @@ def list_all(paths: Paths, output: Output, *, as_json: bool) -> int:
 
 def export(wanted: Export, paths: Paths, output: Output) -> int:
     """Write the conversations; raises TerminalFailure, and then there is no file."""
-    is_stdout = wanted.file == _STDOUT
+    is_stdout = wanted.file == _STANDARD
 
     def target() -> Target:
         return StreamFile(output.raw) if is_stdout else AtomicFile(wanted.file.absolute())
@@ -82,9 +85,9 @@ def export(wanted: Export, paths: Paths, output: Output) -> int:
 
 
 def import_files(files: list[Path], paths: Paths, output: Output) -> int:
-    """Add what is in the files; the status says whether all of them could be read."""
-    with _store(paths) as thread:
-        job = ImportJob(files, thread.submit, lambda report: output.phase(f"importing {len(report.added):,}"))
+    """Add what is in the files; the status says whether all of it could be read."""
+    with _store(paths) as thread, _files(files) as found:
+        job = ImportJob(found, thread.submit, lambda report: output.phase(f"importing {len(report.added):,}"))
         try:
             report = job.run()
         except KeyboardInterrupt:
@@ -95,7 +98,24 @@ def import_files(files: list[Path], paths: Paths, output: Output) -> int:
         output.line(line)
     for sentence in report.failures:
         output.say(sentence)
-    return EXIT_FAILED if report.failures else EXIT_OK
+    is_all = not (report.failures or report.unreadable_conversations or report.unreadable_messages)
+    return EXIT_OK if is_all else EXIT_FAILED
+
+
+@contextmanager
+def _files(files: list[Path]) -> Iterator[list[Path]]:
+    """Have what stdin brings in a file of its own, as another process reads it; raises TerminalFailure."""
+    if _STANDARD not in files:
+        yield files
+        return
+    with TemporaryDirectory(prefix="hearth-") as folder:
+        path = Path(folder) / "stdin"
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        except OSError as error:
+            raise TerminalFailure(f"What stdin brings could not be kept ({error.strerror or error}).") from error
+        yield [path if each == _STANDARD else each for each in files]
 
 
 def _told(report: ImportReport) -> Iterator[str]:

@@ -51,7 +51,7 @@ def _add_export(actions: Any) -> None:  # noqa: ANN401
         "imported again, or as Markdown, to be read elsewhere. A file that is there already is replaced.",
     )
     add = parser.add_argument
-    add("file", metavar="FILE", type=Path, help="where to write; - writes to stdout")
+    add("file", metavar="FILE", type=_path, help="where to write; - writes to stdout")
     add(
         "--format",
         choices=("json", "markdown"),
@@ -66,7 +66,21 @@ def _add_import(actions: Any) -> None:  # noqa: ANN401
         "import",
         help="add conversations from files",
         description="Add conversations from files of Hearth, ChatGPT (the .zip or its conversations.json), LM Studio "
-        "(*.conversation.json), Open WebUI or Jan (a folder of threads). What is there already is never changed.",
+        "(*.conversation.json), Open WebUI or Jan (a folder of threads). What is there already is never changed. "
+        "The exit status is 1 if something could not be read.",
     )
-    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="a file, an archive, or a folder of them")
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        type=_path,
+        nargs="+",
+        help="a file, an archive, or a folder of them; - reads a file from stdin",
+    )
     parser.set_defaults(command=f"{PREFIX}import")
+
+
+def _path(name: str) -> Path:
+    """Return the path; an empty name, as an unset variable gives, would stand for the folder one is in."""
+    if not name:
+        raise argparse.ArgumentTypeError("its name is empty")
+    return Path(name)

@@ -8,12 +8,12 @@ from app.language import tr
 
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*]+')
 _LONGEST_BYTES = 120  # file systems take 255, and a suffix and a number are still to come
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?", re.IGNORECASE)
 
 
 def file_name(title: str, suffix: str) -> str:
     """Return a file's name that begins with the title; suffix with its dot."""
-    shown = "".join(each if unicodedata.category(each)[0] != "C" else " " for each in title)
+    shown = "".join(each if unicodedata.category(each)[0] != "C" else " " for each in title[:_LONGEST_BYTES])
     name = " ".join(_FORBIDDEN.sub(" ", shown).split()).strip(". ")
     while len(name.encode()) > _LONGEST_BYTES:
         name = name[:-1].rstrip(". ")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,8 +17,10 @@ _ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 _LONGEST_TITLE = 1000
 _MOST_BYTES = 4 * MOST_CHARACTERS
 _LARGEST_TOKEN = 2**32 - 1
-# What a message can do without, the least important first.
-_DISPENSABLE = ("statistics", "error", "finish_reason", "token_ids", "attachments", "state")
+_BAD_FIELD = re.compile(r"`\$\.(\w+)")  # in msgspec's sentences
+# What stands for fields that have no default; only without the others nothing can be made of a record.
+_INSTEAD = {"title": "", "created_at": 0.0, "updated_at": 0.0, "parent_id": None, "conversation_id": "", "sequence": 0}
+_Record = TypeVar("_Record", Conversation, Message)
 
 
 def is_file(value: Thing) -> bool:
@@ -50,7 +52,7 @@ def read_folders(value: Any) -> Iterator[Folder]:  # noqa: ANN401  whatever stan
 def read(raw: msgspec.Raw) -> tuple[ConversationDocument, int]:
     """Return a conversation and how many messages of it can't be read; raises ValueError if all of it can't be."""
     value = thing(decoded(raw))
-    conversation = msgspec.convert(value.get("conversation"), Conversation)
+    conversation = _record(value.get("conversation"), Conversation)
     listed = value.get("messages")
     found = listed if isinstance(listed, list) else []
     if len(found) > MOST_MESSAGES or len(memoryview(raw)) > _MOST_BYTES:
@@ -61,16 +63,30 @@ def read(raw: msgspec.Raw) -> tuple[ConversationDocument, int]:
 
 
 def _message(value: object) -> Message | None:
-    fields = dict(thing(value))
-    for key in (None, *_DISPENSABLE):
-        fields.pop(key or "", None)
+    try:
+        message = _record(value, Message)
+    except ValueError:
+        return None
+    if all(0 <= token <= _LARGEST_TOKEN for token in message.token_ids):
+        return message
+    return msgspec.structs.replace(message, token_ids=())
+
+
+def _record(value: object, kind: type[_Record]) -> _Record:
+    """Return the record that stands there, without those fields that hold something else; raises ValueError."""
+    fields = _INSTEAD | thing(value)
+    while True:
         try:
-            message = msgspec.convert(fields, Message)
-        except (msgspec.ValidationError, RecursionError):
-            continue
-        if all(0 <= token <= _LARGEST_TOKEN for token in message.token_ids):
-            return message
-    return None
+            return msgspec.convert(fields, kind)
+        except RecursionError as error:
+            raise ValueError("nested too deeply") from error
+        except msgspec.ValidationError as error:
+            bad = _BAD_FIELD.search(str(error))
+            if bad is None or bad[1] not in fields or fields[bad[1]] is _INSTEAD.get(bad[1], _INSTEAD):
+                raise
+            del fields[bad[1]]
+            if bad[1] in _INSTEAD:
+                fields[bad[1]] = _INSTEAD[bad[1]]
 
 
 def _admitted(document: ConversationDocument) -> ConversationDocument:

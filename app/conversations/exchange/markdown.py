@@ -1,5 +1,6 @@
 """A conversation as Markdown that any reader shows: title, who speaks, code and formulas as they are written."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
@@ -25,6 +26,12 @@ class Passage(Protocol):
         """What stands there."""
 
 
+# A fence may stand deep in a list; one that is code itself, deep for that reason, is seldom left open.
+_FENCE = re.compile(r"([ \t>]*(?:[-*+]|\d{1,9}[.)])?[ \t]*)(`{3,}|~{3,})(.*)")
+_LIST_SIGN = re.compile(r"[^\s>]")
+_COMMENT = re.compile(r" {0,3}<!--")
+_COMMENT_END = "-->"
+_DETAILS = re.compile(r"<(/?details)", re.IGNORECASE)
 SplitThinking = Callable[[str], Sequence[Passage]]
 
 
@@ -48,16 +55,35 @@ def _message(message: Message, split_thinking: SplitThinking) -> Iterator[str]:
     for attachment in message.attachments:
         yield _attached(attachment)
     if message.role is not Role.ASSISTANT:
-        yield message.content.strip("\n")
+        yield _closed(message.content.strip("\n"))
         return
     for passage in split_thinking(message.content):
-        text = passage.text.strip("\n")
+        text = _closed(passage.text.strip("\n"))
         if passage.is_thinking:
+            text = _DETAILS.sub(r"&lt;\1", text)
             yield f"<details>\n<summary>{tr('Thinking')}</summary>\n\n{text}\n\n</details>"
         else:
             yield text
     if message.error is not None:
         yield _quoted(message.error.message)
+
+
+def _closed(text: str) -> str:
+    """Return the text with an end for code or a comment that it leaves open: what follows would belong to that."""
+    fence = end = ""
+    for line in text.splitlines():
+        if end == _COMMENT_END or (not end and _COMMENT.match(line)):
+            end = "" if _COMMENT_END in line else _COMMENT_END
+            continue
+        found = _FENCE.fullmatch(line)
+        if found is None:
+            continue
+        if not end and not ("`" in found[2] and "`" in found[3]):
+            fence = found[2]
+            end = _LIST_SIGN.sub(" ", found[1]) + fence
+        elif end and found[2].startswith(fence) and not found[3].strip() and not _LIST_SIGN.search(found[1]):
+            end = ""
+    return f"{text}\n{end}" if end else text
 
 
 def _speaker(message: Message) -> str:

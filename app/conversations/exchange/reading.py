@@ -69,10 +69,11 @@ def read_path(path: Path) -> Iterator[Item]:
             yield from _read_folder(path)
             return
         with path.open("rb") as file:
-            if zipfile.is_zipfile(file):
+            if path.is_file() and zipfile.is_zipfile(file):  # it would read a device to its end
                 yield from _read_archive(file)
                 return
-            file.seek(0)
+            if file.seekable():
+                file.seek(0)
             content = _bounded(file, LARGEST_FILE_BYTES)
         beside = path.with_name(jan.MESSAGES_FILE if path.suffix == ".json" else jan.THREAD_FILE)
         yield from _read_content(content, _content_of(beside) if beside != path else b"")

@@ -1,6 +1,8 @@
 """`hearth conversations` with the real store and the real reading process, told as a script and a person see it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from app.paths import locate
 from engine.api.message import Role
 from tests.app.conversations.exchange import foreign
 from tests.app.conversations.samples import a_conversation, a_message
+from tests.app.hearth_process import ROOT
 from tests.app.terminal.conftest import Result
 
 Run = Callable[..., Result]
@@ -88,7 +91,32 @@ def test_what_can_not_be_done_is_one_sentence(hearth: Run, tmp_path: Path) -> No
     assert "There is no conversation nobody." in result.err
 
 
-@pytest.mark.parametrize("arguments", [("conversations",), ("conversations", "export"), ("conversations", "import")])
+def test_what_stdin_brings() -> None:
+    command = [sys.executable, "-m", "app", "conversations", "import", "-"]
+    content = json.dumps(foreign.chatgpt()).encode("utf-16")
+    ended = subprocess.run(command, input=content, cwd=ROOT, capture_output=True, timeout=60, check=True)
+    assert ended.stdout.decode().splitlines() == ["Imported 1 conversation from ChatGPT."]
+
+
+def test_the_status_tells_that_something_could_not_be_read(hearth: Run, tmp_path: Path) -> None:
+    (tmp_path / "cut.json").write_text(json.dumps([*foreign.chatgpt(), *foreign.chatgpt()])[:-9])
+    result = hearth("conversations", "import", str(tmp_path / "cut.json"))
+    assert result.status == 1
+    assert result.out == "Imported 1 conversation from ChatGPT.\nCould not be read: 1 conversation.\n"
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")
+def test_what_never_ends(hearth: Run) -> None:
+    result = hearth("conversations", "import", "/dev/zero")
+    assert result.status == 1
+    assert "500 MB" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("conversations",), ("conversations", "export"), ("conversations", "import"), ("conversations", "import", ""),
+     ("conversations", "export", "")],
+)  # fmt: skip
 def test_wrong_usage(hearth: Run, arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as caught:
         hearth(*arguments)

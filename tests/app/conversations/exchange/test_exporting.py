@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from app.conversations.attachment import Attachment
 from app.conversations.exchange.document import document_of
@@ -60,6 +61,27 @@ def test_markdown(store: ConversationStore) -> None:
         "> **notes.txt**\n>\n> one\n> two\n>\n> Two pages are pictures.\n\nWhat is $x^2$?\n\n## tiny\n\n"
         "<details>\n<summary>Thinking</summary>\n\nHm.\n\n</details>\n\n```c\nx*x\n```"
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["```py\nx", "a\n\n- b\n  ```py\n  x", "1. ```\n   x", "> ~~~~\n> ```\n> x", "````\n```", "```\n- ```\n``` no end",
+     "<!-- open\n```", "<think>\n```py\nx\n</details>\n</think>\n\nSo", "<think>\n</DETAILS>\n```\n</think>\n~~~",
+     "`<!--`", "``` a`b", "~~~\nx\n~~~\n```\nx\n```"],
+)  # fmt: skip
+def test_what_a_message_leaves_open_swallows_no_other(content: str) -> None:
+    messages = [
+        a_message("q", content="Hi"),
+        a_message("a", "q", 2, role=Role.ASSISTANT, content=content, model="tiny"),
+        a_message("p", "a", 3, content="x" if "think" in content else content),
+        a_message("b", "p", 4, role=Role.ASSISTANT, content="End", model="tiny"),
+    ]
+    text = "\n\n".join(markdown_of(document_of(a_conversation(active_leaf_id="b"), messages), split_thinking))
+    tokens = MarkdownIt("commonmark").parse(text)
+    headings = [tokens[place + 1].content for place, token in enumerate(tokens) if token.type == "heading_open"]
+    assert [each for each in headings if each in ("You", "tiny")] == ["You", "tiny", "You", "tiny"]
+    html = [token.content.lower() for token in tokens if token.type == "html_block"]
+    assert sum("<details" in each for each in html) == sum("</details" in each for each in html)
 
 
 def test_markdown_of_several(store: ConversationStore, tmp_path: Path) -> None:
@@ -158,6 +180,10 @@ def test_what_a_link_leads_to_is_replaced(store: ConversationStore, tmp_path: Pa
         ("../../etc/passwd", "etc passwd.md"),
         ("\u202egnp.exe\n\0", "gnp.exe.md"),
         ("CON", "New conversation.md"),
+        ("aux .txt", "New conversation.md"),
+        ("com¹", "New conversation.md"),
+        ("CONOUT$", "New conversation.md"),
+        ("x" * 1_000_000, "x" * 120 + ".md"),
         ("...", "New conversation.md"),
         ("\U0001f600" * 100, "\U0001f600" * 30 + ".md"),
     ],

@@ -115,13 +115,46 @@ def test_own_file_with_what_can_not_be_read(store_thread: StoreThread, tmp_path:
     store_thread.submit(lambda store: add_folder(store.database, Folder(id="f", name="Empty", created_at=1.0))).result()
     value = json.loads(exported(store_thread, tmp_path / "e.json").read_text())
     value["conversations"][0]["messages"][1]["role"] = "nobody"
-    value["conversations"][1]["conversation"]["title"] = 5
+    value["conversations"][1]["conversation"]["id"] = 5
     other = StoreThread(tmp_path / "other" / "conversations.db")
     try:
         report = imported(other, written(tmp_path / "e.json", value))
         assert (len(report.added), report.unreadable_messages, report.unreadable_conversations) == (1, 1, 1)
         assert folders(other) == ["Empty"]
         assert report.folder_ids == ["f"]
+    finally:
+        assert other.close(10)
+
+
+def test_a_field_that_can_not_be_read_costs_nothing_else(store_thread: StoreThread, tmp_path: Path) -> None:
+    kept(store_thread, a_conversation("c", title="T", draft="D"), [a_message("m"), a_message("n", "m", 2)])
+    value = json.loads(exported(store_thread, tmp_path / "e.json").read_text())
+    bad = {
+        "title": 5,
+        "sampling": {"temperature": 99},
+        "when_full": "never",
+        "draft_attachments": [{}],
+        "created_at": "x",
+    }
+    value["conversations"][0]["conversation"] |= bad
+    worse = {
+        "sequence": None,
+        "state": "odd",
+        "statistics": [],
+        "token_ids": [-1],
+        "attachments": 5,
+        "thinking_seconds": "x",
+    }
+    for message in value["conversations"][0]["messages"]:
+        message |= worse
+    other = StoreThread(tmp_path / "other" / "conversations.db")
+    try:
+        report = imported(other, written(tmp_path / "e.json", value))
+        assert (report.unreadable_messages, report.unreadable_conversations) == (0, 0)
+        (found,) = report.added
+        assert (found.draft, found.sampling, found.created_at) == ("D", None, 0.0)
+        messages = other.submit(lambda store: store.load_messages("c")).result()
+        assert [(each.id, each.parent_id, each.token_ids) for each in messages] == [("m", None, ()), ("n", "m", ())]
     finally:
         assert other.close(10)
 

@@ -26,13 +26,29 @@ from engine.api.sampling import Sampling
 from tests.app.conversations.samples import a_conversation, a_message
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+# What may come from a keyboard, a clipboard, a file or a model: half a pair, NUL, turned directions.
+WILD = st.text(st.characters() | st.sampled_from("\ud800\udfff\0\u202e\u2066\ufeff\ufffe\u2028"), max_size=30)
 TIMES = st.floats(0, 4e9)
 COUNTS = st.integers(0, 2**40)
 ATTACHMENTS = st.lists(
-    st.builds(Attachment, name=TEXTS, text=TEXTS, size_bytes=COUNTS, media_type=TEXTS, note=TEXTS), max_size=2
+    st.builds(
+        Attachment,
+        name=WILD,
+        text=WILD,
+        size_bytes=COUNTS,
+        media_type=TEXTS,
+        note=WILD,
+        pages=st.integers(0, 2**31),
+        is_pasted=st.booleans(),
+    ),
+    max_size=2,
 ).map(tuple)
 SAMPLINGS = st.none() | st.builds(
-    Sampling, temperature=st.none() | st.floats(0, 5), top_k=st.none() | COUNTS, seed=st.none() | COUNTS
+    Sampling,
+    temperature=st.none() | st.floats(0, 5),
+    top_k=st.none() | COUNTS,
+    seed=st.none() | COUNTS,
+    **{name: st.none() | st.floats(0, 5) for name in ("top_p", "min_p")},
 )
 STATISTICS = st.none() | st.builds(
     Statistics,
@@ -46,7 +62,7 @@ STATISTICS = st.none() | st.builds(
     tokens_per_second=TIMES,
     speculation=TEXTS,
 )
-ERRORS = st.none() | st.builds(ErrorReport, kind=st.sampled_from(ErrorKind), message=TEXTS, details=TEXTS)
+ERRORS = st.none() | st.builds(ErrorReport, kind=st.sampled_from(ErrorKind), message=WILD, details=WILD, hint=WILD)
 
 
 @st.composite
@@ -61,30 +77,33 @@ def trees(draw: st.DrawFn, conversation_id: str, folders: Sequence[Folder]) -> t
                 parent_id=draw(st.sampled_from(above)),
                 sequence=draw(st.integers(0, 20)),
                 role=draw(st.sampled_from(Role)),
-                content=draw(TEXTS),
+                content=draw(WILD),
                 created_at=draw(TIMES),
                 state=draw(st.sampled_from(MessageState)),
                 token_ids=tuple(draw(st.lists(st.integers(0, 2**32 - 1), max_size=4))),
                 tokenizer_id=draw(TEXTS),
-                model=draw(TEXTS),
+                model=draw(WILD),
                 precision=draw(TEXTS),
                 finish_reason=draw(st.none() | st.sampled_from(FinishReason)),
                 statistics=draw(STATISTICS),
                 error=draw(ERRORS),
                 context_start_id=draw(st.sampled_from(above)),
                 attachments=draw(ATTACHMENTS),
+                is_edited=draw(st.booleans()),
+                opens_thinking=draw(st.booleans()),
+                thinking_seconds=draw(st.none() | TIMES),
             )
         )
     conversation = Conversation(
         id=conversation_id,
-        title=draw(TEXTS),
+        title=draw(WILD),
         created_at=draw(TIMES),
         updated_at=draw(TIMES),
         name=draw(st.none() | TEXTS.map(lambda text: f"{conversation_id} {text}")),
         title_is_manual=draw(st.booleans()),
-        system_prompt=draw(TEXTS),
+        system_prompt=draw(WILD),
         active_leaf_id=draw(st.sampled_from([None, "gone", *(message.id for message in messages)])),
-        draft=draw(TEXTS),
+        draft=draw(WILD),
         when_full=draw(st.none() | st.sampled_from(WhenFull)),
         folder_id=draw(st.sampled_from([None, *(folder.id for folder in folders)])),
         is_pinned=draw(st.booleans()),
@@ -124,6 +143,12 @@ def test_exact(content: tuple[list[Folder], list[tuple[Conversation, list[Messag
         document = msgspec.json.decode(first, type=ExportDocument)
         assert len(document.conversations) == len(kept)
         assert {len(each.messages) for each in document.conversations} == {len(messages) for _, messages in kept}
+
+
+def test_every_field_goes_round_with_values_of_its_own() -> None:
+    source = Path(__file__).read_text(encoding="utf-8").partition("def test_exact")[0]
+    fields = {name for kind in (Conversation, Message, Attachment, Folder) for name in kind.__struct_fields__}
+    assert {name for name in fields if f"{name}=" not in source} == {"deleted_at", "is_private"}
 
 
 class opened:  # noqa: N801  reads as a word
