@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from markdown_it.token import Token
 
+from app.bidi import without_controls
 from app.language import tr
 from app.rendering.blocks import Block, BlockKind
 from app.rendering.formulas import parse_formula
@@ -15,7 +16,7 @@ from app.rendering.links import safe_url
 
 def spoken(blocks: Sequence[Block]) -> str:
     """Return what is read aloud of an answer, thoughts apart."""
-    return "\n".join(_of(block) for block in blocks if block.kind is not BlockKind.THINKING)
+    return without_controls("\n".join(_of(block) for block in blocks if block.kind is not BlockKind.THINKING))
 
 
 def heading(level: int, words: str) -> str:
@@ -34,7 +35,8 @@ def plain(token: Token) -> str:
         return "\n"
     if token.type == "image":
         words = "".join(plain(child) for child in token.children or [])
-        return tr("[image: {words}]").format(words=words) if words else tr("[image]")
+        # Not format: this is copied, and nothing may set its words apart.
+        return str(tr("[image: {words}]")).replace("{words}", words) if words else tr("[image]")
     return token.content if token.type in ("text", "text_special", "code_inline", "math_inline") else ""
 
 

@@ -15,6 +15,7 @@ from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.announcing import announce
 from app.widgets.basics.flow_layout import FlowLayout
 from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
@@ -51,7 +52,7 @@ class AttachmentBar(QWidget):
         self.dismiss_button = IconButton("x", tr("Dismiss"), theme)
         self.dismiss_button.clicked.connect(self._on_dismissed)
         line = QHBoxLayout()
-        line.setContentsMargins(4, 0, 0, 0)
+        line.setContentsMargins(margins(4, 0, 0, 0))
         line.addWidget(self.problem, 1)
         line.addWidget(self.dismiss_button, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)

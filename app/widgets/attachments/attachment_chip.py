@@ -4,11 +4,12 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
-from app.language import tr
+from app.language import placed, tr
 from app.models.attachment_item import AttachmentItem, icon_of, size_of
 from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import icon
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
 
@@ -60,7 +61,7 @@ class AttachmentChip(QFrame):
         else:
             self.name_button.removed.connect(self._on_remove)
         row = QHBoxLayout(self)
-        row.setContentsMargins(4, 0, 4 if removable else 12, 0)
+        row.setContentsMargins(margins(4, 0, 4 if removable else 12, 0))
         row.setSpacing(4)
         row.addWidget(self.name_button)
         row.addWidget(self.size_label)
@@ -71,7 +72,7 @@ class AttachmentChip(QFrame):
         attachment = self.item.attachment
         name = self.item.name if attachment is not None else tr("Reading {name} …").format(name=self.item.name)
         shown = self.fontMetrics().elidedText(" ".join(name.split()), Qt.TextElideMode.ElideMiddle, _NAME_PX)
-        self.name_button.setText(" " + shown.replace("&", "&&"))
+        self.name_button.setText(" " + placed(shown).replace("&", "&&"))
         kind = icon_of(attachment) if attachment is not None else "clock"
         self.name_button.setIcon(icon(kind, theme.colors.muted, theme.colors.disabled))
         self.name_button.setEnabled(attachment is not None)

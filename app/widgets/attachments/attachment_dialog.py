@@ -9,6 +9,7 @@ from app.language import tr
 from app.models.attachment_item import size_of
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.foreign_text import set_tooltip
+from app.widgets.basics.paragraph_sides import ParagraphSides
 from app.widgets.basics.pasting_edit import MOST_CHARACTERS, MOST_LINES
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.wrap_mode import wrap_mode_for
@@ -32,6 +33,7 @@ class AttachmentDialog(QDialog):
         self.setWindowTitle(attachment.name)
         size_on_screen(self, *_SIZE_PX)
         self.text = QPlainTextEdit()
+        ParagraphSides(self.text)
         self.text.setReadOnly(True)
         self.text.setUndoRedoEnabled(False)
         self.text.setAccessibleName(tr("Text of {name}").format(name=attachment.name))

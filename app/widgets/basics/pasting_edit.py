@@ -2,10 +2,11 @@
 
 from PySide6.QtCore import QMimeData, Signal
 from PySide6.QtGui import QTextCursor, QTextDocumentFragment, QTextOption
-from PySide6.QtWidgets import QPlainTextEdit
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from app.language import grouped, tr
 from app.widgets.basics.drop_target import local_files
+from app.widgets.basics.paragraph_sides import ParagraphSides
 from app.widgets.basics.wrap_mode import wrap_mode_for
 from engine.api.codec import clean_text
 
@@ -18,6 +19,10 @@ class PastingEdit(QPlainTextEdit):
     """Signal paste_refused(str): why a text was not taken; what is there stays as it is."""
 
     paste_refused = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        ParagraphSides(self)
 
     @property
     def text(self) -> str:

@@ -8,6 +8,7 @@ from app.language import grouped, tr
 from app.widgets.basics.announcing import LateAnnouncement
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import RADIUS_LARGE_PX, Theme
 
@@ -47,7 +48,7 @@ class FindBar(QFrame):
         self.close_button = IconButton("x", tr("Close"), theme)
         self.close_button.set_label(tr("Close"), "Esc")
         row = QHBoxLayout(self)
-        row.setContentsMargins(8, 4, 4, 4)
+        row.setContentsMargins(margins(8, 4, 4, 4))
         row.setSpacing(2)
         row.addWidget(self.field, 1)
         for part in (self.count, self.case_button):

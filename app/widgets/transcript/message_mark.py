@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 from app.conversations.records import Message, MessageState
 from app.engine_words import said
 from app.language import mark, tr
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
 from engine.api.events import FinishReason
 
@@ -124,7 +125,7 @@ class MessageMark(QFrame):
         self._text.style().polish(self._text)
         self.setProperty("surface", mark.surface)
         self.style().polish(self)
-        self._grid.setContentsMargins(*((0, 0, 0, 4) if quiet else (12, 8, 8, 8)))
+        self._grid.setContentsMargins(margins(0, 0, 0, 4) if quiet else margins(12, 8, 8, 8))
 
     @Slot()
     def _on_clicked(self) -> None:

@@ -21,6 +21,7 @@ from app.widgets.basics.announcing import announce
 from app.widgets.basics.foreign_text import menu_text
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import pixmap
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
 from app.widgets.models.scrolled import FittedScroll
 from app.widgets.text.plain_text_view import PlainTextView
@@ -170,7 +171,7 @@ class NoticeRow(QFrame):
         self.close_button.clicked.connect(self._on_close)
         self.details: QWidget | None = None
         self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(12, 4, 8, 4)
+        self._grid.setContentsMargins(margins(12, 4, 8, 4))
         self._grid.setHorizontalSpacing(8)
         self._grid.setColumnStretch(1, 1)
         top = Qt.AlignmentFlag.AlignTop
@@ -259,7 +260,7 @@ class NoticeRow(QFrame):
         copy = QPushButton(tr("Copy details"))
         copy.clicked.connect(self._on_copy)
         column = QVBoxLayout(details)
-        column.setContentsMargins(0, 4, 8, 4)
+        column.setContentsMargins(margins(0, 4, 8, 4))
         column.addWidget(text)
         column.addWidget(copy, 0, Qt.AlignmentFlag.AlignRight)
         return details
