@@ -268,6 +268,8 @@ class Hearth(QObject):
         self.messages.connect_window(self.window)
         self.lists.connect_window(self.window)
         self.composer.connect_window(self.window)
+        self.composer.dropped.import_requested.connect(self.exchange.controller.import_files)
+        self.composer.drop_target.conversations_dropped.connect(self.exchange.controller.import_files)
         self.palette.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
         self.models.first_start.finished.connect(self._save_window_state)

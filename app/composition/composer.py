@@ -12,6 +12,7 @@ from app.controllers.conversations.conversation_settings_controller import (
     ConversationSettingsController,
     OwnSettings,
 )
+from app.controllers.conversations.dropped_files import DroppedFiles
 from app.controllers.models.model_settings_controller import ModelSettingsController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
@@ -52,6 +53,7 @@ class ComposerParts(QObject):
         model_settings.model_changed.connect(self.own.tell)
         self.recalls = RecallController(conversations, requests, self)
         self.attachments = AttachmentController(conversations, self)
+        self.dropped = DroppedFiles(conversations, self)
         self.attachments.attachments_changed.connect(context.set_attachments)
 
     def connect_window(self, window: MainWindow) -> None:
@@ -74,8 +76,12 @@ class ComposerParts(QObject):
 
     def _connect_attachments(self, window: MainWindow) -> None:
         composer, attachments = window.page.composer, self.attachments
-        self.drop_target = DropTarget(window, window.page)
-        self.drop_target.files_dropped.connect(attachments.add_files)
+        self.drop_target = DropTarget(window, window.page, window.sidebar)
+        self.drop_target.files_dropped.connect(self.dropped.take)
+        self.dropped.attach_requested.connect(attachments.add_files)
+        self.dropped.notice_raised.connect(window.show_notice)
+        self.dropped.notice_cleared.connect(window.clear_notice)
+        window.notice_action_requested.connect(self.dropped.on_notice_action)
         composer.files_chosen.connect(attachments.add_files)
         composer.long_text_pasted.connect(attachments.add_text)
         composer.picture_pasted.connect(attachments.refuse_picture)

@@ -640,6 +640,10 @@
         <translation>Dateien anhängen</translation>
     </message>
     <message>
+        <source>Attach to the message</source>
+        <translation>An die Nachricht anhängen</translation>
+    </message>
+    <message>
         <source>Attachment: {name}</source>
         <translation>Anhang: {name}</translation>
     </message>
@@ -1301,6 +1305,10 @@
         <translation>Dateien hier ablegen, um sie anzuhängen</translation>
     </message>
     <message>
+        <source>Drop to import conversations</source>
+        <translation>Ablegen, um Unterhaltungen zu importieren</translation>
+    </message>
+    <message>
         <source>Dupli&amp;cate conversation</source>
         <translation>Unterhaltung &amp;duplizieren</translation>
     </message>
@@ -1407,6 +1415,10 @@
     <message>
         <source>Exporting conversations: {done} of {total}</source>
         <translation>Unterhaltungen werden exportiert: {done} von {total}</translation>
+    </message>
+    <message>
+        <source>Exports of Hearth, ChatGPT, LM Studio, Open WebUI and Jan</source>
+        <translation>Exporte aus Hearth, ChatGPT, LM Studio, Open WebUI und Jan</translation>
     </message>
     <message>
         <source>F2</source>
@@ -1695,6 +1707,10 @@
     <message>
         <source>If your organisation checks connections, choose its certificates under “Certificates” in the settings.</source>
         <translation>Wenn Ihre Organisation Verbindungen prüft, wählen Sie deren Zertifikate unter „Zertifikate“ in den Einstellungen.</translation>
+    </message>
+    <message>
+        <source>Import</source>
+        <translation>Importieren</translation>
     </message>
     <message>
         <source>Import conversations</source>
@@ -5931,6 +5947,10 @@
         <translation>{count} der {window} Tokens, die das Modell fassen kann. {known} sind bekannt, {rest} würden jetzt gelesen.</translation>
     </message>
     <message>
+        <source>{count} of these files look like exported conversations.</source>
+        <translation>{count} dieser Dateien sehen wie exportierte Unterhaltungen aus.</translation>
+    </message>
+    <message>
         <source>{count} of {total} pages are pictures without text.</source>
         <translation>{count} von {total} Seiten sind Bilder ohne Text.</translation>
     </message>
@@ -6129,6 +6149,10 @@
     <message>
         <source>{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of it, or load the model with a larger context.</source>
         <translation>{name} ist zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} fassen. Hängen Sie einen Teil davon an, oder laden Sie das Modell mit mehr Kontext.</translation>
+    </message>
+    <message>
+        <source>{name} looks like exported conversations.</source>
+        <translation>{name} sieht wie exportierte Unterhaltungen aus.</translation>
     </message>
     <message>
         <source>{name} may not be read with your account.</source>

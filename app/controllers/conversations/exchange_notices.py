@@ -1,18 +1,34 @@
 """What the window says about imports and exports, and the buttons that help. Pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from app.conversations.attachment import one_line
 from app.conversations.exchange.importing import ImportReport
 from app.language import tr
-from app.models.notice import Notice, Severity
+from app.models.notice import Choice, Notice, Severity
+from engine.api.codec import clean_text
 
 IMPORT_KEY = "import"
+OFFER_KEY = "import_offer"
+IMPORT_DROPPED = "import_dropped"
+ATTACH_DROPPED = "attach_dropped"
 EXPORT_KEY = "export"
 CANCEL_IMPORT = "cancel_import"
 CANCEL_EXPORT = "cancel_export"
 UNDO_IMPORT = "undo_import"
 SHOW_FOLDER = "show_folder:"
 _MOST_NAMED = 3
+
+
+def import_offer(names: Sequence[str]) -> Notice:
+    """Return what to ask when files were dropped that look like exports."""
+    if len(names) == 1:
+        text = tr("{name} looks like exported conversations.").format(name=one_line(clean_text(names[0])))
+    else:
+        text = tr("{count} of these files look like exported conversations.").format(count=len(names))
+    choices = (Choice(tr("Import"), IMPORT_DROPPED), Choice(tr("Attach to the message"), ATTACH_DROPPED))
+    return Notice(key=OFFER_KEY, text=text, choices=choices)
 
 
 def importing_notice(report: ImportReport) -> Notice:

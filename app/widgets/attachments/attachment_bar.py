@@ -20,6 +20,7 @@ from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
 
+_NARROW_PX = 480
 _HIGHEST_PX, _LOWEST_PX = 112, 72  # three lines or two, then it scrolls
 
 
@@ -28,6 +29,7 @@ class AttachmentBar(QWidget):
 
     removed = Signal(object)  # key
     put_back = Signal(object)  # key
+    height_changed = Signal()  # it takes more or less room
     emptied = Signal()  # the chip with the keyboard is gone, and no other is there
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -37,6 +39,7 @@ class AttachmentBar(QWidget):
         self._problem = ""
         self._waiting = ""  # a problem that is none any more once everything is read
         self._highest = _HIGHEST_PX
+        self._told_height = 0
         self.items: tuple[AttachmentItem, ...] = ()
         self.chips: list[AttachmentChip] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -165,11 +168,20 @@ class AttachmentBar(QWidget):
         self._fit()
 
     def _fit(self) -> None:
+        is_narrow = self.width() < _NARROW_PX
+        for chip in self.chips:
+            chip.set_narrow(is_narrow)
         if self.chips:
             height = self._flow.heightForWidth(
                 max(1, self.width() - self._scroll.verticalScrollBar().sizeHint().width())
             )
-            self._scroll.setFixedHeight(min(self._highest, height))
+            line = self.chips[0].sizeHint().height() + self._flow.spacing()
+            whole_lines = max(1, (self._highest + self._flow.spacing()) // line) * line - self._flow.spacing()
+            self._scroll.setFixedHeight(min(whole_lines, height))
+        wanted = self.sizeHint().height() if not self.isHidden() else 0
+        if wanted != self._told_height:
+            self._told_height = wanted
+            self.height_changed.emit()
 
     @Slot(object)
     def _on_open(self, key: str) -> None:

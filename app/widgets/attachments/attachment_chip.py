@@ -43,6 +43,7 @@ class AttachmentChip(QFrame):
     ) -> None:
         super().__init__(parent)
         self.item = item
+        self._is_narrow = False
         self.setProperty("surface", "chip")
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.name_button = _NameButton()
@@ -80,7 +81,18 @@ class AttachmentChip(QFrame):
         self.size_label.setText(size_of(attachment) + (" ⚠" if warning else "") if attachment is not None else "")
         self.size_label.setProperty("role", "small-warning" if warning else "small")
         set_tooltip(self.size_label, self.item.title)
-        self.size_label.setVisible(attachment is not None)
+        self._show_size()
+
+    def set_narrow(self, is_narrow: bool) -> None:
+        """Leave the size to the tooltip where there is little room, unless it has a warning."""
+        if is_narrow != self._is_narrow:
+            self._is_narrow = is_narrow
+            self._show_size()
+            self.updateGeometry()  # asked for its size at once, not when Qt comes to it
+
+    def _show_size(self) -> None:
+        has_warning = self.item.attachment is not None and bool(self.item.attachment.note)
+        self.size_label.setVisible(self.item.attachment is not None and (has_warning or not self._is_narrow))
 
     @Slot()
     def _on_open(self) -> None:

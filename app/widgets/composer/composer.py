@@ -13,15 +13,16 @@ from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import icon
-from app.widgets.basics.mirroring import margins
 from app.widgets.basics.tab_order import put_in_order, stops_in
 from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
-from app.widgets.composer.context_meter import ContextMeter
+from app.widgets.composer.foot_line import FootLine
 from app.widgets.composer.queue_chips import QueueChips
 
 _DRAFT_DELAY_MS = 300
 _BUTTON_PX = 36
 _SMALLEST_GROWTH_PX = 72
+_ELSEWHERE_PX = 200  # menus, controls, the line below, margins, and a few lines of what is being written about
+_USUAL_HEIGHT_PX = 720
 
 
 class Composer(QWidget):
@@ -47,6 +48,7 @@ class Composer(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._busy = False
+        self._window_height = _USUAL_HEIGHT_PX
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
         self._draft_timer.setInterval(_DRAFT_DELAY_MS)
@@ -59,12 +61,13 @@ class Composer(QWidget):
         self.chips.send_now_requested.connect(self.queue_now_requested)
         self.editor = self._build_editor()
         self.button = self._build_button()
-        self.meter = ContextMeter()
+        self.foot = FootLine(theme)
+        self.foot.own_requested.connect(self.own_settings_requested)
+        self.own_button, self.meter = self.foot.own_button, self.foot.meter
         self.attachments = self._build_attachments()
         self.attach_button = IconButton("paperclip", tr("Attach files"), theme)
         self.attach_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
         self.attach_button.clicked.connect(self.choose_files)
-        self.own_button = self._build_own_button()
         self.frame = QFrame()
         self.frame.setProperty("surface", "composer")
         FocusFrame(self.frame, self.editor)
@@ -85,11 +88,7 @@ class Composer(QWidget):
         column.setSpacing(0)
         column.addWidget(self.chips)
         column.addWidget(self.frame)
-        line = QHBoxLayout()
-        line.setContentsMargins(margins(8, 0, 0, 0))
-        line.addWidget(self.own_button)
-        line.addWidget(self.meter, 1)
-        column.addLayout(line)
+        column.addWidget(self.foot)
         outer = QHBoxLayout(self)
         outer.setContentsMargins(8, 4, 8, 4)
         outer.addWidget(inner)
@@ -125,6 +124,7 @@ class Composer(QWidget):
     def set_queue(self, queue: tuple[str, ...]) -> None:
         """Show the messages that wait."""
         self.chips.set_queue(queue)
+        self._share_height()
         self._order()
 
     def set_waiting(self, waiting: tuple[str, bool]) -> None:
@@ -147,11 +147,12 @@ class Composer(QWidget):
 
     def set_own_settings(self, words: str) -> None:
         """Say that the conversation has instructions or settings of its own, "" if it has none."""
-        self.own_button.setText(words or tr("Conversation settings"))
+        self.foot.set_own_settings(words)
 
     def set_attachments(self, items: tuple[AttachmentItem, ...]) -> None:
         """Show what is attached, and what is still being read."""
         self.attachments.set_items(items)
+        self._share_height()
         self._order()
         self._show_button()
 
@@ -172,8 +173,9 @@ class Composer(QWidget):
 
     def set_context_use(self, use: ContextUse | None) -> None:
         """Show how much the model can still hold; assistive technology reads a warning with the editor."""
-        self.meter.show_use(use)
+        self.foot.show_use(use)
         self.attachments.set_window_tokens(use.window_tokens if use is not None else 0)
+        self._share_height()
         self.editor.setAccessibleDescription(use.sentence if use is not None and use.words else "")
 
     def set_model_name(self, name: str) -> None:
@@ -182,13 +184,23 @@ class Composer(QWidget):
 
     def set_window_height(self, height: int) -> None:
         """Grow to at most a third of the window, with attachments to half of it."""
+        self._window_height = height
         self.attachments.set_window_height(height)
-        self.editor.set_maximum_height(max(_SMALLEST_GROWTH_PX, height // 3))
+        self.chips.set_window_height(height)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        """Let the editor grow to a third of the window, and to less where what stands above it takes the room."""
+        height = self._window_height
+        parts = (part.sizeHint().height() for part in (self.chips, self.attachments) if not part.isHidden())
+        left = height - _ELSEWHERE_PX - sum(parts)
+        self.editor.set_maximum_height(max(_SMALLEST_GROWTH_PX, min(height // 3, left)))
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
         self._theme = theme
         self.chips.set_theme(theme)
+        self.foot.set_theme(theme)
         self.attachments.set_theme(theme)
         self.attach_button.set_theme(theme)
         self.editor.set_text_size(theme.text_size_px)
@@ -223,21 +235,12 @@ class Composer(QWidget):
         self._put_backs.redone.connect(self.attachment_put_back)
         return editor
 
-    def _build_own_button(self) -> QToolButton:
-        button = QToolButton()
-        button.setProperty("kind", "own")
-        button.setText(tr("Conversation settings"))
-        button.setToolTip(tr("Instructions and settings of this conversation"))
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setCursor(Qt.CursorShape.PointingHandCursor)
-        button.clicked.connect(self.own_settings_requested)
-        return button
-
     def _build_attachments(self) -> AttachmentBar:
         bar = AttachmentBar(self._theme)
         bar.removed.connect(self.attachment_removed)
         bar.put_back.connect(self._on_put_back)
         bar.emptied.connect(self.take_focus)
+        bar.height_changed.connect(self._share_height)
         return bar
 
     def _build_button(self) -> QToolButton:

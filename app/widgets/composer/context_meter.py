@@ -28,6 +28,17 @@ class ContextMeter(QLabel):
         """Ask for no room of the window: the words are shortened where it is narrow."""
         return QSize(0, _HEIGHT_PX)
 
+    @property
+    def whole_width(self) -> int:
+        """The width in pixels in which nothing is shortened."""
+        sides = self.contentsMargins()
+        text = self.fontMetrics().horizontalAdvance(self._words + self._shown_numbers)
+        return text + sides.left() + sides.right()
+
+    @property
+    def _shown_numbers(self) -> str:
+        return f"{_BETWEEN if self._words and self._numbers else ''}{placed(self._numbers)}"
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Shorten the words, or show them whole."""
         super().resizeEvent(event)
@@ -45,6 +56,6 @@ class ContextMeter(QLabel):
         self._fit()
 
     def _fit(self) -> None:
-        numbers = f"{_BETWEEN if self._words and self._numbers else ''}{placed(self._numbers)}"
+        numbers = self._shown_numbers
         room = self.contentsRect().width() - self.fontMetrics().horizontalAdvance(numbers)
         self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideRight, room) + numbers)

@@ -13,6 +13,7 @@ from app.widgets.basics.tab_order import stops_in
 from app.widgets.basics.theme import Theme
 
 _SHOWN_CHIPS = 3
+_LOW_PX, _LOWEST_PX = 640, 540  # heights of a window below which one less is shown
 _WAITING_SHARE = 0.4  # of a chip; the rest is for the message
 
 
@@ -31,6 +32,7 @@ class QueueChips(QWidget):
         self._waits_for = ""
         self._can_send = True
         self._chips: list[_Chip] = []
+        self._most = _SHOWN_CHIPS
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 8)
         self._column.setSpacing(4)
@@ -51,7 +53,7 @@ class QueueChips(QWidget):
         for chip in self._chips:
             chip.hide()
             chip.deleteLater()
-        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue[:_SHOWN_CHIPS])]
+        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue[: self._most])]
         for chip in self._chips:
             chip.remove_requested.connect(self.remove_requested)
             chip.edit_requested.connect(self.edit_requested)
@@ -59,8 +61,8 @@ class QueueChips(QWidget):
             chip.show_waiting(self._waits_for, self._can_send)
             self._column.addWidget(chip)
         self._column.removeWidget(self._more)
-        self._more.setText(tr("and {number} more").format(number=len(queue) - _SHOWN_CHIPS))
-        self._more.setVisible(len(queue) > _SHOWN_CHIPS)
+        self._more.setText(tr("and {number} more").format(number=len(queue) - self._most))
+        self._more.setVisible(len(queue) > self._most)
         self._column.addWidget(self._more)
         self.setVisible(bool(queue))
         if place >= 0 and self._chips:
@@ -82,6 +84,13 @@ class QueueChips(QWidget):
         self._waits_for, self._can_send = waits_for, can_send
         for chip in self._chips:
             chip.show_waiting(waits_for, can_send)
+
+    def set_window_height(self, height: int) -> None:
+        """Leave a low window to the text and the conversation; those behind move up as the first are sent."""
+        most = _SHOWN_CHIPS - (height < _LOW_PX) - (height < _LOWEST_PX)
+        if most != self._most:
+            self._most = most
+            self.set_queue(self._queue)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""

@@ -176,7 +176,7 @@ def test_two_million_characters_are_shown_piece_by_piece(qtbot: QtBot, theme: Th
 
 
 def test_files_may_be_dropped_anywhere(qtbot: QtBot, shown: Shown) -> None:
-    target = DropTarget(shown.window, shown.window.page)
+    target = DropTarget(shown.window, shown.window.page, shown.window.sidebar)
     dropped: list[object] = []
     target.files_dropped.connect(dropped.append)
     mime = QMimeData()
@@ -185,9 +185,18 @@ def test_files_may_be_dropped_anywhere(qtbot: QtBot, shown: Shown) -> None:
     actions, buttons, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QApplication.sendEvent(onto, QDragEnterEvent(QPoint(3, 3), actions, mime, buttons, keys))
     assert target.isVisible()
-    QApplication.sendEvent(shown.window, QDropEvent(QPointF(3, 3), actions, mime, buttons, keys))
+    at = shown.window.page.mapTo(shown.window, QPoint(50, 50)).toPointF()
+    QApplication.sendEvent(shown.window, QDropEvent(at, actions, mime, buttons, keys))
     assert dropped == [PATHS]
     assert not target.isVisible()
+    imported: list[object] = []
+    target.conversations_dropped.connect(imported.append)
+    onto = shown.window.sidebar.list.viewport()
+    QApplication.sendEvent(onto, QDragEnterEvent(QPoint(3, 3), actions, mime, buttons, keys))
+    assert (target.isVisible(), target.beside.isVisible()) == (False, True)
+    QApplication.sendEvent(shown.window, QDropEvent(QPointF(20, 200), actions, mime, buttons, keys))
+    assert (dropped, imported) == ([PATHS], [PATHS])
+    assert not target.beside.isVisible()
     text = QMimeData()
     text.setText("words")
     QApplication.sendEvent(shown.window, QDragEnterEvent(QPoint(3, 3), actions, text, buttons, keys))
