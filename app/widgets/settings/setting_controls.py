@@ -25,7 +25,7 @@ _LONG_TEXT_PX = 120
 _NUMBER_PX = 280
 _LONG_TEXT_STYLE = (
     "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
-    "QPlainTextEdit:focus { border: 1px solid palette(accent); }"
+    "QPlainTextEdit:focus { border: 2px solid palette(accent); padding: 3px; }"
 )
 
 

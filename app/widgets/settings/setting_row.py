@@ -1,7 +1,7 @@
 """One setting of the dialog: label, help, the control that its schema asks for, and Reset."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.language import mark, tr
 from app.settings.schema import Field, TakesEffect
@@ -55,7 +55,8 @@ class SettingRow(QWidget):
         column.addLayout(top)
         column.addWidget(plain_label(tr(field.help), "muted", wraps=True))
         column.addSpacing(2)
-        column.addWidget(self.control.widget)
+        is_switch = isinstance(self.control.widget, QCheckBox)  # no wider than its words, as its ring goes around it
+        column.addWidget(self.control.widget, 0, Qt.AlignmentFlag.AlignLeading if is_switch else Qt.AlignmentFlag(0))
         column.addWidget(self.problem)
         column.addWidget(self.origin)
         if field.takes_effect in _NOTES:
