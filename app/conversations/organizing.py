@@ -54,19 +54,26 @@ def save_folder(database: Database, folder: Folder) -> None:
     )
 
 
-def delete_folder(database: Database, folder_id: str) -> None:
-    """Remove a folder; its conversations stay, in none."""
-    database.execute("DELETE FROM folders WHERE id = ?", (folder_id,))
+def delete_folder(database: Database, folder_id: str) -> list[str]:
+    """Remove a folder; its conversations stay, in none. Returns their ids, with those that are deleted for now."""
+    with database.transaction():
+        rows = database.execute("SELECT id FROM conversations WHERE folder_id = ?", (folder_id,))
+        database.execute("DELETE FROM folders WHERE id = ?", (folder_id,))
+    return [str(row[0]) for row in rows]
 
 
-def restore_folder(database: Database, folder: Folder, conversation_ids: Sequence[str]) -> None:
-    """Undo delete_folder for the conversations that were in it and have not been put into another one since."""
+def restore_folder(database: Database, folder: Folder, conversation_ids: Sequence[str]) -> list[str]:
+    """Undo delete_folder for the conversations that were in it and have not been put into another one since.
+
+    Returns the ids of those that are in it again, with those that are deleted for now.
+    """
     with database.transaction():
         save_folder(database, folder)
-        database.execute(
-            f"UPDATE conversations SET folder_id = ? WHERE folder_id IS NULL AND {_THESE}",
+        rows = database.execute(
+            f"UPDATE conversations SET folder_id = ? WHERE folder_id IS NULL AND {_THESE} RETURNING id",
             (folder.id, _listed(conversation_ids)),
         )
+    return [str(row[0]) for row in rows]
 
 
 def _update(places: Places, change: str, value: Value) -> None:

@@ -134,7 +134,9 @@ class MessageController(QObject):
             ids = {message.id for message in messages}
             loaded.put_back(messages, leaf_id if leaf_id in ids else None)
             self._show(loaded)
-        if self._conversations.current_id != conversation_id:
+        if not self._conversations.is_listed(conversation_id):
+            self.notice_raised.emit(notices.restored_later_notice())  # all of it is deleted as well
+        elif self._conversations.current_id != conversation_id:
             self._conversations.open(conversation_id)
 
     def _on_edited(self, turn: Turn) -> None:

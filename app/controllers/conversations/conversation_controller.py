@@ -253,6 +253,10 @@ class ConversationController(QObject):
         self._busy_ids = frozenset(busy_ids)
         self._conversations.set_running(running_ids, self._busy_ids)
 
+    def is_listed(self, conversation_id: str) -> bool:
+        """Whether the list has a conversation; one that is deleted is not there, even while it can come back."""
+        return self._conversations.row_of(conversation_id) is not None
+
     # Drafts and names
 
     @Slot(object)

@@ -8,7 +8,9 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from app.controllers import notices
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.store_requests import StoreRequests
+from app.conversations.errors import StoreError
 from app.conversations.records import Conversation
+from app.conversations.store import ConversationStore
 from app.models.conversation_list_model import ConversationListModel
 
 UNDO_SECONDS = 20.0
@@ -41,8 +43,9 @@ class DeletionController(QObject):
         self._purge_timer.timeout.connect(self._on_purge_due)
 
     def start(self) -> None:
-        """Remove what was deleted before this start."""
+        """Remove what was deleted before this start; what was deleted a moment before it goes when its time is over."""
         self._purge()
+        self._requests.request(lambda store: store.list_conversations(deleted=True), self._on_left_over)
 
     @Slot(object)
     def delete(self, conversation_ids: str | Iterable[str]) -> None:
@@ -58,7 +61,9 @@ class DeletionController(QObject):
             self.deleted.emit(conversation_id)
         self._conversations.drafts.flush()
         self._listed.remove_all(ids)
-        self._requests.request(lambda store: store.delete_conversations(ids))
+        self._requests.request(
+            lambda store: store.delete_conversations(ids), on_failure=lambda error: self._on_not_deleted(found, error)
+        )
         if self._conversations.current_id in ids:
             self._conversations.new()
         self.notice_raised.emit(notices.deleted_notice(found, UNDO_SECONDS))
@@ -72,15 +77,41 @@ class DeletionController(QObject):
             return
         self.notice_cleared.emit(notices.deleted_key(first_id))
         ids = [each.id for each in found]
-        self._requests.request(lambda store: store.restore_conversations(ids))
-        self._listed.upsert_all(found)
-        self._conversations.open(first_id)
+        # As the store has them: since they were deleted their folder may have gone, or come back.
+        self._requests.request(
+            lambda store: _restored(store, ids),
+            lambda back: self._on_restored(first_id, back),
+            lambda error: self._on_not_restored(found, error),
+        )
 
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:
         """Do what a notice's button says, if it is one of this controller's."""
         if action_key.startswith(notices.UNDO_DELETE):
             self.undo_delete(action_key.removeprefix(notices.UNDO_DELETE))
+
+    def _on_not_deleted(self, found: tuple[Conversation, ...], error: StoreError) -> None:
+        """Show again what is still there."""
+        if self._undoable.pop(found[0].id, None) is not None:
+            self.notice_cleared.emit(notices.deleted_key(found[0].id))
+            self._listed.upsert_all(found)
+        self._requests.failed.emit(error)
+
+    def _on_restored(self, first_id: str, conversations: list[Conversation]) -> None:
+        self._listed.upsert_all(conversations)
+        if any(each.id == first_id for each in conversations):
+            self._conversations.open(first_id)
+
+    def _on_not_restored(self, found: tuple[Conversation, ...], error: StoreError) -> None:
+        """Offer Undo once more."""
+        self._undoable[found[0].id] = found
+        self.notice_raised.emit(notices.deleted_notice(found, UNDO_SECONDS))
+        self._purge_timer.start()
+        self._requests.failed.emit(error)
+
+    def _on_left_over(self, deleted: list[Conversation]) -> None:
+        if deleted:
+            self._purge_timer.start()
 
     @Slot()
     def _on_purge_due(self) -> None:
@@ -98,3 +129,8 @@ class DeletionController(QObject):
     def _on_purged(self, conversation_ids: list[str]) -> None:
         if conversation_ids:
             self.purged.emit(tuple(conversation_ids))
+
+
+def _restored(store: ConversationStore, conversation_ids: list[str]) -> list[Conversation]:
+    store.restore_conversations(conversation_ids)
+    return [each for each in map(store.load_conversation, conversation_ids) if each is not None]

@@ -41,7 +41,7 @@ class OrganizingController(QObject):
         self._conversations = conversations
         self._requests = requests
         self._listed = listed
-        self._deleted: dict[str, tuple[Folder, tuple[str, ...]]] = {}
+        self._deleted: dict[str, tuple[Folder, list[str]]] = {}  # with the ids of what was in it
 
     def start(self) -> None:
         """Fill the list of folders."""
@@ -100,22 +100,24 @@ class OrganizingController(QObject):
         folder = self._folder(folder_id)
         if folder is None:
             return
-        ids = tuple(each.id for each in self._listed.all if each.folder_id == folder_id)
-        self._deleted[folder_id] = (folder, ids)
-        self._requests.request(lambda store: organizing.delete_folder(store.database, folder_id))
-        self._conversations.change_known(ids, folder_id=None)
+        inside: list[str] = []  # filled on the store's thread, and read there by Undo
+        self._deleted[folder_id] = (folder, inside)
+        self._requests.request(lambda store: inside.extend(organizing.delete_folder(store.database, folder_id)))
+        shown = [each.id for each in self._listed.all if each.folder_id == folder_id]
+        self._conversations.change_known(shown, folder_id=None)
         self._listed.set_folders(each for each in self._listed.folders if each.id != folder_id)
         self.notice_raised.emit(notices.folder_deleted_notice(folder))
 
     def _undo_delete_folder(self, folder_id: str) -> None:
-        folder, ids = self._deleted.pop(folder_id, (None, ()))
+        folder, inside = self._deleted.pop(folder_id, (None, []))
         if folder is None:
             return
         self.notice_cleared.emit(notices.folder_deleted_key(folder_id))
-        self._requests.request(lambda store: organizing.restore_folder(store.database, folder, ids))
         self._listed.set_folders((*self._listed.folders, folder))
-        loose = [each.id for each in map(self._listed.found, ids) if each is not None and each.folder_id is None]
-        self._conversations.change_known(loose, folder_id=folder_id)
+        self._requests.request(
+            lambda store: organizing.restore_folder(store.database, folder, inside),
+            lambda ids: self._conversations.change_known(ids, folder_id=folder_id),
+        )
 
     @Slot(object)
     def duplicate(self, conversation_ids: Iterable[str]) -> None:

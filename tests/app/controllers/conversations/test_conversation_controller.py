@@ -148,9 +148,9 @@ def test_many_come_back_in_one_step(desk: Desk) -> None:
     desk.list.rowsInserted.connect(lambda: changes.append("inserted"))
     desk.list.modelReset.connect(lambda: changes.append("reset"))
     desk.deletions.undo_delete(ids[0])
+    desk.settle()
     assert changes == ["reset"]
     assert [each.id for each in desk.list.all] == ids
-    desk.settle()
 
 
 def test_several_are_deleted_and_brought_back_at_once(desk: Desk) -> None:
