@@ -51,6 +51,7 @@ from app.worker.engine_client import EngineClient
 from app.worker.engine_process import engine_command
 
 STORE_CLOSE_SECONDS = 10.0
+PREPARE_MS = 1000  # when what may be opened next is made: the window has been drawn by then
 _log = logging.getLogger(__name__)
 
 
@@ -323,6 +324,7 @@ class Hearth(QObject):
             self.checkpoints.load(self.settings.settings.checkpoint)
             self.checkpoints.refresh()
             self.models.start()
+            self.window.pages.prepare(PREPARE_MS)
 
     @Slot()
     def _renew_engine(self) -> None:

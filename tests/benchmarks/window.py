@@ -53,6 +53,8 @@ def main() -> None:
         shown = [_seconds_to_window(environment) for _ in range(5)]
         command = [sys.executable, "-m", "tests.benchmarks.window", "--inner"]
         found = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+        stalls = [sys.executable, "-m", "tests.benchmarks.stalls"]
+        turns = subprocess.run(stalls, env=environment, capture_output=True, check=True, text=True).stdout
     print(f"window on screen after start        {statistics.median(shown):.2f} s (median of 5)")
     print(f"open {LARGE_MESSAGES:,} messages                {found['open']:.2f} s until drawn")
     print(f"longest stall while streaming       {found['stall'] * 1000:.0f} ms after {HISTORY_MESSAGES:,} messages")
@@ -62,13 +64,13 @@ def main() -> None:
     print(f"search of {SEARCHED_MESSAGES:,} messages          {found['search'] * 1000:.0f} ms (store)")
     print(f"memory of the window's process      {found['memory'] / 2**20:.0f} MiB")
     print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
-    for name in ("settings", "palette", "theme"):
-        print(f"{name:12} opened or switched     {found[name] * 1000:.0f} ms")
     for name in PASTED:
         print(f"{name:35} longest stall {found[name] * 1000:.0f} ms (clipboard to chip, count and store)")
     for name in HUGE:
         opening, stall = found[f"{name} opened"], found[f"{name} stall"]
         print(f"{name:28} drawn after {opening:.2f} s, longest stall while it streams {stall * 1000:.0f} ms")
+    print("longest turns of the event loop, the first time and the second:")
+    print(turns, end="")
 
 
 def _seconds_to_window(environment: dict[str, str]) -> float:
@@ -96,7 +98,7 @@ def _measure() -> dict[str, float]:
     set_up(application)
     paths = locate()
     paths.make_folders()
-    ids = _fill(paths.database)
+    ids = fill(paths.database)
     hearth = Hearth(paths, scripted_engine_command("slow"))
     hearth.start()
 
@@ -144,18 +146,7 @@ def _measure() -> dict[str, float]:
     stopped = time.monotonic() - began
     memory = psutil.Process().memory_info().rss
 
-    def work(act: Callable[[], object]) -> float:
-        began = time.thread_time()
-        act()
-        application.processEvents()
-        return time.thread_time() - began
-
-    actions = hearth.window.actions_by_name
-    others = {
-        "settings": work(actions.settings.trigger),
-        "theme": work(lambda: hearth.settings.change(("theme", "dark"))),
-        "palette": work(actions.search.trigger),
-    }
+    others: dict[str, float] = {}
     for name, text in PASTED.items():
         others[name] = _measure_paste(hearth.window.page.composer, text, run_until)
     hearth.shut_down()
@@ -249,7 +240,7 @@ def _seconds_to_search(database: Path) -> float:
     """Return the longest of three searches of the whole store."""
     from app.conversations.store import ConversationStore
 
-    _fill(database, (SEARCHED_MESSAGES,))
+    fill(database, (SEARCHED_MESSAGES,))
     store = ConversationStore(database)
     times = []
     for words in ("turn 99999", "paragraph code", "wor"):
@@ -260,7 +251,7 @@ def _seconds_to_search(database: Path) -> float:
     return max(times)
 
 
-def _fill(database: Path, counts: tuple[int, ...] = (HISTORY_MESSAGES, LARGE_MESSAGES)) -> dict[int, str]:
+def fill(database: Path, counts: tuple[int, ...] = (HISTORY_MESSAGES, LARGE_MESSAGES)) -> dict[int, str]:
     from app.conversations.records import Conversation, Message, new_id
     from app.conversations.store import ConversationStore
     from engine.api.message import Role

@@ -46,17 +46,17 @@ class _Swatch(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw it."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect().adjusted(0, 2, 0, -2), place_color(self._tier, self.theme))
-        painter.setPen(self.theme.colors.outline)
-        if self._tier is None:
-            painter.drawRect(self.rect().adjusted(0, 2, -1, -3))
-        lines = {Tier.RAM: Qt.PenStyle.DotLine, Tier.DISK: Qt.PenStyle.DashLine}
-        if self._tier in lines:
-            pen = painter.pen()
-            pen.setStyle(lines[self._tier])
-            painter.setPen(pen)
-            painter.drawLine(0, self.height() - 4, self.width(), self.height() - 4)
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect().adjusted(0, 2, 0, -2), place_color(self._tier, self.theme))
+            painter.setPen(self.theme.colors.outline)
+            if self._tier is None:
+                painter.drawRect(self.rect().adjusted(0, 2, -1, -3))
+            lines = {Tier.RAM: Qt.PenStyle.DotLine, Tier.DISK: Qt.PenStyle.DashLine}
+            if self._tier in lines:
+                pen = painter.pen()
+                pen.setStyle(lines[self._tier])
+                painter.setPen(pen)
+                painter.drawLine(0, self.height() - 4, self.width(), self.height() - 4)
 
 
 class PromptDialog(QDialog):
@@ -86,6 +86,7 @@ class PromptDialog(QDialog):
         self.tabs.setAccessibleName(tr("Views"))
         self.tabs.addTab(self._text_page(), tr("Text"))
         self.tabs.addTab(self.table, tr("Parts"))
+        self.tabs.currentChanged.connect(self._fill_table)
         self.copy_text_button = QPushButton(tr("Copy text"))
         self.copy_text_button.clicked.connect(self._on_copy_text)
         self.copy_ids_button = QPushButton(tr("Copy ids"))
@@ -108,7 +109,8 @@ class PromptDialog(QDialog):
         self._spans = PromptSpans(described)
         self.summary.setText(summary(described))
         self.view.show_spans(self._spans)
-        self._fill_table(self._spans)
+        self.table.setRowCount(0)
+        self._fill_table()
         self._pages.setCurrentIndex(1)
         self._show_buttons(True)
         self.view.setFocus()
@@ -166,9 +168,13 @@ class PromptDialog(QDialog):
         self.copy_text_button.setEnabled(shown)
         self.copy_ids_button.setEnabled(shown)
 
-    def _fill_table(self, spans: PromptSpans) -> None:
-        self.table.setRowCount(len(spans.spans))
-        for row, span in enumerate(spans.spans):
+    @Slot()
+    def _fill_table(self) -> None:
+        """Fill it once it is seen: a long conversation has a thousand parts."""
+        if self._spans is None or self.tabs.currentWidget() is not self.table or self.table.rowCount():
+            return
+        self.table.setRowCount(len(self._spans.spans))
+        for row, span in enumerate(self._spans.spans):
             text = span.text[:_CELL_CHARACTERS].replace("\n", "↵")
             cells = (tr(SOURCE_WORDS[span.source]), tr(PLACE_WORDS[span.tier]), grouped(len(span.token_ids)), text)
             for column, words in enumerate(cells):

@@ -67,10 +67,12 @@ class PromptView(QPlainTextEdit):
         self.clear()
         self.document().setDefaultFont(code_font(max(12, self._theme.text_size_px - 2)))
         self.setWordWrapMode(wrap_mode_for("".join(span.text for span in spans.spans)))
+        kinds = {(span.source, span.tier) for span in spans.spans}
+        formats = {kind: span_format(*kind, self._theme) for kind in kinds}
         cursor = QTextCursor(self.document())
         cursor.beginEditBlock()
         for span in spans.spans:
-            cursor.insertText(span.text, span_format(span.source, span.tier, self._theme))
+            cursor.insertText(span.text, formats[span.source, span.tier])
         cursor.endEditBlock()
         self._spans = spans
         self.moveCursor(QTextCursor.MoveOperation.Start)

@@ -1,5 +1,7 @@
 """The page of models: Find, On this computer, Downloads."""
 
+from functools import cached_property
+
 from PySide6.QtCore import QAbstractItemModel, Qt, Signal, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
@@ -23,6 +25,33 @@ from engine.api.plan import Plan
 FIND, LOCAL, DOWNLOADS = range(3)
 _HEAD_PX = 56  # margins and gaps of the head
 _LABELS = (mark("Find"), mark("On this computer"), mark("Downloads"))
+
+
+class ModelViews:
+    """The page's three views, each made when it is first asked for."""
+
+    def __init__(
+        self, results: QAbstractItemModel, downloads: QAbstractItemModel, checkpoints: QAbstractItemModel, theme: Theme
+    ) -> None:
+        self._results = results
+        self._downloads = downloads
+        self._checkpoints = checkpoints
+        self.theme = theme
+
+    @cached_property
+    def finder(self) -> FindView:
+        """What is on the Hub."""
+        return FindView(self._results, self._downloads, self._checkpoints, self.theme)
+
+    @cached_property
+    def local(self) -> LocalView:
+        """What is on this computer."""
+        return LocalView(self._checkpoints, self._downloads, self.theme)
+
+    @cached_property
+    def downloads(self) -> DownloadsView:
+        """What is being fetched."""
+        return DownloadsView(self._downloads, self.theme)
 
 
 class ModelsPage(QWidget):
@@ -49,22 +78,14 @@ class ModelsPage(QWidget):
     link_activated = Signal(object)  # url
     closed = Signal()
 
-    def __init__(
-        self,
-        results: QAbstractItemModel,
-        downloads: QAbstractItemModel,
-        checkpoints: QAbstractItemModel,
-        theme: Theme,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, views: ModelViews, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        theme = views.theme
         self._loaded = ""
         self.back_button = IconButton("chevron-left", tr("Back to the chat"), theme)
         self.refresh_button = IconButton("refresh-cw", tr("Look again what is on this computer"), theme)
         self.views = Segmented([tr(label) for label in _LABELS], tr("Views"))
-        self.finder = FindView(results, downloads, checkpoints, theme)
-        self.local = LocalView(checkpoints, downloads, theme)
-        self.downloads = DownloadsView(downloads, theme)
+        self.finder, self.local, self.downloads = views.finder, views.local, views.downloads
         self._stack = QStackedWidget()
         for view in (self.finder, self.local, self.downloads):
             self._stack.addWidget(view)

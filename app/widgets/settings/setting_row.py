@@ -62,12 +62,6 @@ class SettingRow(QWidget):
         if field.takes_effect in _NOTES:
             column.addWidget(plain_label(tr(_NOTES[field.takes_effect]), "small", wraps=True))
 
-    def matches(self, words: str) -> bool:
-        """Return whether every word is found in label, help or page."""
-        field = self.field
-        text = f"{tr(field.label)} {tr(field.help)} {tr(field.page)} {field.key}".casefold()
-        return all(word in text for word in words.casefold().split())
-
     def show_value(self, value: object) -> None:
         """Show the value that counts now."""
         self.control.set_value(value)
@@ -92,3 +86,9 @@ class SettingRow(QWidget):
     @Slot()
     def _on_reset(self) -> None:
         self.reset_requested.emit(self.field.key)
+
+
+def has_words(field: Field, words: str) -> bool:
+    """Return whether every word is found in a setting's label, help or page."""
+    text = f"{tr(field.label)} {tr(field.help)} {tr(field.page)} {field.key}".casefold()
+    return all(word in text for word in words.casefold().split())

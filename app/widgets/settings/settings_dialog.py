@@ -16,19 +16,17 @@ from PySide6.QtWidgets import (
 )
 
 from app.language import tr
-from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings, TakesEffect
+from app.settings.schema import PAGES, Settings, TakesEffect
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.field_buttons import show_clear_button
 from app.widgets.basics.reload_note import ReloadNote
 from app.widgets.basics.theme import LIGHT, Theme
-from app.widgets.models.connection_row import ConnectionRow
-from app.widgets.settings.memory_row import MemoryRow
 from app.widgets.settings.setting_controls import KeysControl
 from app.widgets.settings.setting_row import SettingRow
+from app.widgets.settings.settings_rows import SettingsRows
 
 _PAGES_PX = 212
 _PAGE_ROW_PX = 32
-_DEFAULTS = Settings()
 
 
 class SettingsDialog(QDialog):
@@ -43,9 +41,10 @@ class SettingsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("Settings"))
         size_on_screen(self, 720, 560)
-        self.memory = MemoryRow()
-        self.connection = ConnectionRow(theme)
-        self.rows = [SettingRow(field, getattr(_DEFAULTS, field.key)) for field in FIELDS]
+        self._rows = SettingsRows(settings, theme)
+        self._rows.row_made.connect(self._on_row_made)
+        self.memory = self._rows.memory
+        self.connection = self._rows.connection
         self.search = QLineEdit()
         self.search.setPlaceholderText(tr("Search settings"))
         self.search.setAccessibleName(tr("Search settings"))
@@ -65,30 +64,20 @@ class SettingsDialog(QDialog):
         self.reload_note = ReloadNote()
         self.reload_note.reload_requested.connect(self.reload_requested)
         self._build_layout()
-        for row in self.rows:
-            row.changed.connect(self._on_row_changed)
-            row.reset_requested.connect(self._on_row_reset)
-        keys = self.row("keys").control
-        assert isinstance(keys, KeysControl)
-        keys.requested.connect(self.keys_requested)
-        self.show_settings(settings)
         self.pages.setCurrentRow(0)
+
+    @property
+    def rows(self) -> list[SettingRow]:
+        """The rows of all settings in their order."""
+        return self._rows.all
 
     def row(self, key: str) -> SettingRow:
         """Return the row of a setting; raises KeyError."""
-        for row in self.rows:
-            if row.field.key == key:
-                return row
-        raise KeyError(key)
-
-    def _first_of(self, page: str) -> SettingRow:
-        return next(row for row in self.rows if row.field.page == page)
+        return self._rows.row(key)
 
     def show_settings(self, settings: Settings) -> None:
         """Show the values that count now."""
-        for row in self.rows:
-            row.show_value(getattr(settings, row.field.key))
-            row.show_origin(_elsewhere(settings, row.field.key))
+        self._rows.show_settings(settings)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin with the search, also when it is opened once more."""
@@ -117,10 +106,7 @@ class SettingsDialog(QDialog):
         rows.setSpacing(24)
         rows.addWidget(self.heading)
         rows.addWidget(self.nothing)
-        for row in self.rows:
-            rows.addWidget(row)
-        rows.addWidget(self.memory)
-        rows.insertWidget(rows.indexOf(self._first_of(DOWNLOADS)), self.connection)
+        rows.addWidget(self._rows)
         rows.addStretch(1)
         scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -151,16 +137,16 @@ class SettingsDialog(QDialog):
         """With words in the search field all pages are searched; without, one page is shown."""
         words = self.search.text().strip()
         page = PAGES[max(0, self.pages.currentRow())]
-        shown = [row for row in self.rows if (row.matches(words) if words else row.field.page == page)]
-        for row in self.rows:
-            row.setVisible(row in shown)
-        shows_memory = self.memory.matches(words) if words else page == MEMORY
-        self.memory.setVisible(shows_memory)
-        shows_connection = self.connection.matches(words) if words else page == DOWNLOADS
-        self.connection.setVisible(shows_connection)
-        self.nothing.setVisible(not (shown or shows_memory or shows_connection))
+        self.nothing.setHidden(self._rows.filter(words, page))
         self.heading.setText(tr("Found") if words else tr(page))
         self._scroll.verticalScrollBar().setValue(0)
+
+    @Slot(object)
+    def _on_row_made(self, row: SettingRow) -> None:
+        row.changed.connect(self._on_row_changed)
+        row.reset_requested.connect(self._on_row_reset)
+        if isinstance(row.control, KeysControl):
+            row.control.requested.connect(self.keys_requested)
 
     @Slot(object)
     def _on_row_changed(self, change: object) -> None:
@@ -176,11 +162,3 @@ class SettingsDialog(QDialog):
     def _note_reload(self, key: str) -> None:
         if self.row(key).field.takes_effect is TakesEffect.AFTER_RELOAD:
             self.reload_note.show()
-
-
-def _elsewhere(settings: Settings, key: str) -> str:
-    """Return which models have another value, as theirs counts while they are used."""
-    models = [model for model, own in settings.models.items() if key in own.own]
-    if len(models) == 1:
-        return tr("Set otherwise for {model}.").format(model=models[0])
-    return tr("Set otherwise for {count} models.").format(count=len(models)) if models else ""

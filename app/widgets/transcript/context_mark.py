@@ -18,16 +18,20 @@ class ContextMark(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        label = plain_label(tr(_WORDS), "small")
-        self.setToolTip(tr(_EXPLANATION))
         self.setFixedHeight(MARK_PX)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 12)
-        row.setSpacing(12)
-        row.addWidget(_hairline(), 1)
-        row.addWidget(label)
-        row.addWidget(_hairline(), 1)
         self.hide()
+
+    def setVisible(self, visible: bool) -> None:
+        """Make what is inside when it is first wanted: each message has such a mark, and hardly one shows it."""
+        if visible and self.layout() is None:
+            self.setToolTip(tr(_EXPLANATION))
+            row = QHBoxLayout(self)
+            row.setContentsMargins(0, 0, 0, 12)
+            row.setSpacing(12)
+            row.addWidget(_hairline(), 1)
+            row.addWidget(plain_label(tr(_WORDS), "small"))
+            row.addWidget(_hairline(), 1)
+        super().setVisible(visible)
 
     @property
     def text(self) -> str:

@@ -72,6 +72,48 @@ class MessageMark(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._mark: Mark | None = None
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The sentence that is shown."""
+        return self._text.text() if self._mark is not None else ""
+
+    @property
+    def button(self) -> QPushButton:
+        """The button of the remedy."""
+        return self._button
+
+    def show_mark(self, mark: Mark | None, enabled: bool) -> None:
+        """Show this mark, or nothing. enabled says whether the remedy may be used now."""
+        is_new, self._mark = mark != self._mark, mark
+        if mark is None:
+            self.hide()
+            return
+        if self.layout() is None:
+            self._build()
+        self._button.setEnabled(enabled)
+        if is_new:
+            self._show(mark)
+
+    def _show(self, mark: Mark) -> None:
+        self.show()
+        self._text.setText(mark.text)
+        self._details.setText(mark.details)
+        self._show_details(False)
+        self._details_button.setChecked(False)
+        self._details_button.setVisible(bool(mark.details))
+        self._button.setText(tr(mark.remedy.value))
+        self._button.setVisible(mark.remedy is not Remedy.NONE)
+        quiet = mark.surface == "page"
+        self._text.setProperty("role", "muted" if quiet else "")
+        self._text.style().polish(self._text)
+        self.setProperty("surface", mark.surface)
+        self.style().polish(self)
+        self._grid.setContentsMargins(margins(0, 0, 0, 4) if quiet else margins(12, 8, 8, 8))
+
+    def _build(self) -> None:
+        """Make what is inside when it is first wanted: most answers end without anything to say about it."""
         self._text = plain_label(wraps=True)
         self._details = plain_label(role="small", wraps=True)
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -92,40 +134,6 @@ class MessageMark(QFrame):
         grid.addWidget(self._details, 1, 0, 1, 3)
         grid.addWidget(self.copy_button, 2, 0, 1, 3, Qt.AlignmentFlag.AlignTrailing)
         grid.setColumnStretch(0, 1)
-        self.hide()
-
-    @property
-    def text(self) -> str:
-        """The sentence that is shown."""
-        return self._text.text()
-
-    @property
-    def button(self) -> QPushButton:
-        """The button of the remedy."""
-        return self._button
-
-    def show_mark(self, mark: Mark | None, enabled: bool) -> None:
-        """Show this mark, or nothing. enabled says whether the remedy may be used now."""
-        self._button.setEnabled(enabled)
-        if mark == self._mark:
-            return
-        self._mark = mark
-        self.setVisible(mark is not None)
-        if mark is None:
-            return
-        self._text.setText(mark.text)
-        self._details.setText(mark.details)
-        self._show_details(False)
-        self._details_button.setChecked(False)
-        self._details_button.setVisible(bool(mark.details))
-        self._button.setText(tr(mark.remedy.value))
-        self._button.setVisible(mark.remedy is not Remedy.NONE)
-        quiet = mark.surface == "page"
-        self._text.setProperty("role", "muted" if quiet else "")
-        self._text.style().polish(self._text)
-        self.setProperty("surface", mark.surface)
-        self.style().polish(self)
-        self._grid.setContentsMargins(margins(0, 0, 0, 4) if quiet else margins(12, 8, 8, 8))
 
     @Slot()
     def _on_clicked(self) -> None:

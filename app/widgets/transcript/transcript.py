@@ -75,9 +75,10 @@ class Transcript(SelectionArea):
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
+        is_resized = theme.text_size_px != self._style.theme.text_size_px
         self._apply_theme(theme)
         self._set_style(replace(self._style, theme=theme))
-        self.view.refresh()
+        self.view.refresh(is_resized)
 
     def set_busy(self, busy: bool) -> None:
         """While busy, nothing that asks the engine can be pressed."""

@@ -129,10 +129,10 @@ class TranscriptView(QAbstractScrollArea):
         self._anchor.offset = seen // 3 - top + self._anchored_top()
         self._arrange()
 
-    def refresh(self) -> None:
-        """Measure everything anew, as after another text size."""
+    def refresh(self, is_resized: bool = True) -> None:
+        """Measure what is built anew, and with another size of the text also estimate all that is not."""
         self._unmeasured.update(self._live)
-        self._estimate_rows(0)
+        self._estimate_rows(0 if is_resized else self._model.rowCount())
         self._arrange()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
@@ -140,6 +140,7 @@ class TranscriptView(QAbstractScrollArea):
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self._unmeasured.update(self._live)
+        if self._estimated_width != self.column_width:
             self._estimate_rows(0)
         self._arrange()
 
@@ -252,7 +253,7 @@ class TranscriptView(QAbstractScrollArea):
             self.following_changed.emit(following)
 
     def _estimate_rows(self, first: int) -> None:
-        width = self.column_width
+        width = self._estimated_width = self.column_width
         heights = []
         for row in range(first, self._model.rowCount()):
             entry = self._model.entry(row)
@@ -393,8 +394,6 @@ class TranscriptView(QAbstractScrollArea):
 
 
 def _single_shot(parent: TranscriptView, slot: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(0)
+    timer = QTimer(parent, singleShot=True, interval=0)
     timer.timeout.connect(slot)
     return timer

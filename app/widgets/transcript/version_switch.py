@@ -1,5 +1,7 @@
 """‹ 2 / 3 ›: which of several versions of a message is shown, with arrows to the others."""
 
+from dataclasses import dataclass
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
@@ -10,6 +12,13 @@ from app.widgets.basics.theme import Theme
 _BUTTON_PX = 26
 
 
+@dataclass(frozen=True)
+class _Parts:
+    previous: IconButton
+    label: QLabel
+    next: IconButton
+
+
 class VersionSwitch(QWidget):
     """Hidden while there is only one version."""
 
@@ -17,41 +26,62 @@ class VersionSwitch(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.previous_button = IconButton("chevron-left", tr("Previous version"), theme)
-        self.next_button = IconButton("chevron-right", tr("Next version"), theme)
-        self._label = QLabel()
-        self._label.setTextFormat(Qt.TextFormat.PlainText)
-        self._label.setProperty("role", "small")
-        self._label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        for button in (self.previous_button, self.next_button):
-            button.setFixedSize(_BUTTON_PX, _BUTTON_PX)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        for widget in (self.previous_button, self._label, self.next_button):
-            layout.addWidget(widget)
-        self.previous_button.clicked.connect(self._on_previous)
-        self.next_button.clicked.connect(self._on_next)
+        self._theme = theme
+        self._parts: _Parts | None = None  # most messages have one version only, and never need them
         self.hide()
+
+    @property
+    def previous_button(self) -> IconButton:
+        """The arrow to the version before."""
+        return self._made().previous
+
+    @property
+    def next_button(self) -> IconButton:
+        """The arrow to the version after."""
+        return self._made().next
 
     @property
     def text(self) -> str:
         """The words between the arrows."""
-        return self._label.text()
+        return self._made().label.text()
 
     def show_version(self, version: int, versions: int) -> None:
         """Show "version / versions", counted from 1."""
-        self._label.setText(tr("{version} / {versions}").format(version=version, versions=versions))
-        name = tr("Version {version} of {versions}").format(version=version, versions=versions)
-        self._label.setAccessibleName(name)
-        self.previous_button.setEnabled(version > 1)
-        self.next_button.setEnabled(version < versions)
+        if versions > 1 or self._parts is not None:
+            parts = self._made()
+            parts.label.setText(tr("{version} / {versions}").format(version=version, versions=versions))
+            name = tr("Version {version} of {versions}").format(version=version, versions=versions)
+            parts.label.setAccessibleName(name)
+            parts.previous.setEnabled(version > 1)
+            parts.next.setEnabled(version < versions)
         self.setVisible(versions > 1)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
-        self.previous_button.set_theme(theme)
-        self.next_button.set_theme(theme)
+        self._theme = theme
+        if self._parts is not None:
+            self._parts.previous.set_theme(theme)
+            self._parts.next.set_theme(theme)
+
+    def _made(self) -> "_Parts":
+        if self._parts is None:
+            label = QLabel()
+            label.setTextFormat(Qt.TextFormat.PlainText)
+            label.setProperty("role", "small")
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            previous = IconButton("chevron-left", tr("Previous version"), self._theme)
+            following = IconButton("chevron-right", tr("Next version"), self._theme)
+            layout = QHBoxLayout(self)
+            layout.setContentsMargins(0, 0, 0, 0)
+            layout.setSpacing(0)
+            for widget in (previous, label, following):
+                layout.addWidget(widget)
+            for button in (previous, following):
+                button.setFixedSize(_BUTTON_PX, _BUTTON_PX)
+            previous.clicked.connect(self._on_previous)
+            following.clicked.connect(self._on_next)
+            self._parts = _Parts(previous, label, following)
+        return self._parts
 
     @Slot()
     def _on_previous(self) -> None:

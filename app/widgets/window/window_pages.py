@@ -1,9 +1,10 @@
 """The pages that take turns beside the sidebar: the conversation, the models, and the first start."""
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QAbstractItemModel, Signal, Slot
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtCore import QAbstractItemModel, QTimer, Signal, Slot
+from PySide6.QtGui import QHideEvent, QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.models.plan_words import ModelFit
@@ -13,7 +14,7 @@ from app.widgets.window.conversation_page import ConversationPage, is_text
 from app.widgets.window.window_dialogs import WindowDialogs
 
 if TYPE_CHECKING:  # made when it is first wanted: it would take a third of the time until the window is there
-    from app.widgets.models.models_page import ModelsPage
+    from app.widgets.models.models_page import ModelsPage, ModelViews
 
 
 class WindowPages(QStackedWidget):
@@ -36,6 +37,12 @@ class WindowPages(QStackedWidget):
         self.conversation = conversation
         self.first_start = FirstStartPage(theme)
         self._models: ModelsPage | None = None
+        self._views: ModelViews | None = None
+        self._preparing = QTimer(self)
+        self._preparing.timeout.connect(self._prepare_part)
+        views = self._made_views
+        parts = (views, lambda: views().finder, lambda: views().local, lambda: views().downloads, lambda: self.models)
+        self._parts: Iterator[Callable[[], object]] = iter(parts)
         self._lists = (results, downloads, checkpoints)
         self._theme = theme
         self._loaded = ""
@@ -50,7 +57,10 @@ class WindowPages(QStackedWidget):
         if self._models is None:
             from app.widgets.models.models_page import ModelsPage
 
-            self._models = ModelsPage(*self._lists, self._theme)
+            views = self._made_views()
+            self._models = ModelsPage(views, self)
+            if views.theme != self._theme:
+                self._models.set_theme(self._theme)
             self.addWidget(self._models)
             self._models.closed.connect(self.show_conversation)
             self._models.fits_requested.connect(self.fits_requested)
@@ -58,6 +68,31 @@ class WindowPages(QStackedWidget):
             self._connect_dialogs(self._models)
             self.models_made.emit(self._models)
         return self._models
+
+    def prepare(self, delay_ms: int) -> None:
+        """Make the page of models after a while, a part a turn: all at once would keep the window for 0.1 s."""
+        self._preparing.start(delay_ms)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Prepare nothing for a window that is closed."""
+        self._preparing.stop()
+        super().hideEvent(event)
+
+    @Slot()
+    def _prepare_part(self) -> None:
+        self._preparing.setInterval(0)
+        part = next(self._parts, None)
+        if part is None or self._models is not None:
+            self._preparing.stop()
+        else:
+            part()
+
+    def _made_views(self) -> "ModelViews":
+        if self._views is None:
+            from app.widgets.models.models_page import ModelViews
+
+            self._views = ModelViews(*self._lists, self._theme)
+        return self._views
 
     @property
     def is_first_start(self) -> bool:

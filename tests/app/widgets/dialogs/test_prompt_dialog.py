@@ -2,6 +2,7 @@
 
 import time
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QTextCursor
@@ -104,10 +105,23 @@ def test_the_pointer_shows_the_token_under_it(qtbot: QtBot, dialog: PromptDialog
 
 def test_parts_say_it_without_colours(dialog: PromptDialog) -> None:
     dialog.show_prompt(PROMPT)
+    dialog.tabs.setCurrentWidget(dialog.table)
     rows = [[dialog.table.item(row, column).text() for column in range(4)] for row in range(dialog.table.rowCount())]
     assert rows[0] == ["Template", "Known, in place", "3", "<|im_start|>user↵"]
     assert rows[2][:3] == ["Written", "Known, from disk", "2"]
     assert rows[-1] == ["Generated", "To be read", "2", "Because"]
+
+
+def test_another_prompt_takes_the_parts_place(dialog: PromptDialog) -> None:
+    dialog.show_prompt(PROMPT)
+    dialog.tabs.setCurrentWidget(dialog.table)
+    first = msgspec.structs.replace(PROMPT, pieces=PROMPT.pieces[:1])
+    dialog.show_prompt(first)
+    assert dialog.table.rowCount() == len(PromptSpans(first).spans)
+    dialog.tabs.setCurrentIndex(0)
+    dialog.show_prompt(PROMPT)
+    dialog.tabs.setCurrentWidget(dialog.table)
+    assert dialog.table.rowCount() == len(PromptSpans(PROMPT).spans)
 
 
 def test_text_and_ids_are_copied(qtbot: QtBot, dialog: PromptDialog) -> None:

@@ -12,7 +12,7 @@ from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import HubQuery
 from app.widgets.basics.theme import Theme
-from app.widgets.models.models_page import ModelsPage
+from app.widgets.models.models_page import ModelsPage, ModelViews
 from tests.app.widgets.models.demo_hub import ROWS
 
 VALUED = (
@@ -48,7 +48,7 @@ class Opened:
 def opened(qtbot: QtBot, theme: Theme) -> Iterator[Opened]:
     """An open page of 900 x 640 on empty lists."""
     results, downloads, checkpoints = HubResultListModel(), DownloadListModel(), CheckpointListModel()
-    page = ModelsPage(results, downloads, checkpoints, theme)
+    page = ModelsPage(ModelViews(results, downloads, checkpoints, theme))
     qtbot.addWidget(page)
     made = Opened(page, results, downloads, checkpoints)
     for name in VALUED:

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -13,7 +13,9 @@ from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import DownloadState
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
-from app.widgets.basics.theme import Theme
+from app.settings.schema import Settings
+from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.theme import Theme, theme_for
 from app.widgets.settings.setting_controls import PathControl
 from app.widgets.window.main_window import MainWindow
 from tests.app.widgets.demo_conversation import conversations
@@ -229,3 +231,29 @@ def test_notices_leave_room_for_the_downloads_in_the_smallest_window(qtbot: QtBo
     row = notices.rows[-1]
     assert row.text.height() >= row.text.heightForWidth(row.text.width())
     assert window.rect().contains(row.action_button.mapTo(window, row.action_button.rect().bottomRight()))
+
+
+def test_the_page_of_models_is_made_in_quiet_time_a_part_a_turn(qtbot: QtBot, window: MainWindow) -> None:
+    pages = window.pages
+    turns: list[int] = []
+    with qtbot.waitSignal(pages.models_made) as made:
+        pages.prepare(0)
+        while not made.signal_triggered:
+            turns.append(len(pages.findChildren(QWidget)))
+            QApplication.processEvents()
+    assert len(turns) >= 4, "not all at once"
+    assert window.page.isVisible(), "and nobody is led away"
+    qtbot.keyClick(window, Qt.Key.Key_L, CONTROL_SHIFT)
+    assert pages.models is made.args[0]
+    assert pages.models.finder.search.line.hasFocus()
+
+
+def test_what_was_prepared_in_another_look_takes_the_one_of_now(qtbot: QtBot, window: MainWindow) -> None:
+    window.pages.prepare(0)
+    QApplication.processEvents()
+    QApplication.processEvents()
+    window.apply_settings(Settings(theme="dark"))
+    button = window.pages.models.back_button
+    fresh = IconButton("chevron-left", "", theme_for("dark"))
+    qtbot.addWidget(fresh)
+    assert button.icon().pixmap(16).toImage() == fresh.icon().pixmap(16).toImage()

@@ -1,17 +1,19 @@
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPlainTextEdit, QScrollArea, QSpinBox
 from pytestqt.qtbot import QtBot
 
 from app.settings.model_settings import ModelSettings
-from app.settings.schema import FIELDS, PAGES, Settings
+from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings
 from app.settings.values import Language
 from app.settings.values import Theme as ThemeChoice
 from app.widgets.basics.theme import Theme
 from app.widgets.settings.setting_controls import FoldersControl
+from app.widgets.settings.setting_row import SettingRow
 from app.widgets.settings.settings_dialog import SettingsDialog
 
 T = TypeVar("T")
@@ -43,6 +45,59 @@ def test_every_setting_has_a_row_on_its_page(qtbot: QtBot, dialog: SettingsDialo
         dialog.pages.setCurrentRow(number)
         shown = [row.field.key for row in dialog.rows if row.isVisible()]
         assert shown == [field.key for field in FIELDS if field.page == page]
+
+
+def test_only_the_first_page_is_made_before_the_dialog_is_seen(qtbot: QtBot, theme: Theme) -> None:
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    first = [field for field in FIELDS if field.page == PAGES[0]]
+    assert len(dialog.findChildren(SettingRow)) == len(first)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    counts = []
+    while len(dialog.findChildren(SettingRow)) < len(FIELDS):
+        counts.append(len(dialog.findChildren(SettingRow)))
+        QApplication.processEvents()
+    assert max(later - before for before, later in pairwise(counts)) <= 1, "a row a turn"
+    assert [row.field.key for row in dialog.rows if row.isVisible()] == [field.key for field in first]
+
+
+def test_a_row_that_is_asked_for_early_stands_in_its_place(qtbot: QtBot, theme: Theme) -> None:
+    dialog = SettingsDialog(Settings(temperature=0.5))
+    qtbot.addWidget(dialog)
+    for field in reversed(FIELDS):
+        assert dialog.row(field.key).field is field
+    line = dialog.row("temperature").control.widget
+    assert isinstance(line, QLineEdit)
+    assert line.text() == "0.5"
+    column = dialog.rows[0].parentWidget().layout()
+    places = {column.itemAt(place).widget(): place for place in range(column.count())}
+    assert [places[row] for row in dialog.rows] == sorted(places[row] for row in dialog.rows)
+    assert places[dialog.connection] == min(places[row] for row in dialog.rows if row.field.page == DOWNLOADS) - 1
+    dialog.pages.setCurrentRow(PAGES.index(MEMORY))
+    assert column.indexOf(dialog.memory) == column.count() - 1
+
+
+def test_tab_goes_from_top_to_bottom_whichever_row_was_made_first(qtbot: QtBot, theme: Theme) -> None:
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    dialog.row("system_prompt")
+    dialog.pages.setCurrentRow(PAGES.index(MEMORY))
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    qtbot.waitUntil(lambda: len(dialog.findChildren(SettingRow)) == len(FIELDS))
+    QApplication.processEvents()
+    dialog.search.setText("e")
+    dialog.rows[0].control.widget.setFocus()
+    heights = []
+    for _ in range(len(FIELDS)):
+        focused = QApplication.focusWidget()
+        assert focused is not None
+        if focused.mapTo(dialog, QPoint()).x() > dialog.search.width():
+            heights.append(focused.mapTo(dialog.memory.parentWidget(), QPoint()).y())
+        qtbot.keyClick(focused, Qt.Key.Key_Tab)
+    assert heights == sorted(heights)
+    assert len(heights) > len(FIELDS) // 2
 
 
 def test_the_search_looks_on_all_pages(dialog: SettingsDialog) -> None:

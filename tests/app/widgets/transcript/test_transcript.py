@@ -11,10 +11,11 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
-from app.widgets.basics.theme import LIGHT
+from app.widgets.basics.theme import LIGHT, theme_for
 from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.transcript.assistant_message import AssistantMessage
-from app.widgets.transcript.message_widget import MessageWidget
+from app.widgets.transcript.message_rows import estimate_height
+from app.widgets.transcript.message_widget import MessageWidget, RowStyle
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_view import TranscriptView
 from app.widgets.transcript.user_message import UserMessage
@@ -461,3 +462,34 @@ def test_formulas_drawn_late_leave_the_reader_at_the_end(
     assert page.view.is_following
     assert at_bottom(page)
     assert not page.newest_button.isVisible()
+
+
+def test_heights_are_guessed_anew_only_where_the_text_wraps_otherwise(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(1000, 600)
+    with qtbot.waitExposed(page):
+        page.show()
+    model.set_entries(long_conversation(300))
+    settle()
+    guessed: list[str] = []
+
+    def guess(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
+        guessed.append(entry.message.id)
+        return estimate_height(entry, style, width)
+
+    monkeypatch.setattr("app.widgets.transcript.transcript.estimate_height", guess)
+    page.set_theme(theme_for("dark"))
+    page.resize(1200, 700)
+    settle()
+    assert guessed == [], "the column is as wide as before, and the letters as large"
+    page.resize(500, 600)
+    settle()
+    assert len(guessed) > 200
+    guessed.clear()
+    page.set_theme(theme_for("dark", 20))
+    assert len(guessed) > 200
+    assert_rows_touch(page, model)
