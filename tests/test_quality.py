@@ -37,6 +37,13 @@ def test_no_file_grows_into_a_room_of_its_own(room: str) -> None:
     assert not {path: size for path, size in sizes.items() if size > LONGEST_FILE_LINES}
 
 
+def test_every_painter_ends_with_its_block() -> None:
+    """One that is left to the count of its references stays on its widget while an error's traceback holds it."""
+    begun = re.compile(r"^(?!.*\bwith QPainter\().*\bQPainter\(", re.MULTILINE)
+    sources = {path: path.read_text(encoding="utf-8") for path in (ROOT / "app").rglob("*.py")}
+    assert not [str(path) for path, text in sources.items() if begun.search(text)]
+
+
 @pytest.mark.parametrize("document", ["README.md", "ARCHITECTURE.md", "packaging/README.md"])
 def test_documents_name_files_that_exist(document: str) -> None:
     path = ROOT / document

@@ -35,8 +35,8 @@ class ElidedLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw what fits."""
-        painter = QPainter(self)
-        rectangle = self.contentsRect()
-        line = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rectangle.width())
-        painter.setPen(self.palette().color(self.foregroundRole()))
-        draw_line(painter, rectangle, self.layoutDirection(), line)
+        with QPainter(self) as painter:
+            rectangle = self.contentsRect()
+            line = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rectangle.width())
+            painter.setPen(self.palette().color(self.foregroundRole()))
+            draw_line(painter, rectangle, self.layoutDirection(), line)

@@ -61,10 +61,9 @@ def _faded(picture: QPixmap) -> QPixmap:
     result = QPixmap(picture.size())
     result.setDevicePixelRatio(picture.devicePixelRatio())
     result.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(result)
-    painter.setOpacity(_DISABLED_OPACITY)
-    painter.drawPixmap(0, 0, picture)
-    painter.end()
+    with QPainter(result) as painter:
+        painter.setOpacity(_DISABLED_OPACITY)
+        painter.drawPixmap(0, 0, picture)
     return result
 
 
@@ -77,12 +76,11 @@ def _draw(renderer: QSvgRenderer, size_px: int, ratio: float, is_turned: bool = 
     side = int(size_px * ratio + 0.5)  # as Qt rounds
     picture = QPixmap(side, side)
     picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    if is_turned:
-        painter.translate(side, 0)
-        painter.scale(-1, 1)
-    renderer.render(painter, QRectF(0, 0, side, side))
-    painter.end()
+    with QPainter(picture) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if is_turned:
+            painter.translate(side, 0)
+            painter.scale(-1, 1)
+        renderer.render(painter, QRectF(0, 0, side, side))
     picture.setDevicePixelRatio(ratio)
     return picture

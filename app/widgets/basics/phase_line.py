@@ -35,12 +35,12 @@ class PhaseLine(QLabel):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the words and the dot."""
         super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._theme.colors.accent))
-        left = self.width() - _DOT_PX - 1 if self.isRightToLeft() else 1
-        painter.drawEllipse(QRectF(left, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX))
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._theme.colors.accent))
+            left = self.width() - _DOT_PX - 1 if self.isRightToLeft() else 1
+            painter.drawEllipse(QRectF(left, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX))
 
     def changeEvent(self, event: QEvent) -> None:
         """Keep the dot's room where reading begins."""

@@ -50,9 +50,8 @@ def _icon(tier: Tier, theme: Theme, ratios: frozenset[float]) -> QIcon:
         picture = QPixmap(side, side)
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)
-        painter = QPainter(picture)
-        paint_mark(painter, QPointF(_ICON_PX / 2, _ICON_PX / 2), tier, theme)
-        painter.end()
+        with QPainter(picture) as painter:
+            paint_mark(painter, QPointF(_ICON_PX / 2, _ICON_PX / 2), tier, theme)
         for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):  # Qt would tint it in a chosen row
             result.addPixmap(picture, mode)
     return result

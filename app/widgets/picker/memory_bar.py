@@ -102,10 +102,10 @@ class MemoryBar(QWidget):
         """Show where the keyboard is."""
         super().paintEvent(event)
         if self.hasFocus():
-            painter = QPainter(self)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(2.5, 0.5, -2.5, -0.5), 6, 6)
+            with QPainter(self) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
+                painter.drawRoundedRect(QRectF(self.rect()).adjusted(2.5, 0.5, -2.5, -0.5), 6, 6)
 
 
 class _Bar(QWidget):
@@ -122,19 +122,19 @@ class _Bar(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         if self._picture is None or not self._picture.total_bytes:
             return
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        outline = QPainterPath()
-        outline.addRoundedRect(QRectF(self.rect()), _BAR_PX / 2, _BAR_PX / 2)
-        painter.setClipPath(outline)
-        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
-        done = 0.0
-        for part, size in self._picture.sizes.items():
-            width = self.width() * size / self._picture.total_bytes
-            shown = max(_LEAST_PX, width) if size else 0
-            left = self.width() - done - shown if is_mirrored else done
-            painter.fillRect(QRectF(left, 0, shown, _BAR_PX), QColor(part_color(part, self._theme)))
-            done += width
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            outline = QPainterPath()
+            outline.addRoundedRect(QRectF(self.rect()), _BAR_PX / 2, _BAR_PX / 2)
+            painter.setClipPath(outline)
+            is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+            done = 0.0
+            for part, size in self._picture.sizes.items():
+                width = self.width() * size / self._picture.total_bytes
+                shown = max(_LEAST_PX, width) if size else 0
+                left = self.width() - done - shown if is_mirrored else done
+                painter.fillRect(QRectF(left, 0, shown, _BAR_PX), QColor(part_color(part, self._theme)))
+                done += width
 
 
 class _Entry(QWidget):
@@ -149,9 +149,11 @@ class _Entry(QWidget):
             column.setContentsMargins(0, 0, _SQUARE_PX + 8, 0)
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self._outline, 1))
-        painter.setBrush(self._color)
-        left = self.width() - _SQUARE_PX - 0.5 if self.isRightToLeft() else 0.5
-        painter.drawRoundedRect(QRectF(left, (self.height() - _SQUARE_PX) / 2, _SQUARE_PX - 1, _SQUARE_PX - 1), 2, 2)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(QPen(self._outline, 1))
+            painter.setBrush(self._color)
+            left = self.width() - _SQUARE_PX - 0.5 if self.isRightToLeft() else 0.5
+            painter.drawRoundedRect(
+                QRectF(left, (self.height() - _SQUARE_PX) / 2, _SQUARE_PX - 1, _SQUARE_PX - 1), 2, 2
+            )

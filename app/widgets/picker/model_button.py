@@ -186,19 +186,19 @@ class ModelButton(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the background, the words and how far a load has come."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colors = self._theme.colors
-        if self.isDown() or self.underMouse():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.pressed if self.isDown() else colors.hover))
-            painter.drawRoundedRect(self.rect(), RADIUS_PX, RADIUS_PX)
-        if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(colors.accent), 1))
-            painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
-        self._paint_words(painter)
-        self._paint_progress(painter)
+        with QPainter(self) as painter:
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            colors = self._theme.colors
+            if self.isDown() or self.underMouse():
+                painter.setPen(Qt.PenStyle.NoPen)
+                painter.setBrush(QColor(colors.pressed if self.isDown() else colors.hover))
+                painter.drawRoundedRect(self.rect(), RADIUS_PX, RADIUS_PX)
+            if self.hasFocus():
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(QColor(colors.accent), 1))
+                painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
+            self._paint_words(painter)
+            self._paint_progress(painter)
 
     def _paint_words(self, painter: QPainter) -> None:
         colors = self._theme.colors

@@ -326,10 +326,10 @@ class ThinkingBlock(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the line beside the thoughts."""
         if self._is_open:
-            painter = QPainter(self)
-            top = _THINKING_HEADER_PX + 4
-            line = QRect(_THINKING_LINE_PX, top, 2, self.height() - top)
-            painter.fillRect(turned(line, self.rect(), self.layoutDirection()), QColor(self._theme.colors.hairline))
+            with QPainter(self) as painter:
+                top = _THINKING_HEADER_PX + 4
+                line = QRect(_THINKING_LINE_PX, top, 2, self.height() - top)
+                painter.fillRect(turned(line, self.rect(), self.layoutDirection()), QColor(self._theme.colors.hairline))
 
     def _show(self) -> None:
         closed = self._block is None or self._block.closed

@@ -110,20 +110,22 @@ class FormulaBlock(Drawing):
         """Draw the formula."""
         if self._shape is None:
             return
-        painter = QPainter(self.viewport())
-        if self._selected:
-            painter.fillRect(self.viewport().rect(), QColor(self._theme.colors.selection))
-        scale = self._scale()
-        width, height = self._shape.width * scale, (self._shape.ascent + self._shape.descent) * scale
-        left = max(0.0, (self.viewport().width() - width) / 2) - self.horizontalScrollBar().value()
-        colors = self._theme.colors
-        paint_shape(
-            painter, self._shape, QRectF(left, _PADDING_PX, width, height), colors.muted if self._muted else colors.text
-        )
-        if self.hasFocus():
-            painter.setPen(colors.accent)
-            painter.drawRoundedRect(self.viewport().rect().adjusted(0, 0, -1, -1), 6, 6)
-        painter.end()
+        with QPainter(self.viewport()) as painter:
+            if self._selected:
+                painter.fillRect(self.viewport().rect(), QColor(self._theme.colors.selection))
+            scale = self._scale()
+            width, height = self._shape.width * scale, (self._shape.ascent + self._shape.descent) * scale
+            left = max(0.0, (self.viewport().width() - width) / 2) - self.horizontalScrollBar().value()
+            colors = self._theme.colors
+            paint_shape(
+                painter,
+                self._shape,
+                QRectF(left, _PADDING_PX, width, height),
+                colors.muted if self._muted else colors.text,
+            )
+            if self.hasFocus():
+                painter.setPen(colors.accent)
+                painter.drawRoundedRect(self.viewport().rect().adjusted(0, 0, -1, -1), 6, 6)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Let what is wider scroll."""

@@ -115,10 +115,9 @@ def paint_shape(painter: QPainter, shape: Shape, place: QRectF, color: str) -> N
 def _picture(svg: str, color: str, size: tuple[float, float], ratio: float) -> QPixmap:
     picture = QPixmap(round(size[0]) + 1, round(size[1]) + 1)
     picture.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(picture)
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    _renderer(svg, color).render(painter, QRectF(0, 0, *size))
-    painter.end()
+    with QPainter(picture) as painter:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        _renderer(svg, color).render(painter, QRectF(0, 0, *size))
     picture.setDevicePixelRatio(ratio)
     return picture
 

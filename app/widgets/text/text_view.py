@@ -255,25 +255,24 @@ class TextView(QTextBrowser):
             self._paint_quote_bars(event)
 
     def _paint_quote_bars(self, event: QPaintEvent) -> None:
-        painter = QPainter(self.viewport())
-        layout = self.document().documentLayout()
-        block = self.document().begin()
-        while block.isValid():
-            following = block.next()
-            area = layout.blockBoundingRect(block)
-            if area.top() > event.rect().bottom():
-                break
-            bottom = area.bottom()
-            state = max(0, block.userState())
-            for level in range(state % RIGHT_QUOTE):
-                if following.isValid() and max(0, following.userState()) % RIGHT_QUOTE > level:
-                    bottom = layout.blockBoundingRect(following).top()
-                inset = level * QUOTE_INDENT_PX
-                left = self.viewport().width() - inset - _QUOTE_BAR_PX if state > RIGHT_QUOTE else inset
-                bar = QRectF(left, area.top(), _QUOTE_BAR_PX, bottom - area.top())
-                painter.fillRect(bar, QColor(self._theme.colors.hairline))
-            block = following
-        painter.end()
+        with QPainter(self.viewport()) as painter:
+            layout = self.document().documentLayout()
+            block = self.document().begin()
+            while block.isValid():
+                following = block.next()
+                area = layout.blockBoundingRect(block)
+                if area.top() > event.rect().bottom():
+                    break
+                bottom = area.bottom()
+                state = max(0, block.userState())
+                for level in range(state % RIGHT_QUOTE):
+                    if following.isValid() and max(0, following.userState()) % RIGHT_QUOTE > level:
+                        bottom = layout.blockBoundingRect(following).top()
+                    inset = level * QUOTE_INDENT_PX
+                    left = self.viewport().width() - inset - _QUOTE_BAR_PX if state > RIGHT_QUOTE else inset
+                    bar = QRectF(left, area.top(), _QUOTE_BAR_PX, bottom - area.top())
+                    painter.fillRect(bar, QColor(self._theme.colors.hairline))
+                block = following
 
     def _room_at(self, width: int) -> int:
         """Return how wide the document is laid out: a table of many columns is not squeezed below what can be read."""

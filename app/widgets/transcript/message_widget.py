@@ -308,14 +308,14 @@ class MessageWidget(QFrame):
         """Draw a ring around the focused message."""
         super().paintEvent(event)
         if self.hasFocus():
-            painter = QPainter(self)
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
-            mark_px = self.context_mark.height() + self.column.spacing()
-            top = mark_px if self.entry.is_context_start else 0
-            bottom = self.column.contentsMargins().bottom()
-            inset = QRectF(self.rect()).adjusted(0.5, top + 0.5, -0.5, -bottom - 0.5)  # whole pixels at any scale
-            painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
+            with QPainter(self) as painter:
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
+                mark_px = self.context_mark.height() + self.column.spacing()
+                top = mark_px if self.entry.is_context_start else 0
+                bottom = self.column.contentsMargins().bottom()
+                inset = QRectF(self.rect()).adjusted(0.5, top + 0.5, -0.5, -bottom - 0.5)  # whole pixels at any scale
+                painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
 
     def update_actions(self) -> None:
         """Show the action buttons while the message is pointed at, focused, or the newest."""

@@ -68,20 +68,20 @@ class StatisticsLine(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the text, underlined while pointed at, ringed while focused."""
-        painter = QPainter(self)
-        metrics = QFontMetrics(self._text_font)
-        text = metrics.elidedText(self.shown_text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.setPen(QColor(self._theme.colors.text if self.underMouse() else self._theme.colors.muted))
-        font = QFont(self._text_font)
-        font.setUnderline(self.underMouse())
-        painter.setFont(font)
-        draw_line(painter, self.rect(), self.layoutDirection(), text)
-        if self.hasFocus():
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
-            right = min(self.width(), metrics.horizontalAdvance(text) + _FOCUS_INSET)
-            ring = turned(QRect(0, 0, right - 1, self.height() - 1), self.rect(), self.layoutDirection())
-            painter.drawRoundedRect(ring, 4, 4)
+        with QPainter(self) as painter:
+            metrics = QFontMetrics(self._text_font)
+            text = metrics.elidedText(self.shown_text(), Qt.TextElideMode.ElideRight, self.width())
+            painter.setPen(QColor(self._theme.colors.text if self.underMouse() else self._theme.colors.muted))
+            font = QFont(self._text_font)
+            font.setUnderline(self.underMouse())
+            painter.setFont(font)
+            draw_line(painter, self.rect(), self.layoutDirection(), text)
+            if self.hasFocus():
+                painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+                painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
+                right = min(self.width(), metrics.horizontalAdvance(text) + _FOCUS_INSET)
+                ring = turned(QRect(0, 0, right - 1, self.height() - 1), self.rect(), self.layoutDirection())
+                painter.drawRoundedRect(ring, 4, 4)
 
     def show_details(self, message: Message) -> None:
         """Open all that is known about an answer, also where the line itself is switched off."""

@@ -193,8 +193,8 @@ class Palette(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Shade what is behind."""
-        painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(0, 0, 0, _SHADE * (2 if self._theme.dark else 1)))
+        with QPainter(self) as painter:
+            painter.fillRect(self.rect(), QColor(0, 0, 0, _SHADE * (2 if self._theme.dark else 1)))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A click beside it closes it."""

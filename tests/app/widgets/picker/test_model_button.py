@@ -239,3 +239,20 @@ def test_the_menu_is_as_wide_as_its_lines_and_stays_so(qtbot: QtBot, button: Mod
     assert bar.reason.height() >= bar.reason.heightForWidth(bar.reason.width())
     assert bar.rect().contains(bar.reason.geometry())
     menu.close()
+
+
+def test_an_error_while_painting_leaves_no_painter_behind(
+    qtbot: QtBot, theme: Theme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    button = ModelButton(CheckpointListModel(), theme)
+    qtbot.addWidget(button)
+
+    def fail(_painter: object) -> None:
+        raise RuntimeError("no words")
+
+    monkeypatch.setattr(button, "_paint_words", fail)
+    with pytest.raises(RuntimeError, match="no words"):  # held by the traceback, the painter would go on
+        button.grab()
+    assert not button.paintingActive()
+    monkeypatch.undo()
+    assert not button.grab().isNull()
