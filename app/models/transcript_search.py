@@ -1,4 +1,7 @@
-"""Counts what is looked for in all messages of the shown branch, on a thread of its own; the newest text included."""
+"""Counts what is looked for in all messages of the shown branch, on a thread of its own; the newest text included.
+
+An attachment that holds the words is one match, before those in the message that it goes with: it stands above them.
+"""
 
 import threading
 import time
@@ -10,6 +13,7 @@ from queue import SimpleQueue
 from PySide6.QtCore import QModelIndex, QObject, QTimer, Signal, Slot
 
 from app.bidi import without_isolates
+from app.conversations.attachment import Attachment
 from app.conversations.records import MessageState
 from app.models.transcript_model import TranscriptModel
 from app.rendering.blocks import RenderTheme
@@ -22,6 +26,8 @@ _REMEMBERED_CHARACTERS = 4_000_000
 # Whoever paints waits for Python's lock at each step of its own, up to 5 ms if nobody lets go of it before.
 _WORK_SECONDS = 0.002
 _REST_SECONDS = 0.0005
+_PIECE_CHARACTERS = 20_000  # of a file
+_LONGEST_MATCH = 2_000
 _LOOK_MS = 20
 _GROWTH_MS = 250  # an answer that streams is searched about so often
 _NO_LOOKS = RenderTheme("", "", "", "", "", "")
@@ -35,6 +41,19 @@ class _Text:
     content: str
     is_markdown: bool
     is_streaming: bool
+    attachments: tuple[Attachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """Which attachments of a message hold the words (by their places), and how often its text does."""
+
+    files: tuple[int, ...]
+    in_text: int
+
+    @property
+    def total(self) -> int:
+        return len(self.files) + self.in_text
 
 
 class TranscriptSearch(QObject):
@@ -47,14 +66,14 @@ class TranscriptSearch(QObject):
         self._model = model
         self._pattern: Pattern | None = None
         self._words = ""
-        self._counts: dict[str, int] = {}
+        self._counts: dict[str, _Count] = {}
         self._grown: set[str] = set()
         self._rows: list[int] = []
         self._ends: list[int] = []
         self._run = _Run()
         self._is_searching = False
         self._reader = _Reader()
-        self._results: SimpleQueue[tuple[_Run, dict[str, int], bool]] = SimpleQueue()
+        self._results: SimpleQueue[tuple[_Run, dict[str, _Count], bool]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._look = QTimer(self)  # results are fetched: a signal from a thread may outlive what sends it
         self._look.setInterval(_LOOK_MS)
@@ -98,6 +117,10 @@ class TranscriptSearch(QObject):
         start = self._ends[index - 1] if index else 0
         return start + (min(within, self._ends[index] - start - 1) if self._rows[index] == row else 0)
 
+    def files_of(self, message_id: str) -> tuple[int, ...]:
+        """Return which attachments of a message hold the words; each is a match, and they are the first ones of it."""
+        return self._counts[message_id].files if message_id in self._counts else ()
+
     def look_for(self, words: str, match_case: bool) -> None:
         """Search all messages; nothing but blanks ends it."""
         self._words = words
@@ -134,7 +157,8 @@ class TranscriptSearch(QObject):
         self._look.start()
 
     def _index(self) -> None:
-        found = [(self._model.row_of(message_id), count) for message_id, count in self._counts.items() if count]
+        totals = [(message_id, count.total) for message_id, count in self._counts.items() if count.total]
+        found = [(self._model.row_of(message_id), total) for message_id, total in totals]
         ordered = sorted((row, count) for row, count in found if row is not None)
         self._rows, self._ends, total = [row for row, _ in ordered], [], 0
         for _, count in ordered:
@@ -203,9 +227,9 @@ class _Job:
     pattern: Pattern
     words: str
 
-    def work(self, reader: "_Reader", results: "SimpleQueue[tuple[_Run, dict[str, int], bool]]") -> None:
+    def work(self, reader: "_Reader", results: "SimpleQueue[tuple[_Run, dict[str, _Count], bool]]") -> None:
         """Count, and tell what is known now and then."""
-        counts: dict[str, int] = {}
+        counts: dict[str, _Count] = {}
         rests_at = time.perf_counter() + _WORK_SECONDS
         for text in self.texts:
             if self.run.is_over:
@@ -213,11 +237,24 @@ class _Job:
             if time.perf_counter() > rests_at:
                 time.sleep(_REST_SECONDS)
                 rests_at = time.perf_counter() + _WORK_SECONDS
-            counts[text.message_id] = reader.count(text, self.pattern, self.words)
+            files = tuple(place for place, each in enumerate(text.attachments) if self._is_in(each))
+            counts[text.message_id] = _Count(files, reader.count(text, self.pattern, self.words))
             if len(counts) == _REPORTED_MESSAGES:
                 results.put((self.run, counts, False))
                 counts = {}
         results.put((self.run, counts, True))
+
+    def _is_in(self, attachment: Attachment) -> bool:
+        """Return whether its name or its text holds the words; a long text is read in pieces, with rests."""
+        if self.pattern.search(attachment.name):
+            return True
+        for start in range(0, len(attachment.text), _PIECE_CHARACTERS):
+            if self.run.is_over:
+                return False
+            if self.pattern.search(attachment.text, start, start + _PIECE_CHARACTERS + _LONGEST_MATCH):
+                return True
+            time.sleep(_REST_SECONDS)
+        return False
 
 
 class _Reader:
@@ -266,4 +303,4 @@ class _Reader:
 def _text_of(model: TranscriptModel, row: int) -> _Text:
     message = model.entry(row).message
     streaming = message.state is MessageState.STREAMING
-    return _Text(message.id, message.content, message.role is not Role.USER, streaming)
+    return _Text(message.id, message.content, message.role is not Role.USER, streaming, message.attachments)

@@ -11,7 +11,7 @@ from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import icon
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
-from app.widgets.basics.theme import Theme
+from app.widgets.basics.theme import Theme, ThemeColors
 
 _NAME_PX = 180
 _ICON_PX = 16
@@ -93,6 +93,15 @@ class AttachmentChip(QFrame):
     def _show_size(self) -> None:
         has_warning = self.item.attachment is not None and bool(self.item.attachment.note)
         self.size_label.setVisible(self.item.attachment is not None and (has_warning or not self._is_narrow))
+
+    def show_found(self, colors: ThemeColors | None, *, is_current: bool) -> None:
+        """Draw as what a search has found, with an edge where that is visited; None: as always."""
+        look = ""
+        if colors is not None:
+            edge = colors.accent if is_current else colors.match
+            look = f"AttachmentChip {{ background: {colors.match}; border: 1px solid {edge}; }}"
+        if look != self.styleSheet():
+            self.setStyleSheet(look)
 
     @Slot()
     def _on_open(self) -> None:

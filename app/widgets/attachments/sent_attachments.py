@@ -1,5 +1,7 @@
 """The attachments of a message that was sent: chips one below the other, which open a preview."""
 
+from collections.abc import Collection
+
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
@@ -34,6 +36,12 @@ class SentAttachments(QWidget):
         if theme is not self._theme:
             self._theme = theme
             self._fill()
+
+    def show_found(self, places: Collection[int], current: int | None) -> None:
+        """Mark those at these places as found by a search, and one of them as visited."""
+        for place, chip in enumerate(self.chips):
+            colors = self._theme.colors if place in places else None
+            chip.show_found(colors, is_current=place == current)
 
     def _fill(self) -> None:
         for chip in self.chips:

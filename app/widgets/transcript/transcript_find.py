@@ -110,6 +110,8 @@ class TranscriptFind(QObject):
         if self._waits and self.search.total and not self.search.is_searching:
             self._waits = False
             self._visit(self._nearest())
+        for widget in self._transcript.view.live_rows:
+            self._mark_files(widget)
         self._show_count()
 
     def _nearest(self) -> int:
@@ -123,9 +125,15 @@ class TranscriptFind(QObject):
         widget = view.widget_of(row)
         self._visited = (widget.message_id, within)
         self._mark(widget)
-        leaf, place = self._unfolded(widget, row, within)
+        file = self._file_of(widget)
+        leaf, place = self._unfolded(widget, row, self._in_text(within, widget)) if file is None else (None, 0)
         self._mark_all()
-        if leaf is not None:
+        if file is not None and isinstance(widget, UserMessage):
+            chip = widget.attachments.chips[file]
+            rect = QRect(chip.mapTo(widget, QPoint()), chip.size())
+            view.show_part(row, rect.y(), rect.height())
+            self._leave_free(QRect(chip.mapTo(self._transcript, QPoint()), chip.size()))
+        elif leaf is not None:
             rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
             top = leaf.viewport().mapTo(widget, rect.topLeft()).y()
             view.show_part(row, top, rect.height())
@@ -133,6 +141,17 @@ class TranscriptFind(QObject):
         else:
             view.show_part(row, 0, 1)
         self._show_count()
+
+    def _in_text(self, within: int, widget: MessageWidget) -> int:
+        """Return the number that a match of a message has in its text; less than 0 in an attachment."""
+        return within - len(self.search.files_of(widget.message_id))
+
+    def _file_of(self, widget: MessageWidget) -> int | None:
+        """Return which attachment of the message is visited."""
+        files = self.search.files_of(widget.message_id)
+        if self._visited is None or self._visited[0] != widget.message_id or self._visited[1] >= len(files):
+            return None
+        return files[self._visited[1]]
 
     def _unfolded(self, widget: MessageWidget, row: int, within: int) -> tuple[Leaf | FormulaBlock | None, int]:
         """Return the text that shows a match, and its number in there; what hides it unfolds."""
@@ -167,8 +186,10 @@ class TranscriptFind(QObject):
         for leaf in leaves:
             marks_of(leaf).show(search)
         current, number = None, -1
-        if pattern is not None and self._visited is not None and self._visited[0] == widget.message_id:
-            current, number = place_of(widget, pattern, self._visited[1])
+        file = self._mark_files(widget)
+        is_visited = self._visited is not None and self._visited[0] == widget.message_id and file is None
+        if pattern is not None and self._visited is not None and is_visited:
+            current, number = place_of(widget, pattern, self._in_text(self._visited[1], widget))
         for leaf in leaves:
             marks_of(leaf).set_current(number if leaf is current else -1)
         if self._drawn is not None and shiboken6.isValid(self._drawn) and widget.isAncestorOf(self._drawn):
@@ -176,6 +197,14 @@ class TranscriptFind(QObject):
         if isinstance(current, FormulaBlock):
             current.set_selected(True)
             self._drawn = current
+
+    def _mark_files(self, widget: MessageWidget) -> int | None:
+        """Mark attachments that hold the words; return the one that is visited."""
+        if not isinstance(widget, UserMessage):
+            return None
+        file = self._file_of(widget)
+        widget.attachments.show_found(self.search.files_of(widget.message_id), file)
+        return file
 
     def _show_count(self) -> None:
         self.bar.show_count(self._number + 1, self.search.total, self.search.is_searching)

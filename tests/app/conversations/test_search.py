@@ -222,6 +222,13 @@ def test_the_place_is_told_whatever_the_file_holds(store: ConversationStore) -> 
     assert found(store, "boiler pressure") == ["code", "far"]
 
 
+def test_a_name_from_right_to_left_turns_no_other_words(store: ConversationStore) -> None:
+    store.save_turn(a_conversation(), [a_message(attachments=(a_file("דוח.pdf", "boiler שלום"),))])
+    read_all(store)
+    (hit,) = store.search("boiler")
+    assert hit.snippet == f"In \u2068דוח.pdf\u2069: \u2068{HIT_START}boiler{HIT_END} שלום\u2069"
+
+
 def test_a_message_and_its_file_are_one_hit(store: ConversationStore) -> None:
     store.save_turn(a_conversation(), [a_message(content="apple", attachments=(a_file("apple.txt", "apple"),))])
     read_all(store)

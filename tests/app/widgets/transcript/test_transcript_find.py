@@ -1,7 +1,9 @@
 """Finding in the conversation: counted in every message, marked in those that exist, visited one after the other."""
 
+import dataclasses
 import time
 
+import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QTextCursor
@@ -9,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.bidi import without_isolates
+from app.conversations.attachment import Attachment
 from app.conversations.records import MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.rendering.markdown import MarkdownStream
@@ -20,6 +23,7 @@ from app.widgets.text.page_texts import Leaf, leaves_in, pending_in
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_find import TranscriptFind
+from app.widgets.transcript.user_message import UserMessage
 from tests.app.widgets.conftest import Shown
 from tests.app.widgets.demo_conversation import answer, entries, user
 from tests.benchmarks.rendering import mixed_answer
@@ -90,6 +94,40 @@ def test_every_place_is_visited_in_order(
         "TextView", "TextView", "TextView", "CodeView", "TextView", "TextView")]]  # fmt: skip
     qtbot.keyClick(finder.bar.field, Qt.Key.Key_F3, Qt.KeyboardModifier.ShiftModifier)
     assert finder.bar.count.text() == "7 of 7"
+
+
+def test_what_is_in_a_file_is_visited_at_its_chip(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind
+) -> None:
+    files = (
+        Attachment(name="cold.txt", text="Nothing", size_bytes=7),
+        Attachment(name="fire.txt", text="x " * 9_999 + "one ember\nand an ember", size_bytes=7),
+        Attachment(name="Ember.pdf", text="", size_bytes=7),
+    )
+    listed = entries([user(1, "ember\n" + "line\n" * 200), *(answer(n, "So " * 500) for n in range(2, 9))])
+    first = msgspec.structs.replace(listed[0].message, attachments=files)
+    page_model.set_entries([dataclasses.replace(listed[0], message=first), *listed[1:]])
+    page.view.verticalScrollBar().setValue(0)
+    look_for(qtbot, finder, "ember")
+    message = page.view.widget_of(0)
+    assert isinstance(message, UserMessage)
+
+    def edges() -> list[bool]:
+        return [LIGHT.colors.accent in chip.styleSheet() for chip in message.attachments.chips]
+
+    assert finder.bar.count.text() == "1 of 3"
+    assert edges() == [False, True, False]
+    assert message.is_folded, "the words are not in its text"
+    finder.bar.next_button.click()
+    assert (finder.bar.count.text(), edges()) == ("2 of 3", [False, False, True])
+    finder.bar.next_button.click()
+    assert (finder.bar.count.text(), edges()) == ("3 of 3", [False, False, False])
+    assert current(page)[2] == "ember"
+    finder.bar.previous_button.click()
+    place = message.attachments.chips[2].mapTo(page.view.viewport(), QPoint(2, 2))
+    assert page.view.viewport().rect().contains(place)
+    finder.close()
+    assert [chip.styleSheet() for chip in message.attachments.chips] == ["", "", ""]
 
 
 def test_capitals_count_when_asked(qtbot: QtBot, page_model: TranscriptModel, finder: TranscriptFind) -> None:
