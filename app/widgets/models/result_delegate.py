@@ -9,6 +9,7 @@ from app.language import joined, mark, tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
+from app.widgets.basics.chosen_row import paint_chosen
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.mirroring import draw_line, turned
@@ -85,10 +86,11 @@ class ResultDelegate(QStyledItemDelegate):
 
     def _paint_background(self, painter: QPainter, whole: QRect, option: QStyleOptionViewItem) -> None:
         colors, state = self._theme.colors, option.state
-        is_selected = bool(state & QStyle.StateFlag.State_Selected)
-        if is_selected or state & QStyle.StateFlag.State_MouseOver:
+        if state & QStyle.StateFlag.State_Selected:
+            paint_chosen(painter, whole, self._theme)
+        elif state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colors.pressed if is_selected else colors.hover))
+            painter.setBrush(QColor(colors.hover))
             painter.drawRoundedRect(whole, RADIUS_PX, RADIUS_PX)
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -32,6 +32,7 @@ from app.language import tr
 from app.models.conversation_list_model import RUNNING_ROLE, WAITING_ROLE, WARMTH_ROLE
 from app.models.sidebar_model import SIDEBAR_ROW_ROLE
 from app.models.sidebar_rows import Group
+from app.widgets.basics.chosen_row import paint_chosen
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import pixmap
@@ -211,8 +212,10 @@ class ConversationDelegate(QStyledItemDelegate):
         chosen = self.shows_chosen and bool(state & QStyle.StateFlag.State_Selected)
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         painter.setPen(Qt.PenStyle.NoPen)
-        if chosen or is_active or hovered:
-            painter.setBrush(QColor(colors.selection if chosen else colors.pressed if is_active else colors.hover))
+        if chosen:
+            paint_chosen(painter, row, self._theme)
+        elif is_active or hovered:
+            painter.setBrush(QColor(colors.pressed if is_active else colors.hover))
             painter.drawRoundedRect(row, RADIUS_PX, RADIUS_PX)
         if state & QStyle.StateFlag.State_HasFocus:
             painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 from app.conversations.search import HIT_END, HIT_START
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import ENTRY_ROLE
+from app.widgets.basics.chosen_row import paint_chosen
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icons import pixmap
 from app.widgets.basics.theme import RADIUS_PX, Theme
@@ -67,10 +68,11 @@ class PaletteDelegate(QStyledItemDelegate):
     def _paint_entry(self, painter: QPainter, place: QRect, option: QStyleOptionViewItem, entry: Entry) -> None:
         colors, direction = self._theme.colors, option.direction
         state: QStyle.StateFlag = option.state
-        if state & (QStyle.StateFlag.State_Selected | QStyle.StateFlag.State_MouseOver):
+        if state & QStyle.StateFlag.State_Selected:
+            paint_chosen(painter, place, self._theme)
+        elif state & QStyle.StateFlag.State_MouseOver:
             painter.setPen(Qt.PenStyle.NoPen)
-            is_current = bool(state & QStyle.StateFlag.State_Selected)
-            painter.setBrush(QColor(colors.pressed if is_current else colors.hover))
+            painter.setBrush(QColor(colors.hover))
             painter.drawRoundedRect(place, RADIUS_PX, RADIUS_PX)
         line = QRect(place.left(), place.top() + 8, place.width(), QFontMetrics(self._font()).height())
         spot = QRect(place.left() + _PAD_PX, line.center().y() - _ICON_PX // 2 + 1, _ICON_PX, _ICON_PX)
@@ -119,7 +121,7 @@ class PaletteDelegate(QStyledItemDelegate):
         look = QTextCharFormat()
         look.setFontWeight(QFont.Weight.DemiBold)
         look.setForeground(QColor(self._theme.colors.text))
-        look.setBackground(QColor(self._theme.colors.selection))
+        look.setBackground(QColor(self._theme.colors.match))
         found.start, found.length, found.format = start, length, look
         return found
 

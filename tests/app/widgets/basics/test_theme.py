@@ -4,8 +4,8 @@ import re
 from dataclasses import asdict, fields
 
 import pytest
-from PySide6.QtCore import QEvent, Qt, QtMsgType, qInstallMessageHandler
-from PySide6.QtGui import QColor, QFontMetrics, QPalette
+from PySide6.QtCore import QEvent, QRect, Qt, QtMsgType, qInstallMessageHandler
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QLabel,
     QLineEdit,
+    QListWidget,
     QMenu,
     QPlainTextEdit,
     QProgressBar,
@@ -27,6 +28,7 @@ from pytestqt.qtbot import QtBot
 
 from app.widgets.basics import fonts
 from app.widgets.basics.assets import asset
+from app.widgets.basics.chosen_row import paint_chosen
 from app.widgets.basics.fonts import CODE_FAMILY, TEXT_FAMILY, code_font, load_fonts, text_font
 from app.widgets.basics.theme import DARK, LIGHT, Theme, apply_theme, contrast, palette, stylesheet, theme_for
 
@@ -221,3 +223,35 @@ def test_the_button_that_enter_means_still_shows_whether_it_has_the_keyboard(
     assert without != with_keyboard
     dialog.setAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)  # as after Tab: the desktop's own frame comes too
     assert button.grab().toImage() == with_keyboard, "one ring is enough"
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("ground", ["page", "sidebar", "raised"])
+def test_a_chosen_row_is_neutral_seen_and_readable(qapp: QApplication, theme: Theme, ground: str) -> None:
+    colors = theme.colors
+    around = str(getattr(colors, ground))
+    picture = QPixmap(100, 30)
+    picture.fill(QColor(around))
+    with QPainter(picture) as painter:
+        paint_chosen(painter, QRect(0, 0, 100, 30), theme)
+    drawn = picture.toImage()
+    edge, inside = drawn.pixelColor(50, 0).name(), drawn.pixelColor(50, 15).name()
+    assert contrast(edge, around) >= SEEN
+    assert contrast(colors.text, inside) >= READABLE
+    assert contrast(colors.muted, inside) >= READABLE
+    for color in (edge, inside):
+        assert QColor(color).hsvSaturationF() < 0.3, "no accent"
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_a_chosen_row_of_a_plain_list_has_the_same_edge(qtbot: QtBot, qapp: QApplication, theme: Theme) -> None:
+    apply_theme(qapp, theme)
+    listing = QListWidget()
+    qtbot.addWidget(listing)
+    listing.addItems(["One", "Two"])
+    listing.setCurrentRow(0)
+    listing.show()
+    row = listing.visualItemRect(listing.item(0))
+    drawn = listing.viewport().grab().toImage()
+    assert drawn.pixelColor(row.center().x(), row.top()).name() == theme.colors.outline
+    assert drawn.pixelColor(row.right() - 20, row.center().y()).name() == theme.colors.pressed
