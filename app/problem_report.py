@@ -16,6 +16,7 @@ from app.paths import Paths
 from engine.api.hardware import Hardware
 
 _DISTRIBUTION = "hearth-chat"
+_ISSUE_LABELS = ("issues", "bugs", "issue", "tracker", "issuetracker", "bugtracker")
 _GIB = 2**30
 _LOG_BYTES = 64_000
 _LOG_LINES = 60
@@ -60,13 +61,18 @@ def safe(line: str) -> str:
 
 
 def issue_page() -> str:
-    """Return the address where problems are told, as the package names it; "" if it names none."""
+    """Return the address where problems are told, as the package names it; "" if it names none.
+
+    Which one it is says its label, by PEP 753: case and punctuation don't count.
+    """
     try:
         addresses = importlib.metadata.metadata(_DISTRIBUTION).get_all("Project-URL") or []
     except importlib.metadata.PackageNotFoundError:
         return ""
-    named = dict(str(each).split(", ", 1) for each in addresses if ", " in str(each))
-    return next((url for name, url in named.items() if name.casefold() in ("issues", "bug tracker", "tracker")), "")
+    for label, _, url in (str(each).partition(",") for each in addresses):
+        if re.sub(r"[\W_]", "", label).casefold() in _ISSUE_LABELS and re.match("https?://", url.strip()):
+            return url.strip()
+    return ""
 
 
 def _without_folders(found: re.Match[str], group: int = 0) -> str:

@@ -1,12 +1,13 @@
 import getpass
 import os
 import socket
+from email.message import Message
 from pathlib import Path
 
 import pytest
 
 from app.paths import Paths
-from app.problem_report import problem_report, safe
+from app.problem_report import issue_page, problem_report, safe
 from engine.api.hardware import Gpu, Hardware
 
 CANARIES = (
@@ -89,3 +90,26 @@ def test_only_the_end_of_a_long_log_is_read(paths: Paths) -> None:
     report = problem_report(paths)
     assert "line 199999" in report
     assert "line 199000" not in report
+
+
+@pytest.mark.parametrize(
+    ("addresses", "page"),
+    [
+        (["Homepage, https://example.org", "Issues, https://example.org/issues"], "https://example.org/issues"),
+        (["Bug-Tracker, https://example.org/bugs?a=1,2"], "https://example.org/bugs?a=1,2"),
+        (["issue tracker,https://example.org/i"], "https://example.org/i"),
+        (["Issues, file:///etc/passwd"], ""),
+        (["Issues"], ""),
+        (["Homepage, https://example.org"], ""),
+        (None, ""),
+    ],
+)
+def test_the_page_for_problems_is_the_one_that_the_package_names(
+    addresses: list[str] | None, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A label counts by PEP 753, so whoever packages Hearth sets one line of pyproject.toml."""
+    found = Message()
+    for each in addresses or []:
+        found["Project-URL"] = each
+    monkeypatch.setattr("importlib.metadata.metadata", lambda _name: found)
+    assert issue_page() == page
