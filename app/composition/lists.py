@@ -1,11 +1,12 @@
 """The part of the composition root that is about the list of conversations: order, deletion, what was not read."""
 
 from PySide6.QtCore import QObject, Slot
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QWindow
 
 from app.controllers.chat.chat_controller import ChatController
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.conversations.deletion_controller import DeletionController
+from app.controllers.conversations.elsewhere_controller import ElsewhereController
 from app.controllers.conversations.organizing_controller import OrganizingController
 from app.controllers.conversations.unread_controller import UnreadController
 from app.controllers.store_requests import StoreRequests
@@ -31,6 +32,7 @@ class ListParts(QObject):
         self.deletions = DeletionController(conversations, requests, listed, self)
         self.organizing = OrganizingController(conversations, requests, listed, self)
         self.unread = UnreadController(conversations, requests, listed, self._is_looked_at, self)
+        self.elsewhere = ElsewhereController(conversations, requests, listed, self)
         self.deletions.deleted.connect(chat.on_deleted)
         self.deletions.purged.connect(chat.on_purged)
         chat.runner.ended.connect(self.unread.on_answer_ended)
@@ -49,11 +51,18 @@ class ListParts(QObject):
         application = QGuiApplication.instance()
         if isinstance(application, QGuiApplication):
             application.focusWindowChanged.connect(self.unread.on_looked)
+            application.focusWindowChanged.connect(self._on_focus_window_changed)
 
     def start(self) -> None:
         """Read what the list is ordered by."""
+        self.elsewhere.look()
         self.deletions.start()
         self.organizing.start()
+
+    @Slot(QWindow)
+    def _on_focus_window_changed(self, focused: QWindow | None) -> None:
+        if focused is not None:
+            self.elsewhere.look()
 
     def _connect_list(self, window: MainWindow) -> None:
         listing, organizing = window.sidebar.list, self.organizing

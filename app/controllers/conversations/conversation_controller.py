@@ -75,13 +75,13 @@ class ConversationController(QObject):
 
     def _on_first_look(self, found: _FirstLook) -> None:
         conversations, sentences = found
-        blanks = [each for each in conversations if _is_blank(each)]
+        blanks = [each for each in conversations if is_blank(each)]
         self._blanks.update(
             (False, each)
             for each in reversed(blanks)
             if each.draft or each.draft_attachments or each.system_prompt or each.sampling
         )
-        self._conversations.set_conversations(each for each in conversations if not _is_blank(each))
+        self._conversations.set_conversations(each for each in conversations if not is_blank(each))
         if self.current is not None:  # someone was quicker than the disk
             self._conversations.upsert(self.current.conversation)
         for number, sentence in enumerate(sentences):
@@ -368,5 +368,6 @@ def _first_look(store: ConversationStore) -> _FirstLook:
     return store.list_conversations(), store.notices
 
 
-def _is_blank(conversation: Conversation) -> bool:
+def is_blank(conversation: Conversation) -> bool:
+    """Return whether it is the page of a new conversation, which isn't listed."""
     return conversation.active_leaf_id is None and conversation.title in ("", UNTITLED) and conversation.name is None
