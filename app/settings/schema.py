@@ -7,7 +7,7 @@ from app.settings.field import DOWNLOADS, MEMORY, PAGES, Choice, Field, FieldKin
 from app.settings.hub_fields import HUB_FIELDS
 from app.settings.model_fields import MODEL_FIELDS
 from app.settings.model_settings import ModelSettings
-from app.settings.values import ContextTokens, Language, TextSize, Theme, WarmGib
+from app.settings.values import ContextTokens, Language, ReadAloud, TextSize, Theme, WarmGib
 from app.settings.window_fields import WINDOW_FIELDS
 from engine.api.commands import WhenFull
 from engine.api.hub import HubAccess
@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hub_cache: str = ""
     keys: dict[str, str] = {}
     notify: bool = True
+    read_aloud: ReadAloud = ReadAloud.FINISHED
     models: dict[str, ModelSettings] = {}  # by reference; of no field, as each has its own dialog
 
 

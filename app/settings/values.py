@@ -25,6 +25,14 @@ class Language(StrEnum):
     GERMAN = "de"
 
 
+class ReadAloud(StrEnum):
+    """What a screen reader is told of an answer by itself."""
+
+    FINISHED = "finished"
+    PARAGRAPHS = "paragraphs"
+    NOTHING = "nothing"
+
+
 TextSize = Annotated[int, msgspec.Meta(ge=10, le=32)]
 ContextTokens = Annotated[int, msgspec.Meta(ge=256, le=MAXIMUM_CONTEXT_TOKENS)]
 WarmGib = Annotated[float, msgspec.Meta(ge=0, le=MAXIMUM_WARM_GIB)]

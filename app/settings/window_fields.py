@@ -2,7 +2,7 @@
 
 from app.language import mark
 from app.settings.field import GENERAL, Choice, Field, FieldKind, TakesEffect
-from app.settings.values import Language, Theme
+from app.settings.values import Language, ReadAloud, Theme
 
 WINDOW_FIELDS: tuple[Field, ...] = (
     Field(
@@ -65,6 +65,18 @@ WINDOW_FIELDS: tuple[Field, ...] = (
         mark("While another window is in front, the desktop says which conversation was answered, but not what."),
         GENERAL,
         FieldKind.SWITCH,
+    ),
+    Field(
+        "read_aloud",
+        mark("What a screen reader says of answers"),
+        mark("What is read by itself, wherever the keyboard is. Failures are always said."),
+        GENERAL,
+        FieldKind.CHOICE,
+        choices=(
+            Choice(ReadAloud.FINISHED, mark("That they begin, and how the finished one begins")),
+            Choice(ReadAloud.PARAGRAPHS, mark("All of it, paragraph by paragraph")),
+            Choice(ReadAloud.NOTHING, mark("Nothing")),
+        ),
     ),
     Field(
         "keys",

@@ -488,6 +488,10 @@
         <translation>Alle Nachrichten mit diesen Wörtern</translation>
     </message>
     <message>
+        <source>All of it, paragraph by paragraph</source>
+        <translation>Alles, Absatz für Absatz</translation>
+    </message>
+    <message>
         <source>Among the downloads</source>
         <translation>Unter den Downloads</translation>
     </message>
@@ -2424,6 +2428,10 @@
         <translation>Nicht belegt</translation>
     </message>
     <message>
+        <source>Nothing</source>
+        <translation>Nichts</translation>
+    </message>
+    <message>
         <source>Nothing arrives any more</source>
         <translation>Es kommt nichts mehr an</translation>
     </message>
@@ -3385,6 +3393,10 @@
     <message>
         <source>That is too long to be pasted here: it would be {count} lines, and {most} are possible.</source>
         <translation>Das ist zu lang, um hier eingefügt zu werden: Es wären {count} Zeilen, möglich sind {most}.</translation>
+    </message>
+    <message>
+        <source>That they begin, and how the finished one begins</source>
+        <translation>Dass sie beginnen, und den Anfang der fertigen</translation>
     </message>
     <message>
         <source>The GGUF file {0} cannot be read: it is damaged, or of a kind this version does not know.</source>
@@ -4511,6 +4523,10 @@
         <translation>Willkommen bei Hearth</translation>
     </message>
     <message>
+        <source>What a screen reader says of answers</source>
+        <translation>Was ein Screenreader von Antworten vorliest</translation>
+    </message>
+    <message>
         <source>What did you do, and what happened? (Optional)</source>
         <translation>Was haben Sie getan, und was geschah? (Freiwillig)</translation>
     </message>
@@ -4537,6 +4553,10 @@
     <message>
         <source>What is kept of which conversation</source>
         <translation>Was von welcher Unterhaltung vorgehalten wird</translation>
+    </message>
+    <message>
+        <source>What is read by itself, wherever the keyboard is. Failures are always said.</source>
+        <translation>Was er von selbst vorliest, wo auch immer der Tastaturfokus ist. Fehler werden immer angesagt.</translation>
     </message>
     <message>
         <source>What is the capital of France, and what is it known for?</source>

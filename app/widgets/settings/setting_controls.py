@@ -23,6 +23,7 @@ from engine.api.codec import clean_text
 _TYPING_DELAY_MS = 600
 _LONG_TEXT_PX = 120
 _NUMBER_PX = 280
+_SHORTEST_CHOICE = 12
 _LONG_TEXT_STYLE = (
     "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
     "QPlainTextEdit:focus { border: 2px solid palette(accent); padding: 3px; }"
@@ -55,6 +56,8 @@ class ChoiceControl(SettingControl):
 
     def __init__(self, field: Field) -> None:
         self._box = _ChoiceBox()
+        self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._box.setMinimumContentsLength(_SHORTEST_CHOICE)  # a long one must not make the page wider than its room
         super().__init__(self._box)
         self._values = [choice.value for choice in field.choices]
         for choice in field.choices:

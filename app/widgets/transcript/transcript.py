@@ -14,6 +14,7 @@ from app.widgets.basics.theme import Theme
 from app.widgets.text.page_texts import Leaf
 from app.widgets.text.selected_text import copied_text, selected_markdown, selected_text
 from app.widgets.text.text_selection import SelectionArea, TextSelection
+from app.widgets.transcript.announcements import Announcements
 from app.widgets.transcript.message_rows import estimate_height, make_row
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
 from app.widgets.transcript.text_menu import text_menu
@@ -61,6 +62,7 @@ class Transcript(SelectionArea):
         self.newest_button.clicked.connect(self.view.follow)
         self.newest_button.hide()
         self.view.following_changed.connect(self._on_following_changed)
+        self.announcements = Announcements(model, self)
         self._apply_theme(theme)
 
     @property

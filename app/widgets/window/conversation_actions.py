@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from app.widgets.basics.announcing import CopyAnnouncement
-from app.widgets.transcript.announcements import Announcements
 from app.widgets.transcript.message_actions import NOTHING, Act, fill_models, offer_of
 from app.widgets.transcript.message_focus import MessageFocus
 
@@ -30,7 +29,6 @@ class ConversationActions(QObject):
     def __init__(self, window: "MainWindow") -> None:
         super().__init__(window)
         self._window = window
-        Announcements(window.page.transcript.model, window.page.transcript)
         CopyAnnouncement(window)
         self._focus = MessageFocus(window.page.transcript, self)
         self._checkpoints = window.model_button.checkpoints

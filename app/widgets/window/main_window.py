@@ -222,6 +222,7 @@ class MainWindow(QMainWindow):
         self.actions_by_name.themes[settings.theme].setChecked(True)
         self.actions_by_name.shortcuts.apply(settings.keys)
         self.page.transcript.set_statistics_shown(settings.show_statistics)
+        self.page.transcript.announcements.manner = settings.read_aloud
         self.dialogs.show_settings(settings)
         self.show_state()
         self.follow_color_scheme()
