@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -233,6 +234,46 @@ def test_the_folder_is_not_counted_for_each_file(tmp_path: Path, monkeypatch: py
     assert disk.flush(20)
     assert counted < 100
     assert sum(found.size_bytes for found in stored_files(tmp_path)) <= budget
+    disk.close(1)
+
+
+def test_what_is_used_is_that_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look at the folder that is overtaken by the writer counts the deleted file and the one in its place."""
+    layout = Layout.of([("0", torch.float32, (200, 100))])
+    disk, tree = DiskTier(tmp_path, "model", FINGERPRINT, 0), KvTree()
+    disk.read_catalogue(tree)
+
+    def write(number: int) -> None:
+        ids, root = np.asarray([number]), tree.root("all")
+        item = tree.add(Item(ItemKind.PAGE, root, ids, layout, key_of(ItemKind.PAGE, root.key, ids)))
+        item.owners.add("c")
+        disk.budget_bytes = disk.budget_bytes or 4 * item_files.most_bytes(item)
+        disk.write_later(item, "all", Buffer(torch.zeros(layout.size_bytes, dtype=torch.uint8)))
+
+    number = 0
+    while not disk.stored_count or disk.used_bytes + item_files.most_bytes(next(iter(tree.items.values()))) <= (
+        disk.budget_bytes
+    ):
+        write(number)
+        assert disk.flush(10)
+        number += 1
+    files_of, looks = disk_folder.files_of, []
+
+    def overtaken(folder: Path) -> list[disk_folder.StoredFile]:
+        if threading.current_thread() is not threading.main_thread():
+            return files_of(folder)
+        before = files_of(folder)
+        write(number)
+        looks.append(disk.flush(0.5))
+        return list({found.path: found for found in (*before, *files_of(folder))}.values())
+
+    monkeypatch.setattr(disk_folder, "files_of", overtaken)
+    used = disk.used_bytes
+    assert looks == [False], "the writer waits until the look is over"
+    assert used <= disk.budget_bytes
+    monkeypatch.undo()
+    assert disk.flush(10)
+    assert disk.used_bytes <= disk.budget_bytes
     disk.close(1)
 
 
