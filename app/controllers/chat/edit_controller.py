@@ -6,6 +6,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, QTimer, Slot
 
 from app.controllers.chat.attachment_intake import AttachmentIntake, Taken
+from app.controllers.chat.jobs import Edit
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.store_requests import StoreRequests
 from app.conversations.attachment import Attachment
@@ -52,6 +53,16 @@ class EditController(QObject):
         for message_id in self._unsaved:
             self._save(message_id)
         self._unsaved.clear()
+
+    @Slot(object)
+    def go_on(self, job: Edit) -> None:
+        """Edit a message of the shown page again that was sent already, and taken back before its turn."""
+        current = self._conversations.current
+        message = current.tree.get(job.message_id) if current is not None else None
+        if message is not None:
+            kept = message.attachments if job.attachments is None else job.attachments
+            self._edits.restore(message, job.text, kept)
+            self._note(message.id)
 
     def shut_down(self) -> None:
         """Stop reading and hand the rest to the store; blocks for a moment."""

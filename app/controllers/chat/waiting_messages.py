@@ -11,9 +11,13 @@ from app.conversations.attachment import Attachment
 
 
 class WaitingMessages(QObject):
-    """Changes the queue of the shown conversation. Signal draft_restored(str): what was taken back to be edited."""
+    """Changes the queue of the shown conversation.
+
+    Signals draft_restored(str), edit_restored(Edit): what was taken back to be edited.
+    """
 
     draft_restored = Signal(object)
+    edit_restored = Signal(object)
 
     def __init__(
         self,
@@ -36,9 +40,20 @@ class WaitingMessages(QObject):
 
     @Slot(object)
     def edit(self, index: int) -> None:
-        """Take a waiting message out of the queue and put it back where it is typed, before what stands there."""
-        job, current_id = self._taken(index), self._conversations.current_id
-        if current_id is None or not isinstance(job, Ask | Edit):
+        """Take a waiting message out of the queue and put it back where it was typed.
+
+        That is the edited message, if it is on the shown page, else before what stands in the draft. What has no text
+        stays in the queue.
+        """
+        current = self._conversations.current
+        waiting = self._queue.of(self._conversations.current_id)
+        job = waiting[index] if 0 <= index < len(waiting) else None
+        if current is None or not isinstance(job, Ask | Edit):
+            return
+        self._taken(index)
+        current_id = current.conversation.id
+        if isinstance(job, Edit) and any(message.id == job.message_id for message in current.branch()):
+            self.edit_restored.emit(job)
             return
         self._put_before_draft(current_id, (job.text,), job.attachments or ())
         self.draft_restored.emit(self._conversations.drafts.draft(current_id, ""))

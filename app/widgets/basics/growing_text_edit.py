@@ -3,6 +3,7 @@
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
     QFontMetrics,
+    QGuiApplication,
     QInputMethodEvent,
     QKeyEvent,
     QKeySequence,
@@ -52,6 +53,18 @@ class GrowingTextEdit(PastingEdit):
     def is_composing(self) -> bool:
         """True while an input method shows text that is not yet entered."""
         return self._composing
+
+    def set_text(self, text: str) -> None:
+        """Replace the text; what an input method was composing belonged to the old one."""
+        if self._composing:
+            QGuiApplication.inputMethod().reset()
+            self._composing = False
+        super().set_text(text)
+
+    def commit_composition(self) -> None:
+        """Let what an input method shows become text, as before it is sent by a click."""
+        if self._composing:
+            QGuiApplication.inputMethod().commit()
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Paste text as it is, however long its words are; hand over what is no text for an editor."""
@@ -114,7 +127,8 @@ class GrowingTextEdit(PastingEdit):
                 self.submitted.emit()
             event.accept()
         elif event.key() == Qt.Key.Key_Escape:
-            self.escaped.emit()
+            if not self._composing:  # then it is the input method's
+                self.escaped.emit()
         elif event.key() == Qt.Key.Key_Up and self.document().isEmpty() and not self._composing:
             self.up_pressed.emit()
         elif event.key() in _PAGE_KEYS and not self.verticalScrollBar().maximum():

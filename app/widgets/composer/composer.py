@@ -308,4 +308,5 @@ class Composer(QWidget):
         if self._busy:
             self.stop_requested.emit()
         else:
+            self.editor.commit_composition()
             self._on_submitted()

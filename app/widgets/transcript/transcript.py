@@ -125,6 +125,13 @@ class Transcript(SelectionArea):
             widget = self.view.reveal(row)
             widget.begin_editing()
 
+    def go_to_edit(self, message_id: str) -> None:
+        """Bring a message that is being edited into sight, and the keyboard into its editor."""
+        row = self._model.row_of(message_id)
+        editor = self.view.reveal(row).editor if row is not None else None
+        if editor is not None:
+            editor.begin()
+
     def selectable_rows(self) -> list[tuple[int, QWidget]]:
         """Return rows with the widgets of their messages, from top to bottom, as far as they exist."""
         rows = ((self._model.row_of(widget.message_id), widget) for widget in self.view.live_rows)
