@@ -3159,6 +3159,10 @@
         <translation>Gedanken zeigen</translation>
     </message>
     <message>
+        <source>Show {count} more</source>
+        <translation>{count} weitere anzeigen</translation>
+    </message>
+    <message>
         <source>Sidebar</source>
         <translation>Seitenleiste</translation>
     </message>

@@ -253,9 +253,10 @@ class MainWindow(QMainWindow):
         (self.pages.show_first_start if shown else self.pages.show_conversation)()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The composer may grow to a third of the window."""
+        """The composer may grow to a third of the window, and a low one has room for one notice."""
         super().resizeEvent(event)
         self.page.composer.set_window_height(event.size().height())
+        self.page.notices.set_window_height(event.size().height())
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Closing the window ends the program: hand over the draft and say so."""

@@ -31,6 +31,7 @@ _UNDO = "undo"  # how the keys of all actions begin that take something back
 _INFO_SECONDS = 12
 _SHARE_OF_WINDOW = 3
 _LEAST_PX = 48
+_LOW_WINDOW_PX = 600  # two notices would take a quarter of it
 _SHOWN_CHARACTERS = 400
 _ICON_PX = 16
 _LINE_PX = 32  # as high as a button, so that icon, first line and buttons stand beside each other
@@ -48,7 +49,7 @@ class _NoticeScroll(FittedScroll):
 
     def minimumSizeHint(self) -> QSize:
         """Ask for the room of the newest notice at least, as that one is shown."""
-        rows = self.findChildren(NoticeRow)
+        rows = [row for row in self.findChildren(NoticeRow) if not row.isHidden()]
         newest = max((row.heightForWidth(self.viewport().width()) for row in rows[-1:]), default=0)
         return QSize(0, min(max(_LEAST_PX, newest), self.sizeHint().height()))
 
@@ -69,9 +70,19 @@ class NoticeBar(QWidget):
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(4)
-        outer = QHBoxLayout(self)
+        self.more_button = QPushButton()
+        self.more_button.setProperty("kind", "quiet")
+        self.more_button.clicked.connect(self._on_more)
+        self.more_button.hide()
+        self._is_low = False
+        self._is_unfolded = False
+        line = QHBoxLayout()
+        line.addWidget(self._scroll)
+        outer = QVBoxLayout(self)
         outer.setContentsMargins(8, 4, 8, 4)
-        outer.addWidget(self._scroll)
+        outer.setSpacing(0)
+        outer.addWidget(self.more_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        outer.addLayout(line)
         self._scroll.verticalScrollBar().rangeChanged.connect(self._show_newest)
         self.hide()
 
@@ -94,6 +105,7 @@ class NoticeBar(QWidget):
         row.action_requested.connect(self._on_action_requested)
         self._rows[notice.key] = row
         self._column.addWidget(row)
+        self._fold()
         self.show()
         announce(self, f"{notice.text} {notice.action}".strip(), is_urgent=notice.severity is Severity.ERROR)
 
@@ -105,9 +117,39 @@ class NoticeBar(QWidget):
         if row is not None:
             row.hide()
             row.deleteLater()
+        self._fold()
         self.setVisible(bool(self._rows))
         if had_focus:
             self.left.emit()
+
+    def set_window_height(self, height_px: int) -> None:
+        """Show one notice only in a low window, and how many more there are."""
+        if (height_px < _LOW_WINDOW_PX) != self._is_low:
+            self._is_low = not self._is_low
+            self._fold()
+
+    def _fold(self) -> None:
+        """Show the newest only where there is little room; who is busy with another one keeps it."""
+        rows, focused = self.rows, QApplication.focusWidget()
+        self._is_unfolded = self._is_unfolded and len(rows) > 1
+        folds = self._is_low and not self._is_unfolded
+        hidden = 0
+        for row in rows:
+            is_held = focused is not None and row.isAncestorOf(focused)
+            row.setVisible(not folds or row is rows[-1] or is_held)
+            hidden += row.isHidden()
+        self.more_button.setText(tr("Show {count} more").format(count=hidden))
+        self.more_button.setVisible(hidden > 0)
+
+    @Slot()
+    def _on_more(self) -> None:
+        self._is_unfolded = True
+        had_focus = self.more_button.hasFocus()
+        self._fold()
+        oldest = self.rows[0]
+        stops = [each for each in oldest.findChildren(QWidget) if each.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        if had_focus:
+            next(each for each in stops if each.isVisibleTo(oldest)).setFocus(Qt.FocusReason.OtherFocusReason)
 
     @Slot()
     def undo_newest(self) -> None:

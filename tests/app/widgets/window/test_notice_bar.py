@@ -8,6 +8,7 @@ from app.models.notice import Choice, Notice, Severity
 from app.widgets.basics.theme import DARK, Theme
 from app.widgets.text.plain_text_view import PlainTextView
 from app.widgets.window.notice_bar import NoticeBar
+from tests.app.widgets.conftest import Shown
 
 
 @pytest.fixture
@@ -156,3 +157,47 @@ def test_many_notices_take_a_third_of_the_window_and_scroll(qtbot: QtBot, theme:
     bar.show_notice(Notice(key="short", text="Saved."))
     qtbot.wait(50)
     assert bar.height() <= 60
+
+
+def test_a_low_window_shows_the_newest_notice_and_how_many_more_there_are(qtbot: QtBot, shown: Shown) -> None:
+    window, bar = shown.window, shown.window.page.notices
+    window.resize(720, 480)
+    for key in "abc":
+        window.show_notice(Notice(key=key, text=f"This is {key}.", action="Undo", action_key=f"undo:{key}"))
+    QApplication.processEvents()
+    low = bar.height()
+    assert [row.notice.key for row in bar.rows if row.isVisible()] == ["c"]
+    assert bar.more_button.text() == "Show 2 more"
+    bar.more_button.setFocus()
+    qtbot.keyClick(bar.more_button, Qt.Key.Key_Space)
+    assert all(row.isVisible() for row in bar.rows)
+    assert not bar.more_button.isVisible()
+    assert bar.rows[0].isAncestorOf(QApplication.focusWidget()), "the keyboard goes to what has come"
+    qtbot.waitUntil(lambda: bar.height() > low)
+    for key in "abc":
+        window.clear_notice(key)
+    assert not bar.isVisible()
+
+
+def test_what_was_hidden_comes_when_there_is_room(shown: Shown) -> None:
+    window, bar = shown.window, shown.window.page.notices
+    window.resize(720, 480)
+    for key in "ab":
+        window.show_notice(Notice(key=key, text=f"This is {key}."))
+    window.clear_notice("b")
+    assert [row.notice.key for row in bar.rows if row.isVisible()] == ["a"]
+    window.show_notice(Notice(key="b", text="This is b."))
+    assert bar.more_button.isVisible()
+    window.resize(1000, 760)
+    assert all(row.isVisible() for row in bar.rows)
+    assert not bar.more_button.isVisible()
+
+
+def test_undo_by_key_reaches_a_notice_that_is_hidden(qtbot: QtBot, shown: Shown) -> None:
+    window, bar = shown.window, shown.window.page.notices
+    window.resize(720, 480)
+    window.show_notice(Notice(key="a", text="Deleted.", action="Undo", action_key="undo:a"))
+    window.show_notice(Notice(key="b", text="Something else."))
+    with qtbot.waitSignal(bar.action_requested) as asked:
+        bar.undo_newest()
+    assert asked.args == ["undo:a"]
