@@ -14,6 +14,9 @@ _MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OWN_ISOLATES = re.compile("[\u2066-\u2069]")
 # The blocks that are written from right to left: Hebrew to Arabic Extended-A, presentation forms, and beyond the BMP.
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_LETTER = _RIGHT_TO_LEFT.pattern
+# Words side by side in code, as in a comment; brackets, quotes and numbers behind them belong to the code.
+_WORDS = re.compile(f"{_LETTER}(?:[ .,:;!?\u05be\u05f3\u05f4-]*{_LETTER})*")
 _STRONG = {"L": False, "R": True, "AL": True}
 _HIDDEN = re.compile("[\u200b\u200e\u200f\u061c\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
@@ -45,7 +48,14 @@ def apart(text: str) -> str:
 
 def code_apart(text: str) -> str:
     """Return code that is read from left to right between words of any direction."""
-    return f"{_LEFT_TO_RIGHT_ISOLATE}{isolate(text)}{_POP_ISOLATE}"
+    return f"{_LEFT_TO_RIGHT_ISOLATE}{words_apart(isolate(text))}{_POP_ISOLATE}"
+
+
+def words_apart(code: str) -> str:
+    """Return code whose words from right to left turn nothing around them: a quote, a bracket, a number behind them."""
+    if not has_right_to_left(code):
+        return code
+    return _WORDS.sub(lambda words: f"{_FIRST_STRONG_ISOLATE}{words[0]}{_POP_ISOLATE}", code)
 
 
 def has_right_to_left(text: str) -> bool:

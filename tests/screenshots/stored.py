@@ -55,6 +55,28 @@ def speed(height: float, g: float = 9.81) -> float:
 | 45 m | 29.7 m/s | a car on a `motorway` |
 
 Twice the speed needs four times the height."""
+HEBREW_QUESTION = "מה ההבדל בין `list` ל-`tuple` ב-Python 3?\n\nPlease answer in Hebrew."
+HEBREW_ANSWER = r"""`tuple` אינו משתנה, ו-`list` כן. למשל `point = (3, 4)`:
+
+1. רשימה: `[1, 2, 3]`
+   - אפשר להוסיף לה איברים עם `append()`
+2. ערך קבוע: `(1, 2, 3)`
+
+- [x] מהיר יותר: 40 ns
+- [ ] English item
+
+> ככלל, `tuple` מתאים לנתונים שלא ישתנו.
+
+| סוג | זיכרון | דוגמה |
+|---|---:|---|
+| `list` | 88 B | `[1, 2]` |
+| `tuple` | 56 B | `(1, 2)` |
+
+```python
+print("שלום", (3, 4))  # הערה
+```
+
+أما بالعربية: الدالة `len()` تعيد الطول 2."""
 STREAMED = ANSWER.replace("\n\n$$v", "\n\n$$v = g t, \\qquad h = \\tfrac{1}{2} g t^2, \\qquad v", 1)
 
 
@@ -65,6 +87,7 @@ def fill_store(paths: Paths) -> dict[str, str]:
     known: dict[str, str] = {}
     for title, days in TITLES:
         known[title] = _store(store, title, now - days * _DAY, [_TURNS.get(title, ("How?", "Like this."))])
+    known["hebrew"] = _store(store, "ההבדל בין list ל-tuple", now - 60 * _DAY, [(HEBREW_QUESTION, HEBREW_ANSWER)])
     known["conversation"] = _store(store, "A stone off a bridge", now, [(QUESTION, ANSWER)])
     restored = [("What else could we see on the way home?", "The old mines of Goslar are worth a stop.")]
     known["restored"] = _store(store, "Three days around Goslar", now - 3, restored, statistics=RESTORED)

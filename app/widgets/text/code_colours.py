@@ -7,6 +7,7 @@ from dataclasses import asdict
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtGui import QColor, QSyntaxHighlighter, QTextCharFormat, QTextDocument
 
+from app.bidi import without_isolates
 from app.rendering.highlight import Span, highlight, prepare
 from app.widgets.basics.theme import Theme
 
@@ -57,9 +58,15 @@ class CodeColours(QSyntaxHighlighter):
 
     def highlightBlock(self, text: str) -> None:
         """Apply what is known about the current line."""
-        for span in self._lines.get(self.currentBlock().blockNumber(), ()):
-            if span.style in self._formats:
-                self.setFormat(span.start, span.length, self._formats[span.style])
+        spans = self._lines.get(self.currentBlock().blockNumber(), ())
+        places = _places(text) if spans and without_isolates(text) != text else None
+        for span in spans:
+            if span.style not in self._formats:
+                continue
+            start, end = span.start, span.start + span.length
+            if places is not None and start < end <= len(places):
+                start, end = places[start], places[end - 1] + 1
+            self.setFormat(start, end - start, self._formats[span.style])
 
     @Slot()
     def _on_slice_due(self) -> None:
@@ -90,3 +97,15 @@ class CodeColours(QSyntaxHighlighter):
             if time.perf_counter() > deadline:
                 return
         self._is_running = False
+
+
+def _places(line: str) -> list[int]:
+    """Return where each character of the code stands in a line of the document, both in Qt's UTF-16 units."""
+    places: list[int] = []
+    place = 0
+    for character in line:
+        units = 2 if ord(character) > 0xFFFF else 1
+        if without_isolates(character):
+            places += range(place, place + units)
+        place += units
+    return places

@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QMimeData, Qt
 from PySide6.QtGui import QFontMetricsF, QKeyEvent, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QPlainTextEdit, QWidget
 
-from app.bidi import reveal
+from app.bidi import reveal, without_isolates, words_apart
 from app.widgets.basics.fonts import code_font
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_colours import CodeColours
@@ -19,6 +19,7 @@ class CodeView(QPlainTextEdit):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._shown = ""
+        self._laid_out = ""
         self._is_wrapped = False
         self._heights: dict[int, int] = {}
         self._colours = CodeColours(self.document())
@@ -50,20 +51,21 @@ class CodeView(QPlainTextEdit):
 
     def show_code(self, code: str, language: str, closed: bool) -> None:
         """Show the code, coloured as ``language``."""
-        text = reveal(code)
-        if self._shown and text.startswith(self._shown):
-            self._append(text[len(self._shown) :])
+        text = reveal(code)  # so each isolate in the document is one of those that set words apart
+        laid_out = words_apart(text)
+        if self._shown and laid_out.startswith(self._laid_out):
+            self._append(laid_out[len(self._laid_out) :])
         else:
             self._colours.forget()
-            self.setPlainText(text)
-        self._shown = text
+            self.setPlainText(laid_out)
+        self._shown, self._laid_out = text, laid_out
         self._heights.clear()
         self._colours.colour(text, language, closed)
         self.marks.refresh()
 
     def selected_text(self) -> str:
         """Return what is selected here."""
-        return self.textCursor().selection().toPlainText()
+        return without_isolates(self.textCursor().selection().toPlainText())
 
     def selectAll(self) -> None:
         """Select the whole message that this text is a part of."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 
+from app.bidi import without_isolates
 from app.conversations.records import Message
 from app.models.transcript_model import TranscriptModel
 from app.rendering.blocks import Block, BlockKind, RenderTheme
@@ -106,7 +107,8 @@ def _chosen_in(leaf: Leaf | Drawing) -> list[Chosen]:
     if isinstance(leaf, TextView):
         return leaf.chosen_blocks()
     text = _text_in(leaf)
-    is_whole = bool(text) and isinstance(leaf, QTextEdit | QPlainTextEdit) and len(text) == len(leaf.toPlainText())
+    whole = leaf.toPlainText() if isinstance(leaf, QTextEdit | QPlainTextEdit) else ""
+    is_whole = bool(text) and len(text) in (len(whole), len(without_isolates(whole)))
     code = leaf.parentWidget()
     if isinstance(code, CodeBlock) and code.block is not None:
         return [Chosen(code.block, text, is_whole)]

@@ -5,18 +5,20 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QImage, QTextCursor
-from PySide6.QtWidgets import QApplication, QToolButton
+from PySide6.QtWidgets import QApplication, QPlainTextEdit, QToolButton
 
 from app.rendering.markdown import render
 from app.rendering.shown_text import count_in, search_pattern, shown_lines
 from app.widgets.basics.theme import LIGHT
 from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.text.code_block import CodeBlock
+from app.widgets.text.code_view import CodeView
 from app.widgets.text.match_marks import Search
 from app.widgets.text.table_text import markdown_of, table_at, values_of
 from app.widgets.text.text_view import TextView
 from app.widgets.transcript.message_body import MessageBody
-from tests.app.widgets.message_probe import MakeBody
+from tests.app.reading_order import seen_order
+from tests.app.widgets.message_probe import MakeBody, stream
 
 _TABLE = "| שם | גודל |\n|---|---:|\n| Qwen3-8B | 16.4 GB |\n| `llama` | קטן |\n"
 _WIDE = "|" + " עמודה |" * 8 + "\n|" + "---|" * 8 + "\n|" + " הטקסט הזה ארוך מאוד |" * 8
@@ -216,3 +218,45 @@ def test_thoughts_stand_on_the_right_in_a_mirrored_window(make_body: MakeBody, q
     assert line
     assert min(line) > thinking.width() - 20
     assert thinking.layoutDirection() is Qt.LayoutDirection.RightToLeft
+
+
+def test_hebrew_words_turn_nothing_of_the_code_around_them(make_body: MakeBody) -> None:
+    source = 'f("שלום", (3, 4), ["אב", "גד"]) # הערה, ועוד 5'
+    body = make_body(f'```python\n{source}\n```\n\nקוד: `g("אב", 7)`')
+    code = body.findChild(CodeView)
+    assert code is not None
+
+    shown = code.document().toPlainText()
+    assert seen_order(f"\u200e{shown}", ["f(", "שלום", "(3", "4)", "אב", "גד", "#"]) == [
+        "f(", "שלום", "(3", "4)", "אב", "גד", "#",
+    ]  # fmt: skip
+    assert seen_order(f"\u200e{shown}", ["הערה", "ועוד"]) == ["ועוד", "הערה"]  # words side by side are read as such
+    inline = _view(body).document().toPlainText()
+    assert seen_order(inline, ["(", "אב", "7"]) == ["(", "אב", "7"]
+
+    QPlainTextEdit.selectAll(code)
+    assert code.selected_text() == source
+    comment = shown.index("#")
+    look = _format_at(code, comment)
+    assert look == _format_at(code, len(shown) - 1)
+    assert look != _format_at(code, shown.index("(3"))
+    code.marks.show(Search(search_pattern('"שלום", (3', False), LIGHT.colors))
+    assert code.marks.count == 1
+
+
+def _format_at(code: CodeView, place: int) -> str:
+    formats = code.document().firstBlock().layout().formats()
+    here = [each for each in formats if each.start <= place < each.start + each.length]
+    return here[0].format.foreground().color().name() if here else ""
+
+
+def test_code_that_grows_through_hebrew_words_ends_as_it_was_written(make_body: MakeBody) -> None:
+    body = make_body("")
+    source = "a = 'שלום עולם'\nb = 'אב'\n"
+    for end in range(1, len(source) + 1):
+        stream(body, f"```python\n{source[:end]}")
+    body.set_text(f"```python\n{source}```")
+    code = body.findChild(CodeView)
+    assert code is not None
+    QPlainTextEdit.selectAll(code)
+    assert code.selected_text() == source.removesuffix("\n")
