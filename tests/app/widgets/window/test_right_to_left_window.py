@@ -129,7 +129,7 @@ def test_what_was_found_is_marked_where_it_is_read(
         picture = _drawn(theme, words.format(HIT_START, HIT_END, HIT_START, HIT_END), direction)
     finally:
         qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
-    mark = QColor(LIGHT.colors.selection)
+    mark = QColor(LIGHT.colors.match)
     marked = [any(picture.pixelColor(x, y) == mark for y in range(picture.height())) for x in range(picture.width())]
     widths = [len(list(run)) for is_marked, run in groupby(marked) if is_marked]
 
