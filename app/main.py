@@ -278,7 +278,7 @@ class Hearth(QObject):
     def start(self) -> None:
         """Show the window; what may take a moment begins once it is on screen."""
         state = self._window_state
-        self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown)
+        self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown, state.place)
         self.settings.start()
         self.lists.start()
         self.conversations.start(state.last_conversation_id)
@@ -360,6 +360,7 @@ class Hearth(QObject):
     def _save_window_state(self) -> None:
         self._window_state = WindowState(
             geometry=bytes(self.window.saveGeometry().data()),
+            place=self.window.place,
             sidebar_width=self.window.sidebar_width,
             sidebar_shown=self.window.actions_by_name.sidebar.isChecked(),
             first_start_done=not self.models.first_start.is_shown,

@@ -9,16 +9,18 @@ import msgspec
 from app.settings.atomic import write_atomically
 
 _MAXIMUM_FILE_BYTES = 100_000
+_Pixels = Annotated[int, msgspec.Meta(ge=-100_000, le=100_000)]
 _log = logging.getLogger(__name__)
 
 
 class WindowState(msgspec.Struct, frozen=True, kw_only=True):
-    """geometry is what QWidget.saveGeometry() gave; empty means never saved.
+    """geometry is what QWidget.saveGeometry() gave; empty means never saved. place: left, top, width and height.
 
     first_start_done: something was chosen on the page of the first start; None: an earlier version saved this.
     """
 
     geometry: bytes = b""
+    place: tuple[_Pixels, _Pixels, _Pixels, _Pixels] | None = None
     sidebar_width: Annotated[int, msgspec.Meta(ge=0, le=10_000)] | None = None
     sidebar_shown: bool = True
     last_conversation_id: str | None = None

@@ -1,6 +1,6 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
-from PySide6.QtCore import QAbstractItemModel, QSize, Signal, Slot
+from PySide6.QtCore import QAbstractItemModel, QRect, QSize, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMainWindow, QWidget
 
@@ -124,9 +124,21 @@ class MainWindow(QMainWindow):
         """Width of the sidebar in pixels, for the next start."""
         return self._splitter.sizes()[0] or WIDTH_PX
 
-    def restore_window(self, geometry: bytes, sidebar_width: int | None, sidebar_shown: bool) -> None:
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height in pixels when it doesn't fill the screen, for the next start."""
+        place = self.normalGeometry()
+        return place.x(), place.y(), place.width(), place.height()
+
+    def restore_window(
+        self,
+        geometry: bytes,
+        sidebar_width: int | None,
+        sidebar_shown: bool,
+        place: tuple[int, int, int, int] | None = None,
+    ) -> None:
         """Look as at the last time, on the screens that there are."""
-        restore(self, geometry)
+        restore(self, geometry, QRect(*place) if place is not None else None)
         if sidebar_width:
             self._splitter.setSizes([sidebar_width, max(1, self.width() - sidebar_width)])
         self.actions_by_name.sidebar.setChecked(sidebar_shown)

@@ -34,15 +34,19 @@ def on_screen(wanted: QRect, screens: Sequence[QRect]) -> QRect:
     return QRect(QPoint(left, top), size)
 
 
-def restore(window: QWidget, geometry: bytes) -> None:
-    """Put a window where it was at the last time, as far as the screens of today allow."""
-    if (
-        geometry
-        and window.restoreGeometry(QByteArray(geometry))
-        and not (window.isMaximized() or window.isFullScreen())
-    ):
-        screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
-        window.setGeometry(on_screen(window.geometry(), screens))
+def restore(window: QWidget, geometry: bytes, place: QRect | None = None) -> None:
+    """Put a window where it was at the last time, as far as the screens of today allow.
+
+    place is where it was too: Qt refuses a geometry that comes from a screen of quite another width.
+    """
+    screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+    if geometry and window.restoreGeometry(QByteArray(geometry)):
+        if not (window.isMaximized() or window.isFullScreen()):
+            window.setGeometry(on_screen(window.geometry(), screens))
+    elif place is not None:
+        window.setGeometry(on_screen(place, screens))
+    else:  # where a new window goes is the desktop's choice
+        window.resize(window.size().boundedTo(window.screen().availableGeometry().size()))
 
 
 def _nearness(wanted: QRect, screen: QRect) -> tuple[int, int]:

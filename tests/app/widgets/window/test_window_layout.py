@@ -44,3 +44,18 @@ def test_a_window_from_a_monitor_that_is_gone_is_seen(qtbot: QtBot, shown: Shown
     window.restore_window(geometry, None, True)
     assert window.screen().availableGeometry().contains(window.geometry())
     assert window.size().width() == 760
+
+
+def test_a_window_from_a_screen_of_quite_another_width_keeps_its_size(qtbot: QtBot, shown: Shown) -> None:
+    """Qt restores nothing then: 1280 pixels against 800 are too many for it."""
+    window = shown.window
+    window.restore_window(b"what Qt refuses", None, True, (900, 700, 760, 560))
+    assert window.screen().availableGeometry().contains(window.geometry())
+    assert (window.width(), window.height()) == (760, 560)
+
+
+def test_a_first_window_is_no_larger_than_the_screen(qtbot: QtBot, shown: Shown) -> None:
+    room = shown.window.screen().availableGeometry().size()
+    shown.window.resize(room.width() + 300, room.height() + 100)
+    shown.window.restore_window(b"", None, True)
+    assert shown.window.size() == room
