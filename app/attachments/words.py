@@ -43,8 +43,12 @@ def _note(note: Note) -> str:
     match note.remark:
         case Remark.PICTURE_PAGES:
             words = tr("{count} of {total} pages are pictures without text.")
+            if note.count == 1:
+                words = tr("1 of {total} pages is a picture without text.")
         case Remark.PAGES_LEFT_OUT:
             words = tr("{count} of {total} pages were left out, as the text is too long.")
+            if note.count == 1:
+                words = tr("1 of {total} pages was left out, as the text is too long.")
         case Remark.CUT:
             words = tr("Only the first {count} characters were taken.")
         case Remark.GUESSED_ENCODING:

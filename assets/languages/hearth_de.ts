@@ -308,6 +308,14 @@
         <translation>1 Datei</translation>
     </message>
     <message>
+        <source>1 of {total} pages is a picture without text.</source>
+        <translation>1 von {total} Seiten ist ein Bild ohne Text.</translation>
+    </message>
+    <message>
+        <source>1 of {total} pages was left out, as the text is too long.</source>
+        <translation>1 von {total} Seiten wurde weggelassen, da der Text zu lang ist.</translation>
+    </message>
+    <message>
         <source>1 page</source>
         <translation>1 Seite</translation>
     </message>

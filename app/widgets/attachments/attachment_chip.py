@@ -71,11 +71,12 @@ class AttachmentChip(QFrame):
 
     def _show(self, theme: Theme) -> None:
         attachment = self.item.attachment
-        name = self.item.name if attachment is not None else tr("Reading {name} …").format(name=self.item.name)
-        shown = self.fontMetrics().elidedText(" ".join(name.split()), Qt.TextElideMode.ElideMiddle, _NAME_PX)
-        self.name_button.setText(" " + placed(shown).replace("&", "&&"))
+        name = " ".join(self.item.name.split())
+        shown = placed(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, _NAME_PX))
+        words = shown if attachment is not None else tr("Reading {name} …").format(name=shown)
+        self.name_button.setText(" " + words.replace("&", "&&"))
         kind = icon_of(attachment) if attachment is not None else "clock"
-        self.name_button.setIcon(icon(kind, theme.colors.muted, theme.colors.disabled))
+        self.name_button.setIcon(icon(kind, theme.colors.muted, theme.colors.muted))
         self.name_button.setEnabled(attachment is not None)
         warning = attachment is not None and bool(attachment.note)
         self.size_label.setText(size_of(attachment) + (" ⚠" if warning else "") if attachment is not None else "")

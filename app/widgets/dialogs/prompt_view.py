@@ -7,12 +7,13 @@ from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 from app.language import tr
 from app.models.prompt_spans import PromptSpans
 from app.widgets.basics.fonts import code_font
-from app.widgets.basics.theme import Theme
+from app.widgets.basics.theme import Theme, contrast
 from app.widgets.basics.wrap_mode import wrap_mode_for
 from engine.api.prompt import PromptSource
 from engine.api.warmth import Tier
 
 _STRENGTHS = {Tier.DEVICE: 0.22, Tier.RAM: 0.15, Tier.DISK: 0.08, None: 0.0}
+_READABLE = 4.5  # contrast of text, WCAG 2.2 AA
 _LINES = {
     Tier.DEVICE: QTextCharFormat.UnderlineStyle.NoUnderline,
     Tier.RAM: QTextCharFormat.UnderlineStyle.DotLine,
@@ -23,17 +24,32 @@ _LINES = {
 
 def place_color(tier: Tier | None, theme: Theme) -> QColor:
     """Return the colour behind what is known from a place; the page's own for what is to be read."""
-    page, green = QColor(theme.colors.raised), QColor(theme.colors.success)
-    share = _STRENGTHS[tier]
-    pairs = ((page.red(), green.red()), (page.green(), green.green()), (page.blue(), green.blue()))
-    return QColor(*(round(ours + (other - ours) * share) for ours, other in pairs))
+    return _mixed(theme.colors.raised, theme.colors.success, _STRENGTHS[tier])
+
+
+def _muted_on(ground: QColor, theme: Theme) -> QColor:
+    """Return the theme's muted colour, as much nearer to its text's as it must be to be read on this ground."""
+    for share in range(0, 100, 10):
+        ink = _mixed(theme.colors.muted, theme.colors.text, share / 100)
+        if contrast(ink.name(), ground.name()) >= _READABLE:
+            return ink
+    return QColor(theme.colors.text)
+
+
+def _mixed(first: str, second: str, share: float) -> QColor:
+    """Return the first colour with this share (0 to 1) of the second in it."""
+    one, other = QColor(first), QColor(second)
+    pairs = ((one.red(), other.red()), (one.green(), other.green()), (one.blue(), other.blue()))
+    return QColor(*(round(ours + (theirs - ours) * share) for ours, theirs in pairs))
 
 
 def span_format(source: PromptSource, tier: Tier | None, theme: Theme) -> QTextCharFormat:
     """Return how a stretch looks: colour and underline by place, the template's own text muted, generated text bold."""
     style = QTextCharFormat()
-    style.setBackground(place_color(tier, theme))
-    style.setForeground(QColor(theme.colors.muted if source is PromptSource.TEMPLATE else theme.colors.text))
+    ground = place_color(tier, theme)
+    style.setBackground(ground)
+    is_template = source is PromptSource.TEMPLATE
+    style.setForeground(_muted_on(ground, theme) if is_template else QColor(theme.colors.text))
     style.setUnderlineStyle(_LINES[tier])
     style.setUnderlineColor(QColor(theme.colors.success))
     if source is PromptSource.GENERATED:

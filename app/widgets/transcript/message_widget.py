@@ -36,6 +36,7 @@ from engine.api.message import Role
 
 _NAMED_CHARACTERS = 200
 _SIDE_PX = 4  # so that the ring around a focused message touches no letter
+_RING_PX = 4  # the same above and below: a bubble would cover the ring
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class MessageWidget(QFrame):
         self.footer.setContentsMargins(0, 0, 0, 0)
         self.footer.setSpacing(4)
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(_SIDE_PX, 0, _SIDE_PX, 16)
+        self.column.setContentsMargins(_SIDE_PX, _RING_PX, _SIDE_PX, 16 - _RING_PX)
         self.column.setSpacing(8)
         self.context_mark = ContextMark()
         self.column.addWidget(self.context_mark)
@@ -313,7 +314,7 @@ class MessageWidget(QFrame):
                 painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
                 mark_px = self.context_mark.height() + self.column.spacing()
                 top = mark_px if self.entry.is_context_start else 0
-                bottom = self.column.contentsMargins().bottom()
+                bottom = self.column.contentsMargins().bottom() - _RING_PX
                 inset = QRectF(self.rect()).adjusted(0.5, top + 0.5, -0.5, -bottom - 0.5)  # whole pixels at any scale
                 painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
 

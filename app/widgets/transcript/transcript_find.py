@@ -217,11 +217,12 @@ class TranscriptFind(QObject):
 
     @Slot()
     def _place_bar(self) -> None:
-        """Stand at the upper end of the page, beside its scroll bar."""
-        area = self._transcript.view.viewport().geometry()
+        """Stand at the upper end of the page, beside its scroll bar or where that would be."""
+        scroll_bar_px = self._transcript.view.verticalScrollBar().sizeHint().width()
+        free_px = self._transcript.width() - scroll_bar_px
         wanted = self.bar.sizeHint()
-        self.bar.resize(min(wanted.width(), area.width() - 2 * _MARGIN_PX), wanted.height())
-        left = area.right() - self.bar.width() - _MARGIN_PX
+        self.bar.resize(min(wanted.width(), free_px - 2 * _MARGIN_PX), wanted.height())
+        left = free_px - self.bar.width() - _MARGIN_PX
         if self._transcript.layoutDirection() is Qt.LayoutDirection.RightToLeft:
-            left = area.left() + _MARGIN_PX
+            left = scroll_bar_px + _MARGIN_PX
         self.bar.move(QPoint(left, _MARGIN_PX))

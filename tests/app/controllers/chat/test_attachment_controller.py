@@ -60,7 +60,7 @@ def test_files_are_shown_while_read_and_kept_in_their_order(clip: Clip, tmp_path
     clip.desk.qtbot.waitUntil(lambda: len(clip.names) == 2, timeout=20_000)
     assert clip.names == ["b.pdf", "a.txt"]
     assert clip.items[0].attachment is not None
-    assert clip.items[0].attachment.note == "1 of 2 pages are pictures without text."
+    assert clip.items[0].attachment.note == "1 of 2 pages is a picture without text."
 
 
 def test_they_are_sent_with_the_message_and_stand_in_the_prompt(clip: Clip, tmp_path: Path) -> None:

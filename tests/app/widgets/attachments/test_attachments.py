@@ -4,10 +4,12 @@ import time
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.attachments.outcome import Note, Remark
+from app.attachments.words import note_words
 from app.conversations.attachment import Attachment
 from app.models.attachment_item import AttachmentItem
 from app.models.transcript_model import TranscriptEntry
@@ -93,10 +95,10 @@ def test_ten_megabytes_are_handed_over_at_once(composer: Composer) -> None:
 def test_a_chip_is_opened_and_removed_by_keyboard(qtbot: QtBot, composer: Composer) -> None:
     removed: list[object] = []
     composer.attachment_removed.connect(removed.append)
-    composer.set_attachments((item("a.txt"), item("b & c.txt", note="1 of 2 pages are pictures without text.")))
+    composer.set_attachments((item("a.txt"), item("b & c.txt", note="1 of 2 pages is a picture without text.")))
     first, second = composer.attachments.chips
     assert first.name_button.accessibleName() == "a.txt, 10 characters"
-    assert "pictures without text" in second.name_button.accessibleName()
+    assert "picture without text" in second.name_button.accessibleName()
     second.name_button.setFocus()
     qtbot.keyClick(second.name_button, Qt.Key.Key_Return)
     dialog = composer.findChild(AttachmentDialog) or composer.window().findChild(AttachmentDialog)
@@ -231,3 +233,25 @@ def test_a_message_of_attachments_only_has_no_empty_bubble(qtbot: QtBot, theme: 
     row.show_entry(entry, True)
     assert row.bubble.isHidden()
     assert not row.attachments.isHidden()
+
+
+def test_a_long_name_that_is_being_read_is_cut_alone(composer: Composer, theme: Theme) -> None:
+    composer.set_attachments((AttachmentItem("reading:1", "A report of all that was done in the last year.pdf"),))
+    button = composer.attachments.chips[0].name_button
+    words = button.text().strip()
+    assert words.startswith("Reading A report")
+    assert words.endswith("year.pdf …")
+    assert button.palette().color(button.foregroundRole()) == QColor(theme.colors.muted)
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        (Note(Remark.PICTURE_PAGES, 1, 3), "1 of 3 pages is a picture without text."),
+        (Note(Remark.PICTURE_PAGES, 2, 3), "2 of 3 pages are pictures without text."),
+        (Note(Remark.PAGES_LEFT_OUT, 1, 3), "1 of 3 pages was left out, as the text is too long."),
+        (Note(Remark.PAGES_LEFT_OUT, 2, 3), "2 of 3 pages were left out, as the text is too long."),
+    ],
+)
+def test_one_page_is_one_page(note: Note, words: str) -> None:
+    assert note_words((note,)) == words

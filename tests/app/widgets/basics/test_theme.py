@@ -255,3 +255,17 @@ def test_a_chosen_row_of_a_plain_list_has_the_same_edge(qtbot: QtBot, qapp: QApp
     drawn = listing.viewport().grab().toImage()
     assert drawn.pixelColor(row.center().x(), row.top()).name() == theme.colors.outline
     assert drawn.pixelColor(row.right() - 20, row.center().y()).name() == theme.colors.pressed
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("kind", [QLineEdit, QPlainTextEdit])
+def test_what_an_empty_field_says_is_readable(
+    qtbot: QtBot, kind: type[QLineEdit | QPlainTextEdit], theme: Theme
+) -> None:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    apply_theme(application, theme)
+    field = kind()
+    qtbot.addWidget(field)
+    field.ensurePolished()
+    assert field.palette().color(QPalette.ColorRole.PlaceholderText) == QColor(theme.colors.muted)

@@ -10,9 +10,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.prompt_spans import PromptSpans, summary
-from app.widgets.basics.theme import Theme, apply_theme, theme_for
+from app.widgets.basics.theme import Theme, apply_theme, contrast, theme_for
 from app.widgets.dialogs.prompt_dialog import PromptDialog
-from app.widgets.dialogs.prompt_view import place_color
+from app.widgets.dialogs.prompt_view import place_color, span_format
 from engine.api.events import PromptDescribed
 from engine.api.prompt import PromptPiece, PromptSource, ReusedPart
 from engine.api.warmth import Tier
@@ -166,3 +166,11 @@ def test_it_takes_another_look_while_it_is_open(qapp: QApplication, dialog: Prom
     cursor.setPosition(2)
     assert cursor.charFormat().background().color() == place_color(Tier.DEVICE, LOOK[-1])
     apply_theme(qapp, LOOK[0])
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+@pytest.mark.parametrize("tier", [*Tier, None])
+@pytest.mark.parametrize("source", list(PromptSource))
+def test_every_stretch_is_readable_on_its_colour(name: str, tier: Tier | None, source: PromptSource) -> None:
+    look = span_format(source, tier, theme_for(name))
+    assert contrast(look.foreground().color().name(), look.background().color().name()) >= 4.5

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QContextMenuEvent, QGuiApplication
+from PySide6.QtGui import QColor, QContextMenuEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMenu
 from pytestqt.qtbot import QtBot
 
@@ -261,3 +261,12 @@ def test_who_has_the_keyboard_elsewhere_keeps_it(qtbot: QtBot, talk: Shown) -> N
     talk.window.page.composer.take_focus()
     qtbot.wait(20)
     assert talk.window.page.composer.isAncestorOf(QApplication.focusWidget())
+
+
+def test_the_ring_around_a_question_goes_all_around_it(talk: Shown) -> None:
+    question = talk.window.page.transcript.view.reveal(0)
+    question.setFocus()
+    picture = question.grab().toImage()
+    ring = QColor(question.row_style.theme.colors.accent)
+    drawn = [picture.pixelColor(x, 0) for x in range(16, picture.width() - 16)]
+    assert all(each == ring for each in drawn), "the bubble must not cover it"

@@ -297,3 +297,16 @@ def test_the_bar_never_hides_the_match_it_found(
         place = leaf.viewport().mapTo(page, rect.center())
         assert not finder.bar.geometry().contains(place)
         finder.go_on()
+
+
+def test_the_bar_stays_in_its_place_when_the_scroll_bar_comes_and_goes(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind
+) -> None:
+    page_model.set_entries(entries([user(1, "ember?"), answer(2, "An ember.")]))
+    finder.open()
+    alone = finder.bar.geometry()
+    page_model.set_entries(entries([user(number, "ember?") for number in range(1, 60)]))
+    qtbot.waitUntil(page.view.verticalScrollBar().isVisible)
+    finder.close()
+    finder.open()
+    assert finder.bar.geometry() == alone
