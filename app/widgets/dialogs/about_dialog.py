@@ -5,7 +5,7 @@ from importlib import metadata
 
 from PySide6.QtCore import Qt, Signal, Slot, qVersion
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.language import tr
 from app.widgets.basics.icons import app_icon
@@ -57,6 +57,7 @@ class AboutDialog(QDialog):
         column = QVBoxLayout(self)
         column.setContentsMargins(24, 24, 24, 16)
         column.setSpacing(12)
+        column.setSizeConstraint(QLayout.SizeConstraint.SetFixedSize)  # Qt opens windows at 2/3 of a small screen
         for widget in (picture, name, words, versions, licences):
             column.addWidget(widget)
         column.addSpacing(8)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.licences import Component
@@ -76,3 +76,13 @@ def test_about_leads_to_the_licences_which_are_read_by_keyboard(qtbot: QtBot, sh
     dialog.close()
     about.close()
     QApplication.processEvents()
+
+
+def test_the_about_window_is_never_too_small_for_its_words(qtbot: QtBot, shown: Shown) -> None:
+    about = AboutDialog(shown.window)
+    about.show()
+    about.resize(about.width(), 200)  # what Qt gives it on a small screen
+    QApplication.processEvents()
+    for label in about.findChildren(QLabel):
+        needed = label.heightForWidth(label.width()) if label.wordWrap() else label.sizeHint().height()
+        assert label.height() >= needed, label.text()
