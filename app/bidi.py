@@ -9,7 +9,7 @@ _POP_EMBEDDING = "\u202c"
 _POP_ISOLATE = "\u2069"
 _FIRST_STRONG_ISOLATE = "\u2068"
 _LEFT_TO_RIGHT_ISOLATE = "\u2066"
-_CONTROLS = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_ALL = f"{_EMBEDDINGS}{_ISOLATES}{_POP_EMBEDDING}{_POP_ISOLATE}"
 _MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OWN_ISOLATES = re.compile("[\u2066-\u2069]")
 # The blocks that are written from right to left: Hebrew to Arabic Extended-A, presentation forms, and beyond the BMP.
@@ -23,7 +23,7 @@ _HIDDEN = re.compile("[\u200b\u200e\u200f\u061c\u202a-\u202e\u2060\u2066-\u2069\
 
 def isolate(text: str) -> str:
     """Return text whose direction controls end inside it; text without any comes back as it is."""
-    if not _CONTROLS.search(text):
+    if text.isascii() or not any(control in text for control in _ALL):  # a regular expression takes ten times as long
         return text
     opened: list[str] = []
     kept: list[str] = []

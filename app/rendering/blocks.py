@@ -27,6 +27,8 @@ class Block:
     code block or a formula sits in; ``is_rtl``: they are read from right to left, so that it is indented there.
     ``source`` is the Markdown that the block was written as; "" for one that the source of the block before includes
     (a code block inside a list) and for one that is not finished. Blocks of another source may still look equal.
+    ``head`` is None unless the block goes on where the one before was cut: then it is the beginning of the table that
+    goes on ("" for a list or a quotation). ``columns`` are those of a cut table, as wide as so many characters.
     """
 
     kind: BlockKind
@@ -40,6 +42,8 @@ class Block:
     source: str = field(default="", compare=False)
     seconds: int | None = None
     spoken: str = field(default="", compare=False)
+    head: str | None = None
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

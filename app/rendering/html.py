@@ -14,6 +14,7 @@ from markdown_it.token import Token
 
 from app.bidi import code_apart, has_right_to_left, is_right_to_left, isolate
 from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.continuing import NOTHING, Continuation, Cut, first_number
 from app.rendering.directions import direction_mark, prose_of, quote_direction
 from app.rendering.formulas import formula_html
 from app.rendering.links import safe_url
@@ -31,9 +32,14 @@ _INLINE_TAGS = {"strong_open": "<b>", "strong_close": "</b>", "em_open": "<i>", 
                 "s_open": "<s>", "s_close": "</s>"}  # fmt: skip
 
 
-def write_blocks(tokens: Sequence[Token], theme: RenderTheme) -> list[Block]:
-    """Return the blocks of one top-level group of tokens (their inline children already parsed)."""
-    writer = _BlockWriter(theme)
+def write_blocks(
+    tokens: Sequence[Token], theme: RenderTheme, before: Continuation = NOTHING, cut: Cut | None = None
+) -> list[Block]:
+    """Return the blocks of one top-level group of tokens (their inline children already parsed).
+
+    ``before``: what the group goes on from, its prefix among the tokens. ``cut``: where it goes on behind these tokens.
+    """
+    writer = _BlockWriter(theme, before, cut)
     for place, token in enumerate(tokens):
         if token.type == "blockquote_open":
             writer.open_quote(quote_direction(islice(tokens, place + 1, None)))
@@ -86,8 +92,11 @@ class _List:
 class _BlockWriter:
     """Collects HTML and plain text; a code block ends what was collected and starts anew."""
 
-    def __init__(self, theme: RenderTheme) -> None:
+    def __init__(self, theme: RenderTheme, before: Continuation, cut: Cut | None) -> None:
         self._theme = theme
+        self._before = before
+        self._numbers = iter(before.numbers)
+        self._cut = cut
         self._blocks: list[Block] = []
         self._html: list[str] = []
         self._text: list[str] = []
@@ -117,15 +126,18 @@ class _BlockWriter:
     # lists and quotes
 
     def _write_bullet_list_open(self, token: Token) -> None:
+        if self._is_prefix(token):
+            next(self._numbers, 0)
         self._lists.append(_List(None, is_rtl=self._is_rtl))
 
     def _write_ordered_list_open(self, token: Token) -> None:
-        start = token.attrGet("start")
-        self._lists.append(_List(int(start) if start is not None else 1, is_rtl=self._is_rtl))
+        first = first_number(token)
+        number = next(self._numbers, first) if self._is_prefix(token) else first
+        self._lists.append(_List(number, is_rtl=self._is_rtl))
 
     def _write_list_close(self, token: Token) -> None:
         self._lists.pop()
-        if not self._lists and self._html:
+        if not self._lists and self._html and self._cut is None:
             last = self._html[-1]
             self._html[-1] = last.replace(f"margin-bottom:{_ITEM_GAP_PX}px", f"margin-bottom:{_PARAGRAPH_GAP_PX}px", 1)
 
@@ -138,6 +150,18 @@ class _BlockWriter:
     def _write_list_item_close(self, token: Token) -> None:
         if self._lists[-1].marker_due:  # an item without content
             self._paragraph(_Inline("", "", "", direction_mark(self._is_rtl)))
+
+    def _is_prefix(self, token: Token) -> bool:
+        """Tell whether a token stands in the lines that only open again what was cut."""
+        return token.map is not None and token.map[0] < self._before.lines
+
+    def _skip_marker(self) -> None:
+        """The item that is open began in an earlier part, marker and all."""
+        current = self._lists[-1] if self._lists else None
+        if current is not None and current.marker_due:
+            current.marker_due = False
+            if current.next_number is not None:
+                current.next_number += 1
 
     def open_quote(self, is_rtl: bool) -> None:
         self._quotes.append(self._quotes[-1] if self._quotes else is_rtl)  # all bars stand on one side
@@ -164,6 +188,9 @@ class _BlockWriter:
 
     def _write_inline(self, token: Token) -> None:
         children = token.children or []
+        if self._is_prefix(token) and self._table is None:
+            self._skip_marker()
+            return
         html, text = self._inline.write(children)
         prose = prose_of(children)
         prose = prose[_BOX_CHARACTERS:] if prose[:_BOX_CHARACTERS].casefold() in _BOXES else prose
@@ -218,13 +245,20 @@ class _BlockWriter:
     # tables
 
     def _write_table_open(self, token: Token) -> None:
-        self._table = TableWriter(self._theme, len(self._lists) * LIST_INDENT_PX + len(self._quotes) * QUOTE_INDENT_PX)
+        goes_on = self._is_prefix(token)
+        if goes_on:
+            self._skip_marker()
+        elif self._lists and self._lists[-1].marker_due:
+            self._paragraph(_Inline("", "", "", direction_mark(self._is_rtl)))
+        self._flush()
+        is_cut = self._cut is not None and token.map is not None and token.map[0] == self._cut.table
+        cut_columns = self._cut.rest.columns if self._cut is not None and is_cut else ()
+        self._table = TableWriter(self._theme, self._before.columns if goes_on else cut_columns, goes_on)
 
     def _write_table_close(self, token: Token) -> None:
         if self._table is not None:
-            self._html.append(self._table.html())
-            self._text += self._table.lines()
-            self._spoken.append(self._table.spoken())
+            indent = min(len(self._lists) + len(self._quotes), _DEEPEST_INDENT)
+            self._blocks.append(self._table.block(indent, is_rtl=self._is_rtl and indent > 0))
             self._table = None
 
     def _write_tr_open(self, token: Token) -> None:

@@ -62,6 +62,9 @@ def split_thinking(text: str, streaming: bool = False, opened: bool = False) -> 
         text = _without_partial_tag(text)
     passages: list[Passage] = []
     position = 0
+    if "<think" not in text and "</think" not in text:  # a regular expression takes ten times as long to find nothing
+        _append(passages, False, text, not streaming)
+        return passages
     lone = _lone_closing(text)
     if lone is not None:
         _append(passages, True, text[: lone.start()], True)

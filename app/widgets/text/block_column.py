@@ -6,20 +6,20 @@ from functools import partial
 
 from PySide6.QtCore import QEvent, QRect, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QApplication, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from app.language import tr
 from app.rendering.blocks import Block, BlockKind
 from app.rendering.html import LIST_INDENT_PX
-from app.rendering.spoken import spoken
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icons import icon
 from app.widgets.basics.mirroring import turned
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.formula_block import FormulaBlock
-from app.widgets.text.message_piece import Piece, pieces_of
+from app.widgets.text.message_piece import Piece, discard, is_used, name_text, pieces_of
 from app.widgets.text.page_texts import PendingPiece, PieceColumn
+from app.widgets.text.table_parts import scroll_like_others, scroll_together
 from app.widgets.text.text_view import TextView
 
 GAP_PX = 12
@@ -71,25 +71,33 @@ class BlockColumn(PieceColumn):
                 piece.forget_height()
         self._is_named = False
         parts = pieces_of(blocks)
+        characters = sum(len(block.text) for block in blocks)
+        self._is_long = self.is_gradual and (len(parts) > _MANY_PIECES or characters > _MANY_CHARACTERS)
+        is_missing = False
         for number, part in enumerate(parts):
             if number < len(self._pieces) and self._pieces[number].kind is not part[0].kind:
                 self._shorten(number)
             if number == len(self._pieces):
                 self._pieces.append(Piece(part))
-            self._pieces[number].take(part)
+            piece = self._pieces[number]
+            if self._is_long and piece.widget is not None and not piece.is_grown(part):
+                discard(piece.widget)  # other text is laid out where it is seen
+                piece.widget = None
+                is_missing = True
+            piece.take(part)
         self._shorten(len(parts))
-        characters = sum(len(block.text) for block in blocks)
-        self._is_long = self.is_gradual and (len(parts) > _MANY_PIECES or characters > _MANY_CHARACTERS)
         for piece in self._pieces:
             if piece.widget is not None or not self._may_wait(piece):
                 self._fill(piece)
         self.rearrange()
+        if is_missing:
+            self.updateGeometry()  # whoever knows what is seen asks for it
 
     def name_texts(self) -> None:
         """Let each text say itself to screen readers, formulas as LaTeX; not for what still grows."""
         self._is_named = True
         for widget in self.block_widgets:
-            _name(widget)
+            name_text(widget)
 
     def build_part(self, top: int, bottom: int, most: int = _MANY_PIECES) -> bool:
         """Make the widgets of what stands between two heights, some at a time; return whether there were any."""
@@ -115,10 +123,10 @@ class BlockColumn(PieceColumn):
             widget = piece.widget
             if isinstance(widget, ThinkingBlock):
                 widget.drop_outside(top - place, bottom - place)
-            elif self._is_long and widget is not None and (end < top or place > bottom) and not _is_used(widget):
+            elif self._is_long and widget is not None and (end < top or place > bottom) and not is_used(widget):
                 piece.keep_height(self._room(piece, self.width()))
                 piece.widget = None
-                _discard(widget)
+                discard(widget)
 
     def number_of(self, widget: QWidget) -> int:
         """Return which piece a widget shows."""
@@ -146,8 +154,7 @@ class BlockColumn(PieceColumn):
     def heightForWidth(self, width: int) -> int:
         """Return the height in pixels of all blocks at ``width``."""
         if self._measured is None or self._measured[0] != width:
-            heights = self._heights(width)
-            self._measured = (width, sum(heights) + GAP_PX * max(0, len(heights) - 1))
+            self._measured = (width, sum(self._heights(width)) + sum(map(self._gap_above, range(len(self._pieces)))))
         return self._measured[1]
 
     def natural_width(self, limit: int) -> int:
@@ -186,15 +193,25 @@ class BlockColumn(PieceColumn):
         top = 0
         tops = []
         heights = self._heights(self.width())
-        for piece, height in zip(self._pieces, heights, strict=True):
+        for number, (piece, height) in enumerate(zip(self._pieces, heights, strict=True)):
+            top += self._gap_above(number)
             tops.append(top)
             if piece.widget is not None:
                 room = self._room(piece, self.width())
                 left = 0 if piece.blocks[0].is_rtl else self.width() - room
                 piece.widget.setGeometry(left, top, room, height)
-            top += height + GAP_PX
+            top += height
         self._tops = tops
-        self._measured = (self.width(), max(0, top - GAP_PX))
+        self._measured = (self.width(), top)
+
+    def _gap_above(self, number: int) -> int:
+        """Return how far a piece stands from the one above, pixels; what was cut goes on without a gap."""
+        return GAP_PX if number and not self._pieces[number].goes_on else 0
+
+    @Slot(object)
+    def _on_moved_sideways(self, moved: object) -> None:
+        assert isinstance(moved, TextView)
+        scroll_together(self._pieces, moved)
 
     def _may_wait(self, piece: "Piece[BlockWidget]") -> bool:
         return self._is_long and piece.kind is not BlockKind.THINKING  # which knows whether it is folded
@@ -210,15 +227,17 @@ class BlockColumn(PieceColumn):
             widget.show()
         if isinstance(widget, TextView):
             widget.show_blocks(piece.blocks, self._theme)
+            if piece.blocks[0].columns:
+                scroll_like_others(self._pieces, widget)
         else:
             widget.show_block(piece.blocks[0], self._theme)
         if self._is_named:
-            _name(widget)
+            name_text(widget)
 
     def _shorten(self, count: int) -> None:
         for piece in self._pieces[count:]:
             if piece.widget is not None:
-                _discard(piece.widget)
+                discard(piece.widget)
         del self._pieces[count:]
 
     def _make_widget(self, kind: BlockKind) -> "BlockWidget":
@@ -236,6 +255,7 @@ class BlockColumn(PieceColumn):
             return thinking
         text = TextView(self._theme, self._muted, self)
         text.link_activated.connect(self.link_activated)
+        text.moved_sideways.connect(self._on_moved_sideways)
         return text
 
 
@@ -371,24 +391,3 @@ class ThinkingBlock(QWidget):
 
 
 BlockWidget = TextView | CodeBlock | FormulaBlock | ThinkingBlock
-
-
-def _discard(widget: QWidget) -> None:
-    widget.hide()
-    widget.setParent(None)
-    widget.deleteLater()
-
-
-def _name(widget: QWidget) -> None:
-    if isinstance(widget, TextView):
-        widget.setAccessibleName(spoken(widget.blocks))
-
-
-def _is_used(widget: QWidget) -> bool:
-    """Return whether a widget holds what would be lost with it: the keyboard, a selection, a wrapped line."""
-    focused = QApplication.focusWidget()
-    if focused is not None and (focused is widget or widget.isAncestorOf(focused)):
-        return True
-    if isinstance(widget, TextView):
-        return widget.textCursor().hasSelection()
-    return not isinstance(widget, FormulaBlock) or widget.is_selected

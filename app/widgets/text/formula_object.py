@@ -40,6 +40,7 @@ class FormulaObject(QPyTextObject):
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self.shapes: dict[str, Shape] = {}
+        self._selected: list[tuple[Shape, QRectF, str]] = []  # (drawing, place in the painter's view, colour)
 
     def intrinsicSize(self, document: QTextDocument, position: int, text_format: QTextFormat) -> QSizeF:
         """Return the room a formula takes."""
@@ -59,7 +60,17 @@ class FormulaObject(QPyTextObject):
             shape, scale = drawn
             size = QSizeF(shape.width * scale, (shape.ascent + shape.descent) * scale)
             place = QRectF(QPointF(rect.topLeft()) + QPointF(_SIDE_PX, 0), size)
-            paint_shape(painter, shape, place, str(text_format.property(_COLOR)))
+            color = str(text_format.property(_COLOR))
+            if text_format.hasProperty(QTextFormat.Property.ForegroundBrush):  # only a selection or a match brings one
+                color = text_format.foreground().color().name()
+                self._selected.append((shape, painter.transform().mapRect(place), color))
+            paint_shape(painter, shape, place, color)
+
+    def paint_selected(self, painter: QPainter) -> None:
+        """Draw what is selected once more: Qt lays half of the selection's colour over each object."""
+        selected, self._selected = self._selected, []
+        for shape, place, color in selected:
+            paint_shape(painter, shape, place, color)
 
     def _shape_of(self, text_format: QTextFormat) -> tuple[Shape, float] | None:
         source, size = text_format.property(_SOURCE), text_format.property(_TEXT_SIZE)
@@ -91,7 +102,7 @@ def place_formulas(document: QTextDocument, drawer: FormulaObject, theme: Theme,
         if shape is None and formulas().is_pending(formula):
             pending.add(formula)
         cursor.setPosition(mark.position)
-        cursor.movePosition(QTextCursor.MoveOperation.Right, QTextCursor.MoveMode.KeepAnchor)
+        cursor.setPosition(mark.position + 1, QTextCursor.MoveMode.KeepAnchor)  # a move would lay the text out first
         if shape is None:
             cursor.insertText(mark.source.replace("\n", "\u2028"), _source_format(mark.around, theme))
         else:

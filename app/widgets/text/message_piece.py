@@ -4,9 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from PySide6.QtWidgets import QApplication, QWidget
+
 from app.rendering.blocks import Block, BlockKind
+from app.rendering.spoken import spoken
 from app.widgets.basics.theme import Theme
-from app.widgets.text.text_view import columns_of
+from app.widgets.text.formula_block import FormulaBlock
+from app.widgets.text.text_view import TextView, columns_of
 
 TEXT_VIEW_CHARACTERS = 4_000  # a text view begins anew after so many, which bounds what one update lays out again
 _CHARACTER_SHARE = 0.5  # of the text size: how wide a character of Inter is on average
@@ -17,6 +21,7 @@ _CODE_FRAME_PX = 50
 _CODE_LINE_SHARE = 1.32
 _FORMULA_PX = 60
 _FOLDED_PX = 32
+_BEGINNING = 24  # characters by which a block that grows is known again
 
 
 class PieceWidget(Protocol):
@@ -43,9 +48,14 @@ class Piece(Generic[Shown]):
         return self.blocks[0].kind
 
     @property
-    def characters(self) -> int:
-        """How much text it shows."""
-        return sum(len(block.text) for block in self.blocks)
+    def goes_on(self) -> bool:
+        """Whether it goes on where the piece above was cut."""
+        return self.blocks[0].head is not None
+
+    def is_grown(self, blocks: tuple[Block, ...]) -> bool:
+        """Return whether newer blocks begin like those it has."""
+        old, new = self.blocks[0], blocks[0]
+        return new.kind is old.kind and new.text.startswith(old.text[:_BEGINNING])
 
     def take(self, blocks: tuple[Block, ...]) -> None:
         """Know newer blocks."""
@@ -99,10 +109,34 @@ def pieces_of(blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
     for block in blocks:
         joins = bool(pieces) and block.kind is BlockKind.HTML and pieces[-1][0].kind is BlockKind.HTML
         joins = joins and not columns_of(block) and not columns_of(pieces[-1][0])
-        if joins and (characters < TEXT_VIEW_CHARACTERS or not block.html.startswith(("<p", "<ul", "<ol"))):
+        fits = characters + len(block.text) <= TEXT_VIEW_CHARACTERS
+        if joins and (fits or not block.html.startswith(("<p", "<ul", "<ol"))):
             pieces[-1].append(block)
             characters += len(block.text)
         else:
             pieces.append([block])
             characters = len(block.text)
     return [tuple(piece) for piece in pieces]
+
+
+def discard(widget: QWidget) -> None:
+    """Let go of the widget of a piece; nothing of it is seen from now on."""
+    widget.hide()
+    widget.setParent(None)
+    widget.deleteLater()
+
+
+def name_text(widget: QWidget) -> None:
+    """Let a text say itself to screen readers, formulas as LaTeX; other widgets have names of their own."""
+    if isinstance(widget, TextView):
+        widget.setAccessibleName(spoken(widget.blocks))
+
+
+def is_used(widget: QWidget) -> bool:
+    """Return whether a widget holds what would be lost with it: the keyboard, a selection, a wrapped line."""
+    focused = QApplication.focusWidget()
+    if focused is not None and (focused is widget or widget.isAncestorOf(focused)):
+        return True
+    if isinstance(widget, TextView):
+        return widget.textCursor().hasSelection()
+    return not isinstance(widget, FormulaBlock) or widget.is_selected

@@ -48,6 +48,9 @@ class PieceColumn(QWidget):
     Its methods are each column's own; it isn't abstract, as those who look for columns name this class.
     """
 
+    def catch_up(self) -> None:
+        """Show all parts now, if some are still to be read."""
+
     def number_of(self, widget: QWidget) -> int:
         """Return which part a widget is, counted from the top, whether those above exist or not."""
         raise NotImplementedError

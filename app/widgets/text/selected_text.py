@@ -11,11 +11,20 @@ from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.formulas import parse_formula
 from app.rendering.markdown import render
 from app.rendering.selection import Chosen, markdown_of
-from app.rendering.thinking import without_thinking
+from app.rendering.thinking import split_thinking, without_thinking
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.code_view import CodeView
 from app.widgets.text.formula_block import FormulaBlock
-from app.widgets.text.page_texts import Drawing, Leaf, PendingPiece, drawings_in, leaves_in, number_in, pending_in
+from app.widgets.text.page_texts import (
+    Drawing,
+    Leaf,
+    PendingPiece,
+    PieceColumn,
+    drawings_in,
+    leaves_in,
+    number_in,
+    pending_in,
+)
 from app.widgets.text.plain_text_view import PlainTextView
 from app.widgets.text.text_selection import SelectionArea
 from app.widgets.text.text_view import TextView
@@ -48,6 +57,8 @@ def _of_rows(
 
 
 def _plain_of(area: SelectionArea, widget: QWidget, row: int) -> str:
+    for column in widget.findChildren(PieceColumn):
+        column.catch_up()
     texts = (_text_of(area, part, row) for part in _parts_of(widget))
     return "\n".join(text for text in texts if text)
 
@@ -86,8 +97,9 @@ def _markdown_of(area: SelectionArea, widget: QWidget, model: TranscriptModel, r
     chosen = [chosen for part in _parts_of(widget) for chosen in _chosen_of(area, part, row)]
     content = _content_of_row(model, row)
     is_all = bool(chosen) and all(part.is_whole for part in chosen)
-    user = model.entry(row).message.role is Role.USER
-    if is_all and (user or not any(block.kind is BlockKind.THINKING for block in render(content, _NO_LOOKS))):
+    message = model.entry(row).message
+    passages = split_thinking(content, opened=message.opens_thinking)
+    if is_all and (message.role is Role.USER or not any(passage.is_thinking for passage in passages)):
         return content
     return markdown_of(chosen)
 

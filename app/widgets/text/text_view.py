@@ -1,6 +1,8 @@
 """A stretch of rendered text in an answer: selectable, as high as its text, safe, with links that are only reported."""
 
-from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QUrl, Signal, Slot
+import re
+
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -21,7 +23,7 @@ from app.rendering.formulas import SCHEME, Formula
 from app.rendering.html import BOX_GAP, LIST_INDENT_PX, QUOTE_INDENT_PX, RIGHT_QUOTE
 from app.rendering.links import safe_url
 from app.rendering.selection import Chosen
-from app.rendering.table_html import RIGHT_TO_LEFT_TABLE
+from app.rendering.table_html import RIGHT_TO_LEFT_TABLE, table_width_px
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.safe_document import SafeDocument
@@ -36,22 +38,26 @@ from app.widgets.text.text_selection import copied
 _QUOTE_BAR_PX = 3
 _BAR_PX = 14
 _COLUMN_PX = 150  # a table's columns are this wide at most before it scrolls; wider texts wrap in them
-_MANY_COLUMNS = 4  # fewer fit into any page
+_STEP_PX = 40
+_DRAWINGS_MS = 300  # between two turns of showing the drawings that have come, while others are awaited
+_CELL = re.compile("<t[hd] ")
+_STEPS = {Qt.Key.Key_Left: -_STEP_PX, Qt.Key.Key_Right: _STEP_PX}
+_CHANGING = Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
 _PAGE_KEYS = frozenset({Qt.Key.Key_PageUp, Qt.Key.Key_PageDown, Qt.Key.Key_Space})
 
 
 def columns_of(block: Block) -> int:
-    """Return how many columns a block has that is a table of many, else 0."""
+    """Return how many columns a block has that is a table, else 0."""
     if not block.html.startswith("<table"):
         return 0
-    columns = block.html.split("</tr>", 1)[0].count("<th ")
-    return columns if columns >= _MANY_COLUMNS else 0
+    return len(_CELL.findall(block.html, 0, block.html.find("</tr>")))
 
 
 class TextView(QTextBrowser):
     """Shows HTML blocks one below the other in one document, so that a selection can reach over all of them."""
 
     link_activated = Signal(object)  # str: a full http, https or mailto URL
+    moved_sideways = Signal(object)  # the TextView itself: the table in it was scrolled
 
     def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -61,15 +67,19 @@ class TextView(QTextBrowser):
         self._heights: dict[int, int] = {}
         self._has_quotes = False
         self._columns = 0  # of the only thing shown, a table that may be wider than the page
+        self._widths: tuple[int, ...] = ()  # of its columns in characters, where they are given
         self._ideal = 0.0
         self._begins_right = False  # the table's first column is the one on the right
         self._is_scrolled = False  # by the reader
+        self._is_changing = False
         self.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # each paragraph has its own
         document = SafeDocument(self)
         document.setIndentWidth(LIST_INDENT_PX)
         self._formula_object = FormulaObject(document)
         document.documentLayout().registerHandler(FORMULA_OBJECT, self._formula_object)
         self._pending: frozenset[Formula] = frozenset()
+        self._drawings_due = QTimer(self, singleShot=True, interval=_DRAWINGS_MS)
+        self._drawings_due.timeout.connect(self._on_drawings_due)
         self.setDocument(document)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setProperty("bare", "true")
@@ -94,6 +104,11 @@ class TextView(QTextBrowser):
         """The blocks that are shown."""
         return self._blocks
 
+    @property
+    def is_scrolled(self) -> bool:
+        """Whether the reader has moved a wide table sideways."""
+        return self._is_scrolled
+
     def show_blocks(self, blocks: tuple[Block, ...], theme: Theme) -> None:
         """Show these blocks; nothing happens if they and the theme are those already shown."""
         if theme != self._theme:
@@ -106,15 +121,20 @@ class TextView(QTextBrowser):
         self._has_quotes = "-qt-user-state" in html
         self._columns = columns_of(blocks[0]) if len(blocks) == 1 else 0
         self._begins_right = html.startswith(RIGHT_TO_LEFT_TABLE)
+        self._widths = blocks[0].columns if self._columns else ()
         self._ideal = 0.0
         selection = self.textCursor()
         anchor, position = selection.anchor(), selection.position()
+        sideways, self._is_changing = self.horizontalScrollBar().value(), True
         self.setHtml(html)
         if SCHEME in html:
             self._place_formulas()
         self._heights.clear()
         self._fit(self.viewport().width())
         self._select_again(anchor, position)
+        if self._is_scrolled or not self._begins_right:
+            self.horizontalScrollBar().setValue(sideways)
+        self._is_changing = False
         self.marks.refresh()
 
     def height_for(self, width: int) -> int:
@@ -127,6 +147,11 @@ class TextView(QTextBrowser):
             document.setTextWidth(room)
             known = self._heights[width] = round(document.size().height()) + (_BAR_PX if room > width else 0)
         return known
+
+    def scroll_sideways(self, value: int) -> None:
+        """Show other columns of a wide table; the value is that of its scroll bar."""
+        self._is_scrolled = True
+        self.horizontalScrollBar().setValue(value)
 
     def natural_width(self) -> int:
         """Return the width in pixels that the text takes without wrapping."""
@@ -214,15 +239,18 @@ class TextView(QTextBrowser):
         sideways = abs(delta.x()) > abs(delta.y()) or bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         bar = self.horizontalScrollBar()
         if sideways and self._columns and bar.maximum() > 0:
-            self._is_scrolled = True
-            bar.setValue(bar.value() - (delta.x() or delta.y()) // 2)
+            self.scroll_sideways(bar.value() - (delta.x() or delta.y()) // 2)
             event.accept()
         else:
             event.ignore()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Leave paging to the page around."""
-        if Qt.Key(event.key()) in _PAGE_KEYS:
+        """Scroll a wide table sideways, leave paging to the page around."""
+        step = _STEPS.get(Qt.Key(event.key())) if not event.modifiers() & _CHANGING else None
+        bar = self.horizontalScrollBar()
+        if step is not None and self._columns and bar.maximum() > 0:
+            self.scroll_sideways(bar.value() + step)
+        elif Qt.Key(event.key()) in _PAGE_KEYS:
             event.ignore()
         else:
             super().keyPressEvent(event)
@@ -231,6 +259,8 @@ class TextView(QTextBrowser):
         """Never scroll inside, but for a wide table sideways."""
         if self._columns:
             super().scrollContentsBy(dx, 0)
+            if self._is_scrolled and not self._is_changing:
+                self.moved_sideways.emit(self)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Give a wide table the room it needs."""
@@ -251,6 +281,10 @@ class TextView(QTextBrowser):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the text and the bars beside quotations."""
         super().paintEvent(event)
+        if self._formula_object.shapes:
+            with QPainter(self.viewport()) as painter:
+                painter.setClipRegion(event.region())
+                self._formula_object.paint_selected(painter)
         if self._has_quotes:
             self._paint_quote_bars(event)
 
@@ -278,7 +312,9 @@ class TextView(QTextBrowser):
         """Return how wide the document is laid out: a table of many columns is not squeezed below what can be read."""
         if not self._columns:
             return width
-        if not self._ideal:
+        if not self._ideal and self._widths:  # all parts of a table that was cut are as wide
+            self._ideal = table_width_px(self._widths, self._theme.text_size_px)
+        elif not self._ideal:
             self.document().setTextWidth(-1)
             self._ideal = self.document().idealWidth()
         return max(width, min(int(self._ideal) + 1, self._columns * _COLUMN_PX))
@@ -311,6 +347,14 @@ class TextView(QTextBrowser):
     def _on_drawn(self, drawn: frozenset[Formula]) -> None:
         if self._pending.isdisjoint(drawn):
             return
+        if not any(map(formulas().is_pending, self._pending)):
+            self._on_drawings_due()
+        elif not self._drawings_due.isActive():  # placing many again for each that arrives would take most of the time
+            self._drawings_due.start()
+
+    @Slot()
+    def _on_drawings_due(self) -> None:
+        self._drawings_due.stop()
         blocks, self._blocks = self._blocks, ()
         self.show_blocks(blocks, self._theme)
         self.updateGeometry()

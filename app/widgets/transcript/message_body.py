@@ -1,5 +1,6 @@
 """The widget that shows one message: Markdown of a model, or plain text."""
 
+import math
 import time
 
 from PySide6.QtCore import QTimer, Slot
@@ -14,6 +15,7 @@ from app.widgets.text.block_column import BlockColumn
 
 _SHARE = 4  # while a text streams, drawing it takes at most about one part in so many of the time
 _SHORTEST_PAUSE_SECONDS = 0.03
+_READING_SECONDS = 0.02  # a long text is read in steps, with as much time between them
 
 
 class MessageBody(BlockColumn):
@@ -32,6 +34,7 @@ class MessageBody(BlockColumn):
         self._stream = MarkdownStream(theme.render_theme())
         self._thinking = NO_THINKING
         self._free_at = 0.0
+        self._drawn = ""  # the text whose blocks are shown
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.timeout.connect(self.draw_now)
@@ -67,18 +70,37 @@ class MessageBody(BlockColumn):
 
     @Slot()
     def draw_now(self) -> None:
-        """Draw the text given last without waiting for its turn."""
+        """Draw the text given last without waiting for its turn; a long one is read on in further turns."""
+        self._draw(_READING_SECONDS)
+
+    def catch_up(self) -> None:
+        """Read to the end at once."""
+        if self.is_behind:
+            self._draw(math.inf)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the end of a long text is not read yet: it is missing, or stands there as it was written."""
+        return not self._is_plain and self._stream.is_behind
+
+    def _draw(self, seconds: float) -> None:
         self._late.stop()
         started = time.perf_counter()
-        blocks = self._blocks()
+        blocks = self._blocks(seconds)
+        if self.is_behind and not self._streaming and self._drawn and self._text.startswith(self._drawn):
+            self._late.start(round((time.perf_counter() - started) * 1000) + 1)
+            return  # what is shown is better than what is read so far
+        self._drawn = self._text
         self.show_blocks(blocks, self.theme)
         if not self._streaming:
             self.words = spoken(blocks)
             self.name_texts()
         spent = time.perf_counter() - started
         self._free_at = time.perf_counter() + max(_SHORTEST_PAUSE_SECONDS - spent, (_SHARE - 1) * spent)
+        if self.is_behind:
+            self._late.start(round(spent * 1000) + 1)
 
-    def _blocks(self) -> list[Block]:
+    def _blocks(self, seconds: float) -> list[Block]:
         if self._is_plain:
             return render_plain(self._text, self.theme.render_theme())
-        return self._stream.update(self._text, self._streaming, self._thinking)
+        return self._stream.update(self._text, self._streaming, self._thinking, seconds)

@@ -13,6 +13,7 @@ from app.widgets.text.match_marks import Search
 from app.widgets.text.match_places import marks_of, place_of
 from app.widgets.text.page_texts import Leaf, PendingPiece, leaves_in
 from app.widgets.transcript.find_bar import FindBar
+from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.user_message import UserMessage
@@ -124,6 +125,8 @@ class TranscriptFind(QObject):
         view = self._transcript.view
         widget = view.widget_of(row)
         self._visited = (widget.message_id, within)
+        for body in widget.findChildren(MessageBody):
+            body.catch_up()
         self._mark(widget)
         file = self._file_of(widget)
         leaf, place = self._unfolded(widget, row, self._in_text(within, widget)) if file is None else (None, 0)

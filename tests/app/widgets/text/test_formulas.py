@@ -103,6 +103,23 @@ def distance(first: str, second: str) -> int:
     return abs(a.red() - b.red()) + abs(a.green() - b.green()) + abs(a.blue() - b.blue())
 
 
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_in_a_selection_it_is_as_strong_as_the_text(make_body: MakeBody, qtbot: QtBot, theme: Theme) -> None:
+    body = make_body(r"$\blacksquare$")
+    body.set_theme(theme)
+    wait_until_drawn(qtbot)
+    view = view_of(body)
+    body.resize(300, body.heightForWidth(300))
+    QApplication.processEvents()
+    view.selectAll()
+    palette = view.palette()
+    image = picture_of(body, theme.colors.page)
+    wanted, around = palette.highlightedText().color(), palette.highlight().color()
+    colors = {image.pixelColor(x, y).name() for x in range(2, 14) for y in range(2, 18)}
+    assert wanted.name() in colors
+    assert around.name() in {image.pixelColor(x, 1).name() for x in range(14)} | colors
+
+
 def test_a_formula_on_display_is_centred(make_body: MakeBody, qtbot: QtBot) -> None:
     body = make_body("before\n\n$$x = 1$$\n\nafter")
     wait_until_drawn(qtbot)

@@ -16,6 +16,7 @@ from app.widgets.text.page_texts import leaves_in, number_in, numbered_leaves, p
 from app.widgets.text.text_selection import Moves
 from app.widgets.text.text_view import TextView
 from app.widgets.transcript.assistant_message import AssistantMessage
+from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_find import TranscriptFind
 from tests.app.widgets.demo_conversation import answer, entries, user
@@ -27,23 +28,29 @@ FORMULAS = "\n\n".join(f"Then\n\n$$x = {number}$$" for number in range(600))
 FEW_WIDGETS = 30
 
 
-def settle() -> None:
+def settle(page: Transcript | None = None) -> None:
+    """Let what is due happen; with a page, until its messages are read to their ends."""
+    bodies = [] if page is None else page.findChildren(MessageBody)
+    end = time.monotonic() + 30
+    while any(body.is_behind for body in bodies) and time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.001)
     for _ in range(60):
         QApplication.processEvents()
 
 
 def shown(page: Transcript, model: TranscriptModel, text: str) -> AssistantMessage:
     model.set_entries(entries([user(1, "Go"), answer(2, text)]))
-    settle()
+    settle(page)
     row = page.view.live_widget(1)
     assert isinstance(row, AssistantMessage)
     return row
 
 
-def seen_text(page: Transcript, row: AssistantMessage, height: int) -> str:
+def seen_text(page: Transcript, row: AssistantMessage, height: int, left: int = 20) -> str:
     """The line at a height of the viewport."""
     for leaf in leaves_in(row):
-        inside = leaf.viewport().mapFrom(page.view.viewport(), QPoint(20, height))
+        inside = leaf.viewport().mapFrom(page.view.viewport(), QPoint(left, height))
         if 0 <= inside.y() < leaf.viewport().height():
             assert isinstance(leaf, QTextEdit)
             cursor = leaf.cursorForPosition(inside)
@@ -55,8 +62,10 @@ def seen_text(page: Transcript, row: AssistantMessage, height: int) -> str:
 @pytest.mark.parametrize("text", [PARAGRAPHS, "x" * 1_000_000, FORMULAS, "- an item\n" * 30_000, WORDS * 2_000])
 def test_it_opens_quickly_with_few_widgets(page: Transcript, page_model: TranscriptModel, text: str) -> None:
     start = time.thread_time()
-    row = shown(page, page_model, text)
+    page_model.set_entries(entries([user(1, "Go"), answer(2, text)]))
+    settle()
     assert time.thread_time() - start < 1.5  # all widgets took 2 to 9 s
+    row = shown(page, page_model, text)
     assert 0 < len(row.body.block_widgets) < FEW_WIDGETS
     assert pending_in(row)
     assert page.view.is_following
@@ -110,6 +119,31 @@ def test_find_goes_to_what_has_no_widget(qtbot: QtBot, page: Transcript, page_mo
     third = page.view.viewport().height() // 3
     assert any(seen_text(page, row, third + gap).startswith("Paragraph 777.") for gap in (0, 10, 20))
     finder.close()
+
+
+def test_a_huge_table_is_searched_and_copied_as_one(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel
+) -> None:
+    rows = "".join(f"| row {number} | text |\n" for number in range(3_000))
+    table = f"| heading | other |\n|---|---|\n{rows}"
+    finder = TranscriptFind(page, page_model, page._style.theme)
+    row = shown(page, page_model, f"{table}\nThe end.")
+    finder.open()
+    for words, count in (("heading", 1), ("row 2", 1111), ("text", 3000)):
+        finder.bar.field.setText(words)
+        qtbot.waitUntil(lambda: not finder.search.is_searching)
+        assert finder.search.total == count
+    finder.bar.field.setText("row 1777")
+    qtbot.waitUntil(lambda: finder.search.total == 1 and not finder.search.is_searching)
+    settle()
+    third = page.view.viewport().height() // 3
+    assert any(seen_text(page, row, third + gap, 80) == "row 1777" for gap in (0, 10, 20))
+    finder.close()
+    page.selection.select_row(1)
+    assert page.selected_text().startswith("heading\tother\nrow 0\ttext\nrow 1\ttext\n")
+    assert page.selected_text().count("heading") == 1
+    page.copy_markdown()
+    assert QGuiApplication.clipboard().text() == f"{table}\nThe end."
 
 
 def test_all_of_it_is_copied(page: Transcript, page_model: TranscriptModel) -> None:
