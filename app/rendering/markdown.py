@@ -125,7 +125,7 @@ class _PassageReader:
         else:
             if self._is_final or not text.startswith(self._text):
                 self._restart()
-            if not streaming and _REFERENCE.search(text):
+            if not streaming and _REFERENCE.search(text, 0, MARKDOWN_CHARACTERS):
                 self._restart()
                 self._learn_references(text)
         self._text, self._is_final = text, not streaming
@@ -134,7 +134,7 @@ class _PassageReader:
 
     def _learn_references(self, text: str) -> None:
         """Definitions at the end of an answer serve links at its beginning; until it is whole they serve none."""
-        for match in islice(_REFERENCE.finditer(text), MAXIMUM_REFERENCES):
+        for match in islice(_REFERENCE.finditer(text, 0, MARKDOWN_CHARACTERS), MAXIMUM_REFERENCES):
             self._parser.block.parse(match.group(), self._parser, self._references, [])
 
     def _read_on(self, text: str, streaming: bool, deadline: float) -> list[Block]:
@@ -148,7 +148,7 @@ class _PassageReader:
         while (start := _skip_empty_lines(text, self._position, end)) < end:
             if start - begun_at > AT_ONCE_CHARACTERS and time.perf_counter() > deadline:
                 self.is_behind = True
-                return [] if streaming else self._plain_rest(text)
+                return [] if streaming else self._plain_rest(text, end)
             self._position = start
             opening = None if self._goes_on.prefix else _fence_at(text, start, end)
             if opening is None:
@@ -157,8 +157,8 @@ class _PassageReader:
                 open_blocks = self._read_fence(opening, end, last)
             if open_blocks is not None:
                 return open_blocks
-        self._tail = []
         if end == len(text):
+            self._tail = []
             return []
         self._position = max(self._position, end)
         while self._position < len(text):
@@ -167,12 +167,13 @@ class _PassageReader:
                 return open_blocks
         return []
 
-    def _plain_rest(self, text: str) -> list[Block]:
-        """Return what is still to be read as plain blocks; they are made once."""
+    def _plain_rest(self, text: str, border: int) -> list[Block]:
+        """Return what is still to be read as plain blocks; they are made once. border: what follows stays plain."""
         if not self._tail:
             place = self._position
             while place < len(text):
                 end = _plain_end(text, place)
+                end = border if place < border < end else end
                 self._tail.append((place, plain_block(text[place:end].rstrip("\n"), self._theme)))
                 place = end
         following = bisect_right(self._tail, self._position, key=lambda begun: begun[0])
@@ -291,7 +292,12 @@ class _PassageReader:
 
     def _read_plain(self, text: str, streaming: bool) -> list[Block] | None:
         end = _plain_end(text, self._position)
-        block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
+        while self._tail and self._tail[0][0] < self._position:
+            del self._tail[0]
+        if self._tail and self._tail[0][0] == self._position:  # made while what stands above it was read
+            block = self._tail[0][1]
+        else:
+            block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
         if streaming and end == len(text):
             return [replace(block, closed=False)]
         self._done.append(replace(block, source=text[self._position : end]))

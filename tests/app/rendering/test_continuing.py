@@ -122,3 +122,14 @@ def test_a_text_read_in_steps_ends_like_one_read_at_once() -> None:
     for blocks in steps:  # what is not read yet stands there as it was written
         assert "".join("".join(block.text for block in blocks).split()).count("row999") == 4
     assert steps[0][-1].text.endswith("**Words** in between.")
+
+
+def test_what_stays_plain_is_the_same_whether_it_was_read_in_steps() -> None:
+    text = "**bold** words and\nlines\n" * 30_000
+    stream = MarkdownStream(THEME)
+    blocks = stream.update(text, False, seconds=0)
+    while stream.is_behind:
+        blocks = stream.update(text, False, seconds=0)
+    assert len(text) > markdown.MARKDOWN_CHARACTERS
+    assert blocks == render(text, THEME)
+    assert "".join(block.source for block in blocks) == text
