@@ -55,6 +55,7 @@ class MessageParts(QObject):
             self,
         )
         self.edits = EditController(conversations, requests, edits, self)
+        self.messages.restored.connect(self.edits.on_restored)
         self._window: MainWindow | None = None
         self._dialog: PromptDialog | None = None
         engine.event_received.connect(self.messages.on_event)
@@ -72,6 +73,7 @@ class MessageParts(QObject):
         window.actions_by_name.answer_now.triggered.connect(self._answer_now)
         self._conversations.leaving.connect(window.page.transcript.flush_edits)
         self._conversations.leaving.connect(self.edits.flush)
+        self._chat.waiting.edit_restored.connect(window.page.transcript.flush_edits)
         self._chat.waiting.edit_restored.connect(self.edits.go_on)
         self._chat.waiting.edit_restored.connect(lambda job: window.page.transcript.go_to_edit(job.message_id))
         window.page.transcript.wished.connect(self._on_wished)

@@ -12,11 +12,13 @@ _READ = "read:"
 class MessageEdit(QObject):
     """Text and attachments of one message while it is edited.
 
-    Signals: changed() when there is something to keep; items_changed() when other attachments are to be shown;
-    problem_changed(); files_added(paths), text_added(str) and reading_cancelled(key) for whoever reads them.
+    Signals: changed() when there is something to keep; rewritten() when it was not the editor that has changed the
+    text; items_changed() when other attachments are to be shown; problem_changed(); files_added(paths),
+    text_added(str) and reading_cancelled(key) for whoever reads them.
     """
 
     changed = Signal()
+    rewritten = Signal()
     items_changed = Signal()
     problem_changed = Signal()
     files_added = Signal(object)
@@ -50,6 +52,15 @@ class MessageEdit(QObject):
         if text != self.text:
             self.text = text
             self.changed.emit()
+
+    def put_before(self, text: str, attachments: tuple[Attachment, ...]) -> None:
+        """Take in what was sent already and came back: before what is written, or instead if nothing was changed."""
+        if self.is_changed:
+            text = "\n\n".join(part for part in (text, self.text) if part.strip())
+            attachments = (*attachments, *(each for each in self.attachments if each not in attachments))
+        self.set_text(text)
+        self.set_attachments(attachments)
+        self.rewritten.emit()
 
     def set_attachments(self, attachments: tuple[Attachment, ...]) -> None:
         """Have these go with it."""

@@ -9,6 +9,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.conversations.editing import list_edits
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
 from app.widgets.transcript.message_editor import MessageEditor
 from app.widgets.transcript.message_widget import MessageWidget
@@ -189,6 +190,50 @@ def test_an_edit_outlives_another_page_and_a_restart(qtbot: QtBot, windows: list
     last.wait(lambda: len(last.texts()) == 2)
     qtbot.wait(300)
     assert row(last, 0).editor is None  # what was sent is edited no more
+
+
+def test_what_comes_back_to_a_message_that_is_edited_again_stands_before_what_is_written(
+    qtbot: QtBot, windows: list[Whole]
+) -> None:
+    asked(opened(qtbot, windows), "Look")
+    windows.pop().end()
+    window = Whole(qtbot, Script(steps=40, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
+    windows.append(window)
+    window.wait(lambda: window.texts()[:1] == ["Look"])
+    editor = edited(window)
+    qtbot.keyClicks(editor.editor, " once more")
+    window.hearth.chat.edit((editor.edit.message.id, "Look here"))
+    window.wait(lambda: window.composer.chips.queue == ("Look here",))
+    window.hearth.chat.waiting.edit(0)
+    assert editor_of(window) is editor
+    assert editor.editor.text == "Look here\n\nLook once more"
+    qtbot.keyClicks(editor.editor, " and there")
+    window.hearth.window.begin_new()
+    window.hearth.conversations.open(editor.edit.message.conversation_id)
+    window.wait(lambda: window.texts()[:1] == ["Look"])
+    assert editor_of(window).editor.text == "Look here\n\nLook once more and there"
+
+
+def test_an_edit_comes_back_with_its_deleted_message_and_is_kept_again(
+    qtbot: QtBot, windows: list[Whole], tmp_path: Path
+) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "Look")
+    editor = edited(window)
+    attach(window, editor, tmp_path, "a.txt")
+    qtbot.keyClicks(editor.editor, " again")
+
+    def kept() -> list[tuple[str, list[str]]]:
+        work = window.hearth.store_thread.submit(lambda store: list_edits(store.databases_of([conversation_id])))
+        return [(edit.text, [each.name for each in edit.attachments or ()]) for edit in work.result()]
+
+    window.wait(lambda: kept() == [("Look again", ["a.txt"])])
+    window.hearth.messages.messages.delete(editor.edit.message.id)
+    window.wait(lambda: window.texts() == [])
+    window.hearth.messages.messages.undo_last()
+    window.wait(lambda: window.texts()[:1] == ["Look"])
+    assert editor_of(window).editor.text == "Look again"
+    window.wait(lambda: kept() == [("Look again", ["a.txt"])])
 
 
 def test_ten_megabytes_are_attached_to_the_edited_message(qtbot: QtBot, windows: list[Whole]) -> None:

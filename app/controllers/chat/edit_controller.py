@@ -1,6 +1,6 @@
 """What is written in messages that are edited: files are read for it, and all of it is kept for a restart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, QTimer, Slot
@@ -61,8 +61,19 @@ class EditController(QObject):
         message = current.tree.get(job.message_id) if current is not None else None
         if message is not None:
             kept = message.attachments if job.attachments is None else job.attachments
-            self._edits.restore(message, job.text, kept)
-            self._note(message.id)
+            edit = self._edits.get(message.id)
+            if edit is not None:
+                edit.put_before(job.text, kept)
+            else:
+                self._edits.restore(message, job.text, kept)
+                self._note(message.id)
+
+    @Slot(object)
+    def on_restored(self, message_ids: Iterable[str]) -> None:
+        """Keep the edits of these messages again: what was kept of them went when they were deleted."""
+        for message_id in message_ids:
+            self._kept.pop(message_id, None)
+            self._note(message_id)
 
     def shut_down(self) -> None:
         """Stop reading and hand the rest to the store; blocks for a moment."""

@@ -27,11 +27,12 @@ from engine.api.message import Role
 class MessageController(QObject):
     """is_busy: whether something is answered, or waits to be, in a conversation; has_model: one is loaded.
 
-    Signals: notice_raised(Notice), notice_cleared(key).
+    Signals: notice_raised(Notice), notice_cleared(key), restored(set of ids of messages that are there again).
     """
 
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
+    restored = Signal(object)
 
     def __init__(
         self,
@@ -129,9 +130,10 @@ class MessageController(QObject):
         if not messages:
             self.notice_raised.emit(notices.restored_later_notice())
             return
+        ids = {message.id for message in messages}
+        self.restored.emit(ids)
         loaded = self._conversations.shelf.get(conversation_id)
         if loaded is not None:
-            ids = {message.id for message in messages}
             loaded.put_back(messages, leaf_id if leaf_id in ids else None)
             self._show(loaded)
         if not self._conversations.is_listed(conversation_id):

@@ -155,10 +155,17 @@ class MessageEditor(QFrame):
         bar.removed.connect(edit.remove)
         bar.put_back.connect(self._on_put_back)
         bar.emptied.connect(self.begin)
+        edit.rewritten.connect(self._on_rewritten)
         edit.items_changed.connect(self._on_items_changed)
         edit.problem_changed.connect(self._on_problem_changed)
         self._put_backs.undone.connect(edit.add)
         self._put_backs.redone.connect(edit.drop)
+
+    @Slot()
+    def _on_rewritten(self) -> None:
+        self._begun_with = self.edit.text
+        self.editor.replace(self.edit.text)
+        self._shown_text = self.editor.text
 
     @Slot()
     def _on_items_changed(self) -> None:
