@@ -20,7 +20,7 @@ from app.conversations.errors import (
 from app.conversations.unspaced import spaced
 from app.language import mark, tr
 
-Value = None | int | float | str | bytes
+Value = None | int | float | str | bytes | bytearray
 Row = tuple[Value, ...]
 BUSY_SECONDS = 5.0
 IN_MEMORY = Path(":memory:")
