@@ -1096,8 +1096,8 @@
         <translation>Unterhaltungen</translation>
     </message>
     <message>
-        <source>Conversations (*.json *.jsonl *.zip)</source>
-        <translation>Unterhaltungen (*.json *.jsonl *.zip)</translation>
+        <source>Conversations (*.json *.jsonl *.zip *.html)</source>
+        <translation>Unterhaltungen (*.json *.jsonl *.zip *.html)</translation>
     </message>
     <message>
         <source>Conversations {date}</source>

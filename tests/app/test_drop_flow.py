@@ -76,6 +76,17 @@ def test_an_export_on_the_empty_page_is_imported_if_one_likes(qtbot: QtBot, wind
     assert chips(window) == ["notes.txt"]
 
 
+def test_chatgpts_page_is_offered_too_and_found_by_the_dialog(qtbot: QtBot, window: Whole, tmp_path: Path) -> None:
+    (tmp_path / "chat.html").write_text(f"<html><script>var jsonData = {json.dumps(foreign.chatgpt())};</script>")
+    drop(window, window.hearth.window.page, files(tmp_path / "chat.html"))
+    press(qtbot, notice(window, exchange_notices.OFFER_KEY), "Import")
+    imported = "Imported one conversation from ChatGPT."
+    window.wait(lambda: notice(window, exchange_notices.IMPORT_KEY).notice.text == imported)
+    dialog = window.hearth.exchange.dialogs.ask_import()
+    assert "*.html" in dialog.nameFilters()[0]
+    dialog.close()
+
+
 def test_or_attached(qtbot: QtBot, window: Whole, tmp_path: Path) -> None:
     drop(window, window.hearth.window.page, files(export(tmp_path)))
     press(qtbot, notice(window, exchange_notices.OFFER_KEY), "Attach to the message")

@@ -12,7 +12,7 @@ from app.controllers.conversations.conversation_controller import ConversationCo
 from app.conversations.exchange.recognising import may_be_export
 
 _log = logging.getLogger(__name__)
-_SUFFIXES = (".json", ".jsonl", ".zip")
+_SUFFIXES = (".json", ".jsonl", ".zip", ".html", ".htm")
 
 
 class DroppedFiles(QObject):

@@ -26,7 +26,7 @@ class ExchangeDialogs(QObject):
 
     def ask_import(self) -> QFileDialog:
         """Ask for files with conversations."""
-        known = tr("Conversations (*.json *.jsonl *.zip)")
+        known = tr("Conversations (*.json *.jsonl *.zip *.html)")
         dialog = QFileDialog(self._window, tr("Import conversations"), self._folder, known)
         dialog.setNameFilters([known, tr("All files (*)")])
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)

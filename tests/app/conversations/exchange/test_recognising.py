@@ -28,6 +28,13 @@ def test_each_program_is_known(program: str, indent: int | None, tmp_path: Path)
     assert may_be_export(path)
 
 
+def test_chatgpts_page_is_known_and_other_pages_are_not(tmp_path: Path) -> None:
+    (tmp_path / "chat.html").write_text(f"<html><script>var jsonData = {json.dumps(foreign.chatgpt())};</script>")
+    (tmp_path / "list.html").write_text("<html><script>var jsonData = [1, 2];</script>")
+    (tmp_path / "page.html").write_text('<html>"mapping": {}</html>')
+    assert [path.name for path in sorted(tmp_path.iterdir()) if may_be_export(path)] == ["chat.html"]
+
+
 def test_an_archive_is_known_by_what_it_holds(tmp_path: Path) -> None:
     for name, held in (("export.zip", "sub/conversations.json"), ("code.zip", "package.json")):
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
