@@ -38,10 +38,10 @@ RETRY_INTERVAL_MS = 5000
 class ChatController(QObject):
     """Owns the queue and the one running answer.
 
-    Signals about the conversation that is shown: busy_changed(bool), phase_changed(str), queue_changed(tuple of str),
-    waiting_changed((str, bool)). notice_raised(Notice) and notice_cleared(key). model_needed() when something was
-    asked and no model is loaded or being loaded; load_stop_requested() when Stop was meant for the load.
-    answered(Message) when an answer has ended and nothing else waits for the engine.
+    Signals about the conversation that is shown: busy_changed(bool), phase_changed(str),
+    queue_changed(tuple of WaitingItem), waiting_changed((str, bool)). notice_raised(Notice) and notice_cleared(key).
+    model_needed() when something was asked and no model is loaded or being loaded; load_stop_requested() when Stop was
+    meant for the load. answered(Message) when an answer has ended and nothing else waits for the engine.
     """
 
     busy_changed = Signal(object)

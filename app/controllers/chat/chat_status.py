@@ -3,17 +3,18 @@
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.chat.answer_runner import AnswerRunner
-from app.controllers.chat.jobs import Job, JobQueue
+from app.controllers.chat.jobs import Ask, Edit, Job, JobQueue
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.language import tr
+from app.models.waiting_item import WaitingItem
 from engine.api.plan import Plan
 
 
 class ChatStatus(QObject):
     """Looks at queue and runner, which others own; plan, loading and beginning are set by the ChatController.
 
-    Signals: busy_changed(bool), phase_changed(str), queue_changed(tuple of str), waiting_changed((str: what the first
-    waiting message waits for if that is not seen here, bool: whether it could be sent now)).
+    Signals: busy_changed(bool), phase_changed(str), queue_changed(tuple of WaitingItem), waiting_changed((str: what the
+    first waiting message waits for if that is not seen here, bool: whether it could be sent now)).
     """
 
     busy_changed = Signal(object)
@@ -71,7 +72,7 @@ class ChatStatus(QObject):
             )
         if conversation_id == self._conversations.current_id:
             self._tell_waiting()
-            self.queue_changed.emit(self._labels(conversation_id))
+            self.queue_changed.emit(self._items(conversation_id))
         active = self._active_ids()
         self._conversations.set_busy(active | self._queue.conversation_ids(), active)
 
@@ -81,7 +82,7 @@ class ChatStatus(QObject):
             self._conversations.set_phase(self._runner.message.id, self._runner.phase)
         self.tell_busy()
         self.tell_phase()
-        self.queue_changed.emit(self._labels(self._conversations.current_id))
+        self.queue_changed.emit(self._items(self._conversations.current_id))
 
     def _active_ids(self) -> set[str]:
         running = self._runner.message
@@ -119,5 +120,6 @@ class ChatStatus(QObject):
             return ""
         return tr("Waiting for the answer in “{title}”").format(title=other.conversation.title)
 
-    def _labels(self, conversation_id: str | None) -> tuple[str, ...]:
-        return tuple(job.label for job in self._queue.of(conversation_id))
+    def _items(self, conversation_id: str | None) -> tuple[WaitingItem, ...]:
+        waiting = self._queue.of(conversation_id)
+        return tuple(WaitingItem(job.label, isinstance(job, Ask | Edit)) for job in waiting)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QToolButton, QVB
 from app.language import tr
 from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
+from app.models.waiting_item import WaitingItem
 from app.widgets.attachments.attachment_bar import AttachmentBar
 from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.focus_frame import FocusFrame
@@ -121,7 +122,7 @@ class Composer(QWidget):
         self._busy = busy
         self._show_button()
 
-    def set_queue(self, queue: tuple[str, ...]) -> None:
+    def set_queue(self, queue: tuple[WaitingItem, ...]) -> None:
         """Show the messages that wait."""
         self.chips.set_queue(queue)
         self._share_height()

@@ -5,11 +5,11 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from app.language import tr
+from app.models.waiting_item import WaitingItem
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirroring import margins
-from app.widgets.basics.tab_order import stops_in
 from app.widgets.basics.theme import Theme
 
 _SHOWN_CHIPS = 3
@@ -18,7 +18,7 @@ _WAITING_SHARE = 0.4  # of a chip; the rest is for the message
 
 
 class QueueChips(QWidget):
-    """One chip per waiting message, with Send now, Edit and Remove; the first says what it waits for."""
+    """One chip per waiting message, with Send now, Edit (of a text) and Remove; the first says what it waits for."""
 
     remove_requested = Signal(object)  # int: place in the queue
     edit_requested = Signal(object)  # int: place in the queue
@@ -28,7 +28,7 @@ class QueueChips(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._queue: tuple[str, ...] = ()
+        self._queue: tuple[WaitingItem, ...] = ()
         self._waits_for = ""
         self._can_send = True
         self._chips: list[_Chip] = []
@@ -44,16 +44,16 @@ class QueueChips(QWidget):
     @property
     def queue(self) -> tuple[str, ...]:
         """The waiting messages that are shown."""
-        return self._queue
+        return tuple(item.words for item in self._queue)
 
-    def set_queue(self, queue: tuple[str, ...]) -> None:
+    def set_queue(self, queue: tuple[WaitingItem, ...]) -> None:
         """Show exactly these."""
         self._queue = queue
-        place, button = self._focused()
+        place, part = self._focused()
         for chip in self._chips:
             chip.hide()
             chip.deleteLater()
-        self._chips = [_Chip(place, text, self._theme) for place, text in enumerate(queue[: self._most])]
+        self._chips = [_Chip(place, item, self._theme) for place, item in enumerate(queue[: self._most])]
         for chip in self._chips:
             chip.remove_requested.connect(self.remove_requested)
             chip.edit_requested.connect(self.edit_requested)
@@ -66,17 +66,16 @@ class QueueChips(QWidget):
         self._column.addWidget(self._more)
         self.setVisible(bool(queue))
         if place >= 0 and self._chips:
-            stops_in(self._chips[min(place, len(self._chips) - 1)])[button].setFocus(Qt.FocusReason.OtherFocusReason)
+            self._chips[min(place, len(self._chips) - 1)].take_focus(part)
         elif place >= 0:
             self.emptied.emit()
 
     def _focused(self) -> tuple[int, int]:
-        """Return which message has the keyboard, and which of its buttons; -1 for none."""
+        """Return which message has the keyboard, and which of its parts; -1 for none."""
         focused = QApplication.focusWidget()
         for place, chip in enumerate(self._chips):
-            stops = stops_in(chip)
-            if focused in stops:
-                return place, stops.index(focused)
+            if focused in chip.parts:
+                return place, chip.parts.index(focused)
         return -1, 0
 
     def set_waiting(self, waits_for: str, can_send: bool) -> None:
@@ -103,7 +102,7 @@ class _Chip(QFrame):
     edit_requested = Signal(object)
     send_now_requested = Signal(object)
 
-    def __init__(self, place: int, text: str, theme: Theme) -> None:
+    def __init__(self, place: int, item: WaitingItem, theme: Theme) -> None:
         super().__init__()
         self._place = place
         self._waits_for = ""
@@ -112,11 +111,12 @@ class _Chip(QFrame):
         self.waiting.setProperty("role", "small")
         words = (tr("Sent next"), tr("Then"))  # the messages begin below each other
         self.waiting.setMinimumWidth(max(self.fontMetrics().horizontalAdvance(each) for each in words))
-        label = ElidedLabel(text)
+        label = ElidedLabel(item.words)
         self.remove_button = IconButton("x", tr("Remove waiting message {place}").format(place=place + 1), theme)
         self.remove_button.clicked.connect(self._on_remove)
         self.edit_button = IconButton("pencil", tr("Edit waiting message {place}").format(place=place + 1), theme)
         self.edit_button.clicked.connect(self._on_edit)
+        self.edit_button.setVisible(item.is_written)
         self.send_button = QToolButton()
         self.send_button.setProperty("kind", "small")
         self.send_button.setText(tr("Send now"))
@@ -125,6 +125,7 @@ class _Chip(QFrame):
         self.send_button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.send_button.setCursor(Qt.CursorShape.PointingHandCursor)
         self.send_button.clicked.connect(self._on_send_now)
+        self.parts: tuple[QWidget, ...] = (self.send_button, self.edit_button, self.remove_button)
         row = QHBoxLayout(self)
         row.setContentsMargins(margins(12, 2, 4, 2))
         row.setSpacing(4)
@@ -134,6 +135,11 @@ class _Chip(QFrame):
         row.addWidget(self.send_button)
         row.addWidget(self.edit_button)
         row.addWidget(self.remove_button)
+
+    def take_focus(self, part: int) -> None:
+        """Let a part have the keyboard, or the one that every message has."""
+        wanted = self.remove_button if self.parts[part].isHidden() else self.parts[part]
+        wanted.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_waiting(self, waits_for: str, can_send: bool) -> None:
         if self._place == 0:

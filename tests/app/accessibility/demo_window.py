@@ -15,6 +15,7 @@ from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
 from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.models.waiting_item import WaitingItem
 from app.rendering.formulas import parse_formula
 from app.settings.schema import PAGES, Settings
 from app.widgets.dialogs.prompt_dialog import PromptDialog
@@ -121,7 +122,7 @@ class DemoWindow:
         self.transcript.append(TranscriptEntry(growing))
         self.transcript.set_phase("a8", "Answering")
         window.set_busy(True)
-        window.set_queue(("What about the sun?", "And Mars?"))
+        window.set_queue((WaitingItem("What about the sun?"), WaitingItem("And Mars?")))
         _settle()
         yield State("answering", window.page)
         window.set_queue(())

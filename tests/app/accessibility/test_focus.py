@@ -15,6 +15,7 @@ from app.conversations.records import MessageState
 from app.models.attachment_item import AttachmentItem
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptEntry
+from app.models.waiting_item import WaitingItem
 from app.widgets.basics.theme import Theme
 from app.widgets.window.main_window import MainWindow
 from tests.app.accessibility.demo_window import DemoWindow
@@ -67,11 +68,11 @@ def test_a_waiting_message_that_is_removed(demo: DemoWindow) -> None:
     window, chips = demo.window, demo.window.page.composer.chips
     queue = ["One", "Two"]
     window.set_busy(True)
-    window.set_queue(tuple(queue))
+    window.set_queue(tuple(map(WaitingItem, queue)))
 
     def remove(place: int) -> None:
         del queue[place]
-        window.set_queue(tuple(queue))
+        window.set_queue(tuple(map(WaitingItem, queue)))
 
     window.queue_removed.connect(remove)
     focus(chips._chips[1].remove_button)

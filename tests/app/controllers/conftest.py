@@ -107,7 +107,7 @@ class Desk:
             restored.connect(lambda text: setattr(self, "draft", text))
         self.chat.busy_changed.connect(lambda busy: setattr(self, "busy", busy))
         self.chat.phase_changed.connect(lambda words: setattr(self, "phase", words))
-        self.chat.queue_changed.connect(lambda queue: setattr(self, "queue", queue))
+        self.chat.queue_changed.connect(lambda queue: setattr(self, "queue", tuple(item.words for item in queue)))
         self.chat.model_needed.connect(lambda: setattr(self, "models_needed", self.models_needed + 1))
 
     # What the user and the engine do

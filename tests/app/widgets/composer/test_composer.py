@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.context_use import ContextUse
+from app.models.waiting_item import WaitingItem
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
 
@@ -157,7 +158,7 @@ def test_lone_surrogates_never_leave(qtbot: QtBot, composer: Composer) -> None:
 
 
 def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Composer) -> None:
-    composer.set_queue(("first", "second"))
+    composer.set_queue((WaitingItem("first"), WaitingItem("second")))
     chips = composer.chips.findChildren(type(composer.chips._chips[0]))
     with qtbot.waitSignal(composer.queue_removed) as removed:
         qtbot.mouseClick(chips[1].remove_button, Qt.MouseButton.LeftButton)
@@ -165,10 +166,21 @@ def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Comp
     with qtbot.waitSignal(composer.queue_edit_requested) as edited:
         qtbot.mouseClick(chips[0].edit_button, Qt.MouseButton.LeftButton)
     assert edited.args == [0]
-    composer.set_queue(tuple("abcdef"))
+    composer.set_queue(tuple(map(WaitingItem, "abcdef")))
     assert len(composer.chips._chips) == 3
     composer.set_queue(())
     assert not composer.chips.isVisible()
+
+
+def test_what_waits_and_has_no_text_has_nothing_to_edit(qtbot: QtBot, composer: Composer) -> None:
+    composer.set_queue((WaitingItem("first"), WaitingItem("Another version of an answer", is_written=False)))
+    first, second = composer.chips._chips
+    assert (first.edit_button.isVisible(), second.edit_button.isVisible()) == (True, False)
+    composer.activateWindow()
+    first.edit_button.setFocus()
+    qtbot.waitUntil(first.edit_button.hasFocus)
+    composer.set_queue((WaitingItem("Another version of an answer", is_written=False),))
+    qtbot.waitUntil(lambda: composer.chips._chips[0].remove_button.hasFocus())
 
 
 def test_another_placeholder_is_drawn_at_once(qtbot: QtBot, composer: Composer) -> None:
@@ -235,7 +247,7 @@ def test_a_recalled_text_can_be_undone_and_never_comes_into_a_composition(qtbot:
 
 def test_what_a_message_waits_for_is_cut_only_where_there_is_no_room(composer: Composer) -> None:
     words = "Waits for the answer in “A letter to the landlord about the heating”"
-    composer.set_queue(("first",))
+    composer.set_queue((WaitingItem("first"),))
     composer.set_waiting((words, True))
     label = composer.chips._chips[0].waiting
     shown = {}

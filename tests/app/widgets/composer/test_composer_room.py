@@ -7,6 +7,7 @@ from app import language
 from app.conversations.attachment import Attachment
 from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
+from app.models.waiting_item import WaitingItem
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
 
@@ -31,7 +32,8 @@ def composer(qtbot: QtBot, theme: Theme) -> Composer:
 
 def fill(composer: Composer) -> None:
     composer.resize(WIDTH, HEIGHT)
-    composer.set_queue(("A second message that waits for its turn", "Third", "Fourth", "Fifth"))
+    texts = ("A second message that waits for its turn", "Third", "Fourth", "Fifth")
+    composer.set_queue(tuple(map(WaitingItem, texts)))
     composer.set_attachments(tuple(item(place, "words " * 20_000) for place in range(6)))
     composer.set_context_use(FULL)
     composer.editor.set_text("\n".join(["line"] * 12))

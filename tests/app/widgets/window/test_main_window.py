@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import MessageState
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptEntry
+from app.models.waiting_item import WaitingItem
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.widgets.actions.keys_dialog import KeysDialog
@@ -230,7 +231,7 @@ def test_notices_and_the_queue_reach_their_places(qtbot: QtBot, shown: Shown) ->
     shown.window.show_notice(Notice(key="k", text="Deleted.", action="Undo", action_key="undo"))
     qtbot.mouseClick(shown.window.page.notices.rows[0].action_button, Qt.MouseButton.LeftButton)
     assert shown.asked_for("notice_action_requested") == ["undo"]
-    shown.window.set_queue(("next",))
+    shown.window.set_queue((WaitingItem("next"),))
     assert shown.window.page.composer.chips.queue == ("next",)
     shown.window.set_draft("kept")
     assert shown.window.page.composer.text == "kept"
