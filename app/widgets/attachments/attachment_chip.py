@@ -99,7 +99,7 @@ class AttachmentChip(QFrame):
         """Draw as what a search has found, with an edge where that is visited; None: as always."""
         look = ""
         if colors is not None:
-            edge = colors.accent if is_current else colors.match
+            edge = colors.visited_match if is_current else colors.match
             look = f"AttachmentChip {{ background: {colors.match}; border: 1px solid {edge}; }}"
         if look != self.styleSheet():
             self.setStyleSheet(look)

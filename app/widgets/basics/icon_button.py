@@ -37,9 +37,7 @@ class IconButton(QToolButton):
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in the theme's colour."""
         self._theme = theme
-        primary = self.property("kind") == "primary"
-        color = theme.colors.accent_text if primary else theme.colors.muted
-        self.setIcon(icon(self._icon_name, color, theme.colors.disabled))
+        self.setIcon(icon(self._icon_name, theme.colors.muted, theme.colors.disabled))
 
     def set_revealed(self, revealed: bool) -> None:
         """Draw the button, or leave its place empty."""

@@ -1,13 +1,13 @@
-"""What the engine is doing right now, in words, beside a small ember dot."""
+"""What the engine is doing right now, in words, beside the mark of what is being done."""
 
-from PySide6.QtCore import QEvent, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QPointF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
+from app.widgets.basics.running_mark import RUNNING_PX, paint_running
 from app.widgets.basics.theme import Theme
 
-_DOT_PX = 8
-_TEXT_LEFT_PX = 16
+_TEXT_LEFT_PX = RUNNING_PX + 8
 
 
 class PhaseLine(QLabel):
@@ -28,22 +28,19 @@ class PhaseLine(QLabel):
             self.setAccessibleName(phase)
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw the dot in another theme."""
+        """Draw the mark in another theme."""
         self._theme = theme
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the words and the dot."""
+        """Draw the words and the mark."""
         super().paintEvent(event)
         with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(self._theme.colors.accent))
-            left = self.width() - _DOT_PX - 1 if self.isRightToLeft() else 1
-            painter.drawEllipse(QRectF(left, (self.height() - _DOT_PX) / 2, _DOT_PX, _DOT_PX))
+            middle = self.width() - RUNNING_PX / 2 if self.isRightToLeft() else RUNNING_PX / 2
+            paint_running(painter, QPointF(middle, self.height() / 2), self._theme)
 
     def changeEvent(self, event: QEvent) -> None:
-        """Keep the dot's room where reading begins."""
+        """Keep the mark's room where reading begins."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.LayoutDirectionChange:
             self._keep_room()

@@ -51,15 +51,23 @@ class ThemeColors:
     muted: str
     hairline: str
     outline: str  # edges of controls that must be seen (3:1)
-    accent: str
+    accent: str  # Send, the warm dot and the focus; nothing else
     accent_hover: str
     accent_pressed: str
     accent_text: str
+    primary: str  # the main button of a dialog or page
+    primary_hover: str
+    primary_pressed: str
+    primary_text: str
     code_background: str
     code_header: str
     selection: str
     selection_text: str
     match: str  # what a search found
+    visited_match: str  # the found place where one is; 3:1 to the others and to the page
+    visited_match_text: str
+    memory_weights: str
+    memory_conversation: str
     danger: str
     danger_background: str
     warning: str
@@ -127,11 +135,19 @@ LIGHT = Theme(
         accent_hover="#ad390a",
         accent_pressed="#983108",
         accent_text="#ffffff",
+        primary="#26201b",
+        primary_hover="#413931",
+        primary_pressed="#574d44",
+        primary_text="#fffdfb",
         code_background="#f7f3ef",
         code_header="#f0eae4",
-        selection="#fbd9c3",
+        selection="#cbdcee",
         selection_text="#26201b",
         match="#f7e3a1",
+        visited_match="#6b5200",
+        visited_match_text="#ffffff",
+        memory_weights="#22384a",
+        memory_conversation="#5f87a3",
         danger="#b3261e",
         danger_background="#fdecea",
         warning="#7d5200",
@@ -140,7 +156,7 @@ LIGHT = Theme(
         disabled="#a39a91",
     ),
     syntax=SyntaxColors(
-        keyword="#a8380a",
+        keyword="#9b2a66",
         string="#3d6b20",
         number="#7443ad",
         comment="#6f665e",
@@ -171,11 +187,19 @@ DARK = Theme(
         accent_hover="#f59460",
         accent_pressed="#e07238",
         accent_text="#22120a",
+        primary="#ece6e0",
+        primary_hover="#ffffff",
+        primary_pressed="#cdc5bc",
+        primary_text="#1d1916",
         code_background="#161310",
         code_header="#2a241f",
-        selection="#6b3a1f",
-        selection_text="#fff6f0",
+        selection="#34506b",
+        selection_text="#f5f9fd",
         match="#5a4a16",
+        visited_match="#f0cf5c",
+        visited_match_text="#22190a",
+        memory_weights="#bfd2e0",
+        memory_conversation="#50748f",
         danger="#f2837a",
         danger_background="#3d211e",
         warning="#e3b45c",
@@ -184,7 +208,7 @@ DARK = Theme(
         disabled="#71675e",
     ),
     syntax=SyntaxColors(
-        keyword="#f39a6b",
+        keyword="#ee9cc4",
         string="#a5c97f",
         number="#c8a8ee",
         comment="#978c81",

@@ -10,6 +10,7 @@ from app.models.context_use import ContextUse
 from app.models.waiting_item import WaitingItem
 from app.widgets.attachments.attachment_bar import AttachmentBar
 from app.widgets.attachments.put_backs import PutBacks
+from app.widgets.basics.filled_buttons import SendButton
 from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
@@ -245,8 +246,7 @@ class Composer(QWidget):
         return bar
 
     def _build_button(self) -> QToolButton:
-        button = QToolButton()
-        button.setProperty("kind", "primary")
+        button = SendButton()
         button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
         button.setIconSize(QSize(18, 18))
         button.setCursor(Qt.CursorShape.PointingHandCursor)

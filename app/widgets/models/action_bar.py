@@ -10,6 +10,7 @@ from app.language import mark, tr
 from app.models import hub_words
 from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow
+from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.flow_row import FlowRow
 
@@ -95,12 +96,10 @@ class ActionBar(QFrame):
     def __init__(self) -> None:
         super().__init__()
         self.words = plain_label("", "small", wraps=True)
-        self.chat_button = QPushButton(tr("Chat with it"))
-        self.download_and_chat_button = QPushButton(tr("Download and chat"))
+        self.chat_button = PrimaryButton(tr("Chat with it"))
+        self.download_and_chat_button = PrimaryButton(tr("Download and chat"))
         self.download_button = QPushButton(tr("Download"))
         self.show_button = QPushButton(tr("Show downloads"))
-        for button in (self.chat_button, self.download_and_chat_button):
-            button.setProperty("kind", "primary")
         self.chat_button.clicked.connect(self.chat_requested)
         self.download_and_chat_button.clicked.connect(self._on_download_and_chat)
         self.download_button.clicked.connect(self._on_download)

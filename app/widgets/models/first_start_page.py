@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QV
 
 from app.language import mark, tr
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
+from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.icons import pixmap
 from app.widgets.basics.phase_line import PhaseLine
 from app.widgets.basics.plain_label import plain_label
@@ -59,8 +60,7 @@ class FirstStartPage(QWidget):
         self._cards.setSpacing(8)
         self.download = DownloadRowWidget(theme)
         self.phase = PhaseLine(theme)
-        self.accept_button = QPushButton(tr("Download and chat"))
-        self.accept_button.setProperty("kind", "primary")
+        self.accept_button = PrimaryButton(tr("Download and chat"))
         self.starter_button = QPushButton(tr(_START))
         self.browse_button = QPushButton(tr("Choose another model…"))
         self.skip_button = QPushButton(tr("Skip"))

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLineEdit, QPushB
 from app.language import mark, tr
 from app.models.token_state import TokenState
 from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.plain_label import plain_label
 from engine.api.codec import clean_text
 
@@ -52,8 +53,7 @@ class TokenDialog(QDialog):
         self.page_address.setProperty("role", "small")
         self.remove_button = QPushButton(tr("Remove token"))
         self.remove_button.setProperty("kind", "danger")
-        self.save_button = QPushButton(tr("Use this token"))
-        self.save_button.setProperty("kind", "primary")
+        self.save_button = PrimaryButton(tr("Use this token"))
         self.close_button = QPushButton(tr("Close"))
         self._build_layout()
         self._connect()

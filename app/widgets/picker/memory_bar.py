@@ -1,7 +1,7 @@
 """The bar of what takes how much of the memory, with its legend; pointing at it or Tab gives the arithmetic."""
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QGridLayout, QToolTip, QVBoxLayout, QWidget
 
 from app.language import joined, tr
@@ -10,25 +10,13 @@ from app.models.memory_picture import MemoryPicture, Part, part_words
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
+from app.widgets.picker.memory_parts import paint_bar, paint_part
 
-_BAR_PX = 10
+_BAR_PX = 12
 _SQUARE_PX = 10
-_LEAST_PX = 2
 _COLUMNS = 2
 _WIDTH_PX = 360
 _MENU_EDGES_PX = 16
-
-
-def part_color(part: Part, theme: Theme) -> str:
-    """Return the colour of a part."""
-    colors = theme.colors
-    return {
-        Part.WEIGHTS: colors.accent,
-        Part.CONVERSATION: colors.success,
-        Part.WORKING: colors.warning,
-        Part.OTHERS: colors.muted,
-        Part.FREE: colors.pressed,
-    }[part]
 
 
 class MemoryBar(QWidget):
@@ -122,26 +110,17 @@ class _Bar(QWidget):
     def paintEvent(self, _event: QPaintEvent) -> None:
         if self._picture is None or not self._picture.total_bytes:
             return
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
         with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            outline = QPainterPath()
-            outline.addRoundedRect(QRectF(self.rect()), _BAR_PX / 2, _BAR_PX / 2)
-            painter.setClipPath(outline)
-            is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
-            done = 0.0
-            for part, size in self._picture.sizes.items():
-                width = self.width() * size / self._picture.total_bytes
-                shown = max(_LEAST_PX, width) if size else 0
-                left = self.width() - done - shown if is_mirrored else done
-                painter.fillRect(QRectF(left, 0, shown, _BAR_PX), QColor(part_color(part, self._theme)))
-                done += width
+            sizes = list(self._picture.sizes.items())
+            paint_bar(painter, QRectF(self.rect()), sizes, self._theme, is_mirrored=is_mirrored)
 
 
 class _Entry(QWidget):
     def __init__(self, part: Part, words: str, theme: Theme) -> None:
         super().__init__()
-        self._color = QColor(part_color(part, theme))
-        self._outline = QColor(theme.colors.outline)
+        self._part = part
+        self._theme = theme
         column = QVBoxLayout(self)
         column.setContentsMargins(_SQUARE_PX + 8, 0, 0, 0)
         column.addWidget(plain_label(words, "muted"))
@@ -150,10 +129,6 @@ class _Entry(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         with QPainter(self) as painter:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(QPen(self._outline, 1))
-            painter.setBrush(self._color)
-            left = self.width() - _SQUARE_PX - 0.5 if self.isRightToLeft() else 0.5
-            painter.drawRoundedRect(
-                QRectF(left, (self.height() - _SQUARE_PX) / 2, _SQUARE_PX - 1, _SQUARE_PX - 1), 2, 2
-            )
+            left = self.width() - _SQUARE_PX if self.isRightToLeft() else 0
+            top = (self.height() - _SQUARE_PX) / 2
+            paint_part(painter, QRectF(left, top, _SQUARE_PX, _SQUARE_PX), self._part, self._theme)

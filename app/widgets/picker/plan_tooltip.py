@@ -2,15 +2,20 @@
 
 import html
 
+from PySide6.QtGui import QGuiApplication
+
 from app.engine_words import said
 from app.language import grouped, tr
 from app.models import plan_words
+from app.models.memory_picture import Part
 from app.widgets.basics.theme import Theme
+from app.widgets.picker.memory_parts import bar_html, square_html
 from engine.api.plan import Plan
 
 _GIB = 2**30
 _BAR_PX = 320
-_LEAST_PX = 2
+_BAR_HIGH_PX = 10
+_SQUARE_PX = 10
 
 
 def plan_tooltip(plan: Plan) -> str:
@@ -41,31 +46,27 @@ def _paragraph(text: str) -> str:
 
 
 def _memory(plan: Plan, theme: Theme) -> str:
-    parts, colors = plan.parts, theme.colors
+    parts = plan.parts
     if not parts.weights_bytes:
         return ""
     free = max(parts.free_bytes - parts.needed_bytes, 0)
     pieces = [
-        (tr("weights"), parts.weights_bytes, colors.accent),
-        (tr("conversation"), parts.kv_bytes, colors.success),
+        (Part.WEIGHTS, tr("weights"), parts.weights_bytes),
+        (Part.CONVERSATION, tr("conversation"), parts.kv_bytes),
         (
+            Part.WORKING,
             tr("working space and reserve"),
             parts.working_bytes + parts.overhead_bytes + parts.reserve_bytes,
-            colors.warning,
         ),
-        (tr("free"), free, colors.outline),
+        (Part.FREE, tr("free"), free),
     ]
-    total = sum(size for _, size, _ in pieces) or 1
-    cells = "".join(_cell(max(_LEAST_PX, round(_BAR_PX * size / total)), color) for _, size, color in pieces if size)
-    legend = " &nbsp; ".join(_legend(words, size, color) for words, size, color in pieces)
-    bar = f'<table cellspacing="0" cellpadding="0" style="margin-top: 6px"><tr>{cells}</tr></table>'
-    return f'{bar}<p style="margin: 2px 0 4px 0">{legend}</p>'
+    ratio = QGuiApplication.primaryScreen().devicePixelRatio()
+    bar = bar_html([(part, size) for part, _, size in pieces], _BAR_PX, _BAR_HIGH_PX, ratio, theme)
+    legend = " &nbsp; ".join(
+        f"{square_html(part, _SQUARE_PX, ratio, theme)}&nbsp;{_legend(words, size)}" for part, words, size in pieces
+    )
+    return f'<p style="margin: 6px 0 0 0">{bar}</p><p style="margin: 2px 0 4px 0">{legend}</p>'
 
 
-def _cell(width_px: int, color: str) -> str:
-    return f'<td width="{width_px}" bgcolor="{color}" style="font-size: 5px">&nbsp;</td>'
-
-
-def _legend(words: str, size_bytes: int, color: str) -> str:
-    text = f"{grouped(size_bytes / _GIB, 2)} GiB {words}".replace(" ", "&nbsp;")
-    return f'<span style="color: {color}">■</span>&nbsp;{text}'
+def _legend(words: str, size_bytes: int) -> str:
+    return f"{grouped(size_bytes / _GIB, 2)} GiB {words}".replace(" ", "&nbsp;")

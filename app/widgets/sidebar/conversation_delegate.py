@@ -1,7 +1,7 @@
 """Draws the rows of the sidebar, names of groups and conversations, and edits their words in place.
 
 A conversation has one mark at most at its end: three dots while an answer is written, a clock while a message waits
-for its turn, else how warm it is. A dot before its title says that an answer was not read yet.
+for its turn, else how warm it is. A small bar before its title says that an answer was not read yet.
 """
 
 from PySide6.QtCore import (
@@ -37,6 +37,7 @@ from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import pixmap
 from app.widgets.basics.private_mark import PRIVATE_PX, paint_private
+from app.widgets.basics.running_mark import RUNNING_PX, paint_running
 from app.widgets.basics.theme import RADIUS_PX, Theme
 from app.widgets.basics.warmth_mark import MARK_PX, paint_mark
 from engine.api.codec import clean_text
@@ -46,11 +47,9 @@ _SIDE_PX = 8
 _TEXT_PX = 8
 _INSIDE_PX = 20  # what is in a folder stands under the folder's name
 _CHEVRON_PX = 14
-_DOT_PX = 4
-_DOT_STEP_PX = 6
-_DOTS = 3
 _CLOCK_PX = 14
-_UNREAD_PX = 6
+_UNREAD_PX = 4
+_UNREAD_HIGH_PX = 12
 _UNREAD_ROOM_PX = 12
 _MARK_GAP_PX = 8
 _TITLE_CHARACTERS = 200
@@ -146,7 +145,7 @@ class ConversationDelegate(QStyledItemDelegate):
     def _paint_group(self, painter: QPainter, place: QRect, option: QStyleOptionViewItem, group: Group) -> None:
         colors = self._theme.colors
         if group.key == self.target_key:
-            painter.setPen(QPen(QColor(colors.accent), 1))
+            painter.setPen(QPen(QColor(colors.text), 1))
             painter.setBrush(QColor(colors.hover))
             painter.drawRoundedRect(QRectF(place).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
         elif group.folder is not None:
@@ -199,7 +198,7 @@ class ConversationDelegate(QStyledItemDelegate):
 
     def _mark_width(self, index: _Index) -> int:
         if index.data(RUNNING_ROLE):
-            return _DOT_PX + (_DOTS - 1) * _DOT_STEP_PX
+            return RUNNING_PX
         if index.data(WAITING_ROLE):
             return _CLOCK_PX
         return MARK_PX if isinstance(index.data(WARMTH_ROLE), ConversationWarmth) else 0
@@ -228,24 +227,18 @@ class ConversationDelegate(QStyledItemDelegate):
         center = QRectF(QStyle.visualRect(direction, row, spot)).center()
         warmth = index.data(WARMTH_ROLE)
         if index.data(RUNNING_ROLE):
-            self._paint_dots(painter, center)
+            paint_running(painter, center, self._theme)
         elif index.data(WAITING_ROLE):
             picture = pixmap("clock", self._theme.colors.muted, _CLOCK_PX, painter.device().devicePixelRatio())
             painter.drawPixmap(center - QPointF(_CLOCK_PX / 2, _CLOCK_PX / 2), picture)
         elif isinstance(warmth, ConversationWarmth):
             paint_mark(painter, center, warmth.tier, self._theme)
 
-    def _paint_dots(self, painter: QPainter, center: QPointF) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(self._theme.colors.accent))
-        for place in range(_DOTS):
-            shift = (place - (_DOTS - 1) / 2) * _DOT_STEP_PX
-            painter.drawEllipse(center + QPointF(shift, 0), _DOT_PX / 2, _DOT_PX / 2)
-
     def _paint_unread(self, painter: QPainter, center: QPointF) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._theme.colors.text))
-        painter.drawEllipse(center, _UNREAD_PX / 2, _UNREAD_PX / 2)
+        bar = QRectF(center.x() - _UNREAD_PX / 2, center.y() - _UNREAD_HIGH_PX / 2, _UNREAD_PX, _UNREAD_HIGH_PX)
+        painter.drawRoundedRect(bar, _UNREAD_PX / 2, _UNREAD_PX / 2)
 
     def _title_font(self, is_unread: bool = False) -> QFont:
         weight = QFont.Weight.DemiBold if is_unread else QFont.Weight.Normal

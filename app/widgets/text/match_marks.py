@@ -105,8 +105,8 @@ class MatchMarks(QObject):
             mark = QTextEdit.ExtraSelection()
             mark.cursor = self._cursor(number)
             current = number == self._current
-            mark.format.setBackground(QColor(colors.accent if current else colors.match))
-            mark.format.setForeground(QColor(colors.accent_text if current else colors.text))
+            mark.format.setBackground(QColor(colors.visited_match if current else colors.match))
+            mark.format.setForeground(QColor(colors.visited_match_text if current else colors.text))
             marks.append(mark)
         self._leaf.setExtraSelections(marks)
 

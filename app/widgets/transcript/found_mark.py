@@ -14,7 +14,7 @@ class FoundMark(QWidget):
 
     def __init__(self, marked: QWidget, theme: Theme) -> None:
         super().__init__(marked)
-        self._color = QColor(theme.colors.accent)
+        self._color = QColor(theme.colors.visited_match)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self.setGeometry(marked.rect())
         self._timer = QTimer(self, interval=_SHOWN_MS, singleShot=True)

@@ -10,6 +10,7 @@ from app.models.message_edit import MessageEdit
 from app.widgets.attachments.attachment_bar import AttachmentBar
 from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.drop_target import local_files
+from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.focus_frame import FocusFrame
 from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
@@ -60,8 +61,7 @@ class MessageEditor(QFrame):
         self.attach_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
         self.attach_button.setVisible(self._takes_files)
         self.cancel_button = QPushButton(tr("Cancel"))
-        self.save_button = QPushButton(tr("Save as another version") if is_answer else tr("Save && send"))
-        self.save_button.setProperty("kind", "primary")
+        self.save_button = PrimaryButton(tr("Save as another version") if is_answer else tr("Save && send"))
         self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
         self._set_up_editor(theme, tr("Edit the answer") if is_answer else tr("Edit your message"))
         self._put_backs = PutBacks(self.editor)

@@ -1,10 +1,11 @@
 """Both looks are complete, readable, and complain about nothing when Qt reads them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict, fields
 
 import pytest
-from PySide6.QtCore import QEvent, QRect, Qt, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QApplication,
@@ -29,8 +30,12 @@ from pytestqt.qtbot import QtBot
 from app.widgets.basics import fonts
 from app.widgets.basics.assets import asset
 from app.widgets.basics.chosen_row import paint_chosen
+from app.widgets.basics.filled_buttons import PrimaryButton, SendButton
 from app.widgets.basics.fonts import CODE_FAMILY, TEXT_FAMILY, code_font, load_fonts, text_font
+from app.widgets.basics.running_mark import paint_running
 from app.widgets.basics.theme import DARK, LIGHT, Theme, apply_theme, contrast, palette, stylesheet, theme_for
+from app.widgets.basics.warmth_mark import paint_mark
+from engine.api.warmth import Tier
 
 THEMES = [LIGHT, DARK]
 READABLE = 4.5  # WCAG 2.2 AA for text
@@ -50,6 +55,8 @@ def test_every_text_is_readable(theme: Theme) -> None:
     grounds += [colors.code_background, colors.code_header]
     pairs = [(ink, ground) for ink in (colors.text, colors.muted) for ground in grounds]
     pairs += [(colors.accent_text, ground) for ground in (colors.accent, colors.accent_hover, colors.accent_pressed)]
+    pairs += [(colors.primary_text, fill) for fill in (colors.primary, colors.primary_hover, colors.primary_pressed)]
+    pairs += [(colors.text, colors.match), (colors.visited_match_text, colors.visited_match)]
     pairs += [(ink, colors.page) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
     pairs += [(ink, colors.sidebar) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
     pairs += [(colors.selection_text, colors.selection)]
@@ -69,6 +76,75 @@ def test_edges_of_controls_and_the_focus_can_be_seen(theme: Theme) -> None:
     for ground in [*grounds, colors.code_background, colors.warning_background, colors.danger_background]:
         assert contrast(colors.accent, ground) >= SEEN
         assert contrast(colors.muted, ground) >= SEEN  # icons
+        assert contrast(colors.primary, ground) >= SEEN
+        assert contrast(colors.visited_match, ground) >= SEEN
+    assert contrast(colors.visited_match, colors.match) >= SEEN
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_only_the_accent_has_its_hue(theme: Theme) -> None:
+    colors = theme.colors
+    own = QColor(colors.accent).hsvHue()
+    others = {name: QColor(value) for name, value in asdict(colors).items() if not name.startswith("accent")}
+    others |= {name: QColor(value) for name, value in asdict(theme.syntax).items()}
+    for meant in ("danger", "deleted", "danger_background"):  # red is a meaning of its own
+        del others[meant]
+    near = {
+        name
+        for name, color in others.items()
+        if color.hsvSaturationF() > 0.35 and abs((color.hsvHue() - own + 180) % 360 - 180) < 15
+    }
+    assert not near
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("kind", [PrimaryButton, SendButton])
+@pytest.mark.parametrize("is_default", [False, True])
+def test_the_focus_of_a_filled_button_is_seen_along_its_whole_edge(
+    qtbot: QtBot, qapp: QApplication, theme: Theme, kind: type[QPushButton | QToolButton], is_default: bool
+) -> None:
+    apply_theme(qapp, theme)
+    dialog = QDialog()
+    qtbot.addWidget(dialog)
+    column = QVBoxLayout(dialog)
+    field, button = QLineEdit(), PrimaryButton("Save") if kind is PrimaryButton else SendButton()
+    if isinstance(button, QPushButton):
+        button.setDefault(is_default)
+    button.setFixedSize(60, 36)
+    column.addWidget(field)
+    column.addWidget(button)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    dialog.activateWindow()
+    field.setFocus()
+    before = button.grab().toImage()
+    button.setFocus()
+    after = button.grab().toImage()
+    changed = sum(
+        contrast(before.pixelColor(x, y).name(), after.pixelColor(x, y).name()) >= SEEN
+        for x in range(after.width())
+        for y in range(after.height())
+    )
+    assert changed >= 2 * 2 * (60 - 8 + 36 - 8)  # two pixels wide, inside of the ring
+    assert after.pixelColor(30, 0).name() == theme.colors.accent
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_what_is_running_and_what_is_warm_differ_without_colours(qtbot: QtBot, theme: Theme) -> None:
+    def inked(paint: Callable[[QPainter], None]) -> set[tuple[int, int]]:
+        picture = QPixmap(24, 24)
+        picture.fill(QColor(theme.colors.page))
+        with QPainter(picture) as painter:
+            paint(painter)
+        drawn = picture.toImage()
+        places = [(x, y) for x in range(24) for y in range(24)]
+        return {place for place in places if contrast(drawn.pixelColor(*place).name(), theme.colors.page) >= SEEN}
+
+    running = inked(lambda painter: paint_running(painter, QPointF(12, 12), theme))
+    warm = inked(lambda painter: paint_mark(painter, QPointF(12, 12), Tier.DEVICE, theme))
+    assert len(running) >= 3 * 9
+    assert len(warm) >= 40
+    assert len(running & warm) < len(running | warm) / 2
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
@@ -197,7 +273,7 @@ def test_another_look_polishes_each_widget_a_few_times_however_deep_it_is(qtbot:
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-@pytest.mark.parametrize("kind", ["", "primary", "quiet"])
+@pytest.mark.parametrize("kind", ["", "quiet"])
 def test_the_button_that_enter_means_still_shows_whether_it_has_the_keyboard(
     qtbot: QtBot, name: str, kind: str
 ) -> None:

@@ -64,7 +64,7 @@ def current(page: Transcript) -> tuple[MessageWidget, Leaf, str]:
         for widget in page.view.live_rows
         for leaf in leaves_in(widget)
         for mark in leaf.extraSelections()
-        if mark.format.background().color().name() == LIGHT.colors.accent
+        if mark.format.background().color().name() == LIGHT.colors.visited_match
     ]
     assert len(found) == 1
     return found[0]
@@ -113,7 +113,7 @@ def test_what_is_in_a_file_is_visited_at_its_chip(
     assert isinstance(message, UserMessage)
 
     def edges() -> list[bool]:
-        return [LIGHT.colors.accent in chip.styleSheet() for chip in message.attachments.chips]
+        return [LIGHT.colors.visited_match in chip.styleSheet() for chip in message.attachments.chips]
 
     assert finder.bar.count.text() == "1 of 3"
     assert edges() == [False, True, False]

@@ -120,7 +120,7 @@ def test_foreign_text_keeps_its_own_direction() -> None:
 
 
 @pytest.mark.usefixtures("mirrored")
-def test_the_dot_of_the_phase_stands_where_reading_begins(qtbot: QtBot) -> None:
+def test_the_mark_of_the_phase_stands_where_reading_begins(qtbot: QtBot) -> None:
     line = PhaseLine(LIGHT)
     qtbot.addWidget(line)
     line.resize(200, 24)
@@ -128,8 +128,8 @@ def test_the_dot_of_the_phase_stands_where_reading_begins(qtbot: QtBot) -> None:
     line.show()
     picture = line.grab().toImage()
 
-    assert picture.pixelColor(195, 12).name() == LIGHT.colors.accent
-    assert picture.pixelColor(5, 12).name() != LIGHT.colors.accent
+    assert picture.pixelColor(197, 11).name() == LIGHT.colors.text
+    assert picture.pixelColor(2, 11).name() != LIGHT.colors.text
     assert line.contentsMargins().right() > line.contentsMargins().left()
 
 
