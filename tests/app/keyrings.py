@@ -52,12 +52,14 @@ class ForgetfulKeyring(MemoryKeyring):
 
 
 class WaitingKeyring(MemoryKeyring):
-    """Waits for a password that nobody types, until it is released."""
+    """Waits for a password that nobody types, until it is released; has_answered: nobody waits any more."""
 
     def __init__(self) -> None:
         super().__init__()
         self.released = threading.Event()
+        self.has_answered = False
 
     def get_password(self, service: str, username: str) -> str | None:
         self.released.wait(30)
+        self.has_answered = True
         return super().get_password(service, username)

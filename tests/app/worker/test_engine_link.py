@@ -220,11 +220,9 @@ def test_submitting_never_blocks_even_if_the_engine_reads_nothing(start_link: St
     probe = start_link(Script(fault="freeze", fault_after=0))
     probe.submit(generate("g"))
     time.sleep(0.3)
-    started = time.monotonic()
-    for index in range(20):
+    for index in range(20):  # far more than a pipe holds: one that waited would never come back
         probe.submit(generate(f"large {index}", "x" * 1_000_000))
     probe.link.cancel("large 3")
-    assert time.monotonic() - started < 0.5
     assert isinstance(probe.terminal("large 3", 3), CommandCancelled)
 
 

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,9 +115,8 @@ def test_a_keyring_that_waits_for_a_password_stops_nothing(desk: Desk, qtbot: Qt
     keyring.set_keyring(waiting)
     desk.settings = Settings(hub_endpoint="https://mirror.example")
     desk.tokens._remember(frozenset({"https://huggingface.co", "https://mirror.example"}))
-    began = time.perf_counter()
     desk.controller.refresh()
     assert desk.controller.access().token == ""
-    assert time.perf_counter() - began < 0.5
+    assert not waiting.has_answered
     with qtbot.waitSignal(desk.controller.state_changed):
         waiting.released.set()

@@ -72,10 +72,10 @@ def test_a_step_takes_microseconds_with_a_hundred_thousand_ids() -> None:
     words = [[chance.randrange(50_000) for _ in range(4)] for _ in range(3000)]
     ids = [each for _ in range(25_000) for each in chance.choice(words)]
     index = holding(ids)
-    started = time.perf_counter()
+    started = time.thread_time()
     for each in ids[:1000]:
         index.append(each)
         match = index.match()
         if match is not None:
             index.proposal(match, 15)
-    assert (time.perf_counter() - started) / 1000 < 500e-6, "about 15 us on an idle machine"
+    assert (time.thread_time() - started) / 1000 < 500e-6, "about 15 us on an idle machine"
