@@ -21,7 +21,6 @@ from engine.api.events import LoadPhase
 
 RECORD_NAME = "hearth.json"
 _TEMPORARY_PREFIX = ".converting-"
-_BLOCK_BYTES = 4 * 2**20
 _STEPS = 1000
 _CLOCK_SLACK_SECONDS = 2.0
 

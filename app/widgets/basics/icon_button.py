@@ -15,7 +15,6 @@ class IconButton(QToolButton):
     def __init__(self, icon_name: str, label: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._icon_name = icon_name
-        self._theme = theme
         self._revealed = True
         self.setIconSize(QSize(16, 16))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -28,15 +27,8 @@ class IconButton(QToolButton):
         self.setAccessibleName(label)
         set_tooltip(self, f"{label} ({shortcut})" if shortcut else label)
 
-    def set_icon_name(self, icon_name: str) -> None:
-        """Show another icon."""
-        if icon_name != self._icon_name:
-            self._icon_name = icon_name
-            self.set_theme(self._theme)
-
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in the theme's colour."""
-        self._theme = theme
         self.setIcon(icon(self._icon_name, theme.colors.muted, theme.colors.disabled))
 
     def set_revealed(self, revealed: bool) -> None:

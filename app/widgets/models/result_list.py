@@ -50,11 +50,6 @@ class ResultList(QListView):
         self.clicked.connect(self._on_clicked)
         self._spoken.modelReset.connect(self._on_reset)
 
-    @property
-    def selected_id(self) -> str:
-        """The Hub id of the row that was selected last, also while a new search has no such row."""
-        return self._selected_id
-
     def row_at(self, index: _Index) -> HubRow | None:
         """Return the result at an index."""
         row = index.data(ROW_ROLE)

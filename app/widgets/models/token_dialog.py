@@ -59,11 +59,6 @@ class TokenDialog(QDialog):
         self._connect()
         self.set_state(False, True)
 
-    def set_page(self, url: str) -> None:
-        """Know where tokens are made: on the Hub, or on the mirror that is used."""
-        self._page = url
-        self._fit_height()
-
     @Slot(object, object, object, object)
     def set_state(self, has_token: bool, has_keyring: bool, account: str = "", error: str = "") -> None:
         """Show whether there is a token, whose it is, and why the last one could not be taken."""

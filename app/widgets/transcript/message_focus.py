@@ -45,11 +45,6 @@ class MessageFocus(QObject):
             return None
         return self._transcript.view.live_widget(row) or self._transcript.view.reveal(row)
 
-    @property
-    def focused_id(self) -> str:
-        """The message that the keyboard is at, "" if it is elsewhere."""
-        return self._message_id if self._model.row_of(self._message_id) is not None else ""
-
     @Slot(QWidget, QWidget)
     def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         if new is not None and isinstance(new, QMenu | QMenuBar):

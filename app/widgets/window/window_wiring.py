@@ -63,10 +63,7 @@ def connect_actions(window: "MainWindow") -> None:
     for row in ROWS.values():
         if row.is_in_chat:  # connected first, so that it is there when the action is done
             actions.by_name[row.name].triggered.connect(window.pages.bring_conversation)
-    for action in (
-        actions.rename,
-        actions.new_folder,
-    ):  # names are edited in the list, which a first start doesn't show
+    for action in (actions.rename, actions.new_folder):  # names are edited in the list: no first start shows that
         action.triggered.connect(window.pages.end_first_start)
     actions.new.triggered.connect(window.begin_new)
     actions.new_private.triggered.connect(window.begin_new_private)
