@@ -17,7 +17,7 @@ from app.controllers.models.model_settings_controller import ModelSettingsContro
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
 from app.language import tr
-from app.widgets.basics.drop_target import DropTarget
+from app.widgets.editors.drop_target import DropTarget
 from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
 from app.widgets.window.main_window import MainWindow
 

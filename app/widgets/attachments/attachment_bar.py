@@ -9,16 +9,16 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QSizePolicy, QVBoxLayout
 from app.conversations.attachment import Attachment
 from app.language import tr
 from app.models.attachment_item import AttachmentItem, too_long
+from app.widgets.access.announcing import announce
 from app.widgets.attachments.attachment_chip import AttachmentChip
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
 from app.widgets.attachments.put_backs import PutBacks
-from app.widgets.basics.announcing import announce
 from app.widgets.basics.flow_layout import FlowLayout
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirroring import margins
-from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
+from app.widgets.editors.pasting_edit import PastingEdit
 
 _NARROW_PX = 480
 _HIGHEST_PX, _LOWEST_PX = 112, 72  # three lines or two, then it scrolls

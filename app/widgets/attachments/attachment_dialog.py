@@ -9,10 +9,10 @@ from app.language import tr
 from app.models.attachment_item import size_of
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.foreign_text import set_tooltip
-from app.widgets.basics.paragraph_sides import ParagraphSides
-from app.widgets.basics.pasting_edit import MOST_CHARACTERS, MOST_LINES
 from app.widgets.basics.plain_label import plain_label
-from app.widgets.basics.wrap_mode import wrap_mode_for
+from app.widgets.editors.paragraph_sides import ParagraphSides
+from app.widgets.editors.pasting_edit import MOST_CHARACTERS, MOST_LINES
+from app.widgets.editors.wrap_mode import wrap_mode_for
 
 _SIZE_PX = (680, 520)
 # The text comes in pieces, each laid out well within a frame or two; a line of millions would be laid out whole.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.conversations.attachment import Attachment
-from app.widgets.basics.pasting_edit import PastingEdit
+from app.widgets.editors.pasting_edit import PastingEdit
 
 
 @dataclass

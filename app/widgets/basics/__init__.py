@@ -1,1 +1,1 @@
-"""What the other rooms are made of: theme, fonts, icons, small widgets, what screen readers are told."""
+"""What the other rooms are made of: theme, fonts, icons, languages and mirroring, small widgets."""

@@ -8,17 +8,17 @@ from app.language import tr
 from app.models.attachment_item import AttachmentItem
 from app.models.context_use import ContextUse
 from app.models.waiting_item import WaitingItem
+from app.widgets.access.tab_order import put_in_order, stops_in
 from app.widgets.attachments.attachment_bar import AttachmentBar
 from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.filled_buttons import SendButton
-from app.widgets.basics.focus_frame import FocusFrame
-from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import icon
-from app.widgets.basics.tab_order import put_in_order, stops_in
 from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
 from app.widgets.composer.foot_line import FootLine
 from app.widgets.composer.queue_chips import QueueChips
+from app.widgets.editors.focus_frame import FocusFrame
+from app.widgets.editors.growing_text_edit import GrowingTextEdit
 
 _DRAFT_DELAY_MS = 300
 _BUTTON_PX = 36

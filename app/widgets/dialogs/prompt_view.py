@@ -8,7 +8,7 @@ from app.language import tr
 from app.models.prompt_spans import PromptSpans
 from app.widgets.basics.fonts import code_font
 from app.widgets.basics.theme import Theme, contrast
-from app.widgets.basics.wrap_mode import wrap_mode_for
+from app.widgets.editors.wrap_mode import wrap_mode_for
 from engine.api.prompt import PromptSource
 from engine.api.warmth import Tier
 

@@ -18,8 +18,8 @@ from app.language import tr
 from app.settings.atomic import write_atomically
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.fonts import code_font
-from app.widgets.basics.pasting_edit import PastingEdit
 from app.widgets.basics.plain_label import plain_label
+from app.widgets.editors.pasting_edit import PastingEdit
 from engine.api.codec import clean_text
 
 _DESCRIPTION_PX = 96

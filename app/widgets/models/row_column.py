@@ -8,7 +8,7 @@ from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from app.language import joined
-from app.widgets.basics.accessible_roles import read_as
+from app.widgets.access.accessible_roles import read_as
 from app.widgets.basics.theme import Theme
 
 Value = TypeVar("Value")

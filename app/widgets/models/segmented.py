@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QButtonGroup, QFrame, QHBoxLayout, QPushButton, QWidget
 
-from app.widgets.basics.accessible_roles import read_as
+from app.widgets.access.accessible_roles import read_as
 
 
 @read_as(QAccessible.Role.Grouping)

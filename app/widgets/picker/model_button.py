@@ -12,7 +12,7 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.memory_picture import memory_picture
 from app.models.plan_words import ModelFit
 from app.models.warmth_words import token_words
-from app.widgets.basics.announcing import announce
+from app.widgets.access.announcing import announce
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import icon

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 from app.language import tr
 from app.settings.schema import Field, FieldKind
 from app.widgets.basics.elided_label import ElidedLabel
-from app.widgets.basics.pasting_edit import PastingEdit
+from app.widgets.editors.pasting_edit import PastingEdit
 from engine.api.codec import clean_text
 
 _TYPING_DELAY_MS = 600

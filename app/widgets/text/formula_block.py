@@ -19,7 +19,7 @@ from app.language import tr
 from app.mathematics.shapes import Shape
 from app.rendering.blocks import Block
 from app.rendering.formulas import Formula, parse_formula
-from app.widgets.basics.accessible_roles import read_as
+from app.widgets.access.accessible_roles import read_as
 from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import Theme
 from app.widgets.text.formulas import formulas, paint_shape, scale_of

@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
 from PySide6.QtGui import QFont, QTextBlockFormat, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
-from app.widgets.basics.wrap_mode import wrap_mode_for
+from app.widgets.editors.wrap_mode import wrap_mode_for
 from app.widgets.text.leaf_input import LeafInput
 from app.widgets.text.match_marks import MatchMarks
 from app.widgets.text.text_selection import copied

@@ -13,7 +13,7 @@ from app.rendering.markdown import MarkdownStream, render
 from app.rendering.spoken import spoken
 from app.rendering.thinking import Thinking, split_thinking
 from app.settings.values import ReadAloud
-from app.widgets.basics.announcing import announce
+from app.widgets.access.announcing import announce
 from app.widgets.basics.theme import LIGHT
 from app.widgets.transcript.message_mark import mark_of
 from engine.api.message import Role

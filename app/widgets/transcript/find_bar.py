@@ -5,7 +5,7 @@ from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from app.language import grouped, tr
-from app.widgets.basics.announcing import LateAnnouncement
+from app.widgets.access.announcing import LateAnnouncement
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirroring import margins

@@ -9,12 +9,12 @@ from app.models.attachment_item import picture_words
 from app.models.message_edit import MessageEdit
 from app.widgets.attachments.attachment_bar import AttachmentBar
 from app.widgets.attachments.put_backs import PutBacks
-from app.widgets.basics.drop_target import local_files
 from app.widgets.basics.filled_buttons import PrimaryButton
-from app.widgets.basics.focus_frame import FocusFrame
-from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.theme import Theme
+from app.widgets.editors.drop_target import local_files
+from app.widgets.editors.focus_frame import FocusFrame
+from app.widgets.editors.growing_text_edit import GrowingTextEdit
 
 _MAXIMUM_HEIGHT_PX = 320
 _BUTTON_PX = 36

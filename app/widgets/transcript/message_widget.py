@@ -22,7 +22,7 @@ from app.language import tr
 from app.models.message_edit import MessageEdit, MessageEdits
 from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
-from app.widgets.basics.accessible_roles import read_as
+from app.widgets.access.accessible_roles import read_as
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import RADIUS_PX, Theme

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QPushButton,
 from app.bidi import without_controls
 from app.conversations.records import Message
 from app.language import tr
-from app.widgets.basics.accessible_roles import read_as
+from app.widgets.access.accessible_roles import read_as
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.mirroring import draw_line, turned

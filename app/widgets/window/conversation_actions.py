@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 
-from app.widgets.basics.announcing import CopyAnnouncement
+from app.widgets.access.announcing import CopyAnnouncement
 from app.widgets.transcript.message_actions import NOTHING, Act, fill_models, offer_of
 from app.widgets.transcript.message_focus import MessageFocus
 

@@ -5,8 +5,8 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.transcript_model import TranscriptModel
+from app.widgets.access.tab_order import put_in_order, stops_in
 from app.widgets.basics.private_mark import PrivateMark
-from app.widgets.basics.tab_order import put_in_order, stops_in
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
 from app.widgets.text.selected_text import copied_text

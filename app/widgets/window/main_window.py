@@ -16,10 +16,10 @@ from app.models.notice import Notice
 from app.models.plan_words import ModelFit
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
+from app.widgets.access.tab_order import step_past
 from app.widgets.actions.window_actions import WindowActions
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import app_icon
-from app.widgets.basics.tab_order import step_past
 from app.widgets.basics.theme import Theme, give_look, theme_for
 from app.widgets.picker.model_button import ModelButton
 from app.widgets.sidebar.sidebar import WIDTH_PX, Sidebar

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
 from app.bidi import without_controls
 from app.language import tr
 from app.models.notice import Choice, Notice, Severity
-from app.widgets.basics.accessible_roles import read_as
-from app.widgets.basics.announcing import announce
+from app.widgets.access.accessible_roles import read_as
+from app.widgets.access.announcing import announce
 from app.widgets.basics.foreign_text import menu_text
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import pixmap

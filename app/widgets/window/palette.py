@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QAbstractItemView, QApplication, QFrame, QLineEdit
 from app.language import tr
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import PaletteModel
-from app.widgets.basics.announcing import LateAnnouncement, announce
+from app.widgets.access.announcing import LateAnnouncement, announce
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
 from app.widgets.window.palette_delegate import PaletteDelegate

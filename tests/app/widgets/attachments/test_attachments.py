@@ -14,9 +14,9 @@ from app.conversations.attachment import Attachment
 from app.models.attachment_item import AttachmentItem
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
-from app.widgets.basics.drop_target import DropTarget
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
+from app.widgets.editors.drop_target import DropTarget
 from app.widgets.transcript.message_widget import RowStyle
 from app.widgets.transcript.user_message import UserMessage
 from tests.app.conversations.samples import a_message

@@ -8,8 +8,8 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.attachment import Attachment
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
-from app.widgets.basics.growing_text_edit import GrowingTextEdit
 from app.widgets.basics.theme import Theme
+from app.widgets.editors.growing_text_edit import GrowingTextEdit
 from tests.app.widgets.conftest import Shown
 
 

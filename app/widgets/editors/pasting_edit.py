@@ -5,9 +5,9 @@ from PySide6.QtGui import QTextCursor, QTextDocumentFragment, QTextOption
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from app.language import grouped, tr
-from app.widgets.basics.drop_target import local_files
-from app.widgets.basics.paragraph_sides import ParagraphSides
-from app.widgets.basics.wrap_mode import wrap_mode_for
+from app.widgets.editors.drop_target import local_files
+from app.widgets.editors.paragraph_sides import ParagraphSides
+from app.widgets.editors.wrap_mode import wrap_mode_for
 from engine.api.codec import clean_text
 
 # Text of this length is laid out within a few frames, of lines within about 100 ms; 10 MB would take seconds.

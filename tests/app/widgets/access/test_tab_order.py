@@ -7,7 +7,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QMainWindow, QPushButton, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.widgets.basics.tab_order import put_in_order, step_past
+from app.widgets.access.tab_order import put_in_order, step_past
 
 
 class Window(QMainWindow):

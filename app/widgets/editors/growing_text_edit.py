@@ -11,8 +11,8 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
-from app.widgets.basics.drop_target import local_files
-from app.widgets.basics.pasting_edit import PastingEdit
+from app.widgets.editors.drop_target import local_files
+from app.widgets.editors.pasting_edit import PastingEdit
 
 LONG_PASTE_CHARACTERS = 10_000
 _COUNTED_CHARACTERS = 20_000

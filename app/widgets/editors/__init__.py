@@ -1,0 +1,1 @@
+"""Editors of plain text, and what is pasted and dropped into them."""
