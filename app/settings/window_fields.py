@@ -33,7 +33,7 @@ WINDOW_FIELDS: tuple[Field, ...] = (
     Field(
         "text_size_px",
         mark("Text size"),
-        mark("Size of the text in conversations, in pixels."),
+        mark("Size of the text in conversations, in pixels. Menus, buttons and lists follow it up to 16."),
         GENERAL,
         FieldKind.INTEGER,
         minimum=10,

@@ -948,6 +948,10 @@
         <translation>Wählen Sie auto oder bf16.</translation>
     </message>
     <message>
+        <source>Choose one with {key}.</source>
+        <translation>Mit {key} eines wählen.</translation>
+    </message>
+    <message>
         <source>Choose the chat or instruct version of this model.</source>
         <translation>Wählen Sie die Fassung chat oder instruct dieses Modells.</translation>
     </message>
@@ -3183,8 +3187,8 @@
         <translation>Größe</translation>
     </message>
     <message>
-        <source>Size of the text in conversations, in pixels.</source>
-        <translation>Größe des Textes in Unterhaltungen, in Pixeln.</translation>
+        <source>Size of the text in conversations, in pixels. Menus, buttons and lists follow it up to 16.</source>
+        <translation>Größe des Textes in Unterhaltungen, in Pixeln. Menüs, Knöpfe und Listen folgen ihr bis 16.</translation>
     </message>
     <message>
         <source>Skip</source>

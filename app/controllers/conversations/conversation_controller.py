@@ -191,6 +191,20 @@ class ConversationController(QObject):
             self.show_branch()
             self.shown.emit()
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether something is answered, waits to be, or is edited in the shown conversation."""
+        messages = self.current.tree.messages() if self.current is not None else ()
+        return self.current_id in self._busy_ids or any(self._transcript.edits.get(each.id) for each in messages)
+
+    def replace_shown(self, conversation: Conversation, messages: Iterable[Message]) -> None:
+        """Show a newer state of the shown conversation; what is typed stays, and so does the place in it."""
+        self.current = self.shelf.put(conversation, messages)
+        self._conversations.upsert(conversation)
+        self.show_branch()
+        self.conversation_changed.emit(conversation)
+        self.shown.emit()
+
     # For the chat: turns and answers of any conversation
 
     def adopt_blank(self, text: str) -> Loaded:

@@ -242,12 +242,15 @@ class ModelButton(QAbstractButton):
 
     @property
     def _how_to_choose(self) -> str:
-        return tr("Choose another one with {key}.").format(key=self._key) if self._key else ""
+        if not self._key:
+            return ""
+        words = tr("Choose another one with {key}.") if self._plan is not None else tr("Choose one with {key}.")
+        return words.format(key=self._key)
 
     def _describe(self) -> None:
         self.setAccessibleName(tr("Model: {name} {summary}").format(name=self.name, summary=self.summary).strip())
         if self._plan is None:
-            self.setToolTip(plain_tooltip(tr("No model is loaded.") + "\n" + self._how_to_choose))
+            self.setToolTip(plain_tooltip(f"{self._loading or tr('No model is loaded.')}\n{self._how_to_choose}"))
         else:
             self.setToolTip(plan_html(self._plan, self._theme, self._how_to_choose))
         self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else self._how_to_choose)

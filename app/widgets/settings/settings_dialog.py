@@ -1,6 +1,6 @@
 """The settings, made from their schema: pages, a search over all of them, Reset beside each field."""
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
@@ -56,7 +56,7 @@ class SettingsDialog(QDialog):
             item = QListWidgetItem(tr(page))
             item.setSizeHint(QSize(0, _PAGE_ROW_PX))  # asked for before the style sheet counts
             self.pages.addItem(item)
-        self.pages.currentRowChanged.connect(self._on_filter_changed)
+        self.pages.itemSelectionChanged.connect(self._on_page_chosen)
         self.heading = QLabel()
         self.heading.setProperty("role", "title")
         self.nothing = QLabel(tr("No setting has these words."))
@@ -137,9 +137,22 @@ class SettingsDialog(QDialog):
         """With words in the search field all pages are searched; without, one page is shown."""
         words = self.search.text().strip()
         page = PAGES[max(0, self.pages.currentRow())]
+        with QSignalBlocker(self.pages):  # no page is the one that is shown while all are searched
+            if words:
+                self.pages.clearSelection()
+            else:
+                self.pages.setCurrentRow(max(0, self.pages.currentRow()))
+                self.pages.currentItem().setSelected(True)
         self.nothing.setHidden(self._rows.filter(words, page))
         self.heading.setText(tr("Found") if words else tr(page))
         self._scroll.verticalScrollBar().setValue(0)
+
+    @Slot()
+    def _on_page_chosen(self) -> None:
+        """Leave the search for the page; nothing chosen is the search's own doing."""
+        if self.pages.selectedItems():
+            self.search.clear()
+            self._on_filter_changed()
 
     @Slot(object)
     def _on_row_made(self, row: SettingRow) -> None:

@@ -60,6 +60,18 @@ def test_while_loading_it_says_how_far(button: ModelButton) -> None:
     assert button.name == PLAN.name
 
 
+def test_while_nothing_is_loaded_the_tooltip_says_what_is_being_done(button: ModelButton) -> None:
+    button.set_plan(None)
+    assert button.toolTip().startswith("No model is loaded.\nChoose one with ")
+    button.set_loading("Starting the engine")
+    assert button.toolTip().startswith("Starting the engine\nChoose one with ")
+    assert "No model" not in button.toolTip()
+    button.set_loading("")
+    assert "No model is loaded." in button.toolTip()
+    button.set_plan(PLAN)
+    assert "Choose another one with " in button.toolTip()
+
+
 def test_the_menu_lists_what_is_on_disk(button: ModelButton) -> None:
     assert words(button) == {
         "SmolLM2 135M Instruct\t270 MB": True,

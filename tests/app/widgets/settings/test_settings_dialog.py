@@ -109,6 +109,28 @@ def test_the_search_looks_on_all_pages(dialog: SettingsDialog) -> None:
     assert not dialog.nothing.isVisible()
 
 
+def test_no_page_is_marked_while_all_are_searched_and_choosing_one_leaves_the_search(
+    qtbot: QtBot, dialog: SettingsDialog
+) -> None:
+    def marked() -> list[str]:
+        return [item.text() for item in dialog.pages.selectedItems()]
+
+    dialog.pages.setCurrentRow(2)
+    dialog.search.setText("theme")
+    assert marked() == []
+    dialog.search.clear()
+    assert marked() == [dialog.heading.text()] == [PAGES[2]]
+    dialog.search.setText("theme")
+    for row in (2, 1):  # the page that was shown before the search, then another one
+        place = dialog.pages.visualItemRect(dialog.pages.item(row)).center()
+        qtbot.mouseClick(dialog.pages.viewport(), Qt.MouseButton.LeftButton, pos=place)
+        assert dialog.search.text() == ""
+        assert marked() == [dialog.heading.text()] == [PAGES[row]]
+        dialog.search.setText("theme")
+    dialog.search.clear()
+    assert marked() == [PAGES[1]]
+
+
 def test_enter_in_a_field_resets_and_adds_nothing(qtbot: QtBot, dialog: SettingsDialog) -> None:
     dialog.show_settings(Settings(theme=ThemeChoice.DARK, language=Language.GERMAN, checkpoint_folders=("/models",)))
     dialog.hide()
