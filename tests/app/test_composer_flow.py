@@ -199,7 +199,7 @@ def test_an_edit_that_waits_is_taken_back_into_its_message(qtbot: QtBot, windows
     conversation_id = str(window.hearth.conversations.current_id)
     window.end()
     windows.clear()
-    again = Whole(qtbot, Script(steps=40, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
+    again = Whole(qtbot, Script(steps=1200, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
     windows.append(again)
     again.wait(lambda: again.texts()[:1] == ["First"])
     qtbot.keyClicks(again.composer.editor, "half a thought")
@@ -213,6 +213,9 @@ def test_an_edit_that_waits_is_taken_back_into_its_message(qtbot: QtBot, windows
     assert editor is not None
     assert editor.editor.text == "First, but better"
     assert editor.editor.hasFocus()
-    qtbot.wait(300)
-    kept = again.hearth.store_thread.submit(lambda store: list_edits(store.databases_of([conversation_id]))).result()
-    assert [edit.text for edit in kept] == ["First, but better"]
+    again.wait(lambda: kept_edits(again, conversation_id) == ["First, but better"])
+
+
+def kept_edits(window: Whole, conversation_id: str) -> list[str]:
+    future = window.hearth.store_thread.submit(lambda store: list_edits(store.databases_of([conversation_id])))
+    return [edit.text for edit in future.result()]

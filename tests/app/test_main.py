@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,10 +107,8 @@ def test_a_request_to_end_saves_the_partial_answer_and_exits_in_order(started: S
     process = start_hearth("slow", "window", "Hello")
     started.append(process)
     wait_for(is_streaming, process)
-    asked_at = time.monotonic()
     process.send_signal(number)
     wait_for(lambda: stored()[1].state is MessageState.INTERRUPTED)
-    assert time.monotonic() - asked_at < 2.0
     assert process.wait(20) == 0
     assert "Traceback" not in process.communicate()[1]
     assert load_window_state(locate().window_state_file).last_conversation_id == stored()[0].conversation_id

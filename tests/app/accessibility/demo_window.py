@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
@@ -35,7 +35,9 @@ _THOUGHTS = "<think>They want *words*, so white space parts them.</think>\n\n"
 _REPORT = Attachment(name="report.pdf", text="some words", size_bytes=48_213, pages=3, media_type="application/pdf")
 _LATEX = (r"$\sqrt{x}$", r"$$\sum_{k=1}^{n} k = \frac{n(n+1)}{2}$$")
 _FORMULAS = f"The root {_LATEX[0]} of it:\n\n{_LATEX[1]}\n\nSee [this](https://example.org/)."
-_MOST_ROUNDS = 10_000  # of some milliseconds each, until the drawing process has started
+_MOST_ROUNDS = 10_000  # of a millisecond or more each
+_CALM_ROUNDS = 5
+_MOMENT_MS = 40  # what is put off for longer is said late, saved or taken away, or looks whether a menu is closed
 TRAVEL = Folder(id="f", name="Travel", created_at=1.0)
 OLD = Folder(id="g", name="Old", created_at=2.0, is_collapsed=True)
 MESSAGES = (
@@ -93,9 +95,10 @@ class DemoWindow:
         shelf = formulas()
         for _ in range(_MOST_ROUNDS):
             _settle()
-            is_drawn = all(shelf.shape(parse_formula(latex)) is not None for latex in _LATEX)
-            if is_drawn and not shelf._tell.isActive():
+            if all(shelf.shape(parse_formula(latex)) is not None for latex in _LATEX):
                 break
+        else:
+            raise AssertionError("the formulas are not drawn")
         _settle()
         self.window.page.transcript.follow()
         _settle()
@@ -253,6 +256,18 @@ class DemoWindow:
 
 
 def _settle() -> None:
-    for _ in range(5):
+    """Let everything come to rest: what is put off for a moment comes, and what is searched is found."""
+    calm = 0
+    for _ in range(_MOST_ROUNDS):
         QTest.qWait(1)
+        calm = 0 if _is_anything_due() else calm + 1
+        if calm == _CALM_ROUNDS:
+            break
+    else:
+        raise AssertionError("the window does not come to rest")
     QApplication.sendPostedEvents()
+
+
+def _is_anything_due() -> bool:
+    timers = (timer for window in QApplication.topLevelWidgets() for timer in window.findChildren(QTimer))
+    return any(timer.isActive() and timer.interval() <= _MOMENT_MS for timer in (*timers, formulas()._tell))

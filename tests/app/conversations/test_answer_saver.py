@@ -56,9 +56,7 @@ def test_a_growing_answer_is_written_seldom_and_its_end_at_once(thread: StoreThr
     saver = AnswerSaver(thread, interval_seconds=60)
     for length in range(1, 500):
         saver.update(grown("x" * length))
-    began = time.monotonic()
-    saver.finish(grown("x" * 500, MessageState.COMPLETE)).result(5)
-    assert time.monotonic() - began < 2
+    saver.finish(grown("x" * 500, MessageState.COMPLETE)).result(30)  # half of the interval
     assert len(written(thread)) <= 2
     stored = thread.submit(lambda store: store.load_messages("c")).result()[0]
     assert (stored.content, stored.state) == ("x" * 500, MessageState.COMPLETE)
@@ -69,7 +67,7 @@ def test_the_newest_text_is_on_disk_after_the_interval_without_another_update(th
     saver.update(grown("a"))
     saver.update(grown("ab"))
     saver.update(grown("abc"))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while written(thread)[-1:] != ["abc"] and time.monotonic() < deadline:
         time.sleep(0.02)
     assert written(thread)[-1] == "abc"
@@ -88,7 +86,7 @@ def test_what_fails_is_told_kept_and_tried_again(thread: StoreThread) -> None:
     saver = AnswerSaver(thread, errors.append, recovered.set, retry_seconds=0.05)
     fail(thread, 3)
     saver.update(grown("kept"))
-    assert recovered.wait(5)
+    assert recovered.wait(30)
     assert [error.message for error in errors] == ["The disk is full."] * 3
     assert saver.last_error is None
     assert written(thread) == ["kept"]
@@ -99,7 +97,7 @@ def test_a_finished_answer_waits_for_the_disk_and_newer_text_wins(thread: StoreT
     fail(thread, 2)
     saver.update(grown("half"))
     future = saver.finish(grown("whole", MessageState.COMPLETE))
-    future.result(5)
+    future.result(30)
     assert written(thread)[-1] == "whole"
 
 
@@ -123,13 +121,13 @@ def test_text_that_grew_while_it_was_written_survives_closing(database: Path) ->
         def save_message(self, message: Message) -> None:
             super().save_message(message)
             writing.set()
-            go_on.wait(5)
+            go_on.wait(30)
 
     thread = StoreThread(database, SlowStore)
     thread.submit(lambda store: store.save_conversation(a_conversation())).result()
     saver = AnswerSaver(thread, interval_seconds=60)
     saver.update(grown("first"))
-    assert writing.wait(5)
+    assert writing.wait(30)
     saver.update(grown("first and last"))
     timer = threading.Timer(0.2, go_on.set)
     timer.start()
@@ -154,8 +152,8 @@ def test_one_who_cannot_wait_is_told_after_some_tries_and_may_try_again(thread: 
     saver = AnswerSaver(thread, retry_seconds=0.01, maximum_tries=3)
     fail(thread, 3)
     with pytest.raises(DiskFull):
-        saver.finish(grown("whole", MessageState.COMPLETE)).result(5)
-    saver.finish(grown("whole", MessageState.COMPLETE)).result(5)
+        saver.finish(grown("whole", MessageState.COMPLETE)).result(30)
+    saver.finish(grown("whole", MessageState.COMPLETE)).result(30)
     assert written(thread) == ["whole"]
 
 
@@ -164,20 +162,20 @@ def test_an_answer_of_a_conversation_that_is_gone_is_given_up(thread: StoreThrea
     saver = AnswerSaver(thread, errors.append, retry_seconds=0.01)
     stray = msgspec.structs.replace(grown("stray"), conversation_id="gone")
     with pytest.raises(ConversationGone):
-        saver.finish(stray).result(5)
+        saver.finish(stray).result(30)
     assert isinstance(errors[0], ConversationGone)
 
 
 def test_a_bug_while_saving_reaches_the_one_who_waits(thread: StoreThread) -> None:
     wrong = msgspec.structs.replace(grown("x"), sequence=2**70)
     with pytest.raises(OverflowError):
-        AnswerSaver(thread).finish(wrong).result(5)
+        AnswerSaver(thread).finish(wrong).result(30)
 
 
 def test_a_continued_answer_is_saved_again(thread: StoreThread) -> None:
     saver = AnswerSaver(thread, interval_seconds=0.01)
-    saver.finish(grown("one", MessageState.STOPPED)).result(5)
+    saver.finish(grown("one", MessageState.STOPPED)).result(30)
     saver.update(grown("one two"))
-    saver.finish(grown("one two three", MessageState.COMPLETE)).result(5)
+    saver.finish(grown("one two three", MessageState.COMPLETE)).result(30)
     assert written(thread)[0] == "one"
     assert written(thread)[-1] == "one two three"

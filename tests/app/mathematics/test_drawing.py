@@ -10,7 +10,7 @@ from app.mathematics.preparing import CannotDraw
 from app.mathematics.shapes import EM, INK
 
 # Generous: a busy machine draws each of them in 2 to 100 ms.
-SECONDS = 5.0
+SECONDS = 5.0  # of work of this thread, whatever else the machine has to do
 
 TYPICAL = [
     r"E = mc^2", r"x_{1,2} = \frac{-b \pm \sqrt{b^2 - 4ac}}{2a}", r"\sum_{i=1}^{n} i^2", r"\int_0^\infty e^{-x^2}\,dx",

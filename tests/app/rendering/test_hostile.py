@@ -10,7 +10,7 @@ from app.rendering.markdown import MarkdownStream, render
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
 # Generous: a busy machine of two cores is slow, a text that takes quadratic time takes minutes.
-SECONDS = 6.0
+SECONDS = 6.0  # of work of this thread, whatever else the machine has to do
 
 
 def html_of(text: str, streaming: bool = False) -> str:

@@ -1,5 +1,7 @@
 """Thinking is timed, and can be ended: the same answer goes on behind the closing tag, and every step is saved."""
 
+import time
+
 import msgspec
 
 from app.conversations.records import MessageState
@@ -94,12 +96,13 @@ def test_an_engine_that_dies_meanwhile_leaves_what_was_thought(desk: Desk) -> No
 def test_how_long_was_thought_is_kept(desk: Desk) -> None:
     desk.open_shop()
     command = desk.send("Hello")
+    began = time.monotonic()
     for piece in ("<think>Hm", " so", "</think>", "Yes", " indeed"):
         desk.say(command, piece, 1)
         desk.qtbot.wait(20)
     thought = desk.shown()[1].thinking_seconds
     assert thought is not None
-    assert 0.03 <= thought < 5
+    assert 0.03 <= thought <= time.monotonic() - began
     desk.finish(command, "<think>Hm so</think>Yes indeed", 1)
     desk.settle()
     assert desk.stored()[1].thinking_seconds == thought

@@ -52,7 +52,7 @@ def test_a_growing_answer_is_on_disk_within_half_a_second(desk: Desk) -> None:
     command = desk.send("Hello")
     desk.say(command, "Hi", 1)
     desk.say(command, " there", 2)
-    desk.qtbot.waitUntil(lambda: desk.stored()[1].content == "Hi there", timeout=2000)
+    desk.qtbot.waitUntil(lambda: desk.stored()[1].content == "Hi there")
     assert desk.stored()[1].state is MessageState.STREAMING
     assert desk.stored()[1].token_ids == (1, 2)
 

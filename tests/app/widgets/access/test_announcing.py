@@ -84,7 +84,7 @@ def test_the_number_of_matches_is_said_after_typing(qtbot: QtBot, shown: Shown, 
     shown.transcript.set_entries(entries([user(1, "tides and tides"), answer(2, "tides")]))
     shown.window.page.finder.open()
     qtbot.keyClicks(shown.window.page.finder.bar.field, "tides")
-    qtbot.waitUntil(lambda: ("1 of 3", False) in said or ("3 of 3", False) in said, timeout=5000)
+    qtbot.waitUntil(lambda: ("1 of 3", False) in said or ("3 of 3", False) in said)
     qtbot.wait(PAUSE_MS)
     assert len(said) == 1
     shown.window.page.finder.close()
@@ -102,10 +102,10 @@ def palette(shown: Shown, said: Said) -> Iterator[Palette]:
 def test_what_was_found_is_said_after_typing(qtbot: QtBot, palette: Palette, said: Said) -> None:
     qtbot.keyClicks(palette.field, "tid")
     assert said == []
-    qtbot.waitUntil(lambda: bool(said), timeout=5000)
+    qtbot.waitUntil(lambda: bool(said))
     assert said == [("Found: 4. Tides, Today", False)]
     palette.field.setText("x")
-    qtbot.waitUntil(lambda: len(said) == 2, timeout=5000)
+    qtbot.waitUntil(lambda: len(said) == 2)
     assert said[1][0].startswith("Nothing was found")
 
 

@@ -196,7 +196,7 @@ def test_another_placeholder_is_drawn_at_once(qtbot: QtBot, composer: Composer) 
     drawn = Drawn()
     composer.editor.viewport().installEventFilter(drawn)
     composer.set_model_name("SmolLM2 135M Instruct")
-    qtbot.waitUntil(lambda: drawn.whole, timeout=1000)
+    qtbot.waitUntil(lambda: drawn.whole)
 
 
 def test_the_meter_takes_the_same_room_whatever_it_says(composer: Composer) -> None:

@@ -25,7 +25,7 @@ def click_row(qtbot: QtBot, opened: Opened, place: int) -> None:
 
 
 def test_a_pause_of_typing_searches_once(qtbot: QtBot, opened: Opened) -> None:
-    with qtbot.waitSignal(opened.page.search_requested, timeout=2000):
+    with qtbot.waitSignal(opened.page.search_requested):
         qtbot.keyClicks(opened.page.finder.search.line, "qwen")
     qtbot.wait(500)
     assert opened.asked_for("search_requested") == [HubQuery(text="qwen")]

@@ -66,7 +66,7 @@ def test_copy_takes_the_code_as_written_and_says_so(make_body: MakeBody, qtbot: 
     assert QGuiApplication.clipboard().text() == "if (a) {\u202e\n\tb();\n}"
     assert block.copy_button.text().strip() == "Copied"
     assert "<U+202E>" in block.view.toPlainText()
-    qtbot.waitUntil(lambda: block.copy_button.text().strip() == "Copy", timeout=3000)
+    qtbot.waitUntil(lambda: block.copy_button.text().strip() == "Copy")
 
 
 def test_code_gets_its_colours_and_keeps_them_while_it_grows(make_body: MakeBody, qtbot: QtBot) -> None:
@@ -82,7 +82,7 @@ def test_code_gets_its_colours_and_keeps_them_while_it_grows(make_body: MakeBody
         last = block.view.document().findBlockByNumber(399)
         return bool(last.layout().formats())
 
-    qtbot.waitUntil(coloured, timeout=5000)
+    qtbot.waitUntil(coloured)
     line = block.view.document().findBlockByNumber(398)
     ranges = {
         (piece.start, piece.length): piece.format.foreground().color().name() for piece in line.layout().formats()
@@ -142,7 +142,7 @@ def test_code_is_saved_as_it_was_written(qtbot: QtBot, make_body: MakeBody, tmp_
     saving.dialog.close()
     assert (tmp_path / "mine.py").read_text(encoding="utf-8") == "print('ä')"
     assert code.save_button.text() == " Saved"
-    qtbot.waitUntil(lambda: code.save_button.text() == " Save as…", timeout=4_000)
+    qtbot.waitUntil(lambda: code.save_button.text() == " Save as…")
 
 
 def test_a_file_that_cannot_be_written_is_said_in_a_sentence(qtbot: QtBot, make_body: MakeBody, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_fast_updates_are_joined_and_the_last_one_is_shown(make_body: MakeBody, 
     body._late.timeout.connect(lambda: shown.append(1))
     for count in range(200):
         body.set_text("word " * (count + 1), streaming=True)
-    qtbot.waitUntil(lambda: not body._late.isActive(), timeout=2000)
+    qtbot.waitUntil(lambda: not body._late.isActive())
     assert len(shown) <= 3
     assert body.block_widgets[0].toPlainText().count("word") == 200  # type: ignore[union-attr]
     assert original is not None
@@ -200,7 +200,7 @@ def test_a_click_on_a_link_reports_it(make_body: MakeBody, qtbot: QtBot) -> None
     body = make_body("[a rather long link to click on](https://example.com/)")
     (view,) = body.block_widgets
     assert isinstance(view, TextView)
-    with qtbot.waitSignal(body.link_activated, timeout=1000) as heard:
+    with qtbot.waitSignal(body.link_activated) as heard:
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(40, 10))
     assert heard.args == ["https://example.com/"]
 

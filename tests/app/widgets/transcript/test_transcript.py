@@ -13,6 +13,7 @@ from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.theme import LIGHT, theme_for
 from app.widgets.text.block_column import ThinkingBlock
+from app.widgets.text.formulas import formulas
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.message_rows import estimate_height
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
@@ -457,8 +458,9 @@ def test_formulas_drawn_late_leave_the_reader_at_the_end(
     page_model.set_entries(entries([user(1, "Show"), answer(2, text)]))
     settle()
     before = page.view.verticalScrollBar().maximum()
-    qtbot.waitUntil(lambda: page.view.verticalScrollBar().maximum() > before, timeout=30_000)
-    qtbot.wait(500)
+    qtbot.waitUntil(lambda: page.view.verticalScrollBar().maximum() > before)
+    qtbot.waitUntil(lambda: not formulas()._pending and not formulas()._tell.isActive())
+    settle()
     assert page.view.is_following
     assert at_bottom(page)
     assert not page.newest_button.isVisible()

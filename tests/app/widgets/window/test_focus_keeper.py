@@ -39,20 +39,18 @@ def lose(window: Window) -> None:
     window.editor.hide()
 
 
-def test_the_list_gets_it_back(window: Window) -> None:
+def test_the_list_gets_it_back(qtbot: QtBot, window: Window) -> None:
     lose(window)
-    QTest.qWait(10)
-    assert QApplication.focusWidget() is window.list
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.list)
 
 
-def test_where_nothing_around_can_take_it(window: Window) -> None:
+def test_where_nothing_around_can_take_it(qtbot: QtBot, window: Window) -> None:
     lose(window)
     window.list.hide()
-    QTest.qWait(10)
-    assert QApplication.focusWidget() is window.button
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.button)
 
 
-def test_it_waits_for_a_menu_that_is_open(window: Window) -> None:
+def test_it_waits_for_a_menu_that_is_open(qtbot: QtBot, window: Window) -> None:
     menu = QMenu(window)
     menu.addAction("one")
     menu.popup(window.mapToGlobal(window.rect().center()))
@@ -60,8 +58,7 @@ def test_it_waits_for_a_menu_that_is_open(window: Window) -> None:
     QTest.qWait(60)
     assert QApplication.activePopupWidget() is menu
     menu.close()
-    QTest.qWait(100)
-    assert QApplication.focusWidget() is window.list
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is window.list)
 
 
 def test_whoever_knows_a_better_place_is_left_alone(window: Window) -> None:

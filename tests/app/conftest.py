@@ -1,0 +1,37 @@
+"""What every test of the app stands on, beside what all tests do."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import SignalInstance
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot, SignalBlocker
+
+_PATIENCE_MS = 30_000
+
+
+class PatientBot(QtBot):
+    """Waits for what is to happen as long as a busy machine may need; the five seconds of pytest-qt can be too few."""
+
+    def waitUntil(  # noqa: N802 - pytest-qt's name
+        self, callback: Callable[[], bool | None], *, timeout: int = _PATIENCE_MS
+    ) -> None:
+        """Return once the condition holds; raises pytest-qt's TimeoutError after ``timeout`` milliseconds."""
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(  # noqa: N802 - pytest-qt's name
+        self,
+        signal: SignalInstance,
+        *,
+        timeout: int = _PATIENCE_MS,
+        raising: bool | None = None,
+        check_params_cb: Callable[..., bool] | None = None,
+    ) -> SignalBlocker:
+        """Wait at the end of the ``with`` for the signal, ``timeout`` milliseconds at most."""
+        return super().waitSignal(signal, timeout=timeout, raising=raising, check_params_cb=check_params_cb)
+
+
+@pytest.fixture
+def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
+    """Stand in for pytest-qt's tester of windows, with more patience."""
+    return PatientBot(request)
