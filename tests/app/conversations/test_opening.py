@@ -2,21 +2,25 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import apsw
 import pytest
 
+from app.conversations.attachment import Attachment
 from app.conversations.backups import KEPT_BEFORE_MIGRATION, KEPT_DAILY, Backups
-from app.conversations.database import Database
+from app.conversations.database import Database, Value
+from app.conversations.editing import KeptEdit, keep_edit, list_edits
 from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreDamaged, StoreError, StoreReadOnly
-from app.conversations.migrations import APPLICATION_ID, MIGRATIONS, version_of
+from app.conversations.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
+from app.conversations.rows import attachments_blob
 from app.conversations.store import ConversationStore
 from engine.api.commands import WhenFull
 from engine.api.message import Role
 from tests.app.conversations.samples import a_conversation, a_message
 
+_WITH_ATTACHMENTS = 3  # the format from which on messages have them
 DAY = 24 * 3600.0
 ADD_COLUMN = "ALTER TABLE conversations ADD COLUMN folder TEXT NOT NULL DEFAULT ''"
 OpenStore = Callable[..., ConversationStore]
@@ -101,6 +105,34 @@ def test_conversations_of_the_first_format_are_read(open_store: OpenStore, datab
     store.save_message(a_message("a", role=Role.ASSISTANT, context_start_id="q"))
     assert store.load_conversation("c") == a_conversation(when_full=WhenFull.STOP)
     assert store.load_messages("c")[0].context_start_id == "q"
+
+
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_file_of_every_format_is_opened_with_all_that_is_in_it(
+    open_store: OpenStore, database: Path, version: int
+) -> None:
+    database.parent.mkdir()
+    old = Database(database)
+    migrate(old, lambda version: None, MIGRATIONS[:version])
+    files = (Attachment(name="plan.txt", text="First the roof", size_bytes=14),) if version >= _WITH_ATTACHMENTS else ()
+    conversation = {"id": "c", "title": "Title", "created_at": 1.0, "updated_at": 1.0, "title_is_manual": 0}
+    insert(old, "conversations", conversation | {"system_prompt": "", "active_leaf_id": "m", "draft": "half a thought"})
+    message = {"id": "m", "conversation_id": "c", "sequence": 1, "role": "user", "created_at": 1.0, "state": "complete"}
+    message |= {"tokenizer_id": "", "model": "", "precision": "", "token_ids": b"", "content": "hello there"}
+    insert(old, "messages", message | ({"attachments": attachments_blob(files)} if files else {}))
+    old.close()
+    store = open_store()
+    assert store.load_conversation("c") == a_conversation(active_leaf_id="m", draft="half a thought")
+    assert [(each.content, each.attachments) for each in store.load_messages("c")] == [("hello there", files)]
+    store.read_attachments(1.0)
+    found = [[hit.message_id for hit in store.search(words)] for words in ("hello", "roof")]
+    assert found == [["m"], ["m"] if files else []]
+    keep_edit(store.databases_of(["c"]), KeptEdit("m", "hello again", files))
+    assert list_edits(store.databases_of(["c"])) == [KeptEdit("m", "hello again", files)]
+
+
+def insert(database: Database, table: str, fields: Mapping[str, Value]) -> None:
+    database.execute(f"INSERT INTO {table} ({', '.join(fields)}) VALUES (:{', :'.join(fields)})", fields)
 
 
 def test_a_migration_that_fails_changes_nothing_and_can_be_tried_again(open_store: OpenStore, database: Path) -> None:
