@@ -97,6 +97,16 @@ def test_only_the_accent_has_its_hue(theme: Theme) -> None:
     assert not near
 
 
+def test_the_style_sheet_has_the_accent_for_send_and_the_focus_only() -> None:
+    sheet = asset("themes", "hearth.qss").read_text(encoding="utf-8")
+    rules = re.findall(r"([^{}]+){([^{}$]*\$[^{}]*)}", re.sub(r"/\*.*?\*/|\${\w+}", "", sheet, flags=re.DOTALL))
+    accented = [selector.strip() for selector, body in rules if "$accent" in body]
+    assert len(accented) > 10
+    for selectors in accented:
+        for selector in selectors.split(","):
+            assert ":focus" in selector or selector.strip().startswith('QToolButton[kind="send"]')
+
+
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 @pytest.mark.parametrize("kind", [PrimaryButton, SendButton])
 @pytest.mark.parametrize("is_default", [False, True])
