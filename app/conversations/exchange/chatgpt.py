@@ -8,6 +8,7 @@ from app.conversations.exchange.found import FoundConversation, FoundMessage, So
 from app.conversations.exchange.lenient import Thing, decoded, text, texts, thing, things, time_of, whole_number
 from engine.api.message import Role
 
+PAGE = re.compile(rb"\bjsonData\s*=\s*\[")  # behind it the page of all conversations holds them, as a list
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 # What the program told itself, or tells about the person: nobody said it in the conversation.
 _HIDDEN_KINDS = frozenset(

@@ -29,7 +29,6 @@ _MOST_UNPACKED_BYTES = 2 * 2**30
 _MOST_ENTRIES = 200_000
 _LOOKED_AT = 20  # of a list, to tell its format
 _BEGINNING = re.compile(rb"\s*([\[{])")
-_PAGE = re.compile(rb"\bjsonData\s*=\s*\[")  # ChatGPT's page of all conversations holds them
 _OWN_LIST = re.compile(rb'\s*\{"format":"hearth-conversations".{0,100}?"folders":\[.*?\],"conversations":\[', re.DOTALL)
 _LISTS = ("conversations", "chats", "data", "items")  # in which others wrap them
 _ARCHIVE_ERRORS = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error)
@@ -167,7 +166,7 @@ def _read_content(content: bytes, beside: bytes) -> Iterator[Item]:
     content = as_utf8(content)
     start = _BEGINNING.match(content)
     if start is None:
-        page = _PAGE.search(content)
+        page = chatgpt.PAGE.search(content)
         if page is None:
             raise ExchangeError(_BAD_ARCHIVE) if content.startswith(b"PK\3\4") else UnknownFormat(_UNKNOWN, _KNOWN)
         yield from _read_list(*_raw_elements(content, page.end() - 1))

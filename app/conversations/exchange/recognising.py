@@ -5,12 +5,12 @@ import stat
 import zipfile
 from pathlib import Path
 
+from app.conversations.exchange.chatgpt import PAGE
 from app.conversations.exchange.document import FORMAT
 
 _LOOKED_AT_BYTES = 512 * 1024
 _MOST_ENTRIES = 10_000
 _PAGES = (".html", ".htm")
-_PAGE = re.compile(rb"\bjsonData\s*=\s*\[")  # ChatGPT's page of all conversations, behind its styles
 _ARCHIVED = re.compile(r"(^|/)(conversations[^/]*|thread|chat-export[^/]*)\.json$", re.IGNORECASE)
 # What each program's reader looks for (is_file, is_conversation, is_thread, is_message beside this).
 _MARKS = tuple(
@@ -40,7 +40,7 @@ def may_be_export(path: Path) -> bool:
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError):
         return False
     if path.suffix.lower() in _PAGES:
-        page = _PAGE.search(head)
+        page = PAGE.search(head)  # behind its styles
         return page is not None and any(mark.search(head, page.end()) for mark in _MARKS)
     begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     return begins in (b"{", b"[") and any(mark.search(head) for mark in _MARKS)
