@@ -106,6 +106,7 @@ class _Chip(QFrame):
         super().__init__()
         self._place = place
         self._waits_for = ""
+        self._can_send = True
         self.setProperty("surface", "card")
         self.waiting = QLabel(tr("Sent next") if place == 0 else tr("Then"))
         self.waiting.setProperty("role", "small")
@@ -116,7 +117,9 @@ class _Chip(QFrame):
         self.remove_button.clicked.connect(self._on_remove)
         self.edit_button = IconButton("pencil", tr("Edit waiting message {place}").format(place=place + 1), theme)
         self.edit_button.clicked.connect(self._on_edit)
-        self.edit_button.setVisible(item.is_written)
+        self._is_written = item.is_written
+        if not item.is_written:
+            self.edit_button.hide()
         self.send_button = QToolButton()
         self.send_button.setProperty("kind", "small")
         self.send_button.setText(tr("Send now"))
@@ -138,14 +141,15 @@ class _Chip(QFrame):
 
     def take_focus(self, part: int) -> None:
         """Let a part have the keyboard, or the one that every message has."""
-        wanted = self.remove_button if self.parts[part].isHidden() else self.parts[part]
-        wanted.setFocus(Qt.FocusReason.OtherFocusReason)
+        is_there = (self._can_send, self._is_written, True)[part]
+        (self.parts[part] if is_there else self.remove_button).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_waiting(self, waits_for: str, can_send: bool) -> None:
         if self._place == 0:
             self._waits_for = waits_for
             set_tooltip(self.waiting, waits_for)
             self._fit_waiting()
+        self._can_send = can_send
         self.send_button.setVisible(can_send)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

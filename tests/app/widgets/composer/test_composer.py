@@ -179,6 +179,8 @@ def test_what_waits_and_has_no_text_has_nothing_to_edit(qtbot: QtBot, composer: 
     composer.activateWindow()
     first.edit_button.setFocus()
     qtbot.waitUntil(first.edit_button.hasFocus)
+    composer.set_queue((WaitingItem("first"), WaitingItem("second")))
+    qtbot.waitUntil(lambda: composer.chips._chips[0].edit_button.hasFocus())
     composer.set_queue((WaitingItem("Another version of an answer", is_written=False),))
     qtbot.waitUntil(lambda: composer.chips._chips[0].remove_button.hasFocus())
 
