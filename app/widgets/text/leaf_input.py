@@ -1,6 +1,9 @@
-"""What mouse and keyboard do to a text of the page beyond what it does by itself: a selection over many texts."""
+"""What mouse and keyboard do to a text of the page beyond what it does by itself.
 
-from PySide6.QtCore import QEvent, QObject, QPoint, Qt
+A selection goes over many texts, and the page follows the caret and the links that Tab goes to.
+"""
+
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, QTimer, Slot
 from PySide6.QtGui import QContextMenuEvent, QKeyEvent, QKeySequence, QMouseEvent
 
 from app.widgets.text.page_texts import Leaf
@@ -19,6 +22,8 @@ _EXTENDING = {
     QKeySequence.StandardKey.SelectEndOfDocument: Moves.End,
 }
 
+_ROOM_PX = 24  # about a line above and below
+
 
 class LeafInput(QObject):
     """Watches one text; on no page it changes nothing."""
@@ -26,6 +31,9 @@ class LeafInput(QObject):
     def __init__(self, leaf: Leaf) -> None:
         super().__init__(leaf)
         self._leaf = leaf
+        self._before = (0, 0)
+        self._pressed = QTimer(self, interval=0, singleShot=True)
+        self._pressed.timeout.connect(self._on_pressed)
         leaf.installEventFilter(self)
         leaf.viewport().installEventFilter(self)
 
@@ -42,6 +50,8 @@ class LeafInput(QObject):
             return area is not None
         if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             area = area_around(self._leaf)
+            self._before = self._ends()
+            self._pressed.start()
             return area is not None and self._key(area, event)
         return False
 
@@ -79,6 +89,22 @@ class LeafInput(QObject):
             if event.matches(key):
                 return area.selection.extend(self._leaf, operation)
         return False
+
+    def _ends(self) -> tuple[int, int]:
+        cursor = self._leaf.textCursor()
+        return cursor.anchor(), cursor.position()
+
+    @Slot()
+    def _on_pressed(self) -> None:
+        """Bring what a key has gone to into sight, as the text itself does not scroll."""
+        area = area_around(self._leaf)
+        if area is None or not self._leaf.hasFocus() or self._ends() == self._before:
+            return
+        rect = self._leaf.cursorRect()
+        for place, room in ((rect.bottomLeft(), _ROOM_PX), (rect.topLeft(), -_ROOM_PX)):
+            outside = area.pixels_outside(self._leaf.viewport().mapToGlobal(place))
+            if outside * room > 0:
+                area.scroll_by(outside + room)
 
     def _cursor_place(self) -> QPoint:
         inside = self._leaf.cursorRect().bottomLeft()

@@ -9,6 +9,7 @@ from app.language import tr
 from app.models.notice import Notice, Severity
 from app.widgets.actions.action_table import ROWS
 from app.widgets.actions.edit_actions import EditActions
+from app.widgets.transcript.message_arrows import MessageArrows
 from app.widgets.window.conversation_actions import ConversationActions
 from app.widgets.window.enter_key import EnterKey
 from app.widgets.window.focus_in_sight import FocusInSight
@@ -102,6 +103,7 @@ def connect_actions(window: "MainWindow") -> None:
     ConversationActions(window)
     EnterKey(window)
     FocusInSight(window)
+    MessageArrows(window)
     FocusKeeper(window, window.page.composer.take_focus)
     SpokenFocus(window)
     actions.shortcuts.problems_found.connect(lambda problems: window.show_notice(_key_notice(problems)))

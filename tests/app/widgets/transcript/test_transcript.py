@@ -15,6 +15,7 @@ from app.widgets.basics.theme import LIGHT, theme_for
 from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.text.formulas import formulas
 from app.widgets.transcript.assistant_message import AssistantMessage
+from app.widgets.transcript.message_arrows import MessageArrows
 from app.widgets.transcript.message_rows import estimate_height
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
 from app.widgets.transcript.transcript import Transcript
@@ -495,3 +496,63 @@ def test_heights_are_guessed_anew_only_where_the_text_wraps_otherwise(
     page.set_theme(theme_for("dark", 20))
     assert len(guessed) > 200
     assert_rows_touch(page, model)
+
+
+def test_tab_visits_each_link_and_enter_asks_for_it(qtbot: QtBot) -> None:
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(500, 300)
+    page.show()
+    page.activateWindow()
+    text = f"[one](https://one.example/)\n\n{PARAGRAPH * 12}[two](https://two.example/)\n\n[bad](javascript:1)"
+    model.set_entries(entries([user(1, "Where?"), answer(2, text)]))
+    settle()
+    asked: list[object] = []
+    page.link_activated.connect(asked.append)
+    page._focus_row(1)
+    page.view.verticalScrollBar().setValue(0)
+    settle()
+    for _ in range(2):  # the text, then its first link
+        qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+    text_view = QApplication.focusWidget()
+    for url in ("https://one.example/", "https://two.example/"):
+        settle()
+        assert QApplication.focusWidget() is text_view
+        place = text_view.viewport().mapToGlobal(text_view.cursorRect().center())
+        assert page.view.viewport().rect().contains(page.view.viewport().mapFromGlobal(place))
+        qtbot.keyClick(text_view, Qt.Key.Key_Return)
+        assert asked[-1] == url
+        qtbot.keyClick(text_view, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is not text_view
+    assert len(asked) == 2
+
+
+def test_arrows_on_a_button_stay_on_the_page(qtbot: QtBot) -> None:
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    arrows = MessageArrows(page)
+    qtbot.addWidget(page)
+    page.resize(500, 300)
+    page.show()
+    page.activateWindow()
+    model.set_entries(entries([user(1, "Where?"), answer(2, "Here.")]))
+    settle()
+    question, last = page.view.widget_of(0), page.view.widget_of(1)
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is page)
+    for key in (Qt.Key.Key_Down, Qt.Key.Key_Right):
+        last.more_button.setFocus()
+        qtbot.keyClick(last.more_button, key)
+        assert last.more_button.hasFocus()
+    qtbot.keyClick(last.more_button, Qt.Key.Key_Left)
+    left = QApplication.focusWidget()
+    assert left is not last.more_button
+    assert last.isAncestorOf(left)
+    qtbot.keyClick(left, Qt.Key.Key_Right)
+    assert last.more_button.hasFocus()
+    qtbot.keyClick(last.more_button, Qt.Key.Key_Up)
+    assert question.hasFocus()
+    question.edit_button.setFocus()
+    qtbot.keyClick(question.edit_button, Qt.Key.Key_Down)
+    assert last.hasFocus()
+    arrows.deleteLater()
