@@ -78,6 +78,7 @@ class ComposerParts(QObject):
         composer, attachments = window.page.composer, self.attachments
         self.drop_target = DropTarget(window, window.page, window.sidebar)
         self.drop_target.files_dropped.connect(self.dropped.take)
+        self.drop_target.text_dropped.connect(composer.take_text)
         self.dropped.attach_requested.connect(attachments.add_files)
         self.dropped.notice_raised.connect(window.show_notice)
         self.dropped.notice_cleared.connect(window.clear_notice)

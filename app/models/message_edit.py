@@ -5,6 +5,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.conversations.attachment import Attachment
 from app.conversations.records import Message
 from app.models.attachment_item import AttachmentItem
+from engine.api.codec import utf8_length
 
 _READ = "read:"
 
@@ -34,6 +35,7 @@ class MessageEdit(QObject):
         self.attachments = attachments
         self.problem = ""
         self._reading: tuple[AttachmentItem, ...] = ()
+        self._same = (message.content, message.attachments)  # what means that nothing was changed
 
     @property
     def items(self) -> tuple[AttachmentItem, ...]:
@@ -44,8 +46,15 @@ class MessageEdit(QObject):
     @property
     def is_changed(self) -> bool:
         """Whether it differs from the message, or will."""
-        kept = (self.text, self.attachments) == (self.message.content, self.message.attachments)
-        return not kept or bool(self._reading)
+        return (self.text, self.attachments) != self._same or bool(self._reading)
+
+    def attach_text(self, name: str) -> None:
+        """Have the text go as an attachment, as a paste of its length does; that alone is no change to be kept."""
+        attached = Attachment(name=name, text=self.text, size_bytes=utf8_length(self.text), is_pasted=True)
+        is_same = not self.is_changed
+        self.text, self.attachments = "", (attached, *self.attachments)
+        if is_same:
+            self._same = (self.text, self.attachments)
 
     def set_text(self, text: str) -> None:
         """Know what is written."""

@@ -1321,6 +1321,10 @@
         <translation>Dateien hier ablegen, um sie anzuhängen</translation>
     </message>
     <message>
+        <source>Drop the text to add it to your message</source>
+        <translation>Text hier ablegen, um ihn in Ihre Nachricht einzufügen</translation>
+    </message>
+    <message>
         <source>Drop to import conversations</source>
         <translation>Ablegen, um Unterhaltungen zu importieren</translation>
     </message>
@@ -4181,6 +4185,10 @@
     <message>
         <source>Thinking …</source>
         <translation>Denkt nach …</translation>
+    </message>
+    <message>
+        <source>This answer is too long to be edited here ({characters} characters, {lines} lines).</source>
+        <translation>Diese Antwort ist zu lang, um hier bearbeitet zu werden ({characters} Zeichen, {lines} Zeilen).</translation>
     </message>
     <message>
         <source>This answer reached its length limit.</source>

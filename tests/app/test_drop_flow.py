@@ -128,3 +128,24 @@ def test_ten_megabytes_that_are_dropped_as_text_become_an_attachment(window: Who
     QApplication.sendEvent(onto, QDropEvent(QPointF(5, 5), action, mime, buttons, keys))
     window.wait(lambda: chips(window) == ["Pasted text"])
     assert window.composer.text == ""
+
+
+def test_text_that_is_dropped_anywhere_on_the_page_goes_into_the_message(window: Whole) -> None:
+    window.say("Hello")
+    window.wait(lambda: len(window.texts()) == 2 and window.hearth.chat.is_idle)
+    page, cover = window.hearth.window.page, window.hearth.composer.drop_target.for_text
+    mime = QMimeData()
+    mime.setText("from elsewhere")
+    at = page.transcript.mapTo(window.hearth.window, page.transcript.rect().center())
+    action, buttons, keys = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QApplication.sendEvent(window.hearth.window, QDragEnterEvent(at, action, mime, buttons, keys))
+    assert cover.isVisible()
+    drop(window, page.transcript, mime)
+    assert not cover.isVisible()
+    assert window.composer.text == "from elsewhere"
+    mime.setText("long " * 10_000)
+    drop(window, page.transcript, mime)
+    window.wait(lambda: chips(window) == ["Pasted text"])
+    assert window.composer.text == "from elsewhere"
+    drop(window, window.hearth.window.sidebar, files())  # nothing at all is dropped
+    assert not cover.isVisible()

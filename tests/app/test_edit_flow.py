@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QImage
@@ -13,6 +14,7 @@ from app.conversations.editing import list_edits
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
 from app.widgets.transcript.message_editor import MessageEditor
 from app.widgets.transcript.message_widget import MessageWidget
+from engine.api.message import Role
 from tests.app.test_main import Whole
 from tests.engine_scripts import Script
 
@@ -280,3 +282,55 @@ def test_an_attachment_becomes_text_of_the_edited_message_and_back(
     assert (editor.editor.text, names(editor)) == ("Lookone\ntwo", [])
     qtbot.keyClick(editor.editor, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert (editor.editor.text, names(editor)) == ("Look", ["a.txt"])
+
+
+def imported(window: Whole, content: str, role: Role) -> None:
+    """Let a message be as an import brings it, of any length."""
+    model = window.hearth.transcript_model
+    entry = next(model.entry(row) for row in range(model.rowCount()) if model.entry(row).message.role is role)
+    window.hearth.conversations.apply_message(msgspec.structs.replace(entry.message, content=content))
+
+
+@pytest.mark.parametrize("text", ["words " * 100_000, "\n" * 30_000 + "end"])
+def test_a_message_that_no_editor_holds_is_edited_as_an_attachment(
+    qtbot: QtBot, windows: list[Whole], text: str
+) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "Look")
+    imported(window, text, Role.USER)
+    editor = edited(window)
+    assert (editor.editor.text, names(editor)) == ("", ["Pasted text"])
+    window.hearth.window.begin_new()
+    window.hearth.conversations.open(conversation_id)
+    window.wait(lambda: len(window.texts()) == 2)
+    assert row(window, 0).editor is None  # nothing was changed
+    imported(window, text, Role.USER)  # the store has the short one
+    editor = edited(window)
+    qtbot.keyClicks(editor.editor, "Sum this up")
+    qtbot.keyClick(editor.editor, Qt.Key.Key_Return)
+    window.wait(lambda: window.texts()[0] == "Sum this up")
+    (sent,) = window.hearth.transcript_model.entry(0).message.attachments
+    assert (sent.text, sent.is_pasted) == (text, True)
+
+
+def test_an_answer_that_no_editor_holds_says_so_and_stays(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "Look")
+    imported(window, "words " * 100_000, Role.ASSISTANT)
+    editor = edited(window, 1)
+    assert "600,000 characters" in editor.attachments.problem.text()
+    assert not editor.save_button.isEnabled()
+    qtbot.keyClicks(editor.editor, "x")
+    qtbot.keyClick(editor.editor, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClick(editor.editor, Qt.Key.Key_Escape)
+    assert row(window, 1).editor is None
+    assert window.texts()[1] == "words " * 100_000
+
+
+def test_a_text_that_is_dropped_on_the_frame_of_an_editor_is_for_it(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "Look")
+    editor, mime = edited(window), QMimeData()
+    mime.setText(" there")
+    drop(editor, window, mime)
+    assert (editor.editor.text, window.composer.text) == ("Look there", "")

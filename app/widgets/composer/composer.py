@@ -213,6 +213,11 @@ class Composer(QWidget):
         if self.isVisible() or not self.window().isVisible():
             self.editor.setFocus()
 
+    def take_text(self, text: str) -> None:
+        """Take the focus and a text that was dropped elsewhere."""
+        self.take_focus()
+        self.editor.take_text(text)
+
     def take_key(self, event: QKeyEvent) -> None:
         """Take the focus and a key that was pressed elsewhere."""
         self.take_focus()

@@ -72,10 +72,15 @@ class GrowingTextEdit(PastingEdit):
             self.files_pasted.emit(files)
             return
         text = source.text()  # takes a while for a long one, so it is asked for once
+        if self.takes_attachments and source.hasImage() and not text:
+            self.picture_pasted.emit()
+        else:
+            self.take_text(text)
+
+    def take_text(self, text: str) -> None:
+        """Put a text in where the cursor is, or hand it over if it is a long one."""
         if self.takes_attachments and (len(text) > LONG_PASTE_CHARACTERS or (text and self.problem_with(text))):
             self.long_text_pasted.emit(text)
-        elif self.takes_attachments and source.hasImage() and not text:
-            self.picture_pasted.emit()
         else:
             self.paste_text(text)
 

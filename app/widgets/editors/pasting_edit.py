@@ -15,6 +15,11 @@ MOST_CHARACTERS = 200_000
 MOST_LINES = 20_000
 
 
+def exceeds_editor(text: str) -> bool:
+    """Return whether a text would be more than an editor takes; to lay it out would hold the window up."""
+    return len(text) > MOST_CHARACTERS or text.count("\n") >= MOST_LINES
+
+
 class PastingEdit(QPlainTextEdit):
     """Signal paste_refused(str): why a text was not taken; what is there stays as it is."""
 

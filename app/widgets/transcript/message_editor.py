@@ -1,10 +1,10 @@
 """A message while it is being edited in its place."""
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QMimeData, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.language import tr
+from app.language import grouped, tr
 from app.models.attachment_item import picture_words
 from app.models.message_edit import MessageEdit
 from app.widgets.attachments.attachment_bar import AttachmentBar
@@ -15,6 +15,7 @@ from app.widgets.basics.theme import Theme
 from app.widgets.editors.drop_target import local_files
 from app.widgets.editors.focus_frame import FocusFrame
 from app.widgets.editors.growing_text_edit import GrowingTextEdit
+from app.widgets.editors.pasting_edit import exceeds_editor
 
 _MAXIMUM_HEIGHT_PX = 320
 _BUTTON_PX = 36
@@ -52,7 +53,7 @@ class MessageEditor(QFrame):
         self._begun_with = edit.text
         self._takes_files = not is_answer
         self.setProperty("surface", "composer")
-        self.setAcceptDrops(self._takes_files)
+        self.setAcceptDrops(True)
         self.editor = _AnswerEdit() if is_answer else GrowingTextEdit()
         FocusFrame(self, self.editor)
         self.editor.takes_attachments = self._takes_files
@@ -79,7 +80,7 @@ class MessageEditor(QFrame):
         column.addLayout(buttons)
         self.setFocusProxy(self.editor)
         self._on_items_changed()
-        self.attachments.show_problem(edit.problem)
+        self.attachments.show_problem(edit.problem or self._too_long())
 
     def begin(self) -> None:
         """Take the keyboard."""
@@ -98,30 +99,33 @@ class MessageEditor(QFrame):
         self.editor.set_text_size(theme.text_size_px)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        """Take files that are dragged here for this message, not for the one that is being typed."""
-        if self._takes_files and local_files(event.mimeData()):
+        """Take what is dragged here for this message, not for the one that is being typed."""
+        if self._takes(event.mimeData()):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
         else:
             super().dragEnterEvent(event)
 
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
-        """Stay ready while they are moved."""
-        if self._takes_files and local_files(event.mimeData()):
+        """Stay ready while it is moved."""
+        if self._takes(event.mimeData()):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
         else:
             super().dragMoveEvent(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        """Attach them."""
-        files = local_files(event.mimeData())
-        if self._takes_files and files:
+        """Attach files, and put a text where the cursor is."""
+        if self._takes(event.mimeData()):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self.edit.files_added.emit(files)
+            self.begin()
+            self.editor.insertFromMimeData(event.mimeData())
         else:
             super().dropEvent(event)
+
+    def _takes(self, mime: QMimeData) -> bool:
+        return self._takes_files if local_files(mime) else mime.hasText()
 
     def choose_files(self) -> None:
         """Ask in the system's dialog which files go with the message."""
@@ -135,9 +139,20 @@ class MessageEditor(QFrame):
         self.editor.setProperty("bare", "true")
         self.editor.setAccessibleName(name)
         self.editor.set_text_size(theme.text_size_px)
-        self.editor.set_text(self.edit.text)
+        is_too_long = exceeds_editor(self.edit.text)
+        self.editor.set_text("" if is_too_long else self.edit.text)
+        self.editor.setReadOnly(is_too_long)
+        self.save_button.setEnabled(not is_too_long)
         self._shown_text = self.editor.text  # the editor has no no-break spaces, for one
         self.editor.set_maximum_height(_MAXIMUM_HEIGHT_PX)
+
+    def _too_long(self) -> str:
+        """Return why an answer can't be edited; what is too long of a user's message goes as an attachment."""
+        text = self.edit.text
+        if not exceeds_editor(text):
+            return ""
+        words = tr("This answer is too long to be edited here ({characters} characters, {lines} lines).")
+        return words.format(characters=grouped(len(text)), lines=grouped(text.count("\n") + 1))
 
     def _connect(self) -> None:
         editor, edit, bar = self.editor, self.edit, self.attachments

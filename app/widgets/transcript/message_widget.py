@@ -26,6 +26,7 @@ from app.widgets.access.accessible_roles import read_as
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import RADIUS_PX, Theme
+from app.widgets.editors.pasting_edit import exceeds_editor
 from app.widgets.text.selected_text import copied_text
 from app.widgets.transcript.context_mark import ContextMark
 from app.widgets.transcript.message_actions import Act, message_actions, offer_of
@@ -241,6 +242,8 @@ class MessageWidget(QFrame):
     def open_editor(self, edit: MessageEdit) -> MessageEditor:
         """Put an editor with this in the message's place, and leave the keyboard where it is."""
         is_answer = self.entry.message.role is Role.ASSISTANT
+        if not is_answer and exceeds_editor(edit.text):
+            edit.attach_text(tr("Pasted text"))
         self.editor = MessageEditor(edit, self.row_style.theme, is_answer=is_answer)
         self.editor.attachments.set_window_tokens(self.row_style.window_tokens)
         self.editor.accepted.connect(self._on_edit_accepted)
