@@ -9,6 +9,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.controllers import notices
+from app.controllers.chat.answer_notices import AnswerNotices
 from app.controllers.chat.answer_runner import AnswerRunner
 from app.controllers.chat.answer_saves import AnswerSaves
 from app.controllers.chat.chat_status import ChatStatus
@@ -74,8 +75,10 @@ class ChatController(QObject):
         self._queue = JobQueue()
         self._stop_asked = False
         self._blocked = False
-        self._noticed_id: str | None = None  # whose page the notice about an answer needs
         self._saves = saves
+        self._endings = AnswerNotices(conversations, self)
+        self._endings.notice_raised.connect(self.notice_raised)
+        self._endings.notice_cleared.connect(self.notice_cleared)
         self.runner = AnswerRunner(submit, cancel, saves, self)
         self.switch = ModelSwitch(self)
         self.switch.notice_raised.connect(self.notice_raised)
@@ -92,7 +95,6 @@ class ChatController(QObject):
         self.runner.ended.connect(self._on_ended)
         saves.failed.connect(self._on_not_saved)
         saves.recovered.connect(self._on_recovered)
-        conversations.shown.connect(self._on_shown)
 
     @property
     def is_idle(self) -> bool:
@@ -262,7 +264,7 @@ class ChatController(QObject):
     def _give_up(self, job: Job) -> None:
         """Let a job go whose model can't be had."""
         self._queue.drop(job)
-        self._noticed_id = job.conversation_id
+        self._endings.belongs_to(job.conversation_id)
         self.switch.give_up(job)
         self._status.tell_queue(job.conversation_id)
         self._status.tell_busy()
@@ -284,8 +286,7 @@ class ChatController(QObject):
             self._pump()
             return
         self._status.tell_queue(job.conversation_id)
-        if self._noticed_id == job.conversation_id:  # the conversation has gone on behind what was offered
-            self._clear_offer()
+        self._endings.clear_for(job.conversation_id)
         continues = isinstance(job, Continue) and bool(turn.answer.content)
         answer = GrowingAnswer(turn.answer, plan, continues=continues)
         if self._stop_asked:
@@ -331,37 +332,12 @@ class ChatController(QObject):
         self._conversations.set_phase(message.id, "")
         if message.error is not None and message.error.kind is ErrorKind.ENGINE_DIED:
             self._status.plan = None  # what waits is not thrown at an engine that is just starting again
-        loaded = self._conversations.shelf.get(message.conversation_id)
-        if loaded is not None:
-            self._tell_ending(message, loaded)
+        self._endings.tell_ending(message)
         self._pump()
         self._status.tell_busy()
         self._status.tell_phase()
         if self._status.is_idle:
             self.answered.emit(message)
-
-    def _tell_ending(self, message: Message, loaded: Loaded) -> None:
-        is_shown = loaded is self._conversations.current
-        has_history = len(loaded.tree.branch(message.id)) > 2
-        notice = notices.answer_notice(
-            message,
-            loaded.conversation,
-            is_shown=is_shown,
-            when_full=self._conversations.when_full(loaded.conversation) if has_history else None,
-        )
-        if notice is not None:
-            self._noticed_id = message.conversation_id if is_shown and notices.needs_its_page(notice) else None
-            self.notice_raised.emit(notice)
-
-    @Slot()
-    def _on_shown(self) -> None:
-        """Take away what is offered for an answer whose conversation is no longer shown."""
-        if self._noticed_id is not None and self._noticed_id != self._conversations.current_id:
-            self._clear_offer()
-
-    def _clear_offer(self) -> None:
-        self._noticed_id = None
-        self.notice_cleared.emit(notices.ANSWER_KEY)
 
     @Slot(object)
     def _on_phase_changed(self, words: str) -> None:
