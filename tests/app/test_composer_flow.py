@@ -154,6 +154,22 @@ def test_two_hundred_thousand_lines_are_attached_while_an_answer_is_written(qtbo
     assert not window.hearth.chat.is_idle
 
 
+def test_a_paste_that_is_still_looked_through_at_the_end_is_there_at_the_next_start(
+    qtbot: QtBot, windows: list[Whole]
+) -> None:
+    window = opened(qtbot, windows)
+    text = "ein Wört in einer Zeile\n" * 200_000
+    paste(window, text)
+    assert window.composer.attachments.being_read == "Pasted text"
+    window.end()
+    windows.clear()
+    again = opened(qtbot, windows)
+    again.wait(lambda: chips(again) == ["Pasted text"])
+    attachment = again.composer.attachments.items[0].attachment
+    assert attachment is not None
+    assert attachment.text == text
+
+
 def test_instructions_take_text_up_to_a_length_and_say_so(qtbot: QtBot, windows: list[Whole]) -> None:
     """Fault row 31, in a dialog."""
     window = opened(qtbot, windows)

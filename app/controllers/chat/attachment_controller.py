@@ -77,8 +77,9 @@ class AttachmentController(QObject):
             self._conversations.drafts.set_attachments(self._shown_id, rest)
 
     def shut_down(self) -> None:
-        """Stop reading; blocks for a moment."""
+        """Stop reading, and have what was pasted a moment ago kept; blocks for a moment."""
         self._intake.shut_down()
+        self._conversations.drafts.flush()
 
     @Slot(object)
     def _on_taken(self, taken: Taken) -> None:

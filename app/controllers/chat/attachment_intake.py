@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, Signal, Slot
 
 from app.attachments.limits import FILES_PER_MESSAGE, PASTED_CHARACTERS
 from app.attachments.outcome import Extract, Outcome, Refusal
@@ -18,6 +18,7 @@ from app.models.attachment_item import AttachmentItem
 from engine.api.codec import clean_text, utf8_length
 
 _BEING_READ = "reading:"
+_FILES, _PASTES = "files", "pastes"
 # What is shorter takes a few milliseconds, and can be sent with the very next key.
 _AT_ONCE_CHARACTERS = 500_000
 
@@ -59,7 +60,7 @@ class AttachmentIntake(QObject):
         room = self._room(owner_id, attached)
         for path in map(Path, paths[:room]):
             reading = self._begin(owner_id, one_line(clean_text(path.name or str(path))))
-            self._submit("files", reading, _FileWork(reading, path))
+            self._submit(_FILES, reading, _FileWork(reading, path))
         return _too_many() if len(paths) > room else ""
 
     def add_text(self, owner_id: str, text: str, attached: int) -> str:
@@ -74,7 +75,7 @@ class AttachmentIntake(QObject):
             self.taken.emit(Taken(owner_id, _pasted(name, text)))
         else:
             reading = self._begin(owner_id, name)
-            self._submit("pastes", reading, lambda: Taken(owner_id, _pasted(name, text)))
+            self._submit(_PASTES, reading, lambda: Taken(owner_id, _pasted(name, text)))
         return ""
 
     def items(self, owner_id: str) -> list[AttachmentItem]:
@@ -99,12 +100,13 @@ class AttachmentIntake(QObject):
             self._give_up(reading)
 
     def shut_down(self) -> None:
-        """Stop reading; blocks for a moment."""
+        """Stop reading files; what was pasted is nowhere else, and is taken in first. Blocks for a moment."""
         for reading in self._readings:
             reading.cancelled.set()
+        for kind, readers in self._readers.items():
+            readers.shutdown(wait=True, cancel_futures=kind == _FILES)
+        QCoreApplication.sendPostedEvents(self, QEvent.Type.MetaCall)  # what came of it
         self._readings.clear()
-        for readers in self._readers.values():
-            readers.shutdown(wait=True, cancel_futures=True)
         self._readers.clear()
 
     def _room(self, owner_id: str, attached: int) -> int:
