@@ -37,6 +37,7 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptModel
 from app.paths import Paths
+from app.restarting import start_again
 from app.settings.file import peek
 from app.settings.schema import sampling_from
 from app.settings.values import Language
@@ -78,13 +79,16 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     try:
         hearth.start()
         gc.freeze()  # what lives until the end: each full collection took 45 ms to look through it
-        return application.exec()
+        status = application.exec()
     finally:
         hearth.shut_down()
         termination.remove()
         hooks.remove()
         instance.release()
         stop_logging()
+    if hearth.is_to_start_again:
+        start_again()
+    return status
 
 
 def set_up(application: QApplication) -> None:
@@ -105,6 +109,7 @@ class Hearth(QObject):
         self._paths = paths
         self._given_argv = engine_argv
         self._is_shut_down = False
+        self.is_to_start_again = False
         self._window_state = load_window_state(paths.window_state_file)
         self.bugs = BugReports(self)
         self.store_thread = StoreThread(paths.database)
@@ -260,6 +265,7 @@ class Hearth(QObject):
         connect_states(parts)
         self.window.notice_action_requested.connect(self._on_notice_action)
         self.window.quit_requested.connect(self._on_quit_requested)
+        self.window.restart_requested.connect(self.restart)
         self.conversations.conversation_changed.connect(self._on_conversation_changed)
         self.bugs.notice_raised.connect(self.window.show_notice)
 
@@ -308,6 +314,12 @@ class Hearth(QObject):
         if not self.engine.stop():
             _log.error("the engine's thread did not end")
         _log.info("shut down: saved after %.2f s, engine ended after %.2f s", saved - began, time.monotonic() - began)
+
+    @Slot()
+    def restart(self) -> None:
+        """Close the window as always, then let Hearth start again."""
+        self.is_to_start_again = True
+        self.window.close()
 
     @Slot()
     def raise_window(self) -> None:

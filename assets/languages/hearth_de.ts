@@ -2884,6 +2884,10 @@
         <translation>{label} zurücksetzen</translation>
     </message>
     <message>
+        <source>Restart Hearth</source>
+        <translation>Hearth neu starten</translation>
+    </message>
+    <message>
         <source>Restart the computer, or install the graphics driver again, and load the model again.</source>
         <translation>Starten Sie den Rechner neu, oder installieren Sie den Grafiktreiber noch einmal, und laden Sie das Modell neu.</translation>
     </message>
@@ -4737,6 +4741,10 @@
     <message>
         <source>Your change takes effect after reloading the model.</source>
         <translation>Ihre Änderung wirkt nach dem Neuladen des Modells.</translation>
+    </message>
+    <message>
+        <source>Your change takes effect when Hearth is started again. That stops an answer that is being written, keeps what there is of it, and ends private conversations.</source>
+        <translation>Ihre Änderung wirkt, wenn Hearth neu gestartet wird. Das hält eine Antwort an, die gerade geschrieben wird, behält, was von ihr da ist, und beendet private Unterhaltungen.</translation>
     </message>
     <message>
         <source>Your conversations will be listed here. They stay on this computer.</source>

@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 30.0
+RESTART = "--restart"  # choose German in the settings and press what starts Hearth again
 
 
 def start_hearth(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> "subprocess.Popen[str]":
@@ -39,16 +40,30 @@ def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | No
 
 
 def _window(argv: Sequence[str], text: str | None, files: Sequence[str] = ()) -> int:
+    from PySide6.QtCore import QTimer
+
     from app import main
     from app.paths import locate
 
     class Sending(main.Hearth):
         def start(self) -> None:
             super().start()
-            if text is not None:
+            if text == RESTART:
+                QTimer.singleShot(0, self._restart_once)
+            elif text is not None:
                 self.chat.send(text)
             if files:
                 self.composer.attachments.add_files(files)
+
+        def _restart_once(self) -> None:
+            print("language", self.settings.settings.language, flush=True)
+            if self.settings.settings.language != "de":
+                self.conversations.save_draft("half a thought")
+                self.window.dialogs.open_settings()
+                dialog = self.window.dialogs.settings_dialog
+                language = dialog.row("language").control.widget
+                language.activated.emit(language.findText("Deutsch"))
+                dialog.restart_note.button.click()
 
         def raise_window(self) -> None:
             super().raise_window()

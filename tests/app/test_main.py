@@ -22,7 +22,7 @@ from app.widgets.dialogs.licences_dialog import LicencesDialog
 from app.widgets.dialogs.report_dialog import ReportDialog
 from app.widgets.window.notice_bar import NoticeBar
 from engine.api.warmth import ConversationWarmth, Tier
-from tests.app.hearth_process import start_hearth, wait_for
+from tests.app.hearth_process import RESTART, start_hearth, wait_for
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
@@ -129,6 +129,22 @@ def test_a_second_start_raises_the_first_window(started: Started) -> None:
 
 
 # The whole window in this process
+
+
+def test_the_settings_start_hearth_again_and_the_draft_is_there(started: Started) -> None:
+    process = start_hearth("answer", "window", RESTART)
+    started.append(process)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "language system\n"
+    assert process.stdout.readline() == "language de\n", "it has started again, in the same place"
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    store = ConversationStore(locate().database)
+    try:
+        assert [each.draft for each in store.list_conversations()] == ["half a thought"]
+    finally:
+        store.close()
 
 
 @pytest.fixture

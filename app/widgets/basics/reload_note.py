@@ -1,4 +1,4 @@
-"""The line below settings which says that a change waits for the model to be loaded again, with the button."""
+"""The line below settings which says what a change waits for, with the button that does it."""
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
@@ -6,18 +6,18 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 from app.language import tr
 
 
-class ReloadNote(QFrame):
-    """Hidden until it is shown; hides itself when the model is to be reloaded."""
+class _Note(QFrame):
+    """Hidden until it is shown; hides itself when the button is pressed."""
 
-    reload_requested = Signal()
+    wanted = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, words: str, does: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         card = QFrame()
         card.setProperty("surface", "card")
-        text = QLabel(tr("Your change takes effect after reloading the model."))
+        text = QLabel(words)
         text.setWordWrap(True)
-        self.button = QPushButton(tr("Reload now"))
+        self.button = QPushButton(does)
         self.button.setAutoDefault(False)
         self.button.clicked.connect(self._on_clicked)
         around = QHBoxLayout(self)
@@ -32,4 +32,22 @@ class ReloadNote(QFrame):
     @Slot()
     def _on_clicked(self) -> None:
         self.hide()
-        self.reload_requested.emit()
+        self.wanted.emit()
+
+
+class ReloadNote(_Note):
+    """Offers to load the model again. Signal wanted()."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Your change takes effect after reloading the model."), tr("Reload now"), parent)
+
+
+class RestartNote(_Note):
+    """Offers to start Hearth again, and says what ends by that. Signal wanted()."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        words = tr(
+            "Your change takes effect when Hearth is started again. That stops an answer that is being written, keeps "
+            "what there is of it, and ends private conversations."
+        )
+        super().__init__(words, tr("Restart Hearth"), parent)

@@ -32,7 +32,7 @@ class ModelSettingsDialog(OwnSettingsDialog):
             parent,
         )
         self.reload_note = ReloadNote()
-        self.reload_note.reload_requested.connect(self.reload_requested)
+        self.reload_note.wanted.connect(self.reload_requested)
         self.add_note(self.reload_note)
         self.changed.connect(self._on_own_changed)
         self.reset_requested.connect(self._note_reload)

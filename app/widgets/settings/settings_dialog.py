@@ -19,7 +19,7 @@ from app.language import tr
 from app.settings.schema import PAGES, Settings, TakesEffect
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.field_buttons import show_clear_button
-from app.widgets.basics.reload_note import ReloadNote
+from app.widgets.basics.reload_note import ReloadNote, RestartNote
 from app.widgets.basics.theme import LIGHT, Theme
 from app.widgets.settings.setting_controls import KeysControl
 from app.widgets.settings.setting_row import SettingRow
@@ -35,6 +35,7 @@ class SettingsDialog(QDialog):
     changed = Signal(object)  # (key, value)
     reset_requested = Signal(object)  # key
     reload_requested = Signal()
+    restart_requested = Signal()  # of Hearth itself
     keys_requested = Signal()  # the list of keys is wanted
 
     def __init__(self, settings: Settings, parent: QWidget | None = None, theme: Theme = LIGHT) -> None:
@@ -62,7 +63,9 @@ class SettingsDialog(QDialog):
         self.nothing = QLabel(tr("No setting has these words."))
         self.nothing.setProperty("role", "muted")
         self.reload_note = ReloadNote()
-        self.reload_note.reload_requested.connect(self.reload_requested)
+        self.reload_note.wanted.connect(self.reload_requested)
+        self.restart_note = RestartNote()
+        self.restart_note.wanted.connect(self.restart_requested)
         self._build_layout()
         self.pages.setCurrentRow(0)
 
@@ -126,6 +129,7 @@ class SettingsDialog(QDialog):
         right_column.setSpacing(0)
         right_column.addWidget(scroll, 1)
         right_column.addWidget(self.reload_note)
+        right_column.addWidget(self.restart_note)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -164,14 +168,17 @@ class SettingsDialog(QDialog):
     @Slot(object)
     def _on_row_changed(self, change: object) -> None:
         assert isinstance(change, tuple)
-        self._note_reload(str(change[0]))
+        self._note_wait(str(change[0]))
         self.changed.emit(change)
 
     @Slot(object)
     def _on_row_reset(self, key: object) -> None:
-        self._note_reload(str(key))
+        self._note_wait(str(key))
         self.reset_requested.emit(key)
 
-    def _note_reload(self, key: str) -> None:
-        if self.row(key).field.takes_effect is TakesEffect.AFTER_RELOAD:
+    def _note_wait(self, key: str) -> None:
+        takes_effect = self.row(key).field.takes_effect
+        if takes_effect is TakesEffect.AFTER_RELOAD:
             self.reload_note.show()
+        elif takes_effect is TakesEffect.AFTER_RESTART:
+            self.restart_note.show()

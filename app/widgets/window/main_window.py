@@ -63,6 +63,7 @@ class MainWindow(QMainWindow):
     queue_removed = Signal(object)  # int
     queue_edit_requested = Signal(object)  # int
     quit_requested = Signal()
+    restart_requested = Signal()
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class WindowDialogs(QObject):
     setting_changed = Signal(object)  # (key, value)
     setting_reset_requested = Signal(object)  # key
     reload_requested = Signal()
+    restart_requested = Signal()
     warmth_requested = Signal()  # show_warmth() is wanted
     forget_requested = Signal(object)  # tuple of conversation ids
     clear_requested = Signal()
@@ -120,6 +121,7 @@ class WindowDialogs(QObject):
             dialog.changed.connect(self.setting_changed)
             dialog.reset_requested.connect(self.setting_reset_requested)
             dialog.reload_requested.connect(self.reload_requested)
+            dialog.restart_requested.connect(self.restart_requested)
             dialog.memory.shown_requested.connect(self.open_memory)
             dialog.memory.clear_requested.connect(lambda: self._ask_to_clear(dialog))
             dialog.connection.token_requested.connect(self.open_token)

@@ -55,6 +55,7 @@ def connect_parts(window: "MainWindow") -> None:
     window.dialogs.setting_changed.connect(window.settings_changed)
     window.dialogs.setting_reset_requested.connect(window.setting_reset_requested)
     window.dialogs.reload_requested.connect(window.reload_requested)
+    window.dialogs.restart_requested.connect(window.restart_requested)
     QGuiApplication.styleHints().colorSchemeChanged.connect(window.follow_color_scheme)
 
 

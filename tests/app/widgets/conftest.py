@@ -78,7 +78,14 @@ _VALUED = [
     "queue_removed",
     "queue_edit_requested",
 ]
-_BARE = ["stop_requested", "new_requested", "unload_requested", "reload_requested", "quit_requested"]
+_BARE = [
+    "stop_requested",
+    "new_requested",
+    "unload_requested",
+    "reload_requested",
+    "quit_requested",
+    "restart_requested",
+]
 
 
 @pytest.fixture

@@ -109,6 +109,18 @@ def test_the_search_looks_on_all_pages(dialog: SettingsDialog) -> None:
     assert not dialog.nothing.isVisible()
 
 
+def test_what_waits_for_a_restart_offers_it(qtbot: QtBot, dialog: SettingsDialog) -> None:
+    assert dialog.restart_note.isHidden()
+    language = dialog.row("language").control.widget
+    assert isinstance(language, QComboBox)
+    language.activated.emit(language.findText("Deutsch"))
+    assert dialog.restart_note.isVisible()
+    assert dialog.reload_note.isHidden()
+    with qtbot.waitSignal(dialog.restart_requested):
+        dialog.restart_note.button.click()
+    assert dialog.restart_note.isHidden()
+
+
 def test_no_page_is_marked_while_all_are_searched_and_choosing_one_leaves_the_search(
     qtbot: QtBot, dialog: SettingsDialog
 ) -> None:
