@@ -43,7 +43,8 @@ Rule = Callable[[Request], Answer | None]
 class LoopbackApi:
     """models: the Hub's description of each by id, configs: config.json by id. rule may answer before all else.
 
-    certificate: name of a file in tests/certificates, empty for plain HTTP. Requests wait while held is clear.
+    certificate: name of a file in tests/certificates, empty for plain HTTP. Requests wait while held is clear;
+    answered: those that went on.
     """
 
     models: dict[str, dict[str, object]] = field(default_factory=dict)
@@ -51,6 +52,7 @@ class LoopbackApi:
     rule: Rule | None = None
     certificate: str = ""
     requests: list[Request] = field(default_factory=list)
+    answered: list[Request] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> "LoopbackApi":
@@ -186,6 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(unquote(address.path), parse_qs(address.query), headers)
         self.api.requests.append(request)
         self.api.held.wait(_HELD_SECONDS)
+        self.api.answered.append(request)
         answer = self.api.answer(request)
         body = answer.content if isinstance(answer.content, bytes) else json.dumps(answer.content).encode()
         self.send_response(answer.status)

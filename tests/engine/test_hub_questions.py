@@ -111,10 +111,9 @@ def test_a_question_ends_at_once_when_it_is_cancelled(
     asked.lanes.accept(make(asked.access))
     while not api.requests:
         time.sleep(0.01)
-    begun = time.monotonic()
     asked.lanes.cancel("x")
     assert isinstance(asked.end(), CommandCancelled)
-    assert time.monotonic() - begun < 0.3
+    assert not api.answered, "the Hub was waited for"
 
 
 def test_a_failure_carries_its_page(api: LoopbackApi, asked: Asked) -> None:

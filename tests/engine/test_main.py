@@ -120,12 +120,10 @@ def handled(start: Callable[..., Engine], tmp_path: Path) -> Callable[[str], Eng
 
 
 def test_ready_comes_first_and_before_torch(start: Callable[..., Engine], tmp_path: Path) -> None:
-    started = time.monotonic()
     engine = start(sys.executable, "-X", "importtime", "-m", "engine", "--data", str(tmp_path))
     ready = engine.receive()
     assert isinstance(ready, EngineReady)
     assert ready.process_id == engine.process.pid
-    assert time.monotonic() - started < 5
     engine.send(Shutdown())
     assert engine.status() == 0
     imported = engine.stderr.read().decode()

@@ -195,10 +195,10 @@ def test_garbage_config(broken: Path, tmp_path: Path, content: str) -> None:
 )
 def test_absurd_config_allocates_nothing(broken: Path, tmp_path: Path, key: str, value: object) -> None:
     tiny_checkpoints.edit_config(broken, **{key: value})
-    started = time.perf_counter()
+    started = time.process_time()  # of this process: the machine may have other things to do
     report = refused(broken, tmp_path)
     assert report.kind in (ErrorKind.CHECKPOINT_INCOMPLETE, ErrorKind.CHECKPOINT_UNSUPPORTED)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_unknown_model_type(broken: Path, tmp_path: Path) -> None:

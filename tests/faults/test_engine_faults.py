@@ -102,11 +102,11 @@ def test_stop_of_a_hung_engine_returns_soon_and_the_engine_is_killed(start_link:
     probe.wait_for(lambda: probe.text("g") == "Paris is the")
     stopped = time.monotonic()
     probe.link.cancel("g")
-    assert probe.terminal("g", 3) == CommandCancelled(command_id="g")
-    assert time.monotonic() - stopped < 1.5
+    assert probe.terminal("g") == CommandCancelled(command_id="g")
+    assert is_running(probe.process_ids()[0]), "Stop has waited for the engine's end"
     probe.submit(generate("behind"))
     behind = probe.terminal("behind")
-    assert 4.5 < time.monotonic() - stopped < 8
+    assert time.monotonic() - stopped > 4.5, "it was given no time to come to itself"
     assert isinstance(behind, CommandFailed)
     assert isinstance(probe.do(generate("next")), GenerationFinished)
     assert not is_running(probe.process_ids()[0]), "no zombie"

@@ -163,12 +163,14 @@ def is_alive(process_id: int) -> bool:
         return False
 
 
-def test_the_engine_is_found_from_any_folder(tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_is_found_from_any_folder(
+    start: Callable[..., EngineProcess], tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """And a file of the same name in the current folder is not."""
     (tmp_path / "engine.py").write_text("raise SystemExit(9)")
     (tmp_path / "msgspec.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
-    process = EngineProcess(engine_command(tmp_path / "data"), inbox.put)
+    process = start(*engine_command(tmp_path / "data"))
     assert isinstance(next_event(inbox), EngineReady)
     process.send(Shutdown())
     assert process.end(10) == 0

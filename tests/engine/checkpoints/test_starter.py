@@ -31,9 +31,9 @@ def load(data_folder: Path) -> loader.LoadedModel:
 
 
 def test_starter_is_what_its_publisher_made(converted_starter: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()  # of this process: the machine may have other things to do
     loaded = load(converted_starter)
-    assert time.perf_counter() - started < 10  # under 2 s on a quiet machine
+    assert time.process_time() - started < 10  # under 2 s
     plan, config = loaded.plan, loaded.model.config
     assert plan.name == "SmolLM2 135M Instruct"
     assert plan.parameters == 134_515_008

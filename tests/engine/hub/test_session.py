@@ -1,7 +1,6 @@
 """Tests for the one way to the Hub: where the token goes, how proxies and mirrors are used, what is refused."""
 
 import gc
-import time
 import weakref
 
 import pytest
@@ -186,10 +185,9 @@ def test_the_ones_in_use_are_kept(api: LoopbackApi) -> None:
 
 def test_patience_is_kept_to(api: LoopbackApi) -> None:
     api.held.clear()
-    begun = time.monotonic()
     with pytest.raises(Exception, match="timed out"):
         session_for(HubAccess(endpoint=api.endpoint)).ask("/x", patience_seconds=0.2)
-    assert time.monotonic() - begun < 2
+    assert not api.answered, "the Hub was waited for"
 
 
 def test_what_is_shown_of_an_access_has_no_secret() -> None:

@@ -21,7 +21,7 @@ def a_long_conversation(tree: KvTree) -> Item:
 
 def test_a_conversation_of_a_million_ids_is_no_recursion() -> None:
     tree = KvTree()
-    started = time.monotonic()
+    started = time.thread_time()
     last = a_long_conversation(tree)
     assert last.end == DEPTH * PAGE_TOKENS
     ids = np.concatenate([item.ids for item in last.chain()])
@@ -33,4 +33,4 @@ def test_a_conversation_of_a_million_ids_is_no_recursion() -> None:
     assert len(tree.remove(first)) == DEPTH
     assert not tree.items
     assert not tree.root("all").children
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - started < 2
