@@ -60,7 +60,8 @@ class MessageEditor(QFrame):
         self.attachments = AttachmentBar(theme)
         self.attach_button = IconButton("paperclip", tr("Attach files"), theme)
         self.attach_button.setFixedSize(QSize(_BUTTON_PX, _BUTTON_PX))
-        self.attach_button.setVisible(self._takes_files)
+        if is_answer:  # and never shown before it has a parent: it would be a window, and take the keyboard away
+            self.attach_button.hide()
         self.cancel_button = QPushButton(tr("Cancel"))
         self.save_button = PrimaryButton(tr("Save as another version") if is_answer else tr("Save && send"))
         self._pause = QTimer(self, interval=_PAUSE_MS, singleShot=True)
