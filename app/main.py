@@ -306,6 +306,7 @@ class Hearth(QObject):
         self.messages.shut_down()
         self.models.shut_down()
         self.composer.shut_down()
+        self.lists.shut_down()
         end_formulas()
         self.exchange.shut_down()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):

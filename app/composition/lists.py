@@ -59,6 +59,14 @@ class ListParts(QObject):
         self.deletions.start()
         self.organizing.start()
 
+    def shut_down(self) -> None:
+        """Ask the store nothing more: the application may outlive the window, and still says who has the keyboard."""
+        application = QGuiApplication.instance()
+        if self._window is not None and isinstance(application, QGuiApplication):
+            application.focusWindowChanged.disconnect(self.unread.on_looked)
+            application.focusWindowChanged.disconnect(self._on_focus_window_changed)
+        self.deletions.shut_down()
+
     @Slot(QWindow)
     def _on_focus_window_changed(self, focused: QWindow | None) -> None:
         if focused is not None:

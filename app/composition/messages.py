@@ -86,6 +86,7 @@ class MessageParts(QObject):
         if self._window is not None:
             self._window.page.transcript.flush_edits()
         self.edits.shut_down()
+        self.messages.shut_down()
 
     @Slot(object)
     def _on_wished(self, wished: object) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtGui import QGuiApplication, QWindow
 from pytestqt.qtbot import QtBot
 
 from app.conversations.attachment import Attachment
@@ -225,6 +226,26 @@ def test_a_message_is_answered_and_found_again_at_the_next_start(qtbot: QtBot, w
     second.wait(lambda: second.composer.text == "not yet sent")
     conversation: Conversation = second.hearth.conversation_model.conversation(0)
     assert conversation.title == "Hello"
+
+
+def test_a_window_that_was_ended_asks_its_store_nothing_more(
+    qtbot: QtBot, whole: list[Whole], caplog: pytest.LogCaptureFixture
+) -> None:
+    ended, window = Whole(qtbot, "echo"), QWindow()
+    whole.append(ended)
+    ended.say("Hello")
+    ended.wait(lambda: ended.states() == [MessageState.COMPLETE] * 2)
+    hearth = ended.hearth
+    hearth.messages.messages.delete(hearth.transcript_model.entry(1).message.id)
+    ended.wait(lambda: len(ended.states()) == 1)
+    for timer in (*hearth.messages.messages.findChildren(QTimer), *hearth.lists.deletions.findChildren(QTimer)):
+        timer.setInterval(0)
+    hearth.shut_down()
+    application = QGuiApplication.instance()
+    assert isinstance(application, QGuiApplication)
+    application.focusWindowChanged.emit(window)
+    qtbot.wait(50)
+    assert "The conversations are closed." not in caplog.text
 
 
 def test_the_engines_death_is_told_and_the_next_message_works(qtbot: QtBot, whole: list[Whole], folder: Path) -> None:

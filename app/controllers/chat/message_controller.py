@@ -86,6 +86,10 @@ class MessageController(QObject):
         if self._undoable:
             self.undo(next(reversed(self._undoable)))
 
+    def shut_down(self) -> None:
+        """Leave what is deleted to the next start, which removes it for good."""
+        self._purge_timer.stop()
+
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:
         """Do what a notice's button says, if it is one of this controller's."""

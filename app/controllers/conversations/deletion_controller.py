@@ -84,6 +84,10 @@ class DeletionController(QObject):
             lambda error: self._on_not_restored(found, error),
         )
 
+    def shut_down(self) -> None:
+        """Leave what is deleted to the next start, which removes it for good."""
+        self._purge_timer.stop()
+
     @Slot(object)
     def on_notice_action(self, action_key: str) -> None:
         """Do what a notice's button says, if it is one of this controller's."""
