@@ -43,18 +43,19 @@ class BugReports(QObject):
     @Slot(object)
     def _on_reported(self, text: str) -> None:
         self.last = text
-        self.notice_raised.emit(
-            Notice(
-                key="bug",
-                text=tr(
-                    "Something in Hearth went wrong. Your conversations are saved; the details help us to mend it."
-                ),
-                severity=Severity.ERROR,
-                action=tr("Report…"),
-                action_key=_REPORT,
-                details=text,
-            )
-        )
+        self.notice_raised.emit(bug_notice(text))
+
+
+def bug_notice(details: str) -> Notice:
+    """Return what to say about a fault of Hearth's own."""
+    return Notice(
+        key="bug",
+        text=tr("Something in Hearth went wrong. Your conversations are saved; the details help us to mend it."),
+        severity=Severity.ERROR,
+        action=tr("Report…"),
+        action_key=_REPORT,
+        details=details,
+    )
 
 
 class FrameParts(QObject):

@@ -5975,6 +5975,10 @@
         <translation>{cards}, und {ram}</translation>
     </message>
     <message>
+        <source>{computer}. {problem}</source>
+        <translation>{computer}. {problem}</translation>
+    </message>
+    <message>
         <source>{copy} (without room for it, it is packed anew at each load)</source>
         <translation>{copy} (ohne Platz dafür wird es bei jedem Laden neu gepackt)</translation>
     </message>

@@ -37,12 +37,17 @@ class MemoryBar(QWidget):
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setHorizontalSpacing(16)
         self._grid.setVerticalSpacing(2)
-        self.reason = plain_label(reason, "muted", wraps=True)
+        self.reason = plain_label("", "muted", wraps=True)
         for widget in (self.title, self.bar, self.legend, self.reason):
             self._column.addWidget(widget)
         self._column.addStretch(1)  # a menu gives more than its sentences need once they are wrapped
-        self.reason.setVisible(bool(reason))
+        self.show_reason(reason)
         self.show_picture(picture)
+
+    def show_reason(self, reason: str) -> None:
+        """Show another sentence, "" for none."""
+        self.reason.setText(reason)
+        self.reason.setVisible(bool(reason))
 
     def show_picture(self, picture: MemoryPicture) -> None:
         """Show other numbers."""
@@ -51,6 +56,7 @@ class MemoryBar(QWidget):
         while (item := self._grid.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
+                widget.hide()  # it may be a while until it goes, and the new one stands in its place
                 widget.deleteLater()
         shown = [(part, size) for part, size in picture.sizes.items() if size or part is Part.FREE]
         for place, (part, size) in enumerate(shown):

@@ -37,9 +37,13 @@ def plan_summary(plan: Plan) -> str:
     return joined((plan.precision.upper(), token_words(plan.context_window)))
 
 
-def plan_reason(plan: Plan) -> str:
-    """Return why the model is loaded as it is, in a sentence or two."""
-    return " ".join(said(reason) for reason in (plan.precision_reason, plan.context_reason) if reason)
+def plan_reason(plan: Plan, hardware: Hardware | None) -> str:
+    """Return why the model is loaded as it is, in a sentence or two, and why no graphics card is used if one is there.
+
+    hardware is None as long as it is not known.
+    """
+    problem = hardware.gpu_problem if hardware is not None and plan.device == "cpu" else ""
+    return " ".join(said(reason) for reason in (plan.precision_reason, plan.context_reason, problem) if reason)
 
 
 class ModelButton(QAbstractButton):
@@ -119,8 +123,8 @@ class ModelButton(QAbstractButton):
         self._hardware = hardware
         menu = open_menu_of(self)
         picture = memory_picture(self._plan, hardware) if self._plan is not None else None
-        if menu is not None and picture is not None:
-            menu.show_memory(picture)
+        if menu is not None and self._plan is not None and picture is not None:
+            menu.show_memory(picture, plan_reason(self._plan, hardware))
 
     @Slot()
     def open_menu(self) -> None:
@@ -145,7 +149,7 @@ class ModelButton(QAbstractButton):
         menu.addSeparator()
         picture = memory_picture(self._plan, self._hardware) if self._plan is not None else None
         if self._plan is not None and picture is not None:
-            menu.add_memory(picture, plan_reason(self._plan), self._theme)
+            menu.add_memory(picture, plan_reason(self._plan, self._hardware), self._theme)
         color = self._theme.colors.muted
         settings_action = menu.addAction(
             icon("sliders-horizontal", color), tr("Settings for this model…"), self.own_settings_requested.emit

@@ -71,9 +71,10 @@ class ModelMenu(Menu):
         self._memory_action.setDefaultWidget(self._memory)
         self.addAction(self._memory_action)
 
-    def show_memory(self, picture: MemoryPicture) -> None:
-        """Show what was measured now."""
+    def show_memory(self, picture: MemoryPicture, reason: str) -> None:
+        """Show what was measured now, and what is known now about why."""
         if self._memory is not None:
+            self._memory.show_reason(reason)
             self._memory.show_picture(picture)
             self._memory_action.setData(picture.arithmetic)  # lets the menu give it the room that it needs now
 

@@ -140,8 +140,8 @@ class DemoWindow:
         window.page.notices.rows[-1].details_button.click()
         _settle()
         yield State("notices", window.page.notices)
-        for key in ("a", "b", "c"):
-            window.clear_notice(key)
+        for row in window.page.notices.rows:
+            window.clear_notice(row.notice.key)
         self.listed.set_folders([TRAVEL, OLD])
         shown = conversations()
         for place, changes in (

@@ -8,8 +8,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QWidget
 
+from app.composition.frame import bug_notice
+from app.controllers import notices
+from app.controllers.conversations.deletion_controller import UNDO_SECONDS
+from app.conversations.records import Conversation
 from app.licences import packages
-from app.models.notice import Notice, Severity
 from app.widgets.actions.keys_dialog import KeysDialog
 from app.widgets.basics.assets import asset
 from app.widgets.dialogs.about_dialog import AboutDialog
@@ -18,7 +21,7 @@ from app.widgets.dialogs.report_dialog import ReportDialog
 from app.widgets.window.main_window import MainWindow
 from engine.api.hardware import Gpu, Hardware
 from engine.api.plan import MemoryParts
-from tests.app.widgets.demo_conversation import PLAN
+from tests.app.widgets.demo_conversation import NOW, PLAN
 
 _Dialog = TypeVar("_Dialog", bound=QDialog)
 _GIB = 2**30
@@ -34,6 +37,25 @@ ON_CARD = msgspec.structs.replace(
 )
 
 
+NO_CARD = msgspec.structs.replace(
+    HARDWARE,
+    cpu_name="AMD Ryzen 7 5800X 8-Core Processor",
+    gpus=(),
+    gpu_problem=f"{_CARD} is there, but CUDA does not see it. Update the NVIDIA driver, then restart.",
+)
+ON_PROCESSOR = msgspec.structs.replace(
+    PLAN,
+    device_name=NO_CARD.cpu_name,
+    parts=MemoryParts(int(0.3 * _GIB), int(0.2 * _GIB), _GIB // 8, _GIB // 8, _GIB, 0, 20 * _GIB),
+)
+
+
+def show_no_card(window: MainWindow) -> None:
+    """Let the model menu speak of a computer without a graphics card."""
+    window.set_plan(ON_PROCESSOR)
+    window.model_button.show_hardware(NO_CARD)
+
+
 def show_memory(window: MainWindow) -> None:
     """Let the model menu speak of a graphics card."""
     window.set_plan(ON_CARD)
@@ -41,27 +63,14 @@ def show_memory(window: MainWindow) -> None:
 
 
 def show_notices(window: MainWindow) -> None:
-    """Several notices at once, one with each severity."""
-    window.show_notice(Notice(key="a", text="“Bread without yeast” was deleted.", action="Undo", action_key="undo_x"))
-    window.show_notice(
-        Notice(
-            key="b",
-            text="The graphics card can't be reached any more, so the model answers on the CPU now.",
-            severity=Severity.WARNING,
-            action="Load again",
-            action_key="load",
-        )
-    )
-    window.show_notice(
-        Notice(
-            key="c",
-            text="Something in Hearth went wrong. Your conversations are saved; the details help us to mend it.",
-            severity=Severity.ERROR,
-            action="Report…",
-            action_key="report",
-            details="ValueError",
-        )
-    )
+    """Several notices at once, one with each severity, in the window's language."""
+    bread = Conversation(id="bread", title="Bread without yeast", created_at=NOW, updated_at=NOW)
+    for notice in (
+        notices.deleted_notice([bread], UNDO_SECONDS),
+        notices.not_switched_notice("answer", ON_CARD.checkpoint),
+        bug_notice("ValueError"),
+    ):
+        window.show_notice(notice)
 
 
 def dialogs(window: MainWindow, collect: Callable[[], str]) -> Iterator[tuple[str, QWidget]]:

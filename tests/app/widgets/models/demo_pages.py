@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.download_list_model import DownloadListModel
+from app.models.hardware_words import hardware_words
 from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import DownloadState, HubQuery
 from app.models.token_state import TokenState
@@ -16,6 +17,7 @@ from app.models.transcript_model import TranscriptModel
 from app.settings.schema import PAGES, Settings
 from app.widgets.models.models_page import DOWNLOADS, FIND, LOCAL
 from app.widgets.window.main_window import MainWindow
+from tests.app.widgets import demo_frame
 from tests.app.widgets.demo_conversation import NOW, conversations
 from tests.app.widgets.models import demo_hub
 
@@ -64,7 +66,7 @@ class DemoPages:
     def _first_start(self) -> Iterator[State]:
         page = self.window.first_start
         self.window.show_first_start(True)
-        page.set_hardware("This computer has an NVIDIA GeForce RTX 4090 with 24 GB, and 64 GB of main memory.")
+        page.set_hardware(hardware_words(demo_frame.HARDWARE))
         page.set_recommendations(demo_hub.RECOMMENDATIONS)
         page.take_focus()
         yield State("first-start")
@@ -74,6 +76,8 @@ class DemoPages:
         page.set_download(replace(demo_hub.DOWNLOADS[0], state=DownloadState.FAILED, error=demo_hub.NO_NETWORK))
         yield State("first-start-failed")
         page.set_download(None)
+        page.set_hardware(hardware_words(demo_frame.NO_CARD))
+        yield State("first-start-no-card")
         page.set_offline(True)
         yield State("first-start-offline")
 
@@ -88,6 +92,10 @@ class DemoPages:
         for place, name in enumerate(("models-find", "models-gated", "models-quantised")):
             self._look_at(place)
             yield State(name)
+        self.page.show_details(demo_hub.details(demo_hub.GPTQ, disk_free_bytes=3 * demo_hub.GB))
+        yield State("models-low-disk")
+        yield State("models-low-disk-small", SMALL)
+        self._look_at(2)
         yield State("models-details-small", SMALL)
         self.page.finder.step_back()
         yield State("models-find-small", SMALL)

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QFileDialog
+from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.models.amounts import file_size
@@ -200,6 +200,31 @@ def test_the_menu_shows_the_memory_and_why_and_measures_anew(qtbot: QtBot, butto
     assert bar.hasFocus()
     qtbot.keyClick(bar, Qt.Key.Key_Down)
     assert menu.activeAction().text() == "Settings for this model…"
+    menu.close()
+
+
+def test_the_menu_says_why_a_card_is_not_used(qtbot: QtBot, button: ModelButton) -> None:
+    button.set_plan(demo_frame.ON_PROCESSOR)
+    menu = opened_menu(qtbot, button)
+    bar = menu.findChild(MemoryBar)
+    assert isinstance(bar, MemoryBar)
+    before = bar.reason.text()
+    button.show_hardware(demo_frame.NO_CARD)
+    assert bar.reason.text() == f"{before} {demo_frame.NO_CARD.gpu_problem}"
+    assert demo_frame.NO_CARD.gpu_problem in bar.accessibleDescription()
+    legend = [each for each in bar.legend.findChildren(QWidget) if each.parent() is bar.legend and each.isVisible()]
+    places = [each.geometry().topLeft().toTuple() for each in legend]
+    assert len(places) == len(set(places)), "the new numbers stand over the old ones"
+    menu.close()
+
+
+def test_a_problem_of_another_card_is_no_reason_for_a_model_on_a_card(qtbot: QtBot, button: ModelButton) -> None:
+    button.set_plan(demo_frame.ON_CARD)
+    button.show_hardware(msgspec.structs.replace(demo_frame.HARDWARE, gpu_problem="Card 1 does not answer."))
+    menu = opened_menu(qtbot, button)
+    bar = menu.findChild(MemoryBar)
+    assert isinstance(bar, MemoryBar)
+    assert "does not answer" not in bar.reason.text()
     menu.close()
 
 
