@@ -260,13 +260,15 @@ def give_look(theme: Theme) -> None:
 def stylesheet(theme: Theme) -> str:
     """Return the Qt style sheet of all shared controls (the template is assets/themes/hearth.qss)."""
     template = Template(asset("themes", "hearth.qss").read_text(encoding="utf-8"))
-    control_px = min(theme.text_size_px, 16) - 1
+    heading_px = min(theme.text_size_px, 16)  # of controls, which don't grow with the text of conversations
+    control_px = heading_px - 1
     return template.substitute(
         asdict(theme.colors),
         pictures=asset("themes", theme.name).as_posix(),
         radius=RADIUS_PX,
         radius_large=RADIUS_LARGE_PX,
         text_px=theme.text_size_px,
+        heading_px=heading_px,
         control_px=control_px,
         small_px=min(theme.small_size_px, control_px - 1),
         code_px=theme.code_size_px,

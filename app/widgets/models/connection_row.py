@@ -1,6 +1,6 @@
 """On the settings' page about downloads: the access token, and a test of the way to the Hub, step by step."""
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.engine_words import said
@@ -82,7 +82,8 @@ class ConnectionRow(QWidget):
                 f"{said(step.name)}: {said(step.words)}", "" if step.succeeded else "danger", wraps=True
             )
             self._icons[place].setAccessibleName(tr("succeeded") if step.succeeded else tr("failed"))
-            self._grid.addWidget(self._icons[place], place, 0)
+            self._icons[place].setFixedHeight(words.fontMetrics().lineSpacing())  # beside the first line of the words
+            self._grid.addWidget(self._icons[place], place, 0, Qt.AlignmentFlag.AlignTop)
             self._grid.addWidget(words, place, 1)
         self.set_theme(self._theme)
 

@@ -50,6 +50,11 @@ class Formulas(QObject):
         """Return whether a drawing is being made."""
         return formula in self._pending
 
+    @property
+    def is_busy(self) -> bool:
+        """Return whether any drawing is being made."""
+        return bool(self._pending)
+
     def end(self) -> None:
         """End the drawing process; nothing more is told."""
         self._tell.stop()

@@ -355,3 +355,10 @@ def test_what_an_empty_field_says_is_readable(
     qtbot.addWidget(field)
     field.ensurePolished()
     assert field.palette().color(QPalette.ColorRole.PlaceholderText) == QColor(theme.colors.muted)
+
+
+def test_headings_among_controls_do_not_grow_with_the_text_of_conversations() -> None:
+    def heading(size_px: int) -> str:
+        return re.findall(r'role="heading"\] \{ font-size: (\d+)px', stylesheet(LIGHT.with_text_size(size_px)))[0]
+
+    assert [heading(size) for size in (12, 15, 16, 24, 32)] == ["12", "15", "16", "16", "16"]

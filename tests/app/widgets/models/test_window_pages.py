@@ -1,9 +1,10 @@
 from dataclasses import replace
 
+import msgspec
 import pytest
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.models.checkpoint_list_model import CheckpointListModel
@@ -15,7 +16,8 @@ from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from app.widgets.basics.icon_button import IconButton
-from app.widgets.basics.theme import Theme, theme_for
+from app.widgets.basics.theme import LIGHT, Theme, theme_for
+from app.widgets.models.connection_row import ConnectionRow
 from app.widgets.settings.setting_controls import PathControl
 from app.widgets.window.main_window import MainWindow
 from tests.app.widgets.demo_conversation import conversations
@@ -168,6 +170,20 @@ def test_the_connection_is_tested_in_the_settings(qtbot: QtBot, window: MainWind
     assert settings.connection.test_button.isEnabled()
     assert not settings.connection.status.isVisible()
     settings.close()
+
+
+def test_each_step_of_the_connection_has_its_icon_at_its_first_line(qtbot: QtBot, window: MainWindow) -> None:
+    long = msgspec.structs.replace(demo_hub.STEPS[0], words="A sentence that goes on and on. " * 12)
+    row = ConnectionRow(LIGHT)
+    qtbot.addWidget(row)
+    row.resize(360, 300)
+    row.show_connection((demo_hub.STEPS[0], long))
+    row.show()
+    icons = [label for label in row.findChildren(QLabel) if label.accessibleName()]
+    words = [label for label in row.findChildren(QLabel) if "found" in label.text() or "on and on" in label.text()]
+    assert words[1].height() > 2 * words[0].height()
+    assert [icon.y() for icon in icons] == [label.y() for label in words]
+    assert all(icon.height() == label.fontMetrics().lineSpacing() for icon, label in zip(icons, words, strict=True))
 
 
 def test_paths_are_typed_or_chosen(qtbot: QtBot, window: MainWindow) -> None:
