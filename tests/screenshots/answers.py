@@ -11,7 +11,7 @@ from tests.screenshots.studio import SMALL, Studio
 
 _THOUGHT = (
     "The user asks how fast a falling stone is. Without air the energy m g h becomes m v squared over two. "
-    "So v is the root of two g h. A table with some heights would help. "
+    r"So $v = \sqrt{2 g h}$. A table with some heights would help. "
 )
 
 
@@ -22,6 +22,7 @@ def draw(studio: Studio) -> None:
     _draw_streaming(studio)
     _draw_thinking(studio)
     _draw_errors(studio)
+    _draw_ends(studio)
 
 
 def _draw_starter(studio: Studio) -> None:
@@ -74,11 +75,12 @@ def _draw_thinking(studio: Studio) -> None:
     studio.open(script)
     studio.send(QUESTION)
     studio.wait(lambda: len(studio.newest_text()) > len(_THOUGHT), 30)
+    studio.wait_for_formulas()
     studio.draw("thinking")
     studio.draw("thinking-small", SMALL)
     studio.wait(lambda: "$$" in studio.newest_text(), 60)
     studio.stop()
-    studio.pause(1.0)  # formulas are drawn by a process of their own
+    studio.wait_for_formulas()
     studio.draw("thinking-folded")
     studio.close()
     studio.open(msgspec.structs.replace(script, opens_thinking=True, thinking=_THOUGHT * 9))
@@ -86,8 +88,9 @@ def _draw_thinking(studio: Studio) -> None:
     studio.wait(lambda: len(studio.newest_text()) > len(_THOUGHT), 30)
     studio.window.actions_by_name.answer_now.trigger()
     studio.wait(lambda: "$$" in studio.newest_text(), 60)
-    studio.draw("thinking-now")
     studio.stop()
+    studio.wait_for_formulas()
+    studio.draw("thinking-now")
     studio.close()
 
 
@@ -99,4 +102,19 @@ def _draw_errors(studio: Studio) -> None:
             studio.ask("What is the capital of France?")
         studio.pause(0.6)
         studio.draw(name.replace("_", "-"))
+        studio.window.page.notices.rows[-1].details_button.click()
+        studio.draw_sizes(f"{name.replace('_', '-')}-details")
         studio.close()
+
+
+def _draw_ends(studio: Studio) -> None:
+    """Draw answers that ended before they were done, and that can be gone on with."""
+    studio.begin()
+    studio.open(Script(answer="The moon pulls on the water that is nearer to it. " * 40, title="Tides"))
+    studio.ask("Why are there tides?")
+    studio.draw_sizes("longest-answer")
+    studio.close()
+    studio.open("context_full")
+    studio.ask("What is the capital of France?")
+    studio.draw("context-full")
+    studio.close()

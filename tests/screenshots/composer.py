@@ -93,6 +93,9 @@ def _draw_queue(studio: Studio) -> None:
     studio.window.new_requested.emit()
     studio.window.send_requested.emit("A name for a sailing boat, please.")
     studio.draw_sizes("queue-elsewhere")
+    studio.window.new_requested.emit()
+    studio.window.send_requested.emit("A polite letter to the landlord, please.")
+    studio.draw("queue-several")
     studio.close()
 
 

@@ -7,7 +7,7 @@ from app.settings.schema import PAGES
 from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
 from app.widgets.settings.settings_dialog import SettingsDialog
 from tests.app.widgets import demo_frame
-from tests.screenshots.studio import Studio
+from tests.screenshots.studio import SMALL, Studio
 
 
 def draw(studio: Studio) -> None:
@@ -15,8 +15,12 @@ def draw(studio: Studio) -> None:
     known = studio.known
     studio.open("answer", known["restored"])
     studio.pause(0.3)
+    studio.keep_memory()
     demo_frame.show_memory(studio.window)
     studio.draw_popup("model-picker", studio.window.choose_model)
+    demo_frame.show_no_card(studio.window)
+    studio.draw_popup("model-picker-no-card", studio.window.choose_model)
+    demo_frame.show_memory(studio.window)
     for action in studio.window.menuBar().actions():
         name, menu = action.text().replace("&", "").lower(), action.menu()
         studio.draw_popup(f"menu-{name}", lambda menu=menu: menu.popup(studio.window.mapToGlobal(QPoint(0, 24))))
@@ -30,6 +34,9 @@ def draw(studio: Studio) -> None:
             studio.grab(name, dialog)
     demo_frame.show_notices(studio.window)
     studio.draw_sizes("notices")
+    studio.window.resize(*SMALL)
+    studio.window.page.notices.more_button.click()
+    studio.draw("notices-unfolded", SMALL)
     studio.close()
 
 

@@ -34,14 +34,14 @@ def _draw(studio: Studio, name: str) -> None:
     studio.draw_sizes(f"{name}-empty")
     window.open_requested.emit(known["conversation"])
     studio.wait(lambda: studio.hearth.transcript_model.rowCount() == 2, 10)
-    studio.pause(1.0)  # formulas are drawn by a process of their own
+    studio.wait_for_formulas()
     demo_frame.show_notices(window)
     studio.draw_sizes(f"{name}-conversation")
-    for row in window.page.notices.rows:
-        window.clear_notice(row.notice.key)
+    studio.clear_notices()
     answer = window.page.transcript.view.reveal(1)
     studio.draw_popup(f"{name}-message-menu", lambda: answer.make_menu().popup(answer.mapToGlobal(QPoint(0, 24))))
     studio.draw_popup(f"{name}-message-details", answer.show_details)
+    studio.keep_memory()
     demo_frame.show_memory(window)
     studio.draw_popup(f"{name}-model-picker", window.choose_model)
     window.open_requested.emit(known["hebrew"])

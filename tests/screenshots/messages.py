@@ -13,7 +13,7 @@ def draw(studio: Studio) -> None:
     known = studio.known
     studio.open(Script(context_window=8192), known["conversation"])
     studio.wait(lambda: studio.hearth.transcript_model.rowCount() == 2, 10)
-    studio.pause(1.0)  # formulas are drawn by a process of their own
+    studio.wait_for_formulas()
     studio.draw_sizes("conversation")
     _draw_find(studio)
     _draw_selection(studio)
@@ -28,7 +28,27 @@ def draw(studio: Studio) -> None:
     view = studio.window.page.transcript.view
     view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
     studio.draw_sizes("long-above")
+    _draw_versions(studio)
     studio.close()
+
+
+def _draw_versions(studio: Studio) -> None:
+    """Draw the second of three answers, and the conversation that goes on from it by itself."""
+    studio.window.open_requested.emit(studio.known["restored"])
+    studio.wait(lambda: "Goslar" in studio.newest_text(), 10)
+    for place in range(2):
+        newest(studio).perform(Act.REGENERATE)
+        studio.wait(lambda place=place: newest(studio).entry.versions == place + 2, 10)
+        studio.wait(lambda: "France" in studio.newest_text(), 10)
+        studio.pause(0.5)
+    newest(studio).perform(Act.PREVIOUS)
+    studio.pause(0.3)
+    newest(studio).setFocus(Qt.FocusReason.TabFocusReason)
+    studio.draw_sizes("versions")
+    before = studio.hearth.conversations.current_id
+    newest(studio).perform(Act.BRANCH)
+    studio.wait(lambda: studio.hearth.conversations.current_id != before, 10)
+    studio.draw("branch")
 
 
 def _draw_find(studio: Studio) -> None:
@@ -63,6 +83,7 @@ def _draw_actions(studio: Studio) -> None:
     newest(studio).perform(Act.DELETE)
     studio.pause(0.5)
     studio.draw_sizes("message-deleted")
+    studio.clear_notices()
 
 
 def newest(studio: Studio) -> MessageWidget:

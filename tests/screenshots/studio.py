@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.main import Hearth, set_up
 from app.paths import Paths, locate
+from app.widgets.text.formulas import formulas
 from app.widgets.window.main_window import MainWindow
 from app.worker.engine_process import engine_command
 from tests.engine_scripts import Script
@@ -104,6 +105,7 @@ class Studio:
     def draw(self, name: str, size: tuple[int, int] = LARGE) -> None:
         """Grab the window in both themes."""
         self.window.resize(*size)
+        self.window.activateWindow()  # after a dialog: what is shown in a window that isn't looked at counts as unread
         for _ in self.themes():
             self.grab(name)
         self.window.resize(*LARGE)
@@ -132,6 +134,21 @@ class Studio:
     def found(self, kind: type[_Kind]) -> _Kind:
         """Return the visible dialog of a kind."""
         return next(each for each in self.window.findChildren(kind) if each.isVisible())
+
+    def keep_memory(self) -> None:
+        """Let the model menu speak of what it was told for a picture, not of the memory that the engine measures."""
+        self.window.model_button.memory_requested.disconnect(self.hearth.frame.memory.request)
+
+    def wait_for_formulas(self) -> None:
+        """Wait until the formulas of what is shown are drawn, which a process of their own does."""
+        self.pause(_SETTLED_SECONDS)
+        self.wait(lambda: not formulas().is_busy, 30)
+        self.pause(_SETTLED_SECONDS)
+
+    def clear_notices(self) -> None:
+        """Take away what the window says of what was done for an earlier picture."""
+        for row in self.window.page.notices.rows:
+            self.window.clear_notice(row.notice.key)
 
     def themes(self) -> Iterator[str]:
         """Give the window one theme after the other, and the first one again."""
