@@ -3991,8 +3991,8 @@
         <translation>Die Modelle liegen schon in diesem Ordner.</translation>
     </message>
     <message>
-        <source>The models need {0} GiB, but only {1} GiB are free in {2}.</source>
-        <translation>Die Modelle brauchen {0} GiB, aber in {2} sind nur {1} GiB frei.</translation>
+        <source>The models need {0} GB, but only {1} GB are free in {2}.</source>
+        <translation>Die Modelle brauchen {0} GB, aber in {2} sind nur {1} GB frei.</translation>
     </message>
     <message>
         <source>The most careful writer of its family, for large graphics cards.</source>
@@ -5827,8 +5827,8 @@
         <translation>{0} nennt eine Datei, die keine .safetensors-Datei im Ordner ist</translation>
     </message>
     <message>
-        <source>{0} needs {1} GiB of disk space, but only {2} GiB are free.</source>
-        <translation>{0} braucht {1} GiB auf dem Datenträger, aber nur {2} GiB sind frei.</translation>
+        <source>{0} needs {1} GB of disk space, but only {2} GB are free.</source>
+        <translation>{0} braucht {1} GB auf dem Datenträger, aber nur {2} GB sind frei.</translation>
     </message>
     <message>
         <source>{0} proposes words that {1} checks; {2} GiB for its weights, its conversation and its work were set aside first.</source>

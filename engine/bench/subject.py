@@ -18,7 +18,7 @@ from engine.checkpoints.resolve import resolve
 from engine.hardware import faults
 from engine.hardware.ram import read_ram
 from engine.planning import precision, shapes
-from engine.planning.sizes import in_gib
+from engine.planning.sizes import in_gb, in_gib
 
 _BYTES_PER_WEIGHT = 2  # bfloat16
 # Beside the weights: a file's tensors are copied once while it is written, and other programs go on.
@@ -98,8 +98,8 @@ def _refuse_small_disk(name: str, data_folder: Path) -> None:
     if needed > free:
         raise EngineError(
             ErrorKind.DISK,
-            f"Random weights of {shapes.shape_of(name).title} take {in_gib(needed)} GiB on disk meanwhile; "
-            f"{in_gib(free)} GiB are free.",
+            f"Random weights of {shapes.shape_of(name).title} take {in_gb(needed)} GB on disk meanwhile; "
+            f"{in_gb(free)} GB are free.",
             "Make room on the disk, or choose a smaller shape.",
         )
 

@@ -19,7 +19,7 @@ from engine.hub import merging
 from engine.hub.cache import cache_folder, entries_of, is_folder
 from engine.hub.disk_use import files_below, freed_bytes
 from engine.hub.download.locking import try_lock
-from engine.planning.sizes import in_gib
+from engine.planning.sizes import in_gb
 
 ReportBytes = Callable[[int, int], None]
 """(bytes done, bytes in all)"""
@@ -141,7 +141,7 @@ def _refuse_full_disk(pairs: list[tuple[Path, Path]], place: Path) -> None:
     if needed > free:
         raise EngineError(
             ErrorKind.DISK,
-            f"The models need {in_gib(needed)} GiB, but only {in_gib(free)} GiB are free in {place}.",
+            f"The models need {in_gb(needed)} GB, but only {in_gb(free)} GB are free in {place}.",
             "Free some space there, delete models that you no longer need, or choose another folder.",
         )
 

@@ -13,7 +13,7 @@ from tests.app.reading_order import seen_order
 GERMAN = {
     "No model is loaded.": "Kein Modell ist geladen.",
     "Choose a model first.": "Wählen Sie zuerst ein Modell.",
-    "The models need {0} GiB, but only {1} GiB are free in {2}.": "In {2} sind nur {1} GiB frei, nötig sind {0} GiB.",
+    "The models need {0} GB, but only {1} GB are free in {2}.": "In {2} sind nur {1} GB frei, nötig sind {0} GB.",
     "The model {0} is incomplete: {1}.": "Das Modell {0} ist unvollständig: {1}.",
     "{0} is missing": "{0} fehlt",
     "GiB of weights": "GiB Gewichte",
@@ -39,9 +39,9 @@ def test_in_english_everything_stays_as_the_engine_said_it() -> None:
 
 @pytest.mark.usefixtures("german")
 def test_a_sentence_is_found_by_its_pattern_and_its_values_take_their_new_places() -> None:
-    sentence = "The models need 3.2 GiB, but only 1.0 GiB are free in /big {0} disk."
+    sentence = "The models need 3.2 GB, but only 1.0 GB are free in /big {0} disk."
 
-    assert said(sentence) == "In /big {0} disk sind nur 1,0 GiB frei, nötig sind 3,2 GiB."
+    assert said(sentence) == "In /big {0} disk sind nur 1,0 GB frei, nötig sind 3,2 GB."
 
 
 @pytest.mark.usefixtures("german")
@@ -102,7 +102,7 @@ def test_the_patterns_are_those_of_the_engine_as_it_is() -> None:
 
 @pytest.mark.usefixtures("qapp")
 def test_a_folder_in_hebrew_turns_no_word_of_the_engine() -> None:
-    sentence = said("The models need 4.5 GiB, but only 1.2 GiB are free in /home/דוד/12.")
+    sentence = said("The models need 4.5 GB, but only 1.2 GB are free in /home/דוד/12.")
 
     assert seen_order(sentence, ["need", "4.5", "free", "home"]) == ["need", "4.5", "free", "home"]
     assert sentence.replace("\u2068", "").replace("\u2069", "").endswith("in /home/דוד/12.")

@@ -1,6 +1,7 @@
 """Answers: the empty page, the real starter model, and every phase of an answer that is being written."""
 
 import msgspec
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.widgets.dialogs.prompt_dialog import PromptDialog
 from app.widgets.transcript.message_actions import Act
@@ -102,9 +103,16 @@ def _draw_errors(studio: Studio) -> None:
             studio.ask("What is the capital of France?")
         studio.pause(0.6)
         studio.draw(name.replace("_", "-"))
-        studio.window.page.notices.rows[-1].details_button.click()
+        for place in (studio.window.page.notices, studio.window.page.transcript):
+            _unfold_details(place)
         studio.draw_sizes(f"{name.replace('_', '-')}-details")
         studio.close()
+
+
+def _unfold_details(place: QWidget) -> None:
+    for button in place.findChildren(QPushButton):
+        if button.isVisible() and button.isCheckable() and button.text() == "Details":
+            button.click()
 
 
 def _draw_ends(studio: Studio) -> None:

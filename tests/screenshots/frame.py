@@ -24,6 +24,8 @@ def draw(studio: Studio) -> None:
     for action in studio.window.menuBar().actions():
         name, menu = action.text().replace("&", "").lower(), action.menu()
         studio.draw_popup(f"menu-{name}", lambda menu=menu: menu.popup(studio.window.mapToGlobal(QPoint(0, 24))))
+    tray = studio.hearth.frame.tray
+    studio.draw_popup("menu-tray", lambda: tray.build_menu().popup(studio.window.mapToGlobal(QPoint(0, 24))))
     for page in PAGES:
         studio.draw_dialog(f"settings-{page.lower()}", SettingsDialog, lambda page=page: open_settings_at(studio, page))
     studio.draw_dialog("model-settings", ModelSettingsDialog, lambda: _open_model_settings(studio))

@@ -41,15 +41,19 @@ class Tray(QObject):
         if self.icon is not None and QSystemTrayIcon.supportsMessages():
             self.icon.showMessage(_line(title), sentence, app_icon())
 
-    def _build(self) -> QSystemTrayIcon:
-        icon = QSystemTrayIcon(app_icon(), self)
-        icon.setToolTip("Hearth")
+    def build_menu(self) -> QMenu:
+        """Return what the icon offers."""
         menu = QMenu(self._parent)
         menu.addAction(tr("Show Hearth"), self._on_show)
         menu.addAction(self._actions.new)
         menu.addSeparator()
         menu.addAction(self._actions.quit)
-        icon.setContextMenu(menu)
+        return menu
+
+    def _build(self) -> QSystemTrayIcon:
+        icon = QSystemTrayIcon(app_icon(), self)
+        icon.setToolTip("Hearth")
+        icon.setContextMenu(self.build_menu())
         icon.activated.connect(self._on_activated)
         icon.messageClicked.connect(self._on_message_clicked)
         return icon

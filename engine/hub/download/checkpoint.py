@@ -29,7 +29,7 @@ from engine.hub.download.verifying import Damaged, Verifier
 from engine.hub.failures import explained
 from engine.hub.repository import RemoteCheckpoint
 from engine.hub.session import session_for
-from engine.planning.sizes import in_gib
+from engine.planning.sizes import in_gb
 
 _TICK_SECONDS = 0.05
 _REPORT_SECONDS = 0.2
@@ -290,7 +290,7 @@ def _free_bytes() -> int:
 def _no_space(hub_id: str, needed: int, free: int) -> EngineError:
     return EngineError(
         ErrorKind.DISK,
-        f"{hub_id} needs {in_gib(needed)} GiB of disk space, but only {in_gib(free)} GiB are free.",
+        f"{hub_id} needs {in_gb(needed)} GB of disk space, but only {in_gb(free)} GB are free.",
         "Free some space and go on with the download; what has arrived is kept.",
     )
 

@@ -113,7 +113,7 @@ def test_a_full_disk_and_an_unknown_shape_are_told_before_anything_is_written(
     assert "smollm2-135m" in unknown.value.report.hint
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(subject.shutil, "disk_usage", lambda _path: usage._replace(free=2**20))
-    with pytest.raises(EngineError, match="GiB on disk") as full:
+    with pytest.raises(EngineError, match="GB on disk") as full:
         run.measure(command(shape="smollm2-135m"), tmp_path, CancellationToken(), lambda _event: None)
     assert full.value.report.kind is ErrorKind.DISK
     assert folders(tmp_path) == []

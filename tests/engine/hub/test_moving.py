@@ -165,11 +165,13 @@ def test_nonsense_is_refused_in_a_sentence(full: Path, tmp_path: Path, what: str
 
 def test_a_disk_without_room_is_told_before(full: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moving, "_can_rename", lambda *_: False)
-    usage = type("Usage", (), {"free": 1000})
+    usage = type("Usage", (), {"free": 1_000_000_000})
+    monkeypatch.setattr("engine.hub.moving.merging.missing_bytes", lambda *_: 10_000_000_000)
     monkeypatch.setattr("engine.hub.moving.shutil.disk_usage", lambda _: usage)
     with pytest.raises(EngineError) as caught:
         move(tmp_path / "target")
     assert caught.value.report.kind is ErrorKind.DISK
+    assert "but only 1.00 GB are free" in caught.value.report.message, "as the window and makers of disks count"
     assert tree(tmp_path / "target") == {}
 
 

@@ -205,7 +205,7 @@ def test_disk_that_fills_up_keeps_what_arrived(begin: Begin, published: Path, mo
     monkeypatch.setattr(part_module, "_write_at", full)
     report = begin().failure()
     assert report.kind is ErrorKind.DISK
-    assert "GiB are free" in report.message
+    assert " GB are free" in report.message
     (left_over,) = unfinished()
     assert left_over.total_bytes - left_over.missing_bytes > 1_500_000
     monkeypatch.setattr(part_module, "_write_at", write_at)
