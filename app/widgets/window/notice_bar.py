@@ -36,7 +36,8 @@ _SHOWN_CHARACTERS = 400
 _ICON_PX = 16
 _LINE_PX = 32  # as high as a button, so that icon, first line and buttons stand beside each other
 _ABOVE_LINE_PX = 7
-_DETAILS_PX = 120
+_DETAILS_PX = 120  # at most
+_DETAILS_LINE = 60  # characters, of which more fit into a line only where the window is wide
 _SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
 _ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
 
@@ -298,7 +299,9 @@ class NoticeRow(QFrame):
         text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         text.set_text(self._hidden_text())
-        text.setFixedHeight(_DETAILS_PX)
+        lines = sum(1 + len(line) // _DETAILS_LINE for line in self._hidden_text().split("\n"))
+        needed = lines * text.fontMetrics().lineSpacing() + 2 * round(text.document().documentMargin()) + 2
+        text.setFixedHeight(min(_DETAILS_PX, needed))
         copy = QPushButton(tr("Copy details"))
         copy.clicked.connect(self._on_copy)
         column = QVBoxLayout(details)

@@ -111,6 +111,21 @@ def test_every_way_out_is_a_button_for_mouse_and_keyboard(qtbot: QtBot, bar: Not
         assert bar.rows == []
 
 
+def test_short_details_take_no_more_room_than_they_need(qtbot: QtBot, bar: NoticeBar) -> None:
+    heights = []
+    for details in ("KeyError", "one\ntwo\nthree", "a line\n" * 100, "far too long " * 500):
+        bar.show_notice(Notice(key="m", text="It broke.", details=details))
+        (row,) = bar.rows
+        qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
+        assert row.details is not None
+        text = row.details.findChild(PlainTextView)
+        assert isinstance(text, PlainTextView)
+        heights.append(text.height())
+    line = bar.fontMetrics().lineSpacing()
+    assert line <= heights[0] < 3 * line
+    assert heights[0] < heights[1] < heights[2] == heights[3] == 120
+
+
 def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeBar) -> None:
     bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT, details="CUDA out of memory"))
     row = bar.rows[0]
