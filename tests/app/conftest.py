@@ -8,10 +8,17 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot, SignalBlocker
 
 _PATIENCE_MS = 30_000
+_ROUNDS = 10  # what is laid out or put off may put off something else
 
 
 class PatientBot(QtBot):
     """Waits for what is to happen as long as a busy machine may need; the five seconds of pytest-qt can be too few."""
+
+    def wait(self, ms: int) -> None:
+        """Let time pass, and all come that is due then: a busy machine may sleep through the whole time at once."""
+        super().wait(ms)
+        for _ in range(_ROUNDS):
+            QApplication.processEvents()
 
     def waitUntil(  # noqa: N802 - pytest-qt's name
         self, callback: Callable[[], bool | None], *, timeout: int = _PATIENCE_MS
