@@ -5,6 +5,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.conversations.attachment import Attachment
 from app.conversations.records import Message
 from app.models.attachment_item import AttachmentItem
+from app.models.problems import Problems
 from engine.api.codec import utf8_length
 
 _READ = "read:"
@@ -34,6 +35,7 @@ class MessageEdit(QObject):
         self.text = text
         self.attachments = attachments
         self.problem = ""
+        self._problems = Problems()
         self._reading: tuple[AttachmentItem, ...] = ()
         self._same = (message.content, message.attachments)  # what means that nothing was changed
 
@@ -86,7 +88,12 @@ class MessageEdit(QObject):
 
     def set_problem(self, words: str) -> None:
         """Say why something was not attached, "" for nothing."""
-        self.problem = words
+        self.problem = self._problems.begin(words)
+        self.problem_changed.emit()
+
+    def add_problem(self, words: str) -> None:
+        """Say it behind what was said since something was last asked for."""
+        self.problem = self._problems.add(words)
         self.problem_changed.emit()
 
     @Slot(object)

@@ -524,6 +524,10 @@
         <translation>Eine Antwort endet nach so vielen Tokens (je etwa drei Viertel eines Wortes) und kann dann fortgesetzt werden.</translation>
     </message>
     <message>
+        <source>And {count} more.</source>
+        <translation>Und {count} weitere.</translation>
+    </message>
+    <message>
         <source>Another export is still running.</source>
         <translation>Es läuft noch ein anderer Export.</translation>
     </message>

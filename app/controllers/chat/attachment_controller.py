@@ -8,6 +8,7 @@ from app.controllers.chat.attachment_intake import AttachmentIntake, Taken
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.conversations.attachment import Attachment
 from app.models.attachment_item import AttachmentItem, picture_words
+from app.models.problems import Problems
 
 _READ = "read:"
 
@@ -27,6 +28,7 @@ class AttachmentController(QObject):
         super().__init__(parent)
         self._conversations = conversations
         self._shown_id: str | None = None
+        self._problems = Problems()
         self._intake = AttachmentIntake(self)
         self._intake.taken.connect(self._on_taken)
         conversations.shown.connect(self._on_shown)
@@ -37,25 +39,25 @@ class AttachmentController(QObject):
         """Attach files; each is shown while it is read."""
         if paths:
             page_id = self._shown_id = self._conversations.kept_page().id
-            self.problem_changed.emit(self._intake.add_files(page_id, paths, len(self._attached())))
+            self._begin_problems(self._intake.add_files(page_id, paths, len(self._attached())))
             self._tell()
 
     @Slot(object)
     def add_text(self, text: str) -> None:
         """Attach what was pasted; a long text is shown while it is looked through."""
         page_id = self._shown_id = self._conversations.kept_page().id
-        self.problem_changed.emit(self._intake.add_text(page_id, text, len(self._attached())))
+        self._begin_problems(self._intake.add_text(page_id, text, len(self._attached())))
         self._tell()
 
     @Slot()
     def refuse_picture(self) -> None:
         """Say why a picture from the clipboard can't be attached."""
-        self.problem_changed.emit(picture_words())
+        self._begin_problems(picture_words())
 
     @Slot(object)
     def remove(self, key: str) -> None:
         """Take an attachment away, or stop reading it."""
-        self.problem_changed.emit("")
+        self._begin_problems("")
         if self._intake.cancel(key):
             self._tell()
         else:
@@ -88,8 +90,11 @@ class AttachmentController(QObject):
             drafts.set_attachments(taken.owner_id, (*drafts.attachments(taken.owner_id), taken.attachment))
             return
         if taken.problem and taken.owner_id == self._shown_id:
-            self.problem_changed.emit(taken.problem)
+            self.problem_changed.emit(self._problems.add(taken.problem))
         self._tell()
+
+    def _begin_problems(self, problem: str) -> None:
+        self.problem_changed.emit(self._problems.begin(problem))
 
     def _attached(self) -> tuple[Attachment, ...]:
         return self._conversations.drafts.attachments(self._shown_id) if self._shown_id is not None else ()
@@ -99,7 +104,7 @@ class AttachmentController(QObject):
         page = self._conversations.page
         shown_id = page.id if page is not None else None
         if shown_id != self._shown_id:
-            self.problem_changed.emit("")
+            self._begin_problems("")
         self._shown_id = shown_id
         self._tell()
 

@@ -134,7 +134,7 @@ class EditController(QObject):
         if taken.attachment is not None:
             edit.add(taken.attachment)
         elif taken.problem:
-            edit.set_problem(taken.problem)
+            edit.add_problem(taken.problem)
         self._tell(edit)
 
     @Slot(object)

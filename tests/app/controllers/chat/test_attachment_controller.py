@@ -89,8 +89,21 @@ def test_a_message_may_be_attachments_only(clip: Clip, tmp_path: Path) -> None:
 def test_refused_files_say_why_and_the_others_stay(clip: Clip, tmp_path: Path) -> None:
     clip.add(text_file(tmp_path, "a.txt"), tmp_path, tmp_path / "gone.txt")
     assert clip.names == ["a.txt"]
-    assert any("is a folder" in words for words in clip.problems)
-    assert clip.problems[-1] == "gone.txt is no longer there."
+    folder, gone = clip.problems[-1].splitlines()
+    assert "is a folder" in folder
+    assert gone == "gone.txt is no longer there."
+
+
+def test_many_refusals_are_counted_and_gone_with_the_next_files(clip: Clip, tmp_path: Path) -> None:
+    clip.add(*(tmp_path / f"{number}.txt" for number in range(5)))
+    assert clip.problems[-1].splitlines() == [
+        "0.txt is no longer there.",
+        "1.txt is no longer there.",
+        "2.txt is no longer there.",
+        "And 2 more.",
+    ]
+    clip.add(tmp_path / "9.txt")
+    assert clip.problems[-1] == "9.txt is no longer there."
 
 
 def test_too_many_files_are_said_before_anything_is_read(clip: Clip, tmp_path: Path) -> None:
