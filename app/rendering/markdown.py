@@ -18,6 +18,7 @@ from markdown_it.token import Token
 from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.continuing import NOTHING, Continuation, Cut, find_cut, is_container
 from app.rendering.html import plain_block, write_blocks
+from app.rendering.open_fence import OpenFence
 from app.rendering.parser import MAXIMUM_NESTING, make_parser
 from app.rendering.repair import close_open_marks, hold_back
 from app.rendering.thinking import NO_THINKING, Passage, Thinking, split_thinking
@@ -25,7 +26,7 @@ from app.rendering.thinking import NO_THINKING, Passage, Thinking, split_thinkin
 PART_CHARACTERS = 2_000
 WINDOW_CHARACTERS = 16_000
 MARKDOWN_CHARACTERS = 300_000  # what follows in one passage is shown as plain text
-AT_ONCE_CHARACTERS = 30_000  # are read whatever time it takes
+AT_ONCE_CHARACTERS = 6_000  # at the beginning of a passage are read whatever time it takes
 PLAIN_CHARACTERS = 4_000  # of one plain block
 MAXIMUM_REFERENCES = 200
 MAXIMUM_BRACKETS = 500  # in one paragraph
@@ -114,6 +115,7 @@ class _PassageReader:
         self._references: dict[str, object] = {}
         self._done: list[Block] = []
         self._position = 0
+        self._fence: OpenFence | None = None  # the code block that begins at the position
         self._goes_on = NOTHING  # what the text from the position on belongs to
         self._tail: list[tuple[int, Block]] = []  # where plain blocks of what is not read yet begin
 
@@ -146,7 +148,7 @@ class _PassageReader:
         self.is_behind = False
         begun_at = self._position
         while (start := _skip_empty_lines(text, self._position, end)) < end:
-            if start - begun_at > AT_ONCE_CHARACTERS and time.perf_counter() > deadline:
+            if start > max(begun_at, AT_ONCE_CHARACTERS) and time.perf_counter() > deadline:
                 self.is_behind = True
                 return [] if streaming else self._plain_rest(text, end)
             self._position = start
@@ -184,19 +186,17 @@ class _PassageReader:
 
     def _read_fence(self, opening: re.Match[str], end: int, last: bool) -> list[Block] | None:
         """Read the code block that begins here; return it if it is still open, else None."""
-        text = opening.string
-        closing = re.compile(rf"^ {{0,3}}{opening['marks']}{opening['marks'][0]}*[ \t]*$", re.MULTILINE)
-        found = closing.search(text, opening.end(), end)
-        code = text[opening.end() : found.start() if found else end].removesuffix("\n")
-        if opening["indent"]:
-            code = re.sub(rf"^ {{1,{len(opening['indent'])}}}", "", code, flags=re.MULTILINE)
+        if self._fence is None or self._fence.opening != opening.span():
+            self._fence = OpenFence(opening)
+        code, found = self._fence.read(opening.string, end)
         words = opening["info"].split()
         is_open = found is None and last
         block = Block(BlockKind.CODE, text=code, language=words[0][:40] if words else "", closed=not is_open)
         if is_open:
             return [block]
         self._position = min(found.end() + 1, end) if found else end
-        self._done.append(replace(block, source=text[opening.start() : self._position]))
+        self._done.append(replace(block, source=opening.string[opening.start() : self._position]))
+        self._fence = None
         return None
 
     def _read_window(self, text: str, end: int, last: bool) -> list[Block] | None:

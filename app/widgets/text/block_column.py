@@ -17,7 +17,7 @@ from app.widgets.basics.mirroring import turned
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.formula_block import FormulaBlock
-from app.widgets.text.message_piece import Piece, discard, is_used, name_text, pieces_of
+from app.widgets.text.message_piece import Piece, PieceCutter, discard, is_used, name_text
 from app.widgets.text.page_texts import PendingPiece, PieceColumn
 from app.widgets.text.table_parts import scroll_like_others, scroll_together
 from app.widgets.text.text_view import TextView
@@ -44,6 +44,7 @@ class BlockColumn(PieceColumn):
         self.is_gradual = False
         self._theme = theme
         self._muted = muted
+        self._cutter = PieceCutter()
         self._pieces: list[Piece[BlockWidget]] = []
         self._tops: list[int] = []
         self._is_long = False
@@ -70,9 +71,9 @@ class BlockColumn(PieceColumn):
             for piece in self._pieces:
                 piece.forget_height()
         self._is_named = False
-        parts = pieces_of(blocks)
-        characters = sum(len(block.text) for block in blocks)
-        self._is_long = self.is_gradual and (len(parts) > _MANY_PIECES or characters > _MANY_CHARACTERS)
+        parts = self._cutter.cut(blocks)
+        is_long = len(parts) > _MANY_PIECES or self._cutter.characters > _MANY_CHARACTERS
+        self._is_long = self.is_gradual and is_long
         is_missing = False
         for number, part in enumerate(parts):
             if number < len(self._pieces) and self._pieces[number].kind is not part[0].kind:

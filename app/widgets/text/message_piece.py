@@ -1,7 +1,9 @@
 """A piece of a message: neighbouring blocks that one widget shows, if they are near enough to be seen."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
+from operator import is_
 from typing import Generic, Protocol, TypeVar
 
 from PySide6.QtWidgets import QApplication, QWidget
@@ -102,21 +104,54 @@ def _lines(text: str, characters: int) -> int:
     return sum(max(1, math.ceil(len(line) / characters)) for line in text.split("\n"))
 
 
-def pieces_of(blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
-    """Join neighbouring texts to one piece each, so that a selection can reach over them; the rest stays alone."""
-    pieces: list[list[Block]] = []
-    characters = 0
-    for block in blocks:
-        joins = bool(pieces) and block.kind is BlockKind.HTML and pieces[-1][0].kind is BlockKind.HTML
-        joins = joins and not columns_of(block) and not columns_of(pieces[-1][0])
-        fits = characters + len(block.text) <= TEXT_VIEW_CHARACTERS
-        if joins and (fits or not block.html.startswith(("<p", "<ul", "<ol"))):
-            pieces[-1].append(block)
-            characters += len(block.text)
-        else:
-            pieces.append([block])
-            characters = len(block.text)
-    return [tuple(piece) for piece in pieces]
+class PieceCutter:
+    """Cuts blocks into pieces: neighbouring texts are joined, so that a selection can reach over them.
+
+    Blocks that were there the last time are not looked at again, as an answer may have some ten thousand.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: list[Block] = []
+        self._ends: list[int] = []  # of the pieces, counted in blocks
+        self._characters: list[int] = []  # of each piece
+        self.pieces: list[tuple[Block, ...]] = []
+
+    @property
+    def characters(self) -> int:
+        """How many there are in all pieces."""
+        return sum(self._characters)
+
+    def cut(self, blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
+        """Return the pieces of these blocks."""
+        same = [*map(is_, self._blocks, blocks), False].index(False)
+        kept = bisect_left(self._ends, same)  # the last of what stayed the same may go on
+        del self._ends[kept:], self._characters[kept:], self.pieces[kept:]
+        self._blocks = list(blocks)
+        position = self._ends[-1] if self._ends else 0
+        while position < len(blocks):
+            position = self._cut_one(position)
+        return self.pieces
+
+    def _cut_one(self, start: int) -> int:
+        """Add the piece that begins with a block, and return where it ends."""
+        blocks = self._blocks
+        characters = len(blocks[start].text)
+        end = start + 1
+        while end < len(blocks) and joins(blocks[start], blocks[end], characters):
+            characters += len(blocks[end].text)
+            end += 1
+        self._ends.append(end)
+        self._characters.append(characters)
+        self.pieces.append(tuple(blocks[start:end]))
+        return end
+
+
+def joins(first: Block, block: Block, characters: int) -> bool:
+    """Return whether a block goes to the piece that has so many characters, all of them text."""
+    if block.kind is not BlockKind.HTML or first.kind is not BlockKind.HTML or columns_of(block) or columns_of(first):
+        return False
+    fits = characters + len(block.text) <= TEXT_VIEW_CHARACTERS
+    return fits or not block.html.startswith(("<p", "<ul", "<ol"))
 
 
 def discard(widget: QWidget) -> None:
