@@ -176,13 +176,16 @@ class _PassageReader:
             while place < len(text):
                 end = _plain_end(text, place)
                 end = border if place < border < end else end
-                self._tail.append((place, plain_block(text[place:end].rstrip("\n"), self._theme)))
+                self._tail.append((place, self._plain(text, place, end)))
                 place = end
         following = bisect_right(self._tail, self._position, key=lambda begun: begun[0])
         del self._tail[: following - 1]
         place = self._tail[1][0] if len(self._tail) > 1 else len(text)
-        first = plain_block(text[self._position : place].rstrip("\n"), self._theme)
+        first = self._plain(text, self._position, place)
         return [first, *(block for _, block in self._tail[1:])]
+
+    def _plain(self, text: str, start: int, end: int) -> Block:
+        return replace(plain_block(text[start:end].rstrip("\n"), self._theme), source=text[start:end])
 
     def _read_fence(self, opening: re.Match[str], end: int, last: bool) -> list[Block] | None:
         """Read the code block that begins here; return it if it is still open, else None."""
@@ -297,9 +300,9 @@ class _PassageReader:
         if self._tail and self._tail[0][0] == self._position:  # made while what stands above it was read
             block = self._tail[0][1]
         else:
-            block = plain_block(text[self._position : end].rstrip("\n"), self._theme)
+            block = self._plain(text, self._position, end)
         if streaming and end == len(text):
-            return [replace(block, closed=False)]
+            return [replace(block, closed=False, source="")]
         self._done.append(replace(block, source=text[self._position : end]))
         self._position = end
         return None

@@ -17,14 +17,13 @@ from app.widgets.basics.mirroring import turned
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.formula_block import FormulaBlock
-from app.widgets.text.message_piece import Piece, PieceCutter, discard, is_used, name_text
+from app.widgets.text.message_piece import MANY_PIECES, Piece, PieceCutter, source_at, top_of_source
 from app.widgets.text.page_texts import PendingPiece, PieceColumn
+from app.widgets.text.piece_widgets import discard, is_used, name_text
 from app.widgets.text.table_parts import scroll_like_others, scroll_together
 from app.widgets.text.text_view import TextView
 
 GAP_PX = 12
-_MANY_PIECES = 24  # more get their widgets only where they are seen
-_MANY_CHARACTERS = 16_000
 _THINKING_HEADER_PX = 32
 _THINKING_INDENT_PX = 20
 _THINKING_LINE_PX = 8
@@ -38,6 +37,7 @@ class BlockColumn(PieceColumn):
 
     link_activated = Signal(object)  # str: a full http, https or mailto URL
     folded = Signal()  # the reader folded, unfolded or wrapped something: another height is about to be asked for
+    replaced = Signal()  # widgets went as their blocks did: what is seen has to be built
 
     def __init__(self, theme: Theme, muted: bool = False, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,8 +72,7 @@ class BlockColumn(PieceColumn):
                 piece.forget_height()
         self._is_named = False
         parts = self._cutter.cut(blocks)
-        is_long = len(parts) > _MANY_PIECES or self._cutter.characters > _MANY_CHARACTERS
-        self._is_long = self.is_gradual and is_long
+        self._is_long = self.is_gradual and self._cutter.are_many
         is_missing = False
         for number, part in enumerate(parts):
             if number < len(self._pieces) and self._pieces[number].kind is not part[0].kind:
@@ -81,7 +80,7 @@ class BlockColumn(PieceColumn):
             if number == len(self._pieces):
                 self._pieces.append(Piece(part))
             piece = self._pieces[number]
-            if self._is_long and piece.widget is not None and not piece.is_grown(part):
+            if self.is_gradual and piece.widget is not None and not piece.is_grown(part):
                 discard(piece.widget)  # other text is laid out where it is seen
                 piece.widget = None
                 is_missing = True
@@ -92,7 +91,7 @@ class BlockColumn(PieceColumn):
                 self._fill(piece)
         self.rearrange()
         if is_missing:
-            self.updateGeometry()  # whoever knows what is seen asks for it
+            self.replaced.emit()  # whoever knows what is seen asks for it
 
     def name_texts(self) -> None:
         """Let each text say itself to screen readers, formulas as LaTeX; not for what still grows."""
@@ -100,7 +99,7 @@ class BlockColumn(PieceColumn):
         for widget in self.block_widgets:
             name_text(widget)
 
-    def build_part(self, top: int, bottom: int, most: int = _MANY_PIECES) -> bool:
+    def build_part(self, top: int, bottom: int, most: int = MANY_PIECES) -> bool:
         """Make the widgets of what stands between two heights, some at a time; return whether there were any."""
         built = False
         first = max(0, bisect_right(self._tops, top) - 1)
@@ -128,6 +127,14 @@ class BlockColumn(PieceColumn):
                 piece.keep_height(self._room(piece, self.width()))
                 piece.widget = None
                 discard(widget)
+
+    def source_at(self, y: int) -> int:
+        """Return how many characters of the source stand above a height, roughly."""
+        return source_at(self._pieces, [*self._tops, self.height()], y)
+
+    def top_of_source(self, characters: int) -> int:
+        """Return the height where so many characters of the source stand above, roughly."""
+        return top_of_source(self._pieces, [*self._tops, self.height()], characters)
 
     def number_of(self, widget: QWidget) -> int:
         """Return which piece a widget shows."""
@@ -160,9 +167,8 @@ class BlockColumn(PieceColumn):
 
     def natural_width(self, limit: int) -> int:
         """Return the width in pixels that needs no wrapping, or ``limit`` if that is less."""
-        widths = [widget.natural_width() for widget in self.block_widgets]
         self._measured = None
-        return max(1, min(limit, max(widths, default=1)))
+        return max(1, min(limit, max((widget.natural_width() for widget in self.block_widgets), default=1)))
 
     def sizeHint(self) -> QSize:
         """Return the size at the present width."""

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from operator import is_
 from typing import Generic, Protocol, TypeVar
 
-from PySide6.QtWidgets import QApplication, QWidget
-
 from app.rendering.blocks import Block, BlockKind
-from app.rendering.spoken import spoken
 from app.widgets.basics.theme import Theme
-from app.widgets.text.formula_block import FormulaBlock
-from app.widgets.text.text_view import TextView, columns_of
+from app.widgets.text.text_view import columns_of
 
 TEXT_VIEW_CHARACTERS = 4_000  # a text view begins anew after so many, which bounds what one update lays out again
+MANY_PIECES = 24  # more get their widgets only where they are seen
+_MANY_CHARACTERS = 16_000
 _CHARACTER_SHARE = 0.5  # of the text size: how wide a character of Inter is on average
 _LINE_SHARE = 1.5  # of the text size
 _PARAGRAPH_GAP_PX = 12
@@ -53,6 +51,11 @@ class Piece(Generic[Shown]):
     def goes_on(self) -> bool:
         """Whether it goes on where the piece above was cut."""
         return self.blocks[0].head is not None
+
+    @property
+    def source_characters(self) -> int:
+        """How many characters of Markdown it was written as; 0 while that isn't known."""
+        return sum(len(block.source) for block in self.blocks)
 
     def is_grown(self, blocks: tuple[Block, ...]) -> bool:
         """Return whether newer blocks begin like those it has."""
@@ -117,9 +120,9 @@ class PieceCutter:
         self.pieces: list[tuple[Block, ...]] = []
 
     @property
-    def characters(self) -> int:
-        """How many there are in all pieces."""
-        return sum(self._characters)
+    def are_many(self) -> bool:
+        """Whether the pieces are too many, or too long, for all of them to have widgets."""
+        return len(self.pieces) > MANY_PIECES or sum(self._characters) > _MANY_CHARACTERS
 
     def cut(self, blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
         """Return the pieces of these blocks."""
@@ -154,24 +157,20 @@ def joins(first: Block, block: Block, characters: int) -> bool:
     return fits or not block.html.startswith(("<p", "<ul", "<ol"))
 
 
-def discard(widget: QWidget) -> None:
-    """Let go of the widget of a piece; nothing of it is seen from now on."""
-    widget.hide()
-    widget.setParent(None)
-    widget.deleteLater()
+def source_at(pieces: Sequence[Piece[Shown]], tops: Sequence[int], y: int) -> int:
+    """Return how many characters of the source stand above a height, roughly; tops: of the pieces, and the bottom."""
+    above = 0
+    for piece, top, bottom in zip(pieces, tops, tops[1:], strict=False):
+        if y < bottom:
+            return above + piece.source_characters * max(0, y - top) // max(1, bottom - top)
+        above += piece.source_characters
+    return above
 
 
-def name_text(widget: QWidget) -> None:
-    """Let a text say itself to screen readers, formulas as LaTeX; other widgets have names of their own."""
-    if isinstance(widget, TextView):
-        widget.setAccessibleName(spoken(widget.blocks))
-
-
-def is_used(widget: QWidget) -> bool:
-    """Return whether a widget holds what would be lost with it: the keyboard, a selection, a wrapped line."""
-    focused = QApplication.focusWidget()
-    if focused is not None and (focused is widget or widget.isAncestorOf(focused)):
-        return True
-    if isinstance(widget, TextView):
-        return widget.textCursor().hasSelection()
-    return not isinstance(widget, FormulaBlock) or widget.is_selected
+def top_of_source(pieces: Sequence[Piece[Shown]], tops: Sequence[int], characters: int) -> int:
+    """Return the height above which so many characters of the source stand, roughly."""
+    for piece, top, bottom in zip(pieces, tops, tops[1:], strict=False):
+        if characters < piece.source_characters:
+            return top + (bottom - top) * characters // piece.source_characters
+        characters -= piece.source_characters
+    return tops[-1] if tops else 0

@@ -57,8 +57,10 @@ def _of_rows(
 
 
 def _plain_of(area: SelectionArea, widget: QWidget, row: int) -> str:
-    for column in widget.findChildren(PieceColumn):
-        column.catch_up()
+    # Where a selection begins and ends counts by what is shown.
+    if area.selection.bounds is not None and not area.selection.holds(row):
+        for column in widget.findChildren(PieceColumn):
+            column.catch_up()
     texts = (_text_of(area, part, row) for part in _parts_of(widget))
     return "\n".join(text for text in texts if text)
 

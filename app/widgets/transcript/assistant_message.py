@@ -29,6 +29,7 @@ class AssistantMessage(MessageWidget):
         self.body.setSizePolicy(policy)
         self.body.link_activated.connect(self.link_activated)
         self.body.folded.connect(self._on_folded)
+        self.body.replaced.connect(self._on_replaced)
         self.mark = MessageMark()
         self.mark.remedy_requested.connect(self._on_remedy_requested)
         self.phase = PhaseLine(style.theme)
@@ -86,6 +87,14 @@ class AssistantMessage(MessageWidget):
                     return block
         return None
 
+    def source_at(self, y: int) -> int:
+        """Return how many characters of the answer's source stand above a height inside it, roughly."""
+        return self.body.source_at(y - self.body.y())
+
+    def top_of_source(self, characters: int) -> int:
+        """Return the height below which the source goes on from so many characters, roughly."""
+        return self.body.y() + self.body.top_of_source(characters)
+
     def build_part(self, top: int, bottom: int, most: int) -> bool:
         """Make the widgets of what stands between two heights of a long answer; return whether there were any."""
         return self.body.build_part(top - self.body.y(), bottom - self.body.y(), most)
@@ -118,6 +127,10 @@ class AssistantMessage(MessageWidget):
 
     def _always_revealed(self) -> bool:
         return self.is_last
+
+    @Slot()
+    def _on_replaced(self) -> None:
+        self.replaced.emit(self.message_id)
 
     @Slot()
     def _on_regenerate(self) -> None:

@@ -12,9 +12,13 @@ from app.rendering.spoken import spoken
 from app.rendering.thinking import NO_THINKING, Thinking
 from app.widgets.basics.theme import Theme
 from app.widgets.text.block_column import BlockColumn
+from app.widgets.text.page_texts import leaves_in
+from app.widgets.text.text_selection import area_around
 
 _SHARE = 4  # while a text streams, drawing it takes at most about one part in so many of the time
 _SHORTEST_PAUSE_SECONDS = 0.03
+_SELECTED_MS = 250  # between two looks whether something is still selected
+_FIRST_SECONDS = 0.04  # of reading before anything is shown: most answers are read to their ends
 _READING_SECONDS = 0.02  # a long text is read in steps, with as much time between them
 
 
@@ -35,6 +39,7 @@ class MessageBody(BlockColumn):
         self._thinking = NO_THINKING
         self._free_at = 0.0
         self._drawn = ""  # the text whose blocks are shown
+        self._has_rest = False  # of which the end is shown as it was written
         self._late = QTimer(self)
         self._late.setSingleShot(True)
         self._late.timeout.connect(self.draw_now)
@@ -71,11 +76,12 @@ class MessageBody(BlockColumn):
     @Slot()
     def draw_now(self) -> None:
         """Draw the text given last without waiting for its turn; a long one is read on in further turns."""
-        self._draw(_READING_SECONDS)
+        self._draw(_READING_SECONDS if self._drawn else _FIRST_SECONDS)
 
     def catch_up(self) -> None:
         """Read to the end at once."""
         if self.is_behind:
+            self._has_rest = False  # the reader asked for what is shown only then
             self._draw(math.inf)
 
     @property
@@ -90,7 +96,10 @@ class MessageBody(BlockColumn):
         if self.is_behind and not self._streaming and self._drawn and self._text.startswith(self._drawn):
             self._late.start(round((time.perf_counter() - started) * 1000) + 1)
             return  # what is shown is better than what is read so far
-        self._drawn = self._text
+        if self._has_rest and self._drawn == self._text and not self._streaming and self._is_selected():
+            self._late.start(_SELECTED_MS)  # what is selected stays what the reader selected
+            return
+        self._drawn, self._has_rest = self._text, self.is_behind and not self._streaming
         self.show_blocks(blocks, self.theme)
         if not self._streaming:
             self.words = spoken(blocks)
@@ -99,6 +108,12 @@ class MessageBody(BlockColumn):
         self._free_at = time.perf_counter() + max(_SHORTEST_PAUSE_SECONDS - spent, (_SHARE - 1) * spent)
         if self.is_behind:
             self._late.start(round(spent * 1000) + 1)
+
+    def _is_selected(self) -> bool:
+        area = area_around(self)
+        if area is not None and area.selection.bounds is not None:
+            return True
+        return any(leaf.textCursor().hasSelection() for leaf in leaves_in(self))
 
     def _blocks(self, seconds: float) -> list[Block]:
         if self._is_plain:

@@ -67,6 +67,7 @@ class MessageWidget(QFrame):
     """One message. The view above gives it a width, asks for its height, and tells it when its entry changes."""
 
     height_changed = Signal(object)  # message id: the reader folded, unfolded or began to edit it
+    replaced = Signal(object)  # message id: widgets went that may be seen, and have to be built anew at once
     grown = Signal(object)  # message id: it needs another height by itself, as a formula was drawn
     regenerate_requested = Signal(object)  # message id
     continue_requested = Signal(object)  # message id
@@ -144,6 +145,14 @@ class MessageWidget(QFrame):
     def block_at(self, y: int) -> QWidget | None:
         """Return the block of the message that covers a height inside it, for the view to hold on to."""
         return None
+
+    def source_at(self, y: int) -> int:
+        """Return how many characters of the message's source stand above a height inside it, roughly."""
+        return 0
+
+    def top_of_source(self, characters: int) -> int:
+        """Return the height below which the source goes on from so many characters, roughly."""
+        return 0
 
     def build_part(self, top: int, bottom: int, most: int) -> bool:
         """Make the widgets of what stands between two heights of a long message; return whether there were any."""

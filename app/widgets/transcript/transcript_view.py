@@ -53,8 +53,10 @@ class TranscriptView(QAbstractScrollArea):
         self._value = 0
         self.is_needed: Callable[[int], bool] = lambda row: False  # rows that are kept however far away
         self.let_go: Callable[[MessageWidget], None] = lambda widget: None  # told of each before it goes
-        self._arrange_timer = _single_shot(self, self._on_arrange_due)
-        self._build_timer = _single_shot(self, self._on_build_due)
+        self._arrange_timer = QTimer(self, singleShot=True, interval=0)
+        self._build_timer = QTimer(self, singleShot=True, interval=0)
+        self._arrange_timer.timeout.connect(self._on_arrange_due)
+        self._build_timer.timeout.connect(self._on_build_due)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -84,7 +86,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def live_widget(self, row: int) -> MessageWidget | None:
         """Return the widget of a row if it exists."""
-        return self._live.get(self._model.entry(row).message.id)
+        return self._live.get(self._model.entry(row).message.id) if row < self._model.rowCount() else None
 
     def follow(self) -> None:
         """Go to the newest text and stay there."""
@@ -104,7 +106,7 @@ class TranscriptView(QAbstractScrollArea):
 
     @property
     def first_row(self) -> int:
-        """The row at the top of what is seen; -1 if there is none."""
+        """The row at the top of what is seen; -1: none."""
         return self._heights.row_at(self._value - TOP_MARGIN_PX)
 
     def widget_of(self, row: int) -> MessageWidget:
@@ -207,6 +209,12 @@ class TranscriptView(QAbstractScrollArea):
             self._arrange_timer.start()
 
     @Slot(object)
+    def _on_row_replaced(self, message_id: object) -> None:
+        """What is seen of a row may have no widgets any more: not a frame without them."""
+        self._on_row_grown(message_id)
+        self._arrange()
+
+    @Slot(object)
     def _on_row_folded(self, message_id: object) -> None:
         """A row was folded, unfolded or edited: its top stays where the reader's eye is."""
         if message_id in self._live and self._following and not self._is_streaming():
@@ -263,12 +271,10 @@ class TranscriptView(QAbstractScrollArea):
 
     def _refresh_neighbour(self, row: int) -> None:
         """What was the last message is no longer the last one."""
-        if row >= 0:
-            entry = self._model.entry(row)
-            widget = self._live.get(entry.message.id)
-            if widget is not None:
-                widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
-                self._unmeasured.add(entry.message.id)
+        widget = self.live_widget(row) if row >= 0 else None
+        if widget is not None:
+            widget.show_entry(self._model.entry(row), is_last=row == self._model.rowCount() - 1)
+            self._unmeasured.add(widget.message_id)
 
     def _top_of(self, row: int) -> int:
         return TOP_MARGIN_PX + self._heights.top(row)
@@ -315,11 +321,10 @@ class TranscriptView(QAbstractScrollArea):
             return maximum
         anchor = self._anchor
         top = self._top_of(min(anchor.row, len(self._heights)))
-        return max(0, min(maximum, top + self._anchored_top() - anchor.offset))
+        return max(0, min(maximum, top + anchor.seen_from(self.live_widget(anchor.row))))
 
     def _anchored_top(self) -> int:
-        row = self._anchor.row
-        return self._anchor.block_top(self.live_widget(row) if row < self._model.rowCount() else None)
+        return self._anchor.block_top(self.live_widget(self._anchor.row))
 
     def _pick_anchor(self) -> None:
         """Hold on to what is at the top of the viewport: a row, a block of it, or the row below if only its end is."""
@@ -329,7 +334,8 @@ class TranscriptView(QAbstractScrollArea):
             return
         widget = self.live_widget(row)
         self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
-        if self._anchor.block is not None:
+        if self._anchor.block is not None and widget is not None:
+            self._anchor.source = widget.source_at(-self._anchor.offset)
             self._anchor.offset += self._anchored_top()
         elif row + 1 < self._model.rowCount():
             self._anchor = ReadingPlace(row + 1, None, self._top_of(row + 1) - self._value)
@@ -353,6 +359,7 @@ class TranscriptView(QAbstractScrollArea):
             widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
             widget.height_changed.connect(self._on_row_folded)
             widget.grown.connect(self._on_row_grown)
+            widget.replaced.connect(self._on_row_replaced)
             self._live[entry.message.id] = widget
             self._unmeasured.add(entry.message.id)
             widget.show()
@@ -391,9 +398,3 @@ class TranscriptView(QAbstractScrollArea):
             self.let_go(widget)
             widget.hide()
             widget.deleteLater()
-
-
-def _single_shot(parent: TranscriptView, slot: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent, singleShot=True, interval=0)
-    timer.timeout.connect(slot)
-    return timer

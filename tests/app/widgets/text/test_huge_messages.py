@@ -234,3 +234,60 @@ def test_another_look_keeps_the_place(page: Transcript, page_model: TranscriptMo
     settle()
     assert time.thread_time() - start < 0.7
     assert seen_text(page, row, 100) or seen_text(page, row, 120)
+
+
+def opened(page: Transcript, model: TranscriptModel, text: str) -> AssistantMessage:
+    """Open a long answer and return its row while most of it is still to be read."""
+    model.set_entries(entries([user(1, "Go"), answer(2, text)]))
+    row = page.view.live_widget(1)
+    assert isinstance(row, AssistantMessage)
+    assert row.body.is_behind
+    return row
+
+
+def paragraph_seen(page: Transcript, row: AssistantMessage) -> int:
+    """Return the number of the paragraph in the middle of what is seen."""
+    for leaf in leaves_in(row):
+        inside = leaf.viewport().mapFrom(page.view.viewport(), QPoint(20, 300))
+        if 0 <= inside.y() < leaf.viewport().height() + 12:
+            assert isinstance(leaf, QTextEdit)
+            above = leaf.toPlainText()[: leaf.cursorForPosition(inside).position()]
+            if "Paragraph" in above:
+                return int(above.rsplit("Paragraph ", 1)[1].split(".")[0])
+    return -1
+
+
+def test_who_scrolls_while_it_is_read_keeps_the_place(page: Transcript, page_model: TranscriptModel) -> None:
+    text = PARAGRAPHS[:200_000].replace("quick", "**quick**")
+    row = opened(page, page_model, text)
+    bar = page.view.verticalScrollBar()
+    bar.setValue(bar.maximum() * 2 // 3)
+    before = paragraph_seen(page, row)
+    assert before > 100
+    while row.body.is_behind:
+        QApplication.processEvents()
+        assert abs(paragraph_seen(page, row) - before) <= 2  # a few lines, not pages; and never blank
+    assert leaves_in(row)
+    settle(page)
+    assert abs(paragraph_seen(page, row) - before) <= 2
+    assert "*" not in "".join(leaf.toPlainText() for leaf in leaves_in(row))
+
+
+def test_what_is_selected_while_it_is_read_stays(page: Transcript, page_model: TranscriptModel) -> None:
+    row = opened(page, page_model, PARAGRAPHS[:100_000].replace("quick", "**quick**"))
+    leaf = leaves_in(row)[-1]
+    page.selection.begin(leaf)
+    cursor = leaf.textCursor()
+    cursor.setPosition(50)
+    cursor.setPosition(400, QTextCursor.MoveMode.KeepAnchor)
+    leaf.setTextCursor(cursor)
+    before = page.selected_text()
+    assert "**quick**" in before
+    settle(page)
+    assert not row.body.is_behind
+    assert page.selected_text() == before
+    page.selection.clear()
+    deadline = time.monotonic() + 10
+    while "**" in leaves_in(row)[-1].toPlainText() and time.monotonic() < deadline:
+        QApplication.processEvents()
+    assert "**" not in leaves_in(row)[-1].toPlainText()

@@ -25,8 +25,10 @@ def test_pieces_that_grow_are_those_of_the_whole(step: int) -> None:
     whole = PieceCutter()
     assert cutter.cut(BLOCKS) == whole.cut(BLOCKS)
     assert [block for piece in whole.pieces for block in piece] == BLOCKS
-    assert cutter.characters == whole.characters == sum(len(block.text) for block in BLOCKS)
+    assert cutter.are_many
+    assert whole.are_many
     assert cutter.cut(BLOCKS[:3]) == [tuple(BLOCKS[:3])]
+    assert not cutter.are_many
     assert cutter.cut([]) == []
 
 

@@ -20,6 +20,7 @@ from app.widgets.basics.theme import LIGHT
 from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.text.match_places import marks_of
 from app.widgets.text.page_texts import Leaf, leaves_in, pending_in
+from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_find import TranscriptFind
@@ -267,6 +268,8 @@ def test_what_is_counted_is_what_the_texts_show(page: Transcript, page_model: Tr
     page_model.set_entries(entries([answer(number, text) for number, text in enumerate(parts)]))
     for row in range(len(parts)):
         widget = page.view.widget_of(row)
+        for body in widget.findChildren(MessageBody):
+            body.catch_up()
         for block in widget.findChildren(ThinkingBlock):
             block.unfold()
         for piece in pending_in(widget):
