@@ -93,8 +93,10 @@ class MessageBody(BlockColumn):
         self._late.stop()
         started = time.perf_counter()
         blocks = self._blocks(seconds)
-        if self.is_behind and not self._streaming and self._drawn and self._text.startswith(self._drawn):
-            self._late.start(round((time.perf_counter() - started) * 1000) + 1)
+        if self.is_behind and self._drawn and self._text.startswith(self._drawn):
+            spent = time.perf_counter() - started
+            self._free_at = time.perf_counter() + spent
+            self._late.start(round(spent * 1000) + 1)
             return  # what is shown is better than what is read so far
         if self._has_rest and self._drawn == self._text and not self._streaming and self._is_selected():
             self._late.start(_SELECTED_MS)  # what is selected stays what the reader selected
