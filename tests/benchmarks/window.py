@@ -37,6 +37,11 @@ HUGE = {
     "a million of words": _WORDS * 21_000,
     "a million of paragraphs": (_WORDS * 10 + "\n\n") * 2_100,
     "500 nested lists": "".join("  " * level + f"- item {level}\n" for level in range(500)),
+    "list of 2,000 items": "".join(f"- item {number} {_WORDS}\n" for number in range(2_000)),
+    "a million of open code": "```python\n" + "value = compute(1, 'two')  # three\n" * 28_500,
+    "a million of thinking": "<think>\n" + _WORDS * 21_000,
+    "a line of ten million": "x" * 10_000_000,
+    "5,000 formulas in a line": " ".join(f"and $x_{{{number}}}$" for number in range(5_000)),
     "1,500 formulas": "\n\n".join(f"Then $$x = {number}$$" for number in range(1_500)),
 }
 
