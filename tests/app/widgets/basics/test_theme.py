@@ -355,6 +355,8 @@ def test_what_an_empty_field_says_is_readable(
     qtbot.addWidget(field)
     field.ensurePolished()
     assert field.palette().color(QPalette.ColorRole.PlaceholderText) == QColor(theme.colors.muted)
+    field.setEnabled(False)
+    assert field.palette().color(QPalette.ColorRole.PlaceholderText) == QColor(theme.colors.disabled)
 
 
 def test_headings_among_controls_do_not_grow_with_the_text_of_conversations() -> None:
