@@ -136,8 +136,10 @@ def store_notice(error: StoreError) -> Notice:
 def deleted_notice(conversations: Sequence[Conversation], undo_seconds: float) -> Notice:
     """Return the notice that offers to bring back what was deleted at once; it goes by the id of the first."""
     first, seconds = conversations[0], int(undo_seconds)
-    one = tr("“{title}” was deleted, in {seconds} seconds for good.").format(title=first.title, seconds=seconds)
-    several = tr("{count} conversations were deleted, in {seconds} seconds for good.").format(
+    one = tr("“{title}” was deleted. It can be restored for {seconds} seconds.").format(
+        title=first.title, seconds=seconds
+    )
+    several = tr("{count} conversations were deleted. They can be restored for {seconds} seconds.").format(
         count=len(conversations), seconds=seconds
     )
     return Notice(

@@ -5995,8 +5995,8 @@
         <translation>{count} Unterhaltungen</translation>
     </message>
     <message>
-        <source>{count} conversations were deleted, in {seconds} seconds for good.</source>
-        <translation>{count} Unterhaltungen wurden gelöscht, in {seconds} Sekunden endgültig.</translation>
+        <source>{count} conversations were deleted. They can be restored for {seconds} seconds.</source>
+        <translation>{count} Unterhaltungen wurden gelöscht. {seconds} Sekunden lang lässt sich das rückgängig machen.</translation>
     </message>
     <message>
         <source>{count} conversations were exported to {name}.</source>
@@ -6411,8 +6411,8 @@
         <translation>„{key}“ ist für zwei Aktionen gewählt; „{action}“ behält ihre übliche.</translation>
     </message>
     <message>
-        <source>“{title}” was deleted, in {seconds} seconds for good.</source>
-        <translation>„{title}“ wurde gelöscht, in {seconds} Sekunden endgültig.</translation>
+        <source>“{title}” was deleted. It can be restored for {seconds} seconds.</source>
+        <translation>„{title}“ wurde gelöscht. {seconds} Sekunden lang lässt sich das rückgängig machen.</translation>
     </message>
 </context>
 </TS>

@@ -111,7 +111,7 @@ def test_a_deleted_conversation_can_be_brought_back(desk: Desk) -> None:
     assert desk.list.rowCount() == 0
     assert desk.conversations.current is None
     notice = desk.notices[notices.deleted_key(conversation_id)]
-    assert notice.text == "“Hello” was deleted, in 20 seconds for good."
+    assert notice.text == "“Hello” was deleted. It can be restored for 20 seconds."
     desk.deletions.on_notice_action(notice.action_key)
     desk.settle()
     assert desk.list.rowCount() == 1
@@ -165,7 +165,7 @@ def test_several_are_deleted_and_brought_back_at_once(desk: Desk) -> None:
     assert desk.conversations.current_id == ids[2]
     assert [desk.record(each).deleted_at is None for each in ids] == [False, False, True]
     notice = desk.notices[notices.deleted_key(ids[0])]
-    assert notice.text == "2 conversations were deleted, in 20 seconds for good."
+    assert notice.text == "2 conversations were deleted. They can be restored for 20 seconds."
     desk.deletions.on_notice_action(notice.action_key)
     desk.settle()
     assert desk.list.rowCount() == 3
