@@ -15,6 +15,7 @@ from app.widgets.basics.theme import Theme, ThemeColors
 
 _NAME_PX = 180
 _ICON_PX = 16
+_WARNING = "⚠"
 
 
 class _NameButton(QToolButton):
@@ -79,21 +80,24 @@ class AttachmentChip(QFrame):
         self.name_button.setIcon(icon(kind, theme.colors.muted, theme.colors.muted))
         self.name_button.setEnabled(attachment is not None)
         warning = attachment is not None and bool(attachment.note)
-        self.size_label.setText(size_of(attachment) + (" ⚠" if warning else "") if attachment is not None else "")
         self.size_label.setProperty("role", "small-warning" if warning else "small")
         set_tooltip(self.size_label, self.item.title)
         self._show_size()
 
     def set_narrow(self, is_narrow: bool) -> None:
-        """Leave the size to the tooltip where there is little room, unless it has a warning."""
+        """Leave the size to the tooltip where there is little room; of a warning its sign stays."""
         if is_narrow != self._is_narrow:
             self._is_narrow = is_narrow
             self._show_size()
             self.updateGeometry()  # asked for its size at once, not when Qt comes to it
 
     def _show_size(self) -> None:
-        has_warning = self.item.attachment is not None and bool(self.item.attachment.note)
-        self.size_label.setVisible(self.item.attachment is not None and (has_warning or not self._is_narrow))
+        attachment = self.item.attachment
+        parts = ["" if attachment is None or self._is_narrow else size_of(attachment)]
+        parts.append(_WARNING if attachment is not None and attachment.note else "")
+        words = " ".join(part for part in parts if part)
+        self.size_label.setText(words)
+        self.size_label.setVisible(bool(words))
 
     def show_found(self, colors: ThemeColors | None, *, is_current: bool) -> None:
         """Draw as what a search has found, with an edge where that is visited; None: as always."""

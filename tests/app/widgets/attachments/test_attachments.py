@@ -159,6 +159,21 @@ def test_many_chips_scroll_instead_of_pushing_the_editor_away(qtbot: QtBot, comp
     assert composer.editor.height() > 0
 
 
+def test_no_chip_is_cut_where_there_is_little_room(qtbot: QtBot, composer: Composer) -> None:
+    composer.resize(420, 400)
+    composer.set_window_height(480)
+    note = "1 of 3 pages is a picture without text."
+    composer.set_attachments(tuple(item(f"Quarterly report for the board {n}.pdf", note=note) for n in range(9)))
+    qtbot.wait(20)
+    for chip in composer.attachments.chips:
+        room = chip.parentWidget().parentWidget()  # what the scroll area shows
+        assert chip.mapTo(room, chip.rect().topRight()).x() <= room.rect().right()
+        assert chip.size_label.text() == "⚠"
+    composer.resize(900, 400)
+    qtbot.wait(20)
+    assert composer.attachments.chips[0].size_label.text() == "10 characters ⚠"
+
+
 def test_two_million_characters_are_shown_piece_by_piece(qtbot: QtBot, theme: Theme) -> None:
     text = "x" * 1_000_000 + "\n" + "word " * 200_000
     dialog = AttachmentDialog(attachment(text=text))
