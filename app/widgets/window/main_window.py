@@ -92,6 +92,9 @@ class MainWindow(QMainWindow):
         self.resize(_FIRST_SIZE)
         self.sidebar = Sidebar(conversation_model, self._theme)
         self.sidebar_button = IconButton("panel-left", tr("Sidebar"), self._theme)
+        keep_room = self.sidebar_button.sizePolicy()
+        keep_room.setRetainSizeWhenHidden(True)  # the model stays in the middle without it
+        self.sidebar_button.setSizePolicy(keep_room)
         self.model_button = ModelButton(checkpoint_model, self._theme)
         self.settings_button = IconButton("settings", tr("Settings"), self._theme)
         self.download_indicator = DownloadIndicator(downloads, self._theme, self)

@@ -59,3 +59,13 @@ def test_a_first_window_is_no_larger_than_the_screen(qtbot: QtBot, shown: Shown)
     shown.window.resize(room.width() + 300, room.height() + 100)
     shown.window.restore_window(b"", None, True)
     assert shown.window.size() == room
+
+
+def test_the_model_stands_in_the_middle_of_the_first_start(qtbot: QtBot, shown: Shown) -> None:
+    window = shown.window
+    window.show_first_start(True)
+    qtbot.wait(20)
+    assert not window.sidebar_button.isVisible()
+    button = window.model_button
+    middle = button.mapTo(window, button.rect().center()).x()
+    assert abs(middle - window.rect().center().x()) <= 1
