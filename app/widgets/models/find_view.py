@@ -67,6 +67,8 @@ class FindView(QWidget):
         self.list = ResultList(results, theme)
         self.problem = ProblemView()
         self.invitation = Invitation("search", *_words(_FIRST), theme)
+        self.settings_button = QPushButton(tr("Settings…"))
+        self.invitation.add_button(self.settings_button)
         self.choose = Invitation("cpu", *_words(_CHOOSE), theme)
         self.details = DetailsPanel(downloads, checkpoints, theme)
         self.back_button = QPushButton(tr("Results"))
@@ -172,6 +174,7 @@ class FindView(QWidget):
         return tr("Results") if rows else ""
 
     def _show_invitation(self) -> None:
+        self.settings_button.setVisible(self._is_offline)
         if self._is_offline:
             self.invitation.show_words("hard-drive", *_words(_OFFLINE), self._theme)
         elif self._shown_query is not None:

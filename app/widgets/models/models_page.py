@@ -239,6 +239,7 @@ class ModelsPage(QWidget):
         self.finder.search.search_requested.connect(self.search_requested)
         self.finder.problem.token_requested.connect(self.token_requested)
         self.finder.problem.settings_requested.connect(self.settings_requested)
+        self.finder.settings_button.clicked.connect(self.settings_requested)
         self.finder.problem.link_activated.connect(self.link_activated)
         details.details_requested.connect(self.details_requested)
         details.download_requested.connect(self.download_requested)

@@ -140,8 +140,11 @@ def test_offline_nothing_can_be_asked(qtbot: QtBot, opened: Opened) -> None:
     qtbot.keyClicks(opened.page.finder.search.line, "qwen")
     qtbot.wait(500)
     assert opened.asked_for("search_requested") == []
+    qtbot.mouseClick(opened.page.finder.settings_button, Qt.MouseButton.LeftButton)
+    assert opened.asked_for("settings_requested") == [None]
     opened.page.set_offline(False)
     assert opened.page.finder.search.isEnabled()
+    assert not opened.page.finder.settings_button.isVisible()
 
 
 def test_narrow_details_are_a_second_step(qtbot: QtBot, opened: Opened) -> None:
