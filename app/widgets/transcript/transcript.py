@@ -261,7 +261,7 @@ class Transcript(SelectionArea):
         widget.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _place_button(self) -> None:
-        left = (self.view.viewport().width() - _BUTTON_PX) // 2
+        left = (self.view.width() - _BUTTON_PX) // 2  # the column's middle, which a scroll bar does not move
         self.newest_button.move(left, self.height() - _BUTTON_PX - 12)
         self.newest_button.raise_()
 

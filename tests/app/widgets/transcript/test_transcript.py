@@ -144,6 +144,19 @@ def test_any_upward_scroll_stops_following(page: Transcript, page_model: Transcr
     assert not page.view.is_following
 
 
+def test_the_newest_button_stands_over_the_middle_of_the_messages(
+    page: Transcript, page_model: TranscriptModel
+) -> None:
+    page_model.set_entries(long_conversation(20))
+    settle()
+    wheel(page.view, 3)
+    button = page.newest_button
+    column = first_visible(page.view)
+    middle = column.mapTo(page, column.rect().center()).x()
+    assert page.view.verticalScrollBar().maximum() > 0
+    assert abs(button.geometry().center().x() - middle) <= 1
+
+
 def test_the_newest_button_brings_it_back(qtbot: QtBot, page: Transcript, page_model: TranscriptModel) -> None:
     page_model.set_entries(long_conversation(50))
     wheel(page.view, 5)
