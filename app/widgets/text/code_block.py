@@ -16,6 +16,7 @@ from app.widgets.text.code_view import CodeView
 
 _HEADER_PX = 36
 _PADDING_PX = 16
+_END_PX = 4
 _BOTTOM_PX = 14  # holds the horizontal scroll bar, so that its coming and going changes no height
 _COPIED_MS = 1500
 
@@ -45,7 +46,7 @@ class CodeBlock(QFrame):
         self.save_button.clicked.connect(self.save)
         self._header = QWidget(self)
         row = QHBoxLayout(self._header)
-        row.setContentsMargins(margins(_PADDING_PX, 4, 4, 0))
+        row.setContentsMargins(margins(_PADDING_PX, 4, _END_PX, 0))
         row.setSpacing(0)
         row.addWidget(self._language)
         row.addStretch(1)
@@ -77,7 +78,9 @@ class CodeBlock(QFrame):
         if block == self._block:
             return
         self._block = block
-        self._language.setText(language_name(block.language))
+        if self._language.text() != language_name(block.language):
+            self._language.setText(language_name(block.language))
+            self._fit_header()
         self._view.show_code(block.text, block.language, block.closed)
         count = block.text.count("\n") + 1
         words = tr("{language}, {count} lines") if count > 1 else tr("{language}, 1 line")
@@ -95,6 +98,7 @@ class CodeBlock(QFrame):
         """Place header and code."""
         super().resizeEvent(event)
         self._header.setGeometry(0, 0, self.width(), _HEADER_PX)
+        self._fit_header()
         self._view.setGeometry(_PADDING_PX, _HEADER_PX, self.width() - _PADDING_PX, self.height() - _HEADER_PX)
 
     @Slot()
@@ -104,6 +108,7 @@ class CodeBlock(QFrame):
             QGuiApplication.clipboard().setText(self._block.text)
             _say(self.copy_button, tr("Copied"))
             self.copy_button.setIcon(icon("check", self._theme.colors.success))
+            self._fit_header()
             self._copied.start()
 
     @Slot()
@@ -120,6 +125,7 @@ class CodeBlock(QFrame):
             return
         _say(self.save_button, tr("Saved"))
         self.save_button.setIcon(icon("check", self._theme.colors.success))
+        self._fit_header()
         self._copied.start()
 
     @Slot()
@@ -128,6 +134,7 @@ class CodeBlock(QFrame):
         self.copy_button.setIcon(icon("copy", self._theme.colors.muted))
         _say(self.save_button, tr("Save as…"))
         self.save_button.setIcon(icon("download", self._theme.colors.muted))
+        self._fit_header()
 
     @Slot(bool)
     def _on_wrap_toggled(self, wrap: bool) -> None:
@@ -137,11 +144,23 @@ class CodeBlock(QFrame):
         if parent is not None:
             QGuiApplication.postEvent(parent, QEvent(QEvent.Type.LayoutRequest))
 
+    def _fit_header(self) -> None:
+        """Let one button after the other show only its icon while the words of all have no room."""
+        buttons = (self.wrap_button, self.save_button, self.copy_button)
+        for button in buttons:
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        room = self.width() - _PADDING_PX - _END_PX - self._language.sizeHint().width()
+        for button in buttons:
+            if sum(each.sizeHint().width() for each in buttons) <= room:
+                break
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+
     def _apply_theme(self) -> None:
         self.wrap_button.setIcon(icon("wrap-text", self._theme.colors.muted))
         self._show_copy()
         for part in (self._language, self.wrap_button, self.save_button, self.copy_button):
             part.setFont(text_font(min(self._theme.small_size_px, 13)))
+        self._fit_header()
         self._view.set_theme(self._theme)
 
 

@@ -164,3 +164,19 @@ def test_a_file_that_cannot_be_written_is_said_in_a_sentence(qtbot: QtBot, make_
                                             ("dockerfile", "Dockerfile"), ("../etc", "code.txt")])  # fmt: skip
 def test_file_names(word: str, name: str) -> None:
     assert file_name(word) == name
+
+
+def test_a_narrow_header_shows_icons_before_it_cuts_words(make_body: MakeBody) -> None:
+    body = make_body("```python\nprint(1)\n```")
+    block = only_code(body)
+    buttons = (block.wrap_button, block.save_button, block.copy_button)
+    block.resize(700, 100)
+    assert {each.toolButtonStyle() for each in buttons} == {Qt.ToolButtonStyle.ToolButtonTextBesideIcon}
+    for width in range(700, 180, -10):
+        block.resize(width, 100)
+        QApplication.processEvents()
+        assert all(each.width() >= each.sizeHint().width() for each in buttons), width
+    assert block.wrap_button.toolButtonStyle() == Qt.ToolButtonStyle.ToolButtonIconOnly
+    assert [each.accessibleName() for each in buttons] == ["Wrap", "Save as…", "Copy"]
+    block.resize(700, 100)
+    assert {each.toolButtonStyle() for each in buttons} == {Qt.ToolButtonStyle.ToolButtonTextBesideIcon}
