@@ -37,6 +37,7 @@ class GrowingTextEdit(PastingEdit):
         super().__init__(parent)
         self._maximum_height = 240
         self._composing = False
+        self._placeholder = ""
         self.takes_attachments = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
@@ -85,9 +86,9 @@ class GrowingTextEdit(PastingEdit):
             self.paste_text(text)
 
     def set_placeholder(self, text: str) -> None:
-        """Show this while nothing is written."""
-        self.setPlaceholderText(text)
-        self.viewport().update()  # Qt only draws it anew when it comes or goes
+        """Show this while nothing is written, as far as one line has room for it."""
+        self._placeholder = text
+        self._fit_placeholder()
 
     def set_maximum_height(self, height: int) -> None:
         """Grow to this height, then scroll."""
@@ -118,6 +119,7 @@ class GrowingTextEdit(PastingEdit):
                 return True
         elif event.type() == QEvent.Type.FontChange:
             self.fit()
+            self._fit_placeholder()
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -160,11 +162,18 @@ class GrowingTextEdit(PastingEdit):
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self.fit()
+            self._fit_placeholder()
         self._show_all()
 
     @Slot()
     def _on_text_changed(self) -> None:
         self.fit()
+
+    def _fit_placeholder(self) -> None:
+        """Cut the placeholder with an ellipsis; Qt would wrap it, and an empty editor is one line high."""
+        room = self.viewport().width() - 1  # as wide as the room, Qt may wrap it
+        self.setPlaceholderText(self.fontMetrics().elidedText(self._placeholder, Qt.TextElideMode.ElideRight, room))
+        self.viewport().update()  # Qt only draws it anew when it comes or goes
 
     def _wanted_height(self) -> int:
         metrics = QFontMetrics(self.font())
