@@ -46,9 +46,9 @@ def _draw_starter(studio: Studio) -> None:
 
 def _draw_waiting(studio: Studio) -> None:
     studio.begin()
-    studio.open("slow_load", is_loaded=False)
+    studio.open(Script(steps=40, delay_seconds=0.25), is_loaded=False)  # ten seconds, for both themes
     studio.send(QUESTION)
-    studio.pause(0.8)
+    studio.pause(3)
     studio.draw("loading")
     studio.close()
     studio.open(Script(prefill_steps=400, delay_seconds=0.05))
