@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeyEvent,
     QMouseEvent,
+    QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QListView, QMenu, QWidget
 
@@ -142,6 +143,11 @@ class ConversationList(QListView):
         super().closeEditor(editor, hint)
         if self.hasFocus() and not self._edits_by_key:
             self.left.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the field of a title as wide as its row: Qt leaves it behind the scroll bar that comes."""
+        super().resizeEvent(event)
+        self.updateEditorGeometries()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """A folder's name opens and closes it; a click on one of several chosen rows may begin to drag them all."""

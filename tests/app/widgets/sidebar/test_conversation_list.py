@@ -155,6 +155,19 @@ def test_a_folder_is_renamed_in_place(qtbot: QtBot, sidebar: Sidebar, listing: C
     assert asked.args == [("work", "Projects")]
 
 
+def test_the_field_of_a_title_makes_room_for_the_scroll_bar(
+    qtbot: QtBot, sidebar: Sidebar, listing: ConversationList
+) -> None:
+    row = listing.index_of("c")
+    listing.edit_title(row)
+    editor = listing.findChild(QLineEdit)
+    assert isinstance(editor, QLineEdit)
+    for height, scrolls in ((260, True), (700, False)):
+        sidebar.resize(248, height)
+        qtbot.waitUntil(lambda scrolls=scrolls: listing.verticalScrollBar().isVisible() is scrolls)
+        assert editor.geometry() == listing.titles.title_rectangle(listing.visualRect(row))
+
+
 def drop(listing: ConversationList, ids: tuple[str, ...], key: str) -> QDropEvent:
     data = QMimeData()
     data.setData(CONVERSATIONS_MIME, msgspec.json.encode(ids))
