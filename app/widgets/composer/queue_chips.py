@@ -14,7 +14,7 @@ from app.widgets.basics.theme import Theme
 
 _SHOWN_CHIPS = 3
 _LOW_PX, _LOWEST_PX = 640, 540  # heights of a window below which one less is shown
-_WAITING_SHARE = 0.4  # of a chip; the rest is for the message
+_WAITING_SHARE = 0.4  # of the room for words, where both don't fit; the rest is for the message
 
 
 class QueueChips(QWidget):
@@ -112,7 +112,7 @@ class _Chip(QFrame):
         self.waiting.setProperty("role", "small")
         words = (tr("Sent next"), tr("Then"))  # the messages begin below each other
         self.waiting.setMinimumWidth(max(self.fontMetrics().horizontalAdvance(each) for each in words))
-        label = ElidedLabel(item.words)
+        self._words = ElidedLabel(item.words)
         self.remove_button = IconButton("x", tr("Remove waiting message {place}").format(place=place + 1), theme)
         self.remove_button.clicked.connect(self._on_remove)
         self.edit_button = IconButton("pencil", tr("Edit waiting message {place}").format(place=place + 1), theme)
@@ -134,7 +134,7 @@ class _Chip(QFrame):
         row.setSpacing(4)
         row.addWidget(self.waiting)
         row.addSpacing(4)
-        row.addWidget(label, 1)
+        row.addWidget(self._words, 1)
         row.addWidget(self.send_button)
         row.addWidget(self.edit_button)
         row.addWidget(self.remove_button)
@@ -158,9 +158,19 @@ class _Chip(QFrame):
             self._fit_waiting()
 
     def _fit_waiting(self) -> None:
-        room = int(self.width() * _WAITING_SHARE)
+        room = self._room_for_words()
+        left = room - self._words.fontMetrics().horizontalAdvance(self._words.text())
+        room = max(left, int(room * _WAITING_SHARE))
         words = self.waiting.fontMetrics().elidedText(self._waits_for, Qt.TextElideMode.ElideRight, room)
         self.waiting.setText(words or tr("Sent next"))
+
+    def _room_for_words(self) -> int:
+        row = self.layout()
+        assert row is not None
+        buttons = [part for part in self.parts if not part.isHidden()]
+        gaps = row.spacing() * (3 + len(buttons))  # the one behind the reason is a double one
+        sides = row.contentsMargins().left() + row.contentsMargins().right()
+        return self.width() - sides - gaps - sum(part.sizeHint().width() for part in buttons)
 
     @Slot()
     def _on_send_now(self) -> None:

@@ -10,6 +10,7 @@ from app.models.context_use import ContextUse
 from app.models.waiting_item import WaitingItem
 from app.widgets.basics.theme import Theme
 from app.widgets.composer.composer import Composer
+from app.widgets.composer.queue_chips import _Chip
 
 
 @pytest.fixture
@@ -170,6 +171,25 @@ def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Comp
     assert len(composer.chips._chips) == 3
     composer.set_queue(())
     assert not composer.chips.isVisible()
+
+
+def test_the_reason_for_waiting_leaves_most_of_the_room_to_the_message(qtbot: QtBot, composer: Composer) -> None:
+    composer.resize(460, 200)
+    composer.set_queue((WaitingItem("A name for a sailing boat, please."),))
+    chip = composer.chips._chips[0]
+    reason = "Waits for the answer in “Why are there tides?”"
+    composer.chips.set_waiting(reason, True)
+    qtbot.waitUntil(lambda: reason_is_laid_out(chip))
+    assert chip.waiting.text().endswith("…")
+    assert chip.waiting.width() < chip._words.width()
+    composer.set_queue((WaitingItem("Yes."),))
+    short = composer.chips._chips[0]
+    qtbot.waitUntil(lambda: reason_is_laid_out(short))
+    assert short.waiting.width() > short._words.width() >= short._words.fontMetrics().horizontalAdvance("Yes.")
+
+
+def reason_is_laid_out(chip: _Chip) -> bool:
+    return chip.waiting.text().startswith("Waits") and chip.waiting.width() == chip.waiting.sizeHint().width()
 
 
 def test_what_waits_and_has_no_text_has_nothing_to_edit(qtbot: QtBot, composer: Composer) -> None:
