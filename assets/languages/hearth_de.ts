@@ -508,8 +508,8 @@
         <translation>Ein Zugangstoken könnte helfen; vielleicht ist eine Firewall im Weg.</translation>
     </message>
     <message>
-        <source>An access token opens models that are private or ask for something first. The test says where the way ends.</source>
-        <translation>Ein Zugangstoken öffnet Modelle, die privat sind oder vorher etwas verlangen. Der Test sagt, wo der Weg endet.</translation>
+        <source>An access token opens models that are private or ask for something first. The test shows at which step a connection fails.</source>
+        <translation>Ein Zugangstoken öffnet Modelle, die privat sind oder vorher etwas verlangen. Der Test zeigt, an welchem Schritt eine Verbindung scheitert.</translation>
     </message>
     <message>
         <source>An answer is being written here, or waits to be. Delete the message after that, or stop the answer first.</source>
@@ -1901,7 +1901,7 @@
         <translation>Es ist quantisiert veröffentlicht ({0})</translation>
     </message>
     <message>
-        <source>It is sent to {address} only, and stands in no file of Hearth and in no log.</source>
+        <source>It is sent only to {address}, and never written to a file or a log of Hearth.</source>
         <translation>Es wird nur an {address} gesendet und steht in keiner Datei von Hearth und in keinem Protokoll.</translation>
     </message>
     <message>
@@ -2109,7 +2109,7 @@
         <translation>Dieser Rechner wird angesehen…</translation>
     </message>
     <message>
-        <source>Looking …</source>
+        <source>Looking…</source>
         <translation>Wird angesehen …</translation>
     </message>
     <message>
@@ -3020,12 +3020,8 @@
         <translation>Suche läuft</translation>
     </message>
     <message>
-        <source>Searching …</source>
-        <translation>Suche läuft …</translation>
-    </message>
-    <message>
         <source>Searching…</source>
-        <translation>Suche läuft…</translation>
+        <translation>Suche läuft …</translation>
     </message>
     <message>
         <source>See how it would run here</source>
@@ -4191,7 +4187,7 @@
         <translation>Denkt nach: {seconds} s</translation>
     </message>
     <message>
-        <source>Thinking …</source>
+        <source>Thinking…</source>
         <translation>Denkt nach …</translation>
     </message>
     <message>

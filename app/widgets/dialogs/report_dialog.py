@@ -55,7 +55,7 @@ class ReportDialog(QDialog):
         self.facts.setAccessibleName(tr("What goes with it"))
         self.facts.setTabChangesFocus(True)
         self.facts.setFont(code_font(12))
-        self.facts.setPlainText(tr("Looking …"))
+        self.facts.setPlainText(tr("Looking…"))
         self.told = plain_label("", "muted", wraps=True)
         self.copy_button = QPushButton(tr("Copy"))
         self.copy_button.clicked.connect(self._on_copy)

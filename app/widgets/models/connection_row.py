@@ -14,7 +14,8 @@ from engine.api.hub import ConnectionStep
 
 _LABEL = mark("Account and connection")
 _HELP = mark(
-    "An access token opens models that are private or ask for something first. The test says where the way ends."
+    "An access token opens models that are private or ask for something first. "
+    "The test shows at which step a connection fails."
 )
 _RUNNING = mark("Testing…")
 _ICON_PX = 16

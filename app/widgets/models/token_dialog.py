@@ -18,7 +18,7 @@ _WHY = mark(
     "Some models are private, or their publisher asks you to agree to something first. With an access token the Hub "
     "knows that it is you. A token that may only read is enough."
 )
-_WHERE_IT_GOES = mark("It is sent to {address} only, and stands in no file of Hearth and in no log.")
+_WHERE_IT_GOES = mark("It is sent only to {address}, and never written to a file or a log of Hearth.")
 _NO_KEYRING = mark("This computer has no keyring that Hearth could use.")
 _UNTIL_CLOSED = mark("The token is known until Hearth closes.")
 

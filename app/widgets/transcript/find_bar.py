@@ -94,7 +94,7 @@ class FindBar(QFrame):
         elif total:
             text = tr("{number} of {total}").format(number=grouped(number), total=grouped(total))
         else:
-            text = tr("Searching …") if searching else tr("Not found")
+            text = tr("Searching…") if searching else tr("Not found")
         self.count.setText(text)
         self._said.say("" if searching and not total else text)
         for button in (self.previous_button, self.next_button):

@@ -79,7 +79,7 @@ def test_it_says_where_tokens_are_made_and_where_they_go(qtbot: QtBot, dialog: T
     with qtbot.waitSignal(dialog.link_activated) as link:
         qtbot.mouseClick(dialog.page_button, LEFT)
     assert link.args == ["https://mirror.example/settings/tokens"]
-    assert "mirror.example only" in dialog.address.text()
+    assert "only to mirror.example," in dialog.address.text()
 
 
 def test_it_closes_when_the_token_was_taken(qtbot: QtBot, dialog: TokenDialog) -> None:
