@@ -262,6 +262,7 @@ def stylesheet(theme: Theme) -> str:
     template = Template(asset("themes", "hearth.qss").read_text(encoding="utf-8"))
     heading_px = min(theme.text_size_px, 16)  # of controls, which don't grow with the text of conversations
     control_px = heading_px - 1
+    small_px = min(theme.small_size_px, control_px - 1)
     return template.substitute(
         asdict(theme.colors),
         pictures=asset("themes", theme.name).as_posix(),
@@ -270,7 +271,8 @@ def stylesheet(theme: Theme) -> str:
         text_px=theme.text_size_px,
         heading_px=heading_px,
         control_px=control_px,
-        small_px=min(theme.small_size_px, control_px - 1),
+        small_px=small_px,
+        small_code_px=code_size_px(small_px),
         code_px=theme.code_size_px,
         text_family=TEXT_FAMILY,
         code_family=CODE_FAMILY,

@@ -99,7 +99,7 @@ class MessageMark(QFrame):
     def _show(self, mark: Mark) -> None:
         self.show()
         self._text.setText(mark.text)
-        self._details.setText(mark.details)
+        self._details.setText(mark.details.rstrip())
         self._show_details(False)
         self._details_button.setChecked(False)
         self._details_button.setVisible(bool(mark.details))
@@ -115,7 +115,7 @@ class MessageMark(QFrame):
     def _build(self) -> None:
         """Make what is inside when it is first wanted: most answers end without anything to say about it."""
         self._text = plain_label(wraps=True)
-        self._details = plain_label(role="small", wraps=True)
+        self._details = plain_label(role="code", wraps=True)
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
         self._button.clicked.connect(self._on_clicked)

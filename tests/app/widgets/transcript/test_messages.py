@@ -121,6 +121,18 @@ def test_the_details_of_a_failure_are_folded_and_can_be_copied(qtbot: QtBot, pap
     assert not shown.mark.copy_button.isVisible()
 
 
+def test_the_details_of_a_failure_are_set_like_code(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
+    trace = '  File "lanes.py", line 266\n    run(all)\n    ~~~^^^^^\nMemoryError'
+    error = ErrorReport(ErrorKind.DEVICE_LOST, "The card stopped.", "Load it again.", details=f"{trace}\n")
+    shown = assistant(paper, theme, msgspec.structs.replace(failed(), error=error))
+    details = next(each for each in shown.mark.findChildren(QLabel) if "MemoryError" in each.text())
+    details.ensurePolished()
+    assert details.text() == trace, "no empty line below, and the first one as far in as the others"
+    assert len({details.fontMetrics().horizontalAdvance(sign) for sign in "i~^W"}) == 1, (
+        "the marks stand below what they mean"
+    )
+
+
 def test_a_finished_answer_has_no_mark() -> None:
     assert mark_of(answer(1, "All"), is_last=True) is None
 
