@@ -57,5 +57,6 @@ def _draw(studio: Studio, name: str) -> None:
     ask = window.page.composer.own_settings_requested.emit
     studio.draw_dialog(f"{name}-conversation-settings", ConversationSettingsDialog, ask)
     window.show_models()
+    studio.wait(lambda: studio.hearth.models.results.rowCount() > 0, 10)
     studio.draw(f"{name}-models")
     studio.close()
