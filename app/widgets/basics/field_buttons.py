@@ -45,4 +45,7 @@ class _ClearIcon(QObject):
         color = self._line.palette().color(QPalette.ColorGroup.Active, QPalette.ColorRole.PlaceholderText).name()
         if color != self._color:
             self._color = color
+            shown = [(button, button.isVisibleTo(self._line)) for button in self._line.findChildren(QToolButton)]
             self._action.setIcon(icon("x", color))
+            for button, is_shown in shown:
+                button.setVisible(is_shown)  # Qt 6.11 shows the button of an action that changes, in an empty line too

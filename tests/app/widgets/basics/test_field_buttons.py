@@ -27,3 +27,18 @@ def test_the_clear_button_is_of_the_outline_set_and_follows_the_theme(qtbot: QtB
     assert drawn(button.icon()) == drawn(icon("x", DARK.colors.muted))
     button.click()
     assert line.text() == ""
+
+
+def test_an_empty_line_shows_no_clear_button_in_any_theme(qtbot: QtBot, qapp: QApplication) -> None:
+    apply_theme(qapp, LIGHT)
+    line = QLineEdit()
+    qtbot.addWidget(line)
+    show_clear_button(line)
+    line.show()
+    button = line.findChild(QToolButton)
+    assert isinstance(button, QToolButton)
+    assert not button.isVisible()
+    apply_theme(qapp, DARK)
+    assert not button.isVisible()
+    line.setText("words")
+    assert button.isVisible()
