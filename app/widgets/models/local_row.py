@@ -3,7 +3,7 @@
 import time
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QWidget
 
 from app.language import joined, spoken, tr
 from app.models import hub_words
@@ -120,15 +120,18 @@ class LocalRow(ModelRow):
         return self._fit.label if self._fit is not None else ""
 
     def _build_layout(self) -> None:
-        texts = QVBoxLayout()
-        texts.setSpacing(0)
-        for label in (self.name, self.home, self.words):
-            texts.addWidget(label)
+        texts = QGridLayout()
+        texts.setHorizontalSpacing(8)
+        texts.setVerticalSpacing(0)
+        texts.addWidget(self.name, 0, 0, 1, 2)
+        texts.addWidget(self.home, 1, 0)
+        texts.addWidget(self.words, 2, 0, 1, 2)
+        texts.addWidget(self.fit, 1, 1)  # beside the middle line only: the others are cut later
+        texts.setColumnStretch(0, 1)
         row = QHBoxLayout(self)
         row.setContentsMargins(16, 10, 16, 10)
         row.setSpacing(8)
         row.addLayout(texts, 1)
-        row.addWidget(self.fit)
         row.addSpacing(4)
         for button in (self.chat_button, self.resume_button):
             row.addWidget(button)

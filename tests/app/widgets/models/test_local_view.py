@@ -51,6 +51,15 @@ def test_rows_say_whose_how_large_and_when(shown: Opened) -> None:
     assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (8-bit)"
 
 
+def test_the_verdict_takes_room_of_the_middle_line_only(qtbot: QtBot, shown: Opened) -> None:
+    shown.page.resize(472, 400)
+    one = row(shown, "Qwen3-8B")
+    assert one.fit.isVisible()
+    qtbot.waitUntil(lambda: one.words.width() > one.home.width())
+    assert one.words.geometry().right() == one.name.geometry().right() == one.fit.geometry().right()
+    assert one.words.fontMetrics().horizontalAdvance(one.words.text()) <= one.words.width()
+
+
 def test_fits_and_the_loaded_one_survive_a_new_list(shown: Opened) -> None:
     shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
     shown.page.set_loaded("starter")
