@@ -1,7 +1,7 @@
 """Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
 
 from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent
+from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -36,8 +36,8 @@ _SHOWN_CHARACTERS = 400
 _ICON_PX = 16
 _LINE_PX = 32  # as high as a button, so that icon, first line and buttons stand beside each other
 _ABOVE_LINE_PX = 7
+_LEAST_TEXT_PX = 240  # less beside the buttons makes a column of single words
 _DETAILS_PX = 120  # at most
-_DETAILS_LINE = 60  # characters, of which more fit into a line only where the window is wide
 _SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
 _ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
 
@@ -217,17 +217,16 @@ class NoticeRow(QFrame):
         self._grid.setContentsMargins(margins(12, 4, 8, 4))
         self._grid.setHorizontalSpacing(8)
         self._grid.setColumnStretch(1, 1)
-        top = Qt.AlignmentFlag.AlignTop
-        self._grid.addWidget(self._icon, 0, 0, top)
-        self._grid.addWidget(self.text, 0, 1, top)
-        for column, button in enumerate((self.details_button, self.action_button, self.close_button), start=2):
-            self._grid.addWidget(button, 0, column, top)
+        self._grid.addWidget(self._icon, 0, 0, Qt.AlignmentFlag.AlignTop)
+        self._is_stacked = False
+        self._place()
+        self._grid.addWidget(self.close_button, 0, 4, Qt.AlignmentFlag.AlignTop)  # visited after the others
         # Not before they are in the row: a button without a parent would be shown as a window of its own.
         self.action_button.setVisible(bool(notice.action))
         self.details_button.setVisible(bool(self._hidden_text()))
         self.choice_buttons = [self._choice_button(choice) for choice in notice.choices]
         if self.choice_buttons:
-            self._grid.addLayout(_row_of(self.choice_buttons), 1, 1, 1, 4)
+            self._grid.addLayout(_row_of(self.choice_buttons), 2, 1, 1, 4)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INFO_SECONDS * 1000)
@@ -250,6 +249,12 @@ class NoticeRow(QFrame):
         self.notice = notice
         self.setAccessibleName(notice.text)
         self.text.setText(_shortened(notice.text))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Put the buttons under the text where they would leave it no room."""
+        super().resizeEvent(event)
+        self._fit()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         """Stay while it is pointed at."""
@@ -277,6 +282,31 @@ class NoticeRow(QFrame):
         else:
             super().keyPressEvent(event)
 
+    def _fit(self) -> None:
+        buttons = [each for each in (self.details_button, self.action_button) if not each.isHidden()]
+        taken = sum(each.sizeHint().width() + self._grid.horizontalSpacing() for each in [*buttons, self.close_button])
+        margin = self._grid.contentsMargins()
+        beside = self.width() - margin.left() - margin.right() - taken - _ICON_PX - self._grid.horizontalSpacing()
+        one_line = self.text.fontMetrics().horizontalAdvance(self.text.text())
+        is_stacked = bool(buttons) and beside < min(_LEAST_TEXT_PX, one_line)
+        if is_stacked != self._is_stacked:
+            self._is_stacked = is_stacked
+            self._place()
+
+    def _place(self) -> None:
+        """Place text and buttons, beside each other or not; the order for the keyboard is the same."""
+        top, end = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignRight
+        for each in (self.text, self.details_button, self.action_button):
+            self._grid.removeWidget(each)
+        if self._is_stacked:
+            self._grid.addWidget(self.text, 0, 1, 1, 3, top)
+            self._grid.addWidget(self.details_button, 1, 2, top)
+            self._grid.addWidget(self.action_button, 1, 3, 1, 2, top | end)
+        else:
+            self._grid.addWidget(self.text, 0, 1, top)
+            self._grid.addWidget(self.details_button, 0, 2, top)
+            self._grid.addWidget(self.action_button, 0, 3, top)
+
     def _choice_button(self, choice: Choice) -> QPushButton:
         button = QPushButton(menu_text(choice.label))
         button.setAccessibleName(choice.label)
@@ -299,9 +329,7 @@ class NoticeRow(QFrame):
         text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         text.set_text(self._hidden_text())
-        lines = sum(1 + len(line) // _DETAILS_LINE for line in self._hidden_text().split("\n"))
-        needed = lines * text.fontMetrics().lineSpacing() + 2 * round(text.document().documentMargin()) + 2
-        text.setFixedHeight(min(_DETAILS_PX, needed))
+        text.setMaximumHeight(_DETAILS_PX)
         copy = QPushButton(tr("Copy details"))
         copy.clicked.connect(self._on_copy)
         column = QVBoxLayout(details)
@@ -332,7 +360,7 @@ class NoticeRow(QFrame):
     def _on_details_toggled(self, checked: bool) -> None:
         if self.details is None:
             self.details = self._build_details()
-            self._grid.addWidget(self.details, 2, 1, 1, 4)
+            self._grid.addWidget(self.details, 3, 1, 1, 4)
         self.details.setVisible(checked)
 
 

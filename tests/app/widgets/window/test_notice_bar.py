@@ -118,9 +118,11 @@ def test_short_details_take_no_more_room_than_they_need(qtbot: QtBot, bar: Notic
         (row,) = bar.rows
         qtbot.mouseClick(row.details_button, Qt.MouseButton.LeftButton)
         assert row.details is not None
+        QApplication.processEvents()
         text = row.details.findChild(PlainTextView)
         assert isinstance(text, PlainTextView)
         heights.append(text.height())
+        assert text.verticalScrollBar().isVisible() == (text.height() == 120)
     line = bar.fontMetrics().lineSpacing()
     assert line <= heights[0] < 3 * line
     assert heights[0] < heights[1] < heights[2] == heights[3] == 120
@@ -133,6 +135,24 @@ def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeB
     QApplication.processEvents()
     assert row.details is not None
     assert not any(row.details.geometry().intersects(button.geometry()) for button in row.choice_buttons)
+
+
+def test_a_narrow_notice_has_its_buttons_under_the_sentence(qtbot: QtBot, bar: NoticeBar) -> None:
+    sentence = "The model's chat template could not be used. Choose another model."
+    bar.show_notice(Notice(key="m", text=sentence, action="Choose another model", details="KeyError"))
+    (row,) = bar.rows
+    for width, is_beside in ((1000, True), (440, False), (1000, True)):
+        bar.resize(width, 200)
+        QApplication.processEvents()
+        assert (row.action_button.y() < row.text.geometry().bottom()) == is_beside
+        assert row.text.width() >= 240
+        assert row.text.height() >= row.text.heightForWidth(row.text.width())
+        assert row.action_button.geometry().bottom() <= row.height()
+        assert not row.details_button.geometry().intersects(row.action_button.geometry())
+    bar.show_notice(Notice(key="m", text="Deleted.", action="Undo"))
+    bar.resize(440, 200)
+    QApplication.processEvents()
+    assert bar.rows[0].action_button.y() < bar.rows[0].text.geometry().bottom()
 
 
 @pytest.mark.parametrize(("choices", "action"), [(WAYS_OUT, ""), ((), "Undo")])
