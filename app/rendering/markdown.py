@@ -210,8 +210,10 @@ class _PassageReader:
         is_end = self._position + len(window) == end
         if is_end and not last:
             groups = self._groups(window)
-            cut = len(groups) > 1 and groups[-1].tokens[0].type == "fence"  # read by its own method, open or not
-            self._finish(groups[:-1] if cut else groups, self._position + groups[-1].start if cut else end)
+            stop = self._stop(groups, end)
+            if stop == len(groups) > 1 and groups[-1].tokens[0].type == "fence":
+                stop -= 1  # read by its own method, open or not
+            self._finish(groups[:stop], self._position + groups[stop].start if stop < len(groups) else end)
             return None
         # Only whole lines decide: "```py" begins a code block, "```py`" does not.
         lines = window if is_end else window[: _cut(window, 0, len(window))]
@@ -220,14 +222,27 @@ class _PassageReader:
         # A formula that is open may turn out to be none, and its lines then belong to the block before.
         kept = 2 if groups and groups[-1].has_open_formula else 1
         if len(groups) > kept:
-            self._finish(groups[:-kept], self._position + groups[-kept].start)
+            stop = min(self._stop(groups, end), len(groups) - kept)
+            self._finish(groups[:stop], self._position + groups[stop].start)
             return None
         if is_end:
             return self._open_blocks(self._groups(window, streaming=True))
         if not self._finish_part(groups, whole):
-            place = _word_cut(window)
+            # What its last line begins may be another block.
+            place = _word_cut(window) if len(self._groups(window, streaming=True)) == 1 else len(whole)
             self._finish(self._groups(window[:place]), self._position + place)
         return None
+
+    def _stop(self, groups: "list[_Group]", end: int) -> int:
+        """Return how many groups of a window may be finished: up to one that may itself have to be cut.
+
+        Wherever that stands, it is looked at from its own beginning, so that its cuts are the same for a text that
+        streams and for one that is there as a whole.
+        """
+        for number, group in enumerate(groups[1:], 1):
+            if is_container(group.tokens[0]) and self._position + group.start + PART_CHARACTERS < end:
+                return number
+        return len(groups)
 
     def _read_part(self, text: str) -> bool:
         """Finish what ends within the next characters, or a part of what doesn't; False: nothing can be said of it."""

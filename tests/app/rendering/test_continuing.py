@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.rendering import markdown
@@ -83,7 +83,7 @@ def test_words_that_are_cut_begin_no_list() -> None:
 
 
 PARTS = [
-    "- item\n", "  - below\n", "    more\n", "1. one\n", "2. two\n", "> quoted\n", "> - in it\n", "\n", "words\n",
+    "- item\n", "  - below\n", "    more\n", "1. one\n", "2. two\n", "> quoted\n", "> - inside\n", "\n", "words\n",
     "| a | b |\n|---|---|\n", "| 1 | 2 |\n", "| 3 | 4 |\n", "  | a | b |\n  |---|---|\n", "  | 5 | 6 |\n",
     "```\ncode\n```\n",
     "  ```\n  code\n  ```\n", "* star\n", "   three blanks\n", "\ttab\n", "-\n", "10) ten\n", "> > deep\n",
@@ -93,6 +93,8 @@ TEXTS = st.lists(st.sampled_from(PARTS), min_size=5, max_size=60).map("".join)
 
 
 @settings(max_examples=300, deadline=None)
+@example("- item\n\n1. one\n- item\n  ```\n  code\n  ```\n", [15], 14)  # a list that is finished with what stands above
+@example("- item\n- item\n  - below\n  | a | b |\n  |---|---|\n> quoted\n", [], 10)  # a window that ends behind "> "
 @given(TEXTS, st.lists(st.integers(0, 400), max_size=6), st.integers(10, 80))
 def test_wherever_it_is_cut_nothing_is_lost_and_pieces_make_the_whole(text: str, cuts: list[int], part: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -104,7 +106,7 @@ def test_wherever_it_is_cut_nothing_is_lost_and_pieces_make_the_whole(text: str,
             stream.update(text[:cut], True)
         assert stream.update(text, False) == whole
     shown = "".join(block.text for block in whole)
-    for word in ("item", "below", "more", "one", "two", "quoted", "in it", "words", "code", "star", "tab", "deep"):
+    for word in ("item", "below", "more", "one", "two", "quoted", "inside", "words", "code", "star", "tab", "deep"):
         assert shown.count(word) == text.count(word), word
     sources = "".join(block.source for block in whole)
     assert re.sub(r"\s", "", sources) == re.sub(r"\s", "", text)
