@@ -55,6 +55,20 @@ class _NoticeScroll(FittedScroll):
         return QSize(0, min(max(_LEAST_PX, newest), self.sizeHint().height()))
 
 
+class _DetailsText(PlainTextView):
+    def heightForWidth(self, width: int) -> int:
+        """Measure only: the text stays as wide as what is seen, which a scroll bar makes narrower."""
+        height = super().heightForWidth(width)
+        self.document().setTextWidth(self.viewport().width())
+        return height
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Begin at the first line, until somebody reads on."""
+        super().resizeEvent(event)
+        if not self.hasFocus():
+            self.verticalScrollBar().setValue(0)
+
+
 class NoticeBar(QWidget):
     """The newest notices, one row each; a notice with the key of an older one takes its place."""
 
@@ -323,7 +337,7 @@ class NoticeRow(QFrame):
 
     def _build_details(self) -> QWidget:
         details = QWidget()
-        text = PlainTextView()
+        text = _DetailsText()
         text.setProperty("bare", "true")
         text.setAccessibleName(tr("Details"))
         text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -128,6 +128,20 @@ def test_short_details_take_no_more_room_than_they_need(qtbot: QtBot, bar: Notic
     assert heights[0] < heights[1] < heights[2] == heights[3] == 120
 
 
+def test_long_details_begin_at_the_first_line_and_are_not_cut(qtbot: QtBot, shown: Shown) -> None:
+    shown.window.resize(720, 640)
+    notices = shown.window.page.notices
+    details = "Traceback:\n  File x\n" + "KeyError and more words of it that go on " * 12
+    notices.show_notice(Notice(key="m", text="It broke.", action="Choose another model", details=details))
+    notices.rows[0].details_button.setChecked(True)
+    qtbot.wait(100)
+    text = notices.findChild(PlainTextView)
+    assert isinstance(text, PlainTextView)
+    assert text.verticalScrollBar().isVisible()
+    assert text.verticalScrollBar().value() == 0
+    assert text.document().size().width() <= text.viewport().width()
+
+
 def test_ways_out_and_details_do_not_cover_each_other(qtbot: QtBot, bar: NoticeBar) -> None:
     bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT, details="CUDA out of memory"))
     row = bar.rows[0]
