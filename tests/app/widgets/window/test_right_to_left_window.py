@@ -60,7 +60,7 @@ def test_a_hebrew_title_turns_no_word_of_a_notice(shown: Shown) -> None:
     shown.window.show_notice(deleted_notice([conversation], 30))
     row = shown.window.page.notices.rows[0]
 
-    assert seen_order(row.text.text(), ["“", "was", "30", "good"]) == ["“", "was", "30", "good"]
+    assert seen_order(row.text.text(), ["“", "was", "30", "seconds"]) == ["“", "was", "30", "seconds"]
     shown.window.show_conversation(conversation)
     assert shown.window.windowTitle() == "דוח 2024 (gpj.exe — Hearth"
 
@@ -165,4 +165,4 @@ def test_a_copied_notice_has_words_only(shown: Shown) -> None:
     assert row.details is not None
     next(each for each in row.details.findChildren(QPushButton) if each.text() == "Copy details").click()
 
-    assert QGuiApplication.clipboard().text() == f"“{title}” was deleted, in 30 seconds for good.\n\ntrace"
+    assert QGuiApplication.clipboard().text() == f"“{title}” was deleted. It can be restored for 30 seconds.\n\ntrace"
