@@ -1,11 +1,13 @@
 """What every test of the app stands on, beside what all tests do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from PySide6.QtCore import SignalInstance
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot, SignalBlocker
+
+from tests.app.whole import Whole
 
 _PATIENCE_MS = 30_000
 _ROUNDS = 10  # what is laid out or put off may put off something else
@@ -42,3 +44,12 @@ class PatientBot(QtBot):
 def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
     """Stand in for pytest-qt's tester of windows, with more patience."""
     return PatientBot(request)
+
+
+@pytest.fixture
+def windows() -> Iterator[list[Whole]]:
+    """Windows that are closed in the end."""
+    made: list[Whole] = []
+    yield made
+    for window in made:
+        window.end()

@@ -1,7 +1,5 @@
 """Ending the thinking in the whole window, by button and by key; the answer goes on, and is stored as one."""
 
-from collections.abc import Iterator
-
 import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -10,19 +8,11 @@ from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
 from app.widgets.transcript.assistant_message import AssistantMessage
-from tests.app.test_main import Whole
+from tests.app.whole import Whole
 from tests.engine_scripts import Script
 
 THOUGHTS = "one two three four five six seven eight nine ten " * 20
 CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
-
-
-@pytest.fixture
-def windows() -> Iterator[list[Whole]]:
-    opened: list[Whole] = []
-    yield opened
-    for window in opened:
-        window.end()
 
 
 def thinking(qtbot: QtBot, windows: list[Whole], *, opens: bool) -> Whole:

@@ -1,6 +1,5 @@
 """The composer of the real window under hostile hands: input methods, odd characters, Undo, huge texts, the queue."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,16 @@ from app.conversations.editing import list_edits
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
 from app.widgets.settings.conversation_settings_dialog import ConversationSettingsDialog
 from app.widgets.settings.setting_row import SettingRow
-from tests.app.test_main import Whole
+from tests.app import whole
+from tests.app.whole import Whole
 from tests.engine_scripts import Script
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 SLOW = Script(answer="one two three four five six seven eight nine ten " * 8, delay_seconds=0.05)
 
 
-@pytest.fixture
-def windows() -> Iterator[list[Whole]]:
-    made: list[Whole] = []
-    yield made
-    for window in made:
-        window.end()
-
-
 def opened(qtbot: QtBot, windows: list[Whole], script: Script | str = "echo") -> Whole:
-    window = Whole(qtbot, script)
-    windows.append(window)
-    window.wait(lambda: window.hearth.checkpoints.plan is not None)
+    window = whole.opened(qtbot, windows, script)
     window.hearth.window.show_chat()
     window.composer.take_focus()
     return window

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from app.controllers.conversations import exchange_notices
 from app.widgets.window.notice_bar import NoticeRow
 from tests.app.conversations.exchange import foreign
-from tests.app.test_main import Whole
+from tests.app.whole import Whole
 
 
 @pytest.fixture

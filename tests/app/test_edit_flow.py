@@ -1,6 +1,5 @@
 """Messages that are edited, in the real window on a scripted engine: files are added and removed, nothing is lost."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -15,23 +14,8 @@ from app.widgets.attachments.attachment_dialog import AttachmentDialog
 from app.widgets.transcript.message_editor import MessageEditor
 from app.widgets.transcript.message_widget import MessageWidget
 from engine.api.message import Role
-from tests.app.test_main import Whole
+from tests.app.whole import Whole, opened
 from tests.engine_scripts import Script
-
-
-@pytest.fixture
-def windows() -> Iterator[list[Whole]]:
-    made: list[Whole] = []
-    yield made
-    for window in made:
-        window.end()
-
-
-def opened(qtbot: QtBot, windows: list[Whole], script: Script | str = "echo") -> Whole:
-    window = Whole(qtbot, script)
-    windows.append(window)
-    window.wait(lambda: window.hearth.checkpoints.plan is not None)
-    return window
 
 
 def row(window: Whole, place: int) -> MessageWidget:

@@ -6,26 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QGuiApplication, QWindow
 from pytestqt.qtbot import QtBot
 
 from app.conversations.attachment import Attachment
 from app.conversations.records import Conversation, Message, MessageState
 from app.conversations.store import ConversationStore
-from app.main import Hearth
 from app.models.conversation_list_model import WARMTH_ROLE
 from app.paths import locate
 from app.settings.window_state import load_window_state
-from app.widgets.composer.composer import Composer
 from app.widgets.dialogs.licences_dialog import LicencesDialog
 from app.widgets.dialogs.report_dialog import ReportDialog
-from app.widgets.window.notice_bar import NoticeBar
 from engine.api.warmth import ConversationWarmth, Tier
 from tests.app.hearth_process import RESTART, start_hearth, wait_for
-from tests.engine_scripts import Script
-from tests.scripted_engine import scripted_engine_command
+from tests.app.whole import Whole
 
 Started = list["subprocess.Popen[str]"]
 
@@ -84,7 +79,7 @@ def test_sigkill_while_streaming_keeps_all_but_the_last_moment(started: Started)
 
 
 def test_sigkill_leaves_what_was_attached_to_the_draft(
-    started: Started, qtbot: QtBot, whole: list["Whole"], tmp_path: Path
+    started: Started, qtbot: QtBot, windows: list[Whole], tmp_path: Path
 ) -> None:
     file = tmp_path / "plan.txt"
     file.write_text("First the roof.")
@@ -95,7 +90,7 @@ def test_sigkill_leaves_what_was_attached_to_the_draft(
     process.wait(10)
     file.unlink()
     again = Whole(qtbot, "echo")
-    whole.append(again)
+    windows.append(again)
     again.wait(lambda: [item.name for item in again.composer.attachments.items] == ["plan.txt"])
     again.say("What comes first?")
     again.wait(lambda: again.states() == [MessageState.COMPLETE] * 2)
@@ -153,65 +148,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-class Whole:
-    """Hearth in the test's own event loop."""
-
-    def __init__(self, qtbot: QtBot, script: Script | str, once: Path | None = None) -> None:
-        paths = locate()
-        paths.make_folders()
-        self.qtbot = qtbot
-        self.hearth = Hearth(paths, scripted_engine_command(script, once))
-        qtbot.addWidget(self.hearth.window)
-        self.hearth.start()
-
-    @property
-    def composer(self) -> Composer:
-        found = self.hearth.window.findChild(Composer)
-        assert isinstance(found, Composer)
-        return found
-
-    @property
-    def notices(self) -> NoticeBar:
-        found = self.hearth.window.findChild(NoticeBar)
-        assert isinstance(found, NoticeBar)
-        return found
-
-    def texts(self) -> list[str]:
-        model = self.hearth.transcript_model
-        return [model.entry(row).message.content for row in range(model.rowCount())]
-
-    def states(self) -> list[MessageState]:
-        model = self.hearth.transcript_model
-        return [model.entry(row).message.state for row in range(model.rowCount())]
-
-    def say(self, text: str) -> None:
-        self.composer.editor.setPlainText(text)
-        self.composer._on_submitted()
-
-    def wait(self, condition: object, seconds: float = 20.0) -> None:
-        self.qtbot.waitUntil(condition, timeout=int(seconds * 1000))
-
-    def end(self) -> None:
-        if not shiboken6.isValid(self.hearth):
-            return
-        self.hearth.window.close()
-        self.hearth.shut_down()
-        self.hearth.deleteLater()
-        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-
-
-@pytest.fixture
-def whole(qtbot: QtBot) -> Iterator[list[Whole]]:
-    """Windows that are closed in the end."""
-    windows: list[Whole] = []
-    yield windows
-    for window in windows:
-        window.end()
-
-
-def test_a_message_is_answered_and_found_again_at_the_next_start(qtbot: QtBot, whole: list[Whole]) -> None:
+def test_a_message_is_answered_and_found_again_at_the_next_start(qtbot: QtBot, windows: list[Whole]) -> None:
     first = Whole(qtbot, "echo")
-    whole.append(first)
+    windows.append(first)
     first.say("Hello")
     first.wait(lambda: first.states() == [MessageState.COMPLETE] * 2)
     assert first.texts() == ["Hello", "You said: Hello"]
@@ -221,7 +160,7 @@ def test_a_message_is_answered_and_found_again_at_the_next_start(qtbot: QtBot, w
     first.composer.editor.setPlainText("not yet sent")
     first.end()
     second = Whole(qtbot, "echo")
-    whole.append(second)
+    windows.append(second)
     second.wait(lambda: second.texts() == ["Hello", "You said: Hello", "More", "You said: More"])
     second.wait(lambda: second.composer.text == "not yet sent")
     conversation: Conversation = second.hearth.conversation_model.conversation(0)
@@ -229,10 +168,10 @@ def test_a_message_is_answered_and_found_again_at_the_next_start(qtbot: QtBot, w
 
 
 def test_a_window_that_was_ended_asks_its_store_nothing_more(
-    qtbot: QtBot, whole: list[Whole], caplog: pytest.LogCaptureFixture
+    qtbot: QtBot, windows: list[Whole], caplog: pytest.LogCaptureFixture
 ) -> None:
     ended, window = Whole(qtbot, "echo"), QWindow()
-    whole.append(ended)
+    windows.append(ended)
     ended.say("Hello")
     ended.wait(lambda: ended.states() == [MessageState.COMPLETE] * 2)
     hearth = ended.hearth
@@ -248,9 +187,9 @@ def test_a_window_that_was_ended_asks_its_store_nothing_more(
     assert "The conversations are closed." not in caplog.text
 
 
-def test_the_engines_death_is_told_and_the_next_message_works(qtbot: QtBot, whole: list[Whole], folder: Path) -> None:
+def test_the_engines_death_is_told_and_the_next_message_works(qtbot: QtBot, windows: list[Whole], folder: Path) -> None:
     window = Whole(qtbot, "kill", folder / "once")
-    whole.append(window)
+    windows.append(window)
     window.say("Hello")
     window.wait(lambda: window.states() == [MessageState.COMPLETE, MessageState.INTERRUPTED])
     kept = window.texts()[1]
@@ -261,9 +200,9 @@ def test_the_engines_death_is_told_and_the_next_message_works(qtbot: QtBot, whol
     assert window.texts()[1] == kept
 
 
-def test_a_conversation_is_warm_after_its_answer_and_cold_without_the_model(qtbot: QtBot, whole: list[Whole]) -> None:
+def test_a_conversation_is_warm_after_its_answer_and_cold_without_the_model(qtbot: QtBot, windows: list[Whole]) -> None:
     window = Whole(qtbot, "echo")
-    whole.append(window)
+    windows.append(window)
     window.say("Hello")
 
     def tier() -> Tier | None:
@@ -285,9 +224,9 @@ def test_a_conversation_is_warm_after_its_answer_and_cold_without_the_model(qtbo
     window.wait(lambda: tier() is None)
 
 
-def test_nothing_of_a_private_conversation_is_left_anywhere(qtbot: QtBot, whole: list[Whole]) -> None:
+def test_nothing_of_a_private_conversation_is_left_anywhere(qtbot: QtBot, windows: list[Whole]) -> None:
     window = Whole(qtbot, "echo")
-    whole.append(window)
+    windows.append(window)
     window.hearth.window.actions_by_name.new_private.trigger()
     window.say("Zanzibar is an island off the coast of Tanzania")
     window.wait(lambda: window.states() == [MessageState.COMPLETE] * 2)
@@ -301,9 +240,9 @@ def test_nothing_of_a_private_conversation_is_left_anywhere(qtbot: QtBot, whole:
     assert not [path for path, content in written.items() if b"Zanzibar" in content or private_id.encode() in content]
 
 
-def test_stop_in_the_window(qtbot: QtBot, whole: list[Whole]) -> None:
+def test_stop_in_the_window(qtbot: QtBot, windows: list[Whole]) -> None:
     window = Whole(qtbot, "slow")
-    whole.append(window)
+    windows.append(window)
     window.say("Hello")
     window.wait(lambda: len(window.texts()) == 2 and bool(window.texts()[1]))
     assert window.composer.button.accessibleName() == "Stop"
@@ -312,9 +251,9 @@ def test_stop_in_the_window(qtbot: QtBot, whole: list[Whole]) -> None:
     assert window.composer.button.accessibleName() == "Send"
 
 
-def test_a_load_that_fails_leaves_the_message_waiting(qtbot: QtBot, whole: list[Whole]) -> None:
+def test_a_load_that_fails_leaves_the_message_waiting(qtbot: QtBot, windows: list[Whole]) -> None:
     window = Whole(qtbot, "fail_load")
-    whole.append(window)
+    windows.append(window)
     window.say("Hello")
     window.wait(lambda: bool(window.notices.rows))
     assert "chat template" in window.notices.rows[0].text.text()
@@ -322,9 +261,9 @@ def test_a_load_that_fails_leaves_the_message_waiting(qtbot: QtBot, whole: list[
     assert window.texts() == []
 
 
-def test_a_bug_is_told_and_its_report_holds_nothing_that_was_written(qtbot: QtBot, whole: list[Whole]) -> None:
+def test_a_bug_is_told_and_its_report_holds_nothing_that_was_written(qtbot: QtBot, windows: list[Whole]) -> None:
     window = Whole(qtbot, "echo")
-    whole.append(window)
+    windows.append(window)
     window.say("Zanzibar is an island")
     window.wait(lambda: window.states() == [MessageState.COMPLETE] * 2)
     hearth = window.hearth

@@ -11,7 +11,7 @@ from app.settings.file import load
 from app.settings.model_settings import ModelSettings
 from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
 from engine.api.plan import Precision
-from tests.app.test_main import Whole
+from tests.app.whole import Whole
 
 
 @pytest.fixture

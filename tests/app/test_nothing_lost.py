@@ -1,33 +1,16 @@
 """What is typed is never lost: in the whole window, at the moments at which a page goes away under the fingers."""
 
 import time
-from collections.abc import Iterator
 
-import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.widgets.transcript.message_actions import Act
 from app.widgets.transcript.message_widget import MessageWidget
-from tests.app.test_main import Whole
+from tests.app.whole import Whole, opened
 from tests.engine_scripts import Script
 
 SLOW = Script(answer="one two three four five six seven eight nine ten " * 4, delay_seconds=0.05)
-
-
-@pytest.fixture
-def windows() -> Iterator[list[Whole]]:
-    opened: list[Whole] = []
-    yield opened
-    for window in opened:
-        window.end()
-
-
-def opened(qtbot: QtBot, windows: list[Whole], script: Script | str = "echo") -> Whole:
-    window = Whole(qtbot, script)
-    windows.append(window)
-    window.wait(lambda: window.hearth.checkpoints.plan is not None)
-    return window
 
 
 def asked(window: Whole, text: str) -> str:

@@ -15,7 +15,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QWidget
 from pytestqt.qtbot import QtBot
 
-from tests.app.test_main import Whole
+from tests.app.whole import Whole
 from tests.engine_scripts import Script
 
 SEEDS, STEPS = (int(part) for part in os.environ.get("HEARTH_WALK", "3 x 120").split(" x "))

@@ -25,7 +25,7 @@ from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
 from tests import tiny_checkpoints
-from tests.app.test_main import Whole
+from tests.app.whole import Whole
 from tests.engine_scripts import Script
 from tests.link_probe import PATIENCE_SECONDS, LinkProbe, is_running
 
