@@ -12,6 +12,7 @@ from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged,
 from app.conversations.migrations import MIGRATIONS, is_foreign, migrate, refuse_newer, version_of
 from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
+from app.dates import moment
 from app.language import tr
 
 _log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class Opening:
             except (StoreDamaged, NewerDatabase):
                 _log.warning("backup %s can't be used", backup.name)
                 continue
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(backup.stat().st_mtime))
+            when = moment(backup.stat().st_mtime)
             self.notices.append(
                 tr(
                     "The file with your conversations was damaged, so the newest backup was opened. What was "

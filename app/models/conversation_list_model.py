@@ -9,8 +9,8 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistent
 
 from app.conversations.records import Conversation, Folder
 from app.conversations.titles import UNTITLED
+from app.dates import month_and_year
 from app.language import mark, tr
-from app.models.dates import month_and_year
 from app.models.warmth_words import warmth_sentence
 from engine.api.warmth import ConversationWarmth
 

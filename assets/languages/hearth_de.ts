@@ -6035,6 +6035,10 @@
         <translation>{cpu_name}, {ram}, keine Grafikkarte, die Hearth verwenden kann</translation>
     </message>
     <message>
+        <source>{date}, {time}</source>
+        <translation>{date}, {time} Uhr</translation>
+    </message>
+    <message>
         <source>{day} {month} {year}</source>
         <translation>{day}. {month} {year}</translation>
     </message>

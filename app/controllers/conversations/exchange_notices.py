@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.conversations.attachment import one_line
 from app.conversations.exchange.importing import ImportReport
-from app.language import tr
+from app.language import grouped, tr
 from app.models.notice import Choice, Notice, Severity
 from engine.api.codec import clean_text
 
@@ -26,7 +26,7 @@ def import_offer(names: Sequence[str]) -> Notice:
     if len(names) == 1:
         text = tr("{name} looks like exported conversations.").format(name=one_line(clean_text(names[0])))
     else:
-        text = tr("{count} of these files look like exported conversations.").format(count=len(names))
+        text = tr("{count} of these files look like exported conversations.").format(count=grouped(len(names)))
     choices = (Choice(tr("Import"), IMPORT_DROPPED), Choice(tr("Attach to the message"), ATTACH_DROPPED))
     return Notice(key=OFFER_KEY, text=text, choices=choices)
 
@@ -34,13 +34,13 @@ def import_offer(names: Sequence[str]) -> Notice:
 def importing_notice(report: ImportReport) -> Notice:
     """Return how far an import is."""
     count = len(report.added) + report.known
-    text = tr("Importing conversations: {count}").format(count=f"{count:,}")
+    text = tr("Importing conversations: {count}").format(count=grouped(count))
     return Notice(key=IMPORT_KEY, text=text, action=tr("Cancel"), action_key=CANCEL_IMPORT, is_progress=True)
 
 
 def exporting_notice(done: int, total: int) -> Notice:
     """Return how far an export is."""
-    text = tr("Exporting conversations: {done} of {total}").format(done=f"{done:,}", total=f"{total:,}")
+    text = tr("Exporting conversations: {done} of {total}").format(done=grouped(done), total=grouped(total))
     return Notice(key=EXPORT_KEY, text=text, action=tr("Cancel"), action_key=CANCEL_EXPORT, is_progress=True)
 
 
@@ -49,7 +49,7 @@ def exported_notice(path: Path, total: int) -> Notice:
     if total == 1:
         text = tr("The conversation was exported to {name}.").format(name=path.name)
     else:
-        text = tr("{count} conversations were exported to {name}.").format(count=f"{total:,}", name=path.name)
+        text = tr("{count} conversations were exported to {name}.").format(count=grouped(total), name=path.name)
     return Notice(key=EXPORT_KEY, text=text, action=tr("Show in folder"), action_key=f"{SHOW_FOLDER}{path.parent}")
 
 
@@ -73,7 +73,7 @@ def imported_notice(report: ImportReport) -> Notice:
     sentences = [_added(report), *_left_out(report), *report.failures[:_MOST_NAMED]]
     if len(report.failures) > _MOST_NAMED:
         more = len(report.failures) - _MOST_NAMED
-        sentences.append(tr("More files that could not be read: {count}.").format(count=more))
+        sentences.append(tr("More files that could not be read: {count}.").format(count=grouped(more)))
     if report.was_cancelled:
         sentences.append(tr("The rest was cancelled."))
     is_worse = bool(report.failures or report.unreadable_conversations or report.unreadable_messages)
@@ -95,8 +95,8 @@ def _added(report: ImportReport) -> str:
         program = next(iter(report.sources)).value
         if count == 1:
             return tr("Imported one conversation from {program}.").format(program=program)
-        return tr("Imported {count} conversations from {program}.").format(count=f"{count:,}", program=program)
-    return tr("Imported {count} conversations.").format(count=f"{count:,}")
+        return tr("Imported {count} conversations from {program}.").format(count=grouped(count), program=program)
+    return tr("Imported {count} conversations.").format(count=grouped(count))
 
 
 def _left_out(report: ImportReport) -> list[str]:
@@ -104,13 +104,15 @@ def _left_out(report: ImportReport) -> list[str]:
     if report.known == 1:
         said.append(tr("One was here already."))
     elif report.known:
-        said.append(tr("{count} were here already.").format(count=f"{report.known:,}"))
+        said.append(tr("{count} were here already.").format(count=grouped(report.known)))
     if report.copies:
-        said.append(tr("Changed since they were imported, and added as copies: {count}.").format(count=report.copies))
+        said.append(
+            tr("Changed since they were imported, and added as copies: {count}.").format(count=grouped(report.copies))
+        )
     if report.unreadable_conversations:
-        count = f"{report.unreadable_conversations:,}"
+        count = grouped(report.unreadable_conversations)
         said.append(tr("Could not be read: {count}.").format(count=count))
     if report.unreadable_messages:
-        count = f"{report.unreadable_messages:,}"
+        count = grouped(report.unreadable_messages)
         said.append(tr("Messages that could not be read: {count}.").format(count=count))
     return said

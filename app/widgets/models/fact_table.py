@@ -5,9 +5,9 @@ from datetime import datetime
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
+from app.dates import full_date
 from app.language import grouped, mark, tr
 from app.models import hub_words
-from app.models.dates import full_date
 from app.models.plan_words import parameters_text
 from app.models.warmth_words import token_words
 from app.widgets.basics.foreign_text import breakable

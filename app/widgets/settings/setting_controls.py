@@ -1,5 +1,7 @@
 """The controls of the settings dialog, one per kind of field: each emits the value it was given, or why it can't be."""
 
+import re
+
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
@@ -14,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.language import tr
+from app.language import plain, rewritten, tr
 from app.settings.schema import Field, FieldKind
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.editors.pasting_edit import PastingEdit
@@ -24,6 +26,7 @@ _TYPING_DELAY_MS = 600
 _LONG_TEXT_PX = 120
 _NUMBER_PX = 280
 _SHORTEST_CHOICE = 12
+_THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")  # the sign between groups, in any language
 _LONG_TEXT_STYLE = (
     "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
     "QPlainTextEdit:focus { border: 2px solid palette(accent); padding: 3px; }"
@@ -135,7 +138,7 @@ class NumberControl(SettingControl):
 
     def set_value(self, value: object) -> None:
         """Show the number, or the words for nothing."""
-        self._shown = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+        self._shown = "" if value is None else plain(f"{value:g}") if isinstance(value, float) else str(value)
         self._line.setText(self._shown)
 
     def parse(self, text: str) -> int | float | None:
@@ -145,7 +148,7 @@ class NumberControl(SettingControl):
             return None
         whole = self._field.kind is FieldKind.INTEGER
         try:
-            number = int(text.replace(",", "")) if whole else float(text.replace(",", "."))
+            number = int(_THOUSANDS.sub("", text)) if whole else float(text.replace(",", "."))
         except ValueError:
             raise ValueError(
                 tr("This has to be a whole number.") if whole else tr("This has to be a number.")
@@ -154,7 +157,7 @@ class NumberControl(SettingControl):
         if not (low is None or number >= low) or not (high is None or number <= high):
             raise ValueError(
                 tr("This has to be between {low} and {high}.").format(
-                    low=format(low, ",.10g"), high=format(high, ",.10g")
+                    low=rewritten(format(low, ",.10g")), high=rewritten(format(high, ",.10g"))
                 )
             )
         return number

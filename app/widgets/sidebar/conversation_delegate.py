@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.conversations.records import Conversation
-from app.language import tr
+from app.language import grouped, tr
 from app.models.conversation_list_model import RUNNING_ROLE, WAITING_ROLE, WARMTH_ROLE
 from app.models.sidebar_model import SIDEBAR_ROW_ROLE
 from app.models.sidebar_rows import Group
@@ -158,7 +158,7 @@ class ConversationDelegate(QStyledItemDelegate):
             words.setBottom(words.bottom() - 4)
         font = self._title_font() if group.folder is not None else self._group_font()
         painter.setPen(QColor(colors.text if group.folder is not None else colors.muted))
-        count = f"{group.count:,}" if group.is_collapsed and group.count else ""
+        count = grouped(group.count) if group.is_collapsed and group.count else ""
         _draw(painter, place, words, option.direction, group.title, count, font, low=group.folder is None)
 
     def _paint_chevron(self, painter: QPainter, words: QRect, direction: Qt.LayoutDirection, group: Group) -> None:

@@ -1,10 +1,10 @@
 """The words for what an answer cost: one quiet line, and all of it for those who ask. Pure functions."""
 
-import time
 from collections.abc import Callable
 
 from app.conversations.records import Message, MessageState
-from app.language import grouped, joined, mark, tr
+from app.dates import moment
+from app.language import grouped, joined, mark, plain, tr
 from app.models.amounts import seconds
 from app.models.speculation_words import guessed_words
 from app.models.warmth_words import place_name, reused_words, token_words
@@ -57,7 +57,11 @@ def shortened(parts: list[str], fits: FitsWidth) -> str:
 
 def statistics_details(message: Message) -> list[tuple[str, str]]:
     """Return everything that is known about an answer as (name, value) rows."""
-    rows = [(tr("Model"), message.model), (tr("Precision"), message.precision.upper()), (tr("Time"), _when(message))]
+    rows = [
+        (tr("Model"), message.model),
+        (tr("Precision"), message.precision.upper()),
+        (tr("Time"), moment(message.created_at)),
+    ]
     if message.is_edited:
         rows.append((tr("Text"), tr("Edited by you; the version beside it is what the model wrote.")))
     if message.statistics is not None:
@@ -105,12 +109,13 @@ def sampling_words(sampling: Sampling) -> str:
     )
     if sampling.temperature == 0:
         return tr("always the likeliest token")
-    words = [text.format(value=f"{value:g}") for text, value, off in values if value is not None and value != off]
-    return joined(words, ", ")
+    words = [text.format(value=_number(value)) for text, value, off in values if value is not None and value != off]
+    return joined(words)
 
 
-def _when(message: Message) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(message.created_at))
+def _number(value: float) -> str:
+    """Return a setting's value: a fraction as short as it is, a whole number (a seed) to its last digit."""
+    return plain(f"{value:g}") if isinstance(value, float) else str(value)
 
 
 def _reused(statistics: Statistics) -> list[tuple[str, str]]:

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 import msgspec
 import pytest
 
@@ -107,12 +109,30 @@ def test_how_ids_were_chosen_and_computed_is_among_the_details() -> None:
         decode="graph",
     )
     rows = dict(statistics_details(msgspec.structs.replace(answer(1, "Hi"), statistics=statistics)))
-    assert rows["Sampling"] == "temperature 0.7, top-p 0.95, seed 5"
+    assert rows["Sampling"] == "temperature 0.7 · top-p 0.95 · seed 5"
     assert (rows["Attention"], rows["Decoding"]) == ("sdpa", "graph")
     assert sampling_words(Sampling(temperature=0.0, seed=5)) == "always the likeliest token"
+    assert sampling_words(Sampling(temperature=1.0, seed=123456789)).endswith("seed 123456789")
 
 
 def test_an_edited_answer_says_so() -> None:
     message = msgspec.structs.replace(answer(1, "Hi"), statistics=None, is_edited=True)
     assert statistics_line(message) == "SmolLM2 135M Instruct · BF16 · edited by you"
     assert "Edited by you" in dict(statistics_details(message))["Text"]
+
+
+CREATED = datetime(2026, 3, 5, 14, 32).timestamp()
+
+
+def test_the_details_say_when_as_people_write_it() -> None:
+    message = msgspec.structs.replace(answer(1, "Hi"), created_at=CREATED)
+    assert dict(statistics_details(message))["Time"] == "5 March 2026, 14:32"
+
+
+@pytest.mark.usefixtures("german")
+def test_dates_and_numbers_of_the_details_are_those_of_the_language() -> None:
+    statistics = msgspec.structs.replace(STATISTICS, sampling=Sampling(temperature=0.7, top_p=0.95, seed=5))
+    message = msgspec.structs.replace(answer(1, "Hi"), created_at=CREATED, statistics=statistics)
+    rows = dict(statistics_details(message))
+    assert rows["Zeit"] == "5. März 2026, 14:32 Uhr"
+    assert "0,7 · top-p 0,95 ·" in " ".join(rows.values())

@@ -1,6 +1,6 @@
 """Dates as the user's language writes them. Pure functions."""
 
-from datetime import date
+from datetime import date, datetime
 
 from app.language import mark, tr
 
@@ -28,3 +28,9 @@ def month_and_year(day: date) -> str:
 def full_date(day: date) -> str:
     """Return e.g. "5 March 2026"."""
     return tr("{day} {month} {year}").format(day=day.day, month=tr(_MONTHS[day.month - 1]), year=day.year)
+
+
+def moment(timestamp: float) -> str:
+    """Return e.g. "5 March 2026, 14:32", in local time; timestamp is in seconds since 1970."""
+    when = datetime.fromtimestamp(timestamp)
+    return tr("{date}, {time}").format(date=full_date(when.date()), time=f"{when:%H:%M}")
