@@ -66,14 +66,14 @@ class _Inline(NamedTuple):
 
 
 class _Box(NamedTuple):
-    """The box of a task: the class that Qt draws one for, and how it is read."""
+    """The box of a task: the class by which Qt knows one, and how it is read."""
 
     kind: str
     sign: str
 
 
 _BOX_CHARACTERS = 4
-BOX_GAP = "\u2002"  # Qt draws the box of an item from right to left over its first letter
+TASK_STYLE = "list-style-type:none;"  # of a task's list, so that Qt draws neither a bullet nor its own crossed box
 _BOXES = {"[ ] ": _Box("unchecked", "☐"), "[x] ": _Box("checked", "☑")}
 # Qt turns ".1" twice for items from right to left; so the point is given as what stands before the number.
 _TURNED_NUMBER = " -qt-list-number-prefix:'.'; -qt-list-number-suffix:'';"
@@ -302,7 +302,7 @@ class _BlockWriter:
             if box is not None and html.startswith(text[:_BOX_CHARACTERS]):
                 html, text, spoken = (each[_BOX_CHARACTERS:] for each in (html, text, spoken))
                 marker, kind = box.sign, f' class="{box.kind}"'
-                html = f'<span style="white-space:pre-wrap;">{BOX_GAP}</span>{html}' if current.is_rtl else html
+                opening = f'<ul style="{frame} {TASK_STYLE}">'
         else:
             frame += _TURNED_NUMBER if current.is_rtl else ""
             opening, closing = f'<ol start="{current.next_number}" style="{frame}">', "</ol>"

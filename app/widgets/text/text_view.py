@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 from app.bidi import without_isolates
 from app.rendering.blocks import Block
 from app.rendering.formulas import SCHEME, Formula
-from app.rendering.html import BOX_GAP, LIST_INDENT_PX, QUOTE_INDENT_PX, RIGHT_QUOTE
+from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX, RIGHT_QUOTE, TASK_STYLE
 from app.rendering.links import safe_url
 from app.rendering.selection import Chosen
 from app.rendering.table_html import RIGHT_TO_LEFT_TABLE, table_width_px
@@ -33,6 +33,7 @@ from app.widgets.text.formulas import formulas
 from app.widgets.text.leaf_input import LeafInput
 from app.widgets.text.match_marks import MatchMarks
 from app.widgets.text.table_text import chosen_cells
+from app.widgets.text.task_boxes import paint_task_boxes
 from app.widgets.text.text_selection import copied
 
 _QUOTE_BAR_PX = 3
@@ -66,6 +67,7 @@ class TextView(QTextBrowser):
         self._blocks: tuple[Block, ...] = ()
         self._heights: dict[int, int] = {}
         self._has_quotes = False
+        self._has_tasks = False
         self._columns = 0  # of the only thing shown, a table that may be wider than the page
         self._widths: tuple[int, ...] = ()  # of its columns in characters, where they are given
         self._ideal = 0.0
@@ -119,6 +121,7 @@ class TextView(QTextBrowser):
             return
         html = "".join(block.html for block in blocks)
         self._has_quotes = "-qt-user-state" in html
+        self._has_tasks = TASK_STYLE in html
         self._columns = columns_of(blocks[0]) if len(blocks) == 1 else 0
         self._begins_right = html.startswith(RIGHT_TO_LEFT_TABLE)
         self._widths = blocks[0].columns if self._columns else ()
@@ -186,7 +189,7 @@ class TextView(QTextBrowser):
         cells = chosen_cells(cursor)
         if cells is not None:
             return cells
-        text = without_isolates(selected_text(cursor).replace("\ufffc", "").replace(BOX_GAP, ""))
+        text = without_isolates(selected_text(cursor).replace("\ufffc", ""))
         # Qt puts an empty line before what begins at the beginning of a list item.
         return text if cursor.selectedText().startswith("\u2029") else text.removeprefix("\n")
 
@@ -279,12 +282,14 @@ class TextView(QTextBrowser):
             self._apply_font()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the text and the bars beside quotations."""
+        """Draw the text, the boxes of tasks and the bars beside quotations."""
         super().paintEvent(event)
         if self._formula_object.shapes:
             with QPainter(self.viewport()) as painter:
                 painter.setClipRegion(event.region())
                 self._formula_object.paint_selected(painter)
+        if self._has_tasks:
+            paint_task_boxes(self, event.rect(), self._theme, self._text_color)
         if self._has_quotes:
             self._paint_quote_bars(event)
 
@@ -335,11 +340,13 @@ class TextView(QTextBrowser):
         self._heights.clear()
         self._ideal = 0.0
 
+    @property
+    def _text_color(self) -> str:
+        return self._theme.colors.muted if self._muted else self._theme.colors.text
+
     def _place_formulas(self) -> None:
-        colors = self._theme.colors
-        color = colors.muted if self._muted else colors.text
         is_new = not self._pending
-        self._pending = place_formulas(self.document(), self._formula_object, self._theme, color)
+        self._pending = place_formulas(self.document(), self._formula_object, self._theme, self._text_color)
         if self._pending and is_new:
             formulas().drawn.connect(self._on_drawn, Qt.ConnectionType.UniqueConnection)
 

@@ -130,7 +130,7 @@ def test_a_hebrew_sentence_may_begin_with_code(make_view: MakeView) -> None:
 
 
 def test_markers_of_a_hebrew_list_stand_on_the_right(make_view: MakeView) -> None:
-    view = make_view("1. צעד\n\n- [ ] משימה")
+    view = make_view("1. צעד\n\n- [x] משימה")
     width = view.viewport().width()
 
     edge = _span(view, "צעד")[1]
