@@ -85,8 +85,8 @@ class FindView(QWidget):
         return self.width() < _NARROW_PX
 
     def take_focus(self) -> None:
-        """Give the keyboard to the search."""
-        self.search.line.setFocus()
+        """Give the keyboard to the search, or to the way back to it."""
+        (self.back_button if self.search.isHidden() else self.search.line).setFocus()
 
     def step_back(self) -> bool:
         """Go back from the details to the results where they are two steps; return whether that was done."""

@@ -247,3 +247,15 @@ def test_what_disappears_hands_the_keyboard_to_the_page(opened: Opened, qtbot: Q
     assert focused is not None
     assert focused.isVisible()
     assert page.isAncestorOf(focused)
+
+
+def test_who_looks_for_more_models_at_narrow_details_has_the_keyboard(qtbot: QtBot, opened: Opened) -> None:
+    opened.page.resize(472, 400)
+    opened.find()
+    click_row(qtbot, opened, 0)
+    QApplication.processEvents()
+    opened.page.take_focus()
+    assert opened.page.finder.back_button.hasFocus()
+    qtbot.keyClick(opened.page.finder.back_button, Qt.Key.Key_Space)
+    opened.page.take_focus()
+    assert opened.page.finder.search.line.hasFocus()
