@@ -118,7 +118,7 @@ class Hearth(QObject):
         self.checkpoint_model = CheckpointListModel(self)
         self.settings = SettingsController(paths.settings_file, self)
         self.engine = EngineClient(self._engine_argv(), paths.engine_log, parent=self)
-        requests = StoreRequests(self.store_thread, self)
+        requests = self._requests = StoreRequests(self.store_thread, self)
         self._make_chat(requests)
         self._make_parts(requests)
         self.window = self._make_window()
@@ -309,6 +309,7 @@ class Hearth(QObject):
         self.lists.shut_down()
         end_formulas()
         self.exchange.shut_down()
+        self._requests.retry()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
         saved = time.monotonic()

@@ -73,9 +73,10 @@ class MessageParts(QObject):
         window.actions_by_name.answer_now.triggered.connect(self._answer_now)
         self._conversations.leaving.connect(window.page.transcript.flush_edits)
         self._conversations.leaving.connect(self.edits.flush)
-        self._chat.waiting.edit_restored.connect(window.page.transcript.flush_edits)
-        self._chat.waiting.edit_restored.connect(self.edits.go_on)
-        self._chat.waiting.edit_restored.connect(lambda job: window.page.transcript.go_to_edit(job.message_id))
+        for restored in (self._chat.waiting.edit_restored, self.messages.edit_restored):
+            restored.connect(window.page.transcript.flush_edits)
+            restored.connect(self.edits.go_on)
+            restored.connect(lambda job: window.page.transcript.go_to_edit(job.message_id))
         window.page.transcript.wished.connect(self._on_wished)
         window.notice_action_requested.connect(self.messages.on_notice_action)
         self.messages.notice_raised.connect(window.show_notice)

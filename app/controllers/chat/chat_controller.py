@@ -93,6 +93,8 @@ class ChatController(QObject):
         self.runner.grown.connect(self._on_grown)
         self.runner.phase_changed.connect(self._on_phase_changed)
         self.runner.ended.connect(self._on_ended)
+        requests.not_kept.connect(self._on_not_saved)
+        requests.caught_up.connect(self._on_recovered)
         saves.failed.connect(self._on_not_saved)
         saves.recovered.connect(self._on_recovered)
 
@@ -183,7 +185,8 @@ class ChatController(QObject):
 
     @Slot()
     def retry_saving(self) -> None:
-        """Try again now to save the message that waits for it; growing answers are tried again without asking."""
+        """Try again now to save what waits for it; growing answers are tried again without asking."""
+        self._requests.retry()
         self._retry_timer.stop()
         if self._blocked:
             self._blocked = False
@@ -229,6 +232,8 @@ class ChatController(QObject):
             self._stop_asked = True
         elif self.runner.message is not None:
             self.runner.stop()
+        else:  # it waits for the disk
+            self.retry_saving()
 
     def _enqueue(self, job: Job) -> None:
         self._queue.add(job)
@@ -353,7 +358,7 @@ class ChatController(QObject):
 
     @Slot()
     def _on_recovered(self) -> None:
-        if not self._saves.has_failed and not self._blocked:
+        if not self._saves.has_failed and not self._blocked and not self._requests.is_behind:
             self.notice_cleared.emit(notices.NOT_SAVED_KEY)
 
     @Slot(object)

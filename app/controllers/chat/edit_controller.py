@@ -56,7 +56,10 @@ class EditController(QObject):
 
     @Slot(object)
     def go_on(self, job: Edit) -> None:
-        """Edit a message of the shown page again that was sent already, and taken back before its turn."""
+        """Edit a message again that was sent already, and taken back before its turn or not saved.
+
+        On another page than the shown one it is kept for when that is shown again.
+        """
         current = self._conversations.current
         message = current.tree.get(job.message_id) if current is not None else None
         if message is not None:
@@ -67,6 +70,10 @@ class EditController(QObject):
             else:
                 self._edits.restore(message, job.text, kept)
                 self._note(message.id)
+        else:
+            kept_edit = KeptEdit(job.message_id, job.text, job.attachments or ())
+            self._requests.keep(lambda store: keep_edit(store.databases_of([job.conversation_id]), kept_edit))
+            self._looked_for.discard(job.conversation_id)
 
     @Slot(object)
     def on_restored(self, message_ids: Iterable[str]) -> None:
@@ -154,7 +161,7 @@ class EditController(QObject):
             is_known = self._kept.get(message_id) == edit.attachments
             kept = KeptEdit(message_id, edit.text, None if is_known else edit.attachments)
             self._kept[message_id] = edit.attachments
-            self._requests.request(lambda store: keep_edit(store.databases_of([conversation_id]), kept))
+            self._requests.keep(lambda store: keep_edit(store.databases_of([conversation_id]), kept))
         elif message_id in self._kept:
             del self._kept[message_id]
-            self._requests.request(lambda store: drop_edit(store.databases_of([conversation_id]), message_id))
+            self._requests.keep(lambda store: drop_edit(store.databases_of([conversation_id]), message_id))

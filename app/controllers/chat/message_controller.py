@@ -9,6 +9,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.controllers import notices
+from app.controllers.chat.jobs import Edit
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.conversations.deletion_controller import UNDO_SECONDS
 from app.controllers.conversations.shelf import Loaded
@@ -16,6 +17,7 @@ from app.controllers.conversations.turns import Turn, edit_answer
 from app.controllers.store_requests import StoreRequests
 from app.controllers.submitting import Submit
 from app.conversations.deleting import Deletion
+from app.conversations.errors import StoreError
 from app.conversations.records import Message, new_id
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.codec import clean_text
@@ -27,12 +29,14 @@ from engine.api.message import Role
 class MessageController(QObject):
     """is_busy: whether something is answered, or waits to be, in a conversation; has_model: one is loaded.
 
-    Signals: notice_raised(Notice), notice_cleared(key), restored(set of ids of messages that are there again).
+    Signals: notice_raised(Notice), notice_cleared(key), restored(set of ids of messages that are there again),
+    edit_restored(Edit) when an answer that was written anew could not be saved.
     """
 
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
     restored = Signal(object)
+    edit_restored = Signal(object)
 
     def __init__(
         self,
@@ -78,6 +82,7 @@ class MessageController(QObject):
         self._requests.request(
             lambda store: store.restore_messages(deletion.conversation_id, deletion_id, leaf_id),
             lambda messages: self._on_restored(deletion.conversation_id, messages, leaf_id),
+            lambda error: self._on_not_restored(deletion, error),
         )
 
     @Slot()
@@ -105,7 +110,11 @@ class MessageController(QObject):
         if current is None or answer is None or answer.role is not Role.ASSISTANT or not text.strip():
             return
         conversation = current.conversation
-        self._requests.request(lambda store: edit_answer(store, conversation, answer, text), self._on_edited)
+        self._requests.request(
+            lambda store: edit_answer(store, conversation, answer, text),
+            self._on_edited,
+            lambda error: self._on_not_edited(Edit(conversation.id, answer.id, change[1]), error),
+        )
 
     @Slot(object)
     def on_event(self, event: object) -> None:
@@ -122,13 +131,11 @@ class MessageController(QObject):
         if deletion is None:
             self.notice_raised.emit(notices.busy_deletion_notice())
             return
-        self._undoable[deletion.id] = deletion
         loaded = self._conversations.shelf.get(deletion.conversation_id)
         if loaded is not None:
             loaded.take_away(deletion.messages[0].id, deletion.leaf_after)
             self._show(loaded)
-        self.notice_raised.emit(notices.messages_deleted_notice(deletion))
-        self._purge_timer.start()
+        self._offer_undo(deletion)
 
     def _on_restored(self, conversation_id: str, messages: list[Message], leaf_id: str | None) -> None:
         if not messages:
@@ -144,6 +151,21 @@ class MessageController(QObject):
             self.notice_raised.emit(notices.restored_later_notice())  # all of it is deleted as well
         elif self._conversations.current_id != conversation_id:
             self._conversations.open(conversation_id)
+
+    def _on_not_restored(self, deletion: Deletion, error: StoreError) -> None:
+        """Offer Undo once more."""
+        self._offer_undo(deletion)
+        self._requests.failed.emit(error)
+
+    def _offer_undo(self, deletion: Deletion) -> None:
+        self._undoable[deletion.id] = deletion
+        self.notice_raised.emit(notices.messages_deleted_notice(deletion))
+        self._purge_timer.start()
+
+    def _on_not_edited(self, edit: Edit, error: StoreError) -> None:
+        """Let what was written stand in the answer again."""
+        self._requests.failed.emit(error)
+        self.edit_restored.emit(edit)
 
     def _on_edited(self, turn: Turn) -> None:
         loaded = self._conversations.apply_turn(turn)

@@ -221,7 +221,7 @@ class ConversationController(QObject):
         self._wanted_id = conversation.id
         self.current = self.shelf.put(conversation)
         self._conversations.upsert(conversation)
-        self._requests.request(lambda store: store.save_conversation(conversation))
+        self._requests.keep(lambda store: _keep_page(store, conversation))
         self.conversation_changed.emit(conversation)
         return self.current
 
@@ -308,7 +308,7 @@ class ConversationController(QObject):
         page = self.page
         if page is None:
             page = begun = self._blanks[self._is_new_private] = self._new_blank(time.time())
-            self._requests.request(lambda store: store.save_conversation(begun))
+            self._requests.keep(lambda store: _keep_page(store, begun))
         return page
 
     def _new_blank(self, now: float) -> Conversation:
@@ -321,7 +321,7 @@ class ConversationController(QObject):
         row = self._conversations.row_of(conversation_id)
         if row is None or not title:
             return
-        self._requests.request(lambda store: store.rename(conversation_id, title))
+        self._requests.keep(lambda store: store.rename(conversation_id, title))
         self.change_known([conversation_id], title=title, title_is_manual=True)
 
     def show_automatic_title(self, conversation_id: str, title: str) -> None:
@@ -356,7 +356,7 @@ class ConversationController(QObject):
         """Choose what happens when the shown conversation is full; None: as the settings say."""
         if self.current is not None and self.current.conversation.when_full is not choice:
             conversation_id = self.current.conversation.id
-            self._requests.request(lambda store: store.set_when_full(conversation_id, choice))
+            self._requests.keep(lambda store: store.set_when_full(conversation_id, choice))
             self.change_known([conversation_id], when_full=choice)
             self.show_branch()
             self.shown.emit()
@@ -380,6 +380,13 @@ class ConversationController(QObject):
 
 def _first_look(store: ConversationStore) -> _FirstLook:
     return store.list_conversations(), store.notices
+
+
+def _keep_page(store: ConversationStore, page: Conversation) -> None:
+    """Keep a page as long as nothing was said there: what is kept late must not hide what was."""
+    known = store.load_conversation(page.id)
+    if known is None or known.active_leaf_id is None:
+        store.save_conversation(page)
 
 
 def is_blank(conversation: Conversation) -> bool:

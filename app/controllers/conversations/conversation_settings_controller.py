@@ -87,12 +87,12 @@ class ConversationSettingsController(QObject):
 
     def _set_prompt(self, text: str) -> None:
         page_id = self._conversations.kept_page().id
-        self._requests.request(lambda store: store.set_system_prompt(page_id, text))
+        self._requests.keep(lambda store: store.set_system_prompt(page_id, text))
         self._conversations.change_page(system_prompt=text)
         self.tell()
 
     def _set_sampling(self, sampling: Sampling | None) -> None:
         page_id = self._conversations.kept_page().id
-        self._requests.request(lambda store: store.set_sampling(page_id, sampling))
+        self._requests.keep(lambda store: store.set_sampling(page_id, sampling))
         self._conversations.change_page(sampling=sampling)
         self.tell()

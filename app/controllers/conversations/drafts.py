@@ -76,7 +76,7 @@ class DraftKeeper(QObject):
 
     @Slot()
     def flush(self) -> None:
-        """Save every change now; a draft that can't be saved is tried again with its next change."""
+        """Save every change now."""
         self._timer.stop()
         for conversation_id in self._changed:
             self._save(conversation_id)
@@ -100,9 +100,11 @@ class DraftKeeper(QObject):
     def _save(self, conversation_id: str) -> None:
         parts = (*self._waiting.get(conversation_id, ()), self._drafts.get(conversation_id, ""))
         text = "\n\n".join(part for part in parts if part.strip())
-        self._requests.request(lambda store: store.save_draft(conversation_id, text))
+        self._requests.keep(lambda store: store.save_draft(conversation_id, text), key=("draft", conversation_id))
 
     def _save_attached(self, conversation_id: str) -> None:
         waiting = self._waiting_attached.get(conversation_id, ())
         attachments = (*waiting, *self._attached.get(conversation_id, ()))
-        self._requests.request(lambda store: store.save_draft_attachments(conversation_id, attachments))
+        self._requests.keep(
+            lambda store: store.save_draft_attachments(conversation_id, attachments), key=("attached", conversation_id)
+        )

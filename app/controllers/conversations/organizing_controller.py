@@ -51,7 +51,7 @@ class OrganizingController(QObject):
     def pin(self, change: tuple[Iterable[str], bool]) -> None:
         """Pin conversations, or pin them no longer: (ids, whether)."""
         ids, is_pinned = list(change[0]), change[1]
-        self._requests.request(lambda store: organizing.set_pinned(store.databases_of(ids), is_pinned))
+        self._requests.keep(lambda store: organizing.set_pinned(store.databases_of(ids), is_pinned))
         self._conversations.change_known(ids, is_pinned=is_pinned)
 
     @Slot(object)
@@ -63,7 +63,7 @@ class OrganizingController(QObject):
         ids = [each.id for each in found if not each.is_private or folder_id is None]
         if folder_id is not None and self._folder(folder_id) is None:
             return
-        self._requests.request(lambda store: organizing.move(store.databases_of(ids), folder_id))
+        self._requests.keep(lambda store: organizing.move(store.databases_of(ids), folder_id))
         self._conversations.change_known(ids, folder_id=folder_id, is_pinned=False)
 
     @Slot(object)
@@ -102,7 +102,7 @@ class OrganizingController(QObject):
             return
         inside: list[str] = []  # filled on the store's thread, and read there by Undo
         self._deleted[folder_id] = (folder, inside)
-        self._requests.request(lambda store: inside.extend(organizing.delete_folder(store.database, folder_id)))
+        self._requests.keep(lambda store: inside.extend(organizing.delete_folder(store.database, folder_id)))
         shown = [each.id for each in self._listed.all if each.folder_id == folder_id]
         self._conversations.change_known(shown, folder_id=None)
         self._listed.set_folders(each for each in self._listed.folders if each.id != folder_id)
@@ -114,7 +114,7 @@ class OrganizingController(QObject):
             return
         self.notice_cleared.emit(notices.folder_deleted_key(folder_id))
         self._listed.set_folders((*self._listed.folders, folder))
-        self._requests.request(
+        self._requests.keep(
             lambda store: organizing.restore_folder(store.database, folder, inside),
             lambda ids: self._conversations.change_known(ids, folder_id=folder_id),
         )
@@ -141,7 +141,7 @@ class OrganizingController(QObject):
         return next((each for each in self._listed.folders if each.id == folder_id), None)
 
     def _keep(self, folder: Folder) -> None:
-        self._requests.request(lambda store: organizing.save_folder(store.database, folder))
+        self._requests.keep(lambda store: organizing.save_folder(store.database, folder))
         self._listed.set_folders((*(each for each in self._listed.folders if each.id != folder.id), folder))
 
 

@@ -46,7 +46,5 @@ class UnreadController(QObject):
     def _set(self, conversation_id: str, is_unread: bool) -> None:
         conversation = self._listed.found(conversation_id)
         if conversation is not None and conversation.is_unread != is_unread:
-            self._requests.request(
-                lambda store: organizing.set_unread(store.databases_of([conversation_id]), is_unread)
-            )
+            self._requests.keep(lambda store: organizing.set_unread(store.databases_of([conversation_id]), is_unread))
             self._conversations.change_known([conversation_id], is_unread=is_unread)

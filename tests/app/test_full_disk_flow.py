@@ -1,0 +1,172 @@
+"""A disk that is full for a while, in the real window: what was written and changed meanwhile is kept afterwards."""
+
+from collections.abc import Sequence
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.controllers import notices, store_requests
+from app.conversations.database import Database
+from app.conversations.errors import DiskFull
+from app.conversations.store import ConversationStore
+from app.paths import locate
+from app.widgets.transcript.message_actions import Act
+from tests.app.test_nothing_lost import asked, opens, row
+from tests.app.whole import Whole, opened
+
+_WRITES = ("INSERT", "UPDATE", "DELETE")
+
+
+class Disk:
+    """Says no to everything that would write while it is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_full = False
+        execute = Database.execute
+
+        def limited(database: Database, statement: str, values: Sequence[object] = ()) -> object:
+            if self.is_full and statement.lstrip().startswith(_WRITES):
+                raise DiskFull("The disk is full.", "Free some space.")
+            return execute(database, statement, values)
+
+        monkeypatch.setattr(Database, "execute", limited)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+def problems(window: Whole) -> list[str]:
+    keys = [each.notice.key for each in window.notices.rows]
+    return [key for key in keys if key in (notices.NOT_SAVED_KEY, "store")]
+
+
+def press(window: Whole, key: str) -> None:
+    next(each for each in window.notices.rows if each.notice.key == key).action_button.click()
+
+
+def stored_drafts() -> set[str]:
+    store = ConversationStore(locate().database)
+    try:
+        return {each.draft for each in store.list_conversations() if each.draft}
+    finally:
+        store.close()
+
+
+def test_drafts_of_several_pages_are_kept_once_there_is_room(qtbot: QtBot, windows: list[Whole], disk: Disk) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "One")
+    disk.is_full = True
+    qtbot.keyClicks(window.composer.editor, "in the first")
+    window.hearth.window.begin_new()
+    qtbot.keyClicks(window.composer.editor, "on the new page")
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    window.wait(lambda: window.hearth.conversations.page is not None)
+    qtbot.wait(100)
+    disk.is_full = False
+    press(window, notices.NOT_SAVED_KEY)
+    window.wait(lambda: problems(window) == [])
+    assert window.hearth.store_thread.submit(lambda store: {each.draft for each in store.list_conversations()}).result(
+        10
+    ) == {"in the first", "on the new page"}
+
+
+def test_what_could_not_be_kept_is_kept_when_the_window_closes(qtbot: QtBot, windows: list[Whole], disk: Disk) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    disk.is_full = True
+    qtbot.keyClicks(window.composer.editor, "half a thought")
+    window.hearth.conversations.rename((conversation_id, "Another title"))
+    row(window, 0).perform(Act.EDIT)
+    editor = row(window, 0).editor
+    assert editor is not None
+    editor.editor.set_text("One, but better")
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    window.hearth.window.begin_new()
+    disk.is_full = False
+    window.end()
+    assert stored_drafts() == {"half a thought"}
+    again = opened(qtbot, windows)
+    opens(again, conversation_id)
+    assert again.hearth.conversations.page.title == "Another title"  # type: ignore[union-attr]
+    again.wait(lambda: row(again, 0).editor is not None)
+    assert row(again, 0).editor.editor.text == "One, but better"  # type: ignore[union-attr]
+
+
+def test_it_is_tried_again_by_itself_and_what_was_said_meanwhile_stays(
+    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = opened(qtbot, windows)
+    disk.is_full = True
+    qtbot.keyClicks(window.composer.editor, "Hello")
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    window.composer._on_submitted()
+    window.wait(lambda: window.composer.chips.queue == ("Hello",) and window.hearth.chat._blocked)
+    disk.is_full = False
+    window.composer.queue_now_requested.emit(0)  # "Send now" does not wait for the next try
+    window.wait(lambda: len(window.texts()) == 2 and window.hearth.chat.is_idle)
+    window.wait(lambda: problems(window) == [])
+    conversation_id = str(window.hearth.conversations.current_id)
+    window.end()
+    again = opened(qtbot, windows)
+    opens(again, conversation_id)
+    assert again.texts() == ["Hello", "You said: Hello"]
+
+
+def test_a_newer_change_takes_the_place_of_one_that_waits(qtbot: QtBot, windows: list[Whole], disk: Disk) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "One")
+    disk.is_full = True
+    qtbot.keyClicks(window.composer.editor, "old")
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    disk.is_full = False
+    window.composer.editor.set_text("new")
+    window.wait(lambda: problems(window) == [])
+    window.end()
+    assert stored_drafts() == {"new"}
+
+
+def test_waiting_changes_are_tried_after_some_seconds(
+    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_requests, "RETRY_INTERVAL_MS", 50)
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    disk.is_full = True
+    window.hearth.conversations.rename((conversation_id, "Another title"))
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    disk.is_full = False
+    window.wait(lambda: problems(window) == [])
+
+
+def test_an_answer_that_was_rewritten_is_edited_again_if_it_is_not_saved(
+    qtbot: QtBot, windows: list[Whole], disk: Disk
+) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "One")
+    row(window, 1).perform(Act.EDIT)
+    editor = row(window, 1).editor
+    assert editor is not None
+    editor.editor.set_text("Rather this")
+    disk.is_full = True
+    editor.save_button.click()
+    window.wait(lambda: row(window, 1).editor is not None)
+    assert row(window, 1).editor.editor.text == "Rather this"  # type: ignore[union-attr]
+    assert "store" in problems(window)
+    disk.is_full = False
+    row(window, 1).editor.save_button.click()  # type: ignore[union-attr]
+    window.wait(lambda: window.texts() == ["One", "Rather this"])
+
+
+def test_undo_of_a_message_is_offered_again_if_it_fails(qtbot: QtBot, windows: list[Whole], disk: Disk) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "One")
+    row(window, 1).perform(Act.DELETE)
+    window.wait(lambda: window.texts() == ["One"])
+    disk.is_full = True
+    window.notices.undo_newest()
+    window.wait(lambda: "store" in problems(window))
+    disk.is_full = False
+    window.notices.undo_newest()
+    window.wait(lambda: window.texts() == ["One", "You said: One"])
