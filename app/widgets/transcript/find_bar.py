@@ -18,7 +18,7 @@ _BAR_PX = 440
 
 
 class FindBar(QFrame):
-    """Floats above the page, so that opening it moves no text."""
+    """Stands above the messages, beside their scroll bar; emits what is looked for and where to go."""
 
     words_changed = Signal()
     step_requested = Signal(object)  # 1: the next match, -1: the one before

@@ -1,7 +1,7 @@
 """Finding in the conversation: the bar, the marks in the texts that exist, and the way to each match."""
 
 import shiboken6
-from PySide6.QtCore import QObject, QPoint, QRect, Qt, Slot
+from PySide6.QtCore import QObject, QPoint, Qt, Slot
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.models.transcript_model import TranscriptModel
@@ -19,11 +19,16 @@ from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.user_message import UserMessage
 
 _MARGIN_PX = 12
+_ABOVE_PX = 4
+_BELOW_PX = 4
 _WORDS_AT_MOST = 200  # of a selection that is taken as what to look for
 
 
 class TranscriptFind(QObject):
-    """Owns the bar above the top of the page. A match is visited when it is asked for, not by typing alone."""
+    """Owns the bar, which has a room of its own above the messages while it is open.
+
+    A match is visited when it is asked for, not by typing alone.
+    """
 
     def __init__(self, transcript: Transcript, model: TranscriptModel, theme: Theme) -> None:
         super().__init__(transcript)
@@ -51,6 +56,7 @@ class TranscriptFind(QObject):
         if not self.bar.isVisible():
             self._returns_to = QApplication.focusWidget()
         self._place_bar()
+        self._make_room(_ABOVE_PX + self.bar.height() + _BELOW_PX)
         is_new = words != self.bar.words
         self.bar.begin(words if len(words) <= _WORDS_AT_MOST else "")
         if not is_new or not words:
@@ -62,6 +68,7 @@ class TranscriptFind(QObject):
         focused = QApplication.focusWidget()
         had_focus = focused is not None and self.bar.isAncestorOf(focused)
         self.bar.hide()
+        self._make_room(0)
         self._number, self._visited, self._waits = -1, None, False
         self.search.close()
         self._mark_all()
@@ -86,6 +93,8 @@ class TranscriptFind(QObject):
         self.bar.set_theme(theme)
         self._mark_all()
         self._place_bar()
+        if self.bar.isVisible():
+            self._make_room(_ABOVE_PX + self.bar.height() + _BELOW_PX)
 
     @Slot()
     def _on_words_changed(self) -> None:
@@ -133,14 +142,11 @@ class TranscriptFind(QObject):
         self._mark_all()
         if file is not None and isinstance(widget, UserMessage):
             chip = widget.attachments.chips[file]
-            rect = QRect(chip.mapTo(widget, QPoint()), chip.size())
-            view.show_part(row, rect.y(), rect.height())
-            self._leave_free(QRect(chip.mapTo(self._transcript, QPoint()), chip.size()))
+            view.show_part(row, chip.mapTo(widget, QPoint()).y(), chip.height())
         elif leaf is not None:
             rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
             top = leaf.viewport().mapTo(widget, rect.topLeft()).y()
             view.show_part(row, top, rect.height())
-            self._leave_free(QRect(leaf.viewport().mapTo(self._transcript, rect.topLeft()), rect.size()))
         else:
             view.show_part(row, 0, 1)
         self._show_count()
@@ -212,11 +218,14 @@ class TranscriptFind(QObject):
     def _show_count(self) -> None:
         self.bar.show_count(self._number + 1, self.search.total, self.search.is_searching)
 
-    def _leave_free(self, match: QRect) -> None:
-        """Stand at the lower end where the bar would hide a match that can't be scrolled from under it."""
-        self._place_bar()
-        if self.bar.geometry().intersects(match):
-            self.bar.move(self.bar.x(), self._transcript.height() - self.bar.height() - _MARGIN_PX)
+    def _make_room(self, room_px: int) -> None:
+        """Keep so much free above the messages. Who is at their beginning sees them move; else they stay in place."""
+        view = self._transcript.view
+        scroll_bar, added = view.verticalScrollBar(), room_px - view.viewportMargins().top()
+        is_moved = view.is_following or not scroll_bar.value()
+        view.setViewportMargins(0, room_px, 0, 0)
+        if not is_moved:
+            scroll_bar.setValue(scroll_bar.value() + added)
 
     @Slot()
     def _place_bar(self) -> None:
@@ -228,4 +237,4 @@ class TranscriptFind(QObject):
         left = free_px - self.bar.width() - _MARGIN_PX
         if self._transcript.layoutDirection() is Qt.LayoutDirection.RightToLeft:
             left = scroll_bar_px + _MARGIN_PX
-        self.bar.move(QPoint(left, _MARGIN_PX))
+        self.bar.move(QPoint(left, _ABOVE_PX))

@@ -21,7 +21,7 @@ from app.widgets.transcript.row_heights import RowHeights
 
 SIDE_MARGIN = 24
 _BOTTOM_MARGIN = 16
-_PART_MARGIN = 56  # a match is not left under the bar that looks for it
+_PART_MARGIN = 8  # a match is not left at the very edge
 _KEPT_PAGES = 1.5
 _AHEAD_PAGES = 0.5
 _MANY_PARTS = 100  # more than fit on a page
@@ -120,15 +120,15 @@ class TranscriptView(QAbstractScrollArea):
         self._measure(row)
 
     def show_part(self, row: int, top: int, height: int) -> None:
-        """Bring a part of a row into view, to a third of the height; what is in view already stays where it is."""
+        """Bring a part of a row into view, to a third of the page; what is in view already stays where it is."""
         place = self._top_of(row) + top - self._value
-        seen = self.viewport().height()
-        if place >= _PART_MARGIN and place + height <= seen - _PART_MARGIN:
+        if place >= _PART_MARGIN and place + height <= self.viewport().height() - _PART_MARGIN:
             self._arrange()
             return
         self._set_following(False)
         self._anchor = ReadingPlace(row, self._realised(row).block_at(top))
-        self._anchor.offset = seen // 3 - top + self._anchored_top()
+        third = self.height() // 3 - self.viewport().y()
+        self._anchor.offset = third - top + self._anchored_top()
         self._arrange()
 
     def refresh(self, is_resized: bool = True) -> None:

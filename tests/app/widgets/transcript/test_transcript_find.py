@@ -240,7 +240,7 @@ def test_what_is_in_view_does_not_move(
     row: QWidget = min(page.view.live_rows, key=lambda row: abs(row.y() - 200))
     before = row.mapTo(page, QPoint(0, 0))
     look_for(qtbot, finder, "an ember")
-    assert abs(row.mapTo(page, QPoint(0, 0)).y() - before.y()) <= page.view.viewport().height() // 2
+    assert abs(row.mapTo(page, QPoint(0, 0)).y() - before.y()) <= page.view.height() // 2
     y = row.mapTo(page, QPoint(0, 0))
     finder.close()
     for _ in range(20):
@@ -300,6 +300,37 @@ def test_the_bar_never_hides_the_match_it_found(
         place = leaf.viewport().mapTo(page, rect.center())
         assert not finder.bar.geometry().contains(place)
         finder.go_on()
+
+
+@pytest.mark.parametrize("count", [2, 60])
+def test_the_bar_covers_no_message(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind, count: int
+) -> None:
+    page_model.set_entries(entries([user(number, "ember?") for number in range(1, count + 1)]))
+    page.view.verticalScrollBar().setValue(0)
+    first = page.view.reveal(0)
+    closed_at = first.mapTo(page, QPoint()).y()
+    finder.open()
+    assert first.mapTo(page, QPoint()).y() > finder.bar.geometry().bottom()
+    assert page.view.viewport().mapTo(page, QPoint()).y() > finder.bar.geometry().bottom()
+    finder.close()
+    assert first.mapTo(page, QPoint()).y() == closed_at
+
+
+def test_opening_the_bar_moves_nothing_for_who_reads_on(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind
+) -> None:
+    page_model.set_entries(entries([user(number, "ember?") for number in range(1, 60)]))
+    for go in (lambda: page.view.verticalScrollBar().setValue(500), page.view.follow):
+        go()
+        read = max(page.view.live_rows, key=lambda row: row.y() if row.y() < page.view.height() - 60 else 0)
+        before = read.mapTo(page, QPoint())
+        following = page.view.is_following
+        finder.open()
+        assert read.mapTo(page, QPoint()) == before
+        finder.close()
+        assert read.mapTo(page, QPoint()) == before
+        assert page.view.is_following == following
 
 
 def test_the_bar_stays_in_its_place_when_the_scroll_bar_comes_and_goes(
