@@ -1,18 +1,20 @@
 """How words are drawn in a window that is read from right to left: each text in its own direction, from the right.
 
 Qt gives a button's words the window's direction, which tears "Save as…" and "270 MB · Fits" apart wherever they are
-Latin, and begins a label on the left if its words are. Only used where the window is mirrored: it costs a call into
-Python for each text that is drawn.
+Latin, and begins a label on the left if its words are. A field stands on the side of what is written in it, and, empty,
+on that of the keyboard, so that its hint and its caret would be on the left among labels on the right. Only used where
+the window is mirrored: it costs a call into Python for each text that is drawn and each widget that is given its look.
 """
 
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QAction, QColor, QPainter, QPalette
-from PySide6.QtWidgets import QMenu, QProxyStyle, QStyleOptionMenuItem
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QProxyStyle, QStyleOptionMenuItem, QWidget
 
 from app.widgets.basics.mirroring import apart
 
 _LABEL = Qt.TextFlag.TextForceLeftToRight.value  # only labels ask for it, where their words begin with a Latin letter
 _SIDES = Qt.AlignmentFlag.AlignLeft.value | Qt.AlignmentFlag.AlignRight.value
+_BEGINNING = Qt.AlignmentFlag.AlignLeft
 
 
 class MirroredStyle(QProxyStyle):
@@ -20,6 +22,13 @@ class MirroredStyle(QProxyStyle):
 
     def __init__(self) -> None:
         super().__init__("Fusion")
+
+    def polish(self, what: QWidget | QApplication | QPalette) -> None:  # type: ignore[override]  # of three, by type
+        """Let what is written in a field, its hint and its caret begin on the right."""
+        super().polish(what)
+        if isinstance(what, QLineEdit) and what.alignment() & _BEGINNING:
+            side = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute
+            what.setAlignment(side | what.alignment() & Qt.AlignmentFlag.AlignVertical_Mask)
 
     def drawItemText(
         self,

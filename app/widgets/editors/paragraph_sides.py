@@ -5,6 +5,7 @@ from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QPlainTextEdit
 
 from app.bidi import has_right_to_left
+from app.widgets.basics.mirroring import is_mirrored
 
 _LOOKED_AT_CHARACTERS = 20_000  # of what is put in at once
 
@@ -13,15 +14,18 @@ class ParagraphSides(QObject):
     """Belongs to an editor. QPlainTextEdit turns the words of a Hebrew paragraph, but leaves it on the left.
 
     The one alignment that Qt turns by paragraph is the one that also stretches the lines of a paragraph but the last;
-    so it is used only where something is written from right to left.
+    so it is used only where something is written from right to left. In a mirrored window an empty editor has its
+    caret on the right, where its hint begins.
     """
 
     def __init__(self, editor: QPlainTextEdit) -> None:
         super().__init__(editor)
         self._editor = editor
-        self._is_turned = self._needs_turning = False
+        self._needs_turning = False
+        self._side = Qt.AlignmentFlag.AlignLeft
         editor.document().contentsChange.connect(self._on_contents_change)
         editor.document().contentsChanged.connect(self._on_contents_changed)  # heard while the editor is quiet
+        self._on_contents_changed()
 
     @Slot(int, int, int)
     def _on_contents_change(self, position: int, _removed: int, added: int) -> None:
@@ -38,9 +42,14 @@ class ParagraphSides(QObject):
     def _on_contents_changed(self) -> None:
         if self._editor.document().isEmpty():
             self._needs_turning = False
-        if self._needs_turning != self._is_turned:  # now, as the document can't be laid out anew while it changes
-            self._is_turned = self._needs_turning
+        side = self._wanted_side()
+        if side != self._side:  # now, as the document can't be laid out anew while it changes
+            self._side = side
             option = self._editor.document().defaultTextOption()
-            sides = Qt.AlignmentFlag
-            option.setAlignment(sides.AlignJustify if self._is_turned else sides.AlignLeft)
+            option.setAlignment(side)
             self._editor.document().setDefaultTextOption(option)
+
+    def _wanted_side(self) -> Qt.AlignmentFlag:
+        if self._editor.document().isEmpty():
+            return Qt.AlignmentFlag.AlignRight if is_mirrored() else Qt.AlignmentFlag.AlignLeft
+        return Qt.AlignmentFlag.AlignJustify if self._needs_turning else Qt.AlignmentFlag.AlignLeft

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from app.language import plain, rewritten, tr
 from app.settings.schema import Field, FieldKind
 from app.widgets.basics.elided_label import ElidedLabel
+from app.widgets.basics.mirroring import margins
 from app.widgets.editors.pasting_edit import PastingEdit
 from engine.api.codec import clean_text
 
@@ -107,7 +108,7 @@ class SpinControl(SettingControl):
         self._spin = _Spin()
         super().__init__(self._spin)
         self._spin.setMaximumWidth(_NUMBER_PX)
-        self._spin.lineEdit().setTextMargins(8, 0, 0, 0)
+        self._spin.lineEdit().setTextMargins(margins(8, 0, 0, 0))
         self._spin.setRange(int(field.minimum or 0), int(field.maximum or 1_000_000))
         self._spin.setSingleStep(int(field.step or 1))
         self._spin.setKeyboardTracking(False)

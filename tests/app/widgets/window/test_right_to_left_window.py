@@ -7,7 +7,16 @@ import msgspec
 import pytest
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QImage, QPainter
-from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QStyleOptionMenuItem, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QStyleOptionMenuItem,
+    QStyleOptionViewItem,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.controllers.notices import deleted_notice
@@ -166,3 +175,38 @@ def test_a_copied_notice_has_words_only(shown: Shown) -> None:
     next(each for each in row.details.findChildren(QPushButton) if each.text() == "Copy details").click()
 
     assert QGuiApplication.clipboard().text() == f"“{title}” was deleted. It can be restored for 30 seconds.\n\ntrace"
+
+
+@pytest.mark.usefixtures("mirrored_look")
+@pytest.mark.parametrize("field", [QLineEdit, QSpinBox])
+@pytest.mark.parametrize("words", ["", "12"])
+def test_a_mirrored_field_begins_on_the_right(qtbot: QtBot, field: type[QLineEdit | QSpinBox], words: str) -> None:
+    widget = field()
+    qtbot.addWidget(widget)
+    line = widget.lineEdit() if isinstance(widget, QSpinBox) else widget
+    line.setPlaceholderText("Search")
+    line.setText(words)
+    widget.resize(300, 40)
+    widget.show()
+    inside = QRect(line.geometry() if line is not widget else line.rect()).adjusted(4, 8, -4, -8)
+    half = inside.width() // 2
+    picture = _picture(widget)
+    assert _is_inked(picture, inside.adjusted(half, 0, 0, 0))
+    assert not _is_inked(picture, inside.adjusted(0, 0, -half, 0))
+    caret = line.inputMethodQuery(Qt.InputMethodQuery.ImCursorRectangle)
+    assert isinstance(caret, QRect)
+    assert caret.center().x() > line.width() / 2
+
+
+def _is_inked(picture: QImage, part: QRect) -> bool:
+    return any(_column(picture, part, x) for x in range(part.left(), part.right() + 1))
+
+
+@pytest.mark.usefixtures("mirrored_look")
+def test_an_empty_mirrored_composer_has_its_caret_where_its_hint_begins(shown: Shown) -> None:
+    editor = shown.window.page.composer.editor
+    assert editor.cursorRect().center().x() > editor.viewport().width() - 20
+    editor.insertPlainText("English")
+    assert editor.cursorRect().center().x() < editor.viewport().width() / 2
+    editor.set_text("")
+    assert editor.cursorRect().center().x() > editor.viewport().width() - 20
