@@ -55,7 +55,7 @@ class SettingRow(QWidget):
         column.addLayout(top)
         column.addWidget(plain_label(tr(field.help), "muted", wraps=True))
         column.addSpacing(2)
-        is_switch = isinstance(self.control.widget, QCheckBox)  # no wider than its words, as its ring goes around it
+        is_switch = isinstance(self.control.widget, QCheckBox)  # pressed where its words are, not beside them
         column.addWidget(self.control.widget, 0, Qt.AlignmentFlag.AlignLeading if is_switch else Qt.AlignmentFlag(0))
         column.addWidget(self.problem)
         column.addWidget(self.origin)

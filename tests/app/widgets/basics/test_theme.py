@@ -364,3 +364,33 @@ def test_headings_among_controls_do_not_grow_with_the_text_of_conversations() ->
         return re.findall(r'role="heading"\] \{ font-size: (\d+)px', stylesheet(LIGHT.with_text_size(size_px)))[0]
 
     assert [heading(size) for size in (12, 15, 16, 24, 32)] == ["12", "15", "16", "16", "16"]
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("checked", [True, False])
+def test_a_check_box_stands_on_the_edge_of_its_form_and_shows_the_keyboard(
+    qtbot: QtBot, theme: Theme, checked: bool
+) -> None:
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    apply_theme(application, theme)
+    dialog = QDialog()
+    qtbot.addWidget(dialog)
+    column = QVBoxLayout(dialog)
+    boxes = [QCheckBox("One"), QCheckBox("Two")]
+    for box in boxes:
+        box.setChecked(checked)
+        column.addWidget(box)
+    with qtbot.waitActive(dialog):
+        dialog.show()
+    boxes[1].setFocus()
+    page, accent = QColor(theme.colors.page), QColor(theme.colors.accent)
+    for box in boxes:
+        picture = box.grab().toImage()
+        middle = picture.height() // 2
+        assert picture.pixelColor(0, middle) != page  # its own edge, without a gap
+        assert (picture.pixelColor(0, middle) == accent) is box.hasFocus()
+        assert (picture.pixelColor(1, middle) == accent) is box.hasFocus()
+    first, second = (box.grab().toImage() for box in boxes)
+    assert first.size() == second.size()  # the words don't move as the keyboard comes
+    assert boxes[0].isChecked() is checked

@@ -293,3 +293,31 @@ def test_an_error_while_painting_leaves_no_painter_behind(
     assert not button.paintingActive()
     monkeypatch.undo()
     assert not button.grab().isNull()
+
+
+@pytest.mark.parametrize("is_mirrored", [False, True])
+def test_ticks_icons_and_the_memory_stand_in_one_column(
+    qtbot: QtBot, qapp: QApplication, theme: Theme, button: ModelButton, is_mirrored: bool
+) -> None:
+    gib = 2**30
+    parts = MemoryParts(weights_bytes=4 * gib, kv_bytes=gib, free_bytes=12 * gib)
+    button.set_plan(msgspec.structs.replace(PLAN, checkpoint="starter", device="cpu", parts=parts))
+    button.show_hardware(Hardware("Linux", "CPU", 8, (), 32 * gib, 20 * gib, gib))
+    qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft if is_mirrored else Qt.LayoutDirection.LeftToRight)
+    try:
+        menu = button.build_menu()
+        qtbot.addWidget(menu)
+        menu.resize(menu.sizeHint())
+        picture = menu.grab().toImage()
+    finally:
+        qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+    begins = {}
+    for action in menu.actions():
+        area = menu.actionGeometry(action)
+        columns = range(area.left(), area.right() + 1)
+        rows = range(area.top() + 3, area.bottom() - 2)
+        dark = [x for x in columns if any(picture.pixelColor(x, y).lightness() < 160 for y in rows)]
+        if dark and (action.isChecked() or not action.icon().isNull() or not action.text()):
+            begins[action.text()] = menu.width() - 1 - max(dark) if is_mirrored else min(dark)
+    assert len(begins) >= 7
+    assert max(begins.values()) - min(begins.values()) <= 3  # pictures have a little room of their own
