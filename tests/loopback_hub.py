@@ -20,6 +20,7 @@ from tests.loopback_faults import Fault, RandomFaults
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _BLOCK_BYTES = 16 * 1024
 _DRIP_SECONDS = 0.05
+_LOOK_SECONDS = 0.01
 _SEND_BUFFER_BYTES = 32 * 1024
 _LARGE_SUFFIX = ".safetensors"
 
@@ -31,6 +32,7 @@ class Behaviour:
     status answers every request with it (and error_code in X-Error-Code), file_status only those for files; with
     status_times only so many. packs: all files go out as gzip, which nobody asked for. drips: so many answers come a
     byte at a time. drop_after_bytes, stall_after_bytes: of one answer, then the next one gets through.
+    holds_after_bytes: once so many went out in all, every answer waits until this is 0 again.
     address_uses: how many requests an address of the storage host answers before it has expired.
     """
 
@@ -45,6 +47,7 @@ class Behaviour:
     drop_after_bytes: int = 0
     stall_after_bytes: int = 0
     stall_seconds: float = 0.0
+    holds_after_bytes: int = 0
     ignore_ranges: bool = False
     fault: Fault | None = None
     faults: RandomFaults | None = None
@@ -57,9 +60,8 @@ class Behaviour:
     @property
     def is_slowed_or_broken(self) -> bool:
         """Whether bytes go out otherwise than as fast as they can."""
-        return bool(
-            self.seconds_per_block or self.flip_byte_of or self.drop_after_bytes or self.stall_after_bytes or self.drips
-        )
+        paces = (self.seconds_per_block, self.drips, self.holds_after_bytes)
+        return any((*paces, self.flip_byte_of, self.drop_after_bytes, self.stall_after_bytes))
 
 
 @dataclass
@@ -144,9 +146,9 @@ class LoopbackHub:
         with self._lock:
             (self._sockets.add if is_open else self._sockets.discard)(connection)
 
-    def pause(self, seconds: float) -> None:
-        """Wait, but not for a server that is being stopped."""
-        self._closing.wait(seconds)
+    def pause(self, seconds: float) -> bool:
+        """Wait, but not for a server that is being stopped; return whether it is."""
+        return self._closing.wait(seconds)
 
     def takes_turn(self, name: str) -> bool:
         """Return whether a fault of which only some are wanted happens once more; name is a field of behaviour."""
@@ -318,6 +320,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_cut_off(self, sent: int, fault: Fault | None, after: int) -> bool:
         behaviour = self.hub.behaviour
+        while 0 < behaviour.holds_after_bytes <= sum(list(self.hub.sent_bytes.values())):
+            if self.hub.pause(_LOOK_SECONDS):
+                return True
         if fault in (Fault.DROP, Fault.STALL) and sent >= after:
             if fault is Fault.STALL and behaviour.faults is not None:
                 self.hub.pause(behaviour.faults.stall_seconds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ def begin(hub: LoopbackHub) -> Iterator[Callable[..., Attempt]]:
     """Start a download on a thread of its own."""
     begun: list[Attempt] = []
 
-    def start(**fields: str) -> Attempt:
+    def start(**fields: Any) -> Attempt:  # noqa: ANN401 - those of Attempt
         begun.append(Attempt(hub, **fields))
         return begun[-1].start()
 

@@ -1,6 +1,6 @@
 """Whole downloads: what lies in the cache afterwards, what was fetched for it, and what is told meanwhile."""
 
-import time
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from huggingface_hub import scan_cache_dir, snapshot_download, try_to_load_from_
 from engine.api.errors import ErrorKind
 from engine.api.hub import DownloadPhase
 from engine.hub import cache as hub_cache
-from engine.hub.download import discard, unfinished
+from engine.hub.download import DownloadState, checkpoint, discard, unfinished
 from engine.hub.download.locking import try_lock
 from tests.download_attempts import HUB_ID, SHARD_BYTES, SHARDS, Attempt, publish
 from tests.loopback_hub import COMMIT, LoopbackHub
@@ -97,16 +97,16 @@ def test_an_address_names_model_and_revision(begin: Begin, hub: LoopbackHub, tmp
 
 
 def test_paused_download_goes_on_where_it_was(begin: Begin, hub: LoopbackHub, published: Path, cache: Path) -> None:
-    hub.behaviour.seconds_per_block = 0.005
+    hub.behaviour.holds_after_bytes = 2_000_000
     first = begin()
-    first.until(lambda: weights_sent(hub) > 2_000_000)
-    assert first.cancel() < 0.3
+    first.until(lambda: first.last.done_bytes >= 2_000_000)
+    first.cancel()
     (left,) = unfinished()
     there = left.total_bytes - left.missing_bytes
-    assert 1_500_000 < there <= weights_sent(hub) + 1000
+    assert 2_000_000 <= there <= weights_sent(hub) + 1000
     assert scan_cache_dir(cache).warnings == []
     assert hub_cache.find(HUB_ID) is None
-    hub.behaviour.seconds_per_block = 0
+    hub.behaviour.holds_after_bytes = 0
     second = begin()
     received = second.finish().received_bytes
     assert received == left.missing_bytes
@@ -118,11 +118,11 @@ def test_paused_download_goes_on_where_it_was(begin: Begin, hub: LoopbackHub, pu
 
 
 def test_paused_download_can_be_discarded(begin: Begin, hub: LoopbackHub, cache: Path) -> None:
-    hub.behaviour.seconds_per_block = 0.005
+    hub.behaviour.holds_after_bytes = 1_000_000
     attempt = begin()
-    attempt.until(lambda: weights_sent(hub) > 1_000_000)
+    attempt.until(lambda: attempt.last.done_bytes >= 1_000_000)
     attempt.cancel()
-    assert discard(HUB_ID) > 900_000
+    assert discard(HUB_ID) >= 1_000_000
     assert unfinished() == ()
     assert not hub_cache.repository_folder(HUB_ID).exists()
 
@@ -130,14 +130,14 @@ def test_paused_download_can_be_discarded(begin: Begin, hub: LoopbackHub, cache:
 def test_branch_that_moved_on_keeps_what_is_the_same(
     begin: Begin, hub: LoopbackHub, published: Path, tmp_path: Path, cache: Path
 ) -> None:
-    hub.behaviour.seconds_per_block = 0.005
+    hub.behaviour.holds_after_bytes = 2 * SHARD_BYTES - 200_000
     attempt = begin()
-    attempt.until(lambda: weights_sent(hub) > 4_500_000)
+    attempt.until(lambda: attempt.last.done_bytes >= 2 * SHARD_BYTES - 200_000)
     attempt.cancel()
     newer = publish(tmp_path / "newer", seed=9)
     (newer / SHARDS[0]).write_bytes((published / SHARDS[0]).read_bytes())
     hub.revisions[HUB_ID] = {"main": (OTHER_COMMIT, newer)}
-    hub.behaviour.seconds_per_block = 0
+    hub.behaviour.holds_after_bytes = 0
     hub.forget_counts()
     assert begin().finish().commit == OTHER_COMMIT
     assert hub.sent_bytes.get(SHARDS[0], 0) < SHARD_BYTES / 10
@@ -187,7 +187,7 @@ def test_waiting_for_another_program_can_be_cancelled(begin: Begin, hub: Loopbac
     assert lock is not None
     attempt = begin()
     attempt.until(lambda: bool(attempt.last.words))
-    assert attempt.cancel() < 0.2
+    attempt.cancel()
     lock.release()
 
 
@@ -199,18 +199,41 @@ def test_two_at_once_fetch_each_file_once(begin: Begin, hub: LoopbackHub, publis
     assert_in_cache(cache, published)
 
 
-def test_speed_and_time_left_are_told_while_bytes_come(begin: Begin, hub: LoopbackHub) -> None:
-    hub.behaviour.seconds_per_block = 0.05
-    attempt = begin()
-    started = time.monotonic()
-    attempt.until(lambda: time.monotonic() - started > 2.5)
+class TickingClock:
+    """Goes on by as much with each look at it; states: those of a download with the time of each."""
+
+    def __init__(self, seconds: float) -> None:
+        self.times: list[float] = []
+        self.states: list[tuple[float, DownloadState]] = []
+        self._seconds = seconds
+
+    def monotonic(self) -> float:
+        self.times.append(len(self.times) * self._seconds)
+        return self.times[-1]
+
+    def append(self, state: DownloadState) -> None:
+        if state.total_bytes:
+            self.states.append((self.times[-1], state))
+
+
+def test_speed_and_time_left_are_told_while_bytes_come(
+    begin: Begin, hub: LoopbackHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = TickingClock(0.05)
+    monkeypatch.setattr(checkpoint, "time", clock)
+    hub.behaviour.holds_after_bytes = 1_000_000
+    attempt = begin(states=clock)
+    attempt.until(lambda: len(clock.states) >= 12)
     attempt.cancel()
-    receiving = [state for state in attempt.states if state.phase is DownloadPhase.RECEIVING]
-    assert 9 <= len(receiving) <= 15
-    last = receiving[-1]
-    measured = weights_sent(hub) / 2.5
-    assert measured * 0.5 < last.bytes_per_second < measured * 1.5
-    assert last.seconds_left == pytest.approx((last.total_bytes - last.done_bytes) / last.bytes_per_second)
+    told_at = [time for time, _ in clock.states]
+    assert all(0.19 < after - before < 0.4 for before, after in itertools.pairwise(told_at))
+    for time, state in clock.states:
+        before = [(0.0, 0)] + [(then, found.done_bytes) for then, found in clock.states if then <= time - 5.0]
+        start, done = before[-1]
+        assert state.bytes_per_second == pytest.approx((state.done_bytes - done) / max(time - start, 0.5))
+        if state.phase is DownloadPhase.RECEIVING and state.done_bytes:
+            left = (state.total_bytes - state.done_bytes) / state.bytes_per_second
+            assert state.seconds_left == pytest.approx(left)
 
 
 def test_folder_that_cannot_be_written(begin: Begin, cache: Path) -> None:
