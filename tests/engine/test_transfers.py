@@ -1,7 +1,5 @@
 """The transfer lane's handler against a real loopback Hub and real folders."""
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,16 +131,20 @@ def test_tampered_file_is_rejected_and_removed(transfers: Transfers, hub: Loopba
     assert list(cache.rglob("*.safetensors")) == []
 
 
-def test_cancel_ends_a_slow_download(transfers: Transfers, hub: LoopbackHub) -> None:
-    hub.behaviour.seconds_per_block = 0.2
+def test_cancel_ends_a_download_that_stands(transfers: Transfers, hub: LoopbackHub) -> None:
+    hub.behaviour.holds_after_bytes = 16 * 1024
     token = CancellationToken()
-    threading.Timer(0.5, token.cancel).start()
-    started = time.perf_counter()
+
+    def cancel(event: Event) -> None:
+        if isinstance(event, DownloadProgress) and event.done_bytes >= 16 * 1024:
+            token.cancel()
+
     with pytest.raises(Cancelled):
-        transfers.handle(command(hub), token, lambda _: None)
-    assert time.perf_counter() - started < 2
-    hub.behaviour.seconds_per_block = 0
-    download(transfers, hub)
+        transfers.handle(command(hub), token, cancel)
+    hub.behaviour.holds_after_bytes = 0
+    finished, progress = download(transfers, hub)
+    assert finished.revision == COMMIT
+    assert progress[-1].done_bytes == progress[-1].total_bytes > 16 * 1024
 
 
 def test_cancel_before_the_start_asks_nobody(transfers: Transfers, hub: LoopbackHub) -> None:

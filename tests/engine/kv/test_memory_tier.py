@@ -1,6 +1,7 @@
 """The tier in memory alone: what goes first, and pinned slots that come back when nobody holds them."""
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +12,14 @@ from engine.kv.memory_tier import MemoryTier, PinnedArena, on_device
 from engine.kv.tree import Item, ItemKind, KvTree, key_of
 
 SIZE = 64
+_PATIENCE_SECONDS = 30.0  # of a busy machine; nothing waits that long when all is well
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"waited in vain for {_PATIENCE_SECONDS:.0f} s"
+        time.sleep(0.01)
 
 
 def chain(tree: KvTree, count: int, used_at: float, first_id: int) -> list[Item]:
@@ -49,9 +58,7 @@ def test_pinned_slots_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch, "empty", unpinned)
     arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
-    deadline = time.monotonic() + 10
-    while arena._memory is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: arena._memory is not None)
     first, second = arena.allocate(SIZE), arena.allocate(SIZE - 8)
     inside = {first.data.data_ptr(), second.data.data_ptr()}
     assert len(inside) == 2
@@ -67,8 +74,5 @@ def test_memory_that_can_not_be_pinned_is_used_unpinned(caplog: pytest.LogCaptur
     if torch.cuda.is_available():
         pytest.skip("memory can be pinned here")
     arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
-    deadline = time.monotonic() + 10
-    while "no pinned memory" not in caplog.text and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert "no pinned memory" in caplog.text
+    wait_until(lambda: "no pinned memory" in caplog.text)
     assert arena.allocate(SIZE).data.nbytes == SIZE

@@ -1,12 +1,13 @@
 """When a failure is tried again, how long is waited, and what is said."""
 
 import email.utils
-import time
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 from huggingface_hub.errors import HfHubHTTPError
 
+from engine.hub import refusals
 from engine.hub.download.exposure import Exposure
 from engine.hub.download.rate import Rate
 from engine.hub.download.retry import (
@@ -43,12 +44,13 @@ def test_what_may_pass(error: BaseException, passes: bool) -> None:
     assert cause_of(wrapped) is (error if passes and hub_failure else None)
 
 
-def test_retry_after_as_seconds_and_as_date() -> None:
+def test_retry_after_as_seconds_and_as_date(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked_seconds(answered(429, "7")) == 7
-    date = email.utils.format_datetime(email.utils.localtime(), usegmt=False)
-    assert asked_seconds(answered(429, date)) == pytest.approx(0.1)
-    later = email.utils.formatdate(time.time() + 60, usegmt=True)
-    assert asked_seconds(answered(503, later)) == pytest.approx(60, abs=2)
+    monkeypatch.setattr(refusals, "time", SimpleNamespace(time=lambda: 1_000_000.0))
+    later = email.utils.formatdate(1_000_060.0, usegmt=True)
+    assert asked_seconds(answered(503, later)) == 60
+    assert asked_seconds(answered(503, "Mon, 12 Jan 1970 15:46:50 +0200")) == 10
+    assert asked_seconds(answered(429, "Mon, 12 Jan 1970 15:46:40 +0200")) == pytest.approx(0.1)
     assert asked_seconds(answered(429, "99999999")) == 300
     assert asked_seconds(answered(429, "soon")) is None
     assert asked_seconds(answered(429)) is None
