@@ -18,7 +18,7 @@ import msgspec
 from app.language import tr
 from app.settings.atomic import write_atomically
 
-if TYPE_CHECKING:  # it is imported where a token was kept, as it takes a moment
+if TYPE_CHECKING:  # it is imported where a token was kept, as it takes a moment and 11 MiB
     from keyring.backend import KeyringBackend
 
 PUBLIC_HUB = "https://huggingface.co"

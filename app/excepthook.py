@@ -1,6 +1,5 @@
 """Bugs of ours: caught wherever they surface, written to the log, and told with a report that is safe to publish."""
 
-import importlib.metadata
 import logging
 import logging.handlers
 import platform
@@ -32,11 +31,13 @@ def scrubbed(text: str, home: Path | None = None) -> str:
 
 def versions() -> dict[str, str]:
     """Return what this program runs on, by distribution metadata: nothing is imported for it."""
+    from importlib.metadata import PackageNotFoundError, version  # which takes the window's start some time
+
     found = {"Python": platform.python_version(), "system": f"{platform.system()} {platform.release()}"}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
+            found[package] = version(package)
+        except PackageNotFoundError:
             continue
     return found
 

@@ -4,7 +4,6 @@ No path, no token, and nobody's name is in it; texts of conversations are never 
 """
 
 import getpass
-import importlib.metadata
 import os
 import re
 import socket
@@ -65,9 +64,11 @@ def issue_page() -> str:
 
     Which one it is says its label, by PEP 753: case and punctuation don't count.
     """
+    from importlib.metadata import PackageNotFoundError, metadata  # which takes the window's start some time
+
     try:
-        addresses = importlib.metadata.metadata(_DISTRIBUTION).get_all("Project-URL") or []
-    except importlib.metadata.PackageNotFoundError:
+        addresses = metadata(_DISTRIBUTION).get_all("Project-URL") or []
+    except PackageNotFoundError:
         return ""
     for label, _, url in (str(each).partition(",") for each in addresses):
         if re.sub(r"[\W_]", "", label).casefold() in _ISSUE_LABELS and re.match("https?://", url.strip()):

@@ -3,11 +3,10 @@
 Owns a lock file and a local socket. Qt takes over the lock of a process that is no longer alive.
 """
 
-import hashlib
 import time
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QObject, Signal, Slot
+from PySide6.QtCore import QCryptographicHash, QLockFile, QObject, Signal, Slot
 from PySide6.QtNetwork import QLocalServer, QLocalSocket
 
 _LOCK_NAME = "window.lock"
@@ -23,8 +22,9 @@ class SingleInstance(QObject):
 
     def __init__(self, data_folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        folder_hash = hashlib.sha256(str(data_folder.resolve()).encode("utf-8", "surrogatepass")).hexdigest()
-        self._name = f"hearth-{folder_hash[:24]}"
+        folder = str(data_folder.resolve()).encode("utf-8", "surrogatepass")
+        digest = QCryptographicHash.hash(folder, QCryptographicHash.Algorithm.Sha256)  # hashlib would load OpenSSL
+        self._name = f"hearth-{digest.data().hex()[:24]}"
         self._lock = QLockFile(str(data_folder / _LOCK_NAME))
         self._lock.setStaleLockTime(0)  # never by age: a window may stay open for weeks
         self._server = QLocalServer(self)

@@ -167,7 +167,7 @@ class ModelParts(QObject):
 
     def _connect_dialogs(self, window: MainWindow) -> None:
         dialogs = window.dialogs
-        dialogs.token_requested.connect(self.tokens.refresh)
+        dialogs.token_requested.connect(self.tokens.describe)
         dialogs.token.token_given.connect(self.tokens.give)
         dialogs.token.token_removed.connect(self.tokens.remove)
         dialogs.connection_check_requested.connect(self.hub.check_connection)

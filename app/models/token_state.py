@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TokenState:
-    """endpoint: the address it is for. no_keyring: why tokens can't be kept here, empty if they can.
+    """endpoint: the address it is for. no_keyring: why tokens can't be kept here, empty if they can or nobody asked.
 
     error: what just went wrong, as a sentence.
     """

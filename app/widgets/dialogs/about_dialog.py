@@ -1,7 +1,6 @@
 """What this is, which version, and under which licence."""
 
 import platform
-from importlib import metadata
 
 from PySide6.QtCore import Qt, Signal, Slot, qVersion
 from PySide6.QtGui import QGuiApplication
@@ -17,11 +16,13 @@ _DISTRIBUTION = "hearth-chat"
 
 def versions_text() -> str:
     """Return the versions that a person who helps will ask for."""
+    from importlib.metadata import PackageNotFoundError, version  # which takes the window's start some time
+
     try:
-        version = metadata.version(_DISTRIBUTION)
-    except metadata.PackageNotFoundError:
-        version = tr("from a source folder")
-    return f"Hearth {version}\nPython {platform.python_version()}, Qt {qVersion()}\n{platform.platform()}"
+        own = version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        own = tr("from a source folder")
+    return f"Hearth {own}\nPython {platform.python_version()}, Qt {qVersion()}\n{platform.platform()}"
 
 
 class AboutDialog(QDialog):

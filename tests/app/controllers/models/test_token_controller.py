@@ -120,3 +120,21 @@ def test_a_keyring_that_waits_for_a_password_stops_nothing(desk: Desk, qtbot: Qt
     assert not waiting.has_answered
     with qtbot.waitSignal(desk.controller.state_changed):
         waiting.released.set()
+
+
+def test_whether_a_token_could_be_kept_is_asked_when_it_is_to_be_shown(
+    desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def no_keyring() -> str:
+        asked.append("keyring")
+        return "This computer has no keyring."
+
+    monkeypatch.setattr("app.controllers.models.token_controller.why_no_keyring", no_keyring)
+    assert refreshed(desk, qtbot).no_keyring == ""
+    assert asked == []
+    desk.controller.describe()
+    qtbot.waitUntil(lambda: desk.controller.state.no_keyring == "This computer has no keyring.")
+    assert given(desk, qtbot, TOKEN, False).no_keyring == "This computer has no keyring."
+    assert desk.controller.access().token == TOKEN
