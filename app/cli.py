@@ -5,6 +5,7 @@ Neither Qt nor the engine's libraries are imported here, so that `hearth ask` st
 """
 
 import argparse
+import gc
 import os
 import sys
 import textwrap
@@ -154,9 +155,11 @@ def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) 
 
 
 def _open_window(paths: Paths) -> int:
+    gc.disable()  # as main.run() does; the modules are half of what is made until the window is there
     try:
         from app import main as window
     except ImportError as error:
+        gc.enable()
         raise TerminalFailure(
             f"The window can't open, as a part of Qt is missing ({error}). Run `hearth chat` to chat in the terminal."
         ) from error

@@ -61,6 +61,7 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
 
     engine_argv starts the engine; None is the real one.
     """
+    gc.disable()  # what is made until the window is there is kept: looking for garbage in it took a tenth of the time
     application = QApplication.instance()
     if not isinstance(application, QApplication):
         application = QApplication([sys.argv[0] if sys.argv else "hearth"])
@@ -79,8 +80,10 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     try:
         hearth.start()
         gc.freeze()  # what lives until the end: each full collection took 45 ms to look through it
+        gc.enable()
         status = application.exec()
     finally:
+        gc.enable()
         hearth.shut_down()
         termination.remove()
         hooks.remove()

@@ -15,7 +15,7 @@ BANISHED = (
 )  # fmt: skip
 # Opens the window as `hearth` does, and tells its modules when what is opened next has been prepared.
 _START = """
-import json, sys
+import gc, json, sys
 from app import cli, main
 from PySide6.QtCore import QTimer
 
@@ -25,7 +25,7 @@ class Telling(main.Hearth):
         self.window.pages.models_made.connect(lambda _page: QTimer.singleShot(0, self.tell))
 
     def tell(self):
-        print(json.dumps(sorted(sys.modules)))
+        print(json.dumps([gc.isenabled(), sorted(sys.modules)]))
         self.window.close()
 
 main.Hearth = Telling
@@ -36,7 +36,8 @@ sys.exit(cli.main([]))
 
 def test_the_windows_process_loads_nothing_that_only_others_need() -> None:
     done = subprocess.run([sys.executable, "-c", _START], cwd=ROOT, capture_output=True, text=True, check=True)
-    loaded = json.loads(done.stdout)
+    collects, loaded = json.loads(done.stdout)
+    assert collects
     assert "app.widgets.models.models_page" in loaded
     assert [name for name in BANISHED if name in loaded] == []
     assert [name for name in loaded if name.startswith("pygments.lexers.") and name != "pygments.lexers._mapping"] == []
