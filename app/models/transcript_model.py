@@ -58,6 +58,10 @@ class TranscriptModel(QAbstractListModel):
             raise IndexError(row)
         return self._entries[row]
 
+    def entries(self, first: int = 0, end: int | None = None) -> list[TranscriptEntry]:
+        """Return the entries of the rows from first to before end, or to the last one."""
+        return self._entries[first:end]
+
     def row_of(self, message_id: str) -> int | None:
         """Return the row that shows a message, None if it is not on the shown branch."""
         return self._rows.get(message_id)

@@ -13,11 +13,11 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from app.conversations.records import MessageState
 from app.language import tr
+from app.models.row_sums import RowSums
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.theme import TEXT_COLUMN_PX
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.reading_place import TOP_MARGIN_PX, ReadingPlace
-from app.widgets.transcript.row_heights import RowHeights
 
 SIDE_MARGIN = 24
 _BOTTOM_MARGIN = 16
@@ -44,7 +44,7 @@ class TranscriptView(QAbstractScrollArea):
         self._model = model
         self._make_row = make_row
         self._estimate = estimate
-        self._heights = RowHeights()
+        self._heights = RowSums()
         self._live: dict[str, MessageWidget] = {}
         self._unmeasured: set[str] = set()
         self._anchor = ReadingPlace()
@@ -195,7 +195,7 @@ class TranscriptView(QAbstractScrollArea):
             entry = self._model.entry(row)
             widget = self._live.get(entry.message.id)
             if widget is None:
-                self._heights.set_height(row, self._estimate(entry, self.column_width))
+                self._heights.set_value(row, self._estimate(entry, self.column_width))
             else:
                 widget.show_entry(entry, is_last=row == len(self._heights) - 1)
                 self._unmeasured.add(entry.message.id)
@@ -277,7 +277,7 @@ class TranscriptView(QAbstractScrollArea):
             self._unmeasured.add(widget.message_id)
 
     def _top_of(self, row: int) -> int:
-        return TOP_MARGIN_PX + self._heights.top(row)
+        return TOP_MARGIN_PX + self._heights.before(row)
 
     def _page_height(self) -> int:
         return TOP_MARGIN_PX + self._heights.total + _BOTTOM_MARGIN
@@ -349,7 +349,7 @@ class TranscriptView(QAbstractScrollArea):
         width = self.column_width
         height = widget.height_at(width)
         widget.resize(width, height)
-        return self._heights.set_height(row, height) != 0
+        return self._heights.set_value(row, height) != 0
 
     def _realised(self, row: int) -> MessageWidget:
         entry = self._model.entry(row)

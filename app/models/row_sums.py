@@ -1,37 +1,41 @@
-"""Heights of all rows of a long list, most of them estimates, with quick sums and lookups (no Qt, no widgets).
+"""A number for each row of a long list (its height, its matches), with quick sums and lookups (no Qt).
 
-A Fenwick tree: changing one height, the top of a row and the row at a position each take O(log n).
+A Fenwick tree: changing one number, the sum before a row and the row at a position each take O(log n).
 """
 
 from collections.abc import Sequence
 
 
-class RowHeights:
-    """Heights in pixels; positions count from the top of the first row."""
+class RowSums:
+    """Numbers from 0 on; positions count through all of them, from the first row's beginning."""
 
     def __init__(self) -> None:
-        self._heights: list[int] = []
+        self._values: list[int] = []
         self._tree: list[int] = [0]
         self._leap = 0
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self._heights)
+        return len(self._values)
 
     def __getitem__(self, row: int) -> int:
-        """Return one row's height; raises IndexError."""
-        return self._heights[row]
+        """Return one row's number; raises IndexError."""
+        return self._values[row]
 
     @property
     def total(self) -> int:
-        """The height of all rows together."""
-        return self.top(len(self._heights))
+        """The sum of all rows."""
+        return self.before(len(self._values))
 
-    def replace_from(self, first: int, heights: Sequence[int]) -> None:
+    def values_from(self, first: int) -> list[int]:
+        """Return the numbers of the rows from `first` on."""
+        return self._values[first:]
+
+    def replace_from(self, first: int, values: Sequence[int]) -> None:
         """Make the rows from `first` on exactly these. O(n): for inserted and removed rows, not for single changes."""
-        self._heights[first:] = heights
-        count = len(self._heights)
-        tree = [0, *self._heights]
+        self._values[first:] = values
+        count = len(self._values)
+        tree = [0, *self._values]
         for node in range(1, count + 1):
             parent = node + (node & -node)
             if parent <= count:
@@ -39,19 +43,19 @@ class RowHeights:
         self._tree = tree
         self._leap = 1 << count.bit_length() >> 1
 
-    def set_height(self, row: int, height: int) -> int:
-        """Change one row's height and return by how much it grew; raises IndexError."""
-        growth = height - self._heights[row]
+    def set_value(self, row: int, value: int) -> int:
+        """Change one row's number and return by how much it grew; raises IndexError."""
+        growth = value - self._values[row]
         if growth:
-            self._heights[row] = height
+            self._values[row] = value
             node = row + 1
             while node < len(self._tree):
                 self._tree[node] += growth
                 node += node & -node
         return growth
 
-    def top(self, row: int) -> int:
-        """Return where a row begins; `len(self)` gives the end of the last one."""
+    def before(self, row: int) -> int:
+        """Return the sum of the rows before one, which is where it begins; `len(self)` gives that of all."""
         position = 0
         while row:
             position += self._tree[row]
@@ -67,4 +71,4 @@ class RowHeights:
                 node = following
                 position -= self._tree[following]
             step >>= 1
-        return min(node, len(self._heights) - 1)
+        return min(node, len(self._values) - 1)
