@@ -1,7 +1,5 @@
 """Code gets colours that fit its characters, within bounds."""
 
-import time
-
 import pytest
 
 from app.rendering import highlight as module
@@ -58,20 +56,18 @@ def test_too_much_code_is_left_plain() -> None:
     assert list(highlight("x" * (MAXIMUM_LINE_CHARACTERS + 1), "python")) == []
 
 
-SLOW_PIECES = ["/*", "<!--", "'", '"', "((((", "[[[[", "a" * 295 + "!", " " * 295 + "x", "a " * 149, "${", "\\", "<a "]
+SLOW_PIECES = ["", "/*", "<!--", "'", '"', "((((", "[[[[", "a" * 295 + "!", " " * 295 + "x", "a " * 149, "${", "\\",
+               "<a "]  # fmt: skip
 LANGUAGES = ["bash", "c", "cpp", "css", "go", "html", "java", "js", "json", "markdown", "perl", "php", "python", "ruby",
              "rust", "sql", "swift", "tex", "ts", "xml", "yaml"]  # fmt: skip
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_first_slice_of_colours_never_takes_long(language: str) -> None:
+@pytest.mark.timeout(60)  # seconds at most; a lexer that takes quadratic time before its first line takes minutes
+def test_the_first_line_is_coloured_whatever_follows(language: str) -> None:
     for piece in SLOW_PIECES:
-        code = (piece + "\n") * (10_000 // (len(piece) + 1))
-        started = time.thread_time()
-        for _ in highlight(code, language):
-            if time.thread_time() - started > 0.05:
-                break
-        assert time.thread_time() - started < 1.0, piece
+        code = (piece + "\n") * (MAXIMUM_CHARACTERS // (len(piece) + 1))
+        assert next(highlight(code, language)) is not None, piece
 
 
 def test_names_of_languages() -> None:
