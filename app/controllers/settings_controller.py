@@ -13,6 +13,7 @@ from app.settings.validation import BadValue, default_of, with_value
 from engine.api.codec import clean_text
 
 SETTINGS_KEY = "settings"
+FILE_KEY = "settings file"  # of what was found at the start: it stays while settings change, as by a model's load
 
 
 class SettingsController(QObject):
@@ -31,7 +32,7 @@ class SettingsController(QObject):
         """Tell what the file holds, and what in it could not be used."""
         self.settings_changed.emit(self.settings)
         if self._warnings:
-            self.notice_raised.emit(Notice(key=SETTINGS_KEY, text=" ".join(self._warnings), severity=Severity.WARNING))
+            self.notice_raised.emit(Notice(key=FILE_KEY, text=" ".join(self._warnings), severity=Severity.WARNING))
 
     @Slot(object)
     def change(self, change: tuple[str, object]) -> None:

@@ -37,3 +37,8 @@ class Notice:
     choices: tuple[Choice, ...] = ()
     details: str = ""
     is_progress: bool = False
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it stays until somebody has seen to it: it offers something to do, or something went wrong."""
+        return bool(self.action or self.choices) or self.severity is not Severity.INFO

@@ -136,3 +136,16 @@ def test_a_stored_draft_survives_an_edit_that_waits(qtbot: QtBot, windows: list[
     again.hearth.window.begin_new()
     opens(again, conversation_id)
     assert again.composer.text == "half a thought"
+
+
+def test_each_of_several_deletions_can_be_undone(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    for text in ("One", "Two", "Three", "Four", "Five"):
+        window.hearth.window.begin_new()
+        asked(window, text)
+    model = window.hearth.conversation_model
+    while model.rowCount():
+        window.hearth.lists.deletions.delete(model.conversation(0).id)
+    for count in range(1, 6):
+        window.notices.undo_newest()
+        window.wait(lambda count=count: model.rowCount() == count)

@@ -27,6 +27,7 @@ from app.widgets.models.scrolled import FittedScroll
 from app.widgets.text.plain_text_view import PlainTextView
 
 _SHOWN_NOTICES = 3
+_MOST_NOTICES = 20  # also of those that offer something
 _UNDO = "undo"  # how the keys of all actions begin that take something back
 _INFO_SECONDS = 12
 _SHARE_OF_WINDOW = 3
@@ -107,14 +108,14 @@ class NoticeBar(QWidget):
         return list(self._rows.values())
 
     def show_notice(self, notice: Notice) -> None:
-        """Show a notice; the oldest one goes if there are too many."""
+        """Show a notice; the oldest one that only informs goes if there are too many."""
         known = self._rows.get(notice.key)
         if known is not None and known.notice.is_progress and notice.is_progress:
             known.say(notice)
             return
         self.clear_notice(notice.key)
-        while len(self._rows) >= _SHOWN_NOTICES:
-            self.clear_notice(next(iter(self._rows)))
+        if len(self._rows) >= _SHOWN_NOTICES:
+            self._make_room()
         row = NoticeRow(notice, self._theme)
         row.closed.connect(self._on_closed)
         row.action_requested.connect(self._on_action_requested)
@@ -123,6 +124,13 @@ class NoticeBar(QWidget):
         self._fold()
         self.show()
         announce(self, f"{notice.text} {notice.action}".strip(), is_urgent=notice.severity is Severity.ERROR)
+
+    def _make_room(self) -> None:
+        """Let the oldest notice go that only informs: an Undo that goes early, say, could not be pressed any more."""
+        oldest = next((key for key, row in self._rows.items() if not row.notice.is_lasting), "")
+        if not oldest and len(self._rows) >= _MOST_NOTICES:
+            oldest = next(iter(self._rows))
+        self.clear_notice(oldest)
 
     def clear_notice(self, key: str) -> None:
         """Take a notice away; nothing happens if it is not shown."""
@@ -245,7 +253,7 @@ class NoticeRow(QFrame):
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INFO_SECONDS * 1000)
         self._timer.timeout.connect(self._on_close)
-        self._goes_by_itself = notice.severity is Severity.INFO and not (notice.action or notice.choices)
+        self._goes_by_itself = not notice.is_lasting
         if self._goes_by_itself:
             self._timer.start()
         self.set_theme(theme)

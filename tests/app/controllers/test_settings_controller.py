@@ -59,3 +59,15 @@ def test_a_setting_that_can_not_be_saved_still_holds(qtbot: QtBot, path: Path) -
     controller.change(("theme", "dark"))
     assert controller.settings.theme is Theme.DARK
     assert "could not be saved" in notices[0].text
+
+
+def test_what_was_found_at_the_start_is_not_taken_away_by_a_change(qtbot: QtBot, path: Path) -> None:
+    path.write_text("{broken", encoding="utf-8")
+    controller = SettingsController(path)
+    _, notices = listened(controller)
+    cleared: list[str] = []
+    controller.notice_cleared.connect(cleared.append)
+    controller.start()
+    controller.change(("checkpoint", "starter"))  # as at the end of each load
+    assert "usual ones" in notices[0].text
+    assert notices[0].key not in cleared

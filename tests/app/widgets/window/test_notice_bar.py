@@ -48,6 +48,17 @@ def test_no_more_than_three(bar: NoticeBar) -> None:
     assert keys(bar) == ["b", "c", "d"]
 
 
+def test_what_offers_something_or_went_wrong_is_not_pushed_out(bar: NoticeBar) -> None:
+    bar.show_notice(Notice(key="error", text="Not saved.", severity=Severity.ERROR))
+    bar.show_notice(Notice(key="info", text="Copied."))
+    for key in "abcd":
+        bar.show_notice(Notice(key=key, text="“Plans” was deleted.", action="Undo", action_key=f"undo:{key}"))
+    assert keys(bar) == ["error", "a", "b", "c", "d"]
+    for number in range(50):
+        bar.show_notice(Notice(key=str(number), text="Wrong.", severity=Severity.ERROR))
+    assert len(bar.rows) == 20
+
+
 def test_details_are_folded_and_can_be_copied(qtbot: QtBot, bar: NoticeBar) -> None:
     bar.show_notice(Notice(key="e", text="It broke.", severity=Severity.ERROR, details="Traceback <b>x</b>"))
     row = bar.rows[0]
