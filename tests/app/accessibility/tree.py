@@ -19,7 +19,10 @@ _STATES = (
     "editable", "multiLine", "passwordEdit", "modal", "defaultButton", "hasPopup", "linked", "busy",
 )  # fmt: skip
 _LONGEST = 240
-_CHANGING = ((re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"), "(time)"), (re.compile(r"used .* ago"), "used (some time) ago"))
+_CHANGING = (
+    (re.compile(r"\d+ [A-Z][a-z]+ \d{4}, \d\d:\d\d"), "(time)"),
+    (re.compile(r"used .* ago"), "used (some time) ago"),
+)
 
 
 def tree(widget: QWidget) -> str:
