@@ -4675,6 +4675,10 @@
         <translation>Während ein anderes Fenster vorn ist, sagt der Desktop, welche Unterhaltung beantwortet wurde, aber nicht was.</translation>
     </message>
     <message>
+        <source>Whole answer</source>
+        <translation>Ganze Antwort</translation>
+    </message>
+    <message>
         <source>With the same number, the same question to the same model gives the same answer.</source>
         <translation>Mit derselben Zahl gibt dieselbe Frage an dasselbe Modell dieselbe Antwort.</translation>
     </message>

@@ -27,7 +27,7 @@ def statistics_parts(message: Message) -> list[str]:
     if statistics is not None:
         if statistics.generated_tokens:
             parts += [
-                token_words(statistics.generated_tokens),
+                token_words(answer_tokens(message)),
                 tr("{rate} tokens/s").format(rate=rate(statistics.tokens_per_second)),
                 tr("first token {time}").format(time=seconds(statistics.time_to_first_token_seconds)),
             ]
@@ -37,6 +37,12 @@ def statistics_parts(message: Message) -> list[str]:
             )
         )
     return [part for part in parts if part]
+
+
+def answer_tokens(message: Message) -> int:
+    """Return the tokens of a whole answer, also of one whose statistics are about its last part: it was continued."""
+    generated = message.statistics.generated_tokens if message.statistics is not None else 0
+    return max(len(message.token_ids), generated)
 
 
 def statistics_line(message: Message) -> str:
@@ -65,6 +71,8 @@ def statistics_details(message: Message) -> list[tuple[str, str]]:
     if message.is_edited:
         rows.append((tr("Text"), tr("Edited by you; the version beside it is what the model wrote.")))
     if message.statistics is not None:
+        if answer_tokens(message) > message.statistics.generated_tokens:
+            rows.append((tr("Whole answer"), token_words(answer_tokens(message))))
         rows += _measured(message.statistics)
     if message.finish_reason is not None:
         rows.append((tr("Ended because"), tr(_ENDINGS[message.finish_reason])))

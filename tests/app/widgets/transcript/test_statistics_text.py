@@ -136,3 +136,14 @@ def test_dates_and_numbers_of_the_details_are_those_of_the_language() -> None:
     rows = dict(statistics_details(message))
     assert rows["Zeit"] == "5. März 2026, 14:32 Uhr"
     assert "0,7 · top-p 0,95 ·" in " ".join(rows.values())
+
+
+def test_an_answer_in_parts_is_counted_whole() -> None:
+    """After "Continue" and "Answer now" the statistics are those of the last part."""
+    last = msgspec.structs.replace(answer(1, "Hi").statistics, generated_tokens=12)  # type: ignore[type-var]
+    message = msgspec.structs.replace(answer(1, "Hi"), statistics=last, token_ids=tuple(range(340)))
+    assert "340 tokens" in statistics_line(message)
+    rows = dict(statistics_details(message))
+    assert rows["Whole answer"] == "340 tokens"
+    assert rows["Written"].startswith("12 tokens")
+    assert "Whole answer" not in dict(statistics_details(answer(1, "Hi")))
