@@ -26,6 +26,21 @@ WORDS = "The quick brown fox jumps over the lazy dog and sleeps. " * 8
 PARAGRAPHS = "\n\n".join(f"Paragraph {number}. {WORDS}" for number in range(2_000))
 FORMULAS = "\n\n".join(f"Then\n\n$$x = {number}$$" for number in range(600))
 FEW_WIDGETS = 30
+NEAR_CHARACTERS = 200_000  # of HTML: some pages, of a million characters of text
+
+
+@pytest.fixture
+def laid_out(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many characters each text was given that was laid out since."""
+    characters: list[int] = []
+    set_html = TextView.setHtml
+
+    def counted(view: TextView, html: str) -> None:
+        characters.append(len(html))
+        set_html(view, html)
+
+    monkeypatch.setattr(TextView, "setHtml", counted)
+    return characters
 
 
 def settle(page: Transcript | None = None) -> None:
@@ -60,13 +75,12 @@ def seen_text(page: Transcript, row: AssistantMessage, height: int, left: int = 
 
 
 @pytest.mark.parametrize("text", [PARAGRAPHS, "x" * 1_000_000, FORMULAS, "- an item\n" * 30_000, WORDS * 2_000])
-def test_it_opens_quickly_with_few_widgets(page: Transcript, page_model: TranscriptModel, text: str) -> None:
-    start = time.thread_time()
-    page_model.set_entries(entries([user(1, "Go"), answer(2, text)]))
-    settle()
-    assert time.thread_time() - start < 1.5  # all widgets took 2 to 9 s
+def test_it_opens_with_few_widgets_and_lays_out_what_is_near(
+    page: Transcript, page_model: TranscriptModel, laid_out: list[int], text: str
+) -> None:
     row = shown(page, page_model, text)
     assert 0 < len(row.body.block_widgets) < FEW_WIDGETS
+    assert sum(laid_out) < NEAR_CHARACTERS
     assert pending_in(row)
     assert page.view.is_following
 
@@ -116,7 +130,7 @@ def test_find_goes_to_what_has_no_widget(qtbot: QtBot, page: Transcript, page_mo
     finder.bar.field.setText("Paragraph 777.")
     qtbot.waitUntil(lambda: finder.search.total == 1 and not finder.search.is_searching)
     settle()
-    third = page.view.viewport().height() // 3
+    third = page.view.height() // 3 - page.view.viewport().y()
     assert any(seen_text(page, row, third + gap).startswith("Paragraph 777.") for gap in (0, 10, 20))
     finder.close()
 
@@ -136,7 +150,7 @@ def test_a_huge_table_is_searched_and_copied_as_one(
     finder.bar.field.setText("row 1777")
     qtbot.waitUntil(lambda: finder.search.total == 1 and not finder.search.is_searching)
     settle()
-    third = page.view.viewport().height() // 3
+    third = page.view.height() // 3 - page.view.viewport().y()
     assert any(seen_text(page, row, third + gap, 80) == "row 1777" for gap in (0, 10, 20))
     finder.close()
     page.selection.select_row(1)
@@ -219,20 +233,20 @@ def test_unfolded_thoughts_of_many_pages_have_few_widgets(page: Transcript, page
     assert any(seen_text(page, row, 300 + gap) for gap in (0, 20, 40))
 
 
-def test_another_look_keeps_the_place(page: Transcript, page_model: TranscriptModel) -> None:
+def test_another_look_keeps_the_place(page: Transcript, page_model: TranscriptModel, laid_out: list[int]) -> None:
     row = shown(page, page_model, PARAGRAPHS)
     bar = page.view.verticalScrollBar()
     bar.setValue(bar.maximum() // 2)
     settle()
     height = next(height for height in range(30, 90, 10) if seen_text(page, row, height))
     before = seen_text(page, row, height)
-    start = time.thread_time()
+    laid_out.clear()
     page.set_theme(DARK)
     settle()
     assert seen_text(page, row, height) == before
     page.resize(page.width() - 150, page.height())
     settle()
-    assert time.thread_time() - start < 0.7
+    assert sum(laid_out) < NEAR_CHARACTERS
     assert seen_text(page, row, 100) or seen_text(page, row, 120)
 
 
@@ -287,7 +301,7 @@ def test_what_is_selected_while_it_is_read_stays(page: Transcript, page_model: T
     assert not row.body.is_behind
     assert page.selected_text() == before
     page.selection.clear()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any("**" in leaf.toPlainText() for leaf in leaves_in(row)) and time.monotonic() < deadline:
         QApplication.processEvents()
     assert not any("**" in leaf.toPlainText() for leaf in leaves_in(row))
