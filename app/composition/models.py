@@ -27,7 +27,8 @@ from app.widgets.window.main_window import MainWindow
 from app.worker.engine_client import EngineClient
 from engine.api.plan import Plan
 
-if TYPE_CHECKING:  # it is made when it is first wanted
+if TYPE_CHECKING:  # they are made when they are first wanted
+    from app.widgets.models.first_start_page import FirstStartPage
     from app.widgets.models.models_page import ModelsPage
 
 _log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class ModelParts(QObject):
         self._checkpoints = checkpoints
         self._hub_cache = settings.settings.hub_cache
         self._page: ModelsPage | None = None
+        self._first_start_page: FirstStartPage | None = None
         self._hub_folder = ""
         self._awaited = ""  # the reference of a model that was downloaded to chat with
         self._folders = settings.settings.checkpoint_folders
@@ -74,7 +76,9 @@ class ModelParts(QObject):
         """Connect what the window wants and shows."""
         self._window = window
         window.pages.models_made.connect(self._on_models_made)
-        self._connect_first_start(window)
+        window.pages.first_start_made.connect(self._on_first_start_made)
+        self.first_start.shown_changed.connect(window.show_first_start)
+        window.send_requested.connect(self.first_start.finish)
         self._connect_dialogs(window)
         for source in (self.downloads, self.library):
             source.notice_raised.connect(window.show_notice)
@@ -148,13 +152,15 @@ class ModelParts(QObject):
         self.library.deletion_counted.connect(page.ask_delete)
         self.library.move_progressed.connect(page.set_move_progress)
 
-    def _connect_first_start(self, window: MainWindow) -> None:
-        page = window.first_start
+    @Slot(object)
+    def _on_first_start_made(self, page: "FirstStartPage") -> None:
+        self._first_start_page = page
+        page.set_offline(self._current().work_offline)
         page.recommended_accepted.connect(self.first_start.accept)
         page.starter_chosen.connect(self.first_start.finish)
         page.skipped.connect(self.first_start.finish)
         page.browse_requested.connect(self.first_start.finish)
-        page.browse_requested.connect(window.show_models)
+        page.browse_requested.connect(self._window.show_models)
         page.pause_requested.connect(self.downloads.pause)
         page.resume_requested.connect(self.downloads.resume)
         page.cancel_requested.connect(self.downloads.cancel)
@@ -162,17 +168,15 @@ class ModelParts(QObject):
         self.recommendations.recommended.connect(page.set_recommendations)
         self.first_start.download_changed.connect(page.set_download)
         self.first_start.loading_changed.connect(page.set_loading)
-        self.first_start.shown_changed.connect(window.show_first_start)
-        window.send_requested.connect(self.first_start.finish)
 
     def _connect_dialogs(self, window: MainWindow) -> None:
         dialogs = window.dialogs
         dialogs.token_requested.connect(self.tokens.describe)
-        dialogs.token.token_given.connect(self.tokens.give)
-        dialogs.token.token_removed.connect(self.tokens.remove)
+        dialogs.token_given.connect(self.tokens.give)
+        dialogs.token_removed.connect(self.tokens.remove)
         dialogs.connection_check_requested.connect(self.hub.check_connection)
         self.hub.connection_checked.connect(dialogs.show_connection)
-        self.tokens.state_changed.connect(dialogs.token.show_state)
+        self.tokens.state_changed.connect(dialogs.show_token)
 
     @Slot(object)
     def _load_and_chat(self, reference: str) -> None:
@@ -194,7 +198,8 @@ class ModelParts(QObject):
     def _on_settings_changed(self, settings: Settings) -> None:
         self.tokens.refresh()
         self._show_settings(settings)
-        self._window.first_start.set_offline(settings.work_offline)
+        if self._first_start_page is not None:
+            self._first_start_page.set_offline(settings.work_offline)
         if settings.checkpoint_folders != self._folders:
             self._folders = settings.checkpoint_folders
             self._checkpoints.refresh()

@@ -1,5 +1,7 @@
 """The window: puts the parts together, turns what the user does into intent signals, shows what it is told."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QAbstractItemModel, QRect, QSize, Signal, Slot
 from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMainWindow, QWidget
@@ -31,6 +33,9 @@ from app.widgets.window.window_pages import WindowPages
 from app.widgets.window.window_wiring import connect_actions, connect_parts
 from engine.api.message import Role
 from engine.api.plan import Plan
+
+if TYPE_CHECKING:
+    from app.widgets.models.first_start_page import FirstStartPage
 
 SMALLEST_SIZE = QSize(720, 480)
 _FIRST_SIZE = QSize(1100, 760)
@@ -100,7 +105,6 @@ class MainWindow(QMainWindow):
         self.download_indicator = DownloadIndicator(downloads, self._theme, self)
         self.page = ConversationPage(transcript_model, self._theme)
         self.pages = WindowPages(self.page, results, downloads, checkpoint_model, self._theme)
-        self.first_start = self.pages.first_start
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(self.menuBar())
         self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
@@ -117,6 +121,11 @@ class MainWindow(QMainWindow):
     def theme(self) -> Theme:
         """The look that is shown now."""
         return self._theme
+
+    @property
+    def first_start(self) -> "FirstStartPage":
+        """The page of the first start, which is made when it is asked for."""
+        return self.pages.first_start
 
     @property
     def shown_conversation_id(self) -> str:

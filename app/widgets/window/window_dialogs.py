@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QDialog, QWidget
 
 from app.licences import Component
 from app.models.conversation_list_model import ConversationListModel
+from app.models.token_state import TokenState
 from app.problem_report import issue_page
 from app.settings.schema import Settings
 from app.widgets.actions.keys_dialog import KeysDialog
@@ -35,7 +36,9 @@ class WindowDialogs(QObject):
     warmth_requested = Signal()  # show_warmth() is wanted
     forget_requested = Signal(object)  # tuple of conversation ids
     clear_requested = Signal()
-    token_requested = Signal()  # the token dialog opens: token.set_state() is wanted
+    token_requested = Signal()  # the token dialog opens: show_token() is wanted
+    token_given = Signal(object)  # (token, whether the keyring is to keep it)
+    token_removed = Signal()
     keys_requested = Signal()  # the list of keys is wanted
     report_requested = Signal(object)  # what a notice says about a problem: show_report() is wanted
     licences_requested = Signal()  # show_licences() is wanted
@@ -54,8 +57,8 @@ class WindowDialogs(QObject):
         self._report: ReportDialog | None = None
         self._licences: LicencesDialog | None = None
         self._steps: tuple[ConnectionStep, ...] | None = ()
-        self.token = TokenDialog(parent)
-        self.token.link_activated.connect(self.open_page)
+        self._token: TokenDialog | None = None
+        self._token_state = TokenState("")
 
     @property
     def settings_dialog(self) -> SettingsDialog | None:
@@ -138,6 +141,24 @@ class WindowDialogs(QObject):
         self.open_settings()
         if self._settings_dialog is not None:
             self._settings_dialog.show_field(key)
+
+    @property
+    def token(self) -> TokenDialog:
+        """The dialog for the access token, which is made when it is first asked for."""
+        if self._token is None:
+            self._token = TokenDialog(self._parent)
+            self._token.link_activated.connect(self.open_page)
+            self._token.token_given.connect(self.token_given)
+            self._token.token_removed.connect(self.token_removed)
+            self._token.show_state(self._token_state)
+        return self._token
+
+    @Slot(object)
+    def show_token(self, state: TokenState) -> None:
+        """Show what is known about the access token, once that was asked for."""
+        self._token_state = state
+        if self._token is not None:
+            self._token.show_state(state)
 
     def open_token(self) -> None:
         """Ask for an access token."""

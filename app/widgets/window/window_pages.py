@@ -9,11 +9,11 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.models.plan_words import ModelFit
 from app.widgets.basics.theme import Theme
-from app.widgets.models.first_start_page import FirstStartPage
 from app.widgets.window.conversation_page import ConversationPage, is_text
 from app.widgets.window.window_dialogs import WindowDialogs
 
-if TYPE_CHECKING:  # made when it is first wanted: it would take a third of the time until the window is there
+if TYPE_CHECKING:  # made when they are first wanted: they would take a third of the time until the window is there
+    from app.widgets.models.first_start_page import FirstStartPage
     from app.widgets.models.models_page import ModelsPage, ModelViews
 
 
@@ -22,6 +22,7 @@ class WindowPages(QStackedWidget):
 
     page_changed = Signal()
     models_made = Signal(object)  # ModelsPage, to be connected and told how things stand
+    first_start_made = Signal(object)  # FirstStartPage, likewise
     fits_requested = Signal()  # show_fit() is wanted for each model on this computer
 
     def __init__(
@@ -35,7 +36,7 @@ class WindowPages(QStackedWidget):
     ) -> None:
         super().__init__(parent)
         self.conversation = conversation
-        self.first_start = FirstStartPage(theme)
+        self._first_start: FirstStartPage | None = None
         self._models: ModelsPage | None = None
         self._views: ModelViews | None = None
         self._preparing = QTimer(self)
@@ -47,9 +48,20 @@ class WindowPages(QStackedWidget):
         self._theme = theme
         self._loaded = ""
         self._dialogs: WindowDialogs | None = None
-        for page in (self.conversation, self.first_start):
-            self.addWidget(page)
+        self.addWidget(self.conversation)
         self.currentChanged.connect(self._on_current_changed)
+
+    @property
+    def first_start(self) -> "FirstStartPage":
+        """The page of the first start, which is made when it is asked for."""
+        if self._first_start is None:
+            from app.widgets.models.first_start_page import FirstStartPage
+
+            self._first_start = FirstStartPage(self._theme)
+            self.addWidget(self._first_start)
+            self._connect_dialogs(self._first_start)
+            self.first_start_made.emit(self._first_start)
+        return self._first_start
 
     @property
     def models(self) -> "ModelsPage":
@@ -97,7 +109,7 @@ class WindowPages(QStackedWidget):
     @property
     def is_first_start(self) -> bool:
         """Whether the page of the first start is shown."""
-        return self.currentWidget() is self.first_start
+        return self._first_start is not None and self.currentWidget() is self._first_start
 
     def set_loaded(self, reference: str) -> None:
         """Know which model answers, "" for none."""
@@ -149,7 +161,7 @@ class WindowPages(QStackedWidget):
     def _on_current_changed(self) -> None:
         """What has to be said is said on the page that is seen."""
         notices = self.conversation.notices
-        for page in (self.conversation, self.first_start, self._models):
+        for page in (self.conversation, self._first_start, self._models):
             if page is not None and page is self.currentWidget():
                 page.hold_notices(notices)
                 notices.setVisible(bool(notices.rows))
@@ -158,7 +170,6 @@ class WindowPages(QStackedWidget):
     def open_with(self, dialogs: WindowDialogs) -> None:
         """Let the pages open the token dialog, the settings, and pages of the Hub in the browser."""
         self._dialogs = dialogs
-        self._connect_dialogs(self.first_start)
 
     def _connect_dialogs(self, page: "ModelsPage | FirstStartPage") -> None:
         if self._dialogs is not None:
@@ -177,6 +188,6 @@ class WindowPages(QStackedWidget):
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""
         self._theme = theme
-        for page in (self.conversation, self.first_start, self._models):
+        for page in (self.conversation, self._first_start, self._models):
             if page is not None:
                 page.set_theme(theme)
