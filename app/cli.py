@@ -17,6 +17,7 @@ import msgspec
 from app.conversations.errors import StoreError
 from app.excepthook import start_logging, versions
 from app.paths import FolderUnusable, Paths, locate
+from app.qt_loading import load_qt
 from app.settings.file import load
 from app.settings.levels import for_model
 from app.settings.schema import Settings, budgets_from, sampling_from
@@ -157,6 +158,7 @@ def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) 
 def _open_window(paths: Paths) -> int:
     gc.disable()  # as main.run() does; the modules are half of what is made until the window is there
     try:
+        load_qt()
         from app import main as window
     except ImportError as error:
         gc.enable()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.app.hearth_process import ROOT
 
@@ -13,31 +14,42 @@ BANISHED = (
     "hashlib", "ssl", "http", "urllib.request", "email", "importlib.metadata", "asyncio", "multiprocessing", "sqlite3",
     "PySide6.QtQml", "PySide6.QtQuick", "PySide6.QtDBus", "PySide6.QtPrintSupport",
 )  # fmt: skip
-# Opens the window as `hearth` does, and tells its modules when what is opened next has been prepared.
+# Opens the window as `hearth` does, and tells what is loaded when what is opened next has been prepared.
 _START = """
-import gc, json, sys
-from app import cli, main
-from PySide6.QtCore import QTimer
+import gc, json, linecache, sys
+from app import cli
 
-class Telling(main.Hearth):
-    def start(self):
-        super().start()
-        self.window.pages.models_made.connect(lambda _page: QTimer.singleShot(0, self.tell))
+def load_and_follow(load_qt=cli.load_qt):
+    load_qt()
+    from app import main
+    from PySide6.QtCore import QTimer
 
-    def tell(self):
-        print(json.dumps([gc.isenabled(), sorted(sys.modules)]))
-        self.window.close()
+    class Telling(main.Hearth):
+        def start(self):
+            super().start()
+            self.window.pages.models_made.connect(lambda _page: QTimer.singleShot(0, self.tell))
 
-main.Hearth = Telling
-main.engine_command = lambda *_, **__: [sys.executable, "tests/scripted_engine.py", "--script", "answer"]
+        def tell(self):
+            print(json.dumps([gc.isenabled(), sorted(linecache.cache), sorted(sys.modules)]))
+            self.window.close()
+
+    main.Hearth = Telling
+    main.engine_command = lambda *_, **__: [sys.executable, "tests/scripted_engine.py", "--script", "answer"]
+
+cli.load_qt = load_and_follow
 sys.exit(cli.main([]))
 """
 
 
 def test_the_windows_process_loads_nothing_that_only_others_need() -> None:
-    done = subprocess.run([sys.executable, "-c", _START], cwd=ROOT, capture_output=True, text=True, check=True)
-    collects, loaded = json.loads(done.stdout)
+    done = subprocess.run(
+        [sys.executable, "-c", _START], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    collects, sources, loaded = json.loads(done.stdout)
     assert collects
+    assert [
+        name for name in sources if Path(name).is_relative_to(ROOT)
+    ] == []  # a hook of PySide6 would have read them all
     assert "app.widgets.models.models_page" in loaded
     assert [name for name in BANISHED if name in loaded] == []
     assert [name for name in loaded if name.startswith("pygments.lexers.") and name != "pygments.lexers._mapping"] == []
