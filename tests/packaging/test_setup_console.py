@@ -19,17 +19,35 @@ def python(code: str) -> list[str]:
     return [sys.executable, "-c", code]
 
 
+class Clock:
+    """What the console takes for the time; only the test lets it pass."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(setup_console, "time", clock)
+    return clock
+
+
 @pytest.fixture
 def console(tmp_path: Path) -> Console:
     return Console(tmp_path / "log", io.StringIO())
 
 
-def test_output_goes_to_the_log_and_back(console: Console) -> None:
+def test_output_goes_to_the_log_and_back(console: Console, clock: Clock) -> None:
     with console.step("Working"):
+        clock.seconds += 7
         output = console.run(python("import sys; print('one'); print('two', file=sys.stderr)"), os.environ)
     assert sorted(output.splitlines()) == ["one", "two"]
     assert "two" in console.log_path.read_text()
-    assert console._out.getvalue().splitlines() == ["Working ...", "Working: done in 0 s"]
+    assert console._out.getvalue().splitlines() == ["Working ...", "Working: done in 7 s"]
 
 
 def test_a_failure_shows_the_last_lines_and_a_sentence(console: Console) -> None:
@@ -58,13 +76,14 @@ def test_bytes_that_are_no_text_do_no_harm(console: Console) -> None:
     assert console.log_path.exists()
 
 
-def test_a_terminal_sees_what_is_going_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_sees_what_is_going_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(setup_console, "TICK_SECONDS", 0.01)
     console = Console(tmp_path / "log", Terminal())
     code = "print('  Downloading torch-2.13.0-cp311-x.whl (526.6 MB)', flush=True); import time; time.sleep(0.1)"
     with console.step("Installing"):
+        clock.seconds += 3
         console.run(python(code), os.environ)
-    assert "Installing: downloading torch (526.6 MB) ... 0 s" in console._out.getvalue()
+    assert "Installing: downloading torch (526.6 MB) ... 3 s" in console._out.getvalue()
 
 
 def test_the_watcher_sees_each_line(console: Console) -> None:
