@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -87,7 +88,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread, a child process or a running Qt timer behind."""
     threads_before = set(threading.enumerate())
-    children_before = {child.pid for child in psutil.Process().children(recursive=True)}
+    children_before = _descendants()
     yield
     _expect_none(lambda: _new_threads(threads_before), "threads")
     _expect_none(lambda: _new_children(children_before), "child processes")
@@ -116,12 +117,33 @@ def _new_threads(before: set[threading.Thread]) -> list[str]:
     return [thread.name for thread in new if not thread.name.startswith(_LIBRARY_THREADS)]
 
 
+def _descendants() -> set[int]:
+    """Return the ids of the processes that this one started, and of those that they did."""
+    tasks = Path("/proc/self/task")
+    if not (tasks / str(threading.get_native_id()) / "children").exists():  # Linux has it, as a rule
+        return {child.pid for child in psutil.Process().children(recursive=True)}
+    found, unseen = set(), [os.getpid()]
+    while unseen:
+        children = list(_children(unseen.pop()))
+        found.update(children)
+        unseen.extend(children)
+    return found
+
+
+def _children(process_id: int) -> Iterator[int]:
+    """Yield what the threads of a process have started; psutil reads all processes of the machine for that."""
+    with suppress(FileNotFoundError, ProcessLookupError):  # the process has ended meanwhile
+        for task in Path(f"/proc/{process_id}/task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):  # its thread
+                yield from map(int, (task / "children").read_text().split())
+
+
 def _new_children(before: set[int]) -> list[str]:
     found = []
-    for child in psutil.Process().children(recursive=True):
+    for process_id in _descendants() - before:
         try:
-            if child.pid not in before:
-                found.append(f"{child.pid} {child.name()} {child.status()}")
+            child = psutil.Process(process_id)
+            found.append(f"{process_id} {child.name()} {child.status()}")
         except psutil.NoSuchProcess:
             continue
     return found
