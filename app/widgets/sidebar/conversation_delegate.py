@@ -33,6 +33,7 @@ from app.models.conversation_list_model import RUNNING_ROLE, WAITING_ROLE, WARMT
 from app.models.sidebar_model import SIDEBAR_ROW_ROLE
 from app.models.sidebar_rows import Group
 from app.widgets.basics.chosen_row import paint_chosen
+from app.widgets.basics.elided_title import elided_title
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import pixmap
@@ -265,7 +266,7 @@ def _draw(
     up = Qt.AlignmentFlag.AlignBottom if low else Qt.AlignmentFlag.AlignVCenter
     metrics = painter.fontMetrics()
     room = words.width() - (metrics.horizontalAdvance(end) + _MARK_GAP_PX if end else 0)
-    line = metrics.elidedText(_one_line(text), Qt.TextElideMode.ElideRight, room)
+    line = elided_title(metrics, _one_line(text), room)
     for part, side in ((line, Qt.AlignmentFlag.AlignLeft), (end, Qt.AlignmentFlag.AlignRight)):
         if part:
             alignment = QStyle.visualAlignment(direction, side) | Qt.AlignmentFlag.AlignAbsolute | up

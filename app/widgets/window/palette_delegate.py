@@ -8,6 +8,7 @@ from app.conversations.search import HIT_END, HIT_START
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import ENTRY_ROLE
 from app.widgets.basics.chosen_row import paint_chosen
+from app.widgets.basics.elided_title import elided_title
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icons import pixmap
 from app.widgets.basics.theme import RADIUS_PX, Theme
@@ -88,7 +89,7 @@ class PaletteDelegate(QStyledItemDelegate):
         painter.setFont(self._font())
         painter.setPen(QColor(colors.text))
         room = words.width() - (end_width + _GAP_PX if end else 0)
-        title = painter.fontMetrics().elidedText(_one_line(entry.title), Qt.TextElideMode.ElideRight, room)
+        title = elided_title(painter.fontMetrics(), _one_line(entry.title), room)
         side = _absolute(direction, Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
         painter.drawText(QStyle.visualRect(direction, place, words), int(side), title)
         if entry.detail:
