@@ -125,6 +125,18 @@ PLAN = Plan(
     tokenizer_id=TOKENIZER_ID,
     load_seconds=0.1,
 )
+PUBLISHED_IN_4_BIT = "gpt-oss"  # in the name of a checkpoint
+
+
+def plan_for(checkpoint: str) -> Plan:
+    """Return the plan of any checkpoint: it fits as it was published."""
+    plan = msgspec.structs.replace(PLAN, checkpoint=checkpoint)
+    if PUBLISHED_IN_4_BIT not in checkpoint:
+        return plan
+    why = "INT4, as published in MXFP4: 0.3 GiB of weights in 8.0 GiB of free memory."
+    return msgspec.structs.replace(plan, precision=Precision.INT4, quantization="MXFP4", precision_reason=why)
+
+
 HARDWARE = Hardware(
     system="Scripted OS",
     cpu_name="Scripted processor",

@@ -96,7 +96,7 @@ from engine.api.message import PromptMessage, Role
 from engine.api.plan import Precision, PrecisionChoice
 from engine.api.prompt import PromptPiece, PromptSource, ReusedPart
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
-from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script
+from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script, plan_for
 
 _BYTES_PER_WORD = 46_080
 
@@ -154,8 +154,9 @@ class ScriptedHandler:
                 return self._download(command, cancellation, emit)
             case PlanCheckpoint():
                 self.go_wrong_at("plan_checkpoint", 0)
-                plan = msgspec.structs.replace(PLAN, checkpoint=command.checkpoint)
-                return CheckpointPlanned(command_id=command.command_id, plan=plan, hardware=HARDWARE)
+                return CheckpointPlanned(
+                    command_id=command.command_id, plan=plan_for(command.checkpoint), hardware=HARDWARE
+                )
 
     def go_wrong_at(self, place: str, step: int) -> None:
         """Let the script's fault happen if this is its place and step."""

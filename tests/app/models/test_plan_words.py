@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 
-from app.models.plan_words import device_lines, fit_label, memory_rows, parameters_text, speed_text
+from app.models.plan_words import device_lines, fit_label, fit_of, memory_rows, parameters_text, speed_text
 from engine.api.plan import Fit, MemoryParts, Plan, Precision
-from tests.engine_scripts import PLAN
+from tests.engine_scripts import PLAN, plan_for
 
 GIB = 2**30
 
@@ -65,3 +65,11 @@ def test_speed_is_a_bound_with_its_reason_or_nothing() -> None:
 )
 def test_parameters(count: int, text: str) -> None:
     assert parameters_text(count) == text
+
+
+def test_a_model_that_was_published_packed_is_not_called_16_bit() -> None:
+    plan = plan_for("openai/gpt-oss-120b")
+    fit = fit_of(plan)
+    assert fit.label == "Fits (4-bit)"
+    assert "as published in MXFP4" in fit.details
+    assert fit_label(plan_for("Qwen/Qwen3-8B")) == "Fits (bf16)"
