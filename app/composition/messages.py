@@ -101,6 +101,9 @@ class MessageParts(QObject):
                 self._chat.answer_with((wished.message_id, wished.value))
             case Wish.ANSWER_NOW:
                 self._answer_now()
+            case Wish.NEW_CONVERSATION:
+                if self._window is not None:
+                    self._window.actions_by_name.new.trigger()
             case Wish.REWRITE:
                 self.messages.edit_answer((wished.message_id, wished.value))
 

@@ -72,7 +72,7 @@ class ContextUse:
             return " ".join([*sentences, soon if self.room is Room.LITTLE else now])
         way_out = tr("Shorten it, or load the model with a larger context.")
         if self.has_history:
-            way_out = tr("Conversation > When it is full lets it leave out the oldest messages.")
+            way_out = tr("Conversation > When the conversation is full lets it leave out the oldest messages.")
         if self.room is Room.LITTLE:
             nearly = tr("Nearly full: this conversation takes {used} of the {window} tokens that the model can hold.")
             return " ".join([nearly.format(used=used, window=window), *([way_out] if self.has_history else [])])

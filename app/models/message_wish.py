@@ -12,6 +12,7 @@ class Wish(StrEnum):
     ANSWER_WITH = "answer_with"
     REWRITE = "rewrite"
     ANSWER_NOW = "answer_now"
+    NEW_CONVERSATION = "new_conversation"
 
 
 @dataclass(frozen=True)

@@ -120,10 +120,6 @@
         <translation>Letzte Nachricht &amp;bearbeiten</translation>
     </message>
     <message>
-        <source>&amp;Edit…</source>
-        <translation>&amp;Bearbeiten…</translation>
-    </message>
-    <message>
         <source>&amp;Export</source>
         <translation>E&amp;xportieren</translation>
     </message>
@@ -148,8 +144,8 @@
         <translation>&amp;Hilfe</translation>
     </message>
     <message>
-        <source>&amp;Keyboard shortcuts…</source>
-        <translation>&amp;Tastenkürzel…</translation>
+        <source>&amp;Keyboard shortcuts</source>
+        <translation>&amp;Tastenkürzel</translation>
     </message>
     <message>
         <source>&amp;Larger text</source>
@@ -164,16 +160,16 @@
         <translation>Älteste Nachrichten &amp;weglassen</translation>
     </message>
     <message>
-        <source>&amp;Licences…</source>
-        <translation>&amp;Lizenzen…</translation>
+        <source>&amp;Licences</source>
+        <translation>&amp;Lizenzen</translation>
     </message>
     <message>
         <source>&amp;Model</source>
         <translation>&amp;Modell</translation>
     </message>
     <message>
-        <source>&amp;Models…</source>
-        <translation>&amp;Modelle…</translation>
+        <source>&amp;Models</source>
+        <translation>&amp;Modelle</translation>
     </message>
     <message>
         <source>&amp;Move to</source>
@@ -236,16 +232,16 @@
         <translation>&amp;Problem melden…</translation>
     </message>
     <message>
-        <source>&amp;Settings for this model…</source>
-        <translation>Ein&amp;stellungen für dieses Modell…</translation>
+        <source>&amp;Settings</source>
+        <translation>&amp;Einstellungen</translation>
     </message>
     <message>
-        <source>&amp;Settings…</source>
-        <translation>&amp;Einstellungen…</translation>
+        <source>&amp;Settings for this model</source>
+        <translation>Ein&amp;stellungen für dieses Modell</translation>
     </message>
     <message>
-        <source>&amp;Show the exact prompt…</source>
-        <translation>&amp;Genauen Prompt zeigen…</translation>
+        <source>&amp;Show the exact prompt</source>
+        <translation>&amp;Genauen Prompt zeigen</translation>
     </message>
     <message>
         <source>&amp;Sidebar</source>
@@ -724,8 +720,8 @@
         <translation>Antwort &amp;fortsetzen</translation>
     </message>
     <message>
-        <source>C&amp;onversation memory…</source>
-        <translation>S&amp;peicher der Unterhaltungen…</translation>
+        <source>C&amp;onversation memory</source>
+        <translation>S&amp;peicher der Unterhaltungen</translation>
     </message>
     <message>
         <source>CUDA graphs need an NVIDIA card</source>
@@ -1076,16 +1072,16 @@
         <translation>Fortsetzen</translation>
     </message>
     <message>
-        <source>Conversa&amp;tion settings…</source>
-        <translation>Einstellungen der Unter&amp;haltung…</translation>
+        <source>Conversa&amp;tion settings</source>
+        <translation>Einstellungen der Unter&amp;haltung</translation>
     </message>
     <message>
         <source>Conversation</source>
         <translation>Unterhaltung</translation>
     </message>
     <message>
-        <source>Conversation &gt; When it is full lets it leave out the oldest messages.</source>
-        <translation>„Unterhaltung &gt; Wenn sie voll ist“ lässt es die ältesten Nachrichten weglassen.</translation>
+        <source>Conversation &gt; When the conversation is full lets it leave out the oldest messages.</source>
+        <translation>„Unterhaltung &gt; Wenn die Unterhaltung voll ist“ lässt es die ältesten Nachrichten weglassen.</translation>
     </message>
     <message>
         <source>Conversation memory</source>
@@ -1341,8 +1337,8 @@
         <translation>Jede Aktion der Menüs kann die Tasten haben, die Ihnen am liebsten sind.</translation>
     </message>
     <message>
-        <source>Ed&amp;it message…</source>
-        <translation>Nachr&amp;icht bearbeiten…</translation>
+        <source>Ed&amp;it message</source>
+        <translation>Nachr&amp;icht bearbeiten</translation>
     </message>
     <message>
         <source>Edit</source>
@@ -1473,8 +1469,8 @@
         <translation>In dieser Unterhaltung suchen</translation>
     </message>
     <message>
-        <source>Find more models…</source>
-        <translation>Weitere Modelle suchen…</translation>
+        <source>Find more models</source>
+        <translation>Weitere Modelle suchen</translation>
     </message>
     <message>
         <source>Find one that suits it; this takes a few minutes.</source>
@@ -2039,10 +2035,6 @@
     <message>
         <source>Licences</source>
         <translation>Lizenzen</translation>
-    </message>
-    <message>
-        <source>Licences…</source>
-        <translation>Lizenzen…</translation>
     </message>
     <message>
         <source>Light</source>
@@ -3012,8 +3004,8 @@
         <translation>Den Hub durchsuchen</translation>
     </message>
     <message>
-        <source>Search, or paste a model&apos;s name or address</source>
-        <translation>Suchen, oder Name oder Adresse eines Modells einfügen</translation>
+        <source>Search, or paste an address</source>
+        <translation>Suchen oder Adresse einfügen</translation>
     </message>
     <message>
         <source>Searching</source>
@@ -3088,14 +3080,6 @@
         <translation>Einstellungen für dieses Modell</translation>
     </message>
     <message>
-        <source>Settings for this model…</source>
-        <translation>Einstellungen für dieses Modell…</translation>
-    </message>
-    <message>
-        <source>Settings…</source>
-        <translation>Einstellungen…</translation>
-    </message>
-    <message>
         <source>Share of likely words (top p)</source>
         <translation>Anteil wahrscheinlicher Wörter (top p)</translation>
     </message>
@@ -3132,19 +3116,19 @@
         <translation>Alle {count} Zeichen zeigen</translation>
     </message>
     <message>
-        <source>Show and change…</source>
-        <translation>Zeigen und ändern…</translation>
+        <source>Show and change</source>
+        <translation>Zeigen und ändern</translation>
     </message>
     <message numerus="yes">
-        <source>Show and change… (changed: %n)</source>
+        <source>Show and change (changed: %n)</source>
         <translation>
-            <numerusform>Zeigen und ändern… (geändert: %n)</numerusform>
-            <numerusform>Zeigen und ändern… (geändert: %n)</numerusform>
+            <numerusform>Zeigen und ändern (geändert: %n)</numerusform>
+            <numerusform>Zeigen und ändern (geändert: %n)</numerusform>
         </translation>
     </message>
     <message>
-        <source>Show by conversation…</source>
-        <translation>Nach Unterhaltung zeigen…</translation>
+        <source>Show by conversation</source>
+        <translation>Nach Unterhaltung zeigen</translation>
     </message>
     <message>
         <source>Show downloads</source>
@@ -3171,8 +3155,8 @@
         <translation>Zahlen unter Antworten zeigen</translation>
     </message>
     <message>
-        <source>Show the e&amp;xact prompt…</source>
-        <translation>&amp;Genauen Prompt zeigen…</translation>
+        <source>Show the e&amp;xact prompt</source>
+        <translation>&amp;Genauen Prompt zeigen</translation>
     </message>
     <message>
         <source>Show the thoughts</source>
@@ -4239,8 +4223,8 @@
         <translation>Diese Unterhaltung als &amp;Markdown…</translation>
     </message>
     <message>
-        <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When it is full changes that.</source>
-        <translation>Diese Unterhaltung wurde länger, als das Modell auf einmal fassen kann; daher werden ihre ältesten Nachrichten weggelassen. Sie sind noch da. „Unterhaltung &gt; Wenn sie voll ist“ ändert das.</translation>
+        <source>This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are still here. Conversation &gt; When the conversation is full changes that.</source>
+        <translation>Diese Unterhaltung wurde länger, als das Modell auf einmal fassen kann; daher werden ihre ältesten Nachrichten weggelassen. Sie sind noch da. „Unterhaltung &gt; Wenn die Unterhaltung voll ist“ ändert das.</translation>
     </message>
     <message>
         <source>This conversation is full: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>
@@ -4655,8 +4639,8 @@
         <translation>Wenn eine Unterhaltung voll ist</translation>
     </message>
     <message>
-        <source>When it is &amp;full</source>
-        <translation>&amp;Wenn sie voll ist</translation>
+        <source>When the conversation is &amp;full</source>
+        <translation>&amp;Wenn die Unterhaltung voll ist</translation>
     </message>
     <message>
         <source>Where an answer repeats what was said before, as when a text is edited, several words are guessed and checked at once. Each word is still the model&apos;s own choice, and comes faster; where that doesn&apos;t help, it isn&apos;t done.</source>
@@ -4685,6 +4669,10 @@
     <message>
         <source>With “{words}” in the name</source>
         <translation>Mit „{words}“ im Namen</translation>
+    </message>
+    <message>
+        <source>Words to look for, a model&apos;s name such as Qwen/Qwen3-8B, or the address of its page</source>
+        <translation>Suchwörter, der Name eines Modells wie Qwen/Qwen3-8B oder die Adresse seiner Seite</translation>
     </message>
     <message>
         <source>Work offline</source>

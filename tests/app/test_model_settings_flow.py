@@ -32,8 +32,8 @@ def open_dialog(window: Whole) -> ModelSettingsDialog:
 def test_they_are_in_the_model_picker_beside_reload(window: Whole) -> None:
     menu = window.hearth.window.model_button.build_menu()
     words = [action.text() for action in menu.actions() if action.text()]
-    assert words.index("Settings for this model…") == words.index("Reload") - 1
-    next(action for action in menu.actions() if action.text() == "Settings for this model…").trigger()
+    assert words.index("Settings for this model") == words.index("Reload") - 1
+    next(action for action in menu.actions() if action.text() == "Settings for this model").trigger()
     assert window.hearth.model_settings.dialog is not None
     window.hearth.model_settings.dialog.close()
     assert window.hearth.model_settings.dialog is None

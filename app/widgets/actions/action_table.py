@@ -35,6 +35,9 @@ class Group(StrEnum):
 class ActionRow:
     """One action. The first key is the one that is shown and can be changed; is_fixed: the system's own, it can't.
 
+    words end with an ellipsis where more has to be said before anything is done (a file, what to look for), and not
+    where a page or window is shown, or something is written in its place.
+
     is_in_chat: what it does is seen in the conversation, which is shown first where another page is.
     """
 
@@ -67,7 +70,7 @@ class MenuRow:
 
 _WHEN_FULL = MenuRow(
     "when_full",
-    mark("When it is &full"),
+    mark("When the conversation is &full"),
     (
         ActionRow("when_full_settings", mark("As in the &settings"), needs=(Need.CONVERSATION,), group=Group.WHEN_FULL),
         ActionRow(
@@ -115,7 +118,7 @@ FILE = MenuRow(
         ActionRow("import_conversations", mark("I&mport…")),
         _EXPORT,
         None,
-        ActionRow("settings", mark("&Settings…"), "Ctrl+,", role=QAction.MenuRole.PreferencesRole),
+        ActionRow("settings", mark("&Settings"), "Ctrl+,", role=QAction.MenuRole.PreferencesRole),
         None,
         ActionRow("quit", mark("&Quit"), "Ctrl+Q", role=QAction.MenuRole.QuitRole),
     ),
@@ -146,7 +149,7 @@ CONVERSATION = MenuRow(
     mark("&Conversation"),
     (
         ActionRow("attach", mark("&Attach files…"), "Ctrl+Shift+A", is_in_chat=True),
-        ActionRow("conversation_settings", mark("Conversa&tion settings…"), "Ctrl+Shift+I"),
+        ActionRow("conversation_settings", mark("Conversa&tion settings"), "Ctrl+Shift+I"),
         None,
         ActionRow("copy_answer", mark("&Copy last answer"), "Ctrl+Shift+C", (Need.ANSWER,)),
         ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE), is_in_chat=True),
@@ -155,13 +158,13 @@ CONVERSATION = MenuRow(
         None,
         # About the message that the keyboard is at, else the last one: conversation_actions.py.
         ActionRow("copy_message", mark("Copy &message")),
-        ActionRow("edit_message", mark("Ed&it message…"), is_in_chat=True),
+        ActionRow("edit_message", mark("Ed&it message"), is_in_chat=True),
         MenuRow("regenerate_with", mark("Answer again &with"), ()),
         ActionRow("continue_answer", mark("C&ontinue the answer"), is_in_chat=True),
         ActionRow("previous_version", mark("&Previous version"), "Alt+Left", is_in_chat=True),
         ActionRow("next_version", mark("&Next version"), "Alt+Right", is_in_chat=True),
         ActionRow("about_answer", mark("Abo&ut this answer"), is_in_chat=True),
-        ActionRow("show_prompt", mark("Show the e&xact prompt…")),
+        ActionRow("show_prompt", mark("Show the e&xact prompt")),
         ActionRow("delete_message", mark("&Delete message"), is_in_chat=True),
         None,
         ActionRow("answer_now", mark("Answe&r now"), "Ctrl+Shift+Return", (Need.BUSY,)),
@@ -175,12 +178,12 @@ MODEL = MenuRow(
     mark("&Model"),
     (
         ActionRow("choose_model", mark("&Choose a model"), "Ctrl+L"),
-        ActionRow("models", mark("&Models…"), "Ctrl+Shift+L"),
+        ActionRow("models", mark("&Models"), "Ctrl+Shift+L"),
         None,
         ActionRow("open_folder", mark("Open a model's &folder…")),
         ActionRow("open_file", mark("Open a &GGUF file…")),
         None,
-        ActionRow("model_settings", mark("&Settings for this model…"), needs=(Need.MODEL,)),
+        ActionRow("model_settings", mark("&Settings for this model"), needs=(Need.MODEL,)),
         ActionRow("reload", mark("&Reload"), needs=(Need.MODEL,)),
         ActionRow("unload", mark("&Unload"), needs=(Need.MODEL,)),
     ),
@@ -201,7 +204,7 @@ VIEW = MenuRow(
         ActionRow("usual_size", mark("&Usual text size"), "Ctrl+0"),
         ActionRow("full_screen", mark("&Full screen"), "F11", is_checkable=True),
         None,
-        ActionRow("memory", mark("C&onversation memory…"), "Ctrl+Shift+M"),
+        ActionRow("memory", mark("C&onversation memory"), "Ctrl+Shift+M"),
         None,
         ActionRow("theme_system", mark("&Colours of the desktop"), group=Group.THEME, value=ThemeChoice.SYSTEM),
         ActionRow("theme_light", mark("L&ight"), group=Group.THEME, value=ThemeChoice.LIGHT),
@@ -212,9 +215,9 @@ HELP = MenuRow(
     "help",
     mark("&Help"),
     (
-        ActionRow("keys", mark("&Keyboard shortcuts…"), "Ctrl+/"),
+        ActionRow("keys", mark("&Keyboard shortcuts"), "Ctrl+/"),
         ActionRow("report", mark("&Report a problem…")),
-        ActionRow("licences", mark("&Licences…")),
+        ActionRow("licences", mark("&Licences")),
         ActionRow("about", mark("&About Hearth"), role=QAction.MenuRole.AboutRole),
     ),
 )

@@ -48,7 +48,7 @@ class AboutDialog(QDialog):
         licences.setWordWrap(True)
         self.copy_button = QPushButton(tr("Copy versions"))
         self.copy_button.clicked.connect(self._on_copy)
-        self.licences_button = QPushButton(tr("Licences…"))
+        self.licences_button = QPushButton(tr("Licences"))
         self.licences_button.clicked.connect(self.licences_requested)
         close = QPushButton(tr("Close"))
         for button in (self.copy_button, self.licences_button):

@@ -67,7 +67,7 @@ class FindView(QWidget):
         self.list = ResultList(results, theme)
         self.problem = ProblemView()
         self.invitation = Invitation("search", *_words(_FIRST), theme)
-        self.settings_button = QPushButton(tr("Settings…"))
+        self.settings_button = QPushButton(tr("Settings"))
         self.invitation.add_button(self.settings_button)
         self.choose = Invitation("cpu", *_words(_CHOOSE), theme)
         self.details = DetailsPanel(downloads, checkpoints, theme)

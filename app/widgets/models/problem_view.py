@@ -35,7 +35,7 @@ class ProblemView(QWidget):
         self.token_button.clicked.connect(self.token_requested)
         self.retry_button = QPushButton(tr("Try again"))
         self.retry_button.clicked.connect(self.retry_requested)
-        self.settings_button = QPushButton(tr("Settings…"))
+        self.settings_button = QPushButton(tr("Settings"))
         self.settings_button.clicked.connect(self.settings_requested)
         self.copy_button = QPushButton(tr("Copy details"))
         self.copy_button.setProperty("kind", "quiet")

@@ -56,8 +56,9 @@ class SearchBar(QWidget):
         self._asked: HubQuery | None = None
         self.line = _SearchLine()
         self.line.setMaxLength(_LONGEST_TEXT)
-        self.line.setPlaceholderText(tr("Search, or paste a model's name or address"))
+        self.line.setPlaceholderText(tr("Search, or paste an address"))
         self.line.setAccessibleName(tr("Search the Hub"))
+        self.line.setToolTip(tr("Words to look for, a model's name such as Qwen/Qwen3-8B, or the address of its page"))
         show_clear_button(self.line)
         self._lens = self.line.addAction(icon("search", theme.colors.muted), QLineEdit.ActionPosition.LeadingPosition)
         name_button(self.line, self._lens, tr("Search"))

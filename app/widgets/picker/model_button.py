@@ -152,14 +152,14 @@ class ModelButton(QAbstractButton):
             menu.add_memory(picture, plan_reason(self._plan, self._hardware), self._theme)
         color = self._theme.colors.muted
         settings_action = menu.addAction(
-            icon("sliders-horizontal", color), tr("Settings for this model…"), self.own_settings_requested.emit
+            icon("sliders-horizontal", color), tr("Settings for this model"), self.own_settings_requested.emit
         )
         reload_action = menu.addAction(icon("refresh-cw", color), tr("Reload"), self.reload_requested.emit)
         unload_action = menu.addAction(icon("power", color), tr("Unload"), self.unload_requested.emit)
         for action in (settings_action, reload_action, unload_action):
             action.setEnabled(self._plan is not None and not self._loading)
         menu.addSeparator()
-        menu.addAction(icon("search", self._theme.colors.muted), tr("Find more models…"), self.models_requested.emit)
+        menu.addAction(icon("search", self._theme.colors.muted), tr("Find more models"), self.models_requested.emit)
         return menu
 
     @Slot()

@@ -37,7 +37,7 @@ class MemoryRow(QWidget):
         self.clear_button = QPushButton(tr("Clear all warm state…"))
         self.clear_button.setAutoDefault(False)
         self.clear_button.clicked.connect(self._on_clear)
-        self.show_button = QPushButton(tr("Show by conversation…"))
+        self.show_button = QPushButton(tr("Show by conversation"))
         self.show_button.setAutoDefault(False)
         self.show_button.clicked.connect(self.shown_requested)
         buttons = FlowLayout(spacing=8)  # long words need two lines beside a narrow list of pages

@@ -342,7 +342,7 @@ class KeysControl(SettingControl):
     def set_value(self, value: object) -> None:
         """Say how many keys are the user's own."""
         count = len(value) if isinstance(value, dict) else 0
-        words = tr("Show and change…") if not count else tr("Show and change… (changed: %n)", None, count)
+        words = tr("Show and change") if not count else tr("Show and change (changed: %n)", None, count)
         self._button.setText(words)
 
 

@@ -151,5 +151,8 @@ class AssistantMessage(MessageWidget):
 
     @Slot(object)
     def _on_remedy_requested(self, remedy: object) -> None:
-        wanted = self.continue_requested if remedy is Remedy.CONTINUE else self.regenerate_requested
-        wanted.emit(self.message_id)
+        if remedy is Remedy.NEW_CONVERSATION:
+            self.wished.emit(MessageWish(Wish.NEW_CONVERSATION, self.message_id))
+        else:
+            wanted = self.continue_requested if remedy is Remedy.CONTINUE else self.regenerate_requested
+            wanted.emit(self.message_id)

@@ -9,7 +9,7 @@ MARK_PX = 44
 _WORDS = mark("The model no longer reads what stands above")
 _EXPLANATION = mark(
     "This conversation got longer than what the model can hold at once, so its oldest messages are left out. They are "
-    "still here. Conversation > When it is full changes that."
+    "still here. Conversation > When the conversation is full changes that."
 )
 
 

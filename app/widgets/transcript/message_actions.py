@@ -34,7 +34,7 @@ class Act(StrEnum):
 
 _WORDS = {
     Act.COPY: mark("&Copy message"),
-    Act.EDIT: mark("&Edit…"),
+    Act.EDIT: mark("&Edit"),
     Act.REGENERATE: mark("&Answer again"),
     Act.REGENERATE_WITH: mark("Answer again &with"),
     Act.CONTINUE: mark("C&ontinue the answer"),
@@ -42,7 +42,7 @@ _WORDS = {
     Act.PREVIOUS: mark("&Previous version"),
     Act.NEXT: mark("&Next version"),
     Act.DETAILS: mark("About this answe&r"),
-    Act.PROMPT: mark("&Show the exact prompt…"),
+    Act.PROMPT: mark("&Show the exact prompt"),
     Act.DELETE: mark("&Delete"),
 }
 KEYS = {

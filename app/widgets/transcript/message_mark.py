@@ -21,6 +21,7 @@ class Remedy(Enum):
     NONE = ""
     CONTINUE = mark("Continue")
     TRY_AGAIN = mark("Try again")
+    NEW_CONVERSATION = mark("New conversation")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     if message.finish_reason is FinishReason.MAXIMUM_TOKENS:
         return Mark(tr("This answer reached its length limit."), remedy=remedy)
     if message.finish_reason is FinishReason.CONTEXT_FULL:
-        return Mark(tr("The model can't hold a longer conversation. Start a new one, or reload it with more context."))
+        text = tr("The model can't hold a longer conversation. Start a new one, or reload it with more context.")
+        return Mark(text, remedy=Remedy.NEW_CONVERSATION if is_last else Remedy.NONE)
     return None
 
 

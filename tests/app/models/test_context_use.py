@@ -34,8 +34,8 @@ def test_enough_room_is_told_in_numbers_only() -> None:
     [
         (9000, {}, "Oldest messages will be left out", "the oldest messages will be left out; they stay on screen."),
         (5800, {}, "Oldest messages will soon be left out", "the oldest messages will soon be left out;"),
-        (9000, {"leaves_out": False}, "Does not fit", "will not answer. Conversation > When it is full lets it leave"),
-        (8000, {"leaves_out": False}, "Nearly full", "Conversation > When it is full lets it leave out the oldest"),
+        (9000, {"leaves_out": False}, "Does not fit", "Conversation > When the conversation is full lets it leave"),
+        (8000, {"leaves_out": False}, "Nearly full", "Conversation > When the conversation is full lets"),
         (9000, {"has_history": False}, "Does not fit", "Shorten it, or load the model with a larger context."),
         (8000, {"has_history": False}, "Nearly full", "Nearly full: this conversation takes 8,000 of the 8,192"),
         (

@@ -265,3 +265,10 @@ def test_the_next_of_thousands_is_found_without_asking_for_each(shown: Shown, mo
     shown.window.actions_by_name.previous_conversation.trigger()
     assert shown.asked_for("open_requested") == ["c1001", "c999"]
     assert len(asked) < 1_000
+
+
+def test_an_ellipsis_says_that_more_is_asked_for_before_anything_is_done(shown: Shown) -> None:
+    asking = {name for name, action in shown.window.actions_by_name.by_name.items() if action.text().endswith("…")}
+    files = {"attach", "open_folder", "open_file", "import_conversations"}
+    files |= {"export_markdown", "export_json", "export_all"}
+    assert asking == files | {"search", "find", "report"}

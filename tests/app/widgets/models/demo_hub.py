@@ -1,5 +1,7 @@
 """Invented models, downloads and recommendations, for the widget tests and for looking at the window."""
 
+import msgspec
+
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_result_list_model import HubResultListModel
@@ -77,6 +79,29 @@ PLAN = Plan(
     ),
     expected_tokens_per_second=61.0,
     speed_reason="At most: each token reads 15.26 GiB at 1,008 GB/s.",
+)
+GPTQ_PLAN = msgspec.structs.replace(
+    PLAN,
+    checkpoint=GPTQ.hub_id,
+    name="Qwen3 14B GPTQ Int4",
+    parameters=14_768_307_200,
+    precision=Precision.INT4,
+    precision_reason="INT4, as published in 4-bit GPTQ: 9.22 GiB of weights + 3.13 for 20,480 tokens + 0.60 to work in "
+    "+ 0.45 for CUDA + 0.50 in reserve = 13.90 of 22.40 GiB free on NVIDIA GeForce RTX 4090.",
+    quantization="4-bit GPTQ",
+    weight_bytes=int(9.22 * GIB),
+    kv_bytes_per_token=163_840,
+    kv_bytes=int(3.13 * GIB),
+    parts=MemoryParts(
+        weights_bytes=int(9.22 * GIB),
+        kv_bytes=int(3.13 * GIB),
+        working_bytes=int(0.6 * GIB),
+        overhead_bytes=int(0.45 * GIB),
+        reserve_bytes=int(0.5 * GIB),
+        free_bytes=int(22.4 * GIB),
+    ),
+    expected_tokens_per_second=101.0,
+    speed_reason="At most: each token reads 9.22 GiB at 1,008 GB/s.",
 )
 FILES = (
     *(HubFile(path=f"model-0000{n}-of-00004.safetensors", size_bytes=int(4.09 * GB)) for n in range(1, 5)),

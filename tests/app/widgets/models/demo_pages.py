@@ -115,7 +115,8 @@ class DemoPages:
         is_here = checkpoint.hub_id in {local.reference for local in demo_hub.LOCAL if local.is_complete}
         more = {"missing_bytes": 0} if is_here else {}
         self.page.show_details(demo_hub.details(checkpoint, **more))
-        self.page.show_plan((checkpoint.hub_id, demo_hub.PLAN))
+        plan = demo_hub.GPTQ_PLAN if checkpoint is demo_hub.GPTQ else demo_hub.PLAN
+        self.page.show_plan((checkpoint.hub_id, plan))
 
     def _local(self) -> Iterator[State]:
         self.page.show_view(LOCAL)

@@ -269,3 +269,14 @@ def test_who_looks_for_more_models_at_narrow_details_has_the_keyboard(qtbot: QtB
     qtbot.keyClick(opened.page.finder.back_button, Qt.Key.Key_Space)
     opened.page.take_focus()
     assert opened.page.finder.search.line.hasFocus()
+
+
+@pytest.mark.usefixtures("german")
+@pytest.mark.parametrize("width", [480, 640, 850, 1200])
+def test_the_hint_of_the_search_is_not_cut(opened: Opened, width: int) -> None:
+    opened.page.resize(width, 640)
+    QApplication.processEvents()
+    line = opened.page.finder.search.line
+    hint = line.fontMetrics().horizontalAdvance(line.placeholderText())
+    assert hint < line.width() - 64  # the lens before it, and room at both ends
+    assert "Qwen/Qwen3-8B" in line.toolTip()

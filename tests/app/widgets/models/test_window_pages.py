@@ -64,7 +64,7 @@ def test_the_model_menu_leads_to_more_and_lists_whole_models_only(window: MainWi
     words = [action.text().partition("\t")[0] for action in menu.actions() if action.text()]
     assert demo_hub.LOCAL[2].name not in words
     assert demo_hub.LOCAL[1].name in words
-    assert words[-1] == "Find more models…"
+    assert words[-1] == "Find more models"
     menu.actions()[-1].trigger()
     assert window.pages.models.isVisible()
 

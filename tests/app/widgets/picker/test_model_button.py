@@ -78,10 +78,10 @@ def test_the_menu_lists_what_is_on_disk(button: ModelButton) -> None:
         "R&&D <b>8B</b>\t16.4 GB": True,
         "Open a model's folder…": True,
         "Open a GGUF file…": True,
-        "Settings for this model…": False,
+        "Settings for this model": False,
         "Reload": False,
         "Unload": False,
-        "Find more models…": True,
+        "Find more models": True,
     }
     button.set_plan(PLAN)
     assert words(button)["Unload"]
@@ -199,7 +199,7 @@ def test_the_menu_shows_the_memory_and_why_and_measures_anew(qtbot: QtBot, butto
             break
     assert bar.hasFocus()
     qtbot.keyClick(bar, Qt.Key.Key_Down)
-    assert menu.activeAction().text() == "Settings for this model…"
+    assert menu.activeAction().text() == "Settings for this model"
     menu.close()
 
 

@@ -87,7 +87,7 @@ def failed(hint: str = "Try a smaller model.") -> Message:
         (
             msgspec.structs.replace(answer(1, "Half"), finish_reason=FinishReason.CONTEXT_FULL),
             "Start a new one",
-            Remedy.NONE,
+            Remedy.NEW_CONVERSATION,
         ),
     ],
 )

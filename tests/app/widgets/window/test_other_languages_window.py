@@ -28,7 +28,7 @@ from tests.app.widgets.dialogs.test_prompt_dialog import PROMPT
 def test_menus_sidebar_and_start_are_german(shown: Shown) -> None:
     menus = [action.text().replace("&", "") for action in shown.window.menuBar().actions()]
     assert menus == ["Datei", "Bearbeiten", "Unterhaltung", "Modell", "Ansicht", "Hilfe"]
-    assert shown.window.actions_by_name.settings.text() == "&Einstellungen…"
+    assert shown.window.actions_by_name.settings.text() == "&Einstellungen"
 
     shown.conversations.set_conversations(conversations())
     assert shown.window.sidebar.new_button.text().strip() == "Neue Unterhaltung"
