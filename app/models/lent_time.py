@@ -3,6 +3,7 @@
 Python's lock is held by one thread at a time, and whoever draws gives it away at every call of Qt: beside a thread that
 always computes, a turn of the event loop takes several times as long. So a thread works only for a few milliseconds
 after the loop has turned; while a turn takes longer than that, it waits, and the window has the lock for itself.
+A loop that hasn't turned for long is no window's any more: work then goes on to its end.
 """
 
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 
 _LENT_SECONDS = 0.004
+_PATIENCE_SECONDS = 0.5
 
 
 class LentTime:
@@ -20,7 +22,7 @@ class LentTime:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
-        self._until = 0.0
+        self._until = clock()
         self._is_over = False
         self._lent = threading.Condition()
 
@@ -46,7 +48,9 @@ class LentTime:
 
         To be called often: what is done between two calls is not cut.
         """
-        if not self._is_over and self._clock() > self._until:
+        late_seconds = self._clock() - self._until
+        if 0 < late_seconds < _PATIENCE_SECONDS and not self._is_over:
             with self._lent:
-                self._lent.wait_for(lambda: self._is_over or self._clock() <= self._until)
+                waited_seconds = _PATIENCE_SECONDS - late_seconds
+                self._lent.wait_for(lambda: self._is_over or self._clock() <= self._until, waited_seconds)
         return not self._is_over

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
-from app.models import transcript_counting
+from app.models import lent_time, transcript_counting
 from app.models.transcript_counting import MessageReader
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.models.transcript_search import TranscriptSearch
@@ -56,6 +56,7 @@ def test_nothing_is_counted_while_the_window_is_busy(qtbot: QtBot, monkeypatch: 
         return lines_of(reader, *args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(MessageReader, "lines_of", noted)
+    monkeypatch.setattr(lent_time, "_PATIENCE_SECONDS", 600.0)
     model = TranscriptModel()
     model.set_entries(entries([answer(number, "**Some** embers") for number in range(200)]))
     search = TranscriptSearch(model)
@@ -135,3 +136,14 @@ def test_matches_keep_their_rows_when_messages_come_and_go(qtbot: QtBot) -> None
     search.close()
     QApplication.processEvents()
     assert search.total == 0
+
+
+def test_a_search_ends_without_a_window(qtbot: QtBot) -> None:
+    """Its thread waits for turns of a loop, which may never turn again."""
+    model = TranscriptModel()
+    model.set_entries(entries([answer(number, "**Some** embers") for number in range(2_000)]))
+    search = TranscriptSearch(model)
+    search.look_for("some embers", match_case=False)
+    (thread,) = (each for each in threading.enumerate() if each.name == "find")
+    thread.join(timeout=30)
+    assert not thread.is_alive()
