@@ -149,3 +149,32 @@ def test_each_of_several_deletions_can_be_undone(qtbot: QtBot, windows: list[Who
     for count in range(1, 6):
         window.notices.undo_newest()
         window.wait(lambda count=count: model.rowCount() == count)
+
+
+def test_a_conversation_deleted_as_its_answer_begins_does_not_come_back_by_itself(
+    qtbot: QtBot, windows: list[Whole]
+) -> None:
+    window = opened(qtbot, windows, SLOW)
+    listed = window.hearth.conversation_model
+    window.hearth.store_thread.submit(lambda store: time.sleep(0.2))  # a slow disk
+    window.say("First")
+    window.hearth.window.delete_shown()
+    window.wait(lambda: window.hearth.chat.is_idle)
+    assert listed.rowCount() == 0
+    window.notices.undo_newest()
+    window.wait(lambda: listed.rowCount() == 1 and window.texts()[:1] == ["First"])
+
+
+def test_what_is_begun_while_the_list_is_still_being_read_stays_in_it(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "Long ago")
+    window.end()
+    windows.clear()
+    window = Whole(qtbot, "echo")  # which has not turned the loop yet
+    windows.append(window)
+    window.say("One")
+    window.hearth.window.begin_new()
+    window.say("Two")
+    window.wait(lambda: window.hearth.conversation_model.rowCount() == 3)
+    window.wait(lambda: window.hearth.chat.is_idle)
+    assert window.hearth.conversation_model.rowCount() == 3

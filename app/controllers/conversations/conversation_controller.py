@@ -81,9 +81,9 @@ class ConversationController(QObject):
             for each in reversed(blanks)
             if each.draft or each.draft_attachments or each.system_prompt or each.sampling
         )
+        begun = tuple(self._conversations.all)  # someone was quicker than the disk
         self._conversations.set_conversations(each for each in conversations if not is_blank(each))
-        if self.current is not None:  # someone was quicker than the disk
-            self._conversations.upsert(self.current.conversation)
+        self._conversations.upsert_all(begun)
         for number, sentence in enumerate(sentences):
             self.notice_raised.emit(Notice(key=f"store:{number}", text=sentence, severity=Severity.WARNING))
         if self._wanted_id is not None and self._conversations.row_of(self._wanted_id) is not None:
@@ -239,7 +239,8 @@ class ConversationController(QObject):
             return None
         title = loaded.conversation.title
         loaded.apply_turn(turn)
-        self._conversations.upsert(loaded.conversation)
+        if self.is_listed(loaded.conversation.id):  # else it was deleted a moment ago
+            self._conversations.upsert(loaded.conversation)
         if loaded is self.current:
             self.show_branch()
             if loaded.conversation.title != title:
