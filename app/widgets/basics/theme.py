@@ -17,6 +17,7 @@ TEXT_COLUMN_PX = 760
 SPACING_PX = 4  # every distance is a multiple of this
 RADIUS_LARGE_PX = 12  # bubbles and the composer
 _STYLED = "hearth_has_style"
+_GIVEN_DARK = "hearth_was_given_dark_colors"
 RADIUS_PX = 8  # controls
 DEFAULT_TEXT_SIZE_PX = 15
 
@@ -229,15 +230,31 @@ def theme_for(preference: str, text_size_px: int = DEFAULT_TEXT_SIZE_PX) -> Them
 
 
 def system_is_dark() -> bool:
-    """Tell whether the desktop asks for dark windows; unknown counts as light.
+    """Tell whether the desktop asks for dark windows, in words or else by the colours it gives them.
 
     Connect ``QGuiApplication.styleHints().colorSchemeChanged`` to follow a change.
     """
-    return QGuiApplication.styleHints().colorScheme() == Qt.ColorScheme.Dark
+    scheme = QGuiApplication.styleHints().colorScheme()
+    return _given_dark_colors() if scheme == Qt.ColorScheme.Unknown else scheme == Qt.ColorScheme.Dark
+
+
+def _given_dark_colors() -> bool:
+    """Tell whether the palette was dark before ours took its place, which hides the desktop's for good."""
+    application = QGuiApplication.instance()
+    if application is None:
+        return False
+    given = application.property(_GIVEN_DARK)
+    if given is None:
+        colors = QGuiApplication.palette()
+        ground, ink = colors.color(QPalette.ColorRole.Window), colors.color(QPalette.ColorRole.WindowText)
+        given = ground.lightness() < ink.lightness()
+        application.setProperty(_GIVEN_DARK, given)
+    return bool(given)
 
 
 def apply_theme(application: QApplication, theme: Theme) -> None:
     """Give the whole application this look: style, palette, font and style sheet."""
+    _given_dark_colors()  # looked at as long as they are there
     if application.property(_STYLED) != is_mirrored():  # a second time every widget would only be polished once more
         # The one style that follows palette and style sheet alike on every system.
         application.setStyle(MirroredStyle() if is_mirrored() else "Fusion")

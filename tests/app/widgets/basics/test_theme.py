@@ -394,3 +394,21 @@ def test_a_check_box_stands_on_the_edge_of_its_form_and_shows_the_keyboard(
     first, second = (box.grab().toImage() for box in boxes)
     assert first.size() == second.size()  # the words don't move as the keyboard comes
     assert boxes[0].isChecked() is checked
+
+
+@pytest.mark.parametrize(("ground", "dark"), [("#202020", True), ("#efefef", False)])
+def test_a_desktop_that_only_gives_dark_colours_is_dark(qapp: QApplication, ground: str, dark: bool) -> None:
+    given, name = qapp.palette(), "hearth_was_given_dark_colors"
+    known = qapp.property(name)
+    try:
+        qapp.setProperty(name, None)
+        qapp.setPalette(QPalette(QColor(ground)))
+        assert theme_for("system").dark is dark
+        apply_theme(qapp, DARK if not dark else LIGHT)  # our own colours are not the desktop's
+        assert theme_for("system").dark is dark
+        assert theme_for("light").dark is False
+        assert theme_for("dark").dark is True
+    finally:
+        qapp.setProperty(name, known)
+        qapp.setPalette(given)
+        apply_theme(qapp, LIGHT)

@@ -5,7 +5,7 @@ import sys
 import msgspec
 import pytest
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtGui import QAction, QColor, QGuiApplication, QPalette
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +16,7 @@ from app.models.waiting_item import WaitingItem
 from app.settings.schema import Settings
 from app.settings.schema import Theme as ThemeChoice
 from app.widgets.actions.keys_dialog import KeysDialog
+from app.widgets.basics import theme as theme_module
 from app.widgets.dialogs.link_dialog import LinkDialog
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.user_message import UserMessage
@@ -416,3 +417,18 @@ def test_the_last_answer_is_copied_without_its_thinking(shown: Shown) -> None:
     shown.window.show_conversation(conversations()[0])
     shown.window.actions_by_name.copy_answer.trigger()
     assert QGuiApplication.clipboard().text() == "Hello"
+
+
+def test_the_look_follows_the_desktop_while_it_runs(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> None:
+    hints = QGuiApplication.styleHints()
+    shown.window.apply_settings(Settings(theme=ThemeChoice.SYSTEM))
+    for is_dark, scheme in ((True, Qt.ColorScheme.Dark), (False, Qt.ColorScheme.Light)):
+        monkeypatch.setattr(theme_module, "system_is_dark", lambda is_dark=is_dark: is_dark)
+        hints.colorSchemeChanged.emit(scheme)
+        assert shown.window.theme.dark is is_dark
+        page = QApplication.palette().color(QPalette.ColorRole.Window)
+        assert page == QColor(theme_module.theme_for("system").colors.page)
+    shown.window.apply_settings(Settings(theme=ThemeChoice.LIGHT))
+    monkeypatch.setattr(theme_module, "system_is_dark", lambda: True)
+    hints.colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+    assert not shown.window.theme.dark  # who has chosen keeps what was chosen
