@@ -61,6 +61,7 @@ class ComposerParts(QObject):
         self._window = window
         self._connect_attachments(window)
         self._conversations.leaving.connect(window.page.composer.flush_draft)
+        self._conversations.leaving.connect(self.recalls.keep_draft)
         window.page.composer.own_settings_requested.connect(self.open_settings)
         window.actions_by_name.older_text.triggered.connect(window.page.composer.ask_for_older)
         window.actions_by_name.newer_text.triggered.connect(window.page.composer.ask_for_newer)
@@ -72,6 +73,8 @@ class ComposerParts(QObject):
 
     def shut_down(self) -> None:
         """Stop reading files; blocks for a moment."""
+        self.recalls.keep_draft()
+        self._conversations.drafts.flush()
         self.attachments.shut_down()
 
     def _connect_attachments(self, window: MainWindow) -> None:

@@ -178,3 +178,30 @@ def test_what_is_begun_while_the_list_is_still_being_read_stays_in_it(qtbot: QtB
     window.wait(lambda: window.hearth.conversation_model.rowCount() == 3)
     window.wait(lambda: window.hearth.chat.is_idle)
     assert window.hearth.conversation_model.rowCount() == 3
+
+
+def test_what_was_typed_before_a_message_was_recalled_is_there_on_the_way_back(
+    qtbot: QtBot, windows: list[Whole]
+) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    window.hearth.window.begin_new()
+    second = asked(window, "Two")
+    opens(window, first)
+    qtbot.keyClicks(window.composer.editor, "half a thought")
+    window.hearth.window.actions_by_name.older_text.trigger()
+    window.wait(lambda: window.composer.text == "One")
+    opens(window, second)
+    opens(window, first)
+    assert window.composer.text == "half a thought"
+    window.hearth.window.actions_by_name.older_text.trigger()
+    window.wait(lambda: window.composer.text == "One")
+    window.end()
+    again = opened(qtbot, windows)
+    again.wait(lambda: again.composer.text == "half a thought")
+    again.hearth.window.actions_by_name.older_text.trigger()
+    again.wait(lambda: again.composer.text == "One")
+    qtbot.keyClicks(again.composer.editor, "!")  # now it is a text of its own
+    opens(again, second)
+    opens(again, first)
+    assert again.composer.text == "One!"

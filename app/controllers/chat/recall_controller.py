@@ -4,6 +4,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.store_requests import StoreRequests
+from engine.api.codec import clean_text
 
 _AT_DRAFT = -1
 
@@ -40,6 +41,17 @@ class RecallController(QObject):
             self._requests.request(
                 lambda store: store.sent_before(page_id), lambda texts: self._on_found(page_id, text, texts)
             )
+
+    @Slot()
+    def keep_draft(self) -> None:
+        """Let the shown page's draft be what was typed before a message was recalled, if that one was left as it is.
+
+        Call it when the page is about to go: the recalled text is found again, what was typed would not be.
+        """
+        page, drafts = self._conversations.page, self._conversations.drafts
+        is_recalled = self._place != _AT_DRAFT and bool(self._draft.strip())
+        if page is not None and is_recalled and drafts.draft(page.id, "") == clean_text(self._told or ""):
+            drafts.set_draft(page.id, self._draft)
 
     def _on_found(self, page_id: str, text: str, texts: list[str]) -> None:
         page = self._conversations.page
