@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QApplication, QDialogButtonBox
 from pytestqt.qtbot import QtBot
 
 from app import language
+from app.dates import full_date
 from app.models.amounts import file_size, memory
-from app.models.dates import full_date
 from app.settings.file import peek
 from app.settings.schema import Settings
 from app.settings.values import Language
