@@ -34,9 +34,8 @@ _CHECK = """
 import json, torch, PySide6.QtCore
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "usable": torch.cuda.is_available()}))
 """
-# The tests mostly wait for one thread or for processes they start; `-n 0` among the arguments runs them in one process.
-# Each process takes up to 2 GB.
-_IN_PARALLEL = ("-n", "logical", "--maxprocesses", "4", "--dist", "worksteal")
+# `-n 0` among the arguments of `--test` runs the tests in one process. Each process takes up to 2 GB.
+_MOST_TEST_PROCESSES = 4
 _CUDA_COMES_ALONG = (
     "The package index offers PyTorch only together with CUDA, about 2 GB more that this computer can't use. It works "
     f"all the same. To avoid it: stop with Ctrl+C, set {torch_builds.INDEX_VARIABLE} (packaging/README.md tells how) "
@@ -175,10 +174,17 @@ class _CudaWarning:
             self._console.say(_CUDA_COMES_ALONG)
 
 
+def test_processes() -> int:
+    """Return in how many processes the tests run: one more than there are cores, as one of them often waits."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores + 1, _MOST_TEST_PROCESSES)
+
+
 def launch_command(python: Path, options: Options) -> list[str]:
     """Return what to start; `-P` keeps a folder named `app` in the person's working folder out of the way."""
     if options.test:
-        return [str(python), "-m", "pytest", *_IN_PARALLEL, *options.rest]
+        in_parallel = ["-n", str(test_processes()), "--dist", "worksteal"]
+        return [str(python), "-m", "pytest", *in_parallel, *options.rest]
     return [str(python), "-P", "-m", "app", *options.rest]
 
 

@@ -199,8 +199,15 @@ def test_the_app_is_not_looked_for_in_the_working_folder() -> None:
 
 def test_the_tests_run_in_several_processes_unless_told_otherwise() -> None:
     command = launch_command(Path("python"), Options(test=True, rest=("-n", "0", "tests/packaging")))
-    assert command[:5] == ["python", "-m", "pytest", "-n", "logical"]
+    assert command[:4] == ["python", "-m", "pytest", "-n"]
+    assert int(command[4]) > 1
     assert command[-3:] == ["-n", "0", "tests/packaging"]  # the last word counts
+
+
+@pytest.mark.parametrize(("cores", "processes"), [(1, 2), (2, 3), (3, 4), (64, 4)])
+def test_a_core_has_work_while_a_test_waits(cores: int, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    assert first_start.test_processes() == processes
 
 
 def test_usage_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
