@@ -34,6 +34,7 @@ _CHECK = """
 import json, torch, PySide6.QtCore
 print(json.dumps({"torch": torch.__version__, "cuda": torch.version.cuda, "usable": torch.cuda.is_available()}))
 """
+_PROCESSES = ("engine.chat_engine", "app.main")  # what the engine's and the window's processes load
 # `-n 0` among the arguments of `--test` runs the tests in one process. Each process takes up to 2 GB.
 _MOST_TEST_PROCESSES = 4
 _CUDA_COMES_ALONG = (
@@ -142,6 +143,8 @@ class FirstStart:
             self._environment.install_project(self._wanted.with_tests)
         with self._console.step("Installing the starter model (93 MB)"):
             self._environment.install_starter()
+        with self._console.step("Preparing the first start"):
+            self._environment.load_once(_PROCESSES)
         return build
 
     def _check(self, build: torch_builds.TorchBuild) -> None:

