@@ -24,6 +24,8 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("explore", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
+gc.disable()  # until all tests are imported: what they import stays, and looking for garbage in it took over a second
+
 _PATIENCE_SECONDS = 30.0  # of a busy machine; nothing waits that long when all is well
 # Threads that a library starts once per process and keeps: they belong to no test.
 _LIBRARY_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor", "Dummy-")
@@ -38,6 +40,7 @@ def pytest_collection_finish() -> None:
     """Leave all that was imported out of later collections, as the engine does: each took over a second."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

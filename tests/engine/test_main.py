@@ -1,5 +1,6 @@
 """The engine as a process: real pipes, real signals."""
 
+import gc
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import psutil
 import pytest
 
 from app.worker.engine_link import SHUTDOWN_SECONDS
-from engine.__main__ import LANES_END_SECONDS
+from engine.__main__ import LANES_END_SECONDS, without_collections
 from engine.api.codec import decode_event, encode_frame, read_frame
 from engine.api.commands import Cancel, DescribeHardware, Incoming, ListCheckpoints, Shutdown
 from engine.api.events import (
@@ -295,3 +296,15 @@ def test_wrong_usage_is_told(start: Callable[..., Engine]) -> None:
     engine = start(sys.executable, "-m", "engine")
     assert engine.status() == 2
     assert "--data" in engine.stderr.read().decode()
+
+
+def test_garbage_is_looked_for_again_when_the_libraries_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: frozen.append(gc.isenabled()))
+    with without_collections():
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert frozen == [False]
+    with pytest.raises(ImportError), without_collections():
+        raise ImportError("a library is missing")
+    assert gc.isenabled()
