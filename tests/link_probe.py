@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -39,7 +38,6 @@ def is_running(process_id: int) -> bool:
 class LinkProbe:
     def __init__(self, argv: Sequence[str], log_path: Path | None = None) -> None:
         self.events: list[LinkEvent] = []
-        self.times: list[float] = []
         self._changed = threading.Condition()
         self.link = EngineLink(argv, self._on_event, log_path)
         self._thread = threading.Thread(target=self.link.run, daemon=True)
@@ -48,7 +46,6 @@ class LinkProbe:
     def _on_event(self, event: LinkEvent) -> None:
         with self._changed:
             self.events.append(event)
-            self.times.append(time.monotonic())
             self._changed.notify_all()
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
@@ -99,13 +96,11 @@ class LinkProbe:
     def reloads(self) -> list:
         return [event for event in list(self.events) if getattr(event, "command_id", "").startswith("reload-")]
 
-    def stop(self) -> float:
-        """Stop the link, check that nothing is left, and return how long it took."""
-        started = time.monotonic()
+    def stop(self) -> None:
+        """Stop the link, and check that nothing is left."""
         self.link.stop()
         self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
         assert [pid for pid in self.process_ids() if is_running(pid)] == []
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("engine-")]
         assert left == []
-        return time.monotonic() - started

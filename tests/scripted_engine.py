@@ -360,7 +360,7 @@ class ScriptedHandler:
                 time.sleep(60)  # another thread may take the signal, and this one would go on until it does
             case "orphan":
                 if os.fork() == 0:
-                    time.sleep(30)
+                    time.sleep(120)  # longer than a test waits
                 leave(1)
             case "hang":
                 while True:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from app.worker import engine_link
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.errors import ErrorKind
 from engine.api.events import CheckpointLoaded, CommandCancelled, CommandFailed, FinishReason, GenerationFinished
 from tests.engine_scripts import Script
-from tests.link_probe import LinkProbe, generate, is_running, load
+from tests.link_probe import PATIENCE_SECONDS, LinkProbe, generate, is_running, load
 
 StartLink = Callable[..., LinkProbe]
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,11 +143,14 @@ def test_three_deaths_in_a_minute_are_enough(start_link: StartLink) -> None:
     assert probe.states().count(EngineState.RESTARTING) == 2
 
 
-def test_shutdown_while_streaming_keeps_the_answer_and_takes_under_two_seconds(start_link: StartLink) -> None:
+def test_shutdown_while_streaming_keeps_the_answer_and_waits_for_nothing_else(
+    start_link: StartLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_link, "SHUTDOWN_SECONDS", 2 * PATIENCE_SECONDS)  # the probe gives up before
     probe = start_link("slow")
     probe.submit(generate("g"))
     probe.wait_for_text("g")
-    assert probe.stop() < 2
+    probe.stop()
     finished = probe.terminal("g")
     assert isinstance(finished, GenerationFinished)
     assert finished.reason is FinishReason.STOPPED
@@ -157,7 +161,7 @@ def test_shutdown_of_a_frozen_engine_is_bounded(start_link: StartLink) -> None:
     probe = start_link("freeze")
     probe.submit(generate("g"))
     probe.wait_for(lambda: probe.text("g") == "Paris is the")
-    assert probe.stop() < 5
+    probe.stop()
     assert probe.terminal("g") == CommandCancelled(command_id="g")
     assert EngineState.RESTARTING not in probe.states()
 
@@ -190,7 +194,7 @@ def test_the_engine_ends_when_the_app_is_killed(script: str) -> None:
         assert app.stdout.readline() == "text\n"
         app.kill()
         app.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while is_alive(engine_process_id) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not is_alive(engine_process_id)

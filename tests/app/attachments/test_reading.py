@@ -4,12 +4,12 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
-from app.attachments import limits
+from app.attachments import limits, reading
 from app.attachments.outcome import Extract, Outcome, Refusal, Trouble
 from app.attachments.reading import read_file
 from app.attachments.words import sentence
@@ -19,10 +19,7 @@ UNIX = pytest.mark.skipif(sys.platform == "win32", reason="no such files on Wind
 
 
 def outcome_of(path: Path, seconds: float = limits.SECONDS) -> Outcome | None:
-    began = time.monotonic()
-    outcome = read_file(path, threading.Event(), seconds)
-    assert time.monotonic() - began < limits.SECONDS + 5
-    return outcome
+    return read_file(path, threading.Event(), seconds)
 
 
 def test_a_document_comes_back_from_the_process(tmp_path: Path) -> None:
@@ -96,17 +93,20 @@ def test_what_takes_too_long_is_ended(tmp_path: Path) -> None:
     assert outcome_of(path, seconds=0.0) == Refusal(Trouble.TOO_SLOW)
 
 
-def test_a_cancelled_reading_ends_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "bomb.docx"
-    path.write_bytes(documents.zip_bomb())
-    cancelled = threading.Event()
-    timer = threading.Timer(0.05, cancelled.set)
-    timer.start()
-    began = time.monotonic()
-    outcome = read_file(path, cancelled)
-    timer.join()
-    assert outcome in (None, Refusal(Trouble.UNPACKS_TOO_FAR))
-    assert time.monotonic() - began < 3
+def test_a_cancelled_reading_ends_with_its_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    code = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(600)"
+    monkeypatch.setattr(reading, "reader_command", lambda path: [sys.executable, "-c", code])
+    cancelled, outcomes = threading.Event(), SimpleQueue[Outcome | None]()
+    reader = threading.Thread(
+        target=lambda: outcomes.put(read_file(tmp_path / "a.txt", cancelled, seconds=3_600)), daemon=True
+    )
+    reader.start()
+    while not started.exists() and reader.is_alive():
+        reader.join(0.02)
+    cancelled.set()
+    assert outcomes.get(timeout=60) is None
+    reader.join()
 
 
 @pytest.mark.parametrize("trouble", Trouble)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.worker import open_commands
+from app.worker import engine_link, open_commands
 from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent, _on_the_same_card
 from engine.api.commands import (
     DescribeHardware,
@@ -36,6 +36,13 @@ from tests.scripted_engine import scripted_engine_command
 StartLink = Callable[..., LinkProbe]
 
 
+@pytest.fixture
+def patient_shutdown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that does not end by itself is waited for until the probe gives up, not ended after two seconds."""
+    monkeypatch.setattr(engine_link, "SHUTDOWN_SECONDS", 2 * PATIENCE_SECONDS)
+
+
+@pytest.mark.usefixtures("patient_shutdown")
 def test_commands_are_answered_in_order(start_link: StartLink) -> None:
     probe = start_link("answer")
     for command in (load(), generate("g"), DescribeHardware(command_id="h"), ListCheckpoints(command_id="l")):
@@ -47,7 +54,7 @@ def test_commands_are_answered_in_order(start_link: StartLink) -> None:
     assert isinstance(probe.terminal("h"), HardwareDescribed)
     assert isinstance(probe.terminal("l"), CheckpointsListed)
     assert probe.states() == [EngineState.STARTING, EngineState.READY]
-    assert probe.stop() < 2
+    probe.stop()
     assert probe.states()[-1] is EngineState.STOPPED
 
 
@@ -193,13 +200,14 @@ def test_a_command_after_the_end_is_answered_on_the_spot(start_link: StartLink) 
     assert failed.error.kind is ErrorKind.ENGINE_DIED
 
 
+@pytest.mark.usefixtures("patient_shutdown")
 def test_stopping_ends_what_runs_and_what_waits_and_starts_nothing(start_link: StartLink) -> None:
     probe = start_link("slow")
     probe.submit(load())
     for index in range(3):
         probe.submit(generate(f"g{index}"))
     probe.wait_for_text("g0")
-    assert probe.stop() < 2
+    probe.stop()
     finished = probe.terminal("g0")
     assert isinstance(finished, GenerationFinished)
     assert finished.reason is FinishReason.STOPPED
@@ -209,10 +217,11 @@ def test_stopping_ends_what_runs_and_what_waits_and_starts_nothing(start_link: S
     assert EngineState.RESTARTING not in probe.states()
 
 
+@pytest.mark.usefixtures("patient_shutdown")
 def test_stopping_before_the_engine_is_ready(start_link: StartLink) -> None:
     probe = start_link(Script(first_delay_seconds=0.1))
     probe.submit(generate("g"))
-    assert probe.stop() < 5
+    probe.stop()
     assert len(probe.terminals("g")) == 1
 
 
@@ -250,9 +259,7 @@ def test_a_mistake_in_the_receiver_ends_everything_and_is_not_swallowed() -> Non
 def test_a_death_that_the_pipe_hides_is_noticed(start_link: StartLink) -> None:
     """A child that the engine forked holds its end of the pipe open; it goes with the engine."""
     probe = start_link(Script(fault="orphan"))
-    started = time.monotonic()
     failed = probe.do(generate("g"))
-    assert time.monotonic() - started < 10
     assert isinstance(failed, CommandFailed)
     assert failed.error.kind is ErrorKind.ENGINE_DIED
     assert probe.wait_for_process(2)
