@@ -4,15 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _WITHOUT = ("unshare", "--net")
-# The window's own start varies by less on a busy machine; waiting for a network takes seconds.
-_MOST_DELAY_SECONDS = 1.0
+_PATIENCE_SECONDS = 120  # of a busy machine; a line that is gone would be waited for three minutes
 _OPENING = """
 import sys, time
 from pathlib import Path
@@ -21,7 +19,14 @@ from app.main import Hearth, set_up
 from app.paths import locate
 from tests.scripted_engine import scripted_engine_command
 
-began = time.perf_counter()
+asked = []
+
+def note(event, arguments):
+    is_name = event in ("socket.getaddrinfo", "socket.gethostbyname")
+    if is_name or (event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple)):
+        asked.append((event, arguments[not is_name]))
+
+sys.addaudithook(note)
 application = QApplication([])
 set_up(application)
 paths = locate()
@@ -29,12 +34,11 @@ paths.make_folders()
 hearth = Hearth(paths, scripted_engine_command("answer"))
 hearth.start()
 application.processEvents()
-print(time.perf_counter() - began, flush=True)
 deadline = time.monotonic() + 30
 while hearth.checkpoints.plan is None and time.monotonic() < deadline:
     application.processEvents()
     time.sleep(0.01)
-print(hearth.checkpoints.plan is not None, hearth.window.isVisible(), flush=True)
+print(hearth.checkpoints.plan is not None, hearth.window.isVisible(), asked, flush=True)
 hearth.shut_down()
 """
 
@@ -52,7 +56,7 @@ def run(*arguments: str, cut_off: bool = True) -> "subprocess.CompletedProcess[s
     environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     return subprocess.run(
         [*(_WITHOUT if cut_off else ()), sys.executable, *arguments],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False,
     )  # fmt: skip
 
 
@@ -61,14 +65,12 @@ def hearth(*arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize("arguments", [("models", "search", "qwen"), ("models", "download", "publisher/model")])
-def test_what_needs_the_hub_says_so_quickly(arguments: tuple[str, ...]) -> None:
-    began = time.monotonic()
+def test_what_needs_the_hub_says_so_instead_of_waiting_for_it(arguments: tuple[str, ...]) -> None:
     ended = hearth(*arguments)
     assert ended.returncode == 1
     (sentence,) = ended.stderr.strip().splitlines()
     assert sentence.startswith("The Hub could not be reached")
     assert "connection" in sentence
-    assert time.monotonic() - began < 20
 
 
 def test_what_is_here_is_listed_and_answers(tmp_path: Path) -> None:
@@ -80,12 +82,8 @@ def test_what_is_here_is_listed_and_answers(tmp_path: Path) -> None:
     assert "Paris" in answered.stdout
 
 
-def test_the_window_opens_as_quickly_as_with_a_network() -> None:
-    seconds = {}
-    for cut_off in (False, True):
-        ended = run("-c", _OPENING, cut_off=cut_off)
-        assert ended.returncode == 0, ended.stderr
-        opened, state = ended.stdout.strip().splitlines()
-        assert state == "True True"
-        seconds[cut_off] = float(opened)
-    assert seconds[True] < seconds[False] + _MOST_DELAY_SECONDS
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_the_window_opens_without_a_look_at_the_network(cut_off: bool) -> None:
+    ended = run("-c", _OPENING, cut_off=cut_off)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.strip() == "True True []"
