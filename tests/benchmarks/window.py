@@ -125,6 +125,7 @@ def _measure() -> dict[str, float]:
     began = time.monotonic()
     hearth.conversations.open(ids[LARGE_MESSAGES])
     run_until(lambda: hearth.transcript_model.rowCount() == LARGE_MESSAGES)
+    run_until(lambda: not hearth.window.page.transcript.view.is_filling)
     application.processEvents()
     hearth.window.grab()
     opened = time.monotonic() - began

@@ -48,7 +48,7 @@ class Transcript(SelectionArea):
         self.view = TranscriptView(model, self._make_row, self._estimate_height)
         self.selection = TextSelection(self)
         self.view.is_needed = self.selection.holds
-        self.view.let_go = _close_edit
+        self.view.tell_before_drop(_close_edit)
         model.edits.begun.connect(self._on_edit_begun)
         self.view.arranged.connect(self._on_arranged)
         model.modelReset.connect(self.selection.clear)

@@ -13,22 +13,23 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
 from app.conversations.records import MessageState
 from app.language import tr
-from app.models.row_sums import RowSums
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.theme import TEXT_COLUMN_PX
+from app.widgets.transcript.live_rows import LiveRows
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.reading_place import TOP_MARGIN_PX, ReadingPlace
+from app.widgets.transcript.row_heights import BOTTOM_MARGIN_PX, EstimateHeight, RowHeights
 
 SIDE_MARGIN = 24
-_BOTTOM_MARGIN = 16
 _PART_MARGIN = 8  # a match is not left at the very edge
 _KEPT_PAGES = 1.5
 _AHEAD_PAGES = 0.5
 _MANY_PARTS = 100  # more than fit on a page
+_MANY_ROWS = 1_000
+_ROWS_AT_ONCE = 2  # are made in one turn while a page that was just opened fills
 _ROUNDS = 8
 
 MakeRow = Callable[[TranscriptEntry, QWidget], MessageWidget]
-EstimateHeight = Callable[[TranscriptEntry, int], int]
 
 
 class TranscriptView(QAbstractScrollArea):
@@ -43,16 +44,14 @@ class TranscriptView(QAbstractScrollArea):
         super().__init__(parent)
         self._model = model
         self._make_row = make_row
-        self._estimate = estimate
-        self._heights = RowSums()
-        self._live: dict[str, MessageWidget] = {}
-        self._unmeasured: set[str] = set()
+        self._live = LiveRows(model, self._made, self)
+        self._heights = RowHeights(model, estimate, self._live.__contains__)
         self._anchor = ReadingPlace()
         self._following = True
         self._arranging = False
+        self._is_filling = False
         self._value = 0
         self.is_needed: Callable[[int], bool] = lambda row: False  # rows that are kept however far away
-        self.let_go: Callable[[MessageWidget], None] = lambda widget: None  # told of each before it goes
         self._arrange_timer = QTimer(self, singleShot=True, interval=0)
         self._build_timer = QTimer(self, singleShot=True, interval=0)
         self._arrange_timer.timeout.connect(self._on_arrange_due)
@@ -75,9 +74,18 @@ class TranscriptView(QAbstractScrollArea):
         return self._following
 
     @property
+    def is_filling(self) -> bool:
+        """True while a page that was just opened lacks messages that it shows; it is drawn when it has them all."""
+        return self._is_filling
+
+    @property
     def live_rows(self) -> list[MessageWidget]:
         """The message widgets that exist, in no particular order."""
-        return list(self._live.values())
+        return list(self._live)
+
+    def tell_before_drop(self, let_go: Callable[[MessageWidget], None]) -> None:
+        """Call this with each message widget before it goes."""
+        self._live.let_go = let_go
 
     @property
     def column_width(self) -> int:
@@ -86,7 +94,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def live_widget(self, row: int) -> MessageWidget | None:
         """Return the widget of a row if it exists."""
-        return self._live.get(self._model.entry(row).message.id) if row < self._model.rowCount() else None
+        return self._live.get(row)
 
     def follow(self) -> None:
         """Go to the newest text and stay there."""
@@ -95,56 +103,57 @@ class TranscriptView(QAbstractScrollArea):
 
     def reveal(self, row: int) -> MessageWidget:
         """Bring a row into view and return its widget."""
-        top = self._top_of(row) - self.verticalScrollBar().value()
+        top = self._heights.top(row) - self.verticalScrollBar().value()
         if top < 0 or top + self._heights[row] > self.viewport().height():
             self._set_following(row == len(self._heights) - 1)
             below = top > 0 and self._heights[row] < self.viewport().height()
-            offset = self.viewport().height() - self._heights[row] - _BOTTOM_MARGIN if below else TOP_MARGIN_PX
+            offset = self.viewport().height() - self._heights[row] - BOTTOM_MARGIN_PX if below else TOP_MARGIN_PX
             self._anchor = ReadingPlace(row, None, offset)
             self._arrange()
-        return self._realised(row)
+        return self._live.at(row)
 
     @property
     def first_row(self) -> int:
         """The row at the top of what is seen; -1: none."""
-        return self._heights.row_at(self._value - TOP_MARGIN_PX)
+        return self._heights.row_at(self._value)
 
     def widget_of(self, row: int) -> MessageWidget:
         """Return a row's widget, built and measured, without going there."""
         self._measure(row)
-        return self._realised(row)
+        return self._live.at(row)
 
     def remeasure(self, row: int) -> None:
         """Give a row the room it needs now."""
-        self._unmeasured.add(self._model.entry(row).message.id)
+        self._live.to_measure(self._model.entry(row).message.id)
         self._measure(row)
 
     def show_part(self, row: int, top: int, height: int) -> None:
         """Bring a part of a row into view, to a third of the page; what is in view already stays where it is."""
-        place = self._top_of(row) + top - self._value
+        place = self._heights.top(row) + top - self._value
         if place >= _PART_MARGIN and place + height <= self.viewport().height() - _PART_MARGIN:
             self._arrange()
             return
         self._set_following(False)
-        self._anchor = ReadingPlace(row, self._realised(row).block_at(top))
+        self._anchor = ReadingPlace(row, self._live.at(row).block_at(top))
         third = self.height() // 3 - self.viewport().y()
         self._anchor.offset = third - top + self._anchored_top()
         self._arrange()
 
     def refresh(self, is_resized: bool = True) -> None:
         """Measure what is built anew, and with another size of the text also estimate all that is not."""
-        self._unmeasured.update(self._live)
-        self._estimate_rows(0 if is_resized else self._model.rowCount())
+        self._live.all_to_measure()
+        if is_resized:
+            self._heights.wrap_at(self.column_width)
         self._arrange()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap at the new width, or show more of the page; the reading place stays."""
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
-            self._unmeasured.update(self._live)
-        if self._estimated_width != self.column_width:
-            self._estimate_rows(0)
-        self._arrange()
+            self._live.all_to_measure()
+        if self._heights.width != self.column_width:
+            self._heights.wrap_at(self.column_width)
+        self._go_on()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Follow the scroll bar: upwards ends following, reaching the end begins it."""
@@ -156,8 +165,8 @@ class TranscriptView(QAbstractScrollArea):
         if abs(moved) < self.viewport().height() and self._anchor.row < len(self._heights):
             self._anchor.offset += moved
         else:
-            row = max(0, self._heights.row_at(bar.value() - TOP_MARGIN_PX))
-            self._anchor = ReadingPlace(row, None, self._top_of(row) - bar.value())
+            row = max(0, self._heights.row_at(bar.value()))
+            self._anchor = ReadingPlace(row, None, self._heights.top(row) - bar.value())
         self._arrange()
 
     def event(self, event: QEvent) -> bool:
@@ -166,46 +175,40 @@ class TranscriptView(QAbstractScrollArea):
 
     @Slot()
     def _on_reset(self) -> None:
-        for message_id in list(self._live):
-            self._drop(message_id)
-        self._heights.replace_from(0, [])
-        self._estimate_rows(0)
+        for widget in self._live:
+            self._live.drop(widget.message_id)
+        self._heights.clear()
+        self._heights.wrap_at(self.column_width)
         self._set_following(True)
-        self._arrange()
+        self._arrange(_ROWS_AT_ONCE)
 
     @Slot(QModelIndex, int, int)
     def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:
-        self._estimate_rows(first)
-        self._refresh_neighbour(first - 1)
+        self._heights.renew(first)
+        self._live.show_entry(first - 1)  # what was the last message is no longer the last one
         self._arrange_timer.start()
 
     @Slot(QModelIndex, int, int)
     def _on_rows_about_to_be_removed(self, parent: QModelIndex, first: int, last: int) -> None:
         for row in range(first, last + 1):
-            self._drop(self._model.entry(row).message.id)
-        kept = [self._heights[row] for row in range(last + 1, len(self._heights))]
-        self._heights.replace_from(first, kept)
+            self._live.drop(self._model.entry(row).message.id)
+        self._heights.remove(first, last)
         if self._anchor.row >= first:
-            self._anchor = ReadingPlace(max(0, first - 1), None, self._top_of(max(0, first - 1)) - self._value)
+            self._anchor = ReadingPlace(max(0, first - 1), None, self._heights.top(max(0, first - 1)) - self._value)
         self._arrange_timer.start()
 
     @Slot(QModelIndex, QModelIndex)
     def _on_data_changed(self, first: QModelIndex, last: QModelIndex) -> None:
         for row in range(first.row(), last.row() + 1):
-            entry = self._model.entry(row)
-            widget = self._live.get(entry.message.id)
-            if widget is None:
-                self._heights.set_value(row, self._estimate(entry, self.column_width))
-            else:
-                widget.show_entry(entry, is_last=row == len(self._heights) - 1)
-                self._unmeasured.add(entry.message.id)
-        self._arrange()
+            if not self._live.show_entry(row):
+                self._heights.guess(row)
+        self._go_on()
 
     @Slot(object)
     def _on_row_grown(self, message_id: object) -> None:
         """A row needs another height by itself: who is at the end stays there."""
         if message_id in self._live:
-            self._unmeasured.add(str(message_id))
+            self._live.to_measure(str(message_id))
             self._arrange_timer.start()
 
     @Slot(object)
@@ -224,29 +227,28 @@ class TranscriptView(QAbstractScrollArea):
 
     @Slot()
     def _on_arrange_due(self) -> None:
-        self._arrange()
+        self._go_on()
 
     @Slot()
     def _on_build_due(self) -> None:
-        """Build one row ahead of the reader, so that scrolling finds it made."""
+        """Build one row ahead of the reader, so that scrolling finds it made; then guess what is far away."""
+        if self._is_filling:
+            return
         ahead = int(self.viewport().height() * _AHEAD_PAGES)
-        first, last = self._rows_between(self._value - ahead, self._page_bottom(_AHEAD_PAGES))
-        for row in range(first, last + 1):
-            message_id = self._model.entry(row).message.id
-            if message_id not in self._live or message_id in self._unmeasured:
-                self._measure(row)
-                self._arrange()
-                self._build_timer.start()
-                return
-        if self._build_parts(range(first, last + 1), _AHEAD_PAGES, 1):
-            self._arrange()
-            self._build_timer.start()
+        rows = self._heights.between(self._value - ahead, self._page_bottom(_AHEAD_PAGES))
+        unmade = next((row for row in rows if self._live.needs_measuring(row)), None)
+        if unmade is not None:
+            self._measure(unmade)
+        elif not self._build_parts(rows, _AHEAD_PAGES, 1) and not self._heights.guess_on():
+            return
+        self._arrange()
+        self._build_timer.start()
 
     def _build_parts(self, rows: range, pages: float, most: int) -> bool:
         """Make what long messages show on the page, or so many pages around it; return whether anything was missing."""
         top, bottom = self._value - int(pages * self.viewport().height()), self._page_bottom(pages)
-        places = [(row, self._top_of(row)) for row in rows]
-        built = [row for row, above in places if self._realised(row).build_part(top - above, bottom - above, most)]
+        places = [(row, self._heights.top(row)) for row in rows]
+        built = [row for row, above in places if self._live.at(row).build_part(top - above, bottom - above, most)]
         for row in built:
             self.remeasure(row)
         return bool(built)
@@ -260,49 +262,21 @@ class TranscriptView(QAbstractScrollArea):
             self._following = following
             self.following_changed.emit(following)
 
-    def _estimate_rows(self, first: int) -> None:
-        width = self._estimated_width = self.column_width
-        heights = []
-        for row in range(first, self._model.rowCount()):
-            entry = self._model.entry(row)
-            known = row < len(self._heights) and entry.message.id in self._live
-            heights.append(self._heights[row] if known else self._estimate(entry, width))
-        self._heights.replace_from(first, heights)
-
-    def _refresh_neighbour(self, row: int) -> None:
-        """What was the last message is no longer the last one."""
-        widget = self.live_widget(row) if row >= 0 else None
-        if widget is not None:
-            widget.show_entry(self._model.entry(row), is_last=row == self._model.rowCount() - 1)
-            self._unmeasured.add(widget.message_id)
-
-    def _top_of(self, row: int) -> int:
-        return TOP_MARGIN_PX + self._heights.before(row)
-
-    def _page_height(self) -> int:
-        return TOP_MARGIN_PX + self._heights.total + _BOTTOM_MARGIN
-
     def _page_bottom(self, extra_pages: float) -> int:
         return self._value + int(self.viewport().height() * (1 + extra_pages))
 
-    def _rows_between(self, top: int, bottom: int) -> tuple[int, int]:
-        if not len(self._heights):
-            return 0, -1
-        return self._heights.row_at(top - TOP_MARGIN_PX), self._heights.row_at(bottom - TOP_MARGIN_PX)
+    def _go_on(self) -> None:
+        """Arrange at once, or with the next messages of a page that fills."""
+        self._arrange(_ROWS_AT_ONCE if self._is_filling else _MANY_ROWS)
 
-    def _arrange(self) -> None:
-        """Build and measure what is visible until nothing moves any more, then place it."""
+    def _arrange(self, most: int = _MANY_ROWS) -> None:
+        """Build and measure what is visible until nothing moves any more, then place it; so many new rows at most."""
         if self._arranging:
             return
         self._arranging = True
         try:
             self._arrange_timer.stop()
-            for _ in range(_ROUNDS):
-                self._value = self._wanted_value()
-                first, last = self._rows_between(self._value, self._page_bottom(0))
-                changes = [self._measure(row) for row in range(first, last + 1)]
-                if not self._build_parts(range(first, last + 1), 0.0, _MANY_PARTS) and not any(changes):
-                    break
+            self._set_filling(not self._build(most))
             self._value = self._wanted_value()
             self._apply_scroll_bar()
             self._place_rows()
@@ -312,15 +286,39 @@ class TranscriptView(QAbstractScrollArea):
         finally:
             self._arranging = False
         self.arranged.emit()
-        if self.isVisible():
+        if self._is_filling:
+            self._arrange_timer.start()
+        elif self.isVisible():
             self._build_timer.start()
 
+    def _build(self, most: int) -> bool:
+        """Build and measure what is visible, from its end up; False: there is more than so many rows to be made."""
+        for _ in range(_ROUNDS):
+            self._value = self._wanted_value()
+            rows = self._heights.between(self._value, self._page_bottom(0))
+            changes = []
+            for row in reversed(rows):
+                if self._live.get(row) is None:
+                    if not most:
+                        return False
+                    most -= 1
+                changes.append(self._measure(row))
+            if not self._build_parts(rows, 0.0, _MANY_PARTS) and not any(changes):
+                break
+        return True
+
+    def _set_filling(self, filling: bool) -> None:
+        """Leave on screen what was there until the page has all that it shows."""
+        if filling != self._is_filling:
+            self._is_filling = filling
+            self.viewport().setUpdatesEnabled(not filling)
+
     def _wanted_value(self) -> int:
-        maximum = max(0, self._page_height() - self.viewport().height())
+        maximum = max(0, self._heights.page - self.viewport().height())
         if self._following:
             return maximum
         anchor = self._anchor
-        top = self._top_of(min(anchor.row, len(self._heights)))
+        top = self._heights.top(min(anchor.row, len(self._heights)))
         return max(0, min(maximum, top + anchor.seen_from(self.live_widget(anchor.row))))
 
     def _anchored_top(self) -> int:
@@ -328,8 +326,8 @@ class TranscriptView(QAbstractScrollArea):
 
     def _pick_anchor(self) -> None:
         """Hold on to what is at the top of the viewport: a row, a block of it, or the row below if only its end is."""
-        row = max(0, self._heights.row_at(self._value - TOP_MARGIN_PX))
-        self._anchor = ReadingPlace(row, None, self._top_of(row) - self._value)
+        row = max(0, self._heights.row_at(self._value))
+        self._anchor = ReadingPlace(row, None, self._heights.top(row) - self._value)
         if row >= self._model.rowCount() or self._anchor.offset >= 0:
             return
         widget = self.live_widget(row)
@@ -338,63 +336,41 @@ class TranscriptView(QAbstractScrollArea):
             self._anchor.source = widget.source_at(-self._anchor.offset)
             self._anchor.offset += self._anchored_top()
         elif row + 1 < self._model.rowCount():
-            self._anchor = ReadingPlace(row + 1, None, self._top_of(row + 1) - self._value)
+            self._anchor = ReadingPlace(row + 1, None, self._heights.top(row + 1) - self._value)
 
     def _measure(self, row: int) -> bool:
         """Give a row its real height; return whether it differs from what was assumed."""
-        widget = self._realised(row)
-        if widget.message_id not in self._unmeasured:
-            return False
-        self._unmeasured.discard(widget.message_id)
-        width = self.column_width
-        height = widget.height_at(width)
-        widget.resize(width, height)
-        return self._heights.set_value(row, height) != 0
+        height = self._live.measured(row, self.column_width)
+        return height is not None and self._heights.set_height(row, height) != 0
 
-    def _realised(self, row: int) -> MessageWidget:
-        entry = self._model.entry(row)
-        widget = self._live.get(entry.message.id)
-        if widget is None:
-            widget = self._make_row(entry, self.viewport())
-            widget.show_entry(entry, is_last=row == self._model.rowCount() - 1)
-            widget.height_changed.connect(self._on_row_folded)
-            widget.grown.connect(self._on_row_grown)
-            widget.replaced.connect(self._on_row_replaced)
-            self._live[entry.message.id] = widget
-            self._unmeasured.add(entry.message.id)
-            widget.show()
+    def _made(self, entry: TranscriptEntry) -> MessageWidget:
+        widget = self._make_row(entry, self.viewport())
+        widget.height_changed.connect(self._on_row_folded)
+        widget.grown.connect(self._on_row_grown)
+        widget.replaced.connect(self._on_row_replaced)
         return widget
 
     def _apply_scroll_bar(self) -> None:
         bar = self.verticalScrollBar()
         bar.setPageStep(self.viewport().height())
-        bar.setRange(0, max(0, self._page_height() - self.viewport().height()))
+        bar.setRange(0, max(0, self._heights.page - self.viewport().height()))
         bar.setValue(self._value)
 
     def _place_rows(self) -> None:
         left = (self.width() - self.column_width) // 2 - self.viewport().x()
-        for message_id, widget in self._live.items():
-            row = self._model.row_of(message_id)
+        for widget in self._live:
+            row = self._model.row_of(widget.message_id)
             if row is not None:
-                widget.move(left, self._top_of(row) - self._value)
+                widget.move(left, self._heights.top(row) - self._value)
 
     def _drop_far_rows(self) -> None:
         reach = int(self.viewport().height() * _KEPT_PAGES)
-        first, last = self._rows_between(self._value - reach, self._page_bottom(_KEPT_PAGES))
-        for message_id in list(self._live):
-            row = self._model.row_of(message_id)
-            near = row is not None and first <= row <= last
-            kept = self._live[message_id].is_pinned or (row is not None and self.is_needed(row))
-            if not near and not kept:
-                self._drop(message_id)
+        near = self._heights.between(self._value - reach, self._page_bottom(_KEPT_PAGES))
+        for widget in self._live:
+            row = self._model.row_of(widget.message_id)
+            is_kept = widget.is_pinned or (row is not None and self.is_needed(row))
+            if row not in near and not is_kept:
+                self._live.drop(widget.message_id)
             elif row is not None:
-                top = self._value - self._top_of(row)
-                self._live[message_id].drop_outside(top - reach, top + self.viewport().height() + reach)
-
-    def _drop(self, message_id: str) -> None:
-        self._unmeasured.discard(message_id)
-        widget = self._live.pop(message_id, None)
-        if widget is not None:
-            self.let_go(widget)
-            widget.hide()
-            widget.deleteLater()
+                top = self._value - self._heights.top(row)
+                widget.drop_outside(top - reach, top + self.viewport().height() + reach)

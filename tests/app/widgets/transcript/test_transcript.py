@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import QPoint, QPointF, QRect, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
@@ -18,7 +18,7 @@ from app.widgets.text.formulas import formulas
 from app.widgets.transcript import message_body
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.message_arrows import MessageArrows
-from app.widgets.transcript.message_rows import estimate_height
+from app.widgets.transcript.message_rows import estimate_height, make_row
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_view import TranscriptView
@@ -525,7 +525,123 @@ def test_heights_are_guessed_anew_only_where_the_text_wraps_otherwise(
     assert len(guessed) > 200
     guessed.clear()
     page.set_theme(theme_for("dark", 20))
+    settle()
     assert len(guessed) > 200
+    assert_rows_touch(page, model)
+
+
+def test_a_conversation_opens_in_small_turns_and_is_drawn_as_a_whole(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is seen is made two messages in a turn, the newest first; until then the page before it stays on screen."""
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(700, 900)
+    with qtbot.waitExposed(page):
+        page.show()
+    made: list[str] = []
+
+    def make(entry: TranscriptEntry, style: RowStyle, parent: QWidget) -> MessageWidget:
+        made.append(entry.message.id)
+        return make_row(entry, style, parent)
+
+    monkeypatch.setattr("app.widgets.transcript.transcript.make_row", make)
+    counts = [0]
+    page.view.arranged.connect(lambda: counts.append(len(made)))
+    model.set_entries(entries([user(number, "A line") for number in range(500)]))
+    assert made == ["u499", "u498"]
+    assert page.view.is_filling
+    assert not page.view.viewport().updatesEnabled()
+    qtbot.waitUntil(lambda: not page.view.is_filling)
+    assert page.view.viewport().updatesEnabled()
+    assert len(made) > 8
+    assert max(after - before for before, after in itertools.pairwise(counts)) <= 2
+    assert_rows_touch(page, model)
+    seen = [
+        row for row in page.view.live_rows if row.y() < page.view.viewport().height() and row.y() + row.height() > 0
+    ]
+    assert min(row.y() for row in seen) <= 0
+    assert page.view.is_following
+    model.set_entries(entries([answer(1, "Another")]))
+    assert not page.view.is_filling
+    assert page.view.viewport().updatesEnabled()
+
+
+def test_screen_readers_find_messages_in_their_order(qtbot: QtBot) -> None:
+    """The order of widgets is theirs; messages are made from the last one up, and where one scrolls."""
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(700, 900)
+    page.show()
+    model.set_entries(entries([user(number, "A line") for number in range(100)]))
+    for scrolled in (0, -300, -400, 500, -2_000):
+        page.scroll_by(scrolled)
+        settle()
+        rows = [model.row_of(each.message_id) for each in page.view.viewport().findChildren(MessageWidget)]
+        assert len(rows) > 8
+        assert rows == sorted(rows, key=lambda row: -1 if row is None else row)
+
+
+def test_who_goes_elsewhere_while_a_page_fills_gets_there(qtbot: QtBot) -> None:
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(700, 900)
+    page.show()
+    model.set_entries(entries([user(number, "A line") for number in range(500)]))
+    assert page.view.is_filling
+    assert page.view.reveal(250).message_id == "u250"
+    assert not page.view.is_filling
+    assert 0 <= page.view.reveal(250).y() < page.view.viewport().height()
+    settle()
+    assert 0 <= page.view.reveal(250).y() < page.view.viewport().height()
+    model.set_entries(entries([user(number, "Other") for number in range(1_000, 1_500)]))
+    assert page.view.is_filling
+    page.scroll_by(-120)
+    assert not page.view.is_filling
+    assert not page.view.is_following
+    assert_rows_touch(page, model)
+
+
+def test_far_heights_are_guessed_later_and_the_page_does_not_move(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand guesses took a tenth of a second: at each opening, and at each step of a changing width."""
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(700, 500)
+    with qtbot.waitExposed(page):
+        page.show()
+    guessed: list[str] = []
+
+    def guess(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
+        guessed.append(entry.message.id)
+        return estimate_height(entry, style, width)
+
+    monkeypatch.setattr("app.widgets.transcript.transcript.estimate_height", guess)
+    counts = [0]
+    page.view.arranged.connect(lambda: counts.append(len(guessed)))
+    model.set_entries(entries([user(number, "A line\n" * (1 + number % 5)) for number in range(2_000)]))
+    assert len(guessed) == 200
+    rows = {row.message_id: row.y() for row in page.view.live_rows}
+    qtbot.waitUntil(lambda: len(guessed) >= 1_980)
+    assert max(after - before for before, after in itertools.pairwise(counts)) <= 200
+    assert {row.message_id: row.y() for row in page.view.live_rows if row.message_id in rows} == rows
+    settle()
+    known = page.view.verticalScrollBar().maximum()
+    page.scroll_by(-known // 2)
+    settle()
+    row = page.view.first_row
+    counts.append(len(guessed))
+    page.resize(500, 500)
+    assert page.view.first_row == row
+    qtbot.waitUntil(lambda: len(guessed) >= 2 * 1_960)
+    settle()
+    assert page.view.first_row == row
+    assert max(after - before for before, after in itertools.pairwise(counts)) <= 200
     assert_rows_touch(page, model)
 
 
