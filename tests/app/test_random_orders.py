@@ -7,7 +7,7 @@ import os
 import random
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import zip_longest
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from pytestqt.qtbot import QtBot
 
 from app.controllers.chat import message_controller
 from app.controllers.conversations import deletion_controller
+from app.conversations.attachment import Attachment
+from app.conversations.editing import list_edits
 from app.conversations.records import Conversation, Message
 from app.conversations.store import ConversationStore
 from app.conversations.tree import ConversationTree
@@ -102,7 +104,8 @@ class Orders:
             self.steps[-1] += f" {act} {row}"
             if act is Act.DELETE:  # what is written in a message goes with it
                 self.whole.hearth.window.page.transcript.flush_edits()
-                self.written -= words_in(" ".join(each.text for each in self._edits()))
+                for edit in self._edits():
+                    self.written -= words_in(edit.text) | read_in(edit.attachments)
             model = self.dice.choice(CHECKPOINTS).reference if act is Act.REGENERATE_WITH else ""
             self.whole.hearth.window.page.transcript.view.reveal(row).perform(act, model)
 
@@ -129,7 +132,9 @@ class Orders:
             if self.dice.random() < 0.7:
                 editor.save_button.click()
             else:
-                self.written -= words_in(editor.editor.text) - words_in(editor.edit.message.content)
+                message = editor.edit.message
+                self.written -= words_in(editor.editor.text) - words_in(message.content)
+                self.written -= read_in(editor.edit.attachments) - read_in(message.attachments)
                 editor.cancel_button.click()
 
     def queue(self) -> None:
@@ -140,7 +145,8 @@ class Orders:
         wish = self.dice.choice(("now", "edit", "remove"))
         self.steps[-1] += f" {wish}"
         if wish == "remove":
-            self.written -= words_in(chips.queue[place])
+            job = self.whole.hearth.chat._queue.of(self.whole.hearth.conversations.current_id)[place]
+            self.written -= words_in(chips.queue[place]) | read_in(getattr(job, "attachments", None) or ())
             chips.remove_requested.emit(place)
         elif wish == "edit":
             chips.edit_requested.emit(place)
@@ -157,8 +163,14 @@ class Orders:
 
     def attach(self) -> None:
         path = self.folder / f"{len(self.steps)}.txt"
-        path.write_text("some words")
+        word = f"word{900_000 + len(self.steps)}"
+        path.write_text(word)
+        known = self.is_private if self.whole.hearth.conversations.is_private else self.written
         self.whole.hearth.composer.attachments.add_files((str(path),))
+        if self.dice.random() < 0.7:  # else the next thing is done while it is being read
+            drafts = self.whole.hearth.conversations.drafts
+            self.whole.wait(lambda: any(word in read_in(each) for each in drafts._attached.values()))
+            known.add(word)
 
     def organize(self) -> None:
         organizing, ids = self.whole.hearth.lists.organizing, self._listed()
@@ -288,6 +300,11 @@ def words_in(text: str) -> set[str]:
     return set(_WORD.findall(text))
 
 
+def read_in(attachments: Iterable[Attachment | None]) -> set[str]:
+    """Return the numbered words of what is attached."""
+    return words_in(" ".join(each.text for each in attachments if each is not None))
+
+
 def everything_kept() -> str:
     """Return all text in the store, that of deleted messages and of edits included."""
     path = locate().database
@@ -296,7 +313,10 @@ def everything_kept() -> str:
         found = [*store.list_conversations(), *store.list_conversations(deleted=True)]
         drafts = [each.draft for each in found]
         said = [message.content for each in found for message in store.load_messages(each.id)]
-        kept = [str(row[0]) for row in store.database.execute("SELECT text FROM message_edits")]
+        edits = list_edits(store.databases_of([each.id for each in found]))
+        kept = [each.text for each in edits] + [read.text for each in edits for read in each.attachments or ()]
+        drafts += [read.text for each in found for read in each.draft_attachments]
+        said += [read.text for each in found for sent in store.load_messages(each.id) for read in sent.attachments]
         deleted = [bytes(row[0]).decode() for row in store.database.execute("SELECT messages FROM deleted_messages")]
     finally:
         store.close()
