@@ -32,16 +32,17 @@ class RowSums:
         return self._values[first:]
 
     def replace_from(self, first: int, values: Sequence[int]) -> None:
-        """Make the rows from `first` on exactly these. O(n): for inserted and removed rows, not for single changes."""
-        self._values[first:] = values
-        count = len(self._values)
-        tree = [0, *self._values]
-        for node in range(1, count + 1):
-            parent = node + (node & -node)
-            if parent <= count:
-                tree[parent] += tree[node]
-        self._tree = tree
-        self._leap = 1 << count.bit_length() >> 1
+        """Make the rows from `first` on exactly these; it costs what they are, not what stands before them."""
+        del self._values[first:], self._tree[first + 1 :]
+        for value in values:
+            self._values.append(value)
+            node = len(self._values)
+            total, child = value, node - 1
+            while child > node - (node & -node):
+                total += self._tree[child]
+                child &= child - 1
+            self._tree.append(total)
+        self._leap = 1 << len(self._values).bit_length() >> 1
 
     def set_value(self, row: int, value: int) -> int:
         """Change one row's number and return by how much it grew; raises IndexError."""

@@ -1,6 +1,5 @@
 """Blocks one below the other: text, code and thinking, each in its widget; only what changed is touched."""
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
 
@@ -10,20 +9,19 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from app.language import tr
 from app.rendering.blocks import Block, BlockKind
-from app.rendering.html import LIST_INDENT_PX
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.icons import icon
 from app.widgets.basics.mirroring import turned
 from app.widgets.basics.theme import Theme
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.formula_block import FormulaBlock
-from app.widgets.text.message_piece import MANY_PIECES, Piece, PieceCutter, source_at, top_of_source
+from app.widgets.text.message_piece import MANY_PIECES, PieceCutter
 from app.widgets.text.page_texts import PendingPiece, PieceColumn
+from app.widgets.text.piece_stack import PieceStack
 from app.widgets.text.piece_widgets import discard, is_used, name_text
 from app.widgets.text.table_parts import scroll_like_others, scroll_together
 from app.widgets.text.text_view import TextView
 
-GAP_PX = 12
 _THINKING_HEADER_PX = 32
 _THINKING_INDENT_PX = 20
 _THINKING_LINE_PX = 8
@@ -45,8 +43,7 @@ class BlockColumn(PieceColumn):
         self._theme = theme
         self._muted = muted
         self._cutter = PieceCutter()
-        self._pieces: list[Piece[BlockWidget]] = []
-        self._tops: list[int] = []
+        self._stack: PieceStack[BlockWidget] = PieceStack()
         self._is_long = False
         self._is_named = False
         self._measured: tuple[int, int] | None = None  # (width, height)
@@ -62,33 +59,29 @@ class BlockColumn(PieceColumn):
     @property
     def block_widgets(self) -> "list[BlockWidget]":
         """The widgets of the blocks from top to bottom, as far as they exist."""
-        return [piece.widget for piece in self._pieces if piece.widget is not None]
+        return self._stack.widgets
 
     def show_blocks(self, blocks: Sequence[Block], theme: Theme) -> None:
         """Show these blocks; those that stayed the same are left alone."""
+        self._is_named = False
+        first = self._cutter.cut(blocks)
+        parts = self._cutter.pieces
         if theme != self._theme:
             self._theme = theme
-            for piece in self._pieces:
-                piece.forget_height()
-        self._is_named = False
-        parts = self._cutter.cut(blocks)
-        self._is_long = self.is_gradual and self._cutter.are_many
+            self._stack.forget_heights()
+            first = 0
+        was_long, self._is_long = self._is_long, self.is_gradual and self._cutter.are_many
         is_missing = False
-        for number, part in enumerate(parts):
-            if number < len(self._pieces) and self._pieces[number].kind is not part[0].kind:
+        for number in range(first, len(parts)):
+            if number < len(self._stack) and self._stack[number].kind is not parts[number][0].kind:
                 self._shorten(number)
-            if number == len(self._pieces):
-                self._pieces.append(Piece(part))
-            piece = self._pieces[number]
-            if self.is_gradual and piece.widget is not None and not piece.is_grown(part):
-                discard(piece.widget)  # other text is laid out where it is seen
-                piece.widget = None
-                is_missing = True
-            piece.take(part)
+            if self.is_gradual and number < len(self._stack) and not self._stack[number].is_grown(parts[number]):
+                is_missing = self._let_go(number) or is_missing  # other text is laid out where it is seen
+            self._stack.take(number, parts[number])
         self._shorten(len(parts))
-        for piece in self._pieces:
-            if piece.widget is not None or not self._may_wait(piece):
-                self._fill(piece)
+        for number in range(0 if was_long and not self._is_long else first, len(parts)):
+            if self._stack[number].widget is not None or not self._may_wait(number):
+                self._fill(number)
         self.rearrange()
         if is_missing:
             self.replaced.emit()  # whoever knows what is seen asks for it
@@ -102,55 +95,55 @@ class BlockColumn(PieceColumn):
     def build_part(self, top: int, bottom: int, most: int = MANY_PIECES) -> bool:
         """Make the widgets of what stands between two heights, some at a time; return whether there were any."""
         built = False
-        first = max(0, bisect_right(self._tops, top) - 1)
-        for place, piece in zip(self._tops[first:], self._pieces[first:], strict=False):
-            if place > bottom or not most:
+        number = self._stack.number_at(top)
+        while number < len(self._stack) and most:
+            place = self._stack.top(number)
+            if place > bottom:
                 break
-            if piece.widget is None:
-                self._fill(piece)
+            widget = self._stack[number].widget
+            if widget is None:
+                self._fill(number)
                 built = True
                 most -= 1
-            elif isinstance(piece.widget, ThinkingBlock):
-                built = piece.widget.build_part(top - place, bottom - place, most) or built
+            elif isinstance(widget, ThinkingBlock):
+                built = widget.build_part(top - place, bottom - place, most) or built
+            number += 1
         if built:
             self.rearrange()
         return built
 
     def drop_outside(self, top: int, bottom: int) -> None:
         """Let go of the widgets of texts and formulas above and below, unless somebody works in them."""
-        ends = [*self._tops[1:], self.height()]
-        for place, end, piece in zip(self._tops, ends, self._pieces, strict=False):
-            widget = piece.widget
+        for number in self._stack.built:
+            place, end = self._stack.top(number), self._stack.bottom(number)
+            widget = self._stack[number].widget
             if isinstance(widget, ThinkingBlock):
                 widget.drop_outside(top - place, bottom - place)
             elif self._is_long and widget is not None and (end < top or place > bottom) and not is_used(widget):
-                piece.keep_height(self._room(piece, self.width()))
-                piece.widget = None
-                discard(widget)
+                self._let_go(number, keeps_height=True)
 
     def source_at(self, y: int) -> int:
         """Return how many characters of the source stand above a height, roughly."""
-        return source_at(self._pieces, [*self._tops, self.height()], y)
+        return self._stack.source_at(y)
 
     def top_of_source(self, characters: int) -> int:
         """Return the height where so many characters of the source stand above, roughly."""
-        return top_of_source(self._pieces, [*self._tops, self.height()], characters)
+        return self._stack.top_of_source(characters)
 
     def number_of(self, widget: QWidget) -> int:
         """Return which piece a widget shows."""
-        return next((number for number, piece in enumerate(self._pieces) if piece.widget is widget), 0)
+        return self._stack.number_of(widget) or 0
 
     def pending_pieces(self) -> list[PendingPiece]:
         """Return the pieces without a widget."""
         return [
-            PendingPiece(number, piece.blocks, partial(self._build, piece))
-            for number, piece in enumerate(self._pieces)
-            if piece.widget is None
+            PendingPiece(number, self._stack[number].blocks, partial(self._build, number))
+            for number in self._stack.without_widget()
         ]
 
     def rearrange(self) -> None:
         """Measure and place the widgets again, and ask for another height if that changed."""
-        before, self._measured = self._measured, None
+        before = self._measured
         self._place()
         if self._measured != before:
             self.updateGeometry()
@@ -162,7 +155,7 @@ class BlockColumn(PieceColumn):
     def heightForWidth(self, width: int) -> int:
         """Return the height in pixels of all blocks at ``width``."""
         if self._measured is None or self._measured[0] != width:
-            self._measured = (width, sum(self._heights(width)) + sum(map(self._gap_above, range(len(self._pieces)))))
+            self._measured = (width, self._stack.height_at(width, self._theme))
         return self._measured[1]
 
     def natural_width(self, limit: int) -> int:
@@ -190,62 +183,57 @@ class BlockColumn(PieceColumn):
             return True
         return super().event(event)
 
-    def _heights(self, width: int) -> list[int]:
-        return [piece.height_for(self._room(piece, width), self._theme) for piece in self._pieces]
-
-    def _room(self, piece: "Piece[BlockWidget]", width: int) -> int:
-        return width - piece.blocks[0].indent * LIST_INDENT_PX
-
     def _place(self) -> None:
-        top = 0
-        tops = []
-        heights = self._heights(self.width())
-        for number, (piece, height) in enumerate(zip(self._pieces, heights, strict=True)):
-            top += self._gap_above(number)
-            tops.append(top)
+        width = self.width()
+        self._stack.measure(width, self._theme)
+        for number in self._stack.built:
+            piece = self._stack[number]
             if piece.widget is not None:
-                room = self._room(piece, self.width())
-                left = 0 if piece.blocks[0].is_rtl else self.width() - room
-                piece.widget.setGeometry(left, top, room, height)
-            top += height
-        self._tops = tops
-        self._measured = (self.width(), top)
-
-    def _gap_above(self, number: int) -> int:
-        """Return how far a piece stands from the one above, pixels; what was cut goes on without a gap."""
-        return GAP_PX if number and not self._pieces[number].goes_on else 0
+                room, top = self._stack.room(number, width), self._stack.top(number)
+                left = 0 if piece.blocks[0].is_rtl else width - room
+                piece.widget.setGeometry(left, top, room, self._stack.bottom(number) - top)
+        self._measured = (width, self._stack.total)
 
     @Slot(object)
     def _on_moved_sideways(self, moved: object) -> None:
         assert isinstance(moved, TextView)
-        scroll_together(self._pieces, moved)
+        number = self._stack.number_of(moved)
+        if number is not None:
+            scroll_together(self._stack.parts_of_table(number), moved)
 
-    def _may_wait(self, piece: "Piece[BlockWidget]") -> bool:
-        return self._is_long and piece.kind is not BlockKind.THINKING  # which knows whether it is folded
+    def _may_wait(self, number: int) -> bool:
+        return self._is_long and self._stack[number].kind is not BlockKind.THINKING  # which knows whether it is folded
 
-    def _build(self, piece: "Piece[BlockWidget]") -> None:
-        self._fill(piece)
+    def _build(self, number: int) -> None:
+        self._fill(number)
         self.rearrange()
 
-    def _fill(self, piece: "Piece[BlockWidget]") -> None:
+    def _fill(self, number: int) -> None:
+        piece = self._stack[number]
         widget = piece.widget
         if widget is None:
-            widget = piece.widget = self._make_widget(piece.kind)
+            widget = self._make_widget(piece.kind)
+            self._stack.set_widget(number, widget)
             widget.show()
         if isinstance(widget, TextView):
             widget.show_blocks(piece.blocks, self._theme)
             if piece.blocks[0].columns:
-                scroll_like_others(self._pieces, widget)
+                scroll_like_others(self._stack.parts_of_table(number), widget)
         else:
             widget.show_block(piece.blocks[0], self._theme)
         if self._is_named:
             name_text(widget)
 
+    def _let_go(self, number: int, *, keeps_height: bool = False) -> bool:
+        """Let go of a piece's widget; return whether it had one."""
+        widget = self._stack.take_widget(number, keeps_height=keeps_height)
+        if widget is not None:
+            discard(widget)
+        return widget is not None
+
     def _shorten(self, count: int) -> None:
-        for piece in self._pieces[count:]:
-            if piece.widget is not None:
-                discard(piece.widget)
-        del self._pieces[count:]
+        for widget in self._stack.shorten(count):
+            discard(widget)
 
     def _make_widget(self, kind: BlockKind) -> "BlockWidget":
         if kind is BlockKind.CODE:

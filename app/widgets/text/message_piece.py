@@ -124,8 +124,8 @@ class PieceCutter:
         """Whether the pieces are too many, or too long, for all of them to have widgets."""
         return len(self.pieces) > MANY_PIECES or sum(self._characters) > _MANY_CHARACTERS
 
-    def cut(self, blocks: Sequence[Block]) -> list[tuple[Block, ...]]:
-        """Return the pieces of these blocks."""
+    def cut(self, blocks: Sequence[Block]) -> int:
+        """Cut these blocks into pieces; return how many of the pieces stayed the very same."""
         same = [*map(is_, self._blocks, blocks), False].index(False)
         kept = bisect_left(self._ends, same)  # the last of what stayed the same may go on
         del self._ends[kept:], self._characters[kept:], self.pieces[kept:]
@@ -133,7 +133,7 @@ class PieceCutter:
         position = self._ends[-1] if self._ends else 0
         while position < len(blocks):
             position = self._cut_one(position)
-        return self.pieces
+        return kept
 
     def _cut_one(self, start: int) -> int:
         """Add the piece that begins with a block, and return where it ends."""
@@ -155,22 +155,3 @@ def joins(first: Block, block: Block, characters: int) -> bool:
         return False
     fits = characters + len(block.text) <= TEXT_VIEW_CHARACTERS
     return fits or not block.html.startswith(("<p", "<ul", "<ol"))
-
-
-def source_at(pieces: Sequence[Piece[Shown]], tops: Sequence[int], y: int) -> int:
-    """Return how many characters of the source stand above a height, roughly; tops: of the pieces, and the bottom."""
-    above = 0
-    for piece, top, bottom in zip(pieces, tops, tops[1:], strict=False):
-        if y < bottom:
-            return above + piece.source_characters * max(0, y - top) // max(1, bottom - top)
-        above += piece.source_characters
-    return above
-
-
-def top_of_source(pieces: Sequence[Piece[Shown]], tops: Sequence[int], characters: int) -> int:
-    """Return the height above which so many characters of the source stand, roughly."""
-    for piece, top, bottom in zip(pieces, tops, tops[1:], strict=False):
-        if characters < piece.source_characters:
-            return top + (bottom - top) * characters // piece.source_characters
-        characters -= piece.source_characters
-    return tops[-1] if tops else 0
