@@ -214,6 +214,7 @@ class BlockColumn(PieceColumn):
         if widget is None:
             widget = self._make_widget(piece.kind)
             self._stack.set_widget(number, widget)
+            widget.resize(self._stack.room(number, self.width()), widget.height())  # to be laid out once only
             widget.show()
         if isinstance(widget, TextView):
             widget.show_blocks(piece.blocks, self._theme)

@@ -134,6 +134,7 @@ class TextView(QTextBrowser):
             self._place_formulas()
         self._heights.clear()
         self._fit(self.viewport().width())
+        self._lay_out(self._room_at(self.viewport().width()))
         self._select_again(anchor, position)
         if self._is_scrolled or not self._begins_right:
             self.horizontalScrollBar().setValue(sideways)
@@ -145,10 +146,9 @@ class TextView(QTextBrowser):
         width = max(1, width)
         known = self._heights.get(width)
         if known is None:
-            document = self.document()
             room = self._room_at(width)
-            document.setTextWidth(room)
-            known = self._heights[width] = round(document.size().height()) + (_BAR_PX if room > width else 0)
+            self._lay_out(room)
+            known = self._heights[width] = round(self.document().size().height()) + (_BAR_PX if room > width else 0)
         return known
 
     def scroll_sideways(self, value: int) -> None:
@@ -269,6 +269,7 @@ class TextView(QTextBrowser):
         """Give a wide table the room it needs."""
         self._fit(event.size().width())
         super().resizeEvent(event)
+        self._lay_out(self._room_at(event.size().width()))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Begin where reading begins; Qt shows where the document begins, which is on the left."""
@@ -320,7 +321,7 @@ class TextView(QTextBrowser):
         if not self._ideal and self._widths:  # all parts of a table that was cut are as wide
             self._ideal = table_width_px(self._widths, self._theme.text_size_px)
         elif not self._ideal:
-            self.document().setTextWidth(-1)
+            self._lay_out(-1)
             self._ideal = self.document().idealWidth()
         return max(width, min(int(self._ideal) + 1, self._columns * _COLUMN_PX))
 
@@ -328,9 +329,17 @@ class TextView(QTextBrowser):
         room = self._room_at(width)
         is_wide = room > width
         modes, bars = QTextBrowser.LineWrapMode, Qt.ScrollBarPolicy
-        self.setLineWrapColumnOrWidth(room if is_wide else 0)
-        self.setLineWrapMode(modes.FixedPixelWidth if is_wide else modes.WidgetWidth)
+        mode = modes.FixedPixelWidth if is_wide else modes.WidgetWidth
+        if self.lineWrapColumnOrWidth() != (room if is_wide else 0):  # as said in _lay_out
+            self.setLineWrapColumnOrWidth(room if is_wide else 0)
+        if self.lineWrapMode() != mode:
+            self.setLineWrapMode(mode)
         self.setHorizontalScrollBarPolicy(bars.ScrollBarAlwaysOn if is_wide else bars.ScrollBarAlwaysOff)
+
+    def _lay_out(self, room: int) -> None:
+        """Wrap at a width (-1: not at all); Qt would lay out everything once more also where that is the width."""
+        if self.document().textWidth() != room:
+            self.document().setTextWidth(room)
 
     def _apply_font(self) -> None:
         font = text_font(self._theme.text_size_px)

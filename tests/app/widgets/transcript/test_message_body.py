@@ -53,6 +53,39 @@ def test_streaming_leaves_finished_widgets_alone(make_body: MakeBody, monkeypatc
     assert body.block_widgets[-1] is last
 
 
+def test_an_update_lays_a_text_out_once(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = make_body("")
+    table = "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(200))  # it is cut
+    grown = [f"{table}\n{'Words of a paragraph. ' * (count + 3)}" for count in range(4)]
+    grown += [f"{grown[-1]}\n\n{table[:-count]}" for count in (40, 20)]
+    stream(body, grown[0])
+    QApplication.processEvents()
+    work: list[str] = []
+
+    def watch(owner: type, name: str) -> None:
+        inner = getattr(owner, name)
+
+        def spy(self: object, *given: object) -> None:
+            work.append(name)
+            inner(self, *given)
+
+        monkeypatch.setattr(owner, name, spy)
+
+    for name in ("setHtml", "setLineWrapColumnOrWidth", "setLineWrapMode"):
+        watch(TextView, name)
+    watch(QTextDocument, "setTextWidth")
+    for text in grown[1:4]:
+        stream(body, text)
+        QApplication.processEvents()
+        assert work == ["setHtml"]
+        work.clear()
+    stream(body, grown[4])
+    work.clear()
+    stream(body, grown[5])
+    QApplication.processEvents()
+    assert work == ["setHtml"]
+
+
 def test_the_caret_of_one_who_reads_by_keyboard_stays_while_the_text_grows(make_body: MakeBody) -> None:
     body = make_body("")
     stream(body, "Some words that are")
