@@ -19,6 +19,7 @@ _PADDING_PX = 16
 _END_PX = 4
 _BOTTOM_PX = 14  # holds the horizontal scroll bar, so that its coming and going changes no height
 _COPIED_MS = 1500
+_LONG_CHARACTERS = 8_000  # code that is made and coloured anew quickly is not longer
 
 
 class CodeBlock(QFrame):
@@ -69,6 +70,14 @@ class CodeBlock(QFrame):
     def block(self) -> Block | None:
         """The code that is shown."""
         return self._block
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it should not be made anew: the reader did something to it, or it would take long."""
+        view = self._view
+        is_changed = self.wrap_button.isChecked() or view.horizontalScrollBar().value() > 0 or self._copied.isActive()
+        is_long = self._block is not None and len(self._block.text) > _LONG_CHARACTERS
+        return is_changed or is_long or view.textCursor().hasSelection()
 
     def show_block(self, block: Block, theme: Theme) -> None:
         """Show this code; what only grew is appended, so a selection in it stays."""

@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.rendering.spoken import spoken
+from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.formula_block import FormulaBlock
 from app.widgets.text.text_view import TextView
 
@@ -27,4 +28,6 @@ def is_used(widget: QWidget) -> bool:
         return True
     if isinstance(widget, TextView):
         return widget.textCursor().hasSelection()
+    if isinstance(widget, CodeBlock):
+        return widget.is_kept
     return not isinstance(widget, FormulaBlock) or widget.is_selected

@@ -12,6 +12,7 @@ from app.conversations.records import MessageState
 from app.models.transcript_model import TranscriptModel
 from app.widgets.basics.theme import DARK
 from app.widgets.text.block_column import ThinkingBlock
+from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.page_texts import leaves_in, number_in, numbered_leaves, pending_in
 from app.widgets.text.text_selection import Moves
 from app.widgets.text.text_view import TextView
@@ -25,6 +26,7 @@ pytestmark = pytest.mark.usefixtures("theme")
 WORDS = "The quick brown fox jumps over the lazy dog and sleeps. " * 8
 PARAGRAPHS = "\n\n".join(f"Paragraph {number}. {WORDS}" for number in range(2_000))
 FORMULAS = "\n\n".join(f"Then\n\n$$x = {number}$$" for number in range(600))
+CODES = "\n\n".join(f"Step {number}:\n\n```python\nvalue = {number}\n```" for number in range(300))
 FEW_WIDGETS = 30
 NEAR_CHARACTERS = 200_000  # of HTML: some pages, of a million characters of text
 
@@ -93,6 +95,27 @@ def test_scrolling_anywhere_shows_text_and_keeps_few_widgets(page: Transcript, p
         settle()
         assert any(seen_text(page, row, 100 + gap) for gap in (0, 20, 40))
         assert len(row.body.block_widgets) < FEW_WIDGETS
+
+
+def test_code_far_away_goes_unless_the_reader_did_something_to_it(
+    page: Transcript, page_model: TranscriptModel
+) -> None:
+    row = shown(page, page_model, CODES)
+    bar = page.view.verticalScrollBar()
+    below = [widget for widget in row.body.block_widgets if isinstance(widget, CodeBlock)]
+    wrapped = below[-1]
+    wrapped.wrap_button.click()
+    settle()
+    bar.setValue(0)
+    settle()
+    above = [widget for widget in row.body.block_widgets if isinstance(widget, CodeBlock)]
+    assert len(above) < FEW_WIDGETS
+    assert [widget for widget in above if widget in below] == [wrapped]
+    bar.setValue(bar.maximum())
+    settle()
+    again = [widget for widget in row.body.block_widgets if isinstance(widget, CodeBlock)]
+    assert again[-1] is wrapped
+    assert [widget.view.toPlainText() for widget in again[-3:]] == ["value = 297", "value = 298", "value = 299"]
 
 
 def test_small_steps_up_never_jump(page: Transcript, page_model: TranscriptModel) -> None:
