@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 SCHEME = "formula:"
@@ -28,6 +29,7 @@ class Formula:
         return f"$${self.latex}$$" if self.is_display else f"${self.latex}$"
 
 
+@lru_cache(maxsize=4_000)
 def parse_formula(source: str) -> Formula:
     """Return the formula of a source with its delimiters (``$``, ``$$``, ``\\(``, ``\\[`` or an environment)."""
     source = source.strip()

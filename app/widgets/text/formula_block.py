@@ -47,14 +47,22 @@ class FormulaBlock(Drawing):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.viewport().setAutoFillBackground(False)
-        self.source_view = TextView(theme, muted, self)
-        self.source_view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self._source_view: TextView | None = None
         formulas().drawn.connect(self._on_drawn)
 
     @property
     def is_drawn(self) -> bool:
         """True while the drawing is shown, False while the source is."""
         return self._shape is not None
+
+    @property
+    def source_view(self) -> TextView:
+        """The text that stands there while there is no drawing; it is made when it is first wanted."""
+        if self._source_view is None:
+            self._source_view = TextView(self._theme, self._muted, self)
+            self._source_view.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            self._source_view.setGeometry(0, 0, self.width(), self.height())
+        return self._source_view
 
     @property
     def block(self) -> Block | None:
@@ -130,7 +138,8 @@ class FormulaBlock(Drawing):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Let what is wider scroll."""
         super().resizeEvent(event)
-        self.source_view.setGeometry(0, 0, self.width(), self.height())
+        if self._source_view is not None:
+            self._source_view.setGeometry(0, 0, self.width(), self.height())
         self._range()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
@@ -172,7 +181,9 @@ class FormulaBlock(Drawing):
             return
         if self._shape is None:
             self.source_view.show_blocks((block,), self._theme)
-        self.source_view.setVisible(self._shape is None)
+            self.source_view.show()
+        elif self._source_view is not None:
+            self._source_view.hide()
         self._range()
         self.viewport().update()
 

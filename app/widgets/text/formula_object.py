@@ -1,7 +1,8 @@
 """Puts drawn formulas into a text: each is one character of the document, on the baseline, that knows its source."""
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 
 from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSizeF
 from PySide6.QtGui import (
@@ -16,9 +17,10 @@ from PySide6.QtGui import (
     QTextFormat,
     QTextFragment,
 )
+from PySide6.QtWidgets import QTextEdit
 
 from app.mathematics.shapes import Shape
-from app.rendering.formulas import Formula, parse_formula, source_of
+from app.rendering.formulas import SCHEME, Formula, parse_formula, source_of
 from app.widgets.basics.fonts import code_font, code_size_px, text_font
 from app.widgets.basics.theme import Theme
 from app.widgets.text.formulas import formulas, paint_shape, scale_of
@@ -27,7 +29,13 @@ FORMULA_OBJECT = QTextFormat.ObjectTypes.UserObject + 1
 _SOURCE = QTextFormat.Property.UserProperty + 1
 _TEXT_SIZE = QTextFormat.Property.UserProperty + 2
 _COLOR = QTextFormat.Property.UserProperty + 3
+_ROOM = QTextFormat.Property.UserProperty + 4
+_PIXEL_SIZE = QTextFormat.Property.FontPixelSize
+_BRUSH = QTextFormat.Property.ForegroundBrush
 _OBJECT_CHARACTER = "\ufffc"
+_MARK = re.compile(f'<img src="{SCHEME}([^"]*)"/>')
+_STAND_INS = range(0xE000, 0xF900)  # characters for private use, one of which the text doesn't have
+_WIDE = re.compile("[\U00010000-\U0010ffff]")  # what Qt counts twice
 _SIDE_PX = 1.0
 
 
@@ -43,13 +51,9 @@ class FormulaObject(QPyTextObject):
         self._selected: list[tuple[Shape, QRectF, str]] = []  # (drawing, place in the painter's view, colour)
 
     def intrinsicSize(self, document: QTextDocument, position: int, text_format: QTextFormat) -> QSizeF:
-        """Return the room a formula takes."""
-        drawn = self._shape_of(text_format)
-        if drawn is None:
-            return QSizeF(1, 1)
-        shape, scale = drawn
-        descent = QFontMetricsF(text_format.toCharFormat().font()).descent()
-        return QSizeF(shape.width * scale + 2 * _SIDE_PX, shape.ascent * scale + descent)
+        """Return the room a formula takes; Qt asks some five times for each that it paints."""
+        room = text_format.property(_ROOM)
+        return room if isinstance(room, QSizeF) else QSizeF(1, 1)
 
     def drawObject(
         self, painter: QPainter, rect: QRectF | QRect, document: QTextDocument, position: int, text_format: QTextFormat
@@ -61,7 +65,7 @@ class FormulaObject(QPyTextObject):
             size = QSizeF(shape.width * scale, (shape.ascent + shape.descent) * scale)
             place = QRectF(QPointF(rect.topLeft()) + QPointF(_SIDE_PX, 0), size)
             color = str(text_format.property(_COLOR))
-            if text_format.hasProperty(QTextFormat.Property.ForegroundBrush):  # only a selection or a match brings one
+            if text_format.hasProperty(_BRUSH):  # only a selection or a match brings one
                 color = text_format.foreground().color().name()
                 self._selected.append((shape, painter.transform().mapRect(place), color))
             paint_shape(painter, shape, place, color)
@@ -78,40 +82,42 @@ class FormulaObject(QPyTextObject):
         return None if shape is None or not isinstance(size, int) else (shape, scale_of(size))
 
 
-@dataclass(frozen=True)
-class _Mark:
-    """A formula's mark in a document, and the look of the text around it."""
+def show_html(view: QTextEdit, html: str, drawer: FormulaObject, theme: Theme, color: str) -> frozenset[Formula]:
+    """Let a text show HTML with drawings, or sources, in place of the marks of formulas.
 
-    position: int
-    source: str
-    around: QTextCharFormat
-
-
-def place_formulas(document: QTextDocument, drawer: FormulaObject, theme: Theme, color: str) -> frozenset[Formula]:
-    """Replace the marks of formulas by drawings, or by their source; return those whose drawing is still to come."""
+    It is laid out once, when all is in its place. Returns the formulas whose drawing is still to come.
+    """
+    known, pending = dict(drawer.shapes), set()
     drawer.shapes.clear()
-    marks = list(_marks(document))
-    if not marks:
-        return frozenset()
-    pending = set()
+    sources = [_source(name) for name in _MARK.findall(html)]
+    stand_in = next(mark for mark in map(chr, _STAND_INS) if mark not in html)
+    document = view.document()
     cursor = QTextCursor(document)
     cursor.beginEditBlock()
-    for mark in reversed(marks):
-        formula = parse_formula(mark.source)
-        shape = formulas().shape(formula)
+    view.setHtml(_MARK.sub(stand_in, html))  # as images, the line would be laid out for each of them
+    places = _places(document.toRawText(), stand_in)
+    for source, place in zip(reversed(sources), reversed(places), strict=True):
+        formula = parse_formula(source)
+        shape = known.get(source) or formulas().shape(formula)
         if shape is None and formulas().is_pending(formula):
             pending.add(formula)
-        cursor.setPosition(mark.position)
-        cursor.setPosition(mark.position + 1, QTextCursor.MoveMode.KeepAnchor)  # a move would lay the text out first
+        cursor.setPosition(place)
+        cursor.setPosition(place + 1, QTextCursor.MoveMode.KeepAnchor)  # a move would lay the text out first
+        around = cursor.charFormat()
         if shape is None:
-            cursor.insertText(mark.source.replace("\n", "\u2028"), _source_format(mark.around, theme))
+            cursor.insertText(source.replace("\n", "\u2028"), _source_format(around, theme))
         else:
-            size = mark.around.font().pixelSize()
-            size = size if mark.around.hasProperty(QTextFormat.Property.FontPixelSize) else theme.text_size_px
-            drawer.shapes[mark.source] = shape
-            cursor.insertText(_OBJECT_CHARACTER, _object_format(mark, shape, size, color))
+            drawer.shapes[source] = shape
+            size = around.font().pixelSize() if around.hasProperty(_PIXEL_SIZE) else theme.text_size_px
+            own = around.foreground().color().name() if around.hasProperty(_BRUSH) else color
+            cursor.insertText(_OBJECT_CHARACTER, _object_format(source, shape, size, own))
     cursor.endEditBlock()
     return frozenset(pending)
+
+
+def without_formulas(html: str) -> str:
+    """Return HTML with a letter in place of each formula: as many paragraphs, laid out at once."""
+    return _MARK.sub("x", html)
 
 
 def formula_at(document: QTextDocument, position: int) -> Formula | None:
@@ -155,21 +161,14 @@ def sources_in(block: QTextBlock) -> list[str]:
     return sources
 
 
-def _marks(document: QTextDocument) -> Iterator[_Mark]:
-    block = document.begin()
-    while block.isValid():
-        around: QTextCharFormat | None = None
-        found: list[tuple[int, str]] = []
-        for fragment in _fragments(block):
-            char_format = fragment.charFormat()
-            source = source_of(char_format.toImageFormat().name()) if char_format.isImageFormat() else None
-            if source is not None:  # equal neighbours are one fragment
-                found += [(fragment.position() + offset, source) for offset in range(fragment.length())]
-            elif around is None or not found:
-                around = char_format
-        for position, source in found:
-            yield _Mark(position, source, around or QTextCharFormat())
-        block = block.next()
+@lru_cache(maxsize=4_000)
+def _source(name: str) -> str:
+    return source_of(SCHEME + name) or ""
+
+
+def _places(text: str, stand_in: str) -> list[int]:
+    """Return where a character stands in the text of a document, in Qt's UTF-16 units."""
+    return [found.start() for found in re.finditer(stand_in, _WIDE.sub("xx", text))]
 
 
 def _fragments(block: QTextBlock) -> Iterator[QTextFragment]:
@@ -189,15 +188,18 @@ def _source_format(around: QTextCharFormat, theme: Theme) -> QTextCharFormat:
     return result
 
 
-def _object_format(mark: _Mark, shape: Shape, text_size_px: int, color: str) -> QTextCharFormat:
+@lru_cache(maxsize=2_000)
+def _object_format(source: str, shape: Shape, text_size_px: int, color: str) -> QTextCharFormat:
+    scale = scale_of(text_size_px)
+    font = _font_as_deep(shape.descent * scale, text_size_px)
     result = QTextCharFormat()
     result.setObjectType(FORMULA_OBJECT)
-    result.setProperty(_SOURCE, mark.source)
+    result.setProperty(_SOURCE, source)
     result.setProperty(_TEXT_SIZE, text_size_px)
-    brush = mark.around.foreground()
-    is_colored = mark.around.hasProperty(QTextFormat.Property.ForegroundBrush)
-    result.setProperty(_COLOR, brush.color().name() if is_colored else color)
-    result.setFont(_font_as_deep(shape.descent * scale_of(text_size_px), text_size_px))
+    result.setProperty(_COLOR, color)
+    height = shape.ascent * scale + QFontMetricsF(font).descent()
+    result.setProperty(_ROOM, QSizeF(shape.width * scale + 2 * _SIDE_PX, height))
+    result.setFont(font)
     result.setVerticalAlignment(QTextCharFormat.VerticalAlignment.AlignBaseline)
     return result
 

@@ -2,7 +2,7 @@
 
 import re
 
-from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, QRectF, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QEvent, QMimeData, QPoint, QPointF, Qt, QTimer, QUrl, Signal, Slot
 from PySide6.QtGui import (
     QColor,
     QHelpEvent,
@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 from app.bidi import without_isolates
 from app.rendering.blocks import Block
 from app.rendering.formulas import SCHEME, Formula
-from app.rendering.html import LIST_INDENT_PX, QUOTE_INDENT_PX, RIGHT_QUOTE, TASK_STYLE
+from app.rendering.html import LIST_INDENT_PX, TASK_STYLE
 from app.rendering.links import safe_url
 from app.rendering.selection import Chosen
 from app.rendering.table_html import RIGHT_TO_LEFT_TABLE, table_width_px
@@ -28,15 +28,22 @@ from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.safe_document import SafeDocument
 from app.widgets.basics.theme import Theme
-from app.widgets.text.formula_object import FORMULA_OBJECT, FormulaObject, formula_at, place_formulas, selected_text
+from app.widgets.text.formula_object import (
+    FORMULA_OBJECT,
+    FormulaObject,
+    formula_at,
+    selected_text,
+    show_html,
+    without_formulas,
+)
 from app.widgets.text.formulas import formulas
 from app.widgets.text.leaf_input import LeafInput
 from app.widgets.text.match_marks import MatchMarks
+from app.widgets.text.quote_bars import paint_quote_bars
 from app.widgets.text.table_text import chosen_cells
 from app.widgets.text.task_boxes import paint_task_boxes
 from app.widgets.text.text_selection import copied
 
-_QUOTE_BAR_PX = 3
 _BAR_PX = 14
 _COLUMN_PX = 150  # a table's columns are this wide at most before it scrolls; wider texts wrap in them
 _STEP_PX = 40
@@ -129,9 +136,7 @@ class TextView(QTextBrowser):
         selection = self.textCursor()
         anchor, position = selection.anchor(), selection.position()
         sideways, self._is_changing = self.horizontalScrollBar().value(), True
-        self.setHtml(html)
-        if SCHEME in html:
-            self._place_formulas()
+        self._show_html(html)
         self._heights.clear()
         self._fit(self.viewport().width())
         self._lay_out(self._room_at(self.viewport().width()))
@@ -217,7 +222,7 @@ class TextView(QTextBrowser):
         starts, html = [], ""
         measure = SafeDocument()
         for block in self._blocks:
-            measure.setHtml(html + "<p>x</p>")
+            measure.setHtml(without_formulas(html) + "<p>x</p>")
             starts.append(self.document().findBlockByNumber(measure.blockCount() - 1).position())
             html += block.html
         return starts
@@ -292,27 +297,9 @@ class TextView(QTextBrowser):
         if self._has_tasks:
             paint_task_boxes(self, event.rect(), self._theme, self._text_color)
         if self._has_quotes:
-            self._paint_quote_bars(event)
-
-    def _paint_quote_bars(self, event: QPaintEvent) -> None:
-        with QPainter(self.viewport()) as painter:
-            layout = self.document().documentLayout()
-            block = self.document().begin()
-            while block.isValid():
-                following = block.next()
-                area = layout.blockBoundingRect(block)
-                if area.top() > event.rect().bottom():
-                    break
-                bottom = area.bottom()
-                state = max(0, block.userState())
-                for level in range(state % RIGHT_QUOTE):
-                    if following.isValid() and max(0, following.userState()) % RIGHT_QUOTE > level:
-                        bottom = layout.blockBoundingRect(following).top()
-                    inset = level * QUOTE_INDENT_PX
-                    left = self.viewport().width() - inset - _QUOTE_BAR_PX if state > RIGHT_QUOTE else inset
-                    bar = QRectF(left, area.top(), _QUOTE_BAR_PX, bottom - area.top())
-                    painter.fillRect(bar, QColor(self._theme.colors.hairline))
-                block = following
+            with QPainter(self.viewport()) as painter:
+                color = QColor(self._theme.colors.hairline)
+                paint_quote_bars(painter, self.document(), self.viewport().width(), event.rect().bottom(), color)
 
     def _room_at(self, width: int) -> int:
         """Return how wide the document is laid out: a table of many columns is not squeezed below what can be read."""
@@ -353,9 +340,15 @@ class TextView(QTextBrowser):
     def _text_color(self) -> str:
         return self._theme.colors.muted if self._muted else self._theme.colors.text
 
-    def _place_formulas(self) -> None:
+    def _show_html(self, html: str) -> None:
+        if SCHEME not in html:
+            self._pending = frozenset()
+            self.setHtml(html)
+            return
+        colors = self._theme.colors
+        color = colors.muted if self._muted else colors.text
         is_new = not self._pending
-        self._pending = place_formulas(self.document(), self._formula_object, self._theme, self._text_color)
+        self._pending = show_html(self, html, self._formula_object, self._theme, color)
         if self._pending and is_new:
             formulas().drawn.connect(self._on_drawn, Qt.ConnectionType.UniqueConnection)
 

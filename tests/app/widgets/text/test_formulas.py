@@ -11,6 +11,7 @@ from app.rendering.formulas import Formula, parse_formula
 from app.widgets.basics.theme import DARK, LIGHT, Theme
 from app.widgets.text import formula_process
 from app.widgets.text.formula_block import FormulaBlock
+from app.widgets.text.formula_object import FormulaObject
 from app.widgets.text.formulas import formulas
 from app.widgets.text.text_view import TextView
 from app.widgets.transcript.message_body import MessageBody
@@ -210,6 +211,28 @@ def test_drawn_formulas_stay_while_the_text_grows(make_body: MakeBody, qtbot: Qt
     for end in range(1, 12):
         stream(body, "Let $x^2$ be" + " whatever it is"[:end])
         assert view_of(body).toPlainText().startswith("Let \ufffc be")
+
+
+def test_many_formulas_of_a_paragraph_are_laid_out_once(
+    make_body: MakeBody, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+    size = FormulaObject.intrinsicSize
+    monkeypatch.setattr(FormulaObject, "intrinsicSize", lambda *given: measured.append(1) or size(*given))
+    text = " ".join(f"and $x_{{{number}}}$ \U0001f525" for number in range(60))
+    body = make_body("")
+    stream(body, text)
+    wait_until_drawn(qtbot)
+    view = view_of(body)
+    qtbot.waitUntil(lambda: view.toPlainText().count("\ufffc") == 60)
+    measured.clear()
+    for more in ("that", "that goes", "that goes on $x_{7}$"):
+        stream(body, f"{text} {more}")
+        body.resize(600, body.heightForWidth(600))
+        assert view.toPlainText().count("\ufffc") == 60 + more.count("$") // 2
+        assert 60 <= len(measured) < 2 * 60
+        measured.clear()
+    assert view.toPlainText() == " ".join(["and \ufffc \U0001f525"] * 60) + " that goes on \ufffc"
 
 
 def test_the_formula_at_a_place_is_told(make_body: MakeBody, qtbot: QtBot) -> None:

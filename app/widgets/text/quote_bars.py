@@ -1,0 +1,28 @@
+"""The bars beside quotations in a text: Qt knows none, so each paragraph says how many it stands behind."""
+
+from PySide6.QtCore import QRectF
+from PySide6.QtGui import QColor, QPainter, QTextDocument
+
+from app.rendering.html import QUOTE_INDENT_PX, RIGHT_QUOTE
+
+_BAR_PX = 3
+
+
+def paint_quote_bars(painter: QPainter, document: QTextDocument, width: int, lowest: int, color: QColor) -> None:
+    """Paint the bars of a document of a width, down to a height; both in pixels."""
+    layout = document.documentLayout()
+    block = document.begin()
+    while block.isValid():
+        following = block.next()
+        area = layout.blockBoundingRect(block)
+        if area.top() > lowest:
+            break
+        bottom = area.bottom()
+        state = max(0, block.userState())
+        for level in range(state % RIGHT_QUOTE):
+            if following.isValid() and max(0, following.userState()) % RIGHT_QUOTE > level:
+                bottom = layout.blockBoundingRect(following).top()
+            inset = level * QUOTE_INDENT_PX
+            left = width - inset - _BAR_PX if state > RIGHT_QUOTE else inset
+            painter.fillRect(QRectF(left, area.top(), _BAR_PX, bottom - area.top()), color)
+        block = following
