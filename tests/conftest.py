@@ -160,8 +160,7 @@ def _running_timers() -> list[str]:
     if application is None:
         return []
     application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    # type() and not isinstance(): the latter asks every object for its __class__, and some of torch's warn about that.
-    timers = [item for item in gc.get_objects() if issubclass(type(item), QTimer) and shiboken6.isValid(item)]
+    timers = [item for item in shiboken6.getAllValidWrappers() if isinstance(item, QTimer)]
     return [repr(timer.parent() or timer) for timer in timers if timer.isActive()]
 
 
