@@ -26,85 +26,144 @@ HISTORY_MESSAGES = 1000
 LARGE_MESSAGES = 10_000
 SEARCHED_MESSAGES = 100_000
 _WORDS = "Some words of a long line that goes on and on. "
-PASTED = {
-    "10 MB of ASCII pasted": "Some words in a line of text\n" * 350_000,
-    "10 MB of umlauts pasted": "Größe über alles, naïve Wörter\n" * 300_000,
-    "10 MB of Chinese pasted": "汉字漢字文字\n" * 530_000,
-}
-HUGE = {
-    "table of 10,000 rows": "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(10_000)),
-    "a million characters": "x" * 1_000_000,
-    "a million of words": _WORDS * 21_000,
-    "a million of paragraphs": (_WORDS * 10 + "\n\n") * 2_100,
-    "500 nested lists": "".join("  " * level + f"- item {level}\n" for level in range(500)),
-    "list of 2,000 items": "".join(f"- item {number} {_WORDS}\n" for number in range(2_000)),
-    "a million of open code": "```python\n" + "value = compute(1, 'two')  # three\n" * 28_500,
-    "a million of thinking": "<think>\n" + _WORDS * 21_000,
-    "a line of ten million": "x" * 10_000_000,
-    "5,000 formulas in a line": " ".join(f"and $x_{{{number}}}$" for number in range(5_000)),
-    "1,500 formulas": "\n\n".join(f"Then $$x = {number}$$" for number in range(1_500)),
-}
+# Starts as `hearth` does, with the scripted engine; prints when the window was painted, the processor's seconds until
+# then, and the bytes of memory then and once what is opened next has been prepared.
+_START = """
+import sys, time
+from app import cli
+
+def load_and_follow(load_qt=cli.load_qt):
+    load_qt()
+    from app import main
+    from PySide6.QtWidgets import QApplication
+
+    def first_turns(*_):
+        QApplication.processEvents()
+        painted = time.time(), time.process_time()
+        import psutil
+        process = psutil.Process()
+        memory = process.memory_info().rss
+        end = time.monotonic() + main.PREPARE_MS / 1000 + 2
+        while time.monotonic() < end:
+            QApplication.processEvents()
+            time.sleep(0.001)
+        print(*painted, memory, process.memory_info().rss, flush=True)
+        return 0
+
+    QApplication.exec = first_turns
+    main.engine_command = lambda *_, **__: [sys.executable, "tests/scripted_engine.py", "--script", "answer"]
+
+cli.load_qt = load_and_follow
+sys.exit(cli.main([]))
+"""
+
+
+def pasted() -> dict[str, str]:
+    """Return texts for the clipboard, made only when they are needed: they would count as the window's memory."""
+    return {
+        "10 MB of ASCII pasted": "Some words in a line of text\n" * 350_000,
+        "10 MB of umlauts pasted": "Größe über alles, naïve Wörter\n" * 300_000,
+        "10 MB of Chinese pasted": "汉字漢字文字\n" * 530_000,
+    }
+
+
+def huge() -> dict[str, str]:
+    """Return huge messages, made only when they are needed."""
+    return {
+        "table of 10,000 rows": "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(10_000)),
+        "a million characters": "x" * 1_000_000,
+        "a million of words": _WORDS * 21_000,
+        "a million of paragraphs": (_WORDS * 10 + "\n\n") * 2_100,
+        "500 nested lists": "".join("  " * level + f"- item {level}\n" for level in range(500)),
+        "list of 2,000 items": "".join(f"- item {number} {_WORDS}\n" for number in range(2_000)),
+        "a million of open code": "```python\n" + "value = compute(1, 'two')  # three\n" * 28_500,
+        "a million of thinking": "<think>\n" + _WORDS * 21_000,
+        "a line of ten million": "x" * 10_000_000,
+        "5,000 formulas in a line": " ".join(f"and $x_{{{number}}}$" for number in range(5_000)),
+        "1,500 formulas": "\n\n".join(f"Then $$x = {number}$$" for number in range(1_500)),
+    }
 
 
 def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    if "--inner" in sys.argv:
-        print(json.dumps(_measure()))
-        return
+    for argument, act in (("--fill", _fill_home), ("--inner", _measure)):
+        if argument in sys.argv:
+            print(json.dumps(act()))
+            return
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "HEARTH_HOME": home, "PYTHONPYCACHEPREFIX": f"{home}/bytecode"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # modules are compiled at the first start only
-        _seconds_to_window(environment)
-        shown = [_seconds_to_window(environment) for _ in range(5)]
-        command = [sys.executable, "-m", "tests.benchmarks.window", "--inner"]
-        found = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+        environment["HEARTH_BENCHMARK_IDS"] = _run("--fill", environment)
+        _start(environment)
+        starts = [_start(environment) for _ in range(5)]
+        found = json.loads(_run("--inner", environment))
         stalls = [sys.executable, "-m", "tests.benchmarks.stalls"]
         turns = subprocess.run(stalls, env=environment, capture_output=True, check=True, text=True).stdout
-    print(f"window on screen after start        {statistics.median(shown):.2f} s (median of 5)")
+    shown, computed, memory, prepared = (statistics.median(values) for values in zip(*starts, strict=True))
+    print(f"window on screen after start        {shown:.2f} s, {computed:.2f} s of the processor (medians of 5)")
     print(f"open {LARGE_MESSAGES:,} messages                {found['open']:.2f} s until drawn")
     print(f"longest stall while streaming       {found['stall'] * 1000:.0f} ms after {HISTORY_MESSAGES:,} messages")
     print(f"key press to painted character      {found['key'] * 1000:.0f} ms (worst of 20, while streaming)")
     stall = f"longest stall {found['find_stall'] * 1000:.0f} ms"
     print(f"find in {LARGE_MESSAGES:,} messages             {found['find']:.2f} s, {stall}")
     print(f"search of {SEARCHED_MESSAGES:,} messages          {found['search'] * 1000:.0f} ms (store)")
-    print(f"memory of the window's process      {found['memory'] / 2**20:.0f} MiB")
+    used = " MiB, ".join(f"{each / 2**20:.0f}" for each in (memory, prepared, found["memory"]))
+    print(f"memory of the window's process      {used} MiB: on screen, prepared, after all of this")
     print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
-    for name in PASTED:
+    for name in pasted():
         print(f"{name:35} longest stall {found[name] * 1000:.0f} ms (clipboard to chip, count and store)")
-    for name in HUGE:
+    for name in huge():
         opening, stall = found[f"{name} opened"], found[f"{name} stall"]
         print(f"{name:28} drawn after {opening:.2f} s, longest stall while it streams {stall * 1000:.0f} ms")
     print("longest turns of the event loop, the first time and the second:")
     print(turns, end="")
 
 
-def _seconds_to_window(environment: dict[str, str]) -> float:
-    """Return the time from starting Python until the window has been painted; torch plays no part in it."""
-    code = (
-        "import sys; from PySide6.QtWidgets import QApplication; from app.main import Hearth, set_up\n"
-        "from app.paths import locate; application = QApplication([]); set_up(application)\n"
-        "paths = locate(); paths.make_folders(); engine = [sys.executable, 'tests/scripted_engine.py']\n"
-        "hearth = Hearth(paths, [*engine, '--script', 'answer']); hearth.start()\n"
-        "application.processEvents(); import time; print(time.time()); hearth.shut_down()"
-    )
+def _run(argument: str, environment: dict[str, str]) -> str:
+    """Run this benchmark's part in a process of its own and return what it printed."""
+    command = [sys.executable, "-m", "tests.benchmarks.window", argument]
+    return subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
+
+
+def _start(environment: dict[str, str]) -> tuple[float, float, float, float]:
+    """Return seconds from starting Python until the window was painted, the processor's of them, and bytes of memory.
+
+    Bytes: when it was painted, and when it was prepared. torch plays no part in it.
+    """
     began = time.time()
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True)
-    return float(done.stdout.splitlines()[-1]) - began
+    command = [sys.executable, "-c", _START]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
+    shown, computed, memory, prepared = map(float, done.stdout.splitlines()[-1].split())
+    return shown - began, computed, memory, prepared
+
+
+def _fill_home() -> dict[int, str]:
+    """Make a home of somebody who has used Hearth; return ids of conversations by their number of messages."""
+    from app.paths import locate
+    from app.settings.window_state import WindowState, save_window_state
+
+    paths = locate()
+    paths.make_folders()
+    ids = fill(paths.database)
+    last = ids[HISTORY_MESSAGES]
+    save_window_state(paths.window_state_file, WindowState(first_start_done=True, last_conversation_id=last))
+    return ids
 
 
 def _measure() -> dict[str, float]:
+    from app.qt_loading import load_qt
+
+    load_qt()
     from PySide6.QtWidgets import QApplication
 
     from app.main import Hearth, set_up
     from app.paths import locate
-    from tests.scripted_engine import scripted_engine_command
 
     application = QApplication([])
     set_up(application)
     paths = locate()
-    paths.make_folders()
-    ids = fill(paths.database)
-    hearth = Hearth(paths, scripted_engine_command("slow"))
+    ids = {int(count): each for count, each in json.loads(os.environ["HEARTH_BENCHMARK_IDS"]).items()}
+    hearth = Hearth(paths, [sys.executable, "tests/scripted_engine.py", "--script", "slow"])
     hearth.start()
 
     def run_until(done: object, seconds: float = 60.0) -> float:
@@ -119,7 +178,6 @@ def _measure() -> dict[str, float]:
         return longest
 
     run_until(lambda: hearth.checkpoints.plan is not None)
-    hearth.window.show_chat()  # a first start shows another page
     application.processEvents()
     assert hearth.window.page.isVisible()
     began = time.monotonic()
@@ -153,10 +211,10 @@ def _measure() -> dict[str, float]:
     memory = psutil.Process().memory_info().rss
 
     others: dict[str, float] = {}
-    for name, text in PASTED.items():
+    for name, text in pasted().items():
         others[name] = _measure_paste(hearth.window.page.composer, text, run_until)
     hearth.shut_down()
-    for name, text in HUGE.items():
+    for name, text in huge().items():
         others |= _measure_huge(name, text, application)
     return {
         **others,
