@@ -28,7 +28,7 @@ from app.widgets.sidebar.sidebar import WIDTH_PX, Sidebar
 from app.widgets.window.conversation_page import ConversationPage
 from app.widgets.window.download_indicator import DownloadIndicator
 from app.widgets.window.window_dialogs import WindowDialogs
-from app.widgets.window.window_layout import laid_out, restore
+from app.widgets.window.window_layout import Whole, restore
 from app.widgets.window.window_pages import WindowPages
 from app.widgets.window.window_wiring import connect_actions, connect_parts
 from engine.api.message import Role
@@ -95,7 +95,10 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(app_icon())
         self.setMinimumSize(SMALLEST_SIZE)
         self.resize(_FIRST_SIZE)
-        self.sidebar = Sidebar(conversation_model, self._theme)
+        menus = self.menuBar()  # before all else, also for whoever walks through the window's parts
+        self._splitter = Whole(self)
+        self.setCentralWidget(self._splitter)
+        self.sidebar = Sidebar(conversation_model, self._theme, self._splitter)
         self.sidebar_button = IconButton("panel-left", tr("Sidebar"), self._theme)
         keep_room = self.sidebar_button.sizePolicy()
         keep_room.setRetainSizeWhenHidden(True)  # the model stays in the middle without it
@@ -103,14 +106,15 @@ class MainWindow(QMainWindow):
         self.model_button = ModelButton(checkpoint_model, self._theme)
         self.settings_button = IconButton("settings", tr("Settings"), self._theme)
         self.download_indicator = DownloadIndicator(downloads, self._theme, self)
-        self.page = ConversationPage(transcript_model, self._theme)
-        self.pages = WindowPages(self.page, results, downloads, checkpoint_model, self._theme)
-        self.actions_by_name = WindowActions(self)
-        self.actions_by_name.fill(self.menuBar())
-        self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
         controls = ((self.sidebar_button,), (self.model_button,), (self.download_indicator, self.settings_button))
-        self._splitter = laid_out(self.sidebar, controls, self.pages, self.width())
-        self.setCentralWidget(self._splitter)
+        right = self._splitter.begin(self.sidebar, controls)
+        self.page = ConversationPage(transcript_model, self._theme)
+        lists = (results, downloads, checkpoint_model)
+        self.pages = WindowPages(self.page, *lists, self._theme, right)
+        self._splitter.end(self.pages, self.width())
+        self.actions_by_name = WindowActions(self)
+        self.actions_by_name.fill(menus)
+        self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
         connect_parts(self)
         connect_actions(self)
         self.apply_settings(self._settings)
