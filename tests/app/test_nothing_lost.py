@@ -205,3 +205,17 @@ def test_what_was_typed_before_a_message_was_recalled_is_there_on_the_way_back(
     opens(again, second)
     opens(again, first)
     assert again.composer.text == "One!"
+
+
+def test_who_types_on_before_an_earlier_message_is_found_keeps_that(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    asked(window, "One")
+    window.hearth.store_thread.submit(lambda store: time.sleep(0.2))  # a slow disk
+    with qtbot.waitSignal(window.hearth.composer.recalls.recalled):
+        window.hearth.window.actions_by_name.older_text.trigger()
+        qtbot.keyClicks(window.composer.editor, "typed on")
+    assert window.composer.text == "typed on"
+    window.hearth.window.actions_by_name.older_text.trigger()
+    window.wait(lambda: window.composer.text == "One")
+    window.hearth.window.actions_by_name.newer_text.trigger()
+    window.wait(lambda: window.composer.text == "typed on")

@@ -50,6 +50,7 @@ class Composer(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._busy = False
+        self._asked_from = ""  # what was shown when another text was asked for
         self._window_height = _USUAL_HEIGHT_PX
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
@@ -135,15 +136,19 @@ class Composer(QWidget):
 
     def ask_for_older(self) -> None:
         """Ask for what was sent before the text that is shown."""
-        self.recall_requested.emit((1, self.editor.text))
+        self._ask_for_other(1)
 
     def ask_for_newer(self) -> None:
         """Ask for what was sent after it, or for what was being typed."""
-        self.recall_requested.emit((-1, self.editor.text))
+        self._ask_for_other(-1)
+
+    def _ask_for_other(self, step: int) -> None:
+        self._asked_from = self.editor.text
+        self.recall_requested.emit((step, self._asked_from))
 
     def recall(self, text: str) -> None:
-        """Show a text that was sent before; it can be undone."""
-        if not self.editor.is_composing:
+        """Show a text that was sent before, unless somebody has typed on meanwhile; it can be undone."""
+        if not self.editor.is_composing and self.editor.text == self._asked_from:
             self.editor.replace(text)
             self.take_focus()
 
