@@ -23,12 +23,14 @@ class MessageState(StrEnum):
     FAILED = "failed"
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One turn in the tree; siblings share parent_id and are told apart by sequence (grows with every new message).
 
     token_ids are the generated ids of an assistant turn (end token excluded) under tokenizer_id. context_start_id: for
     this answer the messages before that one were left out, as the conversation had become too long. is_edited: the user
     has rewritten the answer, so that it has no generated ids.
+
+    Values in values hold no rings: the search for such garbage, which stops the window, leaves them out (``gc``).
     """
 
     id: str

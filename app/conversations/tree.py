@@ -16,6 +16,7 @@ class ConversationTree:
         self._messages: Mapping[str, Message] = {message.id: message for message in messages}
         self._parents: Mapping[str, str | None] = _effective_parents(self._messages)
         self._children: Mapping[str | None, tuple[str, ...]] = _children_by_parent(self._messages, self._parents)
+        self._walked: tuple[str | None, list[Message]] = (None, [])
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -33,13 +34,16 @@ class ConversationTree:
 
     def branch(self, leaf_id: str | None) -> list[Message]:
         """Return the messages from the root to the given one; empty for None or an unknown id."""
+        if self._walked[0] == leaf_id:  # a page that opens asks many times, and may be ten thousand messages long
+            return list(self._walked[1])
         path: list[Message] = []
         current = leaf_id
         while current is not None and current in self._messages:
             path.append(self._messages[current])
             current = self._parents[current]
         path.reverse()
-        return path
+        self._walked = (leaf_id, path)
+        return list(path)
 
     def children(self, message_id: str | None) -> list[Message]:
         """Return what follows the message directly, oldest first; None gives the roots."""
@@ -74,6 +78,7 @@ class ConversationTree:
         # A growing answer changes neither place nor order, and arrives many times a second.
         tree = ConversationTree.__new__(ConversationTree)
         tree._messages, tree._parents, tree._children = messages, self._parents, self._children
+        tree._walked = (None, [])
         return tree
 
     def without(self, message_id: str) -> "ConversationTree":

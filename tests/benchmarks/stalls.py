@@ -4,6 +4,7 @@ A stall is the longest turn of the event loop, in the processor time of the wind
 don't disturb. Each is measured the first time in a process, when nothing is made yet, and once more.
 """
 
+import gc
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -124,6 +125,7 @@ def main() -> None:
         ids = fill(paths.database, (MESSAGES, MESSAGES + 1))
         hearth = Hearth(paths, scripted_engine_command("answer"))
         hearth.start()
+        gc.freeze()  # as main.run() does
         while hearth.checkpoints.plan is None:
             application.processEvents()
         hearth.window.show_chat()

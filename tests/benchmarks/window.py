@@ -4,6 +4,7 @@ Offscreen, with the scripted engine. Stalls are the longest turns of the event l
 and processes take part in, else of the processor's time, which other programs don't disturb.
 """
 
+import gc
 import json
 import os
 import statistics
@@ -165,6 +166,7 @@ def _measure() -> dict[str, float]:
     ids = {int(count): each for count, each in json.loads(os.environ["HEARTH_BENCHMARK_IDS"]).items()}
     hearth = Hearth(paths, [sys.executable, "tests/scripted_engine.py", "--script", "slow"])
     hearth.start()
+    gc.freeze()  # as main.run() does
 
     def run_until(done: object, seconds: float = 60.0) -> float:
         """Turn the event loop until done() and return the longest turn in seconds."""

@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers import notices
 from app.controllers.conversations.drafts import DraftKeeper
-from app.controllers.conversations.shelf import Loaded, Shelf
+from app.controllers.conversations.shelf import Loaded, Read, Shelf, read
 from app.controllers.conversations.turns import Turn
 from app.controllers.store_requests import StoreRequests
 from app.conversations.errors import StoreError
@@ -16,6 +16,7 @@ from app.conversations.prompting import Prompt, context_start, prompt_of
 from app.conversations.records import Conversation, Message, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.titles import UNTITLED, title_from
+from app.conversations.tree import ConversationTree
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
@@ -24,7 +25,6 @@ from engine.api.codec import clean_text
 from engine.api.commands import WhenFull
 
 _FirstLook = tuple[list[Conversation], tuple[str, ...]]
-_Opened = tuple[Conversation | None, list[Message]]
 
 
 class ConversationController(QObject):
@@ -110,16 +110,13 @@ class ConversationController(QObject):
         if loaded is not None and (conversation_id in self._busy_ids or loaded is self.current):
             self._show(loaded)
             return
-        self._requests.request(
-            lambda store: (store.load_conversation(conversation_id), store.load_messages(conversation_id)),
-            self._on_opened,
-        )
+        self._requests.request(lambda store: read(store, conversation_id), self._on_opened)
 
-    def _on_opened(self, opened: _Opened) -> None:
-        conversation, messages = opened
+    def _on_opened(self, opened: Read) -> None:
+        conversation, tree = opened
         if conversation is not None and conversation.id == self._wanted_id:
             # A turn that began after this was asked for comes after it: the store answers in order.
-            self._show(self.shelf.put(conversation, messages))
+            self._show(self.shelf.put(conversation, tree))
 
     @Slot()
     def new(self) -> None:
@@ -197,9 +194,9 @@ class ConversationController(QObject):
         messages = self.current.tree.messages() if self.current is not None else ()
         return self.current_id in self._busy_ids or any(self._transcript.edits.get(each.id) for each in messages)
 
-    def replace_shown(self, conversation: Conversation, messages: Iterable[Message]) -> None:
+    def replace_shown(self, conversation: Conversation, tree: ConversationTree) -> None:
         """Show a newer state of the shown conversation; what is typed stays, and so does the place in it."""
-        self.current = self.shelf.put(conversation, messages)
+        self.current = self.shelf.put(conversation, tree)
         self._conversations.upsert(conversation)
         self.show_branch()
         self.conversation_changed.emit(conversation)
@@ -230,7 +227,7 @@ class ConversationController(QObject):
         self.drafts.flush()
         self._wanted_id = conversation.id
         self._conversations.upsert(conversation)
-        self._show(self.shelf.put(conversation, messages))
+        self._show(self.shelf.put(conversation, ConversationTree(messages)))
 
     def apply_turn(self, turn: Turn) -> Loaded | None:
         """Show that a turn has begun; None if its conversation was deleted meanwhile."""

@@ -3,10 +3,11 @@
 from PySide6.QtCore import QObject, Slot
 
 from app.controllers.conversations.conversation_controller import ConversationController, is_blank
+from app.controllers.conversations.shelf import Read, read
 from app.controllers.store_requests import StoreRequests
 from app.conversations.elsewhere import Look, look_for_others
 from app.conversations.errors import StoreError
-from app.conversations.records import Conversation, Message, MessageState
+from app.conversations.records import Conversation, MessageState
 from app.models.conversation_list_model import ConversationListModel
 
 
@@ -64,20 +65,16 @@ class ElsewhereController(QObject):
             return
         conversation_id, before = current.conversation.id, (current.conversation, current.tree)
 
-        def on_read(read: tuple[Conversation | None, list[Message]]) -> None:
-            conversation, messages = read
+        def on_read(found: Read) -> None:
+            conversation, tree = found
             now = self._conversations.current
             is_as_before = now is current and before == (now.conversation, now.tree)
             if conversation is not None and is_as_before and not self._conversations.is_in_use:
                 self._behind_id = None
-                self._conversations.replace_shown(conversation, messages)
+                self._conversations.replace_shown(conversation, tree)
 
         self._conversations.drafts.flush()
-        self._requests.request(
-            lambda store: (store.load_conversation(conversation_id), store.load_messages(conversation_id)),
-            on_read,
-            _leave_it,
-        )
+        self._requests.request(lambda store: read(store, conversation_id), on_read, _leave_it)
 
 
 def _leave_it(_error: StoreError) -> None:

@@ -8,7 +8,19 @@ import msgspec
 from app.controllers.conversations.turns import Turn
 from app.conversations.records import Conversation, Message
 from app.conversations.rows import OWN_COLUMNS
+from app.conversations.store import ConversationStore
 from app.conversations.tree import ConversationTree
+
+Read = tuple[Conversation | None, ConversationTree]
+
+
+def read(store: ConversationStore, conversation_id: str) -> Read:
+    """Read a conversation (None: it is gone) and put its messages in order: on the store's thread, as it takes time."""
+    conversation = store.load_conversation(conversation_id)
+    tree = ConversationTree(store.load_messages(conversation_id))
+    if conversation is not None:
+        tree.branch(conversation.active_leaf_id)  # walked here, and known to whoever shows it
+    return conversation, tree
 
 
 @dataclass
@@ -68,9 +80,9 @@ class Shelf:
         """Return a conversation if it is in memory."""
         return self._loaded.get(conversation_id)
 
-    def put(self, conversation: Conversation, messages: Iterable[Message] = ()) -> Loaded:
+    def put(self, conversation: Conversation, tree: ConversationTree | None = None) -> Loaded:
         """Take a conversation in, in place of an older state of it."""
-        loaded = self._loaded[conversation.id] = Loaded(conversation, ConversationTree(messages))
+        loaded = self._loaded[conversation.id] = Loaded(conversation, ConversationTree() if tree is None else tree)
         return loaded
 
     def keep_only(self, conversation_ids: Iterable[str]) -> None:

@@ -1,3 +1,5 @@
+import gc
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -149,3 +151,20 @@ def test_adding_one_by_one_gives_the_same_tree(first: list[Message], second: lis
     at_once = ConversationTree([*first, *second])
     for each in [None, *IDS]:
         assert tree.children(each) == at_once.children(each)
+
+
+def test_a_branch_that_was_asked_for_before_is_that_of_the_tree_as_it_is() -> None:
+    tree = grown_tree()
+    asked = tree.branch("reply")
+    asked.clear()
+    assert ids(tree.branch("reply")) == ["question", "first", "follow-up", "reply"]
+    grown = tree.with_message(a_message("reply", "follow-up", 5, content="longer"))
+    assert grown.branch("reply")[-1].content == "longer"
+    assert tree.branch("reply")[-1].content != "longer"
+    assert ids(tree.branch("second")) == ["question", "second"]
+    assert tree.branch(None) == []
+
+
+def test_messages_are_no_garbage_to_look_through() -> None:
+    """Ten thousand of them took 20 ms of the window's time, whenever rings were looked for."""
+    assert not gc.is_tracked(a_message("question", None, 1))

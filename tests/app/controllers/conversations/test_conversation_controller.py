@@ -1,12 +1,14 @@
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from app.controllers import notices
-from app.conversations.records import MessageState
+from app.conversations.records import Message, MessageState
 from app.conversations.store_thread import StoreThread
+from app.conversations.tree import ConversationTree
 from tests.app.controllers.conftest import Desk
 
 
@@ -236,3 +238,26 @@ def test_a_database_that_can_not_be_opened_is_told(qtbot: QtBot, tmp_path: Path)
         assert desk.notices["store"].text
     finally:
         desk.close()
+
+
+def test_messages_are_put_in_order_beside_the_window(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten thousand it takes the twentieth of a second."""
+    desk.open_shop()
+    desk.talk("One", "1")
+    first = desk.conversations.current_id
+    assert first is not None
+    desk.conversations.new()
+    desk.settle()
+    threads: list[str] = []
+    walked = ConversationTree.__init__
+
+    def noted(tree: ConversationTree, messages: Iterable[Message] = ()) -> None:
+        threads.append(threading.current_thread().name)
+        walked(tree, messages)
+
+    monkeypatch.setattr(ConversationTree, "__init__", noted)
+    desk.conversations.open(first)
+    desk.settle()
+    assert desk.texts() == ["One", "1"]
+    assert threads
+    assert threading.main_thread().name not in threads
