@@ -114,7 +114,7 @@ def test_a_chat_is_answered_goes_on_branches_and_is_warm_after_a_restart(qtbot: 
 
     origin = first.hearth.conversations.current_id
     first.act("branch")
-    first.qtbot.waitUntil(lambda: first.hearth.conversations.current_id not in (None, origin), timeout=10_000)
+    first.qtbot.waitUntil(lambda: first.hearth.conversations.current_id not in (None, origin))
     assert first.ask("Thank you.")
     assert first.cost().prefilled_tokens < _NEW_IDS
     told = [message.content for message in first.messages()]
@@ -123,7 +123,7 @@ def test_a_chat_is_answered_goes_on_branches_and_is_warm_after_a_restart(qtbot: 
 
     second = Desk(qtbot)
     desks.append(second)
-    second.qtbot.waitUntil(lambda: [message.content for message in second.messages()] == told, timeout=10_000)
+    second.qtbot.waitUntil(lambda: [message.content for message in second.messages()] == told)
     assert second.ask("Say it again, please.")
     assert second.cost().reused_tokens >= used
     assert second.cost().restored_from is Tier.DISK

@@ -23,7 +23,7 @@ from tests.app.conversations.exchange import foreign
 from tests.app.conversations.samples import a_conversation, a_message
 from tests.scripted_engine import scripted_engine_command
 
-PATIENCE = 20_000
+PATIENCE = 30_000
 
 
 @pytest.fixture

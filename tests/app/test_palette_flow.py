@@ -92,7 +92,7 @@ def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> No
 
 def test_what_is_in_a_file_is_found_and_its_message_shown(qtbot: QtBot, hearth: Hearth) -> None:
     beside = Database(locate().database, read_only=True)  # asking the store itself would disturb its quiet
-    qtbot.waitUntil(lambda: not beside.number("SELECT count(*) FROM unread_attachments"), timeout=10_000)
+    qtbot.waitUntil(lambda: not beside.number("SELECT count(*) FROM unread_attachments"))
     beside.close()
     (hit,) = typed(qtbot, hearth, "thread")
     assert hit.key == "m4"

@@ -226,7 +226,7 @@ class Orders:
         """See that window and store agree about list and conversation, and that nothing seems to go on."""
         hearth = self.whole.hearth
         hearth.conversations.drafts.flush()
-        self.qtbot.waitUntil(self._agree, timeout=10_000)
+        self.qtbot.waitUntil(self._agree)
         assert not self.whole.composer.chips.queue
         assert not hearth.window.page.transcript.is_busy
 
@@ -241,7 +241,7 @@ class Orders:
         shown_id = current.conversation.id if current is not None else ""
         stored, messages = hearth.store_thread.submit(
             lambda store: (store.list_conversations(), store.load_messages(shown_id))
-        ).result(10)
+        ).result(30)
         kept = {each.id: each for each in stored if each.active_leaf_id is not None or each.title}
         leaf_id = kept[shown_id].active_leaf_id if shown_id in kept else None
         branch = ConversationTree(messages).branch(leaf_id)

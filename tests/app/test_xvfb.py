@@ -36,12 +36,12 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(30)
 
 
 def xdotool(*arguments: str) -> str:
     """Do something as a person at the keyboard would; returns what the tool says."""
-    return subprocess.run(["xdotool", *arguments], capture_output=True, text=True, timeout=10, check=False).stdout
+    return subprocess.run(["xdotool", *arguments], capture_output=True, text=True, timeout=30, check=False).stdout
 
 
 def shown_windows() -> list[str]:
@@ -69,7 +69,7 @@ def test_a_message_typed_from_outside_is_answered_and_stored(display: None) -> N
         wait_for(lambda: [each.state for each in stored()] == [MessageState.COMPLETE] * 2, hearth)
         assert [each.content for each in stored()] == ["Hello there", "You said: Hello there"]
         xdotool("key", "ctrl+q")
-        assert hearth.wait(15) == 0
+        assert hearth.wait(30) == 0
         assert hearth.communicate()[1] == ""
     finally:
         if hearth.poll() is None:

@@ -50,7 +50,7 @@ class Whole:
         self.composer.editor.setPlainText(text)
         self.composer._on_submitted()
 
-    def wait(self, condition: object, seconds: float = 20.0) -> None:
+    def wait(self, condition: object, seconds: float = 30.0) -> None:
         self.qtbot.waitUntil(condition, timeout=int(seconds * 1000))
 
     def end(self) -> None:

@@ -241,8 +241,8 @@ def test_a_full_disk_loses_nothing_and_the_answer_is_saved_when_there_is_space(s
     assert isinstance(saver.last_error, DiskFull)
     assert len(thread.submit(lambda store: store.load_messages("c")).result()) == len(kept)  # reading goes on
     ballast.unlink()
-    answer.result(10)
-    assert thread.close(10)
+    answer.result(30)
+    assert thread.close(30)
     assert told
     assert set(stored(path)) == {*kept, "answer"}
 

@@ -38,9 +38,9 @@ def test_the_second_waits_for_the_first(tmp_path: Path) -> None:
     with setup_lock.locked(tmp_path / "lock", lambda: None):
         thread = threading.Thread(target=second)
         thread.start()
-        assert waiting.wait(10)
+        assert waiting.wait(30)
         order.append("first")
-    thread.join(10)
+    thread.join(30)
     assert order == ["waits", "first", "second"]
 
 
@@ -59,7 +59,7 @@ def test_a_killed_set_up_takes_its_child_along(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while _alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not _alive(child)

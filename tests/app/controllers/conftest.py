@@ -183,10 +183,10 @@ class Desk:
     def stored(self, conversation_id: str | None = None) -> list[Message]:
         wanted = conversation_id or self.conversations.current_id
         assert wanted is not None
-        return self.thread.submit(lambda store: store.load_messages(wanted)).result(10)
+        return self.thread.submit(lambda store: store.load_messages(wanted)).result(30)
 
     def record(self, conversation_id: str) -> Conversation:
-        found = self.thread.submit(lambda store: store.load_conversation(conversation_id)).result(10)
+        found = self.thread.submit(lambda store: store.load_conversation(conversation_id)).result(30)
         assert found is not None
         return found
 
@@ -195,7 +195,7 @@ class Desk:
 
     def close(self) -> None:
         self.chat.shut_down()
-        assert self.thread.close(10)
+        assert self.thread.close(30)
         own = (self.unread, self.organizing, self.deletions)
         for controller in (self.chat, *own, self.conversations, self.saves, self.requests):
             controller.deleteLater()

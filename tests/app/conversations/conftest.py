@@ -36,4 +36,4 @@ def store(open_store: Callable[..., ConversationStore]) -> ConversationStore:
 def store_thread(database: Path) -> Iterator[StoreThread]:
     thread = StoreThread(database)
     yield thread
-    assert thread.close(10)
+    assert thread.close(30)

@@ -37,7 +37,7 @@ def thread(database: Path):
     thread = StoreThread(database, CountingStore)
     thread.submit(lambda store: store.save_conversation(a_conversation())).result()
     yield thread
-    assert thread.close(10)
+    assert thread.close(30)
 
 
 def grown(text: str, state: MessageState = MessageState.STREAMING) -> Message:
@@ -107,7 +107,7 @@ def test_an_unfinished_answer_survives_closing(database: Path) -> None:
     saver = AnswerSaver(thread, interval_seconds=60)
     saver.update(grown("first"))
     saver.update(grown("first and last"))
-    assert thread.close(10)
+    assert thread.close(30)
     store = ConversationStore(database)
     stored = store.load_messages("c")[0]
     store.close()
@@ -131,7 +131,7 @@ def test_text_that_grew_while_it_was_written_survives_closing(database: Path) ->
     saver.update(grown("first and last"))
     timer = threading.Timer(0.2, go_on.set)
     timer.start()
-    assert thread.close(10)
+    assert thread.close(30)
     timer.join()
     store = ConversationStore(database)
     assert store.load_messages("c")[0].content == "first and last"
@@ -143,7 +143,7 @@ def test_closing_ends_the_retries_and_says_why(database: Path) -> None:
     thread.submit(lambda store: store.save_conversation(a_conversation())).result()
     fail(thread, 1000)
     future = AnswerSaver(thread, retry_seconds=60).finish(grown("lost", MessageState.COMPLETE))
-    assert thread.close(10)
+    assert thread.close(30)
     with pytest.raises(DiskFull):
         future.result(0)
 

@@ -37,7 +37,7 @@ def test_close_does_what_was_handed_in_even_what_was_meant_for_later(database: P
     later = thread.submit_after(60, lambda store: done.append("later"))
     now = thread.submit(lambda store: store.save_conversation(a_conversation()))
     gate.set()
-    assert thread.close(10)
+    assert thread.close(30)
     assert (now.result(0), later.result(0), done) == (None, None, ["later"])
     with pytest.raises(StoreClosed):
         thread.submit(lambda store: None).result(0)
@@ -74,7 +74,7 @@ def test_a_store_that_cannot_be_opened_is_tried_again_by_the_next_work(database:
     with pytest.raises(StoreError, match="reported an error"):
         thread.opened.result(30)
     assert thread.submit(lambda store: store.list_conversations()).result(30) == []
-    assert thread.close(10)
+    assert thread.close(30)
 
 
 def test_damage_met_in_work_is_mended_where_it_can_be_so_that_a_retry_works(store_thread: StoreThread) -> None:
@@ -91,19 +91,19 @@ def test_damage_met_in_work_is_mended_where_it_can_be_so_that_a_retry_works(stor
 def test_the_daily_backup_is_made_at_the_end_at_the_latest(database: Path) -> None:
     thread = StoreThread(database)
     thread.submit(lambda store: store.save_conversation(a_conversation())).result()
-    assert thread.close(10)
+    assert thread.close(30)
     assert len(list(database.parent.glob("conversations-backups/*_daily.db"))) == 1
 
 
 def test_a_thread_that_never_worked_closes_at_once(database: Path) -> None:
-    assert StoreThread(database).close(10)
+    assert StoreThread(database).close(30)
 
 
 def test_attached_files_are_read_while_nothing_is_asked(store_thread: StoreThread) -> None:
     files = [Attachment(name=f"{n}.txt", text=f"word{n}", size_bytes=1) for n in range(3)]
     messages = [a_message(f"m{n}", None, n, attachments=(file,)) for n, file in enumerate(files)]
     store_thread.submit(lambda store: store.save_turn(a_conversation(), messages)).result()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while not (hits := store_thread.submit(lambda store: store.search("word0")).result()):
         assert time.monotonic() < end
         time.sleep(0.5)
@@ -128,10 +128,10 @@ def test_files_that_can_not_be_read_now_are_tried_again_later(
     thread = StoreThread(database)
     attached = a_message(attachments=(Attachment(name="a", text="secret", size_bytes=1),))
     thread.submit(lambda store: store.save_turn(a_conversation(), [attached])).result()
-    assert full.wait(20)
+    assert full.wait(30)
     time.sleep(0.5)
     assert len(calls) == 1, "not over and over on a full disk"
-    end = time.monotonic() + 20
+    end = time.monotonic() + 30
     while not thread.submit(lambda store: store.search("secret")).result():
         assert time.monotonic() < end
         time.sleep(0.5)

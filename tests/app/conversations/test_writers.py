@@ -79,7 +79,7 @@ def test_guarded_sections_exclude_each_other_and_nest(enter: Callable[[], Writer
         assert process.stdout.readline() == "ready\n"
         time.sleep(0.2)
         assert process.poll() is None
-    assert process.communicate(timeout=10) == ("in\n", None)
+    assert process.communicate(timeout=30) == ("in\n", None)
 
 
 def test_many_entering_and_looking_at_once_never_take_each_other_for_dead(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_disk_that_hangs_delays_no_end(
     write, original = item_files._write_all, getattr(item_files, where)
 
     def wait(*arguments: object) -> None:
-        answered.wait(20)
+        answered.wait(30)
         write(*arguments)  # type: ignore[arg-type]
 
     def hang(*arguments: object) -> object:

@@ -79,12 +79,12 @@ def test_what_is_just_being_written_is_forgotten_as_well(
 
     def slowly(descriptor: int, content: memoryview) -> None:
         begun.set()
-        goes_on.wait(10)
+        goes_on.wait(30)
         write(descriptor, content)
 
     monkeypatch.setattr(item_files, "_write_all", slowly)
     ask(session, [SECRET], conversation="secret", maximum_tokens=4)
-    assert begun.wait(10)
+    assert begun.wait(30)
     timer = threading.Timer(0.2, goes_on.set)
     timer.start()
     session.forget("secret")

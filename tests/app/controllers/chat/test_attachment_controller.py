@@ -31,7 +31,7 @@ class Clip:
 
     def add(self, *paths: Path) -> None:
         self.controller.add_files([str(path) for path in paths])
-        self.desk.qtbot.waitUntil(lambda: all(item.attachment is not None for item in self.items), timeout=20_000)
+        self.desk.qtbot.waitUntil(lambda: all(item.attachment is not None for item in self.items))
 
     def close(self) -> None:
         self.controller.shut_down()
@@ -57,7 +57,7 @@ def test_files_are_shown_while_read_and_kept_in_their_order(clip: Clip, tmp_path
     clip.controller.add_files([str(pdf), str(text_file(tmp_path, "a.txt"))])
     assert [(item.name, item.attachment) for item in clip.items] == [("b.pdf", None), ("a.txt", None)]
     assert clip.items[0].title == "Reading b.pdf …"
-    clip.desk.qtbot.waitUntil(lambda: len(clip.names) == 2, timeout=20_000)
+    clip.desk.qtbot.waitUntil(lambda: len(clip.names) == 2)
     assert clip.names == ["b.pdf", "a.txt"]
     assert clip.items[0].attachment is not None
     assert clip.items[0].attachment.note == "1 of 2 pages is a picture without text."
@@ -115,7 +115,7 @@ def test_too_many_files_are_said_before_anything_is_read(clip: Clip, tmp_path: P
 def test_removing_a_chip_stops_its_reading(clip: Clip, tmp_path: Path) -> None:
     clip.controller.add_files([str(text_file(tmp_path, "a.txt")), str(text_file(tmp_path, "b.txt"))])
     clip.controller.remove(clip.items[1].key)
-    clip.desk.qtbot.waitUntil(lambda: clip.names == ["a.txt"], timeout=20_000)
+    clip.desk.qtbot.waitUntil(lambda: clip.names == ["a.txt"])
     clip.desk.qtbot.wait(300)
     assert clip.names == ["a.txt"]
     clip.controller.remove(clip.items[0].key)
@@ -129,7 +129,7 @@ def test_a_file_read_after_a_switch_goes_where_it_was_attached(clip: Clip, tmp_p
     clip.controller.add_files([str(text_file(tmp_path, "a.txt"))])
     clip.desk.conversations.new()
     assert clip.items == ()
-    clip.desk.qtbot.waitUntil(lambda: not clip.controller._intake._readings, timeout=20_000)
+    clip.desk.qtbot.waitUntil(lambda: not clip.controller._intake._readings)
     assert clip.items == ()
     clip.desk.conversations.open(first)
     clip.desk.settle()
@@ -220,7 +220,7 @@ def test_a_book_is_looked_through_beside_the_window(clip: Clip) -> None:
         patch.setattr(Attachment.text_bytes, "func", count)
         clip.controller.add_text(text)
         assert [(item.title, item.attachment) for item in clip.items] == [("Reading Pasted text …", None)]
-        clip.desk.qtbot.waitUntil(lambda: clip.names == ["Pasted text"], timeout=20_000)
+        clip.desk.qtbot.waitUntil(lambda: clip.names == ["Pasted text"])
         assert clip.items[0].attachment is not None
         assert clip.items[0].attachment.text_bytes == len(text.encode())
     assert len(threads) == 1

@@ -150,10 +150,10 @@ def test_what_can_no_longer_be_undone_is_forgotten_by_the_engine_and_then_gone_f
     assert [command.conversation_id for command in forgotten] == [desk.conversations.current_id]
     assert undo_keys(desk) == []
     due = desk.thread.submit(lambda store: store.list_deletions(9e12))
-    assert due.result(10) == [desk.conversations.current_id]  # the text goes last
+    assert due.result(30) == [desk.conversations.current_id]  # the text goes last
     messages.on_event(ConversationForgotten(command_id=forgotten[0].command_id, freed_bytes=1))
     desk.settle()
-    assert desk.thread.submit(lambda store: store.list_deletions(9e12)).result(10) == []
+    assert desk.thread.submit(lambda store: store.list_deletions(9e12)).result(30) == []
 
 
 def test_what_is_left_is_read_again_in_quiet_time(desk: Desk, messages: MessageController) -> None:

@@ -95,7 +95,7 @@ def test_the_engine_forgets_it_when_it_is_deleted(desk: Desk) -> None:
     private_id = desk.conversations.current_id
     desk.deletions.delete(private_id)
     desk.deletions._on_purge_due()
-    desk.thread.submit(lambda store: store.purge_deleted(1e18)).result(10)
+    desk.thread.submit(lambda store: store.purge_deleted(1e18)).result(30)
     desk.deletions._on_purged([str(private_id)])
     assert private_id in {each.conversation_id for each in desk.engine.commands if isinstance(each, ForgetConversation)}
 

@@ -151,7 +151,7 @@ def test_a_ready_engine_drops_what_was_deleted_but_not_what_can_be_brought_back(
         store.purge_deleted(time.time() + 1)
         store.delete_conversation("deleted just now")
 
-    thread.submit(fill).result(10)
+    thread.submit(fill).result(30)
     controller = WarmthController(requests, engine.commands.append, ConversationListModel())
     controller.on_event(EngineStateChanged(EngineState.STARTING, ""))
     controller.on_event(EngineStateChanged(EngineState.READY, ""))
@@ -161,7 +161,7 @@ def test_a_ready_engine_drops_what_was_deleted_but_not_what_can_be_brought_back(
     assert sorted(command.conversation_ids) == ["deleted just now", "kept"]
     controller.on_event(EngineStateChanged(EngineState.READY, ""))
     qtbot.waitUntil(lambda: len(engine.commands) == 2)  # the one that died may have missed a deletion
-    assert thread.close(10)
+    assert thread.close(30)
 
 
 def test_a_store_that_cannot_be_read_costs_no_conversation_its_warmth(qtbot: QtBot, tmp_path: Path) -> None:
@@ -174,4 +174,4 @@ def test_a_store_that_cannot_be_read_costs_no_conversation_its_warmth(qtbot: QtB
     requests.request(lambda store: None, None, asked.append)
     qtbot.waitUntil(lambda: bool(asked))
     assert engine.commands == []
-    thread.close(10)
+    thread.close(30)

@@ -41,7 +41,7 @@ def test_a_partial_answer_of_a_killed_program_is_marked_and_can_be_continued(
     desk.wait_until(lambda: desk.stored()[1].content == "Half")
     conversation_id = desk.conversations.current_id
     # As after SIGKILL: nothing more is written, and the writer's lock is free.
-    desk.thread.submit(lambda store: store._writers.leave(cleanly=False)).result(10)
+    desk.thread.submit(lambda store: store._writers.leave(cleanly=False)).result(30)
     again = reopened()
     again.open_shop(conversation_id)
     assert again.texts() == ["Hello", "Half"]
@@ -220,8 +220,8 @@ def test_what_another_process_wrote_is_seen_when_the_conversation_is_opened(desk
     one = desk.conversations.current_id
     desk.conversations.new()
     other = StoreThread(database)
-    other.submit(lambda store: store.rename(one or "", "Renamed elsewhere")).result(10)
-    assert other.close(10)
+    other.submit(lambda store: store.rename(one or "", "Renamed elsewhere")).result(30)
+    assert other.close(30)
     desk.conversations.open(one)
     desk.settle()
     assert desk.conversations.current is not None

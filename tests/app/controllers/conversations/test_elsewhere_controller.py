@@ -26,7 +26,7 @@ def elsewhere(desk: Desk) -> ElsewhereController:
 
 @contextmanager
 def another_program(desk: Desk) -> Iterator[ConversationStore]:
-    store = ConversationStore(desk.thread.submit(lambda own: own.database.path).result(10))
+    store = ConversationStore(desk.thread.submit(lambda own: own.database.path).result(30))
     try:
         yield store
     finally:

@@ -23,7 +23,7 @@ def three(desk: Desk) -> list[str]:
 
 
 def stored_folders(desk: Desk) -> list[Folder]:
-    return desk.thread.submit(lambda store: organizing.folders(store.database)).result(10)
+    return desk.thread.submit(lambda store: organizing.folders(store.database)).result(30)
 
 
 def test_pins_survive_a_restart_and_an_answer(desk: Desk, three: list[str], reopened: Callable[[], Desk]) -> None:

@@ -61,8 +61,8 @@ class Trash:
     def state(self) -> tuple[list[Conversation], list[Conversation], list[str], list[object], list[object]]:
         """What the store has and what is listed, with folders and numbers of messages."""
         desk = self.desk
-        stored = desk.thread.submit(lambda store: store.list_conversations()).result(10)
-        folders = desk.thread.submit(lambda store: organizing.folders(store.database)).result(10)
+        stored = desk.thread.submit(lambda store: store.list_conversations()).result(30)
+        folders = desk.thread.submit(lambda store: organizing.folders(store.database)).result(30)
         counts: list[object] = [len(desk.stored(each)) for each in self.ids]
         return stored, list(desk.list.all), [each.name for each in desk.list.folders], list(folders), counts
 

@@ -123,7 +123,7 @@ def test_own_file_with_what_can_not_be_read(store_thread: StoreThread, tmp_path:
         assert folders(other) == ["Empty"]
         assert report.folder_ids == ["f"]
     finally:
-        assert other.close(10)
+        assert other.close(30)
 
 
 def test_a_field_that_can_not_be_read_costs_nothing_else(store_thread: StoreThread, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_field_that_can_not_be_read_costs_nothing_else(store_thread: StoreThre
         messages = other.submit(lambda store: store.load_messages("c")).result()
         assert [(each.id, each.parent_id, each.token_ids) for each in messages] == [("m", None, ()), ("n", "m", ())]
     finally:
-        assert other.close(10)
+        assert other.close(30)
 
 
 def test_one_bad_file_does_not_keep_the_others_out(store_thread: StoreThread, tmp_path: Path) -> None:
