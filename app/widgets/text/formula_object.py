@@ -1,6 +1,5 @@
 """Puts drawn formulas into a text: each is one character of the document, on the baseline, that knows its source."""
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -17,25 +16,19 @@ from PySide6.QtGui import (
     QTextFormat,
     QTextFragment,
 )
-from PySide6.QtWidgets import QTextEdit
 
 from app.mathematics.shapes import Shape
-from app.rendering.formulas import SCHEME, Formula, parse_formula, source_of
-from app.widgets.basics.fonts import code_font, code_size_px, text_font
-from app.widgets.basics.theme import Theme
-from app.widgets.text.formulas import formulas, paint_shape, scale_of
+from app.rendering.formulas import Formula, parse_formula
+from app.widgets.basics.fonts import text_font
+from app.widgets.text.formulas import paint_shape, scale_of
 
 FORMULA_OBJECT = QTextFormat.ObjectTypes.UserObject + 1
 _SOURCE = QTextFormat.Property.UserProperty + 1
 _TEXT_SIZE = QTextFormat.Property.UserProperty + 2
 _COLOR = QTextFormat.Property.UserProperty + 3
 _ROOM = QTextFormat.Property.UserProperty + 4
-_PIXEL_SIZE = QTextFormat.Property.FontPixelSize
 _BRUSH = QTextFormat.Property.ForegroundBrush
-_OBJECT_CHARACTER = "\ufffc"
-_MARK = re.compile(f'<img src="{SCHEME}([^"]*)"/>')
-_STAND_INS = range(0xE000, 0xF900)  # characters for private use, one of which the text doesn't have
-_WIDE = re.compile("[\U00010000-\U0010ffff]")  # what Qt counts twice
+OBJECT_CHARACTER = "\ufffc"
 _SIDE_PX = 1.0
 
 
@@ -82,44 +75,6 @@ class FormulaObject(QPyTextObject):
         return None if shape is None or not isinstance(size, int) else (shape, scale_of(size))
 
 
-def show_html(view: QTextEdit, html: str, drawer: FormulaObject, theme: Theme, color: str) -> frozenset[Formula]:
-    """Let a text show HTML with drawings, or sources, in place of the marks of formulas.
-
-    It is laid out once, when all is in its place. Returns the formulas whose drawing is still to come.
-    """
-    known, pending = dict(drawer.shapes), set()
-    drawer.shapes.clear()
-    sources = [_source(name) for name in _MARK.findall(html)]
-    stand_in = next(mark for mark in map(chr, _STAND_INS) if mark not in html)
-    document = view.document()
-    cursor = QTextCursor(document)
-    cursor.beginEditBlock()
-    view.setHtml(_MARK.sub(stand_in, html))  # as images, the line would be laid out for each of them
-    places = _places(document.toRawText(), stand_in)
-    for source, place in zip(reversed(sources), reversed(places), strict=True):
-        formula = parse_formula(source)
-        shape = known.get(source) or formulas().shape(formula)
-        if shape is None and formulas().is_pending(formula):
-            pending.add(formula)
-        cursor.setPosition(place)
-        cursor.setPosition(place + 1, QTextCursor.MoveMode.KeepAnchor)  # a move would lay the text out first
-        around = cursor.charFormat()
-        if shape is None:
-            cursor.insertText(source.replace("\n", "\u2028"), _source_format(around, theme))
-        else:
-            drawer.shapes[source] = shape
-            size = around.font().pixelSize() if around.hasProperty(_PIXEL_SIZE) else theme.text_size_px
-            own = around.foreground().color().name() if around.hasProperty(_BRUSH) else color
-            cursor.insertText(_OBJECT_CHARACTER, _object_format(source, shape, size, own))
-    cursor.endEditBlock()
-    return frozenset(pending)
-
-
-def without_formulas(html: str) -> str:
-    """Return HTML with a letter in place of each formula: as many paragraphs, laid out at once."""
-    return _MARK.sub("x", html)
-
-
 def formula_at(document: QTextDocument, position: int) -> Formula | None:
     """Return the drawn formula whose character is at a position of the document, or just before it."""
     cursor = QTextCursor(document)
@@ -136,7 +91,7 @@ def selected_text(cursor: QTextCursor) -> str:
     """Return the plain text of a selection, each formula in it as its LaTeX between dollars."""
     start, end = cursor.selectionStart(), cursor.selectionEnd()
     text = cursor.selection().toPlainText()
-    if _OBJECT_CHARACTER not in text:
+    if OBJECT_CHARACTER not in text:
         return text
     sources = []
     block = cursor.document().findBlock(start)
@@ -144,10 +99,10 @@ def selected_text(cursor: QTextCursor) -> str:
         for fragment in _fragments(block):
             source = fragment.charFormat().property(_SOURCE)
             for place in range(max(start, fragment.position()), min(end, fragment.position() + fragment.length())):
-                if cursor.document().characterAt(place) == _OBJECT_CHARACTER:
+                if cursor.document().characterAt(place) == OBJECT_CHARACTER:
                     sources.append(parse_formula(source).source if isinstance(source, str) else "")
         block = block.next()
-    pieces = text.split(_OBJECT_CHARACTER)
+    pieces = text.split(OBJECT_CHARACTER)
     return "".join(piece + source for piece, source in zip(pieces, [*sources, *[""] * len(pieces)], strict=False))
 
 
@@ -161,16 +116,6 @@ def sources_in(block: QTextBlock) -> list[str]:
     return sources
 
 
-@lru_cache(maxsize=4_000)
-def _source(name: str) -> str:
-    return source_of(SCHEME + name) or ""
-
-
-def _places(text: str, stand_in: str) -> list[int]:
-    """Return where a character stands in the text of a document, in Qt's UTF-16 units."""
-    return [found.start() for found in re.finditer(stand_in, _WIDE.sub("xx", text))]
-
-
 def _fragments(block: QTextBlock) -> Iterator[QTextFragment]:
     iterator = block.begin()
     while not iterator.atEnd():
@@ -178,18 +123,9 @@ def _fragments(block: QTextBlock) -> Iterator[QTextFragment]:
         iterator += 1
 
 
-def _source_format(around: QTextCharFormat, theme: Theme) -> QTextCharFormat:
-    result = QTextCharFormat(around)
-    size = around.font().pixelSize() if around.hasProperty(QTextFormat.Property.FontPixelSize) else 0
-    result.setFont(
-        code_font(code_size_px(size or theme.text_size_px)),
-        QTextCharFormat.FontPropertiesInheritanceBehavior.FontPropertiesSpecifiedOnly,
-    )
-    return result
-
-
 @lru_cache(maxsize=2_000)
-def _object_format(source: str, shape: Shape, text_size_px: int, color: str) -> QTextCharFormat:
+def object_format(source: str, shape: Shape, text_size_px: int, color: str) -> QTextCharFormat:
+    """Return the format of a formula's character; color: that of the text around."""
     scale = scale_of(text_size_px)
     font = _font_as_deep(shape.descent * scale, text_size_px)
     result = QTextCharFormat()

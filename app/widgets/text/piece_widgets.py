@@ -10,6 +10,9 @@ from app.widgets.text.text_view import TextView
 
 def discard(widget: QWidget) -> None:
     """Let go of the widget of a piece; nothing of it is seen from now on."""
+    for text in (widget, *widget.findChildren(TextView)):
+        if isinstance(text, TextView):
+            text.stop_waiting()
     widget.hide()
     widget.setParent(None)
     widget.deleteLater()

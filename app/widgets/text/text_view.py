@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 
 from app.bidi import without_isolates
 from app.rendering.blocks import Block
-from app.rendering.formulas import SCHEME, Formula
+from app.rendering.formulas import Formula
 from app.rendering.html import LIST_INDENT_PX, TASK_STYLE
 from app.rendering.links import safe_url
 from app.rendering.selection import Chosen
@@ -28,14 +28,8 @@ from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.safe_document import SafeDocument
 from app.widgets.basics.theme import Theme
-from app.widgets.text.formula_object import (
-    FORMULA_OBJECT,
-    FormulaObject,
-    formula_at,
-    selected_text,
-    show_html,
-    without_formulas,
-)
+from app.widgets.text.formula_object import FORMULA_OBJECT, FormulaObject, formula_at, selected_text
+from app.widgets.text.formula_places import FormulaPlaces, without_formulas
 from app.widgets.text.formulas import formulas
 from app.widgets.text.leaf_input import LeafInput
 from app.widgets.text.match_marks import MatchMarks
@@ -86,6 +80,7 @@ class TextView(QTextBrowser):
         document.setIndentWidth(LIST_INDENT_PX)
         self._formula_object = FormulaObject(document)
         document.documentLayout().registerHandler(FORMULA_OBJECT, self._formula_object)
+        self._places = FormulaPlaces(self, self._formula_object)
         self._pending: frozenset[Formula] = frozenset()
         self._drawings_due = QTimer(self, singleShot=True, interval=_DRAWINGS_MS)
         self._drawings_due.timeout.connect(self._on_drawings_due)
@@ -145,6 +140,12 @@ class TextView(QTextBrowser):
             self.horizontalScrollBar().setValue(sideways)
         self._is_changing = False
         self.marks.refresh()
+
+    def stop_waiting(self) -> None:
+        """Nothing of it is seen from now on: drawings that come are not for it."""
+        self._places.forget()
+        self._pending = frozenset()
+        self._drawings_due.stop()
 
     def height_for(self, width: int) -> int:
         """Return the height in pixels of the text wrapped at ``width``."""
@@ -341,14 +342,9 @@ class TextView(QTextBrowser):
         return self._theme.colors.muted if self._muted else self._theme.colors.text
 
     def _show_html(self, html: str) -> None:
-        if SCHEME not in html:
-            self._pending = frozenset()
-            self.setHtml(html)
-            return
-        colors = self._theme.colors
-        color = colors.muted if self._muted else colors.text
         is_new = not self._pending
-        self._pending = show_html(self, html, self._formula_object, self._theme, color)
+        self._places.show_html(html, self._theme, self._text_color)
+        self._pending = self._places.pending
         if self._pending and is_new:
             formulas().drawn.connect(self._on_drawn, Qt.ConnectionType.UniqueConnection)
 
@@ -364,8 +360,13 @@ class TextView(QTextBrowser):
     @Slot()
     def _on_drawings_due(self) -> None:
         self._drawings_due.stop()
-        blocks, self._blocks = self._blocks, ()
-        self.show_blocks(blocks, self._theme)
+        self._places.place_drawn()
+        self._pending = self._places.pending
+        self._heights.clear()
+        self._ideal = 0.0
+        self._fit(self.viewport().width())
+        self._lay_out(self._room_at(self.viewport().width()))
+        self.marks.refresh()
         self.updateGeometry()
         parent = self.parentWidget()
         if parent is not None:
