@@ -80,7 +80,7 @@ def asked(api: LoopbackApi, tmp_path: Path) -> Iterator[Asked]:
     )
     yield Asked(lanes, ended, api.endpoint)
     api.held.set()
-    assert lanes.close(10)
+    assert lanes.close(30)
 
 
 def test_each_question_is_answered(asked: Asked) -> None:

@@ -78,7 +78,7 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
         return event
 
     yield run
-    assert lanes.close(10)
+    assert lanes.close(30)
 
 
 def header_bytes(folder: Path) -> int:

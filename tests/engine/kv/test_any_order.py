@@ -105,7 +105,7 @@ class World:
         """Look for what was forgotten in every file."""
         disk = self.session._warm.tiers.disk
         assert disk is not None
-        assert disk.flush(10)
+        assert disk.flush(30)
         content = [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
         for ids in self.secrets_forgotten:
             for at in range(len(ids) - 5):
@@ -173,7 +173,7 @@ class World:
             assert self.session._runner.kv.ids.tolist() == before
 
     def _restart(self, _name: str) -> None:
-        self.session.close(10)
+        self.session.close(30)
         self.session = self._new_session()
 
     def _switch(self, name: str) -> None:
@@ -288,6 +288,6 @@ def test_any_order_of_operations(models: tuple[LoadedModel, LoadedModel], tmp_pa
         counts[done] = counts.get(done, 0) + 1
         world.check()
     world.check_forgotten()
-    world.session.close(10)
+    world.session.close(30)
     assert min(counts.get(name, 0) for name in ("send", "edit", "regenerate", "restart", "switch", "forget")) >= 3
     assert world.restored > 0

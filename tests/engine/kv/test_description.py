@@ -39,7 +39,7 @@ def test_each_conversation_names_the_tier_it_comes_back_from(loaded: LoadedModel
     ask(session, [user("Hello")], conversation="b")
     assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.RAM, length)
     assert list(told(session)) == ["b", "a"]
-    session.close(10)
+    session.close(30)
 
     again = ChatSession(loaded, tmp_path / "kv")
     assert {each.tier for each in told(again).values()} == {Tier.DISK}
@@ -52,7 +52,7 @@ def test_each_conversation_names_the_tier_it_comes_back_from(loaded: LoadedModel
     assert told(again)["b"].tier is Tier.DISK
     again.forget("a")
     assert list(told(again)) == ["b"]
-    again.close(10)
+    again.close(30)
 
 
 def test_a_shorter_branch_that_was_used_last_is_the_one_that_counts(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_shorter_branch_that_was_used_last_is_the_one_that_counts(loaded: Load
     assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.DEVICE, short)
     ask(session, [user("Hello")], conversation="b")
     assert (told(session)["a"].tier, told(session)["a"].tokens) == (Tier.RAM, short)
-    session.close(10)
+    session.close(30)
 
 
 def test_a_branch_in_another_conversation_belongs_to_both(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_branch_in_another_conversation_belongs_to_both(loaded: LoadedModel, t
     assert fed < 20, "the other conversation's beginning is the same"
     session.forget("a")
     assert ask(session, follow_up, conversation="b").statistics.prefilled_tokens == 1
-    session.close(10)
+    session.close(30)
 
 
 def prepared(
@@ -113,7 +113,7 @@ def test_a_fresh_branch_is_warm_before_its_first_answer_and_owns_nothing_behind_
     assert list(told(session)) == ["b"]
     follow_up = [*branch, user("And?")]
     assert ask(session, follow_up, conversation="b").statistics.reused_tokens >= length - 1
-    session.close(10)
+    session.close(30)
 
 
 def test_a_copy_of_the_whole_is_warm_without_another_byte(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_copy_of_the_whole_is_warm_without_another_byte(loaded: LoadedModel, t
     assert session._warm.tiers.ram.used_bytes == used
     known = told(session)
     assert known["b"].tokens == known["a"].tokens
-    session.close(10)
+    session.close(30)
 
 
 def test_a_private_copy_leaves_nothing_on_disk(loaded: LoadedModel, tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_private_copy_leaves_nothing_on_disk(loaded: LoadedModel, tmp_path: Pa
     assert prepared(session, conversation, "a", is_private=True) > 100
     assert prepared(session, conversation, "b", is_private=True) == 0
     assert list(told(session)) == ["a", "b"]
-    session.close(10)
+    session.close(30)
     assert disk_folder.stored_files(tmp_path / "kv") == []
 
 
@@ -146,7 +146,7 @@ def test_tiers_say_what_they_hold_and_why(loaded: LoadedModel, tmp_path: Path) -
     assert ram.used_bytes == session._warm.tiers.ram.used_bytes > 0
     assert (disk.budget_bytes, disk.is_used, disk.reason) == (0, False, "turned off")
     assert disk_folder.stored_files(tmp_path / "kv") == []
-    session.close(10)
+    session.close(30)
 
 
 def test_a_disk_slower_than_reading_is_left_alone_and_said_so(
@@ -168,7 +168,7 @@ def test_a_disk_slower_than_reading_is_left_alone_and_said_so(
             later = time.time() + 90_000
             tomorrow.setattr("engine.kv.rates.time.time", lambda: later)
             assert rates.pays(Tier.DISK)
-    session.close(10)
+    session.close(30)
     without_model = description.tier_uses_without_model(tmp_path / "kv", 10**9)
     assert without_model[2].budget_bytes == 10**9
     if rates._model.bytes_per_token:
@@ -188,8 +188,8 @@ def test_without_main_memory_the_rest_is_stored_while_nobody_waits(
         PrepareConversation(command_id="p", conversation_id="c", messages=tuple(conversation)), CancellationToken()
     )
     length = session._runner.kv.length
-    session.close(10)
+    session.close(30)
     again = ChatSession(loaded, tmp_path / "kv", TierBudgets(ram_bytes=0))
     assert told(again)["c"].tokens == length
     assert ask(again, [*conversation, user("And?")], maximum_tokens=1).statistics.restored_tokens == length
-    again.close(10)
+    again.close(30)

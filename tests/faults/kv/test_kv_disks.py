@@ -109,7 +109,7 @@ def test_budgets_hold_in_every_tier(stored: Stored, tmp_path: Path, folder: Path
     for number in range(4):
         ask(session, [user(f"{number} " + "word " * 90)], conversation=f"c{number}", maximum_tokens=4)
         assert session._warm.tiers.ram.used_bytes <= 2 * size
-        session._warm.tiers.disk.flush(10)
+        session._warm.tiers.disk.flush(30)
         assert sum(found.size_bytes for found in files(folder)) <= 3 * size
     next_answer(session, stored)
     close(session)
@@ -180,7 +180,7 @@ def test_a_disk_that_hangs_delays_no_end(
     session.close(0.3)
     assert not went_on, "the end has waited for the disk"
     goes_on.set()
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     assert len(files(tmp_path / "hanging")) <= 1, "nothing is written after the end but what had begun"
 
 
@@ -191,7 +191,7 @@ def test_a_writer_that_fails_in_any_way_lets_nothing_wait(
     session = ChatSession(stored.loaded, tmp_path / "failing", BUDGETS)
     next_answer(session, stored)
     disk = session._warm.tiers.disk
-    assert disk.flush(10)
+    assert disk.flush(30)
     assert disk.pending_bytes == 0
     close(session)
     assert len(warnings(caplog)) == 1
@@ -203,7 +203,7 @@ def test_a_file_may_be_in_use_when_it_is_named(stored: Stored, tmp_path: Path, m
         patch.setattr(Path, "replace", refuse)
         session = ChatSession(stored.loaded, tmp_path / "used", BUDGETS)
         next_answer(session, stored)
-        assert session._warm.tiers.disk.flush(10)
+        assert session._warm.tiers.disk.flush(30)
     assert session._warm.tiers.disk.problem == ""
     follow_up = [user("Something else")]
     assert ask(session, follow_up, conversation="other", maximum_tokens=4).token_ids == cold_ids(session, follow_up, 4)

@@ -231,7 +231,7 @@ def test_the_folder_is_not_counted_for_each_file(tmp_path: Path, monkeypatch: py
         item = tree.add(Item(ItemKind.PAGE, root, ids, LAYOUT, key_of(ItemKind.PAGE, root.key, ids)))
         item.owners.add("c")
         disk.write_later(item, "all", Buffer(torch.zeros(LAYOUT.size_bytes, dtype=torch.uint8)))
-    assert disk.flush(20)
+    assert disk.flush(30)
     assert counted < 100
     assert sum(found.size_bytes for found in stored_files(tmp_path)) <= budget
     disk.close(1)
@@ -255,7 +255,7 @@ def test_what_is_used_is_that_of_one_moment(tmp_path: Path, monkeypatch: pytest.
         disk.budget_bytes
     ):
         write(number)
-        assert disk.flush(10)
+        assert disk.flush(30)
         number += 1
     files_of, looks = disk_folder.files_of, []
 
@@ -272,7 +272,7 @@ def test_what_is_used_is_that_of_one_moment(tmp_path: Path, monkeypatch: pytest.
     assert looks == [False], "the writer waits until the look is over"
     assert used <= disk.budget_bytes
     monkeypatch.undo()
-    assert disk.flush(10)
+    assert disk.flush(30)
     assert disk.used_bytes <= disk.budget_bytes
     disk.close(1)
 

@@ -60,7 +60,7 @@ def test_forgotten_ids_are_in_no_file(session: ChatSession, tmp_path: Path) -> N
     first = ask(session, [SECRET], conversation="secret", maximum_tokens=4)
     ask(session, [SECRET, answered(session, first), user("And?")], conversation="secret", maximum_tokens=4)
     ask(session, [PUBLIC], conversation="public", maximum_tokens=4)
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     assert traces(session, secret, tmp_path / "kv", unless_in=[public]), "they would be found"
     assert session.forget("secret") > 0
     assert traces(session, secret, tmp_path / "kv", unless_in=[public]) == []
@@ -112,7 +112,7 @@ def test_a_private_conversation_leaves_no_byte(
         command_id="p", conversation_id="hidden", messages=(*follow_up, user("More " * 30)), is_private=True
     )
     session.prepare(ahead, CancellationToken())
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     assert files(tmp_path / "kv") == []
     # A public one shares its beginning, in either order.
     ask(session, [PUBLIC], conversation="public", maximum_tokens=4)
@@ -128,7 +128,7 @@ def test_a_private_conversation_leaves_no_byte(
 def test_what_only_a_private_one_still_needs_leaves_the_disk(session: ChatSession, tmp_path: Path) -> None:
     ask(session, [PUBLIC], conversation="public", maximum_tokens=6)
     answer(session, private([PUBLIC], "hidden"))
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     assert files(tmp_path / "kv")
     session.forget("public")
     assert files(tmp_path / "kv") == []
@@ -139,7 +139,7 @@ def test_what_only_a_private_one_still_needs_leaves_the_disk(session: ChatSessio
 
 def test_a_conversation_that_becomes_private_leaves_the_disk(session: ChatSession, tmp_path: Path) -> None:
     first = ask(session, [SECRET], conversation="c", maximum_tokens=4)
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     answer(session, private([SECRET, answered(session, first), user("And?")], "c"))
     close(session)
     assert traces(session, prompt(session, SECRET), tmp_path / "kv") == []
@@ -220,7 +220,7 @@ def test_others_are_forgotten_and_nobody_else(stored: Stored, tmp_path: Path) ->
     assert ask(session, [PUBLIC], conversation="kept", maximum_tokens=4).statistics.prefilled_tokens <= 2
     # What began since this process did belongs to a conversation that the list may not know yet.
     ask(session, [SECRET], conversation="brand new", maximum_tokens=4)
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     do(engine, ForgetOthers(command_id="f", conversation_ids=("kept",)))
     assert b"brand-new" in all_bytes(tmp_path / "kv") or disk_folder.owner_name("brand new").encode() in all_bytes(
         tmp_path / "kv"
@@ -232,7 +232,7 @@ def test_clearing_leaves_nothing_and_says_how_much(stored: Stored, tmp_path: Pat
     engine = engine_on(tmp_path)
     session = with_model(engine, stored)
     ask(session, [SECRET], conversation="secret", maximum_tokens=4)
-    assert session._warm.tiers.disk.flush(10)
+    assert session._warm.tiers.disk.flush(30)
     other = tmp_path / "kv" / "another model"
     other.mkdir()
     (other / "x.safetensors").write_bytes(b"1" * 1000)
