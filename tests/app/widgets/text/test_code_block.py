@@ -115,7 +115,9 @@ def test_code_that_is_slow_to_colour_stays_plain(make_body: MakeBody, monkeypatc
     assert not block.view.document().findBlockByNumber(399).layout().formats()
 
 
-def test_loading_a_language_is_not_held_against_the_code(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loading_a_language_is_not_held_against_the_code(
+    make_body: MakeBody, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow(name: str) -> Lexer:
         end = time.thread_time() + 0.15
         while time.thread_time() < end:
@@ -127,7 +129,8 @@ def test_loading_a_language_is_not_held_against_the_code(make_body: MakeBody, mo
     body = make_body("```python\ndef f():\n    pass\n```")
     (block,) = body.block_widgets
     assert isinstance(block, CodeBlock)
-    assert block.view.document().findBlockByNumber(1).layout().formats()
+    second = block.view.document().findBlockByNumber(1)
+    qtbot.waitUntil(lambda: bool(second.layout().formats()))  # a busy machine comes to it in a later turn
 
 
 def test_code_is_saved_as_it_was_written(qtbot: QtBot, make_body: MakeBody, tmp_path: Path) -> None:
