@@ -135,7 +135,7 @@ class VirtualEnvironment:
     def _pip_run(self, installer: Sequence[str], arguments: Sequence[str]) -> None:
         """Run pip; if it fails before it began to unpack, the environment is as it was.
 
-        It compiles nothing: of 11,000 files, which took as long as all the rest, Hearth needs a third.
+        It compiles nothing: of 11,000 files, which took as long as all the rest, Hearth needs a fifth.
         """
         unpacking: list[str] = []
 
