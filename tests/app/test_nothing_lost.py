@@ -219,3 +219,15 @@ def test_who_types_on_before_an_earlier_message_is_found_keeps_that(qtbot: QtBot
     window.wait(lambda: window.composer.text == "One")
     window.hearth.window.actions_by_name.newer_text.trigger()
     window.wait(lambda: window.composer.text == "typed on")
+
+
+def test_a_title_given_while_the_conversation_is_being_read_is_shown(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    window.hearth.window.begin_new()
+    window.hearth.store_thread.submit(lambda store: time.sleep(0.2))  # a slow disk
+    window.hearth.window.open_conversation(first)
+    window.hearth.conversations.rename((first, "Another title"))
+    window.wait(lambda: window.hearth.conversations.current_id == first)
+    assert window.hearth.conversations.page is not None
+    assert window.hearth.conversations.page.title == "Another title"

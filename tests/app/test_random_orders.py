@@ -1,6 +1,7 @@
 """Whatever is asked in whatever order: nothing that was written is lost, and the window comes to rest.
 
-The steps follow from a seed, so what one run found is walked again. HEARTH_ORDERS="seeds x steps" walks further.
+The steps follow from a seed, so what one run found is walked again. HEARTH_ORDERS="seeds x steps"
+walks further, and then also compares the window with the store.
 """
 
 import os
@@ -28,7 +29,7 @@ from app.widgets.transcript.message_actions import Act, offer_of
 from tests.app.whole import Whole
 from tests.engine_scripts import CHECKPOINTS, Script
 
-SEEDS, STEPS = (int(part) for part in os.environ.get("HEARTH_ORDERS", "3 x 50").split(" x "))
+SEEDS, STEPS = (int(part) for part in os.environ.get("HEARTH_ORDERS", "1 x 40").split(" x "))
 FIRST = int(os.environ.get("HEARTH_ORDERS_FROM", "0"))
 SCRIPT = Script(
     answer="# Title\n\nYou said: {message}\n\n```python\nx = 1\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
@@ -248,7 +249,7 @@ class Orders:
         seen = {each.id: each for each in listed.all if each.title or each.active_leaf_id is not None}
         return [
             *[(a, b) for a, b in zip_longest(map(_outline, shown), map(_outline, branch)) if a != b],
-            *[(seen.get(key), kept.get(key)) for key in {*seen, *kept} if _place(seen, key) != _place(kept, key)],
+            *[(a, b) for a, b in ((_place(seen, key), _place(kept, key)) for key in {*seen, *kept}) if a != b],
         ]
 
     def expect_nothing_lost(self) -> None:
@@ -332,7 +333,8 @@ def test_whatever_is_asked(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.Mon
         for _ in range(STEPS):
             orders.step()
         orders.come_to_rest()
-        orders.expect_screen_as_store()
+        if "HEARTH_ORDERS" in os.environ:
+            orders.expect_screen_as_store()
         orders.whole.end()
         orders.expect_nothing_lost()
     except Exception as error:
