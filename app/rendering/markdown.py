@@ -61,6 +61,7 @@ class MarkdownStream:
     def __init__(self, theme: RenderTheme) -> None:
         self._theme = theme
         self._readers: list[_PassageReader] = []
+        self.read_characters = 0  # that the blocks of the last update were read from; those of tags don't count
 
     @property
     def is_behind(self) -> bool:
@@ -82,10 +83,12 @@ class MarkdownStream:
         passages = split_thinking(text, streaming, thinking.is_opened)
         del self._readers[len(passages) :]
         blocks: list[Block] = []
+        self.read_characters = 0
         for number, passage in enumerate(passages):
             if number == len(self._readers):
                 self._readers.append(_PassageReader(self._theme))
             inner = self._readers[number].read(passage.text, streaming and not passage.closed, deadline)
+            self.read_characters += self._readers[number].read_characters
             thought = thinking.seconds if number == 0 else None
             blocks.extend([self._thinking(passage, inner, thought)] if passage.is_thinking else inner)
         return blocks
@@ -133,6 +136,11 @@ class _PassageReader:
         self._text, self._is_final = text, not streaming
         open_blocks = self._read_on(hold_back(text) if streaming else text, streaming, deadline)
         return self._done + open_blocks
+
+    @property
+    def read_characters(self) -> int:
+        """How many characters of the passage the blocks of the last reading show as Markdown."""
+        return self._position if self.is_behind else len(self._text)
 
     def _learn_references(self, text: str) -> None:
         """Definitions at the end of an answer serve links at its beginning; until it is whole they serve none."""

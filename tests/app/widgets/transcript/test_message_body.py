@@ -53,6 +53,50 @@ def test_streaming_leaves_finished_widgets_alone(make_body: MakeBody, monkeypatc
     assert body.block_widgets[-1] is last
 
 
+def test_what_streams_faster_than_it_is_read_is_shown_as_far_as_it_is_read(
+    make_body: MakeBody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_READING_SECONDS", "_FIRST_SECONDS"):
+        monkeypatch.setattr(message_body, name, 0.0)
+    text = "".join(f"Paragraph {number} of them, which go on and on.\n\n" for number in range(1_000))
+    body = make_body("")
+    shown = []
+    for end in range(20_000, 40_000, 2_000):
+        body._shows_at = 0.0
+        stream(body, text[:end])
+        assert body.is_behind
+        views = [view for view in body.block_widgets if isinstance(view, TextView)]
+        shown.append(sum(len(view.toPlainText()) for view in views))
+    assert shown == sorted(set(shown))
+    body.set_text(text)
+    body.catch_up()
+    assert not body.is_behind
+
+
+def test_long_reading_and_drawing_have_turns_of_their_own(
+    make_body: MakeBody, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
+) -> None:
+    monkeypatch.setattr(message_body, "_LONG_SECONDS", -1.0)  # all reading is long
+    body = make_body("")
+    stream(body, "one")
+    (view,) = body.block_widgets
+    assert isinstance(view, TextView)
+    body._free_at = 0.0
+    body.set_text("one two", streaming=True)
+    assert view.toPlainText() == "one"  # it is read only
+    body.set_text("one two three", streaming=True)
+    assert view.toPlainText() == "one two"
+    qtbot.waitUntil(lambda: view.toPlainText() == "one two three")  # what came meanwhile
+    body._free_at = 0.0
+    body.set_text("one two three four", streaming=True)
+    body.draw_now()
+    assert view.toPlainText() == "one two three four"  # who asks for it at once gets it
+    body._free_at = 0.0
+    body.set_text("one two three four five", streaming=True)
+    body.set_text("one two three four five six")
+    assert view.toPlainText() == "one two three four five six"  # and so does an answer that ends
+
+
 def test_an_update_lays_a_text_out_once(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
     body = make_body("")
     table = "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(200))  # it is cut
