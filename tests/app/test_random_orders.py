@@ -218,10 +218,13 @@ class Orders:
 
     def come_to_rest(self) -> None:
         """Wait until nothing is answered any more; a model is loaded where the last wish was to have none."""
-        checkpoints = self.whole.hearth.checkpoints
-        if not self.whole.hearth.chat.is_idle and checkpoints.plan is None and not checkpoints._load_id:
-            checkpoints.load("starter")
-        self.whole.wait(lambda: self.whole.hearth.chat.is_idle)
+        self.whole.wait(self._is_at_rest, 120)
+
+    def _is_at_rest(self) -> bool:
+        chat, checkpoints = self.whole.hearth.chat, self.whole.hearth.checkpoints
+        if not chat.is_idle and checkpoints.plan is None and not checkpoints._load_id:
+            checkpoints.load("starter")  # which also waits for an engine that is just starting again
+        return chat.is_idle
 
     def expect_screen_as_store(self) -> None:
         """See that window and store agree about list and conversation, and that nothing seems to go on."""
