@@ -13,6 +13,7 @@ from app.rendering.spoken import spoken
 from app.rendering.thinking import NO_THINKING, Thinking
 from app.widgets.basics.theme import Theme
 from app.widgets.text.block_column import BlockColumn
+from app.widgets.text.message_piece import MANY_PIECES
 from app.widgets.text.page_texts import leaves_in
 from app.widgets.text.text_selection import area_around
 
@@ -98,6 +99,18 @@ class MessageBody(BlockColumn):
         if self.is_behind:
             self._has_rest = False  # the reader asked for what is shown only then
             self._draw(math.inf)
+
+    def build_part(self, top: int, bottom: int, most: int = MANY_PIECES) -> bool:
+        """Make the widgets of what stands between two heights; while a text streams, that is a part of drawing it."""
+        started = time.perf_counter()
+        built = super().build_part(top, bottom, most)
+        if built and self._streaming:
+            spent = time.perf_counter() - started
+            pause = (_SHARE - 1) * spent
+            self._free_at, self._shows_at = (max(at, started) + spent + pause for at in (self._free_at, self._shows_at))
+            if self._late.isActive():
+                self._late.start(self._late.remainingTime() + round((spent + (0 if self.is_behind else pause)) * 1000))
+        return built
 
     @property
     def is_behind(self) -> bool:

@@ -1,6 +1,7 @@
 """One message as it is seen: only what changed is drawn again, heights fit, links are only reported."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt, QUrl
@@ -95,6 +96,30 @@ def test_long_reading_and_drawing_have_turns_of_their_own(
     body.set_text("one two three four five", streaming=True)
     body.set_text("one two three four five six")
     assert view.toPlainText() == "one two three four five six"  # and so does an answer that ends
+
+
+def test_widgets_that_are_built_count_as_drawing(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=100.0)
+    clock.perf_counter = clock.thread_time = lambda: clock.now
+    monkeypatch.setattr(message_body, "time", clock)
+
+    def build(*_: object) -> bool:
+        clock.now += 1.0
+        return True
+
+    monkeypatch.setattr(BlockColumn, "build_part", build)
+    body = make_body("")
+    stream(body, "one")
+    clock.now += 1.0
+    assert body.build_part(0, 100)
+    body.set_text("one two", streaming=True)
+    (view,) = body.block_widgets
+    assert isinstance(view, TextView)
+    assert view.toPlainText() == "one"
+    assert body._late.remainingTime() > 2_000  # three quarters of the time are left to others
+    clock.now += 3.5
+    body.set_text("one two three", streaming=True)
+    assert view.toPlainText() == "one two three"
 
 
 def test_an_update_lays_a_text_out_once(make_body: MakeBody, monkeypatch: pytest.MonkeyPatch) -> None:
