@@ -75,9 +75,10 @@ class Span:
     style: str
 
 
-def highlight(code: str, language: str) -> Iterator[list[Span]]:
-    """Yield the spans of one line after the other, so that the caller may pause between lines.
+def highlight(code: str, language: str) -> Iterator[list[Span] | None]:
+    """Yield the spans of one line after the other, and None within a line, so that the caller may pause there.
 
+    Some lexers look through all that follows for each word (Java's: 5 ms of 100,000 characters), a line is many words.
     Nothing comes for an unknown language or for code beyond the bounds.
     """
     if len(code) > MAXIMUM_CHARACTERS or _longest_line(code) > MAXIMUM_LINE_CHARACTERS:
@@ -99,6 +100,7 @@ def highlight(code: str, language: str) -> Iterator[list[Span]]:
             if style and part.strip():
                 spans.append(Span(column, length, style))
             column += length
+        yield None
 
 
 def prepare(language: str) -> None:

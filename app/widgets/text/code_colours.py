@@ -24,7 +24,8 @@ class CodeColours(QSyntaxHighlighter):
         super().__init__(document)
         self._formats: dict[str, QTextCharFormat] = {}
         self._lines: dict[int, list[Span]] = {}
-        self._pending: Iterator[tuple[int, list[Span]]] = iter(())
+        self._pending: Iterator[list[Span] | None] = iter(())
+        self._next_line = 0
         self._wanted: tuple[str, str] | None = None
         self._is_running = False
         self._gave_up = False
@@ -74,7 +75,7 @@ class CodeColours(QSyntaxHighlighter):
             if self._wanted is None:
                 return
             prepare(self._wanted[1])  # not held against the code: its time below is
-            self._pending = enumerate(highlight(*self._wanted))
+            self._pending, self._next_line = highlight(*self._wanted), 0
             self._wanted, self._is_running, self._spent = None, True, 0.0
         started, worked = time.perf_counter(), time.thread_time()
         self._run_until(started + _SLICE_SECONDS)
@@ -90,10 +91,12 @@ class CodeColours(QSyntaxHighlighter):
 
     def _run_until(self, deadline: float) -> None:
         document = self.document()
-        for number, spans in self._pending:
-            if self._lines.get(number, []) != spans:
-                self._lines[number] = spans
-                self.rehighlightBlock(document.findBlockByNumber(number))
+        for spans in self._pending:
+            if spans is not None:
+                number, self._next_line = self._next_line, self._next_line + 1
+                if self._lines.get(number, []) != spans:
+                    self._lines[number] = spans
+                    self.rehighlightBlock(document.findBlockByNumber(number))
             if time.perf_counter() > deadline:
                 return
         self._is_running = False
