@@ -312,7 +312,7 @@ class Hearth(QObject):
         self.lists.shut_down()
         end_formulas()
         self.exchange.shut_down()
-        self._requests.retry()
+        self._requests.retry_last()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
         saved = time.monotonic()

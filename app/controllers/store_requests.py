@@ -1,14 +1,17 @@
 """Asks the store's thread for something and hands the result back on the GUI thread, which never waits."""
 
+import itertools
 import logging
+import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
-from app.conversations.errors import ConversationGone, NewerDatabase, StoreClosed, StoreError
+from app.conversations.errors import ConversationGone, NewerDatabase, StoreClosed, StoreDamaged, StoreError
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 
@@ -28,6 +31,7 @@ class _Finished:
 
 @dataclass(frozen=True, eq=False)
 class _Change:
+    number: int  # the later it was made, the higher
     work: Callable[[ConversationStore], Any]
     on_done: Callable[[Any], None]
     key: Hashable
@@ -38,28 +42,33 @@ class StoreRequests(QObject):
 
     failed carries the StoreError of every request that had no on_failure of its own. not_kept(StoreError) when the
     first change could not be kept, caught_up() when none waits for that any more.
+
+    Changes are kept in the order in which they were made: while one can't be, those that follow it wait, too.
     """
 
     failed = Signal(object)
     not_kept = Signal(object)
     caught_up = Signal()
     _finished = Signal(object)
+    _due = Signal(object)
 
     def __init__(self, store_thread: StoreThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store_thread = store_thread
         self._finished.connect(self._on_finished, Qt.ConnectionType.QueuedConnection)
-        self._behind: list[_Change] = []  # in the order in which they were made
-        self._retried = 0  # how many of them are being tried again
-        self._is_told = False
-        self._newest: dict[Hashable, _Change] = {}
+        self._due.connect(self._on_due, Qt.ConnectionType.QueuedConnection)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._changes: list[_Change] = []  # under the lock: those that are not kept yet, in the order made
+        self._is_stuck = False  # on the store's thread: the first of them could not be kept
+        self._is_behind = False
         self._timer = QTimer(self, interval=RETRY_INTERVAL_MS, singleShot=True)
         self._timer.timeout.connect(self.retry)
 
     @property
     def is_behind(self) -> bool:
         """Whether a change waits until it can be kept."""
-        return bool(self._behind) or self._retried > 0
+        return self._is_behind
 
     def request(
         self,
@@ -83,50 +92,84 @@ class StoreRequests(QObject):
 
         key: it takes the place of an earlier change with the same key.
         """
-        change = _Change(work, on_done or _ignore, key)
-        if key is not None:
-            self._newest[key] = change
-            self._behind = [each for each in self._behind if each.key != key]
-        if self._behind:
-            self._behind.append(change)
-        else:
-            self._try(change)
+        change = _Change(next(self._numbers), work, on_done or _ignore, key)
+        with self._lock:
+            self._changes = [each for each in self._changes if key is None or each.key != key]
+            is_first = not self._changes
+            self._changes.append(change)
+        self._try_up_to(change.number, is_again=is_first)
 
     @Slot()
     def retry(self) -> None:
-        """Try now to keep what could not be kept, as before the store is closed."""
+        """Try now to keep what could not be kept."""
         self._timer.stop()
-        changes, self._behind = self._behind, []
-        self._retried += len(changes)
-        for change in changes:
-            self._try(change, is_again=True)
+        if self._changes:
+            self._try_up_to(next(self._numbers), is_again=True)
 
-    def _try(self, change: _Change, *, is_again: bool = False) -> None:
-        self.request(
-            change.work,
-            lambda result: self._on_kept(change, result, is_again),
-            lambda error: self._on_not_kept(change, error, is_again),
-        )
+    def retry_last(self) -> None:
+        """Before the store is closed: try once more, and keep what can be kept after what can't."""
+        self._timer.stop()
+        if self._changes:
+            self._try_up_to(next(self._numbers), is_again=True, is_last=True)
 
-    def _on_kept(self, change: _Change, result: object, is_again: bool) -> None:
-        self._retried -= is_again
-        if self._newest.get(change.key) is change:
-            del self._newest[change.key]
-        change.on_done(result)
-        if self._is_told and not self.is_behind:
-            self._is_told = False
+    def _try_up_to(self, number: int, *, is_again: bool, is_last: bool = False) -> None:
+        def work(store: ConversationStore) -> bool:
+            if is_again or not self._is_stuck:
+                self._work_off(store, number, is_last)
+            return self._is_stuck
+
+        self.request(work, self._on_worked_off, lambda error: self._on_not_kept(error, number))
+
+    def _work_off(self, store: ConversationStore, number: int, is_last: bool) -> None:
+        """On the store's thread: keep the changes up to one; raises the StoreError of one that has to wait."""
+        self._is_stuck = False
+        with self._lock:
+            due = [each for each in self._changes if each.number <= number]
+        waits: StoreError | None = None
+        for change in due:
+            try:
+                result = change.work(store)
+            except _FINAL as error:
+                self._take_out(change)
+                self._due.emit(partial(self.failed.emit, error))
+            except StoreError as error:
+                waits = waits or error
+                self._is_stuck = not (is_last or isinstance(error, StoreDamaged))  # damage may be in one place only
+                if self._is_stuck:
+                    break
+            except BaseException:  # a bug must not be met again and again
+                self._take_out(change)
+                raise
+            else:
+                self._take_out(change)
+                self._due.emit(partial(change.on_done, result))
+        if waits is not None:
+            raise waits
+
+    def _take_out(self, change: _Change) -> None:
+        with self._lock:
+            self._changes = [each for each in self._changes if each is not change]
+
+    def _on_worked_off(self, is_stuck: bool) -> None:
+        if self._is_behind and not is_stuck:
+            self._is_behind = False
+            self._timer.stop()
             self.caught_up.emit()
 
-    def _on_not_kept(self, change: _Change, error: StoreError, is_again: bool) -> None:
-        self._retried -= is_again
-        if isinstance(error, _FINAL):
-            self._on_failure(error)
-        elif change.key is None or self._newest.get(change.key) is change:
-            self._behind.append(change)
-            self._timer.start()
-            if not self._is_told:
-                self._is_told = True
-                self.not_kept.emit(error)
+    def _on_not_kept(self, error: StoreError, number: int) -> None:
+        if isinstance(error, _FINAL):  # nothing can be kept any more
+            with self._lock:
+                self._changes = [each for each in self._changes if each.number > number]
+            self.failed.emit(error)
+            return
+        self._timer.start()
+        if not self._is_behind:
+            self._is_behind = True
+            self.not_kept.emit(error)
+
+    @Slot(object)
+    def _on_due(self, call: Callable[[], None]) -> None:
+        call()
 
     @Slot(object)
     def _on_finished(self, finished: _Finished) -> None:

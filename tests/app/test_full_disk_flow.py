@@ -7,7 +7,7 @@ from pytestqt.qtbot import QtBot
 
 from app.controllers import notices, store_requests
 from app.conversations.database import Database
-from app.conversations.errors import DiskFull
+from app.conversations.errors import DiskFull, StoreBusy
 from app.conversations.store import ConversationStore
 from app.paths import locate
 from app.widgets.transcript.message_actions import Act
@@ -18,15 +18,19 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Disk:
-    """Says no to everything that would write while it is full."""
+    """Says no to everything that would write while it is full, and to so many writes while another holds the file."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False
+        self.busy_writes = 0
         execute = Database.execute
 
         def limited(database: Database, statement: str, values: Sequence[object] = ()) -> object:
             if self.is_full and statement.lstrip().startswith(_WRITES):
                 raise DiskFull("The disk is full.", "Free some space.")
+            if self.busy_writes and statement.lstrip().startswith(_WRITES):
+                self.busy_writes -= 1
+                raise StoreBusy("Another program is using the conversations.")
             return execute(database, statement, values)
 
         monkeypatch.setattr(Database, "execute", limited)
@@ -170,3 +174,32 @@ def test_undo_of_a_message_is_offered_again_if_it_fails(qtbot: QtBot, windows: l
     disk.is_full = False
     window.notices.undo_newest()
     window.wait(lambda: window.texts() == ["One", "You said: One"])
+
+
+def test_of_two_changes_the_later_one_stays_where_the_earlier_one_was_kept_late(
+    qtbot: QtBot, windows: list[Whole], disk: Disk
+) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    disk.busy_writes = 1
+    window.hearth.conversations.rename((conversation_id, "First title"))
+    window.hearth.conversations.rename((conversation_id, "Second title"))
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    press(window, notices.NOT_SAVED_KEY)
+    window.wait(lambda: problems(window) == [])
+    window.end()
+    again = opened(qtbot, windows)
+    opens(again, conversation_id)
+    assert again.hearth.conversations.page.title == "Second title"  # type: ignore[union-attr]
+
+
+def test_a_conversation_is_put_into_a_folder_that_is_kept_late(qtbot: QtBot, windows: list[Whole], disk: Disk) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    disk.busy_writes = 1
+    window.hearth.lists.organizing.add_folder([conversation_id])
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    press(window, notices.NOT_SAVED_KEY)
+    window.wait(lambda: problems(window) == [])
+    (stored,) = window.hearth.store_thread.submit(lambda store: store.list_conversations()).result(10)
+    assert stored.folder_id == window.hearth.conversation_model.folders[0].id
