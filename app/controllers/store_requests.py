@@ -70,6 +70,11 @@ class StoreRequests(QObject):
         """Whether a change waits until it can be kept."""
         return self._is_behind
 
+    @property
+    def is_all_kept(self) -> bool:
+        """Whether every change has been kept, also none is on its way."""
+        return not self._changes
+
     def request(
         self,
         work: Callable[[ConversationStore], _Result],

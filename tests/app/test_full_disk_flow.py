@@ -11,6 +11,7 @@ from app.conversations.errors import DiskFull, StoreBusy
 from app.conversations.store import ConversationStore
 from app.paths import locate
 from app.widgets.transcript.message_actions import Act
+from engine.api.commands import WhenFull
 from tests.app.test_nothing_lost import asked, opens, row
 from tests.app.whole import Whole, opened
 
@@ -203,3 +204,42 @@ def test_a_conversation_is_put_into_a_folder_that_is_kept_late(qtbot: QtBot, win
     window.wait(lambda: problems(window) == [])
     (stored,) = window.hearth.store_thread.submit(lambda store: store.list_conversations()).result(10)
     assert stored.folder_id == window.hearth.conversation_model.folders[0].id
+
+
+def test_what_waits_to_be_kept_is_shown_on_the_way_back_to_its_conversation(
+    qtbot: QtBot, windows: list[Whole], disk: Disk
+) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    window.hearth.window.begin_new()
+    second = asked(window, "Two")
+    opens(window, first)
+    disk.is_full = True
+    window.hearth.conversations.rename((first, "Another title"))
+    window.hearth.conversations.set_when_full(WhenFull.STOP)
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    opens(window, second)
+    opens(window, first)
+    page = window.hearth.conversations.page
+    assert page is not None
+    assert (page.title, page.when_full) == ("Another title", WhenFull.STOP)
+
+
+def test_a_title_that_waits_to_be_kept_stays_when_the_conversation_goes_on(
+    qtbot: QtBot, windows: list[Whole], disk: Disk
+) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    disk.busy_writes = 1
+    window.hearth.conversations.rename((conversation_id, "Another title"))
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    window.composer.send_requested.emit("Two")
+    window.wait(lambda: len(window.texts()) == 4 and window.hearth.chat.is_idle)
+    listed = window.hearth.conversation_model.found(conversation_id)
+    assert listed is not None
+    assert listed.title == "Another title"
+    press(window, notices.NOT_SAVED_KEY)
+    window.wait(lambda: problems(window) == [])
+    stored = window.hearth.store_thread.submit(lambda store: store.load_conversation(conversation_id)).result(10)
+    assert stored is not None
+    assert stored.title == "Another title"

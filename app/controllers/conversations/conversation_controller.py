@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers import notices
 from app.controllers.conversations.drafts import DraftKeeper
+from app.controllers.conversations.known_changes import KnownChanges
 from app.controllers.conversations.shelf import Loaded, Read, Shelf, read
 from app.controllers.conversations.turns import Turn
 from app.controllers.store_requests import StoreRequests
@@ -58,7 +59,7 @@ class ConversationController(QObject):
         self._settings = settings
         self._busy_ids: frozenset[str] = frozenset()
         self._wanted_id: str | None = None
-        self._changed_ids: set[str] = set()  # since one of them was asked for: what is on its way is older
+        self._changes = KnownChanges(requests)
         self._blanks: dict[bool, Conversation] = {}  # a private one and one that is not, each with a draft
         self._is_new_private = False
         self._prompted_ids: set[str] = set()  # of new pages, as even none may have been chosen
@@ -111,16 +112,14 @@ class ConversationController(QObject):
         if loaded is not None and (conversation_id in self._busy_ids or loaded is self.current):
             self._show(loaded)
             return
-        self._changed_ids.discard(conversation_id)
+        self._changes.on_asked(conversation_id)
         self._requests.request(lambda store: read(store, conversation_id), self._on_opened)
 
     def _on_opened(self, opened: Read) -> None:
         conversation, tree = opened
-        if conversation is not None and conversation.id in {self._wanted_id} & self._changed_ids:
-            self.open(conversation.id)
-        elif conversation is not None and conversation.id == self._wanted_id:
+        if conversation is not None and conversation.id == self._wanted_id:
             # A turn that began after this was asked for comes after it: the store answers in order.
-            self._show(self.shelf.put(conversation, tree))
+            self._show(self.shelf.put(self._changes.applied_to(conversation), tree))
 
     @Slot()
     def new(self) -> None:
@@ -200,6 +199,8 @@ class ConversationController(QObject):
 
     def replace_shown(self, conversation: Conversation, tree: ConversationTree) -> None:
         """Show a newer state of the shown conversation; what is typed stays, and so does the place in it."""
+        self._changes.on_asked(conversation.id)
+        conversation = self._changes.applied_to(conversation)
         self.current = self.shelf.put(conversation, tree)
         self._conversations.upsert(conversation)
         self.show_branch()
@@ -240,6 +241,7 @@ class ConversationController(QObject):
             return None
         title = loaded.conversation.title
         loaded.apply_turn(turn)
+        loaded.conversation = self._changes.applied_to(loaded.conversation)
         if self.is_listed(loaded.conversation.id):  # else it was deleted a moment ago
             self._conversations.upsert(loaded.conversation)
         if loaded is self.current:
@@ -335,7 +337,7 @@ class ConversationController(QObject):
     def change_known(self, conversation_ids: Iterable[str], **changes: object) -> None:
         """Show that something of conversations has changed; it is the caller who keeps it."""
         ids = list(conversation_ids)
-        self._changed_ids.update(ids)
+        self._changes.note(ids, changes)
         listed = [each for each in map(self._conversations.found, ids) if each is not None]
         self._conversations.upsert_all(msgspec.structs.replace(each, **changes) for each in listed)
         for loaded in filter(None, map(self.shelf.get, ids)):
