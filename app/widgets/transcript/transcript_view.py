@@ -314,10 +314,12 @@ class TranscriptView(QAbstractScrollArea):
             self.viewport().setUpdatesEnabled(not filling)
 
     def _wanted_value(self) -> int:
+        anchor = self._anchor
+        if not self._following and self.live_widget(anchor.row) is not None:
+            self._measure(anchor.row)  # what it holds may have moved, and the rows below with it
         maximum = max(0, self._heights.page - self.viewport().height())
         if self._following:
             return maximum
-        anchor = self._anchor
         top = self._heights.top(min(anchor.row, len(self._heights)))
         return max(0, min(maximum, top + anchor.seen_from(self.live_widget(anchor.row))))
 
