@@ -256,7 +256,7 @@ class Hearth(QObject):
         self.checkpoints.plan_changed.connect(self.warmth.set_plan)
         self.checkpoints.loading_changed.connect(self.chat.set_loading)
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
-        self.chat.model_needed.connect(self.checkpoints.reload)
+        self.chat.model_needed.connect(self.checkpoints.provide)
         self.chat.load_stop_requested.connect(self.checkpoints.stop_loading)
 
     def _connect_chat(self) -> None:

@@ -66,11 +66,16 @@ class EngineState(StrEnum):
 
 @dataclass(frozen=True)
 class EngineStateChanged:
-    """The engine's state and a sentence for a person; details is the technical part of a failure."""
+    """The engine's state and a sentence for a person; details is the technical part of a failure.
+
+    loads_again: whether the engine that is being started is told to load the model from before; that load's end comes
+    as an event of its own.
+    """
 
     state: EngineState
     message: str
     details: str = ""
+    loads_again: bool = False
 
 
 LinkEvent = Event | EngineStateChanged
@@ -150,9 +155,10 @@ class EngineLink:
         self._inbox.put(_Restart())
 
     def renew(self, argv: Sequence[str]) -> None:
-        """End the engine in good order and start another one with these arguments; the model is loaded again.
+        """End the engine in good order and start another one with these arguments.
 
-        Open commands end as cancelled. Any thread; never blocks.
+        The model is loaded again, or the one whose load was going on. Open commands end as cancelled.
+        Any thread; never blocks.
         """
         self._inbox.put(_Renew(tuple(argv)))
 
@@ -263,7 +269,7 @@ class EngineLink:
             self._lose_process(DeathCause.EXITED)
 
     def _start_process(self, state: EngineState, message: str, details: str = "") -> None:
-        self._on_event(EngineStateChanged(state, message, details))
+        self._on_event(EngineStateChanged(state, message, details, loads_again=self._last_load is not None))
         try:
             self._process = EngineProcess(self._argv, self._inbox.put, self._log_path, self._environment)
         except OSError as error:
@@ -309,6 +315,7 @@ class EngineLink:
         if self._process is None or self._is_renewing:
             return  # the next start takes the new arguments
         self._is_renewing = True
+        self._last_load = self._open.newest_load() or self._last_load
         self._shut_down()
         self._is_renewing = False
         process, self._process = self._process, None

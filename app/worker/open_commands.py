@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from app.worker.event_joiner import EventJoiner
-from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, PlanCheckpoint
+from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint, PlanCheckpoint
 from engine.api.events import CommandCancelled, Event, Progress, Terminal
 
 # Stop must feel immediate; an engine that then stays silent is in a state from which only a new process helps.
@@ -50,6 +50,11 @@ class OpenCommands:
     def commands(self) -> list[Command]:
         """Return the open commands in the order they came."""
         return [opened.command for opened in self._open.values()]
+
+    def newest_load(self) -> LoadCheckpoint | None:
+        """Return the load that came last and is still wanted."""
+        found = (opened.command for opened in reversed(self._open.values()) if opened.cancelled_at is None)
+        return next((command for command in found if isinstance(command, LoadCheckpoint)), None)
 
     def handle(self, event: Progress | Terminal, now: float) -> Command | None:
         """Emit what the engine sent, unless its command has ended already; return the command that it ended."""

@@ -41,8 +41,9 @@ class ChatController(QObject):
 
     Signals about the conversation that is shown: busy_changed(bool), phase_changed(str),
     queue_changed(tuple of WaitingItem), waiting_changed((str, bool)). notice_raised(Notice) and notice_cleared(key).
-    model_needed() when something was asked and no model is loaded or being loaded; load_stop_requested() when Stop was
-    meant for the load. answered(Message) when an answer has ended and nothing else waits for the engine.
+    model_needed() when something was asked and no model is loaded, though one may be on its way;
+    load_stop_requested() when Stop was meant for the load. answered(Message) when an answer has ended and nothing else
+    waits for the engine.
     """
 
     busy_changed = Signal(object)
@@ -243,8 +244,8 @@ class ChatController(QObject):
         self._status.tell_queue(job.conversation_id)
         self._status.tell_busy()
         self._status.tell_phase()
-        if self._status.plan is None and not self._status.loading and not self.switch.load_for(job):
-            self.model_needed.emit()
+        if self._status.plan is None and (self._status.loading or not self.switch.load_for(job)):
+            self.model_needed.emit()  # also while something is waited for: an engine that starts again may bring none
 
     def _pump(self) -> None:
         """Begin the next job if nothing stands against it."""

@@ -24,6 +24,7 @@ from engine.api.events import (
     CommandFailed,
     LoadPhase,
     LoadProgress,
+    Terminal,
 )
 from engine.api.plan import Plan, PrecisionChoice
 
@@ -69,8 +70,10 @@ class CheckpointController(QObject):
         self._engine_is_ready = False
         self._load_id = ""
         self._wanted = _Wanted()
+        self._loaded = _Wanted()  # what an engine that is started again loads
+        self._missed = ""  # what was wanted when it came back with that instead
         self._remedy: notices.RemedyChoice | None = None
-        self._had_plan = False
+        self._is_reloading = False  # the engine that was started loads the model from before
         self._card_is_lost = False
         self._replaced: tuple[_Wanted, Plan] | None = None
         self.plan: Plan | None = None
@@ -91,6 +94,12 @@ class CheckpointController(QObject):
     def reload(self) -> None:
         """Load the same checkpoint again, under the settings of now."""
         self.load(self._wanted.reference or self._settings().checkpoint)
+
+    @Slot()
+    def provide(self) -> None:
+        """See that a model comes: the one that was wanted last, unless one is there or on its way."""
+        if self.plan is None and not self._load_id and not self._is_reloading:
+            self.reload()
 
     @Slot()
     def unload(self) -> None:
@@ -115,7 +124,7 @@ class CheckpointController(QObject):
     def on_notice_action(self, action_key: str) -> None:
         """Do what a notice's button says, if it is one of this controller's."""
         if action_key == notices.LOAD_MODEL:
-            self.reload()
+            self.load(self._missed) if self._missed else self.reload()
         elif action_key == notices.RESTART_ENGINE:
             self.notice_cleared.emit(notices.ENGINE_KEY)
             self._restart_engine()
@@ -129,22 +138,25 @@ class CheckpointController(QObject):
             self._card_is_lost = True
         if isinstance(event, LoadProgress) and event.phase in (LoadPhase.LOADING, LoadPhase.CHECKING):
             self._replaced = None
+        if isinstance(event, Terminal) and event.command_id.startswith(RELOAD_PREFIX):
+            self._is_reloading = False
         match event:
             case EngineStateChanged():
                 self._on_engine_state(event)
             case LoadProgress(command_id=command_id) if self._is_load(command_id):
                 self._set_loading(phases.load_phase(event))
-            case CheckpointLoaded(command_id=command_id, plan=plan) if self._is_load(command_id):
+            case CheckpointLoaded(command_id=command_id, plan=plan) if self._is_awaited(command_id):
                 self._on_loaded(command_id, plan)
+            case CheckpointLoaded(command_id=command_id, plan=plan) if self._is_load(command_id):
+                self._replaced = (self._loaded, plan)  # the engine's own reload: there until what is wanted begins
             case CheckpointUnloaded():
                 self._set_plan(None)
             case CheckpointsListed(checkpoints=found):
                 self._checkpoints.set_checkpoints(found)
-            case CommandFailed(command_id=command_id, error=error) if self._is_load(command_id):
+            case CommandFailed(command_id=command_id, error=error) if self._is_awaited(command_id):
                 self._on_load_failed(error)
-            case CommandCancelled(command_id=command_id) if self._is_load(command_id):
-                self._take_back()
-                self._end_load()
+            case CommandCancelled(command_id=command_id) if self._is_awaited(command_id):
+                self._end_load(self._taken_back())
 
     def _load_with(self, choice: notices.RemedyChoice) -> None:
         """Load as before, but for what the remedy changes."""
@@ -168,6 +180,7 @@ class CheckpointController(QObject):
         if self.plan is not None:
             self._replaced = (self._wanted, self.plan)
         self._wanted = wanted
+        self._missed = ""
         self._remedy = remedy
         self._load_id = new_id()
         self.notice_cleared.emit(notices.MODEL_KEY)
@@ -189,58 +202,73 @@ class CheckpointController(QObject):
     def _is_load(self, command_id: str) -> bool:
         return command_id == self._load_id or command_id.startswith(RELOAD_PREFIX)
 
+    def _is_awaited(self, command_id: str) -> bool:
+        """Whether a load's end is what is waited for: the engine's own reload is not, once something else is wanted."""
+        return self._is_load(command_id) and (not self._load_id or command_id == self._load_id)
+
     def _on_loaded(self, command_id: str, plan: Plan) -> None:
         chosen = command_id == self._load_id
-        if self._load_id and not chosen:
-            return  # the engine's own reload, while something else is already wanted
-        remedy, card_was_lost, self._card_is_lost = self._remedy, self._card_is_lost, False
-        # First the model, then the end of the wait: so what waited for it begins without a moment of idleness.
-        self._set_plan(plan)
-        self._end_load()
-        self.notice_cleared.emit(notices.MODEL_KEY)
+        if not chosen and plan.checkpoint == self._loaded.reference != self._wanted.reference:
+            self._missed, self._wanted = self._wanted.reference, self._loaded
+        wanted, remedy, card_was_lost, self._card_is_lost = self._wanted, self._remedy, self._card_is_lost, False
+        self._loaded = wanted
+        if not self._missed:  # else it says why the one that was wanted isn't here
+            self.notice_cleared.emit(notices.MODEL_KEY)
         self.notice_cleared.emit(notices.ENGINE_KEY)
+        self._end_load(plan)
         if chosen:
-            self.checkpoint_chosen.emit(self._wanted.reference)
+            self.checkpoint_chosen.emit(wanted.reference)
             self.refresh()
             if remedy is not None:
                 self.notice_raised.emit(notices.loaded_again_notice(plan, remedy))
-        if card_was_lost and plan.device == "cpu" and self._wanted.device != "cpu":
+        if card_was_lost and plan.device == "cpu" and wanted.device != "cpu":
             self.notice_raised.emit(notices.card_gone_notice(plan))
 
     def _on_load_failed(self, error: ErrorReport) -> None:
         if error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
             self._replaced = None
         failed = self._wanted.reference
-        self._take_back()
-        self._end_load()
+        self._end_load(self._taken_back())
         self.notice_raised.emit(notices.load_failed_notice(error, failed, card_is_lost=self._card_is_lost))
 
-    def _take_back(self) -> None:
-        """Show the model from before again: the engine gives it up only for one that can be loaded."""
-        if self._replaced is not None:
-            self._wanted, plan = self._replaced
-            self._set_plan(plan)
+    def _taken_back(self) -> Plan | None:
+        """Want the model from before again and return its plan: it is given up only for one that can be loaded."""
+        if self._replaced is None:
+            return None
+        self._wanted, plan = self._replaced
+        return plan
 
-    def _end_load(self) -> None:
+    def _end_load(self, plan: Plan | None = None) -> None:
+        """End the wait for a load, with the model that is there now.
+
+        First the model, then the end of the wait: so what waited for it begins without a moment of idleness, and may
+        have another model loaded at once, which is then waited for.
+        """
         self._load_id = ""
         self._remedy = None
         self._replaced = None
-        self._had_plan = False
-        self._set_loading("")
+        if plan is not None:
+            self._set_plan(plan)
+        if not self._load_id and not self._is_reloading:
+            self._set_loading("")
 
     def _on_engine_state(self, change: EngineStateChanged) -> None:
         self._engine_is_ready = change.state is EngineState.READY
-        if change.state is EngineState.RESTARTING:
-            self._had_plan = self.plan is not None
+        if change.state in (EngineState.STARTING, EngineState.RESTARTING):
+            self._is_reloading = change.loads_again
             self._set_plan(None)
-            self._set_loading(tr(phases.RESTARTING_ENGINE))
-            self._raise_engine_notice(change, Severity.WARNING)
+            if change.state is EngineState.RESTARTING:
+                self._set_loading(tr(phases.RESTARTING_ENGINE))
+                self._raise_engine_notice(change, Severity.WARNING)
+            elif change.loads_again:
+                self._set_loading(tr(phases.STARTING_ENGINE))
         elif change.state is EngineState.READY:
-            # With a model loaded before, the link loads it again; that load's end is the end of this phase.
-            if not self._load_id and not self._had_plan:
+            # With a model from before, the link loads it again; that load's end is the end of this phase.
+            if not self._load_id and not self._is_reloading:
                 self._set_loading("")
                 self.notice_cleared.emit(notices.ENGINE_KEY)
         elif change.state is EngineState.FAILED:
+            self._is_reloading = False
             self._set_plan(None)
             self._end_load()
             self._raise_engine_notice(change, Severity.ERROR)

@@ -62,8 +62,8 @@ class Models:
         error = ErrorReport(kind=kind, message="It failed.", hint="Do this.")
         self.controller.on_event(CommandFailed(command_id=command_id, error=error))
 
-    def state(self, state: EngineState, message: str = "") -> None:
-        self.controller.on_event(EngineStateChanged(state, message))
+    def state(self, state: EngineState, message: str = "", *, loads_again: bool = False) -> None:
+        self.controller.on_event(EngineStateChanged(state, message, loads_again=loads_again))
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_the_list_is_filled(models: Models) -> None:
 def test_a_dead_engine_is_told_until_its_model_is_back(models: Models) -> None:
     models.state(EngineState.READY)
     models.loaded(models.load().command_id)
-    models.state(EngineState.RESTARTING, "The engine stopped. It is being started again.")
+    models.state(EngineState.RESTARTING, "The engine stopped. It is being started again.", loads_again=True)
     assert models.controller.plan is None
     assert models.words[-1] == "Starting the engine again"
     models.state(EngineState.READY)
@@ -222,11 +222,82 @@ def test_an_engine_that_died_while_loading_is_ready_without_a_model(models: Mode
 
 def test_a_reload_that_fails_is_told(models: Models) -> None:
     models.loaded(models.load().command_id)
-    models.state(EngineState.RESTARTING)
+    models.state(EngineState.RESTARTING, loads_again=True)
     models.state(EngineState.READY)
     models.failed("reload-1", ErrorKind.OUT_OF_MEMORY)
     assert models.words[-1] == ""
     assert notices.MODEL_KEY in models.notices
+
+
+def test_a_model_is_provided_once(models: Models) -> None:
+    models.controller.provide()
+    models.controller.provide()
+    [first] = models.engine.of(LoadCheckpoint)
+    models.loaded(first.command_id)
+    models.controller.provide()
+    models.state(EngineState.RESTARTING, loads_again=True)
+    models.controller.provide()
+    models.state(EngineState.READY)
+    models.controller.provide()
+    assert models.engine.of(LoadCheckpoint) == [first]
+    models.failed("reload-1", ErrorKind.ENGINE_DIED)
+    models.state(EngineState.RESTARTING)
+    models.controller.provide()
+    models.state(EngineState.READY)
+    models.controller.provide()
+    assert len(models.engine.of(LoadCheckpoint)) == 2, "the engine that starts again brings none by itself"
+
+
+def test_the_end_of_the_reload_is_not_that_of_the_load_behind_it(models: Models) -> None:
+    models.loaded(models.load("starter").command_id)
+    models.state(EngineState.RESTARTING, loads_again=True)
+    wanted = models.load("other").command_id
+    models.failed("reload-1", ErrorKind.OUT_OF_MEMORY)
+    assert models.words[-1] != ""
+    assert models.notices.keys() == {notices.ENGINE_KEY}
+    models.loaded(wanted)
+    assert models.controller.plan == PLAN
+    assert models.words[-1] == ""
+
+
+def test_the_reloaded_model_stays_until_what_is_wanted_instead_begins(models: Models) -> None:
+    models.loaded(models.load("starter").command_id)
+    models.state(EngineState.RESTARTING, loads_again=True)
+    wanted = models.load("other").command_id
+    models.loaded("reload-1")
+    assert models.controller.plan is None
+    models.failed(wanted, ErrorKind.CHECKPOINT_NOT_FOUND)
+    assert models.controller.plan == PLAN
+    models.controller.reload()
+    assert newest_load(models).checkpoint == "starter"
+
+
+def test_the_model_from_before_comes_back_when_another_killed_the_engine(models: Models) -> None:
+    models.loaded(models.load("starter").command_id)
+    models.failed(models.load("large").command_id, ErrorKind.ENGINE_DIED)
+    models.state(EngineState.RESTARTING, loads_again=True)
+    models.state(EngineState.READY)
+    assert models.words[-1] != "", "the model from before is on its way"
+    models.loaded("reload-1")
+    models.controller.on_notice_action(models.notices[notices.MODEL_KEY].action_key)
+    assert newest_load(models).checkpoint == "large"
+    models.failed(newest_load(models).command_id, ErrorKind.ENGINE_DIED)
+    models.state(EngineState.RESTARTING, loads_again=True)
+    models.loaded("reload-2")
+    models.controller.reload()
+    assert newest_load(models).checkpoint == "starter"
+
+
+def test_who_waited_for_the_model_may_want_another_at_once(models: Models) -> None:
+    models.controller.plan_changed.connect(lambda plan: plan is PLAN and models.controller.load("other"))
+    models.loaded(models.load("starter").command_id)
+    assert models.words[-1] != ""
+    wanted = models.engine.of(LoadCheckpoint)[-1]
+    assert models.chosen == ["starter"]
+    other = msgspec.structs.replace(PLAN, checkpoint="other")
+    models.controller.on_event(CheckpointLoaded(command_id=wanted.command_id, plan=other))
+    assert models.controller.plan == other
+    assert models.words[-1] == ""
 
 
 def test_an_engine_that_is_given_up_can_be_started_by_hand(models: Models) -> None:
