@@ -283,6 +283,9 @@ class TranscriptView(QAbstractScrollArea):
             self._pick_anchor()
             self._set_following(self._value >= self.verticalScrollBar().maximum())
             self._drop_far_rows()
+        except BaseException:
+            self._set_filling(False)  # a bug in one message must not leave another conversation on screen
+            raise
         finally:
             self._arranging = False
         self.arranged.emit()

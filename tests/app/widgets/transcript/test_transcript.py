@@ -568,6 +568,29 @@ def test_a_conversation_opens_in_small_turns_and_is_drawn_as_a_whole(
     assert page.view.viewport().updatesEnabled()
 
 
+def test_a_message_that_cannot_be_made_leaves_no_other_conversation_on_screen(
+    qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(700, 900)
+    page.show()
+
+    def make(entry: TranscriptEntry, style: RowStyle, parent: QWidget) -> MessageWidget:
+        if entry.message.id == "u495":
+            raise RuntimeError("a bug")
+        return make_row(entry, style, parent)
+
+    monkeypatch.setattr("app.widgets.transcript.transcript.make_row", make)
+    with qtbot.captureExceptions() as bugs:
+        model.set_entries(entries([user(number, "A line") for number in range(500)]))
+        qtbot.waitUntil(lambda: bool(bugs))
+        settle()
+    assert not page.view.is_filling
+    assert page.view.viewport().updatesEnabled()
+
+
 def test_screen_readers_find_messages_in_their_order(qtbot: QtBot) -> None:
     """The order of widgets is theirs; messages are made from the last one up, and where one scrolls."""
     model = TranscriptModel()
