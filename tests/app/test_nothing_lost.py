@@ -231,3 +231,17 @@ def test_a_title_given_while_the_conversation_is_being_read_is_shown(qtbot: QtBo
     window.wait(lambda: window.hearth.conversations.current_id == first)
     assert window.hearth.conversations.page is not None
     assert window.hearth.conversations.page.title == "Another title"
+
+
+def test_a_conversation_deleted_while_it_is_being_read_is_not_shown(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows)
+    first = asked(window, "One")
+    window.hearth.window.begin_new()
+    second = asked(window, "Two")
+    window.hearth.window.open_conversation(first)
+    window.hearth.lists.deletions.delete(first)
+    window.hearth.store_thread.submit(lambda store: None).result(30)
+    qtbot.wait(50)  # what was read arrives
+    assert window.hearth.conversations.current_id == second
+    window.notices.undo_newest()
+    window.wait(lambda: window.hearth.conversations.current_id == first)

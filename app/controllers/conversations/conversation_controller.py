@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers import notices
 from app.controllers.conversations.drafts import DraftKeeper
 from app.controllers.conversations.known_changes import KnownChanges
-from app.controllers.conversations.shelf import Loaded, Read, Shelf, read
+from app.controllers.conversations.shelf import Loaded, Read, Shelf, keep_page, read
 from app.controllers.conversations.turns import Turn
 from app.controllers.store_requests import StoreRequests
 from app.conversations.errors import StoreError
@@ -121,6 +121,14 @@ class ConversationController(QObject):
             # A turn that began after this was asked for comes after it: the store answers in order.
             self._show(self.shelf.put(self._changes.applied_to(conversation), tree))
 
+    def let_go(self, conversation_ids: Iterable[str]) -> None:
+        """Show none of these, which were deleted: neither the shown one nor one that is on its way."""
+        ids = set(conversation_ids)
+        if self._wanted_id in ids:
+            self._wanted_id = self.current_id
+        if self.current_id in ids:
+            self.new()
+
     @Slot()
     def new(self) -> None:
         """Show the page of a new conversation; it is listed with its first message."""
@@ -223,7 +231,7 @@ class ConversationController(QObject):
         self._wanted_id = conversation.id
         self.current = self.shelf.put(conversation)
         self._conversations.upsert(conversation)
-        self._requests.keep(lambda store: _keep_page(store, conversation))
+        self._requests.keep(lambda store: keep_page(store, conversation))
         self.conversation_changed.emit(conversation)
         return self.current
 
@@ -312,7 +320,7 @@ class ConversationController(QObject):
         page = self.page
         if page is None:
             page = begun = self._blanks[self._is_new_private] = self._new_blank(time.time())
-            self._requests.keep(lambda store: _keep_page(store, begun))
+            self._requests.keep(lambda store: keep_page(store, begun))
         return page
 
     def _new_blank(self, now: float) -> Conversation:
@@ -385,13 +393,6 @@ class ConversationController(QObject):
 
 def _first_look(store: ConversationStore) -> _FirstLook:
     return store.list_conversations(), store.notices
-
-
-def _keep_page(store: ConversationStore, page: Conversation) -> None:
-    """Keep a page as long as nothing was said there: what is kept late must not hide what was."""
-    known = store.load_conversation(page.id)
-    if known is None or known.active_leaf_id is None:
-        store.save_conversation(page)
 
 
 def is_blank(conversation: Conversation) -> bool:

@@ -64,8 +64,7 @@ class DeletionController(QObject):
         self._requests.request(
             lambda store: store.delete_conversations(ids), on_failure=lambda error: self._on_not_deleted(found, error)
         )
-        if self._conversations.current_id in ids:
-            self._conversations.new()
+        self._conversations.let_go(ids)
         self.notice_raised.emit(notices.deleted_notice(found, UNDO_SECONDS))
         self._purge_timer.start()
 

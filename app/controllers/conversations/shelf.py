@@ -23,6 +23,13 @@ def read(store: ConversationStore, conversation_id: str) -> Read:
     return conversation, tree
 
 
+def keep_page(store: ConversationStore, page: Conversation) -> None:
+    """Keep a page as long as nothing was said there: what is kept late must not hide what was."""
+    known = store.load_conversation(page.id)
+    if known is None or known.active_leaf_id is None:
+        store.save_conversation(page)
+
+
 @dataclass
 class Loaded:
     """A conversation with all its messages, kept up to date as answers grow."""
