@@ -187,8 +187,10 @@ class TextView(QTextBrowser):
         return copied(self, self.selected_text())
 
     def selected_text(self) -> str:
-        """Return what is selected here."""
-        return self.text_of(self.textCursor())
+        """Return what is selected here; a whole table as one that isn't shown: with tabs between its cells."""
+        chosen = self.chosen_blocks() if self._columns else []
+        whole = "\n".join(part.text for part in chosen if part.is_whole)
+        return whole or self.text_of(self.textCursor())
 
     def text_of(self, cursor: QTextCursor) -> str:
         """Return what a cursor of this document selects as it is copied: formulas as LaTeX between dollars."""

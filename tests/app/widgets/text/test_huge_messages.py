@@ -183,6 +183,18 @@ def test_a_huge_table_is_searched_and_copied_as_one(
     assert QGuiApplication.clipboard().text() == f"{table}\nThe end."
 
 
+def test_a_huge_table_is_copied_the_same_wherever_the_reader_is(page: Transcript, page_model: TranscriptModel) -> None:
+    rows = "".join(f"| row {number} | $x_{{{number}}}$ |\n" for number in range(1_000))
+    shown(page, page_model, f"| heading | other |\n|---|---|\n{rows}")
+    page.selection.select_row(1)
+    bar = page.view.verticalScrollBar()
+    expected = ["heading\tother", *(f"row {number}\t$x_{{{number}}}$" for number in range(1_000))]
+    for tenth in (10, 0, 5):
+        bar.setValue(bar.maximum() * tenth // 10)
+        settle(page)
+        assert page.selected_text().split("\n") == expected
+
+
 def test_all_of_it_is_copied(page: Transcript, page_model: TranscriptModel) -> None:
     row = shown(page, page_model, PARAGRAPHS)
     page.selection.select_row(1)
