@@ -76,7 +76,9 @@ class TableWriter:
     def _width(self, column: int) -> str:
         if column >= len(self._columns):
             return ""
-        return f' width="{100 * self._columns[column] // sum(self._columns)}%"'
+        size = self._theme.text_size_px
+        share = table_width_px(self._columns[column : column + 1], size) / table_width_px(self._columns, size)
+        return f' width="{int(100 * share)}%"'
 
     def _cell(self, cell: _Cell, width: str, is_rtl: bool) -> str:
         theme = self._theme

@@ -10,6 +10,7 @@ from app.rendering import markdown
 from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.markdown import MarkdownStream, render
 from app.rendering.selection import Chosen, markdown_of
+from app.rendering.table_html import table_width_px
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
 ROWS = "".join(f"| row {number} | *text* {number} |\n" for number in range(1_000))
@@ -34,6 +35,17 @@ def test_a_table_of_many_rows_is_a_table_to_its_end(text: str) -> None:
     assert parts[0].columns
     assert all('align="right"' in part.html for part in parts)
     assert sum(part.html.count("<th ") for part in parts) == 2
+
+
+def test_narrow_columns_beside_a_wide_one_have_room_for_their_words() -> None:
+    row = "| 1 | 2 | 3 | 4 | 5 | a remark that goes on and on and on, and on |\n"
+    part = tables(render(f"| a | b | c | d | e | remark |\n|--|--|--|--|--|--|\n{row * 1_000}", THEME))[0]
+    shares = [int(share) for share in re.findall(r'<th width="(\d+)%"', part.html)]
+    whole, padding = table_width_px(part.columns, THEME.text_size_px), table_width_px((0,), THEME.text_size_px)
+    assert len(shares) == 6
+    for share, characters in zip(shares, part.columns, strict=True):
+        room = (share + 1) / 100 * whole - padding  # shares are whole numbers
+        assert room >= table_width_px((characters,), THEME.text_size_px) - padding
 
 
 def test_a_short_table_finds_its_widths_by_itself() -> None:
