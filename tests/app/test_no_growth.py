@@ -26,6 +26,7 @@ class Day:
 
     def __init__(self, whole: Whole) -> None:
         self.whole, self.window = whole, whole.hearth.window
+        self.models = self.window.pages.models  # made now, instead of a second after the start, which may be any time
         self.ids = [self._begun() for _ in range(3)]
         self.reopen(self.ids[0])
 
