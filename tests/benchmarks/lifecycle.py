@@ -221,7 +221,7 @@ def _be_the_window() -> int:
             self.conversations.new()
             self.chat.send(f"{new_id()} {_LONG}{_QUESTION}")
 
-    hearth.Hearth = Asking  # type: ignore[misc]
+    hearth.Hearth = Asking  # type: ignore[misc]  # what run() makes
     paths = locate()
     return hearth.run(paths, engine_command(paths.data, offline=True))
 

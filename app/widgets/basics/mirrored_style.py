@@ -38,7 +38,7 @@ class MirroredStyle(QProxyStyle):
         pal: QPalette | Qt.GlobalColor | QColor,
         enabled: bool,
         text: str,
-        textRole: QPalette.ColorRole = QPalette.ColorRole.NoRole,  # noqa: N803
+        textRole: QPalette.ColorRole = QPalette.ColorRole.NoRole,  # noqa: N803 - Qt's name
     ) -> None:
         """Draw a text; a label comes with the side where its words begin, not the side where the window begins."""
         if flags & _LABEL and flags & _SIDES and painter.layoutDirection() is Qt.LayoutDirection.RightToLeft:

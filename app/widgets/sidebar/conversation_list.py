@@ -82,7 +82,7 @@ class ConversationList(QListView):
         place = self._rows.place_of(key)
         return QModelIndex() if place is None else self._rows.index(place)
 
-    def dataChanged(self, topLeft: _Index, bottomRight: _Index, roles: Sequence[int] = ()) -> None:  # noqa: N803
+    def dataChanged(self, topLeft: _Index, bottomRight: _Index, roles: Sequence[int] = ()) -> None:  # noqa: N803 - Qt's
         """Only draw again where no more than marks have changed: QListView would overwrite what is being edited."""
         if roles or self.state() == _EDITING:
             self.viewport().update()
