@@ -11,6 +11,7 @@ from app.conversations.errors import DiskFull, StoreBusy
 from app.conversations.store import ConversationStore
 from app.paths import locate
 from app.widgets.transcript.message_actions import Act
+from app.widgets.transcript.message_editor import MessageEditor
 from engine.api.commands import WhenFull
 from tests.app.test_nothing_lost import asked, opens, row
 from tests.app.whole import Whole, opened
@@ -51,6 +52,18 @@ def press(window: Whole, key: str) -> None:
     next(each for each in window.notices.rows if each.notice.key == key).action_button.click()
 
 
+def title(window: Whole) -> str:
+    page = window.hearth.conversations.page
+    assert page is not None
+    return page.title
+
+
+def editor_of(window: Whole, place: int) -> MessageEditor:
+    editor = row(window, place).editor
+    assert editor is not None
+    return editor
+
+
 def stored_drafts() -> set[str]:
     store = ConversationStore(locate().database)
     try:
@@ -84,9 +97,7 @@ def test_what_could_not_be_kept_is_kept_when_the_window_closes(qtbot: QtBot, win
     qtbot.keyClicks(window.composer.editor, "half a thought")
     window.hearth.conversations.rename((conversation_id, "Another title"))
     row(window, 0).perform(Act.EDIT)
-    editor = row(window, 0).editor
-    assert editor is not None
-    editor.editor.set_text("One, but better")
+    editor_of(window, 0).editor.set_text("One, but better")
     window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
     window.hearth.window.begin_new()
     disk.is_full = False
@@ -94,9 +105,9 @@ def test_what_could_not_be_kept_is_kept_when_the_window_closes(qtbot: QtBot, win
     assert stored_drafts() == {"half a thought"}
     again = opened(qtbot, windows)
     opens(again, conversation_id)
-    assert again.hearth.conversations.page.title == "Another title"  # type: ignore[union-attr]
+    assert title(again) == "Another title"
     again.wait(lambda: row(again, 0).editor is not None)
-    assert row(again, 0).editor.editor.text == "One, but better"  # type: ignore[union-attr]
+    assert editor_of(again, 0).editor.text == "One, but better"
 
 
 def test_it_is_tried_again_by_itself_and_what_was_said_meanwhile_stays(
@@ -143,6 +154,8 @@ def test_waiting_changes_are_tried_after_some_seconds(
     window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
     disk.is_full = False
     window.wait(lambda: problems(window) == [])
+    (stored,) = window.hearth.store_thread.submit(lambda store: store.list_conversations()).result(30)
+    assert stored.title == "Another title"
 
 
 def test_an_answer_that_was_rewritten_is_edited_again_if_it_is_not_saved(
@@ -151,16 +164,14 @@ def test_an_answer_that_was_rewritten_is_edited_again_if_it_is_not_saved(
     window = opened(qtbot, windows)
     asked(window, "One")
     row(window, 1).perform(Act.EDIT)
-    editor = row(window, 1).editor
-    assert editor is not None
-    editor.editor.set_text("Rather this")
+    editor_of(window, 1).editor.set_text("Rather this")
     disk.is_full = True
-    editor.save_button.click()
+    editor_of(window, 1).save_button.click()
     window.wait(lambda: row(window, 1).editor is not None)
-    assert row(window, 1).editor.editor.text == "Rather this"  # type: ignore[union-attr]
+    assert editor_of(window, 1).editor.text == "Rather this"
     assert "store" in problems(window)
     disk.is_full = False
-    row(window, 1).editor.save_button.click()  # type: ignore[union-attr]
+    editor_of(window, 1).save_button.click()
     window.wait(lambda: window.texts() == ["One", "Rather this"])
 
 
@@ -191,7 +202,7 @@ def test_of_two_changes_the_later_one_stays_where_the_earlier_one_was_kept_late(
     window.end()
     again = opened(qtbot, windows)
     opens(again, conversation_id)
-    assert again.hearth.conversations.page.title == "Second title"  # type: ignore[union-attr]
+    assert title(again) == "Second title"
 
 
 def test_a_conversation_is_put_into_a_folder_that_is_kept_late(qtbot: QtBot, windows: list[Whole], disk: Disk) -> None:

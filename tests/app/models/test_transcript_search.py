@@ -6,8 +6,9 @@ import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.conversations.records import MessageState
+from app.conversations.records import Message, MessageState
 from app.models import lent_time, transcript_counting
+from app.models.lent_time import LentTime
 from app.models.transcript_counting import MessageReader
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.models.transcript_search import TranscriptSearch
@@ -50,10 +51,10 @@ def test_nothing_is_counted_while_the_window_is_busy(qtbot: QtBot, monkeypatch: 
     is_read = threading.Event()
     lines_of = MessageReader.lines_of
 
-    def noted(reader: MessageReader, *args: object) -> list[str]:
+    def noted(reader: MessageReader, message: Message, words: str, lent: LentTime) -> list[str]:
         read.append(threading.current_thread().name)
         is_read.set()
-        return lines_of(reader, *args)  # type: ignore[arg-type]
+        return lines_of(reader, message, words, lent)
 
     monkeypatch.setattr(MessageReader, "lines_of", noted)
     monkeypatch.setattr(lent_time, "_PATIENCE_SECONDS", 600.0)
@@ -86,10 +87,10 @@ def test_an_answer_that_grows_does_not_end_the_search_of_the_others(
     goes_on = threading.Event()
     lines_of = MessageReader.lines_of
 
-    def held(reader: MessageReader, message: object, *args: object) -> list[str]:
-        if getattr(message, "id", "") == "a1":
+    def held(reader: MessageReader, message: Message, words: str, lent: LentTime) -> list[str]:
+        if message.id == "a1":
             goes_on.wait(30)
-        return lines_of(reader, message, *args)  # type: ignore[arg-type]
+        return lines_of(reader, message, words, lent)
 
     monkeypatch.setattr(MessageReader, "lines_of", held)
     model = TranscriptModel()

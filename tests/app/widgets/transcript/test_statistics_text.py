@@ -140,8 +140,10 @@ def test_dates_and_numbers_of_the_details_are_those_of_the_language() -> None:
 
 def test_an_answer_in_parts_is_counted_whole() -> None:
     """After "Continue" and "Answer now" the statistics are those of the last part."""
-    last = msgspec.structs.replace(answer(1, "Hi").statistics, generated_tokens=12)  # type: ignore[type-var]
-    message = msgspec.structs.replace(answer(1, "Hi"), statistics=last, token_ids=tuple(range(340)))
+    whole = answer(1, "Hi")
+    assert whole.statistics is not None
+    last = msgspec.structs.replace(whole.statistics, generated_tokens=12)
+    message = msgspec.structs.replace(whole, statistics=last, token_ids=tuple(range(340)))
     assert "340 tokens" in statistics_line(message)
     rows = dict(statistics_details(message))
     assert rows["Whole answer"] == "340 tokens"

@@ -31,6 +31,17 @@ LIVE_LIMIT = 60
 PARAGRAPH = "The quick brown fox jumps over the lazy dog. " * 6 + "\n\n"
 
 
+def on_screen(qtbot: QtBot, width: int, height: int) -> tuple[Transcript, TranscriptModel]:
+    """Show an empty transcript of so many pixels."""
+    model = TranscriptModel()
+    page = Transcript(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(width, height)
+    with qtbot.waitExposed(page):
+        page.show()
+    return page, model
+
+
 def settle() -> None:
     for _ in range(20):
         QApplication.processEvents()
@@ -501,12 +512,7 @@ def test_formulas_drawn_late_leave_the_reader_at_the_end(
 def test_heights_are_guessed_anew_only_where_the_text_wraps_otherwise(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(1000, 600)
-    with qtbot.waitExposed(page):
-        page.show()
+    page, model = on_screen(qtbot, 1000, 600)
     model.set_entries(long_conversation(300))
     settle()
     guessed: list[str] = []
@@ -534,12 +540,7 @@ def test_a_conversation_opens_in_small_turns_and_is_drawn_as_a_whole(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is seen is made two messages in a turn, the newest first; until then the page before it stays on screen."""
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(700, 900)
-    with qtbot.waitExposed(page):
-        page.show()
+    page, model = on_screen(qtbot, 700, 900)
     made: list[str] = []
 
     def make(entry: TranscriptEntry, style: RowStyle, parent: QWidget) -> MessageWidget:
@@ -571,11 +572,7 @@ def test_a_conversation_opens_in_small_turns_and_is_drawn_as_a_whole(
 def test_a_message_that_cannot_be_made_leaves_no_other_conversation_on_screen(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(700, 900)
-    page.show()
+    page, model = on_screen(qtbot, 700, 900)
 
     def make(entry: TranscriptEntry, style: RowStyle, parent: QWidget) -> MessageWidget:
         if entry.message.id == "u495":
@@ -593,11 +590,7 @@ def test_a_message_that_cannot_be_made_leaves_no_other_conversation_on_screen(
 
 def test_screen_readers_find_messages_in_their_order(qtbot: QtBot) -> None:
     """The order of widgets is theirs; messages are made from the last one up, and where one scrolls."""
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(700, 900)
-    page.show()
+    page, model = on_screen(qtbot, 700, 900)
     model.set_entries(entries([user(number, "A line") for number in range(100)]))
     for scrolled in (0, -300, -400, 500, -2_000):
         page.scroll_by(scrolled)
@@ -608,11 +601,7 @@ def test_screen_readers_find_messages_in_their_order(qtbot: QtBot) -> None:
 
 
 def test_who_goes_elsewhere_while_a_page_fills_gets_there(qtbot: QtBot) -> None:
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(700, 900)
-    page.show()
+    page, model = on_screen(qtbot, 700, 900)
     model.set_entries(entries([user(number, "A line") for number in range(500)]))
     assert page.view.is_filling
     assert page.view.reveal(250).message_id == "u250"
@@ -632,12 +621,7 @@ def test_far_heights_are_guessed_later_and_the_page_does_not_move(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ten thousand guesses took a tenth of a second: at each opening, and at each step of a changing width."""
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(700, 500)
-    with qtbot.waitExposed(page):
-        page.show()
+    page, model = on_screen(qtbot, 700, 500)
     guessed: list[str] = []
 
     def guess(entry: TranscriptEntry, style: RowStyle, width: int) -> int:
@@ -669,11 +653,7 @@ def test_far_heights_are_guessed_later_and_the_page_does_not_move(
 
 
 def test_tab_visits_each_link_and_enter_asks_for_it(qtbot: QtBot) -> None:
-    model = TranscriptModel()
-    page = Transcript(model, LIGHT)
-    qtbot.addWidget(page)
-    page.resize(500, 300)
-    page.show()
+    page, model = on_screen(qtbot, 500, 300)
     page.activateWindow()
     text = f"[one](https://one.example/)\n\n{PARAGRAPH * 12}[two](https://two.example/)\n\n[bad](javascript:1)"
     model.set_entries(entries([user(1, "Where?"), answer(2, text)]))
