@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from html import escape
 
 from PySide6.QtGui import QTextCharFormat, QTextCursor, QTextFormat
 from PySide6.QtWidgets import QTextEdit
@@ -18,7 +19,7 @@ from app.widgets.text.formulas import formulas
 _PIXEL_SIZE = QTextFormat.Property.FontPixelSize
 _BRUSH = QTextFormat.Property.ForegroundBrush
 _MARK = re.compile(f'<img src="{SCHEME}([^"]*)"/>')
-_STAND_INS = range(0xE000, 0xF900)  # characters for private use, one of which the text doesn't have
+_STAND_INS = range(0xE000, 0xF900)  # characters for private use, of which a text hardly has all
 _WIDE = re.compile("[\U00010000-\U0010ffff]")  # what Qt counts twice
 
 
@@ -63,7 +64,10 @@ class FormulaPlaces:
             self._view.setHtml(html)
             return
         sources = [_source(name) for name in _MARK.findall(html)]
-        stand_in = next(mark for mark in map(chr, _STAND_INS) if mark not in html)
+        stand_in = next((mark for mark in map(chr, _STAND_INS) if mark not in html), "")
+        if not stand_in:  # no text for people has all of them
+            self._view.setHtml(_MARK.sub(lambda found: escape(_source(found[1])), html))
+            return
         document = self._view.document()
         cursor = QTextCursor(document)
         cursor.beginEditBlock()

@@ -92,3 +92,12 @@ def test_what_is_drawn_is_not_asked_for_again(qtbot: QtBot, monkeypatch: pytest.
     shelf.known = {}  # the shelf lets go of what was not shown lately
     view.show_blocks(tuple(render(" ".join(SOURCES) + " and more", LIGHT.render_theme())), LIGHT)
     assert view.toPlainText().count("\ufffc") == len(SOURCES)
+
+
+def test_a_text_with_every_character_for_private_use_shows_the_source(qtbot: QtBot) -> None:
+    view = TextView(LIGHT)
+    qtbot.addWidget(view)
+    everything = "".join(map(chr, range(0xE000, 0xF900)))
+    view.show_blocks(tuple(render(f"{everything} $x<y$", LIGHT.render_theme())), LIGHT)
+    assert text_of(view) == f"{everything} $x<y$"
+    assert not view._places.pending
