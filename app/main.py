@@ -257,6 +257,7 @@ class Hearth(QObject):
         self.checkpoints.loading_changed.connect(self.chat.set_loading)
         self.checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
         self.chat.model_needed.connect(self.checkpoints.provide)
+        self.checkpoints.load_begun.connect(self.chat.on_model_asked)
         self.chat.load_stop_requested.connect(self.checkpoints.stop_loading)
 
     def _connect_chat(self) -> None:

@@ -6,13 +6,21 @@ from enum import Enum, auto
 
 from app.language import mark, tr
 from engine.api.commands import Command, DownloadCheckpoint, Generate, LoadCheckpoint
-from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.plan import PrecisionChoice
 
 DEATH_LIMIT = 3
 DEATH_WINDOW_SECONDS = 60.0
 
 _STOPPED = mark("The engine stopped unexpectedly.")
 _ENDED = mark("The engine was ended by the system, probably because memory ran out.")
+
+
+# What a load may do without when memory ran out: as the engine was ended, it could not say what would fit.
+_LIGHTER = {
+    PrecisionChoice.INT8: Remedy(label=mark("Load in 8-bit"), precision=PrecisionChoice.INT8),
+    PrecisionChoice.INT4: Remedy(label=mark("Load in 4-bit"), precision=PrecisionChoice.INT4),
+}
 
 
 class DeathCause(Enum):
@@ -73,7 +81,13 @@ def command_report(command: Command, death: EngineDeath) -> ErrorReport:
         message=_what_happened(death, stopped, ended) + kept,
         hint=hint,
         details=death.details(),
+        remedies=_lighter(command) if death.is_out_of_memory and isinstance(command, LoadCheckpoint) else (),
     )
+
+
+def _lighter(load: LoadCheckpoint) -> tuple[Remedy, ...]:
+    tried = {load.precision, PrecisionChoice.INT8 if load.precision is PrecisionChoice.INT4 else load.precision}
+    return tuple(remedy for precision, remedy in _LIGHTER.items() if precision not in tried)
 
 
 def failed_report(death: EngineDeath) -> ErrorReport:

@@ -68,14 +68,14 @@ class EngineState(StrEnum):
 class EngineStateChanged:
     """The engine's state and a sentence for a person; details is the technical part of a failure.
 
-    loads_again: whether the engine that is being started is told to load the model from before; that load's end comes
-    as an event of its own.
+    reload_id: the command with which the engine that is being started is told to load the model from before, "" for
+    none; that load ends, and can be stopped, as any other command.
     """
 
     state: EngineState
     message: str
     details: str = ""
-    loads_again: bool = False
+    reload_id: str = ""
 
 
 LinkEvent = Event | EngineStateChanged
@@ -128,6 +128,7 @@ class EngineLink:
         self._open = OpenCommands(on_event)
         self._process: EngineProcess | None = None
         self._last_load: LoadCheckpoint | None = None
+        self._reload_id = ""  # of the load that was announced with the engine of now
         self._deaths: list[float] = []
         self._failure = EngineDeath(DeathCause.NOT_STARTED)
         self._exit_noticed: float | None = None
@@ -173,7 +174,8 @@ class EngineLink:
         """
         last_word = EngineStateChanged(EngineState.STOPPED, tr("The engine has stopped."))
         try:
-            self._start_process(EngineState.STARTING, tr("The engine is starting."))
+            self._announce(EngineState.STARTING, tr("The engine is starting."))
+            self._start_process()
             while not self._is_stopping:
                 self._take_note()
             self._shut_down()
@@ -203,8 +205,7 @@ class EngineLink:
             case _Submit():
                 self._accept(note.command)
             case Cancel():
-                if self._open.cancel(note.command_id, time.monotonic()) and self._process is not None:
-                    self._process.send(note)
+                self._cancel(note)
             case _Stop():
                 self._is_stopping = True
             case _Restart():
@@ -234,6 +235,18 @@ class EngineLink:
         except Exception as error:  # a value that no frame can hold: a lone surrogate, a huge number, a wrong type
             self._end_failed(command, unsendable_report(error))
 
+    def _cancel(self, note: Cancel) -> None:
+        if note.command_id == self._reload_id:
+            self._last_load = None  # who stops that load wants no model, also of an engine that comes later
+        if note.command_id == self._reload_id and self._is_renewing:
+            self._drop_reload()
+        elif self._open.cancel(note.command_id, time.monotonic()):
+            if self._process is not None:
+                self._process.send(note)
+        elif any(command.command_id == note.command_id for command in self._put_off):
+            self._put_off = [command for command in self._put_off if command.command_id != note.command_id]
+            self._on_event(CommandCancelled(command_id=note.command_id))
+
     def _end_failed(self, command: Command, report: ErrorReport) -> None:
         self._open.end(command.command_id, CommandFailed(command_id=command.command_id, error=report))
 
@@ -242,6 +255,8 @@ class EngineLink:
             self._on_event(event)
             self._on_event(EngineStateChanged(EngineState.READY, tr("The engine is ready.")))
             return
+        if self._is_renewing and isinstance(event, CheckpointLoaded):
+            event = CommandCancelled(command_id=event.command_id)  # the engine that has it is ending
         command = self._open.handle(event, time.monotonic())
         if command is None:
             return
@@ -268,12 +283,15 @@ class EngineLink:
         elif now - self._exit_noticed >= _LIVENESS_SECONDS:
             self._lose_process(DeathCause.EXITED)
 
-    def _start_process(self, state: EngineState, message: str, details: str = "") -> None:
-        self._on_event(EngineStateChanged(state, message, details, loads_again=self._last_load is not None))
+    def _start_process(self) -> None:
         try:
             self._process = EngineProcess(self._argv, self._inbox.put, self._log_path, self._environment)
         except OSError as error:
             self._fail(EngineDeath(DeathCause.NOT_STARTED, problem=str(error)))
+
+    def _announce(self, state: EngineState, message: str, details: str = "") -> None:
+        self._reload_id = f"{RELOAD_PREFIX}{uuid4().hex}" if self._last_load is not None else ""
+        self._on_event(EngineStateChanged(state, message, details, self._reload_id))
 
     def _lose_process(self, cause: DeathCause, problem: str = "") -> None:
         """End what is left of the process and every open command, then start anew unless that happens too often."""
@@ -287,18 +305,27 @@ class EngineLink:
         _log.warning("lost engine process %s: %s, exit status %s", process.process_id, cause.name, exit_status)
         if any(command.command_id.startswith(RELOAD_PREFIX) for command in self._open.commands()):
             self._last_load = None  # loading it again would most likely end the same way
-        self._open.end_all(lambda command: _died(command, death))
+        self._open.end_all(lambda each: CommandFailed(command_id=each.command_id, error=command_report(each, death)))
         now = time.monotonic()
         self._deaths = [*(died for died in self._deaths if now - died < DEATH_WINDOW_SECONDS), now]
         if len(self._deaths) >= DEATH_LIMIT:
             self._fail(death)
         else:
-            self._start_process(EngineState.RESTARTING, restart_sentence(death), death.details())
+            self._announce(EngineState.RESTARTING, restart_sentence(death), death.details())
+            self._start_process()
             self._load_again()
 
     def _load_again(self) -> None:
-        if self._last_load is not None and self._process is not None:
-            self._accept(msgspec.structs.replace(self._last_load, command_id=f"{RELOAD_PREFIX}{uuid4().hex}"))
+        if self._last_load is None:
+            self._drop_reload()
+        elif self._process is not None:
+            self._accept(msgspec.structs.replace(self._last_load, command_id=self._reload_id))
+
+    def _drop_reload(self) -> None:
+        """End the load that was announced before it has begun."""
+        reload_id, self._reload_id = self._reload_id, ""
+        if reload_id:
+            self._on_event(CommandCancelled(command_id=reload_id))
 
     def _fail(self, death: EngineDeath) -> None:
         self._failure = death
@@ -307,7 +334,8 @@ class EngineLink:
     def _restart_after_failure(self) -> None:
         if self._process is None:
             self._deaths.clear()
-            self._start_process(EngineState.RESTARTING, tr("The engine is being started again."))
+            self._announce(EngineState.RESTARTING, tr("The engine is being started again."))
+            self._start_process()
             self._load_again()
 
     def _renew(self, argv: Sequence[str]) -> None:
@@ -316,6 +344,7 @@ class EngineLink:
             return  # the next start takes the new arguments
         self._is_renewing = True
         self._last_load = self._open.newest_load() or self._last_load
+        self._announce(EngineState.STARTING, tr("The engine is starting again."))
         self._shut_down()
         self._is_renewing = False
         process, self._process = self._process, None
@@ -324,7 +353,7 @@ class EngineLink:
         self._open.end_all(lambda command: CommandCancelled(command_id=command.command_id))
         put_off, self._put_off = self._put_off, []
         if not self._is_stopping:
-            self._start_process(EngineState.STARTING, tr("The engine is starting again."))
+            self._start_process()
             self._load_again()
         for command in put_off:
             self._accept(command)
@@ -367,7 +396,3 @@ def _on_the_same_card(command: LoadCheckpoint, plan: Plan) -> LoadCheckpoint:
     if command.device == "auto" and plan.device.startswith("cuda") and not plan.device_map:
         return msgspec.structs.replace(command, device=plan.device)
     return command
-
-
-def _died(command: Command, death: EngineDeath) -> CommandFailed:
-    return CommandFailed(command_id=command.command_id, error=command_report(command, death))

@@ -10,10 +10,12 @@ from pytestqt.qtbot import QtBot
 
 from app.controllers import notices
 from app.models.notice import Notice
+from app.worker.engine_death import DEATH_LIMIT
 from app.worker.engine_link import EngineState, EngineStateChanged
-from engine.api.plan import Plan
+from engine.api.plan import Plan, Precision
 from tests.app.whole import Whole, opened
 from tests.engine_scripts import CHECKPOINTS, Script
+from tests.scripted_engine import scripted_engine_command
 
 OTHER = CHECKPOINTS[1].reference
 ECHO = "You said: {message}"
@@ -164,10 +166,65 @@ def test_an_engine_that_dies_three_times(qtbot: QtBot, windows: list[Whole]) -> 
     deaths.whole.say("There?")
     deaths.expect_kept("There?")
     deaths.press(notices.ENGINE_KEY)
-    deaths.whole.wait(lambda: not deaths.hearth.checkpoints.loading)
-    if deaths.hearth.checkpoints.plan is None:
-        deaths.press(notices.MODEL_KEY)
     deaths.expect_answer("There?")
+
+
+def dead_in_the_first_load(qtbot: QtBot, windows: list[Whole]) -> Deaths:
+    """Open a window whose model kills the engine each time, until it is started no more."""
+    script = Script(answer=ECHO, fault="kill", fault_on="load_checkpoint", fault_after=1)
+    deaths = Deaths(started(qtbot, windows, script))
+    for _ in range(DEATH_LIMIT - 1):
+        deaths.whole.wait(lambda: notices.MODEL_KEY in deaths.notices and not deaths.hearth.checkpoints.loading)
+        deaths.press(notices.MODEL_KEY)
+    deaths.whole.wait(lambda: not deaths.hearth.checkpoints.loading)
+    assert deaths.notices[notices.ENGINE_KEY].action_key == notices.RESTART_ENGINE
+    return deaths
+
+
+@pytest.mark.parametrize("key", [notices.ENGINE_KEY, notices.MODEL_KEY])
+def test_one_press_brings_engine_and_model_after_three_deaths_in_the_first_load(
+    qtbot: QtBot, windows: list[Whole], key: str
+) -> None:
+    deaths = dead_in_the_first_load(qtbot, windows)
+    deaths.whole.say("There?")
+    deaths.expect_kept("There?")
+    deaths.hearth.engine._link._argv = scripted_engine_command("echo")
+    deaths.press(key)
+    deaths.expect_answer("There?")
+    assert deaths.notices == {}
+
+
+def test_a_model_that_kills_the_engine_again_is_offered_lighter(qtbot: QtBot, windows: list[Whole]) -> None:
+    deaths = dead_in_the_first_load(qtbot, windows)
+    deaths.press(notices.ENGINE_KEY)
+    assert notices.MODEL_KEY not in deaths.notices
+    deaths.whole.wait(lambda: notices.MODEL_KEY in deaths.notices and not deaths.hearth.checkpoints.loading)
+    told = deaths.notices[notices.MODEL_KEY]
+    assert "while loading the model, probably because memory ran out" in told.text
+    assert (told.action_key, [each.label for each in told.choices]) == (
+        notices.LOAD_MODEL,
+        ["Load in 8-bit", "Load in 4-bit"],
+    )
+    deaths.hearth.engine._link._argv = scripted_engine_command("echo")
+    healthy: list[bool] = []
+    deaths.at(is_restarting, lambda: deaths.at(is_ready, lambda: healthy.append(True)))
+    deaths.kill()  # the engine without a model: the next one is a healthy one
+    deaths.whole.wait(lambda: bool(healthy))
+    deaths.hearth.window.notice_action_requested.emit(told.choices[1].key)
+    deaths.whole.wait(lambda: deaths.hearth.checkpoints.plan is not None)
+    assert deaths.plan.precision is Precision.INT4
+
+
+def test_another_model_starts_the_engine_and_is_the_only_one_it_loads(qtbot: QtBot, windows: list[Whole]) -> None:
+    deaths = Deaths(opened(qtbot, windows))
+    deaths.at(is_ready, lambda: deaths.at(is_ready, deaths.kill))
+    deaths.at(is_ready, deaths.kill)
+    deaths.kill()
+    deaths.whole.wait(lambda: not deaths.hearth.checkpoints.loading and notices.ENGINE_KEY in deaths.notices)
+    deaths.hearth.checkpoints.load(OTHER)
+    deaths.whole.wait(lambda: deaths.hearth.checkpoints.plan is not None)
+    assert deaths.plan.checkpoint == OTHER
+    assert deaths.notices == {}
 
 
 def test_what_waits_in_another_conversation_is_answered_once_the_model_is_back(

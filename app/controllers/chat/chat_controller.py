@@ -132,9 +132,18 @@ class ChatController(QObject):
             self._stop_asked = True
         elif running is not None and running.conversation_id == current_id:
             self.runner.stop()
-        elif self._status.waits_for_model:
-            self.switch.stop()
-            self.load_stop_requested.emit()
+        elif current_id is not None and self._status.waits_for_model:
+            self._stop_waiting(current_id)
+
+    def _stop_waiting(self, conversation_id: str) -> None:
+        """Give up the load that a conversation waits for; what waits there stays, also if a model comes after all."""
+        self._queue.hold(conversation_id)
+        self.switch.stop()
+        if self.switch.tried is not None:
+            self._give_up(self.switch.tried)
+        self.load_stop_requested.emit()
+        self._status.tell_busy()
+        self._status.tell_phase()
 
     @Slot(object)
     def regenerate(self, message_id: str) -> None:
@@ -219,6 +228,13 @@ class ChatController(QObject):
             self._status.tell_busy()
         self._status.tell_phase()
 
+    @Slot()
+    def on_model_asked(self) -> None:
+        """Let what was stopped while it waited for a model be answered: somebody wants one again."""
+        self._queue.release_all()
+        self._status.tell_busy()
+        self._status.tell_phase()
+
     def shut_down(self) -> None:
         """Hand everything that is not saved yet to the store: a partial answer as interrupted, drafts, the queue."""
         self._retry_timer.stop()
@@ -233,8 +249,10 @@ class ChatController(QObject):
             self._stop_asked = True
         elif self.runner.message is not None:
             self.runner.stop()
-        else:  # it waits for the disk
+        else:  # it waits for the disk, for a model, or for nothing any more
             self.retry_saving()
+            self._pump()
+            self._see_to_model(self._queue.first)
 
     def _enqueue(self, job: Job) -> None:
         self._queue.add(job)
@@ -244,7 +262,10 @@ class ChatController(QObject):
         self._status.tell_queue(job.conversation_id)
         self._status.tell_busy()
         self._status.tell_phase()
-        if self._status.plan is None and (self._status.loading or not self.switch.load_for(job)):
+        self._see_to_model(job)
+
+    def _see_to_model(self, job: Job | None) -> None:
+        if job is not None and self._status.plan is None and (self._status.loading or not self.switch.load_for(job)):
             self.model_needed.emit()  # also while something is waited for: an engine that starts again may bring none
 
     def _pump(self) -> None:

@@ -42,7 +42,7 @@ class ChatStatus(QObject):
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being answered, saved for an answer, or waits for one, in any conversation."""
-        return self._runner.message is None and self.beginning is None and not len(self._queue)
+        return self._runner.message is None and self.beginning is None and self._queue.first is None
 
     def is_waiting_in(self, conversation_id: str) -> bool:
         """Whether something is being answered, or waits to be, in a conversation."""
@@ -50,8 +50,10 @@ class ChatStatus(QObject):
 
     @property
     def waits_for_model(self) -> bool:
-        """Whether something was asked in the shown conversation that waits for the load."""
-        return bool(self.loading) and self.plan is None and bool(self._queue.of(self._conversations.current_id))
+        """Whether something was asked in the shown conversation that waits for the load, and was not stopped."""
+        current_id = self._conversations.current_id
+        waits = bool(self._queue.of(current_id)) and not self._queue.is_held(current_id)
+        return bool(self.loading) and self.plan is None and waits
 
     def tell_busy(self) -> None:
         """Say whether the shown conversation is being answered, and keep those in memory that are to be answered."""
@@ -91,13 +93,17 @@ class ChatStatus(QObject):
 
     def _tell_waiting(self) -> None:
         """Say what the messages that wait in the shown conversation wait for."""
-        waits = bool(self._queue.of(self._conversations.current_id))
-        told = (self._waiting_words() if waits else "", waits and self.plan is not None)
+        current_id = self._conversations.current_id
+        waits = bool(self._queue.of(current_id))
+        can_send = self.plan is not None or not self.loading or self._queue.is_held(current_id)
+        told = (self._waiting_words() if waits else "", waits and can_send)
         if told != self._told_waiting:
             self._told_waiting = told
             self.waiting_changed.emit(told)
 
     def _waiting_words(self) -> str:
+        if self._queue.is_held(self._conversations.current_id):
+            return tr("Stopped")
         if self.plan is None:
             return tr("Waits for the model") if self.loading else tr("Waits for a model")
         others = self._active_ids() - {self._conversations.current_id or ""}
@@ -113,7 +119,7 @@ class ChatStatus(QObject):
             return self._runner.phase
         if self.plan is None:
             return self.loading
-        if not self._queue.of(current_id):
+        if not self._queue.of(current_id) or self._queue.is_held(current_id):
             return ""
         other = self._conversations.shelf.get(running.conversation_id) if running is not None else None
         if other is None:

@@ -70,13 +70,32 @@ class JobQueue:
 
     def __init__(self) -> None:
         self._jobs: list[Job] = []
+        self._held_ids: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._jobs)
 
+    @property
+    def first(self) -> Job | None:
+        """The first job that may begin."""
+        return next((job for job in self._jobs if job.conversation_id not in self._held_ids), None)
+
+    def hold(self, conversation_id: str) -> None:
+        """Let what waits in a conversation stay where it is until something is asked there again."""
+        self._held_ids.add(conversation_id)
+
+    def is_held(self, conversation_id: str | None) -> bool:
+        """Return whether what waits in a conversation stays where it is."""
+        return conversation_id in self._held_ids
+
+    def release_all(self) -> None:
+        """Let everything go on that was held."""
+        self._held_ids.clear()
+
     def add(self, job: Job) -> None:
         """Put a job at the end."""
         self._jobs.append(job)
+        self._held_ids.discard(job.conversation_id)
 
     def put_back(self, job: Job) -> None:
         """Put a job at the front again."""
@@ -85,10 +104,14 @@ class JobQueue:
     def move_to_front(self, job: Job) -> None:
         """Let a waiting job be the next one."""
         self._jobs = [job, *(each for each in self._jobs if each is not job)]
+        self._held_ids.discard(job.conversation_id)
 
     def take(self) -> Job | None:
-        """Remove and return the first job, None if there is none."""
-        return self._jobs.pop(0) if self._jobs else None
+        """Remove and return the first job that may begin, None if there is none."""
+        job = self.first
+        if job is not None:
+            self.drop(job)
+        return job
 
     def of(self, conversation_id: str | None) -> list[Job]:
         """Return the waiting jobs of one conversation."""

@@ -43,9 +43,11 @@ class _Wanted:
 
 
 class CheckpointController(QObject):
-    """Signals: plan_changed(Plan | None), loading_changed(str, "" when idle), checkpoint_chosen(reference that was
-    loaded because the user asked for it), notice_raised(Notice), notice_cleared(key)."""
+    """Signals: load_begun() when a model is asked for, plan_changed(Plan | None), loading_changed(str, "" when idle),
+    checkpoint_chosen(reference that was loaded because the user asked for it), notice_raised(Notice),
+    notice_cleared(key)."""
 
+    load_begun = Signal()
     plan_changed = Signal(object)
     loading_changed = Signal(object)
     checkpoint_chosen = Signal(object)
@@ -68,12 +70,15 @@ class CheckpointController(QObject):
         self._checkpoints = checkpoints
         self._settings = settings
         self._engine_is_ready = False
+        self._has_failed = False  # no engine is started any more, unless somebody asks for it
+        self._is_asked_again = False
         self._load_id = ""
         self._wanted = _Wanted()
         self._loaded = _Wanted()  # what an engine that is started again loads
         self._missed = ""  # what was wanted when it came back with that instead
         self._remedy: notices.RemedyChoice | None = None
-        self._is_reloading = False  # the engine that was started loads the model from before
+        self._reload_id = ""  # with which the engine that was started loads the model from before
+        self._is_stopping = False
         self._card_is_lost = False
         self._replaced: tuple[_Wanted, Plan] | None = None
         self.plan: Plan | None = None
@@ -88,7 +93,7 @@ class CheckpointController(QObject):
     @Slot(object)
     def load(self, reference: str) -> None:
         """Load a checkpoint under the settings' precision and context window; a load that runs is given up for it."""
-        self._begin_load(_wanted(reference, self._settings()), None)
+        self._start_load(_wanted(reference, self._settings()), None)
 
     @Slot()
     def reload(self) -> None:
@@ -98,22 +103,26 @@ class CheckpointController(QObject):
     @Slot()
     def provide(self) -> None:
         """See that a model comes: the one that was wanted last, unless one is there or on its way."""
-        if self.plan is None and not self._load_id and not self._is_reloading:
-            self.reload()
+        if self.plan is None and (self._is_stopping or not (self._load_id or self._reload_id)):
+            self._begin_load(self._wanted_last(), None)
 
     @Slot()
     def unload(self) -> None:
         """Give the model's memory back; a load that runs is given up instead."""
-        if self._load_id:
+        if self._load_id or self._reload_id:
             self.stop_loading()
         else:
             self._submit(UnloadCheckpoint(command_id=new_id()))
 
     @Slot()
     def stop_loading(self) -> None:
-        """Give up the load that runs, if there is one."""
-        if self._load_id:
-            self._cancel(self._load_id)
+        """Give up the load that runs, if there is one, also one that the engine does by itself."""
+        running = [each for each in (self._load_id, self._reload_id) if each]
+        if running:
+            self._is_stopping = True
+            self._set_loading(tr(phases.STOPPING))
+        for command_id in running:
+            self._cancel(command_id)
 
     @Slot()
     def refresh(self) -> None:
@@ -127,6 +136,8 @@ class CheckpointController(QObject):
             self.load(self._missed) if self._missed else self.reload()
         elif action_key == notices.RESTART_ENGINE:
             self.notice_cleared.emit(notices.ENGINE_KEY)
+            self.notice_cleared.emit(notices.MODEL_KEY)
+            self._is_asked_again = self._has_failed
             self._restart_engine()
         elif (choice := notices.remedy_choice(action_key)) is not None:
             self._load_with(choice)
@@ -138,12 +149,12 @@ class CheckpointController(QObject):
             self._card_is_lost = True
         if isinstance(event, LoadProgress) and event.phase in (LoadPhase.LOADING, LoadPhase.CHECKING):
             self._replaced = None
-        if isinstance(event, Terminal) and event.command_id.startswith(RELOAD_PREFIX):
-            self._is_reloading = False
+        if isinstance(event, Terminal) and event.command_id == self._reload_id:
+            self._reload_id = ""
         match event:
             case EngineStateChanged():
                 self._on_engine_state(event)
-            case LoadProgress(command_id=command_id) if self._is_load(command_id):
+            case LoadProgress(command_id=command_id) if self._is_load(command_id) and not self._is_stopping:
                 self._set_loading(phases.load_phase(event))
             case CheckpointLoaded(command_id=command_id, plan=plan) if self._is_awaited(command_id):
                 self._on_loaded(command_id, plan)
@@ -172,15 +183,27 @@ class CheckpointController(QObject):
             device=remedy.device or before.device,
             draft=before.draft if remedy.draft is None else remedy.draft,
         )
-        self._begin_load(wanted, choice)
+        self._start_load(wanted, choice)
+
+    def _wanted_last(self) -> _Wanted:
+        settings = self._settings()
+        return _wanted(self._wanted.reference or settings.checkpoint, settings)
+
+    def _start_load(self, wanted: _Wanted, remedy: notices.RemedyChoice | None) -> None:
+        """Load what the user has asked for, with another engine if the last one was given up."""
+        if self._has_failed:
+            self._restart_engine()
+        self._begin_load(wanted, remedy)
 
     def _begin_load(self, wanted: _Wanted, remedy: notices.RemedyChoice | None) -> None:
+        self.load_begun.emit()
         if self._load_id:
             self._cancel(self._load_id)
         if self.plan is not None:
             self._replaced = (self._wanted, self.plan)
         self._wanted = wanted
         self._missed = ""
+        self._is_stopping = False
         self._remedy = remedy
         self._load_id = new_id()
         self.notice_cleared.emit(notices.MODEL_KEY)
@@ -249,29 +272,42 @@ class CheckpointController(QObject):
         self._replaced = None
         if plan is not None:
             self._set_plan(plan)
-        if not self._load_id and not self._is_reloading:
+        if not self._load_id and not self._reload_id:
+            self._is_stopping = False
             self._set_loading("")
 
     def _on_engine_state(self, change: EngineStateChanged) -> None:
         self._engine_is_ready = change.state is EngineState.READY
+        had_failed, self._has_failed = self._has_failed, change.state is EngineState.FAILED
         if change.state in (EngineState.STARTING, EngineState.RESTARTING):
-            self._is_reloading = change.loads_again
+            self._reload_id = change.reload_id
+            self._is_stopping = False
+            self._replaced = None
             self._set_plan(None)
             if change.state is EngineState.RESTARTING:
                 self._set_loading(tr(phases.RESTARTING_ENGINE))
                 self._raise_engine_notice(change, Severity.WARNING)
-            elif change.loads_again:
+                self._go_on_after(change.reload_id, had_failed=had_failed)
+            elif change.reload_id:
                 self._set_loading(tr(phases.STARTING_ENGINE))
         elif change.state is EngineState.READY:
             # With a model from before, the link loads it again; that load's end is the end of this phase.
-            if not self._load_id and not self._is_reloading:
+            if not self._load_id and not self._reload_id:
                 self._set_loading("")
                 self.notice_cleared.emit(notices.ENGINE_KEY)
         elif change.state is EngineState.FAILED:
-            self._is_reloading = False
+            self._reload_id = ""
             self._set_plan(None)
             self._end_load()
             self._raise_engine_notice(change, Severity.ERROR)
+
+    def _go_on_after(self, reload_id: str, *, had_failed: bool) -> None:
+        """See that an engine which somebody has asked for brings one model: what is wanted, else the one of before."""
+        is_asked_again, self._is_asked_again = self._is_asked_again, False
+        if had_failed and self._load_id and reload_id:
+            self._cancel(reload_id)
+        elif is_asked_again and not self._load_id and not reload_id:
+            self._begin_load(self._wanted if self._wanted.reference else self._wanted_last(), None)
 
     def _raise_engine_notice(self, change: EngineStateChanged, severity: Severity) -> None:
         failed = change.state is EngineState.FAILED

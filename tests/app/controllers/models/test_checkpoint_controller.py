@@ -63,7 +63,7 @@ class Models:
         self.controller.on_event(CommandFailed(command_id=command_id, error=error))
 
     def state(self, state: EngineState, message: str = "", *, loads_again: bool = False) -> None:
-        self.controller.on_event(EngineStateChanged(state, message, loads_again=loads_again))
+        self.controller.on_event(EngineStateChanged(state, message, reload_id="reload-1" if loads_again else ""))
 
 
 @pytest.fixture
