@@ -26,6 +26,7 @@ from app.controllers.chat.context_controller import ContextController
 from app.controllers.chat.housekeeping_controller import HousekeepingController
 from app.controllers.chat.warmth_controller import WarmthController
 from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.exchange_controller import Unfinished
 from app.controllers.models.checkpoint_controller import CheckpointController
 from app.controllers.models.plan_controller import PlanController
 from app.controllers.settings_controller import SettingsController
@@ -292,6 +293,7 @@ class Hearth(QObject):
         self.settings.start()
         self.lists.start()
         self.conversations.start(state.last_conversation_id)
+        self.exchange.controller.tell(Unfinished(state.unfinished_import, state.unfinished_export))
         if state.is_first_start:
             self.models.first_start.begin()
         self.window.show()
@@ -312,8 +314,10 @@ class Hearth(QObject):
         self.composer.shut_down()
         self.lists.shut_down()
         end_formulas()
-        self.exchange.shut_down()
         self._requests.retry_last()
+        self.exchange.shut_down()  # may take longer than what was waiting to be kept
+        if self.exchange.controller.unfinished != Unfinished():
+            self._save_window_state()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
         saved = time.monotonic()
@@ -383,5 +387,7 @@ class Hearth(QObject):
             sidebar_shown=self.window.actions_by_name.sidebar.isChecked(),
             first_start_done=not self.models.first_start.is_shown,
             last_conversation_id=None if self.conversations.is_private else self.conversations.current_id,
+            unfinished_import=self.exchange.controller.unfinished.imported,
+            unfinished_export=self.exchange.controller.unfinished.exported,
         )
         save_window_state(self._paths.window_state_file, self._window_state)

@@ -17,6 +17,7 @@ class WindowState(msgspec.Struct, frozen=True, kw_only=True):
     """geometry is what QWidget.saveGeometry() gave; empty means never saved. place: left, top, width and height.
 
     first_start_done: something was chosen on the page of the first start; None: an earlier version saved this.
+    unfinished_import, unfinished_export: names of files that were being read or written when the window was closed.
     """
 
     geometry: bytes = b""
@@ -25,6 +26,8 @@ class WindowState(msgspec.Struct, frozen=True, kw_only=True):
     sidebar_shown: bool = True
     last_conversation_id: str | None = None
     first_start_done: bool | None = None
+    unfinished_import: tuple[str, ...] = ()
+    unfinished_export: str = ""
 
     @property
     def is_first_start(self) -> bool:

@@ -1681,6 +1681,14 @@
         <translation>Hearth ist auf Offline-Arbeit gestellt, daher wird der Hub nicht gefragt.</translation>
     </message>
     <message>
+        <source>Hearth was closed before {name} was read to its end. Import it again, and what is missing is added.</source>
+        <translation>Hearth wurde geschlossen, bevor {name} zu Ende gelesen war. Importieren Sie die Datei noch einmal, dann kommt hinzu, was fehlt.</translation>
+    </message>
+    <message>
+        <source>Hearth was closed before {name} was written, so it was not. Export it again.</source>
+        <translation>Hearth wurde geschlossen, bevor {name} geschrieben war; die Datei gibt es deshalb nicht. Exportieren Sie noch einmal.</translation>
+    </message>
+    <message>
         <source>Hearth works offline</source>
         <translation>Hearth arbeitet offline</translation>
     </message>

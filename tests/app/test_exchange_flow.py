@@ -1,6 +1,7 @@
 """Import and export in the real window, from the menu to the file and back; the dialogs are answered with paths."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from PySide6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 from app.controllers.conversations import exchange_notices
+from app.controllers.conversations.exchange_controller import Unfinished
+from app.conversations.exchange.importing import ImportJob
 from app.conversations.records import Conversation
 from app.conversations.store import ConversationStore
 from app.main import Hearth
@@ -206,7 +209,10 @@ def test_a_file_that_is_none_and_a_folder_that_is_gone_are_sentences(
     assert "could not be written" in row.notice.text
 
 
-def test_closing_during_an_import_keeps_what_is_there(qtbot: QtBot, hearth: Hearth, tmp_path: Path) -> None:
+def test_closing_during_an_import_keeps_what_is_there(
+    qtbot: QtBot, hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._FINISH_SECONDS", 0.0)
     many = [foreign.chatgpt()[0] | {"conversation_id": f"c{number}"} for number in range(3000)]
     (tmp_path / "many.json").write_text(json.dumps(many))
     choose(trigger(hearth, "import_conversations"), tmp_path / "many.json")
@@ -218,6 +224,75 @@ def test_closing_during_an_import_keeps_what_is_there(qtbot: QtBot, hearth: Hear
         assert all(len(store.load_messages(each.id)) in (2, 5) for each in store.list_conversations()[:50])
     finally:
         store.close()
+
+
+def test_closing_during_an_export_finishes_it(hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._FINISH_SECONDS", 60.0)
+    monkeypatch.setattr("app.conversations.exchange.exporting._STEP_SECONDS", 0.0)
+    choose(trigger(hearth, "export_all"), tmp_path / "all.json")
+    hearth.shut_down()
+    assert '"Tides"' in (tmp_path / "all.json").read_text()
+    assert '"Bread"' in (tmp_path / "all.json").read_text()
+    assert hearth.exchange.controller.unfinished == Unfinished()
+
+
+def test_closing_during_an_import_finishes_it(hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._FINISH_SECONDS", 60.0)
+    (tmp_path / "some.json").write_text(json.dumps(foreign.chatgpt()))
+    choose(trigger(hearth, "import_conversations"), tmp_path / "some.json")
+    hearth.shut_down()
+    store = ConversationStore(locate().database)
+    try:
+        assert len(store.list_conversations()) == 2 + len(foreign.chatgpt())
+    finally:
+        store.close()
+    assert hearth.exchange.controller.unfinished == Unfinished()
+
+
+def test_an_export_that_closing_cuts_short_is_told_at_the_next_start(
+    hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._FINISH_SECONDS", 0.0)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    release = threading.Event()
+    hearth.store_thread.submit(lambda _store: release.wait())
+    choose(trigger(hearth, "export_all"), folder / "all.json")
+    hearth.exchange.shut_down()
+    release.set()
+    hearth.shut_down()
+    assert not any(folder.iterdir())
+    assert "closed before all.json was written" in said_at_next_start(exchange_notices.EXPORT_KEY)
+    assert said_at_next_start(exchange_notices.EXPORT_KEY) == ""
+
+
+def test_an_import_that_closing_cuts_short_is_told_at_the_next_start(
+    hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._FINISH_SECONDS", 0.0)
+    release = threading.Event()
+    cancel = ImportJob.cancel
+    monkeypatch.setattr(ImportJob, "cancel", lambda job: (release.set(), cancel(job)))
+    hearth.store_thread.submit(lambda _store: release.wait())
+    (tmp_path / "some.json").write_text(json.dumps(foreign.chatgpt()))
+    choose(trigger(hearth, "import_conversations"), tmp_path / "some.json")
+    hearth.shut_down()
+    assert "closed before some.json was read to its end" in said_at_next_start(exchange_notices.IMPORT_KEY)
+    assert said_at_next_start(exchange_notices.IMPORT_KEY) == ""
+
+
+def said_at_next_start(key: str) -> str:
+    """Return what a notice of the next window says, "" if there is none."""
+    opened = Hearth(locate(), scripted_engine_command("echo"))
+    try:
+        opened.start()
+        row = notice(opened, key)
+        return row.notice.text if row is not None else ""
+    finally:
+        opened.shut_down()
+        opened.window.deleteLater()
+        opened.deleteLater()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 def listed(hearth: Hearth) -> list[Conversation]:

@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
@@ -28,12 +30,22 @@ from app.rendering.thinking import split_thinking
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 _PROGRESS_SECONDS = 0.3
 _END_SECONDS = 10.0
+_FINISH_SECONDS = 3.0  # a window that is closed meanwhile: less than a second start waits for the first
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """Names of files: what was still being read or written when the window was closed."""
+
+    imported: tuple[str, ...] = ()
+    exported: str = ""
 
 
 class ExchangeController(QObject):
     """Reading and taking in run on a thread of their own, writing runs on the store's, a moment at a time.
 
     Signals: notice_raised(Notice), notice_cleared(key), imported(ImportReport).
+    unfinished: what shut_down() had to give up.
     """
 
     notice_raised = Signal(object)
@@ -63,6 +75,7 @@ class ExchangeController(QObject):
         self._export: ExportJob | None = None
         self._export_path = Path()
         self._shown_at = 0.0
+        self.unfinished = Unfinished()
         self._progressed.connect(self._on_progressed, Qt.ConnectionType.QueuedConnection)
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
 
@@ -184,15 +197,46 @@ class ExchangeController(QObject):
         elif action_key == exchange_notices.UNDO_IMPORT:
             self._undo()
 
+    def tell(self, unfinished: Unfinished) -> None:
+        """Say what the window before this one could not finish."""
+        if unfinished.imported:
+            self.notice_raised.emit(exchange_notices.import_unfinished_notice(unfinished.imported))
+        if unfinished.exported:
+            self.notice_raised.emit(exchange_notices.export_unfinished_notice(unfinished.exported))
+
     def shut_down(self) -> None:
-        """End what runs: what was imported stays, a file that is not whole leaves nothing."""
-        if self._import is not None:
-            self._import.cancel()
-        self._end_thread()
-        job, self._export = self._export, None
-        if job is not None:
+        """Finish what runs, which blocks for some seconds at most, else give it up.
+
+        What was imported until then stays, a file that is not whole leaves nothing.
+        """
+        deadline = time.monotonic() + _FINISH_SECONDS
+        imported, exported = self._finish_import(deadline), self._finish_export(deadline)
+        self.unfinished = Unfinished(imported, exported)
+
+    def _finish_import(self, deadline: float) -> tuple[str, ...]:
+        job, thread = self._import, self._thread
+        given_up: tuple[str, ...] = ()
+        if job is not None and thread is not None:
+            if not job.is_cancelled:
+                thread.join(max(0.0, deadline - time.monotonic()))
+                given_up = job.names if thread.is_alive() else ()
             job.cancel()
-            self._requests.request(job.step)
+        self._end_thread()
+        return given_up
+
+    def _finish_export(self, deadline: float) -> str:
+        job, self._export = self._export, None
+        if job is None:
+            return ""
+        was_cancelled = job.is_cancelled
+        while not (job.is_finished or job.is_cancelled):
+            step: Future[None] = self._submit(job.step)
+            try:
+                step.result(max(0.0, deadline - time.monotonic()))
+            except (ExchangeError, StoreError, TimeoutError):
+                job.cancel()
+                self._requests.request(job.step)  # takes away what was written
+        return "" if was_cancelled or job.is_finished else self._export_path.name
 
     def _end_thread(self) -> None:
         thread, self._thread = self._thread, None

@@ -68,6 +68,19 @@ def import_busy_notice() -> Notice:
     return Notice(key="import_busy", text=tr("Another import is still running."))
 
 
+def import_unfinished_notice(names: Sequence[str]) -> Notice:
+    """Return what to say of an import that was cut short by closing the window."""
+    text = tr("Hearth was closed before {name} was read to its end. Import it again, and what is missing is added.")
+    named = ", ".join(one_line(clean_text(name)) for name in names[:_MOST_NAMED])
+    return Notice(key=IMPORT_KEY, text=text.format(name=named), severity=Severity.WARNING)
+
+
+def export_unfinished_notice(name: str) -> Notice:
+    """Return what to say of an export that was cut short by closing the window."""
+    text = tr("Hearth was closed before {name} was written, so it was not. Export it again.")
+    return Notice(key=EXPORT_KEY, text=text.format(name=one_line(clean_text(name))), severity=Severity.WARNING)
+
+
 def imported_notice(report: ImportReport) -> Notice:
     """Return what came of an import, with Undo if there is something to take back."""
     sentences = [_added(report), *_left_out(report), *report.failures[:_MOST_NAMED]]

@@ -54,6 +54,16 @@ class ImportJob:
         self._report = ImportReport()
         self._folders: dict[str, Folder] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the files are called."""
+        return tuple(path.name for path in self._paths)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether it was given up."""
+        return self._report.was_cancelled
+
     def run(self) -> ImportReport:
         """Import all files; what is in the store when this returns stays there."""
         for path in self._paths:
