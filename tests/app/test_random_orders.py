@@ -23,7 +23,6 @@ from app.conversations.editing import list_edits
 from app.conversations.records import Conversation, Message
 from app.conversations.store import ConversationStore
 from app.conversations.tree import ConversationTree
-from app.models.message_edit import MessageEdit
 from app.models.transcript_model import TranscriptEntry
 from app.paths import locate
 from app.widgets.transcript.message_actions import Act, offer_of
@@ -53,6 +52,7 @@ class Orders:
         self.steps: list[str] = []
         self.written: set[str] = set()
         self.is_private: set[str] = set()  # what was written there goes with the window
+        self.leaving: set[str] = set()  # messages that may be shown until the store has deleted them
         self.deaths = 0
         self.whole = self._opened()
 
@@ -105,9 +105,7 @@ class Orders:
         if offer.is_shown and offer.is_enabled:
             self.steps[-1] += f" {act} {row}"
             if act is Act.DELETE:  # what is written in a message goes with it
-                self.whole.hearth.window.page.transcript.flush_edits()
-                for edit in self._edits():
-                    self.written -= words_in(edit.text) | read_in(edit.attachments)
+                self._leave(entry.message.id)
             model = self.dice.choice(CHECKPOINTS).reference if act is Act.REGENERATE_WITH else ""
             self.whole.hearth.window.page.transcript.view.reveal(row).perform(act, model)
 
@@ -119,7 +117,10 @@ class Orders:
         widget = self.whole.hearth.window.page.transcript.view.reveal(row)
         widget.begin_editing()
         if widget.editor is not None:
-            widget.editor.editor.setPlainText(f"{widget.editor.editor.text} {self._word()}")
+            word = self._word()
+            widget.editor.editor.setPlainText(f"{widget.editor.editor.text} {word}")
+            if entry.message.id in self.leaving:
+                self.written.discard(word)
 
     def finish_edit(self) -> None:
         view = self.whole.hearth.window.page.transcript.view
@@ -285,10 +286,14 @@ class Orders:
             self.is_private.add(word)
         return word
 
-    def _edits(self) -> list[MessageEdit]:
-        model = self.whole.hearth.transcript_model
-        found = (model.edits.get(model.entry(row).message.id) for row in range(model.rowCount()))
-        return [each for each in found if each is not None]
+    def _leave(self, message_id: str) -> None:
+        """Know what goes with a message: edits of all below it, in other versions too, and those begun meanwhile."""
+        self.whole.hearth.window.page.transcript.flush_edits()
+        current = self.whole.hearth.conversations.current
+        assert current is not None
+        self.leaving = {each.id for each in current.tree.below(message_id)}
+        for edit in filter(None, map(self.whole.hearth.transcript_model.edits.get, self.leaving)):
+            self.written -= words_in(edit.text) | read_in(edit.attachments)
 
     def _listed(self) -> list[str]:
         model = self.whole.hearth.conversation_model
