@@ -1,6 +1,5 @@
 """Which conversations there are and which one is shown: open, new, rename, versions, drafts."""
 
-import time
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -9,14 +8,14 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers import notices
 from app.controllers.conversations.drafts import DraftKeeper
 from app.controllers.conversations.known_changes import KnownChanges
-from app.controllers.conversations.shelf import Loaded, Read, Shelf, keep_page, read
+from app.controllers.conversations.new_pages import NewPages, is_blank
+from app.controllers.conversations.shelf import Loaded, Read, Shelf, read
 from app.controllers.conversations.turns import Turn
 from app.controllers.store_requests import StoreRequests
 from app.conversations.errors import StoreError
 from app.conversations.prompting import Prompt, context_start, prompt_of
-from app.conversations.records import Conversation, Message, new_id
+from app.conversations.records import Conversation, Message
 from app.conversations.store import ConversationStore
-from app.conversations.titles import UNTITLED, title_from
 from app.conversations.tree import ConversationTree
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
@@ -60,9 +59,7 @@ class ConversationController(QObject):
         self._busy_ids: frozenset[str] = frozenset()
         self._wanted_id: str | None = None
         self._changes = KnownChanges(requests)
-        self._blanks: dict[bool, Conversation] = {}  # a private one and one that is not, each with a draft
-        self._is_new_private = False
-        self._prompted_ids: set[str] = set()  # of new pages, as even none may have been chosen
+        self._new_pages = NewPages(requests)
         self.shelf = Shelf()
         self.drafts = DraftKeeper(requests, self)
         self.current: Loaded | None = None
@@ -77,12 +74,7 @@ class ConversationController(QObject):
 
     def _on_first_look(self, found: _FirstLook) -> None:
         conversations, sentences = found
-        blanks = [each for each in conversations if is_blank(each)]
-        self._blanks.update(
-            (False, each)
-            for each in reversed(blanks)
-            if each.draft or each.draft_attachments or each.system_prompt or each.sampling
-        )
+        self._new_pages.restore(each for each in conversations if is_blank(each))
         begun = tuple(self._conversations.all)  # someone was quicker than the disk
         self._conversations.set_conversations(each for each in conversations if not is_blank(each))
         self._conversations.upsert_all(begun)
@@ -90,7 +82,7 @@ class ConversationController(QObject):
             self.notice_raised.emit(Notice(key=f"store:{number}", text=sentence, severity=Severity.WARNING))
         if self._wanted_id is not None and self._conversations.row_of(self._wanted_id) is not None:
             self.open(self._wanted_id)
-        elif self.current is None and not self._is_new_private and self._blanks:
+        elif self.current is None and not self.is_private and self.page is not None:
             self._show(None)
 
     def _on_cannot_open(self, error: StoreError) -> None:
@@ -142,13 +134,13 @@ class ConversationController(QObject):
     def _begin(self, *, is_private: bool) -> None:
         self.leave_page()
         self._wanted_id = None
-        self._is_new_private = is_private
+        self._new_pages.is_private = is_private
         self._show(None)
 
     @property
     def is_private(self) -> bool:
         """Whether the shown conversation, or the one that would begin on the shown page, is a private one."""
-        return self.current.conversation.is_private if self.current is not None else self._is_new_private
+        return self.current.conversation.is_private if self.current is not None else self._new_pages.is_private
 
     def leave_page(self) -> None:
         """Keep what is typed on the shown page before it is another's; typing goes on until one has been read."""
@@ -162,7 +154,7 @@ class ConversationController(QObject):
         self.show_branch()
         self.conversation_changed.emit(loaded.conversation if loaded is not None else None)
         self.private_changed.emit(self.is_private)
-        conversation = loaded.conversation if loaded is not None else self._blanks.get(self._is_new_private)
+        conversation = self.page
         draft = self.drafts.draft(conversation.id, conversation.draft) if conversation is not None else ""
         if conversation is not None:
             self.drafts.know_draft(conversation.id, conversation.draft)
@@ -219,19 +211,10 @@ class ConversationController(QObject):
 
     def adopt_blank(self, text: str) -> Loaded:
         """Turn the page of a new conversation into one that is listed, titled after its first message."""
-        now, prompt = time.time(), self.system_prompt
-        blank = self._blanks.pop(self._is_new_private, None)
-        conversation = msgspec.structs.replace(
-            blank or self._new_blank(now),
-            title=title_from(text),
-            created_at=now,
-            updated_at=now,
-            system_prompt=prompt,
-        )
+        conversation = self._new_pages.take(text, self.system_prompt)
         self._wanted_id = conversation.id
         self.current = self.shelf.put(conversation)
         self._conversations.upsert(conversation)
-        self._requests.keep(lambda store: keep_page(store, conversation))
         self.conversation_changed.emit(conversation)
         return self.current
 
@@ -296,35 +279,24 @@ class ConversationController(QObject):
     @property
     def page(self) -> Conversation | None:
         """The shown conversation, or what would become one: None while nothing was written there yet."""
-        return self.current.conversation if self.current is not None else self._blanks.get(self._is_new_private)
+        return self.current.conversation if self.current is not None else self._new_pages.page
 
     @property
     def system_prompt(self) -> str:
         """What the model is told before anything else on the shown page."""
-        page = self.page
-        is_own = page is not None and (self.current is not None or page.system_prompt or page.id in self._prompted_ids)
-        return page.system_prompt if page is not None and is_own else self._settings().system_prompt
+        own = self.current.conversation.system_prompt if self.current is not None else self._new_pages.own_prompt
+        return own if own is not None else self._settings().system_prompt
 
     def change_page(self, **changes: object) -> None:
         """Change what the page's conversation has of its own; the store is told by whoever calls this."""
-        page = self.kept_page()
         if self.current is not None:
-            self.change_known([page.id], **changes)
-            return
-        self._blanks[self._is_new_private] = msgspec.structs.replace(page, **changes)
-        if "system_prompt" in changes:
-            self._prompted_ids.add(page.id)
+            self.change_known([self.current.conversation.id], **changes)
+        else:
+            self._new_pages.change(**changes)
 
     def kept_page(self) -> Conversation:
         """Return the page's conversation; the page of a new one is in the store from now on."""
-        page = self.page
-        if page is None:
-            page = begun = self._blanks[self._is_new_private] = self._new_blank(time.time())
-            self._requests.keep(lambda store: keep_page(store, begun))
-        return page
-
-    def _new_blank(self, now: float) -> Conversation:
-        return Conversation(id=new_id(), title="", created_at=now, updated_at=now, is_private=self._is_new_private)
+        return self.current.conversation if self.current is not None else self._new_pages.kept_page()
 
     @Slot(object)
     def rename(self, change: tuple[str, str]) -> None:
@@ -393,8 +365,3 @@ class ConversationController(QObject):
 
 def _first_look(store: ConversationStore) -> _FirstLook:
     return store.list_conversations(), store.notices
-
-
-def is_blank(conversation: Conversation) -> bool:
-    """Return whether it is the page of a new conversation, which isn't listed."""
-    return conversation.active_leaf_id is None and conversation.title in ("", UNTITLED) and conversation.name is None

@@ -2,7 +2,8 @@
 
 from PySide6.QtCore import QObject, Slot
 
-from app.controllers.conversations.conversation_controller import ConversationController, is_blank
+from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.new_pages import is_blank
 from app.controllers.conversations.shelf import Read, read
 from app.controllers.store_requests import StoreRequests
 from app.conversations.elsewhere import Look, look_for_others
