@@ -22,6 +22,7 @@ class ContextUse:
 
     answer_tokens: what is then kept free for the answer. has_history: there are messages that could give way.
     has_draft: something is being typed. is_exact: the engine has counted; otherwise it is guessed from the text.
+    is_growing: an answer is being written. counts_thinking: the newest answer's thinking is part of what is taken.
     """
 
     used_tokens: int
@@ -31,6 +32,8 @@ class ContextUse:
     has_history: bool = True
     has_draft: bool = True
     is_exact: bool = True
+    is_growing: bool = False
+    counts_thinking: bool = False
 
     @property
     def room(self) -> Room:
@@ -60,6 +63,13 @@ class ContextUse:
     @property
     def sentence(self) -> str:
         """All of it for a tooltip and for assistive technology: what is taken, and what will happen."""
+        if not self.counts_thinking:
+            return self._told
+        thinking = tr("The newest answer's thinking is part of it; most models don't read it again.")
+        return f"{self._told} {thinking}"
+
+    @property
+    def _told(self) -> str:
         about = "" if self.is_exact else tr("about ")
         used, window = f"{about}{grouped(self.used_tokens)}", grouped(self.window_tokens)
         taken = tr("This conversation takes {used} of the {window} tokens that the model can hold.")

@@ -36,7 +36,12 @@ NO_THINKING = Thinking()
 
 def is_thinking(text: str, opened: bool = False) -> bool:
     """Return whether a text so far is inside thinking that it began with; ``opened``: the template had begun it."""
-    return (opened or _BEGINNING.match(text) is not None) and _CLOSING.search(text) is None
+    return begins_with_thinking(text, opened) and _CLOSING.search(text) is None
+
+
+def begins_with_thinking(text: str, opened: bool = False) -> bool:
+    """Return whether a text began with thinking, ended by now or not; ``opened``: the template had begun it."""
+    return opened or _BEGINNING.match(text) is not None
 
 
 def closing_of(text: str) -> str:

@@ -3999,6 +3999,10 @@
         <translation>Das Netz antwortete mit einer Webseite anstelle des Hub; es verlangt vermutlich eine Anmeldung.</translation>
     </message>
     <message>
+        <source>The newest answer&apos;s thinking is part of it; most models don&apos;t read it again.</source>
+        <translation>Darin sind die Gedanken der neuesten Antwort enthalten; die meisten Modelle lesen sie nicht noch einmal.</translation>
+    </message>
+    <message>
         <source>The oldest messages are left out, as the conversation is too long for the model.</source>
         <translation>Die ältesten Nachrichten sind weggelassen, da die Unterhaltung zu lang für das Modell ist.</translation>
     </message>

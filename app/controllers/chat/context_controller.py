@@ -1,43 +1,48 @@
 """How much of the context window the shown conversation takes with what is being typed: counted by the engine while it
-has nothing else to do, and guessed from the length of the text until then.
+has nothing else to do, and guessed from the length of the text until then. What an answer takes that is being written
+the engine tells on the way.
 """
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from app.controllers.conversations.answer import reply_parent
+from app.controllers.chat.answer_tally import AnswerTally
+from app.controllers.chat.context_page import (
+    BYTES_PER_TOKEN,
+    TEMPLATE_TOKENS,
+    ContextPage,
+    branch_tokens,
+    page_of,
+    turn_tokens,
+)
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.submitting import Submit
 from app.conversations.attachment import Attachment
-from app.conversations.prompting import context_start, prompt_of, quoted
-from app.conversations.records import Conversation, Message, new_id
+from app.conversations.prompting import prompt_of, quoted
+from app.conversations.records import Message, new_id
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings, overlaid, sampling_from
 from engine.api.codec import clean_text, utf8_length
-from engine.api.commands import CountTokens, WhenFull, room_for_answer
-from engine.api.events import CommandCancelled, CommandFailed, TokensCounted
-from engine.api.message import PromptMessage, Role
+from engine.api.commands import CountTokens, room_for_answer
+from engine.api.events import (
+    CommandCancelled,
+    CommandFailed,
+    GenerationFinished,
+    PrefillProgress,
+    TextGenerated,
+    TokensCounted,
+)
+from engine.api.message import Role
 from engine.api.plan import Plan
 
-# Close enough for most languages: four letters of English, or a bit more than one Chinese character.
-_BYTES_PER_TOKEN = 4
-_TEMPLATE_TOKENS = 6
 # Nobody needs to know exactly by how much a pasted book is too long.
 _COUNTED_WINDOWS = 4
+# How often the number changes while an answer is written: often enough to be true, seldom enough to be read.
+_GROWING_MS = 1000
 _Key = tuple[object, ...]
-
-
-@dataclass(frozen=True)
-class _Page:
-    """What a count is about: a conversation, and the messages that the typed one would follow."""
-
-    conversation: Conversation
-    branch: tuple[Message, ...]
-    leaves_out: bool
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,9 @@ class ContextController(QObject):
         self._known: _Count | None = None
         self._refused: _Key | None = None
         self._history: tuple[_Key, int] | None = None  # of the page: guessing ten thousand messages takes a moment
+        self._tally = AnswerTally()
+        self._growing_timer = QTimer(self, interval=_GROWING_MS, singleShot=True)
+        self._growing_timer.timeout.connect(self.refresh)
         self.use: ContextUse | None = None
         conversations.shown.connect(self.refresh)
 
@@ -114,10 +122,12 @@ class ContextController(QObject):
     @Slot()
     def refresh(self) -> None:
         """Say what is known now, and have it counted if nothing else is to be done."""
-        page = self._page()
+        page = page_of(self._conversations)
         key = self._key(page)
         self._tell(page, key)
-        if self._open is not None or not self._typed_bytes or not self._is_idle() or self._plan is None:
+        if self._plan is None or self._open is not None or not self._typed_bytes:
+            return
+        if page.growing is not None or not self._is_idle():
             return
         asked = _Count(key, self._typed_bytes)
         is_known = self._known is not None and (self._known.key, self._known.draft_bytes) == (key, asked.draft_bytes)
@@ -128,6 +138,19 @@ class ContextController(QObject):
     @Slot(object)
     def on_event(self, event: object) -> None:
         """Take an event of the engine; those of other commands change nothing."""
+        if isinstance(event, PrefillProgress):
+            if self._tally.begin(event):
+                self.refresh()
+        elif isinstance(event, TextGenerated):
+            self._tally.grow(event)
+            if not self._growing_timer.isActive():
+                self._growing_timer.start()
+        elif isinstance(event, GenerationFinished):
+            self._tally.end(event)
+        else:
+            self._take_count(event)
+
+    def _take_count(self, event: object) -> None:
         asked = self._open
         if asked is None or getattr(event, "command_id", None) != asked.command_id:
             return
@@ -140,30 +163,13 @@ class ContextController(QObject):
         elif isinstance(event, CommandFailed):
             self._refused = asked.key
 
-    def _page(self) -> _Page:
-        loaded = self._conversations.current
-        if loaded is None:
-            now, prompt = time.time(), self._conversations.system_prompt
-            conversation = Conversation(
-                id="new",
-                title="",
-                created_at=now,
-                updated_at=now,
-                system_prompt=prompt,
-                is_private=self._conversations.is_private,
-            )
-            return _Page(conversation, (), leaves_out=False)
-        branch = loaded.tree.branch(reply_parent(loaded.branch()))
-        rolls = self._conversations.when_full(loaded.conversation) is WhenFull.ROLL
-        return _Page(loaded.conversation, tuple(branch), leaves_out=rolls)
-
-    def _key(self, page: _Page) -> _Key:
-        leaf = page.branch[-1] if page.branch else None
-        version = (leaf.id, len(leaf.content)) if leaf is not None else None
+    def _key(self, page: ContextPage) -> _Key:
+        version = (page.leaf.id, len(page.leaf.content)) if page.leaf is not None else None
+        answer_id = page.growing.id if page.growing is not None else None
         model = (self._plan.checkpoint, self._plan.context_window) if self._plan is not None else None
-        return (page.conversation.id, page.conversation.system_prompt, version, page.leaves_out, model)
+        return (page.conversation.id, page.conversation.system_prompt, version, answer_id, page.leaves_out, model)
 
-    def _count(self, page: _Page, asked: _Count) -> None:
+    def _count(self, page: ContextPage, asked: _Count) -> None:
         typed = Message(
             id="draft",
             conversation_id=page.conversation.id,
@@ -183,54 +189,42 @@ class ContextController(QObject):
         self._open = _Count(asked.key, asked.draft_bytes, command_id=command.command_id)
         self._submit(command)
 
-    def _guess(self, page: _Page, key: _Key) -> int:
+    def _guess(self, page: ContextPage, key: _Key) -> int:
         draft_bytes = self._typed_bytes
         if self._known is not None and self._known.key == key and draft_bytes:
-            return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // _BYTES_PER_TOKEN)
-        typed = draft_bytes // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS if draft_bytes else 0
-        return self._history_tokens(page, key) + typed
+            return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // BYTES_PER_TOKEN)
+        typed = draft_bytes // BYTES_PER_TOKEN + TEMPLATE_TOKENS if draft_bytes else 0
+        told = self._tally.tokens_of(page.growing.id) if page.growing is not None else None
+        return (told if told is not None else self._untold_tokens(page, key)) + typed
 
-    def _history_tokens(self, page: _Page, key: _Key) -> int:
-        leaf = page.branch[-1] if page.branch else None
-        wanted = (*key, leaf is not None and leaf.statistics is not None)
+    def _untold_tokens(self, page: ContextPage, key: _Key) -> int:
+        wanted = (*key, page.leaf is not None and page.leaf.statistics is not None)
+        tokenizer_id = self._plan.tokenizer_id if self._plan is not None else ""
         if self._history is None or self._history[0] != wanted:
-            self._history = (wanted, _tokens_of(page))
-        return self._history[1]
+            self._history = (wanted, branch_tokens(page, tokenizer_id))
+        growing = (page.growing,) if page.growing is not None and page.growing.content else ()
+        return self._history[1] + turn_tokens(growing, tokenizer_id)
 
-    def _longest_answer(self, page: _Page) -> int | None:
+    def _longest_answer(self, page: ContextPage) -> int | None:
         own = self._conversations.page.sampling if self._conversations.page is not None else page.conversation.sampling
         return overlaid(sampling_from(self._settings()), own).maximum_tokens
 
-    def _tell(self, page: _Page, key: _Key) -> None:
+    def _tell(self, page: ContextPage, key: _Key) -> None:
         use: ContextUse | None = None
         has_draft = bool(self._typed_bytes)
-        if self._plan is not None and (page.branch or has_draft):
-            counted = self._known is not None and self._known.key == key
+        if self._plan is not None and (page.leaf is not None or has_draft):
+            counted = has_draft and self._known is not None and self._known.key == key
             use = ContextUse(
                 used_tokens=self._guess(page, key),
                 window_tokens=self._plan.context_window,
                 answer_tokens=room_for_answer(self._plan.context_window, self._longest_answer(page)),
                 leaves_out=page.leaves_out,
-                has_history=len(page.branch) > 1,
+                has_history=page.has_history,
                 has_draft=has_draft,
                 is_exact=counted and self._known is not None and self._known.draft_bytes == self._typed_bytes,
+                is_growing=page.growing is not None,
+                counts_thinking=page.counts_thinking and not counted,
             )
         if use != self.use:
             self.use = use
             self.use_changed.emit(use)
-
-
-def _tokens_of(page: _Page) -> int:
-    """Return about how many tokens a branch takes: what its last answer cost, and a guess for the rest."""
-    rest: list[PromptMessage] = []
-    if page.leaves_out or context_start(page.branch) is None:
-        for place, message in reversed(list(enumerate(page.branch))):
-            if message.statistics is not None and message.content:
-                after = prompt_of(page.conversation, page.branch[place + 1 :], leaves_out=False).messages
-                rest = [turn for turn in after if turn.role is not Role.SYSTEM]
-                return message.statistics.prompt_tokens + message.statistics.generated_tokens + _guess_of(rest)
-    return _guess_of(prompt_of(page.conversation, page.branch, leaves_out=page.leaves_out).messages)
-
-
-def _guess_of(turns: Sequence[PromptMessage]) -> int:
-    return sum(utf8_length(turn.content) // _BYTES_PER_TOKEN + _TEMPLATE_TOKENS for turn in turns)

@@ -50,6 +50,7 @@ class Composer(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._busy = False
+        self._told_warning = ""  # that the context is nearly full
         self._asked_from = ""  # what was shown when another text was asked for
         self._window_height = _USUAL_HEIGHT_PX
         self._draft_timer = QTimer(self)
@@ -179,11 +180,17 @@ class Composer(QWidget):
         dialog.open()
 
     def set_context_use(self, use: ContextUse | None) -> None:
-        """Show how much the model can still hold; assistive technology reads a warning with the editor."""
+        """Show how much the model can still hold; assistive technology reads a warning with the editor.
+
+        While an answer grows it is read once, and not again with each new number.
+        """
         self.foot.show_use(use)
         self.attachments.set_window_tokens(use.window_tokens if use is not None else 0)
         self._share_height()
-        self.editor.setAccessibleDescription(use.sentence if use is not None and use.words else "")
+        words = use.words if use is not None else ""
+        if use is None or words != self._told_warning or not use.is_growing:
+            self.editor.setAccessibleDescription(use.sentence if use is not None and words else "")
+        self._told_warning = words
 
     def set_model_name(self, name: str) -> None:
         """Say to whom one writes."""

@@ -1,7 +1,7 @@
 """One quiet line below the composer: how much of the context window is taken, and a warning before it is full."""
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.language import placed
@@ -10,6 +10,7 @@ from app.widgets.basics.foreign_text import plain_tooltip
 
 _HEIGHT_PX = 20
 _BETWEEN = "  ·  "
+_EQUAL_DIGITS = QFont.Tag("tnum")  # all as wide as each other: a number that grows each second stays calm
 
 
 class ContextMeter(QLabel):
@@ -23,6 +24,14 @@ class ContextMeter(QLabel):
         self.setContentsMargins(16, 0, 16, 0)
         self.setFixedHeight(_HEIGHT_PX)
         self.setProperty("role", "small")
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep digits equally wide: with each look the style gives a font that knows nothing of it."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.FontChange and not self.font().isFeatureSet(_EQUAL_DIGITS):
+            font = self.font()
+            font.setFeature(_EQUAL_DIGITS, 1)
+            self.setFont(font)
 
     def minimumSizeHint(self) -> QSize:
         """Ask for no room of the window: the words are shortened where it is narrow."""

@@ -24,7 +24,7 @@ from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from engine.api.commands import Command, Generate
 from engine.api.errors import ErrorKind, ErrorReport
-from engine.api.events import CommandFailed, FinishReason, GenerationFinished, Statistics, TextGenerated
+from engine.api.events import CommandFailed, Event, FinishReason, GenerationFinished, Statistics, TextGenerated
 from engine.api.sampling import Sampling
 from tests.engine_scripts import PLAN
 
@@ -97,6 +97,7 @@ class Desk:
         self.queue: tuple[str, ...] = ()
         self.draft = ""
         self.models_needed = 0
+        self.listeners: list[Callable[[Event], None]] = [self.chat.on_event]
         self._listen()
 
     def _listen(self) -> None:
@@ -131,17 +132,24 @@ class Desk:
         return self.engine.generates[count]
 
     def say(self, command: Generate, text: str, *token_ids: int) -> None:
-        self.chat.on_event(TextGenerated(text=text, token_ids=token_ids, **ids_of(command)))
+        self.tell(TextGenerated(text=text, token_ids=token_ids, **ids_of(command)))
 
-    def finish(self, command: Generate, text: str, *token_ids: int, reason: FinishReason = FinishReason.END) -> None:
-        self.chat.on_event(
+    def finish(
+        self,
+        command: Generate,
+        text: str,
+        *token_ids: int,
+        reason: FinishReason = FinishReason.END,
+        prompt_tokens: int = 9,
+    ) -> None:
+        self.tell(
             GenerationFinished(
                 reason=reason,
                 text=text,
                 token_ids=token_ids,
                 tokenizer_id=PLAN.tokenizer_id,
                 statistics=Statistics(
-                    prompt_tokens=9,
+                    prompt_tokens=prompt_tokens,
                     reused_tokens=4,
                     prefilled_tokens=5,
                     generated_tokens=len(token_ids),
@@ -156,7 +164,12 @@ class Desk:
 
     def fail(self, command: Generate, kind: ErrorKind, message: str = "It failed.") -> None:
         error = ErrorReport(kind=kind, message=message, hint="Do this.")
-        self.chat.on_event(CommandFailed(command_id=command.command_id, error=error))
+        self.tell(CommandFailed(command_id=command.command_id, error=error))
+
+    def tell(self, event: Event) -> None:
+        """Let an event of the engine come, as main.py connects it."""
+        for listener in self.listeners:
+            listener(event)
 
     def talk(self, question: str, answer: str) -> tuple[str, str]:
         """Ask and have it answered; return the ids of the question and of the answer."""

@@ -52,3 +52,9 @@ def test_what_will_happen_is_told_before_it_does(
     assert use(used, **changes).words == words
     assert consequence in use(used, **changes).sentence
     assert use(used, **changes).sentence.endswith(("hold.", "screen.", "messages.", "context."))
+
+
+def test_thinking_that_counts_is_named() -> None:
+    thought = use(1240, counts_thinking=True).sentence
+    assert thought.startswith("This conversation takes 1,240 of")
+    assert thought.endswith("The newest answer's thinking is part of it; most models don't read it again.")

@@ -4,7 +4,7 @@ import pytest
 
 from app.rendering.blocks import BlockKind, RenderTheme
 from app.rendering.markdown import MarkdownStream, render
-from app.rendering.thinking import Passage, Thinking, closing_of, is_thinking, split_thinking
+from app.rendering.thinking import Passage, Thinking, begins_with_thinking, closing_of, is_thinking, split_thinking
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
 
@@ -98,3 +98,9 @@ def test_the_time_it_took_stands_at_the_first_thoughts() -> None:
     assert (block.kind, block.seconds, block.closed) == (BlockKind.THINKING, 3, False)
     first, last = stream.update("hm\n</think>\n\nyes", False, Thinking(True, 12.2))
     assert (first.seconds, first.closed, last.text) == (12, True, "yes")
+
+
+def test_thinking_at_the_beginning_is_known_also_when_it_has_ended() -> None:
+    assert begins_with_thinking("<think>\nhm\n</think>\n\nyes")
+    assert begins_with_thinking("hm\n</think>\n\nyes", opened=True)
+    assert not begins_with_thinking("yes, <think> is a tag")

@@ -1,69 +1,20 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
-from app.controllers.chat import context_controller
-from app.controllers.chat.context_controller import ContextController
+from app.controllers.chat import context_controller, context_page
 from app.conversations.attachment import Attachment
 from app.conversations.prompting import Prompt
 from app.conversations.records import Conversation, Message
-from app.models.context_use import ContextUse
 from app.settings.schema import Settings
-from engine.api.commands import CountTokens, WhenFull
+from engine.api.commands import WhenFull
 from engine.api.errors import ErrorKind, ErrorReport
-from engine.api.events import CommandCancelled, CommandFailed, TokensCounted
+from engine.api.events import CommandCancelled, CommandFailed
 from engine.api.sampling import Sampling
+from tests.app.controllers.chat.conftest import SPOKEN, Meter
 from tests.app.controllers.conftest import Desk
 from tests.engine_scripts import PLAN
-
-SPOKEN = 9 + 2  # what EngineDouble's answers say that they cost
-
-
-class Meter:
-    """The controller on a desk, connected as main.py does."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.controller = ContextController(
-            desk.conversations, desk.engine.commands.append, lambda: desk.chat.is_idle, lambda: desk.settings
-        )
-        self.shown: list[ContextUse | None] = []
-        self.controller.use_changed.connect(self.shown.append)
-        desk.chat.busy_changed.connect(self.controller.refresh)
-        desk.conversations.draft_restored.connect(self.controller.set_draft)
-        self.controller.set_plan(PLAN)
-
-    @property
-    def use(self) -> ContextUse:
-        assert self.shown
-        assert self.shown[-1] is not None
-        return self.shown[-1]
-
-    def counts(self) -> list[CountTokens]:
-        return [command for command in self.desk.engine.commands if isinstance(command, CountTokens)]
-
-    def type(self, text: str) -> None:
-        self.controller.set_draft(text)
-
-    def count(self, tokens: int) -> None:
-        command = self.counts()[-1]
-        self.controller.on_event(
-            TokensCounted(
-                command_id=command.command_id,
-                conversation_id=command.conversation_id,
-                prompt_tokens=tokens,
-                context_window=PLAN.context_window,
-            )
-        )
-
-
-@pytest.fixture
-def meter(desk: Desk) -> Iterator[Meter]:
-    desk.open_shop()
-    result = Meter(desk)
-    yield result
-    result.controller.deleteLater()
 
 
 def test_an_empty_page_says_nothing(meter: Meter) -> None:
@@ -204,7 +155,8 @@ def test_a_long_conversation_is_guessed_once(desk: Desk, meter: Meter, monkeypat
         return guess(conversation, branch, leaves_out=leaves_out)
 
     desk.talk("One", "First")
-    monkeypatch.setattr(context_controller, "prompt_of", counting)
+    for module in (context_controller, context_page):
+        monkeypatch.setattr(module, "prompt_of", counting)
     meter.controller.refresh()
     del asked[:]
     for text in ("T", "Tw", "Two"):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt
 from PySide6.QtGui import QInputMethodEvent, QPaintEvent, QTextOption
@@ -6,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from app.models.context_use import ContextUse
 from app.models.waiting_item import WaitingItem
-from app.widgets.basics.theme import Theme
+from app.widgets.basics.theme import DARK, LIGHT, Theme, apply_theme
 from app.widgets.composer.composer import Composer
 from app.widgets.composer.queue_chips import _Chip
 from tests.work import work_of
@@ -293,3 +295,29 @@ def test_what_a_message_waits_for_is_cut_only_where_there_is_no_room(composer: C
     assert shown[500].endswith("…")
     assert len(shown[1600]) > len(shown[500]), "more is shown where there is more room"
     assert label.toolTip() == words
+
+
+def test_a_warning_is_read_once_while_an_answer_grows(composer: Composer) -> None:
+    heard: list[str] = []
+    for tokens in (1000, 8000, 8010, 8020, 8200):
+        composer.set_context_use(
+            ContextUse(used_tokens=tokens, window_tokens=8192, leaves_out=False, has_draft=False, is_growing=True)
+        )
+        heard.append(composer.editor.accessibleDescription())
+    assert heard[0] == ""
+    assert "8,000" in heard[1]
+    assert heard[1] == heard[2] == heard[3]
+    assert heard[4].startswith("This conversation is full")
+    composer.set_context_use(ContextUse(used_tokens=8100, window_tokens=8192, leaves_out=False))
+    assert "8,100" in composer.editor.accessibleDescription()
+
+
+def test_the_meters_digits_are_equally_wide_in_every_look(qapp: QApplication, composer: Composer) -> None:
+    """A number that grows each second would tremble otherwise."""
+    for look in (LIGHT, DARK, replace(LIGHT, text_size_px=22)):
+        apply_theme(qapp, look)
+        composer.set_theme(look)
+        for use in (None, ContextUse(used_tokens=9000, window_tokens=8192), ContextUse(used_tokens=1, window_tokens=8)):
+            composer.set_context_use(use)
+            metrics = composer.meter.fontMetrics()
+            assert len({metrics.horizontalAdvance(digit * 4) for digit in "0123456789"}) == 1
