@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAccessible, QAccessibleInterface
-from PySide6.QtWidgets import QAccessibleWidget, QWidget
+from PySide6.QtWidgets import QAccessibleWidget, QStackedWidget, QWidget
 
 _Widget = TypeVar("_Widget", bound=type[QWidget])
 _roles: dict[type, QAccessible.Role] = {}
@@ -32,3 +32,7 @@ def _made(_class_name: str, item: QObject) -> QAccessibleInterface | None:
         return None
     role = next((_roles[kind] for kind in type(item).__mro__ if kind in _roles), None)
     return QAccessibleWidget(item, role) if role is not None else None
+
+
+# Qt calls them layered panes, which Orca says each time that one is entered.
+read_as(QAccessible.Role.Client)(QStackedWidget)

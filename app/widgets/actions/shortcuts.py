@@ -117,6 +117,7 @@ class Shortcuts(QObject):
         key = self.key_text(name)
         text = tr("{words} ({key})").format(words=words, key=key) if key else words
         set_tooltip(widget, text)
+        widget.setAccessibleDescription(key)  # behind the name, which says the words
 
 
 def refusal(sequence: QKeySequence) -> str:

@@ -23,9 +23,10 @@ class IconButton(QToolButton):
         self.set_theme(theme)
 
     def set_label(self, label: str, shortcut: str = "") -> None:
-        """Name the button; the tooltip also says the key."""
+        """Name the button; the tooltip also says the key, which is all that it says to who has heard the name."""
         self.setAccessibleName(label)
         set_tooltip(self, f"{label} ({shortcut})" if shortcut else label)
+        self.setAccessibleDescription(shortcut or label)
 
     def set_theme(self, theme: Theme) -> None:
         """Draw the icon in the theme's colour."""

@@ -278,6 +278,7 @@ class Composer(QWidget):
         self.button.setIcon(icon(name, colors.accent_text, colors.disabled))
         self.button.setAccessibleName(label)
         self.button.setToolTip(f"{label} ({key})")
+        self.button.setAccessibleDescription(key)
         if not enabled and self.button.hasFocus():
             self.take_focus()  # Qt would give the keyboard to whatever comes next
         self.button.setEnabled(enabled)

@@ -35,7 +35,13 @@ class PastingEdit(QPlainTextEdit):
         return clean_text(self.toPlainText())
 
     def set_text(self, text: str) -> None:
-        """Replace the text; the cursor goes to its end."""
+        """Replace the text; the cursor goes to its end.
+
+        Nothing in place of nothing is no change: Orca takes one for the focus that comes behind it, and is mute.
+        """
+        if not text and self.document().isEmpty():
+            self.document().clearUndoRedoStacks()
+            return
         self.setWordWrapMode(wrap_mode_for(text))
         self.setPlainText(text)
         self.moveCursor(QTextCursor.MoveOperation.End)

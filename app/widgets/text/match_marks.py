@@ -1,5 +1,6 @@
 """Marks in one text what a search found in it, the match that is visited more strongly."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from app.widgets.text.formula_object import sources_in
 from app.widgets.text.page_texts import Leaf
 
 _OBJECT = "\ufffc"  # stands for a drawn formula
+_LINE_CHARACTERS, _WORDS_BEFORE = 160, 60  # of a paragraph that is said for a match
 _MARKED_AT_MOST = 2_000  # of one text; more are counted and can be visited, but not marked all at once
 
 
@@ -65,6 +67,17 @@ class MatchMarks(QObject):
             bar.setValue(bar.value() + ends[0].left() - width // 3)
             ends = [self._leaf.cursorRect(_at(cursor, position)) for position in (cursor.anchor(), cursor.position())]
         return ends[0].united(ends[1])
+
+    def line(self, number: int) -> str:
+        """Return the words around a match in its paragraph, as they are read: for those who don't see it."""
+        if not 0 <= number < len(self._found):
+            return ""
+        block = self._leaf.document().findBlock(self._found[number][0])
+        text, places = _as_read(block.text(), sources_in(block))
+        first = bisect_left(places, self._found[number][0] - block.position())
+        begin = max(0, first - _WORDS_BEFORE)
+        words = text[begin : begin + _LINE_CHARACTERS].strip()
+        return f"{'…' if begin else ''}{words}{'…' if begin + _LINE_CHARACTERS < len(text) else ''}"
 
     def refresh(self) -> None:
         """Look for the matches again: the text has changed."""

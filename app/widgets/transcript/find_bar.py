@@ -87,8 +87,8 @@ class FindBar(QFrame):
         self.field.selectAll()
         self.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def show_count(self, number: int, total: int, searching: bool) -> None:
-        """Say which match (from 1; 0: none yet) of how many is visited."""
+    def show_count(self, number: int, total: int, searching: bool, line: str = "") -> None:
+        """Say which match (from 1; 0: none yet) of how many is visited; line: its words, for those who don't see it."""
         if not self.words.strip():
             text = ""
         elif total:
@@ -96,9 +96,14 @@ class FindBar(QFrame):
         else:
             text = tr("Searching…") if searching else tr("Not found")
         self.count.setText(text)
-        self._said.say("" if searching and not total else text)
+        self._said.say("" if searching and not total else f"{text}. {line}" if line else text)
         for button in (self.previous_button, self.next_button):
             button.setEnabled(total > 0)
+
+    def end(self) -> None:
+        """Go, and say no more."""
+        self.hide()
+        self._said.say("")
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme or text size."""

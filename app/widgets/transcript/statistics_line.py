@@ -46,6 +46,7 @@ class StatisticsLine(QAbstractButton):
         facts = statistics_details(message) if message is not None else []
         details = "\n".join(without_controls(f"{name}: {value}") for name, value in facts)
         set_tooltip(self, details)
+        self.setAccessibleDescription(tr("About this answer") if details else "")  # which says them when it is pressed
         self.update()
 
     def shown_text(self) -> str:

@@ -37,6 +37,7 @@ class TranscriptFind(QObject):
         self._number = -1
         self._visited: tuple[str, int] | None = None
         self._waits = False
+        self._line = ""  # of the match that is visited
         self._drawn: FormulaBlock | None = None
         self._returns_to: QWidget | None = None
         self.search = TranscriptSearch(model, self)
@@ -67,15 +68,15 @@ class TranscriptFind(QObject):
         """Close the bar, take the marks away and give the keyboard back."""
         focused = QApplication.focusWidget()
         had_focus = focused is not None and self.bar.isAncestorOf(focused)
-        self.bar.hide()
-        self._make_room(0)
-        self._number, self._visited, self._waits = -1, None, False
-        self.search.close()
-        self._mark_all()
         target = self._returns_to
         self._returns_to = None
         if had_focus and target is not None and shiboken6.isValid(target):
-            target.setFocus(Qt.FocusReason.OtherFocusReason)
+            target.setFocus(Qt.FocusReason.OtherFocusReason)  # first: hidden, it would pass the keyboard to others
+        self._make_room(0)
+        self._number, self._visited, self._waits, self._line = -1, None, False, ""
+        self.search.close()
+        self._mark_all()
+        self.bar.end()
 
     @Slot()
     def go_on(self) -> None:
@@ -98,7 +99,7 @@ class TranscriptFind(QObject):
 
     @Slot()
     def _on_words_changed(self) -> None:
-        self._number, self._visited = -1, None
+        self._number, self._visited, self._line = -1, None, ""
         self._waits = bool(self.bar.words.strip())
         self.search.look_for(self.bar.words, self.bar.match_case)
         self._mark_all()
@@ -142,12 +143,15 @@ class TranscriptFind(QObject):
         self._mark_all()
         if file is not None and isinstance(widget, UserMessage):
             chip = widget.attachments.chips[file]
+            self._line = chip.name_button.accessibleName()
             view.show_part(row, chip.mapTo(widget, QPoint()).y(), chip.height())
         elif leaf is not None:
             rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
+            self._line = leaf.accessibleName() if isinstance(leaf, FormulaBlock) else marks_of(leaf).line(place)
             top = leaf.viewport().mapTo(widget, rect.topLeft()).y()
             view.show_part(row, top, rect.height())
         else:
+            self._line = ""
             view.show_part(row, 0, 1)
         self._show_count()
 
@@ -216,7 +220,8 @@ class TranscriptFind(QObject):
         return file
 
     def _show_count(self) -> None:
-        self.bar.show_count(self._number + 1, self.search.total, self.search.is_searching)
+        line = self._line if self._number >= 0 else ""
+        self.bar.show_count(self._number + 1, self.search.total, self.search.is_searching, line)
 
     def _make_room(self, room_px: int) -> None:
         """Keep so much free above the messages. Who is at their beginning sees them move; else they stay in place."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QTimer, Slot
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QMenuBar, QWidget
 
 _POPUP_MS = 50  # until it is looked again whether a menu has closed: Qt doesn't say
 
@@ -28,7 +28,7 @@ class FocusKeeper(QObject):
 
     @Slot(QWidget, QWidget)
     def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
-        if new is None:
+        if new is None or isinstance(new, QMenuBar):
             self._timer.start(0)
         elif new.window() is self._window:
             self._around = _around(new)
@@ -37,7 +37,11 @@ class FocusKeeper(QObject):
     def _on_due(self) -> None:
         if QApplication.activePopupWidget() is not None:
             self._timer.start(_POPUP_MS)
-        elif QApplication.focusWidget() is None and QApplication.activeWindow() is self._window:
+        elif QApplication.activeWindow() is not self._window:
+            return
+        elif _is_idle(QApplication.focusWidget()):
+            self._fallback()
+        elif QApplication.focusWidget() is None:
             takes = next((each for each in self._around if _can_take(each)), None)
             if takes is None:
                 self._fallback()
@@ -52,6 +56,11 @@ def _around(widget: QWidget) -> list[QWidget]:
         found.append(around)
         around = around.parentWidget()
     return found
+
+
+def _is_idle(focused: QWidget | None) -> bool:
+    """Tell whether it is a menu bar that nobody is in: it keeps the keyboard when a dialog was opened out of it."""
+    return isinstance(focused, QMenuBar) and focused.activeAction() is None
 
 
 def _can_take(widget: QWidget) -> bool:

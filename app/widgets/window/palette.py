@@ -229,6 +229,7 @@ class Palette(QWidget):
         if not places:
             return
         self._has_walked = True
+        self._found.say("")
         row = self.lines.currentIndex().row()
         place = (places.index(row) if row in places else -1) + step
         place = place % len(places) if abs(step) == 1 else max(0, min(len(places) - 1, place))

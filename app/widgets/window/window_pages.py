@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QAbstractItemModel, QTimer, Signal, Slot
 from PySide6.QtGui import QHideEvent, QKeyEvent
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QStackedWidget, QWidget
 
 from app.models.plan_words import ModelFit
 from app.widgets.basics.theme import Theme
@@ -124,7 +124,7 @@ class WindowPages(QStackedWidget):
 
     def show_conversation(self) -> None:
         """Show the conversation."""
-        self.setCurrentWidget(self.conversation)
+        self._turn_to(self.conversation)
         self.conversation.composer.take_focus()
 
     @Slot()
@@ -143,7 +143,7 @@ class WindowPages(QStackedWidget):
 
     def show_models(self) -> None:
         """Show the models."""
-        self.setCurrentWidget(self.models)
+        self._turn_to(self.models)
         self.models.take_focus()
 
     def show_downloads(self) -> None:
@@ -155,8 +155,15 @@ class WindowPages(QStackedWidget):
 
     def show_first_start(self) -> None:
         """Show what a first start begins with."""
-        self.setCurrentWidget(self.first_start)
+        self._turn_to(self.first_start)
         self.first_start.take_focus()
+
+    def _turn_to(self, page: QWidget) -> None:
+        """Let a page come. The one that goes gives up the keyboard: Qt hands it to a button beside, which is said."""
+        focused = QApplication.focusWidget()
+        if focused is not None and page is not self.currentWidget() and self.isAncestorOf(focused):
+            focused.clearFocus()
+        self.setCurrentWidget(page)
 
     def _on_current_changed(self) -> None:
         """What has to be said is said on the page that is seen."""

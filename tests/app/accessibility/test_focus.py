@@ -207,6 +207,48 @@ def test_a_first_start_that_is_over(demo: DemoWindow) -> None:
     assert holder(window) is window.page.composer.editor
 
 
+def test_a_page_that_goes_hands_the_keyboard_to_nothing_beside_it(demo: DemoWindow, qapp: QApplication) -> None:
+    window, went = demo.window, []
+    window.show_first_start(True)
+    window.first_start.take_focus()
+    settle()
+
+    def note(_old: QWidget | None, new: QWidget | None) -> None:
+        went.append(new)
+
+    qapp.focusChanged.connect(note)
+    window.show_chat()
+    window.show_models()
+    window.show_chat()
+    qapp.focusChanged.disconnect(note)
+    assert all(each is None or window.pages.isAncestorOf(each) for each in went)
+    assert went[-1] is window.page.composer.editor
+
+
+def test_the_find_bar_goes_after_the_keyboard(demo: DemoWindow, qapp: QApplication) -> None:
+    went: list[QWidget | None] = []
+    focus(demo.window.page.composer.editor)
+    demo.window.actions_by_name.find.trigger()
+    qapp.focusChanged.connect(lambda _old, new: went.append(new))
+    press(Qt.Key.Key_Escape)
+    assert went == [demo.window.page.composer.editor]
+
+
+def test_a_dialog_that_was_opened_out_of_the_menu_bar(demo: DemoWindow) -> None:
+    bar = demo.window.menuBar()
+    bar.setFocus(Qt.FocusReason.MenuBarFocusReason)
+    bar.setActiveAction(bar.actions()[0])
+    settle()
+    assert QApplication.focusWidget() is bar
+    demo.window.open_settings()
+    dialog = opened(demo.window)
+    dialog.activateWindow()
+    holder(dialog)
+    press(Qt.Key.Key_Escape)
+    demo.window.activateWindow()
+    assert holder(demo.window) is demo.window.page.composer.editor
+
+
 def test_python_keeps_hold_of_the_menus_whatever_tab_went_over(demo: DemoWindow) -> None:
     composer, menus = demo.window.page.composer, demo.window.actions_by_name.menus
     whole = Attachment(name="a.txt", text="words", size_bytes=5)

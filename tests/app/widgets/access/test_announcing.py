@@ -1,9 +1,11 @@
 """What screen readers are told of what happens elsewhere in the window, and what they are spared."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent, QGuiApplication
 from pytestqt.qtbot import QtBot
 
@@ -84,10 +86,36 @@ def test_the_number_of_matches_is_said_after_typing(qtbot: QtBot, shown: Shown, 
     shown.transcript.set_entries(entries([user(1, "tides and tides"), answer(2, "tides")]))
     shown.window.page.finder.open()
     qtbot.keyClicks(shown.window.page.finder.bar.field, "tides")
-    qtbot.waitUntil(lambda: ("1 of 3", False) in said or ("3 of 3", False) in said)
+    qtbot.waitUntil(lambda: bool(said))
     qtbot.wait(PAUSE_MS)
-    assert len(said) == 1
+    assert said == [("1 of 3. tides and tides", False)]
     shown.window.page.finder.close()
+
+
+def test_a_match_is_said_with_the_words_around_it(qtbot: QtBot, shown: Shown, said: Said) -> None:
+    long = f"{'before ' * 100}the moon {'behind ' * 100}"
+    shown.transcript.set_entries(entries([user(1, "The moon?"), answer(2, f"One line.\n\n{long}")]))
+    finder = shown.window.page.finder
+    finder.open()
+    qtbot.keyClicks(finder.bar.field, "moon")
+    qtbot.waitUntil(lambda: said == [("1 of 2. The moon?", False)])
+    finder.go_on()
+    qtbot.waitUntil(lambda: len(said) == 2)
+    assert re.fullmatch(r"2 of 2\. ….*before the moon behind .*…", said[1][0])
+    assert len(said[1][0]) < 200
+    finder.close()
+
+
+def test_a_search_that_is_over_says_no_more(qtbot: QtBot, shown: Shown, said: Said) -> None:
+    shown.transcript.set_entries(entries([user(1, "tides"), answer(2, "tides")]))
+    finder = shown.window.page.finder
+    finder.open()
+    qtbot.keyClicks(finder.bar.field, "tides")
+    qtbot.waitUntil(lambda: bool(said))
+    said.clear()
+    qtbot.keyClick(finder.bar.field, Qt.Key.Key_Escape)
+    qtbot.wait(PAUSE_MS)
+    assert said == []
 
 
 @pytest.fixture
@@ -112,6 +140,13 @@ def test_what_was_found_is_said_after_typing(qtbot: QtBot, palette: Palette, sai
 def test_each_step_through_what_was_found_is_said(palette: Palette, said: Said) -> None:
     palette.field.setText("tides")
     palette.field.stepped.emit(1)
+    assert said == [("The moon, Yesterday", False)]
+
+
+def test_who_steps_on_is_not_told_of_the_first_one_late(qtbot: QtBot, palette: Palette, said: Said) -> None:
+    qtbot.keyClicks(palette.field, "tid")
+    palette.field.stepped.emit(1)
+    qtbot.wait(PAUSE_MS)
     assert said == [("The moon, Yesterday", False)]
 
 

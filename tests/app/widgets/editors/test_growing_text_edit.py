@@ -1,5 +1,6 @@
 """The growing editor: what it shows while it is empty."""
 
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app.widgets.editors.growing_text_edit import GrowingTextEdit
@@ -18,3 +19,17 @@ def test_a_placeholder_without_room_is_cut_with_an_ellipsis(qtbot: QtBot) -> Non
     assert editor.fontMetrics().horizontalAdvance(editor.placeholderText()) < editor.viewport().width()
     editor.resize(600, 40)
     assert editor.placeholderText() == "Message the example model"
+
+
+def test_nothing_in_place_of_nothing_is_no_change_and_takes_nothing_back(qtbot: QtBot) -> None:
+    editor = GrowingTextEdit()
+    qtbot.addWidget(editor)
+    changes: list[tuple[int, ...]] = []
+    editor.document().contentsChange.connect(lambda *change: changes.append(change))
+    editor.set_text("")
+    assert changes == []
+    qtbot.keyClicks(editor, "a")
+    qtbot.keyClick(editor, Qt.Key.Key_Backspace)
+    editor.set_text("")
+    editor.undo()
+    assert editor.text == ""
