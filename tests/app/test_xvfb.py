@@ -1,8 +1,6 @@
 """The real window on a real X server, written to from outside as a person would."""
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from app.conversations.records import Message, MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from tests.app.displays import shown_windows, x_server, xdotool
 from tests.app.hearth_process import start_hearth, wait_for
 
 _MISSING = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
@@ -18,35 +17,9 @@ pytestmark = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.jo
 
 @pytest.fixture
 def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An X server of this test's own, on a number that it finds itself."""
-    reading, writing = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
-        pass_fds=[writing],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    try:
-        with os.fdopen(reading) as numbers:
-            number = numbers.readline().strip()
-        if not number:
-            pytest.skip("Xvfb does not start here")
-        monkeypatch.setenv("DISPLAY", f":{number}")
-        monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    """An X server of this test's own."""
+    with x_server(monkeypatch):
         yield
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def xdotool(*arguments: str) -> str:
-    """Do something as a person at the keyboard would; returns what the tool says."""
-    return subprocess.run(["xdotool", *arguments], capture_output=True, text=True, timeout=30, check=False).stdout
-
-
-def shown_windows() -> list[str]:
-    """Return the ids of the windows that can be seen."""
-    return xdotool("search", "--onlyvisible", "--name", "^Hearth$").split()
 
 
 def stored() -> list[Message]:

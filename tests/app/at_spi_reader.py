@@ -1,0 +1,39 @@
+"""What a screen reader on Linux is told, one JSON object a line: run by Debian's Python, which has AT-SPI's bindings.
+
+python3 -m tests.app.at_spi_reader: {"ready": true} once it listens, then {"focus": [role, name, description]} for each
+thing that gets the keyboard and {"said": sentence} for each announcement. Standard library and gi only.
+"""
+
+import json
+import sys
+
+import gi  # type: ignore[import-not-found]
+
+gi.require_version("Atspi", "2.0")
+from gi.repository import Atspi  # type: ignore[import-not-found]  # noqa: E402
+
+
+def _tell(**facts: object) -> None:
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
+
+
+def _on_event(event: Atspi.Event, *_: object) -> None:
+    if event.type.startswith("object:announcement"):
+        _tell(said=str(event.any_data))
+    elif event.detail1:
+        source = event.source
+        _tell(focus=[source.get_role_name(), source.get_name(), source.get_description()])
+
+
+def _main() -> None:
+    Atspi.init()
+    listener = Atspi.EventListener.new(_on_event)
+    for kind in ("object:announcement", "object:state-changed:focused"):
+        listener.register(kind)
+    _tell(ready=True)
+    Atspi.event_main()
+
+
+if __name__ == "__main__":
+    _main()
