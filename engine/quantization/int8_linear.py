@@ -7,7 +7,7 @@ from accelerate.hooks import add_hook_to_module, remove_hook_from_module
 from bitsandbytes.nn.modules import Int8Params, Linear8bitLt
 from transformers import PreTrainedModel
 
-from engine.quantization.int8_products import ladder_for
+from engine.quantization.int8_products import is_in_place, ladder_for
 
 _LARGEST_CODE = 127
 
@@ -28,6 +28,8 @@ class Int8Linear(torch.nn.Module):
     ) -> None:
         super().__init__()
         self.out_features, self.in_features = weight.shape
+        if weight.device.type == "cpu" and not is_in_place(weight):
+            weight = weight.clone()  # else a copy on disk would be slower than what it is a copy of
         self.weight = torch.nn.Parameter(weight, requires_grad=False)
         self.register_buffer("SCB", row_absmax.float())
         self.register_buffer("scale", (self.SCB / _LARGEST_CODE).to(dtype), persistent=False)

@@ -20,7 +20,8 @@ Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 _TRIED_ROWS = (1, 4, 8, 16, 64, 256)
 _TRIED_SHAPE = (4096, 4096)
 _ROUNDS = 5
-_CPU_STEP, _DEVICE_STEP = 16, 32  # columns that the packed kernel takes at once
+_CPU_STEP, _DEVICE_STEP = 16, 32  # columns that the packed kernel takes at once, a byte each
+_STATES_ALIGNMENT = 32  # bytes
 _BUDGET_SECONDS = 1.5  # for all of it; on a busy machine the order of the candidates decides the rest
 _SCRATCH_BYTES = 8 * 2**20
 _OUTLIER_EVERY, _OUTLIER = 97, 30.0
@@ -33,11 +34,24 @@ def packed(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> t
     """PyTorch's kernel for INT8 weights: reads half the bytes of 16 bit, best for few rows.
 
     WORKAROUND torch 2.13: the CPU kernel steps over 16 columns at a time without looking at the end of a row: other
-    widths give wrong numbers, or end the process when the memory behind the weight isn't there.
+    widths give wrong numbers, or end the process when the memory behind the weight isn't there. From four rows of
+    activations on it ends the process where the weight doesn't lie as is_in_place says, and always where the
+    activations don't begin at a multiple of 32 bytes.
     """
-    if weight.shape[1] % (_CPU_STEP if states.device.type == "cpu" else _DEVICE_STEP):
+    on_cpu = states.device.type == "cpu"
+    if weight.shape[1] % (_CPU_STEP if on_cpu else _DEVICE_STEP) or (on_cpu and not is_in_place(weight)):
         return blockwise(states, weight, scale)
+    if on_cpu and states.data_ptr() % _STATES_ALIGNMENT:
+        states = states.clone()
     return torch.ops.aten._weight_int8pack_mm(states, weight, scale)  # type: ignore[no-any-return]
+
+
+def is_in_place(weight: torch.Tensor) -> bool:
+    """Return whether the packed kernel can read a weight in main memory where it lies: at a multiple of 16 bytes.
+
+    What torch allocates does. A file that is read by mapping it does or doesn't, by the length of its header.
+    """
+    return weight.data_ptr() % _CPU_STEP == 0
 
 
 def whole(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:

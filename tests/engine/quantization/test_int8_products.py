@@ -4,7 +4,7 @@ import torch
 from torch.nn.functional import linear
 
 from engine.quantization.int8_linear import Int8Linear, describe
-from engine.quantization.int8_products import Ladder, Rung, blockwise, digits, ladder_for, packed, whole
+from engine.quantization.int8_products import Ladder, Rung, blockwise, digits, is_in_place, ladder_for, packed, whole
 
 # Relative error that rounding explains in each format; a broken kernel is off by about 1.
 BOUNDS = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 6e-3}
@@ -46,6 +46,38 @@ def test_widths_that_the_packed_kernel_would_read_past_are_right(columns: int) -
     for product in (packed, ladder_for(CPU, torch.bfloat16).product_for(2)):
         found = product(states, codes, scale)
         assert float((found.float() - expected).norm() / expected.norm()) < BOUNDS[torch.bfloat16]
+
+
+def elsewhere(tensor: torch.Tensor, offset: int) -> torch.Tensor:
+    """Return it as it may lie in a file that is mapped, or in a larger tensor: so many bytes behind torch's places."""
+    room = torch.empty(tensor.nbytes + 64, dtype=torch.uint8)
+    start = -room.data_ptr() % 64 + offset
+    return room[start : start + tensor.nbytes].view(tensor.dtype).view_as(tensor).copy_(tensor)
+
+
+@pytest.mark.parametrize("offset", [2, 8, 16, 24, 32])
+@pytest.mark.parametrize("moved", ["weight", "activations"])
+@pytest.mark.parametrize("rows", [1, 4, 5])
+def test_weights_and_activations_may_lie_anywhere_in_memory(rows: int, moved: str, offset: int) -> None:
+    codes, scale = weights(48, 64)
+    scale, states = scale.bfloat16(), activations(rows, 64).bfloat16()
+    expected = linear(states.float(), codes.float() * scale.float().unsqueeze(1))
+    if moved == "weight":
+        codes = elsewhere(codes, offset)
+    else:
+        states = elsewhere(states, offset)
+    found = packed(states, codes, scale)
+    assert float((found.float() - expected).norm() / expected.norm()) < BOUNDS[torch.bfloat16]
+
+
+@pytest.mark.parametrize("offset", [8, 16])
+def test_a_layer_moves_a_weight_that_the_packed_kernel_could_not_read(offset: int) -> None:
+    codes, scale = weights(48, 64)
+    read = elsewhere(codes, offset)
+    layer = Int8Linear(read, scale, None, torch.bfloat16)
+    assert is_in_place(layer.weight)
+    assert torch.equal(layer.weight, codes)
+    assert (layer.weight.data_ptr() == read.data_ptr()) == is_in_place(read), "it is copied only where it has to be"
 
 
 def test_the_ladder_covers_every_number_of_rows_and_is_tried_once() -> None:
