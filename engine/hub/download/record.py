@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def write_record(folder: Path, record: Record) -> None:
         if other.revision == record.revision and other.commit != record.commit:
             remove_record(folder, other.commit)
     path = _path(folder, record.commit)
-    staged = path.with_name(f"{path.name}.{os.getpid()}.new")
+    # By thread as well: two lanes may fetch the same model, as a branch and as the commit that it stands for.
+    staged = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     staged.write_bytes(msgspec.json.encode(record))
     staged.replace(path)
 

@@ -12,7 +12,7 @@ import pytest
 from engine.api.errors import ErrorKind
 from engine.api.hub import DownloadPhase
 from engine.hub import cache as hub_cache
-from engine.hub.download import checkpoint, course, retry, unfinished
+from engine.hub.download import checkpoint, course, retry, unfinished, width
 from engine.hub.download import part as part_module
 from tests.download_attempts import HUB_ID, LONGER_THAN_PATIENCE_SECONDS, SHARD_BYTES, SHARDS, Attempt
 from tests.loopback_faults import Fault
@@ -32,6 +32,11 @@ def weights_sent(hub: LoopbackHub) -> int:
     return sum(count for name, count in hub.sent_bytes.items() if name in SHARDS)
 
 
+def whole(published: Path) -> int:
+    """Return what all files take that are fetched."""
+    return sum(path.stat().st_size for path in published.iterdir() if path.suffix != ".py")
+
+
 def assert_same(published: Path) -> None:
     snapshot = hub_cache.find(HUB_ID)
     assert snapshot is not None
@@ -49,9 +54,9 @@ def test_dropped_connection_loses_nothing(begin: Begin, hub: LoopbackHub, publis
 @pytest.mark.usefixtures("impatient")
 def test_stalled_connection_is_replaced(begin: Begin, hub: LoopbackHub, published: Path) -> None:
     hub.behaviour.stall_after_bytes, hub.behaviour.stall_seconds = 50_000, LONGER_THAN_PATIENCE_SECONDS
-    begin().finish()
+    received = begin().finish().received_bytes
     assert_same(published)
-    assert weights_sent(hub) < 2 * SHARD_BYTES * 1.02
+    assert received == whole(published), "what came before the stall is not fetched again"
 
 
 @pytest.mark.usefixtures("impatient")
@@ -77,7 +82,7 @@ def test_storage_that_fails_is_looked_up_again(begin: Begin, hub: LoopbackHub, p
 
 
 def test_speed_falls_to_nothing_in_a_stall_and_cancel_waits_for_none(begin: Begin, hub: LoopbackHub) -> None:
-    hub.behaviour.stall_after_bytes, hub.behaviour.stall_seconds = 50_000, LONGER_THAN_PATIENCE_SECONDS
+    hub.behaviour.holds_after_bytes = 50_000  # on every connection, however many a busy machine has opened by then
     attempt = begin()
     attempt.until(lambda: attempt.last.words.startswith("Nothing has arrived for"))
     assert attempt.last.phase is DownloadPhase.WAITING
@@ -87,7 +92,10 @@ def test_speed_falls_to_nothing_in_a_stall_and_cancel_waits_for_none(begin: Begi
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", [Fault.PAGE, Fault.WRONG_RANGE, Fault.UNAVAILABLE])
-def test_answers_that_stay_wrong_end_in_a_sentence(begin: Begin, hub: LoopbackHub, fault: Fault) -> None:
+def test_answers_that_stay_wrong_end_in_a_sentence(
+    begin: Begin, hub: LoopbackHub, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(width, "MOST_CONNECTIONS", 1)  # on a slow machine small files come late, between the failures
     hub.behaviour.fault = fault
     report = begin().failure()
     assert report.kind is ErrorKind.NETWORK
@@ -100,9 +108,9 @@ def test_answers_that_stay_wrong_end_in_a_sentence(begin: Begin, hub: LoopbackHu
 @pytest.mark.usefixtures("impatient")
 def test_too_short_answers_are_taken_for_what_they_are(begin: Begin, hub: LoopbackHub, published: Path) -> None:
     hub.behaviour.fault = Fault.SHORT
-    begin().finish()
+    received = begin().finish().received_bytes
     assert_same(published)
-    assert weights_sent(hub) == 2 * SHARD_BYTES
+    assert received == whole(published)
 
 
 def test_server_without_ranges(begin: Begin, hub: LoopbackHub, published: Path) -> None:

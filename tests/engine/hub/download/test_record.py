@@ -1,6 +1,8 @@
 """What is known of downloads that were begun, and how they are thrown away."""
 
 import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from engine.hub.cache import repository_folder
 from engine.hub.download import Unfinished, discard, unfinished
 from engine.hub.download.locking import try_lock
 from engine.hub.download.part import UNIT_BYTES, Part
-from engine.hub.download.record import Record, WantedFile, write_record
+from engine.hub.download.record import Record, WantedFile, records, write_record
 
 HUB_ID = "publisher/tiny-chat"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -54,6 +56,23 @@ def test_a_moved_branch_replaces_the_record(begun: Path) -> None:
     newer = COMMIT[::-1]
     write_record(begun, Record(HUB_ID, "main", newer, (WantedFile("0.safetensors", SIZE, DIGESTS[0]),)))
     assert [(each.commit, each.missing_bytes) for each in unfinished()] == [(newer, 1)]
+
+
+def test_two_threads_may_note_the_same_download_at_once(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bytes, both_have_written = Path.write_bytes, threading.Barrier(2)
+
+    def together(path: Path, content: bytes) -> int:
+        written = write_bytes(path, content)
+        both_have_written.wait(30)
+        return written
+
+    monkeypatch.setattr(Path, "write_bytes", together)
+    record = Record(HUB_ID, "main", COMMIT, (WantedFile("0.safetensors", SIZE, DIGESTS[0]),))
+    with ThreadPoolExecutor(2) as pool:
+        for noted in [pool.submit(write_record, begun, record) for _ in range(2)]:
+            noted.result()
+    assert records(begun) == [record]
+    assert not list(begun.glob("*.new"))
 
 
 def test_discarding_leaves_nothing(begun: Path) -> None:
