@@ -319,10 +319,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.hub.count_sent(path.name, stream.tell() - start)
 
     def _is_cut_off(self, sent: int, fault: Fault | None, after: int) -> bool:
-        behaviour = self.hub.behaviour
+        behaviour, was_held = self.hub.behaviour, False
         while 0 < behaviour.holds_after_bytes <= sum(list(self.hub.sent_bytes.values())):
+            was_held = True
             if self.hub.pause(_LOOK_SECONDS):
                 return True
+        if was_held and self._has_lost_client():
+            return True
         if fault in (Fault.DROP, Fault.STALL) and sent >= after:
             if fault is Fault.STALL and behaviour.faults is not None:
                 self.hub.pause(behaviour.faults.stall_seconds)
@@ -334,6 +337,15 @@ class _Handler(BaseHTTPRequestHandler):
             behaviour.stall_after_bytes = 0
             self.hub.pause(behaviour.stall_seconds)
         return False
+
+    def _has_lost_client(self) -> bool:
+        """Return whether nobody would get what is sent now, though the first block would still count as sent."""
+        try:
+            return self.connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
 
 class _HubHandler(_Handler):

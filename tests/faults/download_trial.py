@@ -16,6 +16,7 @@ from tests.loopback_hub import LoopbackHub
 REPOSITORY = Path(__file__).parents[2]
 HUB_ID = "publisher/faulty"
 WEIGHTS = "model.safetensors"
+_LATE_BYTES = 128 * 1024  # the server waits for a killer that a busy machine lets come later
 
 
 class Nursery:
@@ -88,18 +89,21 @@ def run(folder: Path, cache: Path, kills: int, faults: RandomFaults, kill_every_
     with LoopbackHub({HUB_ID: folder}) as hub, Nursery() as nursery:
         hub.behaviour.faults = faults
         while True:
-            before = sum(hub.sent_bytes.values())
+            is_killed = trial.kills < kills
+            if is_killed:
+                after = sum(hub.sent_bytes.values()) + int(chance.expovariate(1 / kill_every_bytes))
+                hub.behaviour.holds_after_bytes = after + _LATE_BYTES
             process = nursery.start(hub, cache)
             ended = threading.Event()
             killer = None
-            if trial.kills < kills:
-                after = before + int(chance.expovariate(1 / kill_every_bytes))
+            if is_killed:
                 killer = threading.Thread(target=_kill, args=(hub, process, after, ended))
                 killer.start()
             status = nursery.wait()
             ended.set()
             if killer is not None:
                 killer.join()
+            hub.behaviour.holds_after_bytes = 0
             trial.kills += status == -signal.SIGKILL
             trial.failures += status > 0
             if status == 0 or trial.failures > 3:

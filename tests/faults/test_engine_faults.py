@@ -44,12 +44,14 @@ def assert_recovered(probe: LinkProbe, message: str, reload_expected: bool = Tru
 
 
 def test_sigkill_while_streaming(start_link: StartLink, tmp_path: Path) -> None:
-    (tmp_path / "once").touch()  # healthy until we kill it
-    probe = start_link(Script(answer="word " * 50, delay_seconds=0.02))
+    # It waits in the middle of its answer until it is killed, however late that is.
+    script = Script(answer="word " * 50, delay_seconds=0.02, fault="hang", fault_after=25)
+    probe = start_link(script, once=True)
     probe.do(load())
     probe.submit(generate("g"))
     probe.submit(generate("queued"))
-    probe.wait_for_text("g")
+    probe.wait_for(lambda: probe.text("g").count("word") == 25)
+    (tmp_path / "once").touch()
     os.kill(probe.wait_for_process(), signal.SIGKILL)
     assert_recovered(probe, "What was written is kept")
     assert probe.text("g").startswith("word")
@@ -95,20 +97,30 @@ def test_a_lost_graphics_card_means_a_new_process(start_link: StartLink) -> None
     assert probe.reloads()
 
 
+def ended_before_the_engine(probe: LinkProbe, command_id: str) -> bool:
+    """Return whether a command's end was told before the engine was given up."""
+    given_up = next(
+        place
+        for place, event in enumerate(probe.events)
+        if isinstance(event, EngineStateChanged) and event.state is EngineState.RESTARTING
+    )
+    return probe.events.index(probe.terminal(command_id)) < given_up
+
+
 @pytest.mark.parametrize("fault", ["freeze", "hang"])
 def test_stop_of_a_hung_engine_returns_soon_and_the_engine_is_killed(start_link: StartLink, fault: str) -> None:
     probe = start_link(fault, once=True)
     probe.do(load())
     probe.submit(generate("g"))
     probe.wait_for(lambda: probe.text("g") == "Paris is the")
+    probe.submit(generate("behind"))
     stopped = time.monotonic()
     probe.link.cancel("g")
     assert probe.terminal("g") == CommandCancelled(command_id="g")
-    assert is_running(probe.process_ids()[0]), "Stop has waited for the engine's end"
-    probe.submit(generate("behind"))
     behind = probe.terminal("behind")
     assert time.monotonic() - stopped > 4.5, "it was given no time to come to itself"
     assert isinstance(behind, CommandFailed)
+    assert ended_before_the_engine(probe, "g"), "Stop has waited for the engine's end"
     assert isinstance(probe.do(generate("next")), GenerationFinished)
     assert not is_running(probe.process_ids()[0]), "no zombie"
     assert "did not react" in next(
@@ -121,9 +133,10 @@ def test_an_engine_that_streams_on_after_stop_is_silenced_and_then_killed(start_
     probe.submit(generate("g"))
     probe.wait_for_text("g")
     probe.link.cancel("g")
-    probe.terminal("g", 3)
+    probe.terminal("g")
     pieces = len(probe.pieces("g"))
     probe.wait_for_process(2)
+    assert ended_before_the_engine(probe, "g"), "Stop has waited for the engine's end"
     assert len(probe.pieces("g")) == pieces
     assert len(probe.terminals("g")) == 1
 

@@ -78,8 +78,20 @@ def test_bytes_that_are_no_text_do_no_harm(console: Console) -> None:
 
 def test_a_terminal_sees_what_is_going_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(setup_console, "TICK_SECONDS", 0.01)
-    console = Console(tmp_path / "log", Terminal())
-    code = "print('  Downloading torch-2.13.0-cp311-x.whl (526.6 MB)', flush=True); import time; time.sleep(0.1)"
+    seen = tmp_path / "seen"
+
+    class Watched(Terminal):
+        def write(self, text: str) -> int:
+            if "downloading torch" in text:
+                seen.touch()
+            return super().write(text)
+
+    console = Console(tmp_path / "log", Watched())
+    code = (
+        "import os, time; end = time.monotonic() + 30\n"
+        "print('  Downloading torch-2.13.0-cp311-x.whl (526.6 MB)', flush=True)\n"
+        f"while not os.path.exists({str(seen)!r}) and time.monotonic() < end: time.sleep(0.01)"
+    )
     with console.step("Installing"):
         clock.seconds += 3
         console.run(python(code), os.environ)

@@ -47,6 +47,6 @@ def run_engine(commands: Sequence[Command], folder: Path, *flags: str, **variabl
             ended += [event] if isinstance(event, Terminal) else []
         engine.stdin.write(encode_frame(Shutdown()))
         engine.stdin.close()
-        assert engine.wait(20) == 0
+        assert engine.wait(60) == 0
         engine.stdout.close()
     return Told(tuple(ended), frames, log_path.read_bytes())

@@ -179,6 +179,7 @@ def test_without_main_memory_the_rest_is_stored_while_nobody_waits(
     loaded: LoadedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.kv.tiers._STAGED_BYTES", 100_000)
+    monkeypatch.setattr("engine.generation.housekeeping._PATIENCE_SECONDS", 30.0)  # of a busy machine's disk
     for module in ("tree", "warm_conversations", "opening"):
         monkeypatch.setattr(f"engine.kv.{module}.PAGE_TOKENS", 16)
     session = ChatSession(loaded, tmp_path / "kv", TierBudgets(ram_bytes=0))

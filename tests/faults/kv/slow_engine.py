@@ -27,7 +27,7 @@ def main() -> None:
         if count == 2 and not once.exists():
             write(descriptor, content[: len(content) // 2])
             once.touch()
-            time.sleep(120)
+            time.sleep(600)
         write(descriptor, content)
 
     item_files._write_all = stopping

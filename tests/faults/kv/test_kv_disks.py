@@ -152,7 +152,7 @@ def test_files_dropped_between_choosing_and_reading_are_a_miss(stored: Stored, f
     close(session)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("where", ["_write_all", "read_header"])
 def test_a_disk_that_hangs_delays_no_end(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str

@@ -76,7 +76,7 @@ def test_an_undamaged_folder_is_used(stored: Stored, folder: Path, caplog: pytes
     assert warnings(caplog) == []
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_before_the_start_is_a_miss(
     stored: Stored, folder: Path, damage: str, caplog: pytest.LogCaptureFixture
@@ -92,7 +92,7 @@ def test_damage_before_the_start_is_a_miss(
     assert len(warnings(caplog)) <= len(paths)
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_while_it_runs_is_a_miss(
     stored: Stored, folder: Path, damage: str, caplog: pytest.LogCaptureFixture

@@ -146,7 +146,7 @@ def a_folder(path: Path) -> None:
 NOT_FILES = [a_folder, *([a_pipe, a_link] if os.name != "nt" else [])]
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("put", NOT_FILES)
 def test_what_is_no_file_is_never_read_nor_waited_for(path: Path, put: Callable[[Path], None]) -> None:
     good = read(path)
@@ -184,7 +184,7 @@ def test_damaged_rates_are_unknown_rates(tmp_path: Path, damage: str) -> None:
     assert Rates(tmp_path, "f", "model", 4.0).reason(Tier.DISK) == unknown
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("put", NOT_FILES)
 def test_rates_that_are_no_file_are_unknown_rates(tmp_path: Path, put: Callable[[Path], None]) -> None:
     path = tmp_path / "rates.json"
