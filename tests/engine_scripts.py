@@ -30,7 +30,10 @@ Fault = Literal[
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the engine does; see the module's docstring. delay_seconds is waited before each piece or step."""
+    """What the engine does; see the module's docstring. delay_seconds is waited before each piece or step.
+
+    loads_after: a file that has to be there before a model is loaded.
+    """
 
     answer: str = "Paris is the capital of France."
     thinking: str = ""
@@ -40,6 +43,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     first_delay_seconds: float = 0.0
     prefill_steps: int = 1
     steps: int = 2
+    loads_after: str = ""
     ignore_cancel: bool = False
     context_window: int = 2048
     rolls: bool = False
@@ -77,10 +81,12 @@ def answer() -> int:
 ```
 """
 
+# Longer than any test, however long a busy machine holds up the one who is going to stop it.
+ENDLESS = Script(answer=_LONG, repeat=1_000, delay_seconds=0.05)
 SCRIPTS: dict[str, Script] = {
     "answer": Script(),
     "echo": Script(answer="You said: {message}"),
-    "slow": Script(answer=_LONG, delay_seconds=0.05),
+    "slow": ENDLESS,
     "thinking": Script(thinking="The user asks for a capital. It is Paris.", delay_seconds=0.01),
     "markdown": Script(answer=_MARKDOWN, delay_seconds=0.01),
     "long_prefill": Script(prefill_steps=50, delay_seconds=0.05),

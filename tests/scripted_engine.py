@@ -290,6 +290,9 @@ class ScriptedHandler:
         return WarmthDescribed(command_id=command.command_id, conversations=tuple(held), tiers=uses)
 
     def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
+        while self._script.loads_after and not Path(self._script.loads_after).exists():
+            cancellation.raise_if_cancelled()
+            time.sleep(0.02)
         for step in range(1, self._script.steps + 1):
             self.go_wrong_at("load_checkpoint", step)
             self._pause()

@@ -11,7 +11,8 @@ from app.widgets.transcript.assistant_message import AssistantMessage
 from tests.app.whole import Whole
 from tests.engine_scripts import Script
 
-THOUGHTS = "one two three four five six seven eight nine ten " * 20
+# They don't come to their end, however long a busy machine holds up the test.
+THOUGHTS = "one two three four five six seven eight nine ten " * 2_000
 CONTROL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
 

@@ -17,7 +17,7 @@ from tests.app.whole import Whole
 from tests.engine_scripts import Script
 
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-SLOW = Script(answer="one two three four five six seven eight nine ten " * 8, delay_seconds=0.05)
+SLOW = Script(answer="one two three four five six seven eight nine ten ", repeat=1_000, delay_seconds=0.05)
 
 
 def opened(qtbot: QtBot, windows: list[Whole], script: Script | str = "echo") -> Whole:
@@ -205,7 +205,7 @@ def test_an_edit_that_waits_is_taken_back_into_its_message(qtbot: QtBot, windows
     conversation_id = str(window.hearth.conversations.current_id)
     window.end()
     windows.clear()
-    again = Whole(qtbot, Script(steps=1200, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
+    again = Whole(qtbot, Script(loads_after="never"))  # so that the edit has to wait
     windows.append(again)
     again.wait(lambda: again.texts()[:1] == ["First"])
     qtbot.keyClicks(again.composer.editor, "half a thought")

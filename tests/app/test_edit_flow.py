@@ -183,7 +183,7 @@ def test_what_comes_back_to_a_message_that_is_edited_again_stands_before_what_is
 ) -> None:
     asked(opened(qtbot, windows), "Look")
     windows.pop().end()
-    window = Whole(qtbot, Script(steps=40, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
+    window = Whole(qtbot, Script(loads_after="never"))  # so that the edit has to wait
     windows.append(window)
     window.wait(lambda: window.texts()[:1] == ["Look"])
     editor = edited(window)

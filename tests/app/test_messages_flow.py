@@ -12,7 +12,7 @@ from tests.app.whole import Whole, opened
 from tests.engine_scripts import Script
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
-SLOW = Script(answer="one two three four five six seven eight nine ten " * 4, delay_seconds=0.05)
+SLOW = Script(answer="one two three four five six seven eight nine ten ", repeat=1_000, delay_seconds=0.05)
 
 
 def asked(window: Whole, text: str) -> None:

@@ -1,6 +1,7 @@
 """What is typed is never lost: in the whole window, at the moments at which a page goes away under the fingers."""
 
 import time
+from pathlib import Path
 
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
@@ -10,7 +11,7 @@ from app.widgets.transcript.message_widget import MessageWidget
 from tests.app.whole import Whole, opened
 from tests.engine_scripts import Script
 
-SLOW = Script(answer="one two three four five six seven eight nine ten " * 4, delay_seconds=0.05)
+SLOW = Script(answer="one two three four five six seven eight nine ten ", repeat=1_000, delay_seconds=0.05)
 
 
 def asked(window: Whole, text: str) -> str:
@@ -120,18 +121,19 @@ def test_an_edit_that_was_begun_is_there_when_its_conversation_is_shown_again(
     assert row(window, 0).editor is None
 
 
-def test_a_stored_draft_survives_an_edit_that_waits(qtbot: QtBot, windows: list[Whole]) -> None:
+def test_a_stored_draft_survives_an_edit_that_waits(qtbot: QtBot, windows: list[Whole], tmp_path: Path) -> None:
     window = opened(qtbot, windows)
     conversation_id = asked(window, "One")
     qtbot.keyClicks(window.composer.editor, "half a thought")
     window.end()
     windows.clear()
-    again = Whole(qtbot, Script(steps=20, delay_seconds=0.05))  # loads slowly, so that the edit has to wait
+    again = Whole(qtbot, Script(loads_after=str(tmp_path / "now")))  # so that the edit has to wait
     windows.append(again)
     again.wait(lambda: again.composer.text == "half a thought")
     message_id = again.hearth.transcript_model.entry(0).message.id
     again.hearth.chat.edit((message_id, "One, but better"))
     again.wait(lambda: again.composer.chips.queue == ("One, but better",))
+    (tmp_path / "now").touch()
     again.wait(lambda: again.hearth.chat.is_idle)
     again.hearth.window.begin_new()
     opens(again, conversation_id)
