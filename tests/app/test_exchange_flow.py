@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from tests.app.conversations.samples import a_conversation, a_message
 from tests.scripted_engine import scripted_engine_command
 
 PATIENCE = 30_000
+Work = Callable[[ConversationStore], object]
 
 
 @pytest.fixture
@@ -154,21 +155,41 @@ def test_what_is_chosen_in_the_list(qtbot: QtBot, hearth: Hearth, tmp_path: Path
     assert (tmp_path / "Bread.md").read_text(encoding="utf-8").startswith("# Bread\n")
 
 
+class Gate:
+    """Lets so much work of a thread go on to the store as the test says; the rest waits, however slow the test is."""
+
+    def __init__(self, submit: Callable[[Work], object]) -> None:
+        self._submit = submit
+        self._permits = threading.Semaphore(0)
+
+    def __call__(self, work: Work) -> object:
+        assert self._permits.acquire(timeout=PATIENCE / 1000)
+        return self._submit(work)
+
+    def let_through(self, count: int) -> None:
+        self._permits.release(count)
+
+
 def test_many_show_progress_and_can_be_cancelled(
     qtbot: QtBot, hearth: Hearth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.controllers.conversations.exchange_controller._PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr("app.controllers.conversations.exchange_controller._PROGRESS_SECONDS", -1.0)
+    gate = Gate(hearth.exchange.controller._submit)
+    monkeypatch.setattr(hearth.exchange.controller, "_submit", gate)
     many = [foreign.chatgpt()[0] | {"conversation_id": f"c{number}"} for number in range(3000)]
     (tmp_path / "many.json").write_text(json.dumps(many))
     choose(trigger(hearth, "import_conversations"), tmp_path / "many.json")
+    gate.let_through(1)
     qtbot.waitUntil(lambda: notice(hearth, exchange_notices.IMPORT_KEY) is not None, timeout=PATIENCE)
     row = notice(hearth, exchange_notices.IMPORT_KEY)
     assert row is not None
     first = row.text.text()
     row.action_button.setFocus()
+    gate.let_through(100)
     qtbot.waitUntil(lambda: row.text.text() != first, timeout=PATIENCE)
     assert notice(hearth, exchange_notices.IMPORT_KEY) is row
     qtbot.mouseClick(row.action_button, Qt.MouseButton.LeftButton)
+    gate.let_through(3000)
     ended = wait_for_result(qtbot, hearth, exchange_notices.IMPORT_KEY)
     assert "The rest was cancelled." in ended.notice.text
     assert ended.notice.action == "Undo"

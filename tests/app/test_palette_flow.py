@@ -16,6 +16,7 @@ from app.models.palette_entries import Entry, Kind
 from app.paths import locate
 from app.settings.schema import Theme
 from app.widgets.basics.theme import DARK
+from app.widgets.transcript import found_mark
 from app.widgets.transcript.found_mark import FoundMark
 from engine.api.message import Role
 from tests.engine_scripts import Script
@@ -76,6 +77,13 @@ def choose(qtbot: QtBot, hearth: Hearth) -> None:
     qtbot.keyClick(hearth.palette.palette.field, Qt.Key.Key_Return)
 
 
+@pytest.fixture
+def lasting_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is marked for a moment is marked until the test has looked, however long a busy machine holds it up."""
+    monkeypatch.setattr(found_mark, "_SHOWN_MS", 3_600_000)
+
+
+@pytest.mark.usefixtures("lasting_marks")
 def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> None:
     (hit,) = typed(qtbot, hearth, "needle")
     assert (hit.kind, hit.key) == (Kind.MESSAGE, "m7")
@@ -87,9 +95,11 @@ def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> No
     place = mark.mapTo(transcript.view.viewport(), mark.rect().center())
     assert transcript.view.viewport().rect().contains(place)
     assert not transcript.view.is_following
+    mark._timer.start(1)
     qtbot.waitUntil(lambda: not transcript.findChildren(FoundMark))
 
 
+@pytest.mark.usefixtures("lasting_marks")
 def test_what_is_in_a_file_is_found_and_its_message_shown(qtbot: QtBot, hearth: Hearth) -> None:
     beside = Database(locate().database, read_only=True)  # asking the store itself would disturb its quiet
     qtbot.waitUntil(lambda: not beside.number("SELECT count(*) FROM unread_attachments"))

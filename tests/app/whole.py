@@ -14,6 +14,8 @@ from app.widgets.window.notice_bar import NoticeBar
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
+UNDO_MS = 3_600_000  # Undo is there as long as a test needs, however long a busy machine holds it up
+
 
 class Whole:
     """Hearth in the test's own event loop."""
@@ -24,6 +26,8 @@ class Whole:
         self.qtbot = qtbot
         self.hearth = Hearth(paths, scripted_engine_command(script, once))
         qtbot.addWidget(self.hearth.window)
+        for controller in (self.hearth.messages.messages, self.hearth.lists.deletions):
+            controller._purge_timer.setInterval(UNDO_MS)
         self.hearth.start()
 
     @property

@@ -26,6 +26,7 @@ from engine.api.commands import Command, Generate
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import CommandFailed, Event, FinishReason, GenerationFinished, Statistics, TextGenerated
 from engine.api.sampling import Sampling
+from tests.app.whole import UNDO_MS
 from tests.engine_scripts import PLAN
 
 
@@ -85,6 +86,7 @@ class Desk:
             lambda: self.settings.speculation,
         )
         self.deletions = DeletionController(self.conversations, self.requests, self.list)
+        self.deletions._purge_timer.setInterval(UNDO_MS)
         self.deletions.deleted.connect(self.chat.on_deleted)
         self.deletions.purged.connect(self.chat.on_purged)
         self.organizing = OrganizingController(self.conversations, self.requests, self.list)

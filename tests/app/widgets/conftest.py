@@ -1,5 +1,6 @@
 """A window on invented models, and the look that all widgets expect."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from app.settings.values import Language
 from app.widgets.basics import languages
 from app.widgets.basics.fonts import load_fonts
 from app.widgets.basics.theme import LIGHT, Theme, apply_theme, theme_for
+from app.widgets.text import code_colours
 from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.window.main_window import MainWindow
@@ -24,6 +26,13 @@ from tests.app.widgets.demo_conversation import NOW, conversations
 from tests.app.widgets.message_probe import MakeBody
 
 _LOADED: list[bool] = []
+
+
+@pytest.fixture(autouse=True)
+def patient_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that is slow to colour is given up, but not here: it may be the machine that is slow."""
+    for name in ("_LONGEST_SLICE_SECONDS", "_LONGEST_PASS_SECONDS"):
+        monkeypatch.setattr(code_colours, name, math.inf)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.commands import ForgetConversation, PrepareConversation
 from engine.api.events import ConversationForgotten
 from tests.app.controllers.conftest import Desk
+from tests.app.whole import UNDO_MS
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def messages(desk: Desk) -> Iterator[MessageController]:
         lambda conversation_id: desk.chat.is_waiting_in(conversation_id),
         lambda: True,
     )
+    result._purge_timer.setInterval(UNDO_MS)
     result.notice_raised.connect(lambda notice: desk.notices.__setitem__(notice.key, notice))
     result.notice_cleared.connect(lambda key: desk.notices.pop(key, None))
     yield result

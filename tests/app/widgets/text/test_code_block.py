@@ -1,7 +1,7 @@
 """A code block: as high as its lines, copied as written, coloured without waiting."""
 
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pygments.lexer import Lexer
@@ -118,12 +118,15 @@ def test_code_that_is_slow_to_colour_stays_plain(make_body: MakeBody, monkeypatc
 def test_loading_a_language_is_not_held_against_the_code(
     make_body: MakeBody, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(code_colours, "_LONGEST_SLICE_SECONDS", 0.1)
+    clock = SimpleNamespace(now=100.0)
+    clock.perf_counter = clock.thread_time = lambda: clock.now
+
     def slow(name: str) -> Lexer:
-        end = time.thread_time() + 0.15
-        while time.thread_time() < end:
-            pass
+        clock.now += 10 * code_colours._LONGEST_SLICE_SECONDS
         return get_lexer_by_name(name)
 
+    monkeypatch.setattr(code_colours, "time", clock)
     monkeypatch.setattr(highlight, "get_lexer_by_name", slow)
     highlight._lexer.cache_clear()
     body = make_body("```python\ndef f():\n    pass\n```")

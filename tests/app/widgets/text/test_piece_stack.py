@@ -1,5 +1,6 @@
 """Pieces one below the other: heights as plain sums give them, and no more work for many pieces than for few."""
 
+import math
 from collections import Counter
 from itertools import accumulate
 
@@ -12,6 +13,7 @@ from app.rendering.blocks import Block, BlockKind
 from app.widgets.basics.theme import LIGHT
 from app.widgets.text.message_piece import Piece
 from app.widgets.text.piece_stack import GAP_PX, PieceStack
+from app.widgets.transcript import message_body
 from app.widgets.transcript.message_body import MessageBody
 from tests.app.widgets.message_probe import stream
 
@@ -81,6 +83,7 @@ def test_a_widget_is_found_and_let_go() -> None:
 
 
 def test_an_update_asks_no_more_pieces_however_many_stand_above(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_body, "_READING_SECONDS", math.inf)  # however long a busy machine takes for it
     asked: Counter[str] = Counter()
     height_for, take = Piece.height_for, Piece.take
     monkeypatch.setattr(Piece, "height_for", lambda *given: asked.update(["height"]) or height_for(*given))
