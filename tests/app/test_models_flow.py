@@ -156,7 +156,7 @@ def test_the_recommended_model_comes_loads_and_answers_from_the_first_page(qtbot
 
 
 def test_a_download_goes_on_after_hearth_was_closed(qtbot: QtBot, open_window: Open, hub: LoopbackHub) -> None:
-    hub.behaviour.seconds_per_block = 0.1
+    hub.behaviour.seconds_per_block = 2.0
     hearth = open_window()
     hearth.models.first_start.finish()
     hearth.models.downloads.request(DownloadRequest(HUB_ID))
