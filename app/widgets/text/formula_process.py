@@ -46,6 +46,8 @@ class FormulaProcess(QObject):
         if self._process is None:
             QTimer.singleShot(0, self, self._start)
         else:
+            if not self._sent:  # it has rested, and its time begins now: what was left of the rest could be nothing
+                self._timer.start(FORMULA_MS)
             self._send()
 
     def end(self) -> None:

@@ -156,18 +156,19 @@ def test_what_cannot_be_drawn_is_its_source(make_body: MakeBody, qtbot: QtBot, s
     assert view.toPlainText() == source
 
 
-def test_a_formula_that_takes_too_long_hurts_no_other(
-    make_body: MakeBody, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_formula_that_takes_too_long_hurts_no_other(make_body: MakeBody, qtbot: QtBot) -> None:
     slow = r"\begin{pmatrix}" + r"\\".join(" & ".join("abcdefghi" for _ in range(10)) for _ in range(16))
     slow += r"\end{pmatrix}"
     assert len(slow) < LONGEST_LATEX
-    make_body("$warm$")
-    wait_until_drawn(qtbot)
-    monkeypatch.setattr(formula_process, "FORMULA_MS", 800)  # before the process gives it up itself
     first, hostile, last = (Formula(latex, True) for latex in ("a", slow, "b"))
-    for formula in (first, hostile, last):
+    formulas().shape(first)
+    wait_until_drawn(qtbot)
+    process = formulas()._process
+    assert process._timer.interval() == formula_process.IDLE_MS
+    for formula in (hostile, last):
         formulas().shape(formula)
+    assert process._timer.interval() == formula_process.FORMULA_MS  # not what was left of the rest
+    process._timer.start(0)  # before the process gives it up itself
     qtbot.waitUntil(lambda: not formulas()._pending, timeout=PATIENCE_MS)
     assert formulas().shape(hostile) is None
     assert isinstance(formulas().shape(first), Shape)
