@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from app.controllers import notices
 from app.conversations.records import MessageState
+from app.worker import engine_link
 from tests.app.test_engine_deaths import ECHO, OTHER, Deaths, is_restarting
 from tests.app.whole import Whole, opened
 from tests.engine_scripts import SCRIPTS, Script
@@ -107,13 +108,20 @@ def test_a_load_that_ends_in_spite_of_stop_has_nothing_answered(qtbot: QtBot, wi
     deaths.expect_answer("There?")
 
 
+@pytest.fixture
+def patient_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that is to end is waited for until the test ends it, however long that is held up."""
+    monkeypatch.setattr(engine_link, "SHUTDOWN_SECONDS", 120.0)
+
+
 def renew(deaths: Deaths, argv: list[str]) -> None:
-    """Change to another engine while the one of now takes its whole time to end."""
+    """Change to another engine while the one of now does not end, until the test kills it."""
     next_engine(deaths.whole, argv)
     deaths.freeze()
     deaths.hearth._renew_engine()
 
 
+@pytest.mark.usefixtures("patient_link")
 @pytest.mark.parametrize("way", WAYS)
 def test_the_load_of_another_engine_is_stopped(qtbot: QtBot, windows: list[Whole], way: str) -> None:
     deaths = Deaths(opened(qtbot, windows))
@@ -122,15 +130,18 @@ def test_the_load_of_another_engine_is_stopped(qtbot: QtBot, windows: list[Whole
     assert deaths.hearth.engine._link._is_renewing, "the window knows of it before the old engine has ended"
     deaths.whole.say("There?")
     WAYS[way](deaths.whole)
+    deaths.kill()
     expect_stopped(deaths)
 
 
+@pytest.mark.usefixtures("patient_link")
 def test_a_question_that_met_the_change_of_engines_is_stopped(qtbot: QtBot, windows: list[Whole]) -> None:
     deaths = Deaths(opened(qtbot, windows, SCRIPTS["echo"]))
     renew(deaths, scripted_engine_command("echo"))
     deaths.whole.say("There?")
     deaths.whole.wait(lambda: deaths.hearth.chat.runner.message is not None)
     WAYS["the button"](deaths.whole)
+    deaths.kill()
     deaths.whole.wait(lambda: deaths.hearth.chat.runner.message is None)
     assert deaths.whole.states() == [MessageState.COMPLETE, MessageState.STOPPED]
     deaths.whole.wait(lambda: deaths.hearth.checkpoints.plan is not None)

@@ -12,14 +12,15 @@ from pytestqt.qtbot import QtBot
 from app.conversations.attachment import Attachment
 from app.models.attachment_item import AttachmentItem
 from app.models.notice import Notice, Severity
+from app.widgets.access.announcing import LateAnnouncement
 from app.widgets.transcript.announcements import ending_words
+from app.widgets.transcript.transcript_find import TranscriptFind
 from app.widgets.window.palette import Palette
 from tests.app.widgets.conftest import Shown
 from tests.app.widgets.demo_conversation import PLAN, answer, entries, user
 from tests.app.widgets.window.test_palette import FOUND
 
 PAUSE_MS = 900
-
 Said = list[tuple[str, bool]]
 
 
@@ -82,22 +83,35 @@ def replaced(attachment: Attachment, name: str) -> Attachment:
     return msgspec.structs.replace(attachment, name=name)
 
 
+def search(qtbot: QtBot, finder: TranscriptFind, words: str) -> None:
+    """Type, and end the pause after it once all is counted: on a busy machine it could end before."""
+    pauses = [each._timer for each in finder.findChildren(LateAnnouncement)]
+    for pause in pauses:
+        pause.setInterval(3_600_000)
+    finder.open()
+    qtbot.keyClicks(finder.bar.field, words)
+    qtbot.waitUntil(lambda: finder.search.total > 0 and not finder.search.is_searching)
+    for pause in pauses:
+        assert pause.isActive()
+        pause.setInterval(1)
+
+
 def test_the_number_of_matches_is_said_after_typing(qtbot: QtBot, shown: Shown, said: Said) -> None:
     shown.transcript.set_entries(entries([user(1, "tides and tides"), answer(2, "tides")]))
-    shown.window.page.finder.open()
-    qtbot.keyClicks(shown.window.page.finder.bar.field, "tides")
+    finder = shown.window.page.finder
+    search(qtbot, finder, "tides")
+    assert said == []
     qtbot.waitUntil(lambda: bool(said))
-    qtbot.wait(PAUSE_MS)
+    qtbot.wait(50)
     assert said == [("1 of 3. tides and tides", False)]
-    shown.window.page.finder.close()
+    finder.close()
 
 
 def test_a_match_is_said_with_the_words_around_it(qtbot: QtBot, shown: Shown, said: Said) -> None:
     long = f"{'before ' * 100}the moon {'behind ' * 100}"
     shown.transcript.set_entries(entries([user(1, "The moon?"), answer(2, f"One line.\n\n{long}")]))
     finder = shown.window.page.finder
-    finder.open()
-    qtbot.keyClicks(finder.bar.field, "moon")
+    search(qtbot, finder, "moon")
     qtbot.waitUntil(lambda: said == [("1 of 2. The moon?", False)])
     finder.go_on()
     qtbot.waitUntil(lambda: len(said) == 2)
@@ -109,12 +123,11 @@ def test_a_match_is_said_with_the_words_around_it(qtbot: QtBot, shown: Shown, sa
 def test_a_search_that_is_over_says_no_more(qtbot: QtBot, shown: Shown, said: Said) -> None:
     shown.transcript.set_entries(entries([user(1, "tides"), answer(2, "tides")]))
     finder = shown.window.page.finder
-    finder.open()
-    qtbot.keyClicks(finder.bar.field, "tides")
+    search(qtbot, finder, "tides")
     qtbot.waitUntil(lambda: bool(said))
     said.clear()
     qtbot.keyClick(finder.bar.field, Qt.Key.Key_Escape)
-    qtbot.wait(PAUSE_MS)
+    qtbot.wait(50)
     assert said == []
 
 

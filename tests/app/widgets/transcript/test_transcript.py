@@ -14,6 +14,7 @@ from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.theme import LIGHT, theme_for
 from app.widgets.text.block_column import ThinkingBlock
+from app.widgets.text.formula_process import FormulaProcess
 from app.widgets.text.formulas import formulas
 from app.widgets.transcript import message_body
 from app.widgets.transcript.assistant_message import AssistantMessage
@@ -494,13 +495,16 @@ def test_a_bubble_holds_its_text_at_any_width(qtbot: QtBot) -> None:
 
 
 def test_formulas_drawn_late_leave_the_reader_at_the_end(
-    qtbot: QtBot, page: Transcript, page_model: TranscriptModel
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     matrix = r"\begin{pmatrix} " + r" \\ ".join("abcdefgh") + r" \end{pmatrix}"
     text = "\n\n".join(rf"Number {number}: $${matrix}_{{{number}}}$$ and \({matrix}\)" for number in range(12))
-    page_model.set_entries(entries([user(1, "Show"), answer(2, text)]))
-    settle()
+    with monkeypatch.context() as patched:
+        patched.setattr(FormulaProcess, "_start", lambda process: None)  # none is drawn before all is laid out
+        page_model.set_entries(entries([user(1, "Show"), answer(2, text)]))
+        settle()
     before = page.view.verticalScrollBar().maximum()
+    formulas()._process._start()
     qtbot.waitUntil(lambda: page.view.verticalScrollBar().maximum() > before)
     qtbot.waitUntil(lambda: not formulas()._pending and not formulas()._tell.isActive())
     settle()
