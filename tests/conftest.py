@@ -89,7 +89,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a thread, a child process or a running Qt timer behind."""
+    """Fail a test that leaves a thread, a child process, a running Qt timer or a pressed mouse button behind."""
     threads_before = set(threading.enumerate())
     children_before = _descendants()
     yield
@@ -97,6 +97,7 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     _expect_none(lambda: _new_children(children_before), "child processes")
     if "qtbot" in request.fixturenames:
         _expect_none(_running_timers, "running Qt timers")
+        _expect_none(_pressed_buttons, "pressed mouse buttons")
 
 
 @pytest.fixture(autouse=True)
@@ -162,6 +163,16 @@ def _running_timers() -> list[str]:
     application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     timers = [item for item in shiboken6.getAllValidWrappers() if isinstance(item, QTimer)]
     return [repr(timer.parent() or timer) for timer in timers if timer.isActive()]
+
+
+def _pressed_buttons() -> list[str]:
+    from PySide6.QtCore import QCoreApplication, Qt
+    from PySide6.QtGui import QGuiApplication
+
+    if not isinstance(QCoreApplication.instance(), QGuiApplication):
+        return []
+    pressed = QGuiApplication.mouseButtons()
+    return [str(pressed)] if pressed != Qt.MouseButton.NoButton else []
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import SignalInstance
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import Qt, SignalInstance
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot, SignalBlocker
 
 from tests.app.whole import Whole
@@ -21,6 +21,12 @@ class PatientBot(QtBot):
         super().wait(ms)
         for _ in range(_ROUNDS):
             QApplication.processEvents()
+
+    @staticmethod
+    def mouseDClick(widget: QWidget, button: Qt.MouseButton, **where: object) -> None:  # noqa: N802 - pytest-qt's name
+        """Click twice and let go: Qt's own test leaves the button pressed, for all tests that come after it."""
+        QtBot.mouseDClick(widget, button, **where)
+        QtBot.mouseRelease(widget, button, **where)
 
     def waitUntil(  # noqa: N802 - pytest-qt's name
         self, callback: Callable[[], bool | None], *, timeout: int = _PATIENCE_MS
