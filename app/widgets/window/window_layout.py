@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QByteArray, QPoint, QRect, Qt
+from PySide6.QtCore import QByteArray, QPoint, QRect, QSize, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QHBoxLayout, QSplitter, QStyle, QVBoxLayout, QWidget
 
 from app.widgets.sidebar.sidebar import WIDTH_PX
 
@@ -72,16 +72,19 @@ def on_screen(wanted: QRect, screens: Sequence[QRect]) -> QRect:
 def restore(window: QWidget, geometry: bytes, place: QRect | None = None) -> None:
     """Put a window where it was at the last time, as far as the screens of today allow.
 
-    place is where it was too: Qt refuses a geometry that comes from a screen of quite another width.
+    place is where it was too: Qt refuses a geometry that comes from a screen of quite another width. Above it there
+    is room for the bar with its title, which is no part of what Qt places: at 300 % it had been above the screen.
     """
-    screens = [screen.availableGeometry() for screen in QGuiApplication.screens()]
+    bar = window.style().pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight, None, window)
+    screens = [screen.availableGeometry().adjusted(0, bar, 0, 0) for screen in QGuiApplication.screens()]
     if geometry and window.restoreGeometry(QByteArray(geometry)):
         if not (window.isMaximized() or window.isFullScreen()):
             window.setGeometry(on_screen(window.geometry(), screens))
     elif place is not None:
         window.setGeometry(on_screen(place, screens))
     else:  # where a new window goes is the desktop's choice
-        window.resize(window.size().boundedTo(window.screen().availableGeometry().size()))
+        room = window.screen().availableGeometry().size() - QSize(0, bar)
+        window.resize(window.size().boundedTo(room))
 
 
 def _nearness(wanted: QRect, screen: QRect) -> tuple[int, int]:

@@ -58,7 +58,19 @@ def test_a_first_window_is_no_larger_than_the_screen(qtbot: QtBot, shown: Shown)
     room = shown.window.screen().availableGeometry().size()
     shown.window.resize(room.width() + 300, room.height() + 100)
     shown.window.restore_window(b"", None, True)
-    assert shown.window.size() == room
+    assert shown.window.width() == room.width()
+    assert 0 < room.height() - shown.window.height() < 60  # the bar with its title
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_a_window_that_fills_the_screen_leaves_room_for_its_title(shown: Shown, is_kept: bool) -> None:
+    """What is placed is the window without its frame: the bar to move and close it by was above the screen."""
+    window, screen = shown.window, shown.window.screen().availableGeometry()
+    window.setGeometry(screen)
+    geometry = bytes(window.saveGeometry().data()) if is_kept else b"what Qt refuses"
+    window.restore_window(geometry, None, True, (0, 0, screen.width(), screen.height() + 200))
+    assert window.geometry().top() > screen.top()
+    assert screen.contains(window.geometry())
 
 
 def test_the_model_stands_in_the_middle_of_the_first_start(qtbot: QtBot, shown: Shown) -> None:
