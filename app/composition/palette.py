@@ -38,7 +38,7 @@ class PaletteParts(QObject):
         super().__init__(parent)
         self._checkpoints = checkpoints
         self._transcript = transcript
-        self.jumps = JumpController(conversations, requests, self)
+        self.jumps = JumpController(conversations, self)
         self.search = PaletteController(
             listed,
             requests,

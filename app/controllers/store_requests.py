@@ -80,9 +80,21 @@ class StoreRequests(QObject):
         work: Callable[[ConversationStore], _Result],
         on_done: Callable[[_Result], None] | None = None,
         on_failure: OnFailure | None = None,
+        outdates: Hashable = None,
     ) -> None:
-        """Have the work done on the store's thread; on_done or on_failure is called later on this object's thread."""
-        future = self._store_thread.submit(work)
+        """Have the work done on the store's thread; on_done or on_failure is called later on this object's thread.
+
+        outdates: once it is done, changes with this key that were made before it are not kept any more.
+        """
+        number = next(self._numbers)
+
+        def outdating(store: ConversationStore) -> _Result:
+            result = work(store)
+            with self._lock:
+                self._changes = [each for each in self._changes if each.key != outdates or each.number > number]
+            return result
+
+        future = self._store_thread.submit(work if outdates is None else outdating)
         done = on_done or _ignore
         failure = on_failure or self._on_failure
         future.add_done_callback(lambda finished: self._finished.emit(_Finished(finished, done, failure)))
@@ -108,7 +120,7 @@ class StoreRequests(QObject):
     def retry(self) -> None:
         """Try now to keep what could not be kept."""
         self._timer.stop()
-        if self._changes:
+        if self._changes or self._is_behind:
             self._try_up_to(next(self._numbers), is_again=True)
 
     def retry_last(self) -> None:

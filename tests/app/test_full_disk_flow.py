@@ -20,16 +20,22 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 class Disk:
-    """Says no to everything that would write while it is full, and to so many writes while another holds the file."""
+    """Says no to everything that would write while it is full, and to so many writes while another holds the file.
+
+    refused: words of a statement to which it always says no.
+    """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False
         self.busy_writes = 0
+        self.refused = ""
         execute = Database.execute
 
         def limited(database: Database, statement: str, values: Sequence[object] = ()) -> object:
             if self.is_full and statement.lstrip().startswith(_WRITES):
                 raise DiskFull("The disk is full.", "Free some space.")
+            if self.refused and self.refused in statement:
+                raise StoreBusy("Another program is using the conversations.")
             if self.busy_writes and statement.lstrip().startswith(_WRITES):
                 self.busy_writes -= 1
                 raise StoreBusy("Another program is using the conversations.")
@@ -254,3 +260,91 @@ def test_a_title_that_waits_to_be_kept_stays_when_the_conversation_goes_on(
     stored = window.hearth.store_thread.submit(lambda store: store.load_conversation(conversation_id)).result(10)
     assert stored is not None
     assert stored.title == "Another title"
+
+
+def test_undo_of_a_deletion_shows_the_title_that_waits_to_be_kept(
+    qtbot: QtBot, windows: list[Whole], disk: Disk
+) -> None:
+    window = opened(qtbot, windows)
+    conversation_id = asked(window, "One")
+    disk.refused = "title_is_manual = 1"
+    window.hearth.conversations.rename((conversation_id, "Another title"))
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    window.hearth.lists.deletions.delete(conversation_id)
+    window.wait(lambda: window.hearth.conversations.current_id is None)
+    window.notices.undo_newest()
+    window.wait(lambda: window.hearth.conversations.current_id == conversation_id)
+    listed = window.hearth.conversation_model.found(conversation_id)
+    assert listed is not None
+    assert (listed.title, title(window)) == ("Another title", "Another title")
+
+
+def with_two_versions(window: Whole) -> str:
+    """Ask, and have the answer written twice."""
+    conversation_id = asked(window, "One")
+    row(window, 1).perform(Act.REGENERATE)
+    window.wait(lambda: window.hearth.transcript_model.entry(1).version == 2 and window.hearth.chat.is_idle)
+    return conversation_id
+
+
+def version(window: Whole) -> int:
+    return window.hearth.transcript_model.entry(1).version
+
+
+def stored_leaf(window: Whole, conversation_id: str) -> str | None:
+    stored = window.hearth.store_thread.submit(lambda store: store.load_conversation(conversation_id)).result(30)
+    assert stored is not None
+    return stored.active_leaf_id
+
+
+def shown_leaf(window: Whole) -> str:
+    model = window.hearth.transcript_model
+    return model.entry(model.rowCount() - 1).message.id
+
+
+def test_the_version_that_was_chosen_on_a_full_disk_is_kept_later(
+    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_requests, "RETRY_INTERVAL_MS", 600_000)
+    window = opened(qtbot, windows)
+    conversation_id = with_two_versions(window)
+    disk.refused = "SET active_leaf_id"
+    row(window, 1).versions.previous_button.click()
+    window.wait(lambda: version(window) == 1 and problems(window) == [notices.NOT_SAVED_KEY])
+    window.hearth.window.begin_new()
+    opens(window, conversation_id)
+    assert version(window) == 1, "also on the way back to it"
+    disk.refused = ""
+    press(window, notices.NOT_SAVED_KEY)
+    window.wait(lambda: problems(window) == [])
+    assert stored_leaf(window, conversation_id) == shown_leaf(window)
+
+
+@pytest.mark.parametrize("change", ["a question", "a deletion", "an edited answer"])
+def test_a_version_that_waits_to_be_kept_hides_nothing_that_came_after_it(
+    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    monkeypatch.setattr(store_requests, "RETRY_INTERVAL_MS", 600_000)
+    window = opened(qtbot, windows)
+    conversation_id = with_two_versions(window)
+    disk.refused = "SET active_leaf_id"
+    row(window, 1).versions.previous_button.click()
+    window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
+    disk.refused = ""
+    if change == "a question":
+        window.composer.send_requested.emit("Two")
+        window.wait(lambda: len(window.texts()) == 4 and window.hearth.chat.is_idle)
+    elif change == "a deletion":
+        row(window, 1).perform(Act.DELETE)
+        window.wait(lambda: window.hearth.transcript_model.entry(1).versions == 1)
+    else:
+        window.hearth.messages.messages.edit_answer((shown_leaf(window), "Rather this"))
+        window.wait(lambda: window.texts() == ["One", "Rather this"])
+    shown = window.texts()
+    press(window, notices.NOT_SAVED_KEY)
+    window.wait(lambda: problems(window) == [])
+    assert window.texts() == shown
+    assert stored_leaf(window, conversation_id) == shown_leaf(window)
+    window.hearth.window.begin_new()
+    opens(window, conversation_id)
+    assert window.texts() == shown

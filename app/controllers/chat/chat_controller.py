@@ -19,6 +19,7 @@ from app.controllers.chat.model_switch import Admission, ModelSwitch
 from app.controllers.chat.waiting_messages import WaitingMessages
 from app.controllers.conversations.answer import GrowingAnswer
 from app.controllers.conversations.conversation_controller import ConversationController
+from app.controllers.conversations.known_changes import branch_key
 from app.controllers.conversations.shelf import Loaded
 from app.controllers.conversations.turns import Turn
 from app.controllers.store_requests import StoreRequests
@@ -142,8 +143,7 @@ class ChatController(QObject):
         if self.switch.tried is not None:
             self._give_up(self.switch.tried)
         self.load_stop_requested.emit()
-        self._status.tell_busy()
-        self._status.tell_phase()
+        self._status.tell()
 
     @Slot(object)
     def regenerate(self, message_id: str) -> None:
@@ -214,8 +214,7 @@ class ChatController(QObject):
         """Know which model answers from now on; None while there is none."""
         self._status.plan = plan
         self._pump()
-        self._status.tell_busy()
-        self._status.tell_phase()
+        self._status.tell()
 
     @Slot(object)
     def set_loading(self, words: str) -> None:
@@ -225,15 +224,13 @@ class ChatController(QObject):
         if not words and self._status.plan is None and self.switch.tried is not None:
             self._give_up(self.switch.tried)
         if started_or_ended:
-            self._status.tell_busy()
-        self._status.tell_phase()
+            self._status.tell()
 
     @Slot()
     def on_model_asked(self) -> None:
         """Let what was stopped while it waited for a model be answered: somebody wants one again."""
         self._queue.release_all()
-        self._status.tell_busy()
-        self._status.tell_phase()
+        self._status.tell()
 
     def shut_down(self) -> None:
         """Hand everything that is not saved yet to the store: a partial answer as interrupted, drafts, the queue."""
@@ -260,8 +257,7 @@ class ChatController(QObject):
         self._blocked = False
         self._pump()
         self._status.tell_queue(job.conversation_id)
-        self._status.tell_busy()
-        self._status.tell_phase()
+        self._status.tell()
         self._see_to_model(job)
 
     def _see_to_model(self, job: Job | None) -> None:
@@ -302,7 +298,10 @@ class ChatController(QObject):
         self._status.tell_busy()
         self._status.tell_queue(job.conversation_id, keep_draft=True)
         self._requests.request(
-            work, lambda turn: self._on_begun(job, plan, turn), lambda error: self._on_not_begun(job, error)
+            work,
+            lambda turn: self._on_begun(job, plan, turn),
+            lambda error: self._on_not_begun(job, error),
+            outdates=branch_key(job.conversation_id),
         )
 
     def _on_begun(self, job: Job, plan: Plan, turn: Turn) -> None:
@@ -361,8 +360,7 @@ class ChatController(QObject):
             self._status.plan = None  # what waits is not thrown at an engine that is just starting again
         self._endings.tell_ending(message)
         self._pump()
-        self._status.tell_busy()
-        self._status.tell_phase()
+        self._status.tell()
         if self._status.is_idle:
             self.answered.emit(message)
 

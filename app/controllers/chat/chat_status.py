@@ -55,6 +55,11 @@ class ChatStatus(QObject):
         waits = bool(self._queue.of(current_id)) and not self._queue.is_held(current_id)
         return bool(self.loading) and self.plan is None and waits
 
+    def tell(self) -> None:
+        """Say whether the shown conversation is being answered, and what it waits for."""
+        self.tell_busy()
+        self.tell_phase()
+
     def tell_busy(self) -> None:
         """Say whether the shown conversation is being answered, and keep those in memory that are to be answered."""
         active = self._active_ids()
@@ -82,8 +87,7 @@ class ChatStatus(QObject):
     def _on_shown(self) -> None:
         if self._runner.message is not None:
             self._conversations.set_phase(self._runner.message.id, self._runner.phase)
-        self.tell_busy()
-        self.tell_phase()
+        self.tell()
         self.queue_changed.emit(self._items(self._conversations.current_id))
 
     def _active_ids(self) -> set[str]:

@@ -12,7 +12,7 @@ from app.controllers import notices
 from app.controllers.chat.jobs import Edit
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.conversations.deletion_controller import UNDO_SECONDS
-from app.controllers.conversations.shelf import Loaded
+from app.controllers.conversations.known_changes import branch_key
 from app.controllers.conversations.turns import Turn, edit_answer
 from app.controllers.store_requests import StoreRequests
 from app.controllers.submitting import Submit
@@ -68,7 +68,11 @@ class MessageController(QObject):
         if self._is_busy(conversation_id):
             self.notice_raised.emit(notices.busy_deletion_notice())
             return
-        self._requests.request(lambda store: store.delete_messages(conversation_id, message_id), self._on_deleted)
+        self._requests.request(
+            lambda store: store.delete_messages(conversation_id, message_id),
+            self._on_deleted,
+            outdates=branch_key(conversation_id),
+        )
 
     @Slot(object)
     def undo(self, deletion_id: str) -> None:
@@ -83,6 +87,7 @@ class MessageController(QObject):
             lambda store: store.restore_messages(deletion.conversation_id, deletion_id, leaf_id),
             lambda messages: self._on_restored(deletion.conversation_id, messages, leaf_id),
             lambda error: self._on_not_restored(deletion, error),
+            outdates=branch_key(deletion.conversation_id) if leaf_id is not None else None,
         )
 
     @Slot()
@@ -114,6 +119,7 @@ class MessageController(QObject):
             lambda store: edit_answer(store, conversation, answer, text),
             self._on_edited,
             lambda error: self._on_not_edited(Edit(conversation.id, answer.id, change[1]), error),
+            outdates=branch_key(conversation.id),
         )
 
     @Slot(object)
@@ -134,7 +140,7 @@ class MessageController(QObject):
         loaded = self._conversations.shelf.get(deletion.conversation_id)
         if loaded is not None:
             loaded.take_away(deletion.messages[0].id, deletion.leaf_after)
-            self._show(loaded)
+            self._conversations.know_branch(loaded)
         self._offer_undo(deletion)
 
     def _on_restored(self, conversation_id: str, messages: list[Message], leaf_id: str | None) -> None:
@@ -146,7 +152,7 @@ class MessageController(QObject):
         loaded = self._conversations.shelf.get(conversation_id)
         if loaded is not None:
             loaded.put_back(messages, leaf_id if leaf_id in ids else None)
-            self._show(loaded)
+            self._conversations.know_branch(loaded)
         if not self._conversations.is_listed(conversation_id):
             self.notice_raised.emit(notices.restored_later_notice())  # all of it is deleted as well
         elif self._conversations.current_id != conversation_id:
@@ -170,12 +176,7 @@ class MessageController(QObject):
     def _on_edited(self, turn: Turn) -> None:
         loaded = self._conversations.apply_turn(turn)
         if loaded is not None:
-            self._show(loaded)
-
-    def _show(self, loaded: Loaded) -> None:
-        if loaded is self._conversations.current:
-            self._conversations.show_branch()
-            self._conversations.shown.emit()
+            self._conversations.know_branch(loaded)
 
     @Slot()
     def _on_purge_due(self) -> None:

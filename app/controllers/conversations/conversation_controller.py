@@ -7,24 +7,20 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers import notices
 from app.controllers.conversations.drafts import DraftKeeper
-from app.controllers.conversations.known_changes import KnownChanges
+from app.controllers.conversations.known_changes import KnownChanges, branch_key
 from app.controllers.conversations.new_pages import NewPages, is_blank
-from app.controllers.conversations.shelf import Loaded, Read, Shelf, read
+from app.controllers.conversations.shelf import FirstLook, Loaded, Read, Shelf, entries_of, first_look, read
 from app.controllers.conversations.turns import Turn
 from app.controllers.store_requests import StoreRequests
-from app.conversations.errors import StoreError
 from app.conversations.prompting import Prompt, context_start, prompt_of
 from app.conversations.records import Conversation, Message
-from app.conversations.store import ConversationStore
 from app.conversations.tree import ConversationTree
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
-from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.models.transcript_model import TranscriptModel
 from app.settings.schema import Settings
 from engine.api.codec import clean_text
 from engine.api.commands import WhenFull
-
-_FirstLook = tuple[list[Conversation], tuple[str, ...]]
 
 
 class ConversationController(QObject):
@@ -58,7 +54,7 @@ class ConversationController(QObject):
         self._settings = settings
         self._busy_ids: frozenset[str] = frozenset()
         self._wanted_id: str | None = None
-        self._changes = KnownChanges(requests)
+        self.changes = KnownChanges(requests)
         self._new_pages = NewPages(requests)
         self.shelf = Shelf()
         self.drafts = DraftKeeper(requests, self)
@@ -70,9 +66,11 @@ class ConversationController(QObject):
         """Fill the list and show the conversation that was shown last, or the page of a new one."""
         self._wanted_id = last_conversation_id
         self._show(None)
-        self._requests.request(_first_look, self._on_first_look, self._on_cannot_open)
+        self._requests.request(
+            first_look, self._on_first_look, lambda error: self.notice_raised.emit(notices.store_notice(error))
+        )
 
-    def _on_first_look(self, found: _FirstLook) -> None:
+    def _on_first_look(self, found: FirstLook) -> None:
         conversations, sentences = found
         self._new_pages.restore(each for each in conversations if is_blank(each))
         begun = tuple(self._conversations.all)  # someone was quicker than the disk
@@ -84,9 +82,6 @@ class ConversationController(QObject):
             self.open(self._wanted_id)
         elif self.current is None and not self.is_private and self.page is not None:
             self._show(None)
-
-    def _on_cannot_open(self, error: StoreError) -> None:
-        self.notice_raised.emit(notices.store_notice(error))
 
     # What is shown
 
@@ -104,14 +99,14 @@ class ConversationController(QObject):
         if loaded is not None and (conversation_id in self._busy_ids or loaded is self.current):
             self._show(loaded)
             return
-        self._changes.on_asked(conversation_id)
+        self.changes.on_asked(conversation_id)
         self._requests.request(lambda store: read(store, conversation_id), self._on_opened)
 
     def _on_opened(self, opened: Read) -> None:
         conversation, tree = opened
         if conversation is not None and conversation.id == self._wanted_id:
             # A turn that began after this was asked for comes after it: the store answers in order.
-            self._show(self.shelf.put(self._changes.applied_to(conversation), tree))
+            self._show(self.shelf.put(self.changes.applied_to(conversation), tree))
 
     def let_go(self, conversation_ids: Iterable[str]) -> None:
         """Show none of these, which were deleted: neither the shown one nor one that is on its way."""
@@ -167,27 +162,31 @@ class ConversationController(QObject):
         if self.current is None:
             self._transcript.clear()
             return
-        tree, branch = self.current.tree, self.current.branch()
-        start_id = context_start(branch) if self._leaves_out(self.current.conversation) else None
-        self._transcript.set_entries(
-            [
-                TranscriptEntry(
-                    message,
-                    *tree.version(message.id),
-                    phase=self._transcript.phase(message.id),
-                    is_context_start=message.id == start_id,
-                )
-                for message in branch
-            ]
-        )
+        start_id = context_start(self.current.branch()) if self._leaves_out(self.current.conversation) else None
+        self._transcript.set_entries(entries_of(self.current, start_id, self._transcript.phase))
 
     @Slot(object)
     def show_version(self, choice: tuple[str, int]) -> None:
         """Show another version of a message: (message id, step), with what followed that version."""
-        current = self.current
-        if current is not None and current.show_version(*choice):
-            conversation = current.conversation
-            self._requests.request(lambda store: store.show_branch(conversation.id, conversation.active_leaf_id))
+        leaf_id = self.current.version_leaf(*choice) if self.current is not None else None
+        if leaf_id is not None:
+            self.keep_branch(leaf_id)
+            self.shown.emit()
+
+    def keep_branch(self, leaf_id: str | None) -> None:
+        """Show another branch of the shown conversation from now on, also after a restart."""
+        if self.current is not None:
+            conversation_id = self.current.conversation.id
+            self.current.conversation = msgspec.structs.replace(self.current.conversation, active_leaf_id=leaf_id)
+            self.changes.note([conversation_id], {"active_leaf_id": leaf_id})
+            key = branch_key(conversation_id)
+            self._requests.keep(lambda store: store.show_branch(conversation_id, leaf_id), key=key)
+            self.show_branch()
+
+    def know_branch(self, loaded: Loaded) -> None:
+        """Show the branch that the store has set together with a change of messages."""
+        self.changes.forget(loaded.conversation.id, "active_leaf_id")
+        if loaded is self.current:
             self.show_branch()
             self.shown.emit()
 
@@ -199,8 +198,8 @@ class ConversationController(QObject):
 
     def replace_shown(self, conversation: Conversation, tree: ConversationTree) -> None:
         """Show a newer state of the shown conversation; what is typed stays, and so does the place in it."""
-        self._changes.on_asked(conversation.id)
-        conversation = self._changes.applied_to(conversation)
+        self.changes.on_asked(conversation.id)
+        conversation = self.changes.applied_to(conversation)
         self.current = self.shelf.put(conversation, tree)
         self._conversations.upsert(conversation)
         self.show_branch()
@@ -232,7 +231,8 @@ class ConversationController(QObject):
             return None
         title = loaded.conversation.title
         loaded.apply_turn(turn)
-        loaded.conversation = self._changes.applied_to(loaded.conversation)
+        self.changes.forget(loaded.conversation.id, "active_leaf_id")
+        loaded.conversation = self.changes.applied_to(loaded.conversation)
         if self.is_listed(loaded.conversation.id):  # else it was deleted a moment ago
             self._conversations.upsert(loaded.conversation)
         if loaded is self.current:
@@ -317,15 +317,13 @@ class ConversationController(QObject):
     def change_known(self, conversation_ids: Iterable[str], **changes: object) -> None:
         """Show that something of conversations has changed; it is the caller who keeps it."""
         ids = list(conversation_ids)
-        self._changes.note(ids, changes)
+        self.changes.note(ids, changes)
         listed = [each for each in map(self._conversations.found, ids) if each is not None]
         self._conversations.upsert_all(msgspec.structs.replace(each, **changes) for each in listed)
         for loaded in filter(None, map(self.shelf.get, ids)):
             loaded.conversation = msgspec.structs.replace(loaded.conversation, **changes)
             if loaded is self.current:
                 self.conversation_changed.emit(loaded.conversation)
-
-    # What the model reads
 
     def prompt(self, loaded: Loaded, leaf_id: str | None) -> Prompt:
         """Return what the model reads of the branch that ends with a message."""
@@ -361,7 +359,3 @@ class ConversationController(QObject):
         if action_key.startswith(notices.OPEN):
             self.notice_cleared.emit(notices.ANSWER_KEY)
             self.open(action_key.removeprefix(notices.OPEN))
-
-
-def _first_look(store: ConversationStore) -> _FirstLook:
-    return store.list_conversations(), store.notices

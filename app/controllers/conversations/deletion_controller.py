@@ -76,6 +76,8 @@ class DeletionController(QObject):
             return
         self.notice_cleared.emit(notices.deleted_key(first_id))
         ids = [each.id for each in found]
+        for each in ids:
+            self._conversations.changes.on_asked(each)
         # As the store has them: since they were deleted their folder may have gone, or come back.
         self._requests.request(
             lambda store: _restored(store, ids),
@@ -101,7 +103,7 @@ class DeletionController(QObject):
         self._requests.failed.emit(error)
 
     def _on_restored(self, first_id: str, conversations: list[Conversation]) -> None:
-        self._listed.upsert_all(conversations)
+        self._listed.upsert_all(map(self._conversations.changes.applied_to, conversations))
         if any(each.id == first_id for each in conversations):
             self._conversations.open(first_id)
 

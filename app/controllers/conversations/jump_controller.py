@@ -1,10 +1,8 @@
 """Goes to one message of any conversation, on whichever branch it is."""
 
-import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.conversations.conversation_controller import ConversationController
-from app.controllers.store_requests import StoreRequests
 
 
 class JumpController(QObject):
@@ -12,12 +10,9 @@ class JumpController(QObject):
 
     arrived = Signal(object)
 
-    def __init__(
-        self, conversations: ConversationController, requests: StoreRequests, parent: QObject | None = None
-    ) -> None:
+    def __init__(self, conversations: ConversationController, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._conversations = conversations
-        self._requests = requests
         self._wanted: tuple[str, str] | None = None
         conversations.shown.connect(self._on_shown)
 
@@ -35,8 +30,5 @@ class JumpController(QObject):
         if current.conversation.id != conversation_id or message_id not in current.tree:
             return
         if all(message.id != message_id for message in current.branch()):
-            leaf_id = current.tree.newest_leaf(message_id)
-            current.conversation = msgspec.structs.replace(current.conversation, active_leaf_id=leaf_id)
-            self._requests.request(lambda store: store.show_branch(conversation_id, leaf_id))
-            self._conversations.show_branch()
+            self._conversations.keep_branch(current.tree.newest_leaf(message_id))
         self.arrived.emit(message_id)

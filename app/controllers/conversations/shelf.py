@@ -1,6 +1,6 @@
 """The conversations that are in memory: the one that is shown and those in which something is to be answered."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -10,8 +10,15 @@ from app.conversations.records import Conversation, Message
 from app.conversations.rows import OWN_COLUMNS
 from app.conversations.store import ConversationStore
 from app.conversations.tree import ConversationTree
+from app.models.transcript_model import TranscriptEntry
 
+FirstLook = tuple[list[Conversation], tuple[str, ...]]
 Read = tuple[Conversation | None, ConversationTree]
+
+
+def first_look(store: ConversationStore) -> FirstLook:
+    """Return which conversations there are, and what a person should know about the store."""
+    return store.list_conversations(), store.notices
 
 
 def read(store: ConversationStore, conversation_id: str) -> Read:
@@ -66,15 +73,26 @@ class Loaded:
             leaf_id = self.tree.newest_leaf(shown_id)
             self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf_id)
 
-    def show_version(self, message_id: str, step: int) -> bool:
-        """Switch to the branch of a sibling of the message; return whether there is one that many steps away."""
+    def version_leaf(self, message_id: str, step: int) -> str | None:
+        """Return the leaf of the branch through a sibling of the message, None if none is that many steps away."""
         siblings = self.tree.siblings(message_id)
         places = [place for place, sibling in enumerate(siblings) if sibling.id == message_id]
         if not places or not 0 <= places[0] + step < len(siblings):
-            return False
-        leaf = self.tree.newest_leaf(siblings[places[0] + step].id)
-        self.conversation = msgspec.structs.replace(self.conversation, active_leaf_id=leaf)
-        return True
+            return None
+        return self.tree.newest_leaf(siblings[places[0] + step].id)
+
+
+def entries_of(loaded: Loaded, start_id: str | None, phase_of: Callable[[str], str]) -> list[TranscriptEntry]:
+    """Return the rows of the branch that is shown; start_id: the message with which the model begins to read."""
+    return [
+        TranscriptEntry(
+            message,
+            *loaded.tree.version(message.id),
+            phase=phase_of(message.id),
+            is_context_start=message.id == start_id,
+        )
+        for message in loaded.branch()
+    ]
 
 
 class Shelf:

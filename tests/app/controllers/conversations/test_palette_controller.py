@@ -21,7 +21,7 @@ class Searching:
         self.desk = desk
         sources = ((Kind.COMMAND, lambda: COMMANDS), (Kind.MODEL, lambda: MODELS))
         self.controller = PaletteController(desk.list, desk.requests, sources)
-        self.jumps = JumpController(desk.conversations, desk.requests)
+        self.jumps = JumpController(desk.conversations)
         self.listed: list[Entry] = []
         self.told = 0
         self.controller.found.connect(self._on_found)
