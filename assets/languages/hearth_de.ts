@@ -2106,7 +2106,7 @@
     </message>
     <message>
         <source>Looking at this computer…</source>
-        <translation>Dieser Rechner wird angesehen…</translation>
+        <translation>Dieser Rechner wird angesehen …</translation>
     </message>
     <message>
         <source>Looking…</source>
@@ -3368,7 +3368,7 @@
     </message>
     <message>
         <source>Testing…</source>
-        <translation>Wird getestet…</translation>
+        <translation>Wird getestet …</translation>
     </message>
     <message>
         <source>Text</source>
@@ -4692,7 +4692,7 @@
     </message>
     <message>
         <source>Working out how it would fit…</source>
-        <translation>Es wird berechnet, wie es passt…</translation>
+        <translation>Es wird berechnet, wie es passt …</translation>
     </message>
     <message>
         <source>Wrap</source>
