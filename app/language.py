@@ -6,6 +6,7 @@ for values as ``{name}``, which the caller fills with ``format``. What is put in
 turns no other word's: a file that is called "דוח 5", or one whose name was made to turn what stands behind it.
 """
 
+import re
 from collections.abc import Callable, Iterable
 
 from app import bidi
@@ -91,6 +92,24 @@ def rewritten(number: str) -> str:
 def plain(number: str) -> str:
     """Return a number that was written with a point, as the user's language writes it: 1.5 or 1,5."""
     return number.replace(".", _decimal_point)
+
+
+def number_in(text: str) -> str:
+    """Return a number that somebody typed as code writes it; raises ValueError where the text is none.
+
+    It is read in the user's language: 1.500 is a thousand and a half in German and one and a half in English. A sign
+    that can't group thousands as it stands (0,7 in English) is the other languages' decimal point.
+    """
+    digits, group, point = "".join(text.split()), _group_separator.strip(), _decimal_point
+    grouped_digits = rf"[+-]?[1-9]\d{{0,2}}({re.escape(group)}\d{{3}})+({re.escape(point)}\d*)?"
+    if group and re.fullmatch(grouped_digits, digits):
+        digits = digits.replace(group, "")
+    elif digits.count(".") + digits.count(",") == 1:
+        point = "." if "." in digits else ","
+    sign = re.escape(point)
+    if not re.fullmatch(rf"[+-]?(\d+({sign}\d*)?|{sign}\d+)(e[+-]?\d{{1,2}})?", digits, re.IGNORECASE):
+        raise ValueError(f"no number: {text!r}")
+    return digits.replace(point, ".")
 
 
 def use(

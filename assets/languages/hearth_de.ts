@@ -4271,6 +4271,10 @@
         <translation>Das muss eine Zahl sein.</translation>
     </message>
     <message>
+        <source>This has to be a whole number, such as {number} or {grouped}.</source>
+        <translation>Das muss eine ganze Zahl sein, etwa {number} oder {grouped}.</translation>
+    </message>
+    <message>
         <source>This has to be a whole number.</source>
         <translation>Das muss eine ganze Zahl sein.</translation>
     </message>

@@ -76,3 +76,50 @@ def test_a_language_from_right_to_left_takes_latin_values_whole() -> None:
 def test_what_is_heard_is_nothing_but_words() -> None:
     by = language.tr("by {publisher}").format(publisher=HEBREW)
     assert language.spoken(["Qwen", "", by, TURNING]) == f"Qwen, by {HEBREW}, gpj.exe"
+
+
+ENGLISH, GERMAN, FRENCH = (".", ","), (",", "."), (",", "\u202f")
+
+
+@pytest.mark.parametrize(
+    ("signs", "text", "number"),
+    [
+        (ENGLISH, "1500", "1500"),
+        (ENGLISH, "1,500", "1500"),
+        (ENGLISH, "1,500,000.25", "1500000.25"),
+        (ENGLISH, "1.500", "1.500"),
+        (ENGLISH, "0,7", "0.7"),
+        (ENGLISH, "0,700", "0.700"),
+        (GERMAN, "1.500", "1500"),
+        (GERMAN, "-1.500.000,5", "-1500000.5"),
+        (GERMAN, "1,500", "1.500"),
+        (GERMAN, "0.7", "0.7"),
+        (GERMAN, "0.700", "0.700"),
+        (FRENCH, "1\u202f500,5", "1500.5"),
+        (FRENCH, "1.5", "1.5"),
+        (ENGLISH, " 12 000 ", "12000"),
+        (ENGLISH, ".5", ".5"),
+        (ENGLISH, "1e-3", "1e-3"),
+    ],
+)
+def test_a_number_is_read_as_the_language_writes_it(signs: tuple[str, str], text: str, number: str) -> None:
+    language.use(None, *signs)
+    assert language.number_in(text) == number
+
+
+@pytest.mark.parametrize("signs", [ENGLISH, GERMAN])
+@pytest.mark.parametrize(
+    "text", ["", "one", "1.5.0", "1,5,0", "1.500,00.5", "1_000", "nan", "inf", "0x10", "--1", "e5", ".", "1e999"]
+)
+def test_what_is_no_number_in_any_language_is_refused(signs: tuple[str, str], text: str) -> None:
+    language.use(None, *signs)
+    with pytest.raises(ValueError, match="no number"):
+        language.number_in(text)
+
+
+@pytest.mark.parametrize("signs", [ENGLISH, GERMAN, FRENCH])
+@pytest.mark.parametrize("value", [0.0, 0.125, 7.0, 1500.0, 1234567.0, 0.00001])
+def test_a_number_that_is_shown_is_read_again(signs: tuple[str, str], value: float) -> None:
+    language.use(None, *signs)
+    assert float(language.number_in(language.grouped(value, 5))) == value
+    assert float(language.number_in(language.plain(f"{value:g}"))) == pytest.approx(value, rel=1e-5)

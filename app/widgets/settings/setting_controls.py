@@ -1,7 +1,5 @@
 """The controls of the settings dialog, one per kind of field: each emits the value it was given, or why it can't be."""
 
-import re
-
 from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
@@ -16,7 +14,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.language import plain, rewritten, tr
+from app.language import grouped, number_in, plain, rewritten, tr
 from app.settings.schema import Field, FieldKind
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.mirroring import margins
@@ -27,7 +25,7 @@ _TYPING_DELAY_MS = 600
 _LONG_TEXT_PX = 120
 _NUMBER_PX = 280
 _SHORTEST_CHOICE = 12
-_THOUSANDS = re.compile(r"[.,](?=\d{3}(?!\d))")  # the sign between groups, in any language
+_EXAMPLE = 1500  # which sign stands between thousands depends on the language
 _LONG_TEXT_STYLE = (
     "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
     "QPlainTextEdit:focus { border: 2px solid palette(accent); padding: 3px; }"
@@ -144,16 +142,12 @@ class NumberControl(SettingControl):
 
     def parse(self, text: str) -> int | float | None:
         """Return the number in a text; ValueError says in a sentence why there is none."""
-        text = text.strip().replace("\u202f", "").replace(" ", "")
-        if not text and self._field.optional:
+        if not text.strip() and self._field.optional:
             return None
-        whole = self._field.kind is FieldKind.INTEGER
         try:
-            number = int(_THOUSANDS.sub("", text)) if whole else float(text.replace(",", "."))
+            number = (int if self._field.kind is FieldKind.INTEGER else float)(number_in(text))
         except ValueError:
-            raise ValueError(
-                tr("This has to be a whole number.") if whole else tr("This has to be a number.")
-            ) from None
+            raise ValueError(self._why_not(text)) from None
         low, high = self._field.minimum, self._field.maximum
         if not (low is None or number >= low) or not (high is None or number <= high):
             raise ValueError(
@@ -162,6 +156,14 @@ class NumberControl(SettingControl):
                 )
             )
         return number
+
+    def _why_not(self, text: str) -> str:
+        if self._field.kind is not FieldKind.INTEGER:
+            return tr("This has to be a number.")
+        if "." not in text and "," not in text:
+            return tr("This has to be a whole number.")
+        example = tr("This has to be a whole number, such as {number} or {grouped}.")
+        return example.format(number=_EXAMPLE, grouped=grouped(_EXAMPLE))
 
     @Slot()
     def _on_finished(self) -> None:

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPlainTextEdit, QScrollArea, QSpinBox
 from pytestqt.qtbot import QtBot
 
+from app import language
 from app.settings.model_settings import ModelSettings
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings
 from app.settings.values import Language
@@ -200,8 +201,11 @@ def test_an_emptied_number_is_the_publishers(qtbot: QtBot, dialog: SettingsDialo
     [
         ("temperature", "hot", "a number"),
         ("temperature", "9", "between 0 and 5"),
-        ("temperature", "nan", "between"),
-        ("maximum_tokens", "1.5", "whole number"),
+        ("temperature", "nan", "a number"),
+        ("temperature", "1,500", "between"),
+        ("maximum_tokens", "many", "a whole number."),
+        ("maximum_tokens", "1.5", "a whole number, such as 1500 or 1,500."),
+        ("maximum_tokens", "1.500", "a whole number, such as 1500 or 1,500."),
         ("context_tokens", "1", "between 256"),
     ],
 )
@@ -215,6 +219,25 @@ def test_a_bad_number_is_refused_in_a_sentence(
     assert seen == []
     assert words in dialog.row(key).problem.text()
     assert not dialog.row(key).problem.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("signs", "text", "number"),
+    [((".", ","), "1,500", 1500), ((",", "."), "1.500", 1500), ((",", "."), "1,500", None), ((",", "."), "1500", 1500)],
+)
+def test_a_whole_number_is_read_by_the_language(
+    dialog: SettingsDialog, signs: tuple[str, str], text: str, number: int | None
+) -> None:
+    seen = changes(dialog)
+    edited = control(dialog, "maximum_tokens", QLineEdit)
+    language.use(None, *signs)
+    try:
+        edited.setText(text)
+        edited.editingFinished.emit()
+    finally:
+        language.use(None)
+    assert seen == ([("maximum_tokens", number)] if number is not None else [])
+    assert dialog.row("maximum_tokens").problem.isHidden() is (number is not None)
 
 
 def test_folders_are_added_once_and_removed(qtbot: QtBot, dialog: SettingsDialog) -> None:
