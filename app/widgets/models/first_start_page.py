@@ -173,7 +173,7 @@ class FirstStartPage(QWidget):
         buttons = FlowRow()
         for button in (self.accept_button, self.starter_button, self.browse_button, self.skip_button):
             button.setAutoDefault(False)
-            buttons.add(button)
+            buttons.add(button, follows=button is self.skip_button)
         for button in (self.browse_button, self.skip_button):
             button.setProperty("kind", "quiet")
         content = QWidget()

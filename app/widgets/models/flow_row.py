@@ -1,5 +1,7 @@
 """A row of widgets that goes on in the next line where the room ends."""
 
+from itertools import takewhile
+
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize
 from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -17,14 +19,17 @@ class FlowRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._widgets: list[QWidget] = []
+        self._followers: set[QWidget] = set()
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
         policy.setHeightForWidth(True)
         self.setSizePolicy(policy)
 
-    def add(self, widget: QWidget) -> None:
-        """Put a widget at the end."""
+    def add(self, widget: QWidget, *, follows: bool = False) -> None:
+        """Put a widget at the end; one that follows stays in the line of the one before it, if a line holds both."""
         widget.setParent(self)
         self._widgets.append(widget)
+        if follows:
+            self._followers.add(widget)
         self.updateGeometry()
 
     def hasHeightForWidth(self) -> bool:
@@ -76,11 +81,17 @@ class FlowRow(QWidget):
         """Return where each shown widget stands in a row of that many pixels."""
         places = []
         left = top = line = 0
-        for widget in self._shown:
+        shown = self._shown
+        for place, widget in enumerate(shown):
             size = widget.sizeHint()
-            if left > 0 and left + size.width() > width:
+            together = size.width() + sum(_GAP_PX + each.sizeHint().width() for each in self._behind(shown, place))
+            if left > 0 and left + (together if together <= width else size.width()) > width:
                 left, top, line = 0, top + line + _GAP_PX, 0
             places.append((widget, QRect(QPoint(left, top), size)))
             left += size.width() + _GAP_PX
             line = max(line, size.height())
         return places
+
+    def _behind(self, shown: list[QWidget], place: int) -> list[QWidget]:
+        """Return those that follow the one at a place."""
+        return list(takewhile(self._followers.__contains__, shown[place + 1 :]))

@@ -131,3 +131,13 @@ def test_cards_can_be_heard(page: FirstStartPage) -> None:
     said = page.cards[0].accessibleName()
     assert said.startswith("Qwen3 8B, Recommended, Good at most things")
     assert "16.4 GB, about 44 min at 50 Mbit/s, Fits (bf16), Apache 2.0" in said
+
+
+@pytest.mark.parametrize("is_looking", [True, False])
+def test_skip_stands_beside_the_other_quiet_button(page: FirstStartPage, is_looking: bool) -> None:
+    page.set_recommendations(() if is_looking else demo_hub.RECOMMENDATIONS)
+    for width in (480, 720, 860):
+        page.resize(width, 420)
+        QApplication.processEvents()
+        assert page.skip_button.y() == page.browse_button.y() > page.starter_button.y()
+        assert page.accept_button.isHidden() is is_looking
