@@ -38,6 +38,7 @@ class TranscriptFind(QObject):
         self._visited: tuple[str, int] | None = None
         self._waits = False
         self._line = ""  # of the match that is visited
+        self._was_seen = False  # what is visited, before the page got another size
         self._drawn: FormulaBlock | None = None
         self._returns_to: QWidget | None = None
         self.search = TranscriptSearch(model, self)
@@ -49,6 +50,8 @@ class TranscriptFind(QObject):
         self.search.changed.connect(self._on_counts_changed)
         transcript.resized.connect(self._place_bar)
         transcript.view.arranged.connect(self._on_arranged)
+        transcript.view.resizing.connect(self._on_resizing)
+        transcript.view.resized.connect(self._on_resized)
 
     @Slot()
     def open(self) -> None:
@@ -141,19 +144,52 @@ class TranscriptFind(QObject):
         file = self._file_of(widget)
         leaf, place = self._unfolded(widget, row, self._in_text(within, widget)) if file is None else (None, 0)
         self._mark_all()
+        self._line = self._line_of(widget, leaf, place)
+        view.show_part(row, *self._part(widget, leaf, place))
+        self._show_count()
+
+    def _line_of(self, widget: MessageWidget, leaf: Leaf | FormulaBlock | None, place: int) -> str:
+        file = self._file_of(widget)
+        if file is not None and isinstance(widget, UserMessage):
+            return widget.attachments.chips[file].name_button.accessibleName()
+        if leaf is None:
+            return ""
+        return leaf.accessibleName() if isinstance(leaf, FormulaBlock) else marks_of(leaf).line(place)
+
+    def _part(self, widget: MessageWidget, leaf: Leaf | FormulaBlock | None, place: int) -> tuple[int, int]:
+        """Return how far below its message's top what is visited begins, and its height: a match of a text, or a chip.
+
+        Without either it is the beginning of the message.
+        """
+        file = self._file_of(widget)
         if file is not None and isinstance(widget, UserMessage):
             chip = widget.attachments.chips[file]
-            self._line = chip.name_button.accessibleName()
-            view.show_part(row, chip.mapTo(widget, QPoint()).y(), chip.height())
-        elif leaf is not None:
-            rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
-            self._line = leaf.accessibleName() if isinstance(leaf, FormulaBlock) else marks_of(leaf).line(place)
-            top = leaf.viewport().mapTo(widget, rect.topLeft()).y()
-            view.show_part(row, top, rect.height())
-        else:
-            self._line = ""
-            view.show_part(row, 0, 1)
-        self._show_count()
+            return chip.mapTo(widget, QPoint()).y(), chip.height()
+        if leaf is None:
+            return 0, 1
+        rect = leaf.viewport().rect() if isinstance(leaf, FormulaBlock) else marks_of(leaf).rect(place)
+        return leaf.viewport().mapTo(widget, rect.topLeft()).y(), rect.height()
+
+    @Slot(object)
+    def _on_resizing(self, height: object) -> None:
+        """Note whether what is visited is seen: who has scrolled away from it is left alone."""
+        assert isinstance(height, int)
+        self._was_seen = False
+        row = self._model.row_of(self._visited[0]) if self._visited is not None else None
+        widget = self._transcript.view.live_widget(row) if row is not None else None
+        pattern = self.search.pattern
+        if widget is None or self._visited is None or pattern is None:
+            return
+        part, place = place_of(widget, pattern, self._in_text(self._visited[1], widget))
+        leaf = part if isinstance(part, Leaf | FormulaBlock) else None
+        if leaf is not None or self._file_of(widget) is not None:
+            top, part_height = self._part(widget, leaf, place)
+            self._was_seen = -part_height < widget.y() + top < height
+
+    @Slot()
+    def _on_resized(self) -> None:
+        if self._was_seen and self._number >= 0:
+            self._visit(self._number)
 
     def _in_text(self, within: int, widget: MessageWidget) -> int:
         """Return the number that a match of a message has in its text; less than 0 in an attachment."""

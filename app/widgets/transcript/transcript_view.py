@@ -37,6 +37,8 @@ class TranscriptView(QAbstractScrollArea):
 
     following_changed = Signal(object)  # bool: whether the view stays at the newest text
     arranged = Signal()  # messages were built, measured or moved
+    resizing = Signal(object)  # int: how high the page was; messages stand where they stood
+    resized = Signal()  # they stand where they do at the new size
 
     def __init__(
         self, model: TranscriptModel, make_row: MakeRow, estimate: EstimateHeight, parent: QWidget | None = None
@@ -149,11 +151,15 @@ class TranscriptView(QAbstractScrollArea):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap at the new width, or show more of the page; the reading place stays."""
         super().resizeEvent(event)
+        if not self._arranging:  # else it is the scroll bar that comes or goes
+            self.resizing.emit(event.oldSize().height())
         if event.oldSize().width() != event.size().width():
             self._live.all_to_measure()
         if self._heights.width != self.column_width:
             self._heights.wrap_at(self.column_width)
-        self._go_on()
+        if not self._arranging:
+            self._go_on()
+            self.resized.emit()
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         """Follow the scroll bar: upwards ends following, reaching the end begins it."""

@@ -4,7 +4,7 @@ import dataclasses
 
 import msgspec
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QTextCursor
 from PySide6.QtWidgets import QApplication, QPlainTextEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -337,3 +337,56 @@ def test_the_bar_stays_in_its_place_when_the_scroll_bar_comes_and_goes(
     finder.close()
     finder.open()
     assert finder.bar.geometry() == alone
+
+
+LONG_WORDS = "Words that need more lines where the page is narrow. " * 40
+
+
+def whole_in_view(page: Transcript) -> bool:
+    _, leaf, _ = current(page)
+    rect = marks_of(leaf).rect(marks_of(leaf)._current)
+    place = leaf.viewport().mapTo(page.view.viewport(), rect.topLeft())
+    return page.view.viewport().rect().contains(QRect(place, rect.size()))
+
+
+@pytest.mark.parametrize(("width", "height"), [(900, 160), (420, 600), (360, 200)])
+def test_what_was_found_stays_in_sight_when_the_window_shrinks(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind, width: int, height: int
+) -> None:
+    text = f"{LONG_WORDS}\n\n{LONG_WORDS} An ember. {LONG_WORDS}"
+    page_model.set_entries(entries([answer(number, text) for number in range(1, 9)]))
+    page.resize(900, 600)
+    look_for(qtbot, finder, "ember")
+    for _ in range(3):
+        finder.go_on()
+        widget = current(page)[0]
+        page.resize(width, height)
+        assert whole_in_view(page)
+        assert current(page)[0] is widget
+        page.resize(900, 600)
+        assert whole_in_view(page)
+
+
+def test_at_the_newest_message_too(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind
+) -> None:
+    page_model.set_entries(entries([user(1, "Hello"), answer(2, f"An ember. {LONG_WORDS[:1000]}")]))
+    page.resize(900, 600)
+    look_for(qtbot, finder, "ember")
+    page.view.follow()
+    assert whole_in_view(page)
+    for height in range(600, 150, -30):  # as by a mouse
+        page.resize(900, height)
+        assert whole_in_view(page)
+
+
+def test_who_has_scrolled_away_from_it_stays_where_he_is(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel, finder: TranscriptFind
+) -> None:
+    page_model.set_entries(entries([user(1, "ember"), *(answer(number, LONG_WORDS) for number in range(2, 30))]))
+    page.resize(900, 600)
+    look_for(qtbot, finder, "ember")
+    page.view.verticalScrollBar().setValue(1_500)
+    row = page.view.first_row
+    page.resize(500, 300)
+    assert page.view.first_row == row
