@@ -2,10 +2,12 @@
 
 import io
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from app.rendering.thinking import split_thinking
+from app.terminal import shown_answer
 from app.terminal.output import Output
 from app.terminal.shown_answer import ShownAnswer
 from tests.app.terminal.conftest import Run
@@ -62,7 +64,10 @@ def test_a_text_without_thinking_comes_as_it_is(text: str) -> None:
         ("<think>\n\n</think>\n\nYes.", False, "Yes."),
     ],
 )
-def test_letter_by_letter_thinking_stays_away(text: str, opened: bool, answer: str) -> None:
+def test_letter_by_letter_thinking_stays_away(
+    monkeypatch: pytest.MonkeyPatch, text: str, opened: bool, answer: str
+) -> None:
+    monkeypatch.setattr(shown_answer, "time", SimpleNamespace(monotonic=lambda: 100.0))
     out, err = shown(text, opened=opened)
     assert out == f"{answer}\n"
     assert "Thinking 0 s" in err
