@@ -15,6 +15,7 @@ from app.paths import locate
 from app.settings.file import save
 from app.settings.schema import Settings
 from app.settings.window_state import WindowState, save_window_state
+from app.worker import engine_client, engine_link
 from engine.api.events import Statistics
 from engine.api.warmth import Tier
 
@@ -79,8 +80,13 @@ class Desk:
 
 
 @pytest.fixture
-def desks(qtbot: QtBot, starter_home: Path) -> Iterator[list[Desk]]:
-    """Windows on a home with the starter model; closed in the end."""
+def desks(qtbot: QtBot, starter_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Desk]]:
+    """Windows on a home with the starter model; closed in the end.
+
+    An engine that ends is waited for, as it still writes what it knows: a busy machine may take longer than a user.
+    """
+    monkeypatch.setattr(engine_link, "SHUTDOWN_SECONDS", 100.0)
+    monkeypatch.setattr(engine_client, "_STOP_MILLISECONDS", _PATIENCE_MILLISECONDS)
     paths = locate()
     paths.make_folders()
     save(paths.settings_file, Settings(temperature=0.0, maximum_tokens=32))

@@ -152,7 +152,7 @@ def test_the_settings_folder_for_downloads_is_the_one_listed(hub_cache: Path, tm
 @pytest.fixture
 def slow_hub(tiny_folder: Path) -> Iterator[LoopbackHub]:
     folder = tiny_checkpoints.make("llama", tiny_folder)
-    with LoopbackHub({"publisher/slow": folder}, Behaviour(seconds_per_block=0.1)) as hub:
+    with LoopbackHub({"publisher/slow": folder}, Behaviour(seconds_per_block=2.0)) as hub:
         yield hub
 
 
