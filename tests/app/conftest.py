@@ -1,6 +1,7 @@
 """What every test of the app stands on, beside what all tests do."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 from PySide6.QtCore import Qt, SignalInstance
@@ -33,6 +34,14 @@ class PatientBot(QtBot):
     ) -> None:
         """Return once the condition holds; raises pytest-qt's TimeoutError after ``timeout`` milliseconds."""
         super().waitUntil(callback, timeout=timeout)
+
+    def waitActive(self, widget: QWidget, *, timeout: int = _PATIENCE_MS) -> AbstractContextManager[object]:  # noqa: N802 - pytest-qt's name
+        """Wait at the end of the ``with`` until the widget's window is the active one."""
+        return super().waitActive(widget, timeout=timeout)
+
+    def waitExposed(self, widget: QWidget, *, timeout: int = _PATIENCE_MS) -> AbstractContextManager[object]:  # noqa: N802 - pytest-qt's name
+        """Wait at the end of the ``with`` until the widget's window is on screen."""
+        return super().waitExposed(widget, timeout=timeout)
 
     def waitSignal(  # noqa: N802 - pytest-qt's name
         self,
