@@ -12,6 +12,8 @@ import gi  # type: ignore[import-not-found]
 gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi  # type: ignore[import-not-found]  # noqa: E402
 
+_PATIENCE_MS = 30_000  # for the window's answers: after the usual 0.8 s what a busy machine holds up is not heard
+
 
 def _tell(**facts: object) -> None:
     sys.stdout.write(json.dumps(facts) + "\n")
@@ -28,6 +30,7 @@ def _on_event(event: Atspi.Event, *_: object) -> None:
 
 def _main() -> None:
     Atspi.init()
+    Atspi.set_timeout(_PATIENCE_MS, _PATIENCE_MS)
     listener = Atspi.EventListener.new(_on_event)
     for kind in ("object:announcement", "object:state-changed:focused"):
         listener.register(kind)

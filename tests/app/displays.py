@@ -10,10 +10,13 @@ import pytest
 
 @contextmanager
 def x_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Start Xvfb on a number that it finds itself, and let Qt draw there; skip the test where it does not start."""
+    """Start Xvfb on a number that it finds itself, and let Qt draw there; skip the test where it does not start.
+
+    Its keys don't repeat: on a busy machine more than the 0.66 s until then may pass before one is let go.
+    """
     reading, writing = os.pipe()
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
+        ["Xvfb", "-r", "-displayfd", str(writing), "-screen", "0", "1280x800x24", "-nolisten", "tcp"],
         pass_fds=[writing],
         stderr=subprocess.DEVNULL,
     )

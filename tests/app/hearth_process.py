@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from app.conversations.errors import StoreBusy
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 30.0
 RESTART = "--restart"  # choose German in the settings and press what starts Hearth again
@@ -30,9 +32,19 @@ def start_hearth(*arguments: str, stdin: int | None = subprocess.DEVNULL) -> "su
 
 
 def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
-    """Wait until it holds; fail with the process's errors if that ends first."""
+    """Wait until it holds; fail with the process's errors if that ends first.
+
+    A condition that asks the store does not hold yet while a process keeps that for longer than anybody waits for it.
+    """
+
+    def holds() -> bool:
+        try:
+            return condition()
+        except StoreBusy:
+            return False
+
     end = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
+    while not holds():
         assert time.monotonic() < end, "not within the time"
         if process is not None and process.poll() is not None:
             raise AssertionError(f"ended with {process.returncode}: {process.communicate()}")
