@@ -108,6 +108,14 @@ def no_formula_process_left(nothing_left_behind: None) -> Iterator[None]:
         formulas.end_formulas()
 
 
+@pytest.fixture(autouse=True)
+def no_hub_session_left() -> Iterator[None]:
+    """Close connections to a Hub of this test, and forget its answers: the next test's Hub may have the same port."""
+    yield
+    if session := sys.modules.get("engine.hub.session"):
+        session._sessions.clear()
+
+
 def _expect_none(find: Callable[[], list[str]], what: str) -> None:
     end = time.monotonic() + _PATIENCE_SECONDS
     while found := find():
