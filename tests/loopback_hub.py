@@ -9,6 +9,8 @@ import json
 import re
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _BLOCK_BYTES = 16 * 1024
 _DRIP_SECONDS = 0.05
 _LOOK_SECONDS = 0.01
+_PATIENCE_SECONDS = 30.0  # of a busy machine; nothing waits that long when all is well
 _SEND_BUFFER_BYTES = 32 * 1024
 _LARGE_SUFFIX = ".safetensors"
 
@@ -69,7 +72,8 @@ class LoopbackHub:
     """Serves folders as repositories: repositories maps a Hub id to the folder with its files.
 
     revisions: further branches and tags of an id, each with its commit and folder. sent_bytes: what really went out
-    of each file, by its name. storage_requests: those that reached the second host, where addresses expire.
+    of each file, by its name, at any moment; counted() when what arrived is in it. storage_requests: those that
+    reached the second host, where addresses expire.
     """
 
     repositories: dict[str, Path]
@@ -81,7 +85,8 @@ class LoopbackHub:
 
     def __enter__(self) -> "LoopbackHub":
         self._closing = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._writes = 0
         self._sockets: set[socket.socket] = set()
         self._address_uses: dict[str, int] = {}
         self._main = _Server(self, _HubHandler)
@@ -111,9 +116,28 @@ class LoopbackHub:
 
     def forget_counts(self) -> None:
         """Begin to count anew."""
+        self.counted()
         self.requests.clear()
         self.storage_requests.clear()
         self.sent_bytes.clear()
+
+    def counted(self) -> dict[str, int]:
+        """Return sent_bytes once all that was written is counted: who gets the last bytes may be quicker than that."""
+        with self._lock:
+            assert self._lock.wait_for(lambda: not self._writes, _PATIENCE_SECONDS)
+            return dict(self.sent_bytes)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write some bytes and count them, as one thing for counted()."""
+        with self._lock:
+            self._writes += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._writes -= 1
+                self._lock.notify_all()
 
     def found(self, hub_id: str, revision: str) -> tuple[str, Path] | None:
         """Return commit and folder of a revision."""
@@ -301,8 +325,9 @@ class _Handler(BaseHTTPRequestHandler):
                     place += len(block)
                     if flips and place == end:
                         block = block[:-1] + bytes([block[-1] ^ 1])
-                    self.wfile.write(block)
-                    self.hub.count_sent(path.name, len(block))
+                    with self.hub.writing():
+                        self.wfile.write(block)
+                        self.hub.count_sent(path.name, len(block))
                     if is_drip or behaviour.seconds_per_block:
                         self.hub.pause(_DRIP_SECONDS if is_drip else behaviour.seconds_per_block)
         except OSError:
@@ -311,7 +336,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _write_at_once(self, path: Path, start: int, end: int) -> None:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, self.hub.writing():
             try:
                 self.connection.sendfile(stream, start, end - start)
             except OSError:

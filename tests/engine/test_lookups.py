@@ -88,7 +88,7 @@ def header_bytes(folder: Path) -> int:
 
 
 def weights_sent(hub: LoopbackHub) -> int:
-    return sum(count for name, count in hub.sent_bytes.items() if name.endswith(".safetensors"))
+    return sum(count for name, count in hub.counted().items() if name.endswith(".safetensors"))
 
 
 def test_configuration_and_headers_are_all_that_is_asked_for(

@@ -108,7 +108,7 @@ def run(folder: Path, cache: Path, kills: int, faults: RandomFaults, kill_every_
             trial.failures += status > 0
             if status == 0 or trial.failures > 3:
                 break
-        trial.sent_bytes = hub.sent_bytes[WEIGHTS]
+        trial.sent_bytes = hub.counted()[WEIGHTS]
     trial.seconds = time.perf_counter() - started
     trial.faults = {kind: faults.made.count(kind) for kind in faults.kinds}
     return trial

@@ -66,7 +66,7 @@ def test_what_a_model_writes_opens_neither_a_file_nor_a_connection(tmp_path: Pat
         wait_for(lambda: _states() == [MessageState.COMPLETE] * 2, hearth)
         time.sleep(_DRAWING_SECONDS)
         os.killpg(hearth.pid, signal.SIGTERM)
-        errors = hearth.communicate(timeout=60)[1]
+        errors = hearth.communicate(timeout=180)[1]
     finally:
         if hearth.poll() is None:
             os.killpg(hearth.pid, signal.SIGKILL)

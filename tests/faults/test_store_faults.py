@@ -300,7 +300,7 @@ def strace(path: Path, *options: str) -> list[str]:
     if why_not():
         pytest.skip(why_not())
     command = ["strace", "-f", "-qq", "-o", os.devnull, *options, *WRITER, str(path), "0", "150"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240)
     return result.stdout.splitlines()
 
 

@@ -204,7 +204,7 @@ def test_two_processes_at_once_both_succeed(tmp_path: Path) -> None:
     parent = tmp_path / "checkpoints"
     arguments = [sys.executable, "-c", RACER, str(parent), str(source)]
     racers = [subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.PIPE) for _ in range(2)]
-    errors = [racer.communicate(timeout=60)[1] for racer in racers]
+    errors = [racer.communicate(timeout=180)[1] for racer in racers]
     assert [racer.returncode for racer in racers] == [0, 0], errors
     assert conversion.is_complete(parent / "model")
     assert [path.name for path in parent.iterdir()] == ["model"]

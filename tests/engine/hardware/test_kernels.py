@@ -129,7 +129,7 @@ def test_no_room_to_try_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> No
 def python(code: str, *folders: Path) -> tuple[str, str]:
     """Run the code in a Python of its own that looks into the folders first."""
     paths = f"import sys; sys.path[:0] = {[str(folder) for folder in folders]!r}\n"
-    done = subprocess.run([sys.executable, "-c", paths + code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", paths + code], capture_output=True, text=True, timeout=240, check=True)
     return done.stdout.strip(), done.stderr
 
 

@@ -127,7 +127,7 @@ def test_a_limit_of_the_address_space() -> None:
         "found = read_ram()\n"
         "print(found.total_bytes, found.available_bytes)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=180, check=True)
     total, available = (int(number) for number in done.stdout.split())
     assert total == 2 * GIB
     assert 0 < available < 2 * GIB

@@ -247,7 +247,7 @@ def test_after_a_crash_moving_again_goes_on(
         [sys.executable, "-c", CRASH, str(target), phase, str(step)],
         env=environment,
         capture_output=True,
-        timeout=60,
+        timeout=180,
     )
     assert crashed.returncode == -signal.SIGKILL, crashed.stderr.decode()
     both = tree(target) | tree(full)

@@ -16,6 +16,7 @@ from engine.api.sampling import Sampling
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report, Result
+from engine.generation.speculation.pace import MeasuredPace
 from engine.generation.speculation.rounds import PROMPT_LOOKUP
 from tests import chat_probe, tiny_checkpoints
 from tests.chat_probe import GREEDY, answered, cold_ids, command, filling, load_session, user
@@ -214,6 +215,7 @@ def test_a_lost_device_is_told(session: ChatSession) -> None:
 
 def test_where_nothing_is_accepted_it_pauses(session: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 0.0
+    monkeypatch.setattr(session._speculation, "pace", MeasuredPace())  # one that has measured no real time before
     monkeypatch.setattr("engine.generation.speculation.rounds.time.perf_counter", lambda: clock)
     with foretold(10_000, (), wrong_every=1), counted_passes() as passes:
 

@@ -21,7 +21,7 @@ WANTED = {*SHARDS, "model.safetensors.index.json", "config.json", "tokenizer.jso
 
 
 def weights_sent(hub: LoopbackHub) -> int:
-    return sum(count for name, count in hub.sent_bytes.items() if name in SHARDS)
+    return sum(count for name, count in hub.counted().items() if name in SHARDS)
 
 
 def assert_in_cache(cache: Path, published: Path, commit: str = COMMIT) -> None:
@@ -82,8 +82,8 @@ def test_branches_and_tags_with_slashes_share_blobs(
     begin().finish()
     hub.forget_counts()
     assert begin(revision="refs/pr/1").finish().commit == OTHER_COMMIT
-    assert SHARDS[0] not in hub.sent_bytes
-    assert hub.sent_bytes[SHARDS[1]] == SHARD_BYTES
+    assert SHARDS[0] not in hub.counted()
+    assert hub.counted()[SHARDS[1]] == SHARD_BYTES
     assert_in_cache(cache, published)
     assert_in_cache(cache, other, OTHER_COMMIT)
     folder = snapshot_download(HUB_ID, cache_dir=cache, revision="refs/pr/1", local_files_only=True)
@@ -140,7 +140,7 @@ def test_branch_that_moved_on_keeps_what_is_the_same(
     hub.behaviour.holds_after_bytes = 0
     hub.forget_counts()
     assert begin().finish().commit == OTHER_COMMIT
-    assert hub.sent_bytes.get(SHARDS[0], 0) < SHARD_BYTES / 10
+    assert hub.counted().get(SHARDS[0], 0) < SHARD_BYTES / 10
     assert_in_cache(cache, newer, OTHER_COMMIT)
 
 

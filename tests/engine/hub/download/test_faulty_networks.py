@@ -29,7 +29,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def weights_sent(hub: LoopbackHub) -> int:
-    return sum(count for name, count in hub.sent_bytes.items() if name in SHARDS)
+    return sum(count for name, count in hub.counted().items() if name in SHARDS)
 
 
 def whole(published: Path) -> int:
@@ -139,8 +139,8 @@ def test_flipped_byte_is_caught_and_only_that_file_comes_again(begin: Begin, hub
     hub.behaviour.flip_byte_of, hub.behaviour.flip_times = SHARDS[0], 1
     begin().finish()
     assert_same(published)
-    assert hub.sent_bytes[SHARDS[0]] == 2 * SHARD_BYTES
-    assert hub.sent_bytes[SHARDS[1]] == SHARD_BYTES
+    assert hub.counted()[SHARDS[0]] == 2 * SHARD_BYTES
+    assert hub.counted()[SHARDS[1]] == SHARD_BYTES
 
 
 @pytest.mark.parametrize("name", [SHARDS[1], "config.json"])
@@ -158,7 +158,7 @@ def test_file_that_stays_damaged_is_named_and_kept_out(begin: Begin, hub: Loopba
     hub.behaviour.flip_byte_of = ""
     hub.forget_counts()
     begin().finish()
-    assert hub.sent_bytes.get(SHARDS[0], 0) <= (SHARD_BYTES if name == "config.json" else 0)
+    assert hub.counted().get(SHARDS[0], 0) <= (SHARD_BYTES if name == "config.json" else 0)
 
 
 class AdvancedClock:
