@@ -124,9 +124,9 @@ def has_display(environment: Mapping[str, str], platform: str) -> bool:
 
 def _run(options: argparse.Namespace, output: Output) -> int:
     paths = locate()
-    paths.make_folders()
     if options.command == "window" and has_display(os.environ, sys.platform):
-        return _open_window(paths)
+        return _open_window(paths)  # which opens as far as it can, and says itself what it can't write to
+    paths.make_folders()
     stop_logging = start_logging(paths.app_log)
     try:
         return _run_in_terminal(options, paths, output)

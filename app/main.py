@@ -37,7 +37,7 @@ from app.excepthook import ExceptionHooks, start_logging
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptModel
-from app.paths import Paths
+from app.paths import FolderUnusable, Paths
 from app.restarting import start_again
 from app.settings.file import peek
 from app.settings.schema import sampling_from
@@ -67,6 +67,7 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     if not isinstance(application, QApplication):
         application = QApplication([sys.argv[0] if sys.argv else "hearth"])
     set_up(application)
+    unusable = paths.unusable_folders()
     instance = SingleInstance(paths.data)
     if not instance.claim():
         return 0
@@ -80,6 +81,7 @@ def run(paths: Paths, engine_argv: Sequence[str] | None = None) -> int:
     application.aboutToQuit.connect(hearth.shut_down)
     try:
         hearth.start()
+        hearth.tell_unusable(unusable)
         gc.freeze()  # what lives until the end: each full collection took 45 ms to look through it
         gc.enable()
         status = application.exec()
@@ -298,6 +300,11 @@ class Hearth(QObject):
             self.models.first_start.begin()
         self.window.show()
         QTimer.singleShot(0, self._start_engine)
+
+    def tell_unusable(self, folders: Sequence[FolderUnusable]) -> None:
+        """Say that nothing can be written to a folder; of that of the conversations the store says more."""
+        for problem in [each for each in folders if each.folder != self._paths.data][:1]:
+            self.window.show_notice(notices.folder_notice(problem))
 
     @Slot()
     def shut_down(self) -> None:

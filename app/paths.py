@@ -68,13 +68,21 @@ class Paths:
 
     def make_folders(self) -> None:
         """Create what is missing, readable by this user only; raises FolderUnusable."""
+        for problem in self.unusable_folders():
+            raise problem
+
+    def unusable_folders(self) -> list[FolderUnusable]:
+        """Create what is missing, and return what can't be had."""
+        problems: list[FolderUnusable] = []
         for folder in (self.data, self.config, self.cache, self.logs):
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
-                raise FolderUnusable(folder, error.strerror or str(error)) from error
+                problems.append(FolderUnusable(folder, error.strerror or str(error)))
+                continue
             if not os.access(folder, os.W_OK | os.X_OK):
-                raise FolderUnusable(folder, tr("it can't be written to"))
+                problems.append(FolderUnusable(folder, tr("it can't be written to")))
+        return problems
 
 
 def locate(environment: Mapping[str, str] = os.environ) -> Paths:

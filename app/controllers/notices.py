@@ -14,6 +14,7 @@ from app.conversations.records import Conversation, Folder, Message, MessageStat
 from app.engine_words import said
 from app.language import grouped, mark, tr
 from app.models.notice import Choice, Notice, Severity
+from app.paths import FolderUnusable
 from engine.api.commands import WhenFull
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import FinishReason
@@ -22,6 +23,7 @@ from engine.api.plan import Plan
 
 ANSWER_KEY = "answer"
 NOT_SAVED_KEY = "not_saved"
+STORE_KEY = "store"
 ENGINE_KEY = "engine"
 MODEL_KEY = "model"
 CONTINUE = "continue:"
@@ -128,9 +130,14 @@ def not_saved_notice(error: StoreError) -> Notice:
     )
 
 
+def folder_notice(problem: FolderUnusable) -> Notice:
+    """Return what to say when nothing can be written to one of Hearth's folders."""
+    return Notice(key="folder", text=f"{problem.message} {problem.hint}", severity=Severity.WARNING)
+
+
 def store_notice(error: StoreError) -> Notice:
     """Return the notice for anything else that the store could not do."""
-    return Notice(key="store", text=error.sentence(), severity=Severity.ERROR, details=error.details)
+    return Notice(key=STORE_KEY, text=error.sentence(), severity=Severity.ERROR, details=error.details)
 
 
 def deleted_notice(conversations: Sequence[Conversation], undo_seconds: float) -> Notice:

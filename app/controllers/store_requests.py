@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 OnFailure = Callable[[StoreError], None]
 RETRY_INTERVAL_MS = 5000
+_ASKED_AGAIN_SECONDS = (5.0, 10.0, 30.0, 60.0)
 _FINAL = (ConversationGone, NewerDatabase, StoreClosed)  # trying again would not help
 
 
@@ -98,6 +99,22 @@ class StoreRequests(QObject):
         done = on_done or _ignore
         failure = on_failure or self._on_failure
         future.add_done_callback(lambda finished: self._finished.emit(_Finished(finished, done, failure)))
+
+    def ask(
+        self, work: Callable[[ConversationStore], _Result], on_done: Callable[[_Result], None], on_failure: OnFailure
+    ) -> None:
+        """Have something read that the window can't do without: after a failure, which is told once, until it is."""
+        seconds = itertools.chain(_ASKED_AGAIN_SECONDS, itertools.repeat(_ASKED_AGAIN_SECONDS[-1]))
+
+        def failed(error: StoreError) -> None:
+            if not isinstance(error, _FINAL):
+                QTimer.singleShot(int(next(seconds) * 1000), self, lambda: self.request(work, on_done, failed))
+
+        def failed_first(error: StoreError) -> None:
+            on_failure(error)
+            failed(error)
+
+        self.request(work, on_done, failed_first)
 
     def keep(
         self,

@@ -72,11 +72,13 @@ class Database:
     A database of the path IN_MEMORY leaves no trace on any disk and ends with the connection.
     """
 
-    def __init__(self, path: Path, read_only: bool = False) -> None:
+    def __init__(self, path: Path, read_only: bool = False, is_still: bool = False) -> None:
+        """is_still: it is only read, nobody writes it and its journal is empty, so no file has to be made beside it."""
         self.path = path
         flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+        name = f"{path.absolute().as_uri()}?immutable=1" if is_still else str(path)
         with _translated(path):
-            self._connection = apsw.Connection(str(path), flags=flags)
+            self._connection = apsw.Connection(name, flags=flags | (apsw.SQLITE_OPEN_URI if is_still else 0))
         try:
             self._connection.create_scalar_function("spaced", _spaced, 1, deterministic=True)
             self._connection.create_scalar_function("attached", _attached, 1, deterministic=True)
@@ -108,6 +110,11 @@ class Database:
         except BaseException:
             self._roll_back()
             raise
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be written, as when the file belongs to somebody else."""
+        return self._connection.readonly("main") or bool(self.number("PRAGMA query_only"))
 
     def is_sound(self) -> bool:
         """Return whether SQLite's quick check finds nothing; reads the whole file."""

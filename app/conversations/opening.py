@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.conversations.backups import Backups
-from app.conversations.database import Database
+from app.conversations.database import IN_MEMORY, Database
 from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged, StoreError, StoreReadOnly
 from app.conversations.migrations import MIGRATIONS, is_foreign, migrate, refuse_newer, version_of
 from app.conversations.search import rebuild_index
@@ -38,7 +38,51 @@ class Opening:
         self.notices: list[str] = []
 
     def open(self) -> Database:
-        """Return the sound, migrated database, with this process entered among the writers; raises StoreError."""
+        """Return the sound, migrated database, with this process entered among the writers; raises StoreError.
+
+        One that can't be written is opened for reading only; where none can be made it is an empty one. notices say so.
+        """
+        hint = tr("Make it writable, or set HEARTH_HOME to another one.")
+        private = tr("Private conversations can be had without it.")
+        try:
+            database = self._open_to_write()
+        except StoreReadOnly as error:
+            found = self._open_to_read()
+            if found is None:
+                self.notices.append(f"{error.message} {hint} {private}")
+                return self._nothing()
+            database = found
+        if database.is_read_only:
+            can_read = tr("The conversations in {folder} can be read, but nothing new can be saved there.")
+            self.notices.append(f"{can_read.format(folder=self._path.parent)} {hint} {private}")
+        return database
+
+    def _nothing(self) -> Database:
+        """Return an empty database into which nothing can be written, as nothing of it would be kept."""
+        database = Database(IN_MEMORY)
+        migrate(database, lambda _version: None, self._migrations)
+        database.execute("PRAGMA query_only=ON")
+        database.path = self._path  # of which its errors are to speak
+        return database
+
+    def _open_to_read(self) -> Database | None:
+        journal = self._path.with_name(f"{self._path.name}-wal")
+        for is_still in (False, True):
+            try:
+                if is_still and journal.exists() and journal.stat().st_size:
+                    return None  # what was said last is in there
+                database = Database(self._path, read_only=True, is_still=is_still)
+            except (StoreError, OSError):
+                continue
+            try:
+                if version_of(database) == len(self._migrations):
+                    return database
+            except StoreError as error:
+                _log.info("not to be read: %s", error.details)
+            database.close()
+        return None
+
+    def _open_to_write(self) -> Database:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._refuse_newer()

@@ -81,6 +81,11 @@ class ConversationStore:
             self.close()
             raise
 
+    @property
+    def may_open_again(self) -> bool:
+        """Whether another try might write what this one can't; not while it holds what is in memory only."""
+        return self._database.is_read_only and not self._private_ids
+
     def list_conversations(self, deleted: bool = False) -> list[Conversation]:
         """Return the conversations that are not deleted (or those that are), last changed first."""
         condition = "IS NOT NULL" if deleted else "IS NULL"

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.conversations.errors import StoreClosed, StoreDamaged, StoreError
+from app.conversations.errors import StoreClosed, StoreDamaged, StoreError, StoreReadOnly
 from app.conversations.store import ConversationStore
 from app.language import tr
 
@@ -153,6 +153,9 @@ class StoreThread:
     def _note(self, error: BaseException) -> None:
         if isinstance(error, StoreDamaged) and self._store is not None:
             self._store.note_damage()
+        if isinstance(error, StoreReadOnly) and self._store is not None and self._store.may_open_again:
+            store, self._store = self._store, None  # the folder may be another's by the next time
+            store.close()
         if isinstance(error, StoreError):
             _log.warning("%s (%s)", error.message, error.details)
         else:

@@ -2764,6 +2764,10 @@
         <translation>Private Unterhaltung: Sie wird nicht gespeichert</translation>
     </message>
     <message>
+        <source>Private conversations can be had without it.</source>
+        <translation>Private Unterhaltungen sind auch ohne das möglich.</translation>
+    </message>
+    <message>
         <source>Private: nothing of it is stored.</source>
         <translation>Privat: Nichts davon wird gespeichert.</translation>
     </message>
@@ -3609,6 +3613,10 @@
     <message>
         <source>The conversations could not be copied to a backup.</source>
         <translation>Die Unterhaltungen konnten nicht in eine Sicherung kopiert werden.</translation>
+    </message>
+    <message>
+        <source>The conversations in {folder} can be read, but nothing new can be saved there.</source>
+        <translation>Die Unterhaltungen in {folder} können gelesen werden, aber dort lässt sich nichts Neues speichern.</translation>
     </message>
     <message>
         <source>The disk has {free} free, and {needed} are needed. Free {missing}, or choose another folder for downloads.</source>

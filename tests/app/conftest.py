@@ -1,5 +1,6 @@
 """What every test of the app stands on, beside what all tests do."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 
@@ -8,6 +9,7 @@ from PySide6.QtCore import Qt, SignalInstance
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot, SignalBlocker
 
+from app.conversations.writers import Writers
 from tests.app.whole import Whole
 
 _PATIENCE_MS = 30_000
@@ -68,3 +70,14 @@ def windows() -> Iterator[list[Whole]]:
     yield made
     for window in made:
         window.end()
+
+
+@pytest.fixture
+def folder_is_open(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Let the folder of the conversations be written or not; a test may be root, whom no permission keeps out."""
+    enter = Writers.enter
+
+    def refuse(_writers: Writers) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    return lambda is_open: monkeypatch.setattr(Writers, "enter", enter if is_open else refuse)

@@ -66,12 +66,13 @@ class ConversationController(QObject):
         """Fill the list and show the conversation that was shown last, or the page of a new one."""
         self._wanted_id = last_conversation_id
         self._show(None)
-        self._requests.request(
+        self._requests.ask(
             first_look, self._on_first_look, lambda error: self.notice_raised.emit(notices.store_notice(error))
         )
 
     def _on_first_look(self, found: FirstLook) -> None:
         conversations, sentences = found
+        self.notice_cleared.emit(notices.STORE_KEY)
         self._new_pages.restore(each for each in conversations if is_blank(each))
         begun = tuple(self._conversations.all)  # someone was quicker than the disk
         self._conversations.set_conversations(each for each in conversations if not is_blank(each))

@@ -129,11 +129,15 @@ class DeletionController(QObject):
 
     def _purge(self, margin_seconds: float = 0.0) -> None:
         older_than = time.time() - UNDO_SECONDS + margin_seconds
-        self._requests.request(lambda store: store.purge_deleted(older_than), self._on_purged)
+        self._requests.request(lambda store: store.purge_deleted(older_than), self._on_purged, _leave_it)
 
     def _on_purged(self, conversation_ids: list[str]) -> None:
         if conversation_ids:
             self.purged.emit(tuple(conversation_ids))
+
+
+def _leave_it(_error: StoreError) -> None:
+    """It goes some other time; nobody has asked for it now."""
 
 
 def _restored(store: ConversationStore, conversation_ids: list[str]) -> list[Conversation]:

@@ -45,7 +45,9 @@ class OrganizingController(QObject):
 
     def start(self) -> None:
         """Fill the list of folders."""
-        self._requests.request(lambda store: organizing.folders(store.database), self._listed.set_folders)
+        self._requests.ask(
+            lambda store: organizing.folders(store.database), self._listed.set_folders, self._requests.failed.emit
+        )
 
     @Slot(object)
     def pin(self, change: tuple[Iterable[str], bool]) -> None:

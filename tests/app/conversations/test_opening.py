@@ -12,7 +12,7 @@ from app.conversations.attachment import Attachment
 from app.conversations.backups import KEPT_BEFORE_MIGRATION, KEPT_DAILY, Backups
 from app.conversations.database import Database, Value
 from app.conversations.editing import KeptEdit, keep_edit, list_edits
-from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreDamaged, StoreError, StoreReadOnly
+from app.conversations.errors import NewerDatabase, StorageFailed, StoreBusy, StoreDamaged, StoreError
 from app.conversations.migrations import APPLICATION_ID, MIGRATIONS, migrate, version_of
 from app.conversations.rows import attachments_blob
 from app.conversations.store import ConversationStore
@@ -195,14 +195,6 @@ def test_a_copy_that_is_not_sound_never_becomes_a_backup(open_store: OpenStore, 
     with pytest.raises(StoreDamaged):
         store.maintain()
     assert list((database.parent / "conversations-backups").iterdir()) == []
-
-
-def test_a_folder_that_cannot_be_made_is_one_sentence(open_store: OpenStore, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(StoreReadOnly) as caught:
-        open_store(tmp_path / "file" / "data" / "conversations.db")
-    assert str(tmp_path / "file") in caught.value.message
-    assert "HEARTH_HOME" in caught.value.hint
 
 
 def test_another_program_that_keeps_the_lock_is_named_as_the_reason(
