@@ -6,6 +6,7 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.controllers import notices, store_requests
+from app.conversations import store_thread
 from app.conversations.database import Database
 from app.conversations.errors import DiskFull, StoreBusy
 from app.conversations.store import ConversationStore
@@ -22,7 +23,8 @@ _WRITES = ("INSERT", "UPDATE", "DELETE")
 class Disk:
     """Says no to everything that would write while it is full, and to so many writes while another holds the file.
 
-    refused: words of a statement to which it always says no.
+    refused: words of a statement to which it always says no. The upkeep of the store, which would come five seconds
+    after the start, does not come: it could be what is refused.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +44,7 @@ class Disk:
             return execute(database, statement, values)
 
         monkeypatch.setattr(Database, "execute", limited)
+        monkeypatch.setattr(store_thread, "_MAINTENANCE_DELAY_SECONDS", 3_600.0)
 
 
 @pytest.fixture
