@@ -80,9 +80,9 @@ class Deaths:
         assert self.notices[notices.MODEL_KEY].action_key == notices.LOAD_MODEL
 
     def _signal(self, number: signal.Signals) -> None:
-        process = self.hearth.engine._link._process
-        assert process is not None
-        os.kill(process.process_id, number)
+        link = self.hearth.engine._link
+        self.whole.wait(lambda: link._process is not None)  # a death is told before the next engine is there
+        os.kill(link._process.process_id, number)
 
 
 def is_restarting(event: object) -> bool:

@@ -9,6 +9,7 @@ import random
 import re
 import signal
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
@@ -209,7 +210,8 @@ class Orders:
         process = self.whole.hearth.engine._link._process
         if process is not None and self.deaths < _MOST_DEATHS:
             self.deaths += 1
-            os.kill(process.process_id, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has ended, and the link is about to hear of it
+                os.kill(process.process_id, signal.SIGKILL)
 
     def restart(self) -> None:
         self.whole.end()
