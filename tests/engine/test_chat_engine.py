@@ -56,8 +56,16 @@ class Lane:
 
 
 @pytest.fixture(scope="module")
-def lane(converted_starter: Path) -> Iterator[Lane]:
-    made = Lane(converted_starter)
+def data(converted_starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder that no other process writes to, with the starter model converted."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "checkpoints").symlink_to(converted_starter / "checkpoints", target_is_directory=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lane(data: Path) -> Iterator[Lane]:
+    made = Lane(data)
     made.run(LoadCheckpoint(command_id="l", checkpoint="starter"))
     yield made
     made.run(UnloadCheckpoint(command_id="u"))
@@ -67,11 +75,11 @@ def generate(*messages: PromptMessage, conversation: str = "c", sampling: Sampli
     return Generate(command_id="g", conversation_id=conversation, message_id="m", messages=messages, sampling=sampling)
 
 
-def test_a_load_tells_progress_and_ends_in_a_plan(converted_starter: Path) -> None:
-    lane, began = Lane(converted_starter), time.time()
+def test_a_load_tells_progress_and_ends_in_a_plan(data: Path) -> None:
+    lane, began = Lane(data), time.time()
     ended = lane.run(LoadCheckpoint(command_id="l", checkpoint="starter", context_tokens=512))
     assert isinstance(ended, CheckpointLoaded)
-    assert began <= usage.last_loads(converted_starter)["starter"] <= time.time()
+    assert began <= usage.last_loads(data)["starter"] <= time.time()
     plan = ended.plan
     assert (plan.name, plan.context_window) == ("SmolLM2 135M Instruct", 512)
     assert plan.precision_reason
@@ -79,7 +87,7 @@ def test_a_load_tells_progress_and_ends_in_a_plan(converted_starter: Path) -> No
     assert plan.kv_reuse
     assert all(isinstance(event, LoadProgress) for event in lane.events)
     with pytest.raises(EngineError):
-        lane.run(LoadCheckpoint(command_id="l", checkpoint=str(converted_starter)))
+        lane.run(LoadCheckpoint(command_id="l", checkpoint=str(data)))
     assert not [event for event in lane.events if isinstance(event, LoadProgress) and event.phase in GONE_FROM]
     assert isinstance(lane.run(generate(QUESTION)), GenerationFinished), "the model from before still answers"
     assert isinstance(lane.run(UnloadCheckpoint(command_id="u")), CheckpointUnloaded)
