@@ -1,7 +1,7 @@
 """All about one model of the Hub: how it would run here, its numbers, its files, and what can be done with it."""
 
 from PySide6.QtCore import QAbstractItemModel, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.engine_words import said
 from app.language import tr
@@ -9,6 +9,7 @@ from app.models import hub_words
 from app.models.checkpoint_list_model import CHECKPOINT_ROLE
 from app.models.hub_rows import OVER, DownloadRequest, DownloadRow, HubRow
 from app.models.row_list_model import ROW_ROLE
+from app.widgets.basics.choice_box import ChoiceBox
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.foreign_text import breakable
 from app.widgets.basics.plain_label import plain_label
@@ -65,7 +66,7 @@ class DetailsPanel(QWidget):
         self.problem = ProblemView()
         self.plan = PlanView()
         self.facts = FactTable()
-        self.revisions = QComboBox()
+        self.revisions = ChoiceBox()
         self.revisions.setAccessibleName(tr("Version"))
         self._revision_row = _labelled(tr("Version"), self.revisions)
         self.files = FileList(theme)

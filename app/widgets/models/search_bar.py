@@ -2,10 +2,11 @@
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QBoxLayout, QComboBox, QHBoxLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLineEdit, QWidget
 
 from app.language import mark, tr
 from app.models.hub_rows import HubQuery
+from app.widgets.basics.choice_box import ChoiceBox
 from app.widgets.basics.field_buttons import name_button, show_clear_button
 from app.widgets.basics.icons import icon
 from app.widgets.basics.theme import Theme
@@ -126,11 +127,11 @@ class SearchBar(QWidget):
             self.ask()
 
 
-def _choice(name: str, words: list[str]) -> QComboBox:
-    box = QComboBox()
+def _choice(name: str, words: list[str]) -> ChoiceBox:
+    box = ChoiceBox()
     box.addItems(words)
     box.setAccessibleName(name)
     box.setAccessibleDescription(name)  # Qt on Linux calls a box by what is chosen in it
     box.setMinimumContentsLength(6)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setSizeAdjustPolicy(ChoiceBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box

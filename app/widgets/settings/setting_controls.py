@@ -4,7 +4,6 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QHBoxLayout,
     QLineEdit,
@@ -16,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.language import grouped, number_in, plain, rewritten, tr
 from app.settings.schema import Field, FieldKind
+from app.widgets.basics.choice_box import ChoiceBox
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.mirroring import margins
 from app.widgets.editors.pasting_edit import PastingEdit
@@ -47,18 +47,12 @@ class SettingControl(QObject):
         raise TypeError(f"{type(self).__name__} shows no values")
 
 
-class _ChoiceBox(QComboBox):
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Leave the wheel to the page: a choice is not changed by scrolling past it."""
-        event.ignore()
-
-
 class ChoiceControl(SettingControl):
     """One of the field's choices."""
 
     def __init__(self, field: Field) -> None:
-        self._box = _ChoiceBox()
-        self._box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._box = ChoiceBox()
+        self._box.setSizeAdjustPolicy(ChoiceBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self._box.setMinimumContentsLength(_SHORTEST_CHOICE)  # a long one must not make the page wider than its room
         super().__init__(self._box)
         self._values = [choice.value for choice in field.choices]

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.conversations.records import Conversation
 from app.settings.schema import field_of
 from app.settings.validation import default_of
+from app.widgets.window.text_size_wheel import TextSizeWheel
 
 if TYPE_CHECKING:
     from app.widgets.window.main_window import MainWindow
@@ -30,6 +31,7 @@ class WindowMovement(QObject):
         actions.smaller.triggered.connect(self._on_smaller)
         actions.usual_size.triggered.connect(self._on_usual_size)
         actions.full_screen.triggered.connect(self._on_full_screen)
+        TextSizeWheel(window.page.transcript.view, self).turned.connect(self._on_turned)
         window.installEventFilter(self)
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
@@ -98,6 +100,10 @@ class WindowMovement(QObject):
     @Slot()
     def _on_smaller(self) -> None:
         self._resize_text(self._window.theme.text_size_px - 1)
+
+    @Slot(int)
+    def _on_turned(self, notches: int) -> None:
+        self._resize_text(self._window.theme.text_size_px + notches)
 
     @Slot()
     def _on_usual_size(self) -> None:
