@@ -30,20 +30,30 @@ class MessageFocus(QObject):
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._on_focus_changed)
 
-    def entry(self) -> TranscriptEntry | None:
-        """Return the message that the keyboard is at, else the last one; None without any."""
-        row = self._model.row_of(self._message_id)
-        count = self._model.rowCount()
-        return self._model.entry(count - 1 if row is None else row) if count else None
+    def entry(self, *, of_versions: bool = False) -> TranscriptEntry | None:
+        """Return the message that the keyboard is at, else the last one; None without any.
 
-    def target(self) -> MessageWidget | None:
-        """Return the message that the keyboard is at, else the last one, which comes into view; None without any."""
-        row = self._model.row_of(self._message_id)
+        of_versions: else the question before the last answer if that one has versions and the answer has none, as
+        after the question was edited.
+        """
+        row = self._row_meant(of_versions)
+        return self._model.entry(row) if row is not None else None
+
+    def target(self, *, of_versions: bool = False) -> MessageWidget | None:
+        """Return what shows that message; it comes into view if it isn't."""
+        row = self._row_meant(of_versions)
         if row is None:
-            row = self._model.rowCount() - 1
-        if row < 0:
             return None
         return self._transcript.view.live_widget(row) or self._transcript.view.reveal(row)
+
+    def _row_meant(self, of_versions: bool) -> int | None:
+        row = self._model.row_of(self._message_id)
+        last = self._model.rowCount() - 1
+        if row is not None or last < 0:
+            return row
+        if of_versions and last > 0 and self._model.entry(last).versions == 1 < self._model.entry(last - 1).versions:
+            return last - 1
+        return last
 
     @Slot(QWidget, QWidget)
     def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:

@@ -21,6 +21,7 @@ _NAMES = {
     "show_prompt": Act.PROMPT,
     "delete_message": Act.DELETE,
 }
+_OF_VERSIONS = (Act.PREVIOUS, Act.NEXT)
 
 
 class ConversationActions(QObject):
@@ -55,16 +56,19 @@ class ConversationActions(QObject):
     @Slot()
     def _on_triggered(self) -> None:
         action = self.sender()
-        target = self._focus.target()
-        if action is not None and target is not None:
-            target.perform(_NAMES[action.objectName()])
+        act = _NAMES[action.objectName()] if action is not None else None
+        target = self._focus.target(of_versions=act in _OF_VERSIONS)
+        if act is not None and target is not None:
+            target.perform(act)
 
     @Slot()
     def _refresh(self) -> None:
         entry, is_busy = self._focus.entry(), self._window.page.transcript.is_busy
         actions = self._window.actions_by_name.by_name
+        of_versions = self._focus.entry(of_versions=True)
         for name, act in _NAMES.items():
-            offer = offer_of(act, entry, is_busy=is_busy, has_models=True) if entry is not None else NOTHING
+            meant = of_versions if act in _OF_VERSIONS else entry
+            offer = offer_of(act, meant, is_busy=is_busy, has_models=True) if meant is not None else NOTHING
             actions[name].setEnabled(offer.is_shown and offer.is_enabled)
         again = offer_of(Act.REGENERATE, entry, is_busy=is_busy, has_models=True) if entry is not None else NOTHING
         self._models_menu.menuAction().setEnabled(again.is_enabled and bool(self._checkpoints.usable()))

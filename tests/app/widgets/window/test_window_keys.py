@@ -1,5 +1,7 @@
 """What the keyboard does in the whole window: Tab around the messages, and keys that an editor leaves to the window."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -128,3 +130,26 @@ def test_what_is_known_about_an_answer_is_shown_where_it_is_seen(long: Shown) ->
     assert long.window.screen().availableGeometry().contains(details.geometry())
     assert long.window.geometry().intersects(details.geometry())
     details.close()
+
+
+@pytest.mark.parametrize(
+    ("versions", "asked"),
+    [
+        ((1, 2, 1), "question"),  # as after it was edited: the answer below is a new one
+        ((1, 2, 3), "answer"),
+        ((1, 1, 1), ""),
+        ((2, 1, 1), ""),  # further up nothing is changed without a look
+    ],
+)
+def test_another_version_is_shown_of_the_last_answer_or_of_its_question(
+    shown: Shown, versions: tuple[int, int, int], asked: str
+) -> None:
+    entries = [replace(each, version=1, versions=1) for each in long_conversation(4)][-3:]
+    entries = [replace(each, version=count, versions=count) for each, count in zip(entries, versions, strict=True)]
+    shown.transcript.set_entries(entries)
+    shown.window.show_conversation(conversations()[0])
+    action = shown.window.actions_by_name.by_name["previous_version"]
+    assert action.isEnabled() == bool(asked)
+    action.trigger()
+    ids = {"question": [(entries[1].message.id, -1)], "answer": [(entries[2].message.id, -1)], "": []}
+    assert shown.asked_for("version_requested") == ids[asked]
