@@ -12,7 +12,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from app.widgets.editors.drop_target import local_files
-from app.widgets.editors.pasting_edit import PastingEdit
+from app.widgets.editors.pasting_edit import PastingEdit, text_of
 
 LONG_PASTE_CHARACTERS = 10_000
 _COUNTED_CHARACTERS = 20_000
@@ -72,7 +72,7 @@ class GrowingTextEdit(PastingEdit):
         if self.takes_attachments and (files := local_files(source)):
             self.files_pasted.emit(files)
             return
-        text = source.text()  # takes a while for a long one, so it is asked for once
+        text = text_of(source)  # takes a while for a long one, so it is asked for once
         if self.takes_attachments and source.hasImage() and not text:
             self.picture_pasted.emit()
         else:

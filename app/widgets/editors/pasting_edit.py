@@ -13,11 +13,26 @@ from engine.api.codec import clean_text
 # Text of this length is laid out within a few frames, of lines within about 100 ms; 10 MB would take seconds.
 MOST_CHARACTERS = 200_000
 MOST_LINES = 20_000
+_MOST_MARKUP = 200_000  # characters; Qt reads them within about 100 ms
 
 
 def exceeds_editor(text: str) -> bool:
     """Return whether a text would be more than an editor takes; to lay it out would hold the window up."""
     return len(text) > MOST_CHARACTERS or text.count("\n") >= MOST_LINES
+
+
+def text_of(source: QMimeData) -> str:
+    """Return what is to be pasted as text: that of a page, too, where a program gives only that.
+
+    A copied picture often comes with a page that shows it; that is no text.
+    """
+    text = source.text()
+    if text or source.hasImage() or not source.hasHtml():
+        return text
+    page = source.html()
+    if len(page) > _MOST_MARKUP:
+        return ""
+    return QTextDocumentFragment.fromHtml(page).toPlainText().replace("\ufffc", "")  # what stands for a picture
 
 
 class PastingEdit(QPlainTextEdit):
@@ -48,11 +63,11 @@ class PastingEdit(QPlainTextEdit):
 
     def canInsertFromMimeData(self, source: QMimeData) -> bool:
         """Leave files that are dragged here to the window; whatever is pasted is looked at."""
-        return source.hasText() and not local_files(source)
+        return (source.hasText() or source.hasHtml()) and not local_files(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
         """Paste plain text."""
-        self.paste_text(source.text())
+        self.paste_text(text_of(source))
 
     def paste_text(self, text: str) -> None:
         """Put a text where the cursor is, or say why not."""

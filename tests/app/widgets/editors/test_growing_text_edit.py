@@ -1,6 +1,7 @@
 """The growing editor: what it shows while it is empty."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QMimeData, Qt
+from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from app.widgets.editors.growing_text_edit import GrowingTextEdit
@@ -32,4 +33,26 @@ def test_nothing_in_place_of_nothing_is_no_change_and_takes_nothing_back(qtbot: 
     qtbot.keyClick(editor, Qt.Key.Key_Backspace)
     editor.set_text("")
     editor.undo()
+    assert editor.text == ""
+
+
+def test_a_page_is_pasted_as_its_text_where_a_program_gives_nothing_else(qtbot: QtBot) -> None:
+    editor = GrowingTextEdit()
+    qtbot.addWidget(editor)
+    page = QMimeData()
+    page.setHtml("<style>p {}</style><p>Some <b>bold</b> &amp; <a href='http://x.y/'>link</a></p><img src='file:///x'>")
+    assert editor.canInsertFromMimeData(page)
+    editor.insertFromMimeData(page)
+    assert editor.text == "Some bold & link"
+
+
+def test_a_page_that_only_shows_a_copied_picture_is_no_text(qtbot: QtBot) -> None:
+    editor = GrowingTextEdit()
+    editor.takes_attachments = True
+    qtbot.addWidget(editor)
+    copied = QMimeData()
+    copied.setHtml("<img src='http://x.y/z.png' alt='A picture'>")
+    copied.setImageData(QImage(2, 2, QImage.Format.Format_RGB32))
+    with qtbot.waitSignal(editor.picture_pasted):
+        editor.insertFromMimeData(copied)
     assert editor.text == ""
