@@ -116,7 +116,7 @@ def test_widgets_that_are_built_count_as_drawing(make_body: MakeBody, monkeypatc
     (view,) = body.block_widgets
     assert isinstance(view, TextView)
     assert view.toPlainText() == "one"
-    assert body._late.remainingTime() > 2_000  # three quarters of the time are left to others
+    assert body._late.interval() > 2_000  # three quarters of the time are left to others
     clock.now += 3.5
     body.set_text("one two three", streaming=True)
     assert view.toPlainText() == "one two three"
