@@ -10,7 +10,7 @@ from app.controllers.models.memory_controller import MemoryController
 from app.controllers.settings_controller import SettingsController
 from app.controllers.store_requests import StoreRequests
 from app.language import tr
-from app.licences import packages
+from app.licences import Component, packages
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.paths import Paths
@@ -81,6 +81,7 @@ class FrameParts(QObject):
         self._bugs = bugs
         self._hardware: Hardware | None = None
         self._problem = ""  # what the open report is about
+        self._components: list[Component] = []  # of Hearth, once they were asked for
         self._conversations = conversations
         self._settings = settings
         self.memory = MemoryController(engine.submit, self)
@@ -126,8 +127,17 @@ class FrameParts(QObject):
 
     @Slot()
     def _on_licences_requested(self) -> None:
+        """Look for the packages once: each time leaves Python's memory more scattered, and they stay the same."""
+        if self._components:
+            self._window.dialogs.show_licences(self._components)
+            return
         texts = tuple(asset("licences", name) for name in ("LGPL-3.0.txt", "GPL-3.0.txt"))
-        self._requests.request(lambda _store: packages(texts), self._window.dialogs.show_licences)
+        self._requests.request(lambda _store: packages(texts), self._on_components_found)
+
+    def _on_components_found(self, components: list[Component]) -> None:
+        if not self._components:  # else the list was closed and opened again meanwhile, and has them
+            self._components = components
+            self._window.dialogs.show_licences(components)
 
     @Slot(object)
     def _on_notice_action(self, action_key: str) -> None:
