@@ -285,14 +285,19 @@ def test_a_folder_of_somebody_else_is_one_sentence_with_the_path(small_disk: Pat
     ConversationStore(path).close()
     script = (
         "import os, sys; from pathlib import Path; from app.conversations.store import ConversationStore\n"
-        "from app.conversations.errors import StoreError\n"
+        "from app.conversations.errors import StoreReadOnly\n"
         "os.setuid(65534)\n"  # only now: another user might not be allowed to read the modules
-        "try: ConversationStore(Path(sys.argv[1]))\n"
-        "except StoreError as error: print(error.sentence())"
+        "store = ConversationStore(Path(sys.argv[1]))\n"
+        "print(*store.notices)\n"
+        "try: store.find_or_create('mine')\n"
+        "except StoreReadOnly as error: print(error.sentence())"
     )
     result = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True)
-    assert str(path.parent) in result.stdout, result.stderr
-    assert "HEARTH_HOME" in result.stdout
+    lines = result.stdout.splitlines()
+    assert len(lines) == 2, result.stderr
+    for line in lines:
+        assert str(path.parent) in line
+        assert "HEARTH_HOME" in line
 
 
 def strace(path: Path, *options: str) -> list[str]:
