@@ -8,7 +8,9 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QStackedWidget, QVBoxLayout, QWidget
 
 from app.language import mark, tr
+from app.models import hub_words
 from app.models.hub_rows import HubQuery, HubRow
+from app.widgets.access.announcing import LateAnnouncement
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.icons import icon
 from app.widgets.basics.theme import Theme
@@ -65,6 +67,7 @@ class FindView(QWidget):
         self.waiting.setFixedWidth(64)
         self.waiting.setAccessibleName(tr("Searching"))
         self.list = ResultList(results, theme)
+        self._said = LateAnnouncement(self)
         self.problem = ProblemView()
         self.invitation = Invitation("search", *_words(_FIRST), theme)
         self.settings_button = QPushButton(tr("Settings"))
@@ -101,6 +104,7 @@ class FindView(QWidget):
         """Show that an answer is being waited for."""
         self._is_searching = is_searching
         self._show()
+        self._said.say("")
 
     def show_results_state(self, query: HubQuery, is_exact: bool) -> None:
         """Show that the list has what was found for a query; is_exact: it is the one model that was named."""
@@ -114,6 +118,13 @@ class FindView(QWidget):
         if is_exact:
             self.list.select_first()
             self.list.choose_current()
+        self._say_found()
+
+    def _say_found(self) -> None:
+        """Say how much was found, and which is the first: the keyboard is still in the search."""
+        rows = self.list.rows()
+        first = hub_words.result_words(rows[0]) if rows else ". ".join(_words(_NOTHING))
+        self._said.say(f"{tr('Found: %n', None, len(rows))}. {first}" if rows else first)
 
     def show_error(self, error: ErrorReport | None) -> None:
         """Say why nothing was found."""

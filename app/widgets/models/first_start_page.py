@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QV
 
 from app.language import mark, tr
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
+from app.widgets.access.announcing import announce
 from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.icons import pixmap
 from app.widgets.basics.phase_line import PhaseLine
@@ -99,6 +100,8 @@ class FirstStartPage(QWidget):
         best = [card for card in self.cards if card.recommendation.is_best]
         for card in (kept or best or self.cards)[:1]:
             card.setChecked(True)
+            if not before and self.isVisible():  # the keyboard is on a button below, and stays there
+                announce(self, f"{self.hardware.text()}. {card.accessibleName()}")
         self._show()
 
     @Slot(object)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 from app.bidi import without_controls
 from app.engine_words import said
 from app.language import tr
+from app.widgets.access.announcing import announce
 from app.widgets.basics.foreign_text import breakable
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.models.flow_row import FlowRow
@@ -27,6 +28,7 @@ class ProblemView(QWidget):
     def __init__(self, role: str = "danger", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._error: ErrorReport | None = None
+        self._is_failure = role == "danger"
         self.message = plain_label("", role, wraps=True)
         self.hint = plain_label("", "muted", wraps=True)
         self.link_button = QPushButton(tr("Open the page"))
@@ -63,8 +65,8 @@ class ProblemView(QWidget):
         return (self.link_button, self.token_button, self.retry_button, self.settings_button, self.copy_button)
 
     def show_error(self, error: ErrorReport | None) -> None:
-        """Show what went wrong, None for nothing."""
-        self._error = error
+        """Show what went wrong, None for nothing; a failure is also said, where it is seen and not known already."""
+        is_new, self._error = error != self._error, error
         self.setVisible(error is not None)
         if error is None:
             return
@@ -76,6 +78,8 @@ class ProblemView(QWidget):
         self.settings_button.setVisible(error.kind in _NEEDS_SETTINGS)
         self.copy_button.setVisible(bool(error.details))
         self.setAccessibleName(said(error.sentence()))
+        if is_new and self._is_failure and self.isVisible():
+            announce(self, self.accessibleName())
 
     @Slot()
     def _on_link(self) -> None:

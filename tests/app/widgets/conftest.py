@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from PySide6.QtCore import Qt, QTranslator
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -24,6 +25,8 @@ from app.widgets.transcript.transcript import Transcript
 from app.widgets.window.main_window import MainWindow
 from tests.app.widgets.demo_conversation import NOW, conversations
 from tests.app.widgets.message_probe import MakeBody
+
+Said = list[tuple[str, bool]]
 
 _LOADED: list[bool] = []
 
@@ -173,3 +176,17 @@ def mirrored(qapp: QApplication) -> Iterator[None]:
     qapp.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
     yield
     qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Said:
+    """Each sentence that is handed to Qt for the screen reader, and whether it interrupts."""
+    words: Said = []
+
+    def update(event: QAccessibleEvent) -> None:
+        if isinstance(event, QAccessibleAnnouncementEvent):
+            is_urgent = event.politeness() == QAccessible.AnnouncementPoliteness.Assertive
+            words.append((event.message(), is_urgent))
+
+    monkeypatch.setattr(QAccessible, "updateAccessibility", update)
+    return words

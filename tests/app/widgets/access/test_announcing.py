@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessibleEvent, QGuiApplication
+from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.conversations.attachment import Attachment
@@ -16,26 +16,11 @@ from app.widgets.access.announcing import LateAnnouncement
 from app.widgets.transcript.announcements import ending_words
 from app.widgets.transcript.transcript_find import TranscriptFind
 from app.widgets.window.palette import Palette
-from tests.app.widgets.conftest import Shown
+from tests.app.widgets.conftest import Said, Shown
 from tests.app.widgets.demo_conversation import PLAN, answer, entries, user
 from tests.app.widgets.window.test_palette import FOUND
 
 PAUSE_MS = 900
-Said = list[tuple[str, bool]]
-
-
-@pytest.fixture
-def said(shown: Shown, monkeypatch: pytest.MonkeyPatch) -> Said:
-    """Each sentence that is handed to Qt for the screen reader, and whether it interrupts."""
-    words: Said = []
-
-    def update(event: QAccessibleEvent) -> None:
-        if isinstance(event, QAccessibleAnnouncementEvent):
-            is_urgent = event.politeness() == QAccessible.AnnouncementPoliteness.Assertive
-            words.append((event.message(), is_urgent))
-
-    monkeypatch.setattr(QAccessible, "updateAccessibility", update)
-    return words
 
 
 def test_notices_are_said_and_errors_interrupt(shown: Shown, said: Said) -> None:

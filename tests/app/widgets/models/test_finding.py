@@ -10,6 +10,7 @@ from app.models.hub_rows import HubQuery, HubRow
 from app.widgets.basics.theme import Theme
 from app.widgets.models.models_page import LOCAL, ModelsPage
 from engine.api.hub import HubSort
+from tests.app.widgets.conftest import Said
 from tests.app.widgets.models import demo_hub
 from tests.app.widgets.models.conftest import Opened
 from tests.app.widgets.models.demo_pages import DemoPages
@@ -133,6 +134,27 @@ def test_searching_and_failing_are_said(qtbot: QtBot, opened: Opened) -> None:
     assert opened.asked_for("search_requested") == [HubQuery()]
     opened.page.show_search_error(None)
     assert not finder.problem.isVisible()
+
+
+def test_who_searches_hears_what_was_found_and_what_failed(qtbot: QtBot, opened: Opened, said: Said) -> None:
+    first = "Qwen3-8B, by Qwen, 8.2B, 16.4 GB, Fits (bf16), Recommended, On this computer"
+    for _ in range(2):
+        said.clear()
+        opened.page.set_searching(True)
+        opened.page.set_searching(False)
+        opened.find()
+        qtbot.waitUntil(lambda: said == [(f"Found: {len(demo_hub.ROWS)}. {first}", False)])
+    opened.results.set_rows([])
+    opened.page.show_results_state((HubQuery(text="qwen 9"), False))
+    qtbot.waitUntil(lambda: said[-1][0].startswith("Nothing found. Try fewer words"))
+    said.clear()
+    opened.page.show_search_error(demo_hub.NO_NETWORK)
+    opened.page.show_search_error(demo_hub.NO_NETWORK)
+    assert said == [(demo_hub.NO_NETWORK.sentence(), False)]
+    opened.page.hide()
+    opened.page.show_search_error(None)
+    opened.page.show_search_error(demo_hub.NO_NETWORK)
+    assert len(said) == 1
 
 
 def test_offline_nothing_can_be_asked(qtbot: QtBot, opened: Opened) -> None:

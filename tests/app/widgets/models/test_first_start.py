@@ -9,6 +9,7 @@ from app.models.hub_rows import DownloadRequest, DownloadState
 from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.first_start_page import FirstStartPage
+from tests.app.widgets.conftest import Said
 from tests.app.widgets.models import demo_hub
 
 LEFT = Qt.MouseButton.LeftButton
@@ -32,6 +33,18 @@ def test_the_best_one_is_chosen_and_downloaded_in_one_click(qtbot: QtBot, page: 
     with qtbot.waitSignal(page.recommended_accepted) as accepted:
         qtbot.mouseClick(page.accept_button, LEFT)
     assert accepted.args == [DownloadRequest(demo_hub.QWEN.hub_id, "main", loads=True)]
+
+
+def test_what_was_found_out_is_heard_once(qtbot: QtBot, theme: Theme, said: Said) -> None:
+    page = FirstStartPage(theme)
+    qtbot.addWidget(page)
+    page.show()
+    page.set_hardware("A processor, 16 GiB of main memory")
+    page.set_recommendations(())
+    assert said == []
+    page.set_recommendations(demo_hub.RECOMMENDATIONS)
+    page.set_recommendations(demo_hub.RECOMMENDATIONS)
+    assert said == [(f"A processor, 16 GiB of main memory. {page.cards[0].accessibleName()}", False)]
 
 
 def test_another_one_is_chosen_by_mouse_or_keyboard(qtbot: QtBot, page: FirstStartPage) -> None:
