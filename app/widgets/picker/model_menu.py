@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Qt
 from PySide6.QtGui import QAction, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QWidget, QWidgetAction
 
+from app.bidi import without_controls
 from app.language import joined, mark, tr
 from app.models.amounts import file_size
 from app.models.memory_picture import MemoryPicture
@@ -67,7 +68,7 @@ class ModelMenu(Menu):
     def add_memory(self, picture: MemoryPicture, reason: str, theme: Theme) -> None:
         """Show what takes how much of the memory, and why the model is loaded as it is."""
         self._memory = MemoryBar(picture, reason, theme)
-        self._memory_action.setText(tr("Memory"))
+        self._name_memory(self._memory)
         self._memory_action.setDefaultWidget(self._memory)
         self.addAction(self._memory_action)
 
@@ -76,7 +77,13 @@ class ModelMenu(Menu):
         if self._memory is not None:
             self._memory.show_reason(reason)
             self._memory.show_picture(picture)
+            self._name_memory(self._memory)
             self._memory_action.setData(picture.arithmetic)  # lets the menu give it the room that it needs now
+
+    def _name_memory(self, memory: MemoryBar) -> None:
+        """Let the line say the numbers to who hears it: a line has no description, and its widget is not asked."""
+        said = [memory.accessibleName(), *memory.accessibleDescription().splitlines()]
+        self._memory_action.setText(without_controls(". ".join(each for each in said if each)))
 
     def select_first(self) -> None:
         """Let Enter choose the model that is loaded, else the first one; arrows go on from there."""
