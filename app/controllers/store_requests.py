@@ -105,15 +105,17 @@ class StoreRequests(QObject):
     ) -> None:
         """Have something read that the window can't do without: after a failure, which is told once, until it is."""
         seconds = itertools.chain(_ASKED_AGAIN_SECONDS, itertools.repeat(_ASKED_AGAIN_SECONDS[-1]))
+        timer = QTimer(self, singleShot=True)
 
         def failed(error: StoreError) -> None:
             if not isinstance(error, _FINAL):
-                QTimer.singleShot(int(next(seconds) * 1000), self, lambda: self.request(work, on_done, failed))
+                timer.start(int(next(seconds) * 1000))
 
         def failed_first(error: StoreError) -> None:
             on_failure(error)
             failed(error)
 
+        timer.timeout.connect(lambda: self.request(work, on_done, failed))
         self.request(work, on_done, failed_first)
 
     def keep(
