@@ -47,9 +47,9 @@ class Reader:
         return [str(facts["said"]) for facts in self._all() if "said" in facts]
 
     @property
-    def is_ready(self) -> bool:
-        """Whether it listens."""
-        return {"ready": True} in self._all()
+    def is_ready(self) -> bool | None:
+        """Whether it listens, or never will; None: not known yet."""
+        return next((bool(facts["ready"]) for facts in self._all() if "ready" in facts), None)
 
     def end(self) -> None:
         """Let it go."""
@@ -91,7 +91,9 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.stdout.readline().strip())
         listener = Reader()
         try:
-            wait_for(lambda: listener.is_ready)
+            wait_for(lambda: listener.is_ready is not None)
+            if not listener.is_ready:
+                pytest.skip("no bus for screen readers starts here (at-spi2-core)")
             yield listener
         finally:
             listener.end()
