@@ -248,7 +248,7 @@ class _Download:
         state = DownloadState(sum(done.values()), self._total, DownloadPhase.RECEIVING, rate.per_second)
         if words := course.troubles.words(now):
             return replace(state, phase=DownloadPhase.WAITING, words=words)
-        if not course.files:
+        if not course.files and self._waiting:
             return replace(state, phase=DownloadPhase.WAITING, words=_ELSEWHERE)
         if all(each.is_received for each in course.files):
             return replace(state, phase=DownloadPhase.VERIFYING)
