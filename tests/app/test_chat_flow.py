@@ -97,7 +97,7 @@ def desks(qtbot: QtBot, starter_home: Path, monkeypatch: pytest.MonkeyPatch) -> 
         desk.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_a_chat_is_answered_goes_on_branches_and_is_warm_after_a_restart(qtbot: QtBot, desks: list[Desk]) -> None:
     first = desks[0]
     assert "Paris" in first.ask("What is the capital of France?")
