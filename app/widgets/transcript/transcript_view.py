@@ -167,12 +167,13 @@ class TranscriptView(QAbstractScrollArea):
             return
         bar = self.verticalScrollBar()
         moved = self._value - bar.value()
-        self._set_following(bar.value() >= bar.maximum())
+        following = bar.value() >= bar.maximum()
         if abs(moved) < self.viewport().height() and self._anchor.row < len(self._heights):
             self._anchor.offset += moved
         else:
             row = max(0, self._heights.row_at(bar.value()))
             self._anchor = ReadingPlace(row, None, self._heights.top(row) - bar.value())
+        self._set_following(following)  # only now: what hears of it may resize the page, which arranges by the place
         self._arrange()
 
     def event(self, event: QEvent) -> bool:

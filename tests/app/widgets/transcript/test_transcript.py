@@ -710,3 +710,22 @@ def test_arrows_on_a_button_stay_on_the_page(qtbot: QtBot) -> None:
     qtbot.keyClick(question.edit_button, Qt.Key.Key_Down)
     assert last.hasFocus()
     arrows.deleteLater()
+
+
+def test_an_upward_scroll_counts_while_the_page_is_about_to_change_its_size(
+    qtbot: QtBot, page: Transcript, page_model: TranscriptModel
+) -> None:
+    """The button that then shows makes Qt lay out what waits, which resizes the messages in the middle of it."""
+    page_model.set_entries(long_conversation(50))
+    for _ in range(20):
+        QApplication.processEvents()
+    bar = page.view.verticalScrollBar()
+    page.newest_button.hide()
+    page.view.following_changed.connect(lambda _: page.view.resize(page.view.width(), page.view.height() - 60))
+    asked = bar.maximum() // 2
+    bar.setValue(asked)
+    for _ in range(20):
+        QApplication.processEvents()
+    assert not page.view.is_following
+    assert abs(bar.value() - asked) < page.view.height()
+    assert page.newest_button.isVisible()
