@@ -158,11 +158,13 @@ class GrowingTextEdit(PastingEdit):
         super().inputMethodEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Wrap anew, which may change the height."""
+        """Wrap anew, which may change the height; the cursor stays in sight."""
         super().resizeEvent(event)
         if event.oldSize().width() != event.size().width():
             self.fit()
             self._fit_placeholder()
+            if self.hasFocus():
+                self.ensureCursorVisible()  # lines went elsewhere, and who types looks at the cursor
         self._show_all()
 
     @Slot()

@@ -1,10 +1,15 @@
-"""The growing editor: what it shows while it is empty."""
+"""The growing editor: what it shows while it is empty, and where its cursor is."""
 
+import pytest
 from PySide6.QtCore import QMimeData, Qt
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.models.transcript_model import TranscriptModel
+from app.widgets.basics.theme import LIGHT
 from app.widgets.editors.growing_text_edit import GrowingTextEdit
+from app.widgets.window.conversation_page import ConversationPage
 
 
 def test_a_placeholder_without_room_is_cut_with_an_ellipsis(qtbot: QtBot) -> None:
@@ -56,3 +61,23 @@ def test_a_page_that_only_shows_a_copied_picture_is_no_text(qtbot: QtBot) -> Non
     with qtbot.waitSignal(editor.picture_pasted):
         editor.insertFromMimeData(copied)
     assert editor.text == ""
+
+
+@pytest.mark.usefixtures("theme")
+def test_the_cursor_stays_in_sight_when_the_window_becomes_narrower(qtbot: QtBot) -> None:
+    page = ConversationPage(TranscriptModel(), LIGHT)
+    qtbot.addWidget(page)
+    page.resize(900, 760)
+    page.show()
+    page.activateWindow()
+    editor = page.composer.editor
+    editor.setFocus()
+    qtbot.waitUntil(editor.hasFocus)
+    editor.set_text("The light in the hall has been out since Monday. " * 40)
+    editor.moveCursor(editor.textCursor().MoveOperation.End)
+    page.composer.set_window_height(480)
+    page.resize(470, 400)
+    for _ in range(10):
+        QApplication.processEvents()
+    assert editor.verticalScrollBar().maximum() > 0
+    assert editor.viewport().rect().contains(editor.cursorRect().center())
