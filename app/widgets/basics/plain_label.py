@@ -3,6 +3,8 @@
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QLabel
 
+_SETTING_PX = 32  # as high as the Reset button that most settings have beside their name
+
 
 def plain_label(text: str = "", role: str = "", *, wraps: bool = False) -> QLabel:
     """Return the label; roles are the theme's (heading, muted, small, danger ...)."""
@@ -10,4 +12,11 @@ def plain_label(text: str = "", role: str = "", *, wraps: bool = False) -> QLabe
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setProperty("role", role)
     label.setWordWrap(wraps)
+    return label
+
+
+def setting_label(text: str) -> QLabel:
+    """Return the name of a setting, or of what stands among settings."""
+    label = plain_label(text, "heading", wraps=True)
+    label.setMinimumHeight(_SETTING_PX)
     return label

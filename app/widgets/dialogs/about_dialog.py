@@ -3,15 +3,21 @@
 import platform
 
 from PySide6.QtCore import Qt, Signal, Slot, qVersion
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QPixmap
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.language import tr
 from app.widgets.basics.icons import app_icon
 
 _ICON_PX = 56
+_ICON_EDGE = 12 / 256  # of its size the picture leaves free at each side: the words begin where it is seen to begin
 _WORDS_PX = 352
 _DISTRIBUTION = "hearth-chat"
+
+
+def _without_edge(picture: QPixmap) -> QPixmap:
+    edge = round(picture.width() * _ICON_EDGE)
+    return picture.copy(picture.rect().adjusted(edge, edge, -edge, -edge))
 
 
 def versions_text() -> str:
@@ -34,7 +40,7 @@ class AboutDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(tr("About Hearth"))
         picture = QLabel()
-        picture.setPixmap(app_icon().pixmap(_ICON_PX, _ICON_PX))
+        picture.setPixmap(_without_edge(app_icon().pixmap(_ICON_PX, _ICON_PX)))
         name = QLabel("Hearth")
         name.setProperty("role", "title")
         words = QLabel(tr("Chat with language models on your own computer. Nothing you write leaves it."))

@@ -33,6 +33,9 @@ _SIZE_PX = (820, 600)
 _SMALLEST = QSize(560, 400)
 _CELL_CHARACTERS = 120
 _SWATCH_PX = 14
+_COUNT_COLUMN = 2
+_WORDS = Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter
+_NUMBERS = Qt.AlignmentFlag.AlignTrailing | Qt.AlignmentFlag.AlignVCenter
 
 
 class _Swatch(QWidget):
@@ -178,7 +181,9 @@ class PromptDialog(QDialog):
             text = span.text[:_CELL_CHARACTERS].replace("\n", "↵")
             cells = (tr(SOURCE_WORDS[span.source]), tr(PLACE_WORDS[span.tier]), grouped(len(span.token_ids)), text)
             for column, words in enumerate(cells):
-                self.table.setItem(row, column, QTableWidgetItem(words))
+                item = QTableWidgetItem(words)
+                item.setTextAlignment(_NUMBERS if column == _COUNT_COLUMN else _WORDS)
+                self.table.setItem(row, column, item)
 
     @Slot()
     def _on_copy_text(self) -> None:
@@ -213,7 +218,10 @@ def _table() -> QTableWidget:
     table.setShowGrid(False)
     table.verticalHeader().hide()
     header = table.horizontalHeader()
-    header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeading | Qt.AlignmentFlag.AlignVCenter)
+    header.setDefaultAlignment(_WORDS)
+    count = table.horizontalHeaderItem(_COUNT_COLUMN)
+    assert count is not None  # it has just been named
+    count.setTextAlignment(_NUMBERS)
     for column in range(3):
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)

@@ -7,7 +7,7 @@ from app.engine_words import said
 from app.language import mark, tr
 from app.settings.field import DOWNLOADS
 from app.widgets.basics.icons import pixmap
-from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.plain_label import plain_label, setting_label
 from app.widgets.basics.theme import Theme
 from app.widgets.models.emptied import emptied
 from engine.api.hub import ConnectionStep
@@ -52,7 +52,7 @@ class ConnectionRow(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(plain_label(tr(_LABEL), "heading"))
+        column.addWidget(setting_label(tr(_LABEL)))
         column.addWidget(plain_label(tr(_HELP), "muted", wraps=True))
         column.addSpacing(4)
         column.addLayout(buttons)

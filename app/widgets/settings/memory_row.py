@@ -8,6 +8,7 @@ from app.models.amounts import memory
 from app.models.warmth_words import freeable_bytes
 from app.settings.schema import MEMORY
 from app.widgets.basics.flow_layout import FlowLayout
+from app.widgets.basics.plain_label import setting_label
 from app.widgets.dialogs.clear_dialog import freeable_words
 from engine.api.events import WarmthDescribed
 
@@ -24,8 +25,7 @@ class MemoryRow(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        label = QLabel(tr(_LABEL))
-        label.setProperty("role", "heading")
+        label = setting_label(tr(_LABEL))
         about = QLabel(tr(_HELP))
         about.setProperty("role", "muted")
         about.setWordWrap(True)

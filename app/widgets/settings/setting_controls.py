@@ -26,9 +26,11 @@ _LONG_TEXT_PX = 120
 _NUMBER_PX = 280
 _SHORTEST_CHOICE = 12
 _EXAMPLE = 1500  # which sign stands between thousands depends on the language
+_INSIDE_PX = 10  # a line has 2 px of its own: words begin where those of other fields do
 _LONG_TEXT_STYLE = (
-    "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px; padding: 4px; }"
-    "QPlainTextEdit:focus { border: 2px solid palette(accent); padding: 3px; }"
+    "QPlainTextEdit { background: palette(base); border: 1px solid palette(dark); border-radius: 8px;"
+    " padding: 4px 7px; }"
+    "QPlainTextEdit:focus { border: 2px solid palette(accent); padding: 3px 6px; }"
 )
 
 
@@ -100,7 +102,7 @@ class SpinControl(SettingControl):
         self._spin = _Spin()
         super().__init__(self._spin)
         self._spin.setMaximumWidth(_NUMBER_PX)
-        self._spin.lineEdit().setTextMargins(margins(8, 0, 0, 0))
+        self._spin.lineEdit().setTextMargins(margins(_INSIDE_PX, 0, 0, 0))
         self._spin.setRange(int(field.minimum or 0), int(field.maximum or 1_000_000))
         self._spin.setSingleStep(int(field.step or 1))
         self._spin.setKeyboardTracking(False)

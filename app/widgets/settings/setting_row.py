@@ -1,11 +1,11 @@
 """One setting of the dialog: label, help, the control that its schema asks for, and Reset."""
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.language import mark, tr
 from app.settings.schema import Field, TakesEffect
-from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.plain_label import plain_label, setting_label
 from app.widgets.settings.setting_controls import SettingControl, make_control
 
 _NOTES = {
@@ -25,9 +25,7 @@ class SettingRow(QWidget):
         super().__init__(parent)
         self.field = field
         self._default = default
-        label = QLabel(tr(field.label))
-        label.setProperty("role", "heading")
-        label.setWordWrap(True)
+        label = setting_label(tr(field.label))
         self.control: SettingControl = make_control(field)
         self.control.widget.setAccessibleName(tr(field.label))
         self.control.widget.setAccessibleDescription(tr(field.help))

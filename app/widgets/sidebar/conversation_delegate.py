@@ -104,6 +104,7 @@ class ConversationDelegate(QStyledItemDelegate):
         is_group = isinstance(index.data(SIDEBAR_ROW_ROLE), Group)
         editor.setAccessibleName(tr("Name of the folder") if is_group else tr("Title"))
         editor.setMaxLength(_TITLE_CHARACTERS)
+        editor.setProperty("place", "row")  # the words stay where they stood
         return editor
 
     def updateEditorGeometry(self, editor: QWidget, option: QStyleOptionViewItem, index: _Index) -> None:
@@ -213,7 +214,7 @@ class ConversationDelegate(QStyledItemDelegate):
         hovered = bool(state & QStyle.StateFlag.State_MouseOver)
         painter.setPen(Qt.PenStyle.NoPen)
         if chosen:
-            paint_chosen(painter, row, self._theme)
+            paint_chosen(painter, row.adjusted(0, 1, 0, -1), self._theme)  # the edges of two rows look like one
         elif is_active or hovered:
             painter.setBrush(QColor(colors.pressed if is_active else colors.hover))
             painter.drawRoundedRect(row, RADIUS_PX, RADIUS_PX)

@@ -1,7 +1,7 @@
 """Foreign text exactly as it is, wrapped anywhere, selectable, as high as it needs to be; never interpreted."""
 
 from PySide6.QtCore import QEvent, QMimeData, QSize, Qt
-from PySide6.QtGui import QFont, QTextBlockFormat, QTextCursor, QTextOption, QWheelEvent
+from PySide6.QtGui import QFont, QFontMetricsF, QTextBlockFormat, QTextCursor, QTextOption, QWheelEvent
 from PySide6.QtWidgets import QFrame, QSizePolicy, QTextEdit, QWidget
 
 from app.widgets.editors.wrap_mode import wrap_mode_for
@@ -67,6 +67,11 @@ class PlainTextView(QTextEdit):
         self._text_font = font
         self.document().setDefaultFont(font)
         self.updateGeometry()
+
+    @property
+    def line_px(self) -> float:
+        """The height of one line."""
+        return QFontMetricsF(self._text_font).height() * _LINE_HEIGHT_PERCENT / 100
 
     def natural_width(self, limit: int) -> int:
         """Return the width in which the text needs no more lines than it has, or the limit if that is less."""

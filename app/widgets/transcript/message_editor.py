@@ -11,6 +11,7 @@ from app.widgets.attachments.attachment_bar import AttachmentBar
 from app.widgets.attachments.put_backs import PutBacks
 from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.theme import Theme
 from app.widgets.editors.drop_target import local_files
 from app.widgets.editors.focus_frame import FocusFrame
@@ -19,6 +20,8 @@ from app.widgets.editors.pasting_edit import exceeds_editor
 
 _MAXIMUM_HEIGHT_PX = 320
 _BUTTON_PX = 36
+_SIDE_PX = 12
+_ICON_SIDE_PX = 10  # from the button's edge to its icon, which stands below the first letter
 _PAUSE_MS = 300
 
 
@@ -73,11 +76,15 @@ class MessageEditor(QFrame):
         buttons.addStretch(1)
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.save_button)
+        words = QVBoxLayout()
+        words.setContentsMargins(margins(_ICON_SIDE_PX, 0, 0, 0))
+        words.setSpacing(8)
+        words.addWidget(self.attachments)
+        words.addWidget(self.editor)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 12, 12, 12)
+        column.setContentsMargins(margins(_SIDE_PX - _ICON_SIDE_PX, _SIDE_PX, _SIDE_PX, _SIDE_PX))
         column.setSpacing(8)
-        column.addWidget(self.attachments)
-        column.addWidget(self.editor)
+        column.addLayout(words)
         column.addLayout(buttons)
         self.setFocusProxy(self.editor)
         self._on_items_changed()

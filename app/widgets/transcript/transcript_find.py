@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.models.transcript_model import TranscriptModel
 from app.models.transcript_search import TranscriptSearch
-from app.widgets.basics.theme import Theme
+from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
 from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.text.formula_block import FormulaBlock
 from app.widgets.text.match_marks import Search
@@ -21,6 +21,7 @@ from app.widgets.transcript.user_message import UserMessage
 _MARGIN_PX = 12
 _ABOVE_PX = 4
 _BELOW_PX = 4
+_BESIDE_COLUMN_PX = 16  # the composer is so much wider at each side than what is read
 _WORDS_AT_MOST = 200  # of a selection that is taken as what to look for
 
 
@@ -270,12 +271,11 @@ class TranscriptFind(QObject):
 
     @Slot()
     def _place_bar(self) -> None:
-        """Stand at the upper end of the page, beside its scroll bar or where that would be."""
+        """Stand at the upper end of the page, ending where the composer ends, or beside the scroll bar."""
+        width = self._transcript.width()
         scroll_bar_px = self._transcript.view.verticalScrollBar().sizeHint().width()
-        free_px = self._transcript.width() - scroll_bar_px
+        end_px = max(scroll_bar_px + _MARGIN_PX, (width - TEXT_COLUMN_PX) // 2 - _BESIDE_COLUMN_PX)
         wanted = self.bar.sizeHint()
-        self.bar.resize(min(wanted.width(), free_px - 2 * _MARGIN_PX), wanted.height())
-        left = free_px - self.bar.width() - _MARGIN_PX
-        if self._transcript.layoutDirection() is Qt.LayoutDirection.RightToLeft:
-            left = scroll_bar_px + _MARGIN_PX
-        self.bar.move(QPoint(left, _ABOVE_PX))
+        self.bar.resize(min(wanted.width(), width - scroll_bar_px - 2 * _MARGIN_PX), wanted.height())
+        is_mirrored = self._transcript.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        self.bar.move(QPoint(end_px if is_mirrored else width - end_px - self.bar.width(), _ABOVE_PX))

@@ -17,6 +17,7 @@ FOLDED_CHARACTERS = 2_000
 FOLDED_LINES = 24
 _SHOWN_CHARACTERS = 100_000
 _GAP_PX = 4
+_BELOW_TEXT_PX = 9
 
 
 def folded(text: str) -> str:
@@ -41,7 +42,7 @@ class UserMessage(MessageWidget):
         self.bubble = QFrame()
         self.bubble.setProperty("surface", "bubble")
         inside = self._inside = QVBoxLayout(self.bubble)
-        inside.setContentsMargins(BUBBLE_PADDING_PX, 11, BUBBLE_PADDING_PX, 9)
+        inside.setContentsMargins(BUBBLE_PADDING_PX, 11, BUBBLE_PADDING_PX, _BELOW_TEXT_PX)
         inside.setSpacing(4)
         inside.addWidget(self.text_view)
         inside.addWidget(self.fold_button, 0, Qt.AlignmentFlag.AlignLeft)
@@ -51,8 +52,11 @@ class UserMessage(MessageWidget):
         line = QHBoxLayout()
         line.setSpacing(_GAP_PX)
         line.addStretch(1)
+        self._actions = QHBoxLayout()
+        self._actions.setSpacing(_GAP_PX)
         for button in self.action_buttons:
-            line.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
+            self._actions.addWidget(button, 0, Qt.AlignmentFlag.AlignBottom)
+        line.addLayout(self._actions)
         line.addWidget(self.bubble)
         self.attachments = SentAttachments(style.theme)
         self.column.addWidget(self.attachments)
@@ -102,6 +106,7 @@ class UserMessage(MessageWidget):
 
     def _show_editor(self, editing: bool) -> None:
         super()._show_editor(editing)
+        self._place_actions()
         self.bubble.setVisible(not editing and bool(self.entry.message.content))
         self.attachments.setVisible(not editing and bool(self.attachments.chips))
 
@@ -125,6 +130,13 @@ class UserMessage(MessageWidget):
 
     def _apply_font(self) -> None:
         self.text_view.set_text_font(text_font(self.row_style.theme.text_size_px))
+        self._place_actions()
+
+    def _place_actions(self) -> None:
+        """Put the buttons beside the last line; an editor in its place has none of them."""
+        middle = _BELOW_TEXT_PX + self.text_view.line_px / 2
+        below = round(middle - self.edit_button.sizeHint().height() / 2) if self.editor is None else 0
+        self._actions.setContentsMargins(0, 0, 0, max(0, below))
 
     @Slot()
     def _on_fold_clicked(self) -> None:

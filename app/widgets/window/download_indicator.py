@@ -1,6 +1,6 @@
 """A quiet word in the top row while something is downloaded: how far it is; a click opens the list of downloads."""
 
-from PySide6.QtCore import QAbstractItemModel, Qt, Slot
+from PySide6.QtCore import QAbstractItemModel, QSize, Qt, Slot
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.language import tr
@@ -11,6 +11,7 @@ from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import icon
 from app.widgets.basics.theme import Theme
 
+_ICON_ROOM = QSize(20, 16)  # wider than the icon, which would touch the number
 _MOVING = (DownloadState.RUNNING, DownloadState.WAITING, DownloadState.VERIFYING, DownloadState.QUEUED)
 
 
@@ -31,6 +32,7 @@ class DownloadIndicator(QPushButton):
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""
         self.setIcon(icon("download", theme.colors.muted))
+        self.setIconSize(_ICON_ROOM)
 
     @Slot()
     def _show(self) -> None:

@@ -18,6 +18,7 @@ EXAMPLES = (
 )
 _WIDTH_PX = 640
 _EXAMPLE_PX = 200
+_SIDE_PX = 16
 _ICON_PX = 24
 _HEAD_PX = 96  # greeting and the line below it
 _GREETING = mark("What would you like to know?")
@@ -90,7 +91,7 @@ class EmptyState(QFrame):
         inner = QWidget()
         inner.setMaximumWidth(_WIDTH_PX)
         column = QVBoxLayout(inner)
-        column.setContentsMargins(16, 0, 16, 0)
+        column.setContentsMargins(_SIDE_PX, 0, _SIDE_PX, 0)
         column.setSpacing(8)
         column.addLayout(_in_the_middle(self.private_icon, self.greeting))
         column.addWidget(self.model_line)
@@ -111,8 +112,7 @@ class EmptyState(QFrame):
     def set_model_name(self, name: str) -> None:
         """Say who answers."""
         self._model_name = name
-        answers = tr("{name} answers.").format(name=name) + " " if name and not self._is_private else ""
-        self.model_line.setText(answers + (tr(EXPLANATION) if self._is_private else tr(_LOCAL)))
+        self._show_line()
 
     def set_private(self, is_private: bool) -> None:
         """Invite to a private conversation, or to one that is kept."""
@@ -142,10 +142,22 @@ class EmptyState(QFrame):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show as many rows of examples as there is room for: what stands in the composer may need it."""
         super().resizeEvent(event)
+        self._show_line()
         row = max(button.sizeHint().height() for button in self.examples) + 8
         rows = (event.size().height() - _HEAD_PX) // row
         for place, button in enumerate(self.examples):
             button.setVisible(place // 2 < rows)
+
+    def _show_line(self) -> None:
+        """Say who answers and what becomes of it, in one line or each in its own: not with a last word alone."""
+        said = tr(EXPLANATION) if self._is_private else tr(_LOCAL)
+        if self._model_name and not self._is_private:
+            answers = tr("{name} answers.").format(name=self._model_name)
+            room = min(self.width(), _WIDTH_PX) - 2 * _SIDE_PX
+            one_line = f"{answers} {said}"
+            fits = self.model_line.fontMetrics().horizontalAdvance(one_line) <= room
+            said = one_line if fits else f"{answers}\n{said}"
+        self.model_line.setText(said)
 
     @Slot()
     def _on_clicked(self) -> None:

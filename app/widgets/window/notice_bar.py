@@ -24,7 +24,7 @@ from app.widgets.basics.icons import pixmap
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
 from app.widgets.models.scrolled import FittedScroll
-from app.widgets.text.plain_text_view import PlainTextView
+from app.widgets.window.notice_details import DetailsText
 
 _SHOWN_NOTICES = 3
 _MOST_NOTICES = 20  # also of those that offer something
@@ -45,29 +45,21 @@ _ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ER
 
 class _NoticeScroll(FittedScroll):
     def sizeHint(self) -> QSize:
-        """Return the notices' size, a third of the window at most: what they are about is to be seen as well."""
-        wanted = super().sizeHint()
-        return QSize(wanted.width(), min(wanted.height(), self.window().height() // _SHARE_OF_WINDOW))
+        """Return the notices' size, a third of the window at most: what they are about is to be seen as well.
+
+        The newest one is not cut for that, as long as it leaves half of the window.
+        """
+        wanted, window_px = super().sizeHint(), self.window().height()
+        most = max(window_px // _SHARE_OF_WINDOW, min(self._newest_height(), window_px // 2))
+        return QSize(wanted.width(), min(wanted.height(), most))
 
     def minimumSizeHint(self) -> QSize:
         """Ask for the room of the newest notice at least, as that one is shown."""
+        return QSize(0, min(max(_LEAST_PX, self._newest_height()), self.sizeHint().height()))
+
+    def _newest_height(self) -> int:
         rows = [row for row in self.findChildren(NoticeRow) if not row.isHidden()]
-        newest = max((row.heightForWidth(self.viewport().width()) for row in rows[-1:]), default=0)
-        return QSize(0, min(max(_LEAST_PX, newest), self.sizeHint().height()))
-
-
-class _DetailsText(PlainTextView):
-    def heightForWidth(self, width: int) -> int:
-        """Measure only: the text stays as wide as what is seen, which a scroll bar makes narrower."""
-        height = super().heightForWidth(width)
-        self.document().setTextWidth(self.viewport().width())
-        return height
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Begin at the first line, until somebody reads on."""
-        super().resizeEvent(event)
-        if not self.hasFocus():
-            self.verticalScrollBar().setValue(0)
+        return max((row.heightForWidth(self.viewport().width()) for row in rows[-1:]), default=0)
 
 
 class NoticeBar(QWidget):
@@ -345,7 +337,7 @@ class NoticeRow(QFrame):
 
     def _build_details(self) -> QWidget:
         details = QWidget()
-        text = _DetailsText()
+        text = DetailsText()
         text.setProperty("bare", "true")
         text.setAccessibleName(tr("Details"))
         text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -355,7 +347,7 @@ class NoticeRow(QFrame):
         copy = QPushButton(tr("Copy details"))
         copy.clicked.connect(self._on_copy)
         column = QVBoxLayout(details)
-        column.setContentsMargins(margins(0, 4, 8, 4))
+        column.setContentsMargins(0, 4, 0, 4)
         column.addWidget(text)
         column.addWidget(copy, 0, Qt.AlignmentFlag.AlignRight)
         return details

@@ -109,7 +109,7 @@ class Palette(QWidget):
         column.setContentsMargins(0, 0, 0, 8)
         column.setSpacing(0)
         head = QVBoxLayout()
-        head.setContentsMargins(20, 14, 20, 14)
+        head.setContentsMargins(18, 14, 18, 14)  # a line's words begin 2 px inside
         head.addWidget(self.field)
         column.addLayout(head)
         column.addWidget(line)

@@ -1,0 +1,213 @@
+"""What stands on one edge or beside one line is seen there, counted in the pixels that are drawn."""
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QColor, QImage
+from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.conversations.records import Message
+from app.models.conversation_list_model import ConversationListModel
+from app.models.notice import Notice, Severity
+from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.settings.schema import DOWNLOADS, MEMORY, PAGES, Settings
+from app.widgets.basics.theme import LIGHT, Theme
+from app.widgets.models.connection_row import ConnectionRow
+from app.widgets.settings.memory_row import MemoryRow
+from app.widgets.settings.settings_dialog import SettingsDialog
+from app.widgets.sidebar.sidebar import Sidebar
+from app.widgets.transcript.message_rows import make_row
+from app.widgets.transcript.message_widget import RowStyle
+from app.widgets.transcript.user_message import UserMessage
+from app.widgets.window.conversation_page import ConversationPage
+from app.widgets.window.empty_state import EmptyState
+from app.widgets.window.notice_bar import NoticeBar
+from tests.app.widgets.demo_conversation import long_conversation, user
+
+pytestmark = pytest.mark.usefixtures("theme")
+_EDGE_PX = 5  # frames and focus rings
+_DARK = 110
+
+
+def first_ink(picture: QImage, top: int, bottom: int, left: int = _EDGE_PX) -> int:
+    """Return the first column from the left where something as dark as a letter is drawn."""
+    columns = range(left, picture.width())
+    return next(x for x in columns for y in range(top, bottom) if QColor(picture.pixel(x, y)).lightness() < _DARK)
+
+
+@pytest.mark.parametrize("focused", [False, True], ids=["", "focused"])
+def test_words_begin_on_one_edge_in_all_fields(qtbot: QtBot, theme: Theme, focused: bool) -> None:
+    dialog = SettingsDialog(Settings(system_prompt="Help", checkpoint="Help"))
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+    dialog.activateWindow()
+    begins = []
+    for key in ("theme", "text_size_px", "checkpoint", "system_prompt"):
+        dialog.show_field(key)
+        field = dialog.row(key).control.widget
+        if focused:
+            qtbot.waitUntil(field.hasFocus)
+        else:
+            dialog.search.setFocus()
+        QApplication.processEvents()
+        begins.append(first_ink(field.grab().toImage(), 8, 26))
+    assert max(begins) - min(begins) <= 2, "letters differ by so much themselves"
+    assert 12 <= min(begins) <= 14
+
+
+def test_a_title_stays_in_its_place_while_it_is_renamed(
+    qtbot: QtBot, theme: Theme, listed: ConversationListModel
+) -> None:
+    sidebar = Sidebar(listed, theme)
+    qtbot.addWidget(sidebar)
+    sidebar.resize(248, 600)
+    with qtbot.waitExposed(sidebar):
+        sidebar.show()
+    place = sidebar.list.visualRect(sidebar.list.index_of("c3"))
+    place.moveTopLeft(sidebar.list.viewport().mapTo(sidebar, place.topLeft()))
+
+    def begin() -> int:
+        QApplication.processEvents()
+        picture = sidebar.grab().toImage()
+        return first_ink(picture, place.top() + 8, place.bottom() - 8, left=10)
+
+    before = begin()
+    sidebar.rename("c3")
+    editor = sidebar.list.findChild(QLineEdit)
+    assert isinstance(editor, QLineEdit)
+    editor.deselect()
+    editor.end(False)
+    assert abs(begin() - before) <= 1
+
+
+@pytest.fixture
+def paper(qtbot: QtBot, theme: Theme) -> QWidget:
+    """A page for one message."""
+    page = QWidget()
+    qtbot.addWidget(page)
+    page.resize(640, 800)
+    page.show()
+    return page
+
+
+@pytest.mark.parametrize("text_size_px", [12, 15, 32])
+@pytest.mark.parametrize("text", ["One line.", "Words that need several lines. " * 12])
+def test_what_can_be_done_with_a_message_stands_beside_its_last_line(
+    qtbot: QtBot, paper: QWidget, text: str, text_size_px: int
+) -> None:
+    look = Theme(LIGHT.name, LIGHT.dark, LIGHT.colors, text_size_px)
+    message: Message = user(1, text)
+    row = make_row(TranscriptEntry(message), RowStyle(look), paper)
+    assert isinstance(row, UserMessage)
+    row.show_entry(TranscriptEntry(message), True)
+    row.resize(600, row.height_at(600))
+    row.show()
+    QApplication.processEvents()
+    end = row.text_view.mapTo(row, QPoint(0, row.text_view.height())).y()
+    button = row.edit_button
+    assert abs(button.mapTo(row, button.rect().center()).y() - (end - row.text_view.line_px / 2)) <= 2
+
+
+def test_an_editor_in_a_messages_place_has_the_paperclip_below_its_words(qtbot: QtBot, paper: QWidget) -> None:
+    entry = TranscriptEntry(user(1, "Hello"))
+    row = make_row(entry, RowStyle(LIGHT), paper)
+    row.show_entry(entry, True)
+    assert isinstance(row, UserMessage)
+
+    def lay_out() -> None:
+        row.show()
+        for _ in range(5):
+            QApplication.processEvents()
+            row.resize(600, row.height_at(600))
+
+    lay_out()
+    usual = row.height() - row.bubble.geometry().bottom()
+    row.begin_editing()
+    lay_out()
+    editor = row.editor
+    assert editor is not None
+    picture = editor.grab().toImage()
+    clip, line = (each.geometry() for each in (editor.attach_button, editor.editor))
+    ends = [first_ink(picture, each.top() + 6, each.bottom() - 6) for each in (clip, line)]
+    assert abs(ends[0] - ends[1]) <= 2
+    assert row.height() - editor.geometry().bottom() == usual, "what comes after it keeps its distance"
+
+
+@pytest.mark.parametrize("width", [470, 852, 1400])
+def test_the_bar_that_finds_ends_where_the_composer_ends(qtbot: QtBot, width: int) -> None:
+    model = TranscriptModel()
+    page = ConversationPage(model, LIGHT)
+    qtbot.addWidget(page)
+    page.resize(width, 700)
+    page.show()
+    model.set_entries(long_conversation(2))
+    page.finder.open()
+    QApplication.processEvents()
+    bar, frame = page.finder.bar, page.composer.frame
+    ends = [each.mapTo(page, each.rect().topRight()).x() for each in (bar, frame)]
+    scroll_bar_px = page.transcript.view.verticalScrollBar().sizeHint().width()
+    if width < 852:
+        assert ends[0] < width - scroll_bar_px
+    else:
+        assert abs(ends[0] - ends[1]) <= 1
+
+
+def test_what_stands_among_the_settings_looks_like_one(qtbot: QtBot, theme: Theme) -> None:
+    dialog = SettingsDialog(Settings())
+    qtbot.addWidget(dialog)
+    with qtbot.waitExposed(dialog):
+        dialog.show()
+
+    def step(row: QWidget) -> int:
+        """Return how far the second line of words begins below the first."""
+        column = row.layout()
+        assert column is not None
+        return column.itemAt(1).geometry().top() - column.itemAt(0).geometry().top()
+
+    dialog.pages.setCurrentRow(PAGES.index(DOWNLOADS))
+    QApplication.processEvents()
+    usual = step(dialog.row("work_offline"))
+    assert step(dialog.findChildren(ConnectionRow)[0]) == usual
+    dialog.pages.setCurrentRow(PAGES.index(MEMORY))
+    QApplication.processEvents()
+    assert step(dialog.findChildren(MemoryRow)[0]) == usual
+
+
+def test_the_newest_notice_is_shown_whole_with_its_details(qtbot: QtBot, theme: Theme) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = NoticeBar(theme)
+    column = QVBoxLayout(window)
+    column.addStretch(1)
+    column.addWidget(bar)
+    window.resize(470, 480)
+    window.show()
+    text = "The model's chat template could not be used. Choose another model."
+    bar.show_notice(
+        Notice(key="k", text=text, severity=Severity.ERROR, details="scripted", action="Choose another model")
+    )
+    row = bar.rows[0]
+    row.details_button.click()
+    for _ in range(10):
+        QApplication.processEvents()
+    assert row.visibleRegion().boundingRect() == row.rect()
+    ends = [each.mapTo(row, each.rect().topRight()).x() for each in row.findChildren(type(row.action_button))]
+    right = row.close_button.geometry().right()
+    assert sum(abs(end - right) <= 1 for end in ends) == 2, "the action and Copy details end where the cross ends"
+
+
+def test_a_greeting_breaks_between_its_sentences(qtbot: QtBot, theme: Theme) -> None:
+    page = EmptyState(theme)
+    qtbot.addWidget(page)
+    page.set_model_name("SmolLM2 135M Instruct")
+    page.resize(900, 600)
+    page.show()
+    whole = "SmolLM2 135M Instruct answers. Nothing you write leaves this computer."
+    assert page.model_line.text() == whole
+    page.resize(470, 600)
+    QApplication.processEvents()
+    assert page.model_line.text() == whole.replace(". ", ".\n", 1)
+    page.resize(900, 600)
+    QApplication.processEvents()
+    assert page.model_line.text() == whole
