@@ -17,7 +17,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.screenshots import answers, composer, exchange, frame, languages, messages, models, needs, sidebar, zoomed
+from tests.screenshots import (
+    answers,
+    composer,
+    exchange,
+    frame,
+    languages,
+    messages,
+    models,
+    needs,
+    sidebar,
+    states,
+    zoomed,
+)
 from tests.screenshots.studio import Studio
 
 AREAS: dict[str, Callable[[Studio], None]] = {
@@ -31,6 +43,7 @@ AREAS: dict[str, Callable[[Studio], None]] = {
     "german": languages.draw_german,
     "mirrored": languages.draw_mirrored,
     "needs": needs.draw,
+    "states": states.draw,
     "zoomed": zoomed.draw,
 }
 SCALES = ("100", "200")

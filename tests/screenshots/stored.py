@@ -55,6 +55,43 @@ def speed(height: float, g: float = 9.81) -> float:
 | 45 m | 29.7 m/s | a car on a `motorway` |
 
 Twice the speed needs four times the height."""
+MARKDOWN = r"""# Three days in the Harz
+
+Goslar is the best place to begin. Its *old town* and the **mines of Rammelsberg** are
+[on UNESCO's list](https://whc.unesco.org/en/list/623), and ~~nobody~~ hardly anybody is there in November.
+
+## What to take along
+
+1. Boots that keep the water out
+2. Something against the rain:
+   - a jacket, or
+   - an umbrella that stands a wind of $v \approx 60\ \mathrm{km/h}$, as on the way from Torfhaus to the top of the
+     Brocken, where $\sqrt{2 g h}$ is of no use and it blows on 300 days of the year
+3. `map.gpx`, for there is no network in the valleys
+
+- [x] Book the room
+- [ ] Ask about the narrow-gauge railway
+
+> The train to the Brocken goes all year. In snow it is late.
+>
+> > And in storms it doesn't go at all.
+
+### How long each way is
+
+| Way | Length | Up | Time | What there is to see |
+|:--|--:|--:|--:|---|
+| Goslar to Hahnenklee | 14.2 km | 410 m | 4 h 30 min | the stave church, and the lakes that were made for the mines |
+| Torfhaus to the Brocken | 8.1 km | 330 m | 2 h 45 min | the moor, on planks; Goethe's way of 1777 |
+
+---
+
+```bash
+curl --fail --location --silent "https://example.org/timetable.csv?from=Wernigerode&to=Brocken" -o trains.csv
+```
+
+The sum of all ways is
+
+$$\sum_{i=1}^{2} s_i = 14.2 + 8.1 = 22.3\ \mathrm{km}, \qquad \bar v = \frac{22.3}{7.25} \approx 3.1\ \mathrm{km/h}$$"""
 HEBREW_QUESTION = "מה ההבדל בין `list` ל-`tuple` ב-Python 3?\n\nPlease answer in Hebrew."
 HEBREW_ANSWER = r"""`tuple` אינו משתנה, ו-`list` כן. למשל `point = (3, 4)`:
 
@@ -88,6 +125,9 @@ def fill_store(paths: Paths) -> dict[str, str]:
     for title, days in TITLES:
         known[title] = _store(store, title, now - days * _DAY, [_TURNS.get(title, ("How?", "Like this."))])
     known["hebrew"] = _store(store, "ההבדל בין list ל-tuple", now - 60 * _DAY, [(HEBREW_QUESTION, HEBREW_ANSWER)])
+    known["markdown"] = _store(
+        store, "Three days in the Harz", now - 61 * _DAY, [("Plan three days in the Harz.", MARKDOWN)]
+    )
     known["conversation"] = _store(store, "A stone off a bridge", now, [(QUESTION, ANSWER)])
     restored = [("What else could we see on the way home?", "The old mines of Goslar are worth a stop.")]
     known["restored"] = _store(store, "Three days around Goslar", now - 3, restored, statistics=RESTORED)
