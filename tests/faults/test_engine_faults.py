@@ -99,6 +99,7 @@ def test_a_lost_graphics_card_means_a_new_process(start_link: StartLink) -> None
 
 def ended_before_the_engine(probe: LinkProbe, command_id: str) -> bool:
     """Return whether a command's end was told before the engine was given up."""
+    probe.wait_for_state(EngineState.RESTARTING)
     given_up = next(
         place
         for place, event in enumerate(probe.events)
