@@ -4,6 +4,7 @@ A Fenwick tree: changing one number, the sum before a row and the row at a posit
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 
 class RowSums:
@@ -34,14 +35,11 @@ class RowSums:
     def replace_from(self, first: int, values: Sequence[int]) -> None:
         """Make the rows from `first` on exactly these; it costs what they are, not what stands before them."""
         del self._values[first:], self._tree[first + 1 :]
-        for value in values:
-            self._values.append(value)
-            node = len(self._values)
-            total, child = value, node - 1
-            while child > node - (node & -node):
-                total += self._tree[child]
-                child &= child - 1
-            self._tree.append(total)
+        before = list(accumulate(values, initial=self.before(first)))  # each of them, and all
+        self._values.extend(values)
+        for node in range(first + 1, len(self._values) + 1):
+            start = node & (node - 1)
+            self._tree.append(before[node - first] - (before[start - first] if start >= first else self.before(start)))
         self._leap = 1 << len(self._values).bit_length() >> 1
 
     def set_value(self, row: int, value: int) -> int:

@@ -1,8 +1,8 @@
 """The messages of the branch that is shown, one row each, as a Qt list model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
+import msgspec
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app.conversations.records import Message
@@ -12,8 +12,7 @@ ENTRY_ROLE = Qt.ItemDataRole.UserRole + 1
 _NO_PARENT = QModelIndex()
 
 
-@dataclass(frozen=True)
-class TranscriptEntry:
+class TranscriptEntry(msgspec.Struct, frozen=True, gc=False):  # ten thousand are made as a conversation opens
     """A message with its place among its siblings (version of versions, counted from 1).
 
     phase holds the words for what the engine is doing for this message right now ("Reading 320 of 640 tokens"),
@@ -88,13 +87,13 @@ class TranscriptModel(QAbstractListModel):
         """Show a message's newer state; nothing happens if the message is not shown."""
         row = self._rows.get(message.id)
         if row is not None:
-            self._replace(row, replace(self._entries[row], message=message))
+            self._replace(row, msgspec.structs.replace(self._entries[row], message=message))
 
     def set_phase(self, message_id: str, phase: str) -> None:
         """Say in words what the engine does for a message; nothing happens if the message is not shown."""
         row = self._rows.get(message_id)
         if row is not None:
-            self._replace(row, replace(self._entries[row], phase=phase))
+            self._replace(row, msgspec.structs.replace(self._entries[row], phase=phase))
 
     def phase(self, message_id: str) -> str:
         """Return the words of set_phase; "" if the message is not shown."""

@@ -59,6 +59,7 @@ class ConversationController(QObject):
         self.shelf = Shelf()
         self.drafts = DraftKeeper(requests, self)
         self.current: Loaded | None = None
+        self._shows_left_out = False
 
     # Start
 
@@ -163,7 +164,8 @@ class ConversationController(QObject):
         if self.current is None:
             self._transcript.clear()
             return
-        start_id = context_start(self.current.branch()) if self._leaves_out(self.current.conversation) else None
+        self._shows_left_out = self._leaves_out(self.current.conversation)
+        start_id = context_start(self.current.branch()) if self._shows_left_out else None
         self._transcript.set_entries(entries_of(self.current, start_id, self._transcript.phase))
 
     @Slot(object)
@@ -348,7 +350,7 @@ class ConversationController(QObject):
     @Slot()
     def on_settings_changed(self) -> None:
         """Show where the model begins to read under the settings of now."""
-        if self.current is not None:
+        if self.current is not None and self._shows_left_out != self._leaves_out(self.current.conversation):
             self.show_branch()
 
     def _leaves_out(self, conversation: Conversation) -> bool:

@@ -27,6 +27,7 @@ _AHEAD_PAGES = 0.5
 _MANY_PARTS = 100  # more than fit on a page
 _MANY_ROWS = 1_000
 _ROWS_AT_ONCE = 2  # are made in one turn while a page that was just opened fills
+_LONG_ROWS = 1_000
 _ROUNDS = 8
 
 MakeRow = Callable[[TranscriptEntry, QWidget], MessageWidget]
@@ -187,7 +188,11 @@ class TranscriptView(QAbstractScrollArea):
         self._heights.clear()
         self._heights.wrap_at(self.column_width)
         self._set_following(True)
-        self._arrange(_ROWS_AT_ONCE)
+        if len(self._heights) < _LONG_ROWS:
+            self._arrange(_ROWS_AT_ONCE)
+        else:  # what so many messages cost before a widget is made is enough for a turn
+            self._set_filling(True)
+            self._arrange_timer.start()
 
     @Slot(QModelIndex, int, int)
     def _on_rows_inserted(self, parent: QModelIndex, first: int, last: int) -> None:

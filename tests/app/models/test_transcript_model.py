@@ -1,5 +1,4 @@
-from dataclasses import replace
-
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +60,7 @@ def test_update_changes_one_row_and_only_if_something_changed(qtbot: QtBot) -> N
         model.update_message(entry("b", "more").message)
         model.update_message(entry("elsewhere").message)
     model.set_phase("b", "Answering")
-    assert model.entry(1) == replace(entry("b", "more"), phase="Answering")
+    assert model.entry(1) == msgspec.structs.replace(entry("b", "more"), phase="Answering")
 
 
 @given(st.lists(st.lists(st.sampled_from("abcdef"), unique=True, max_size=6), max_size=6))

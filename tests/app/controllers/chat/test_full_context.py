@@ -113,6 +113,18 @@ def test_the_settings_choice_holds_where_the_conversation_has_none(desk: Desk) -
     assert marked(desk) == []
 
 
+def test_other_settings_do_not_show_all_messages_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(desk)
+    shown: list[bool] = []
+    monkeypatch.setattr(desk.conversations, "show_branch", lambda: shown.append(True))
+    desk.settings = Settings(theme="dark")
+    desk.conversations.on_settings_changed()
+    assert not shown
+    desk.settings = Settings(when_full=WhenFull.STOP)
+    desk.conversations.on_settings_changed()
+    assert shown
+
+
 def test_too_long_with_a_stop_offers_to_leave_messages_out(desk: Desk) -> None:
     desk.settings = Settings(when_full=WhenFull.STOP)
     desk.open_shop()

@@ -1,6 +1,5 @@
 import itertools
 import math
-from dataclasses import replace
 from functools import partial
 
 import msgspec
@@ -240,7 +239,7 @@ def test_another_version_keeps_what_is_above(page: Transcript, page_model: Trans
     page_model.set_entries(before)
     settle()
     kept = page.view.live_widget(len(before) - 2)
-    other = replace(before[-1], message=answer(777, CODE_ANSWER), version=2, versions=2)
+    other = msgspec.structs.replace(before[-1], message=answer(777, CODE_ANSWER), version=2, versions=2)
     page_model.set_entries([*before[:-1], other])
     settle()
     assert page.view.live_widget(len(before) - 2) is kept
@@ -453,7 +452,7 @@ def test_another_version_above_moves_nothing(page: Transcript, page_model: Trans
     assert row is not None
     shown = [page_model.entry(number) for number in range(page_model.rowCount())]
     longer = msgspec.structs.replace(shown[row - 1].message, content=PARAGRAPH * 9)
-    shown[row - 1] = replace(shown[row - 1], message=longer, version=2, versions=2)
+    shown[row - 1] = msgspec.structs.replace(shown[row - 1], message=longer, version=2, versions=2)
     page_model.set_entries(shown)
     settle()
     assert top_of(page.view, widget) == before
@@ -476,6 +475,19 @@ def test_the_column_stays_where_it_is_when_a_scroll_bar_comes(qtbot: QtBot) -> N
             places.append((page.view.column_width, last.mapTo(page, QPoint(0, 0)).x(), last.width()))
         assert page.view.verticalScrollBar().isVisible()
         assert places[0] == places[1]
+
+
+def test_a_thousand_messages_are_taken_in_one_turn_and_drawn_from_the_next_on(
+    page: Transcript, page_model: TranscriptModel
+) -> None:
+    page_model.set_entries(long_conversation(3))
+    settle()
+    page_model.set_entries(entries([answer(number, "Words") for number in range(1_000)]))
+    assert page.view.is_filling, "what was there before stays on screen"
+    assert not page.view.live_rows
+    settle()
+    assert not page.view.is_filling
+    assert page.view.live_widget(999) is not None
 
 
 def test_a_bubble_holds_its_text_at_any_width(qtbot: QtBot) -> None:

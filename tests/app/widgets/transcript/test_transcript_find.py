@@ -1,7 +1,5 @@
 """Finding in the conversation: counted in every message, marked in those that exist, visited one after the other."""
 
-import dataclasses
-
 import msgspec
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
@@ -106,7 +104,7 @@ def test_what_is_in_a_file_is_visited_at_its_chip(
     )
     listed = entries([user(1, "ember\n" + "line\n" * 200), *(answer(n, "So " * 500) for n in range(2, 9))])
     first = msgspec.structs.replace(listed[0].message, attachments=files)
-    page_model.set_entries([dataclasses.replace(listed[0], message=first), *listed[1:]])
+    page_model.set_entries([msgspec.structs.replace(listed[0], message=first), *listed[1:]])
     page.view.verticalScrollBar().setValue(0)
     look_for(qtbot, finder, "ember")
     message = page.view.widget_of(0)

@@ -1,7 +1,6 @@
 """What the keyboard does in the whole window: Tab around the messages, and keys that an editor leaves to the window."""
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -144,8 +143,11 @@ def test_what_is_known_about_an_answer_is_shown_where_it_is_seen(long: Shown) ->
 def test_another_version_is_shown_of_the_last_answer_or_of_its_question(
     shown: Shown, versions: tuple[int, int, int], asked: str
 ) -> None:
-    entries = [replace(each, version=1, versions=1) for each in long_conversation(4)][-3:]
-    entries = [replace(each, version=count, versions=count) for each, count in zip(entries, versions, strict=True)]
+    entries = [msgspec.structs.replace(each, version=1, versions=1) for each in long_conversation(4)][-3:]
+    entries = [
+        msgspec.structs.replace(each, version=count, versions=count)
+        for each, count in zip(entries, versions, strict=True)
+    ]
     shown.transcript.set_entries(entries)
     shown.window.show_conversation(conversations()[0])
     action = shown.window.actions_by_name.by_name["previous_version"]
