@@ -17,7 +17,22 @@ _ROUNDS = 10  # what is laid out or put off may put off something else
 
 
 class PatientBot(QtBot):
-    """Waits for what is to happen as long as a busy machine may need; the five seconds of pytest-qt can be too few."""
+    """Waits for what is to happen as long as a busy machine may need; the five seconds of pytest-qt can be too few.
+
+    Keeps each window until the test is over and it is closed. One that nobody else holds is destroyed wherever Python
+    collects its cycles; while Qt tells each widget of the active window that it is no longer, that ends the process.
+    """
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        super().__init__(request)
+        self._kept: list[QWidget] = []
+
+    def addWidget(  # noqa: N802 - pytest-qt's name
+        self, widget: QWidget, *, before_close_func: Callable[[QWidget], None] | None = None
+    ) -> None:
+        """Have a widget closed at the end of the test."""
+        super().addWidget(widget, before_close_func=before_close_func)
+        self._kept.append(widget)
 
     def wait(self, ms: int) -> None:
         """Let time pass, and all come that is due then: a busy machine may sleep through the whole time at once."""
