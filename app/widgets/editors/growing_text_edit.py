@@ -42,6 +42,7 @@ class GrowingTextEdit(PastingEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setTabChangesFocus(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.horizontalScrollBar().rangeChanged.connect(self._stay_at_side)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().setDocumentMargin(0)
         self.document().clearUndoRedoStacks()  # the margin counts as a change that could be undone
@@ -159,13 +160,22 @@ class GrowingTextEdit(PastingEdit):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Wrap anew, which may change the height; the cursor stays in sight."""
+        cursor = self.cursorRect()
+        was_seen = cursor.top() >= 0 and cursor.bottom() <= event.oldSize().height()
         super().resizeEvent(event)
-        if event.oldSize().width() != event.size().width():
+        is_wrapped = event.oldSize().width() != event.size().width()
+        if is_wrapped:
             self.fit()
             self._fit_placeholder()
-            if self.hasFocus():
-                self.ensureCursorVisible()  # lines went elsewhere, and who types looks at the cursor
+        if self.hasFocus() and (is_wrapped or was_seen):
+            self.ensureCursorVisible()  # lines went elsewhere, and who types looks at the cursor
         self._show_all()
+
+    @Slot()
+    def _stay_at_side(self) -> None:
+        """Lines are as wide as the editor; for a space at the end of a full one Qt would scroll sideways."""
+        if self.horizontalScrollBar().maximum():
+            self.horizontalScrollBar().setRange(0, 0)
 
     @Slot()
     def _on_text_changed(self) -> None:

@@ -81,3 +81,43 @@ def test_the_cursor_stays_in_sight_when_the_window_becomes_narrower(qtbot: QtBot
         QApplication.processEvents()
     assert editor.verticalScrollBar().maximum() > 0
     assert editor.viewport().rect().contains(editor.cursorRect().center())
+
+
+@pytest.fixture
+def written(qtbot: QtBot) -> GrowingTextEdit:
+    """An editor with the keyboard, 400 pixels wide; the text ends with a space, for which a full line has no room."""
+    editor = GrowingTextEdit()
+    qtbot.addWidget(editor)
+    editor.resize(400, 60)
+    editor.show()
+    editor.activateWindow()
+    editor.setFocus()
+    qtbot.waitUntil(editor.hasFocus)
+    editor.set_text("How often in a day does the water come and go? " * 3)
+    return editor
+
+
+@pytest.mark.parametrize("direction", [Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft])
+def test_lines_never_move_sideways(written: GrowingTextEdit, direction: Qt.LayoutDirection) -> None:
+    written.setLayoutDirection(direction)
+    QApplication.processEvents()
+    for width in [*range(400, 200, -3), *range(200, 400, 7)]:
+        written.resize(width, written.height())
+        QApplication.processEvents()
+        block = written.document().firstBlock()
+        left = written.blockBoundingGeometry(block).translated(written.contentOffset()).left()
+        assert left == 0, f"at {width} pixels"
+
+
+def test_the_cursor_stays_in_sight_when_the_editor_becomes_lower(written: GrowingTextEdit) -> None:
+    written.set_text("\n".join(map(str, range(40))))
+    for height in (240, 120, 60):
+        written.set_maximum_height(height)
+        QApplication.processEvents()
+        assert written.viewport().rect().contains(written.cursorRect().center()), f"at {height} pixels"
+    written.set_maximum_height(240)
+    QApplication.processEvents()
+    written.verticalScrollBar().setValue(0)
+    written.set_maximum_height(120)
+    QApplication.processEvents()
+    assert written.verticalScrollBar().value() == 0, "what was scrolled to is read"
