@@ -16,6 +16,7 @@ from app.language import tr
 from app.licences import Component, licence_text
 from app.widgets.basics.assets import asset
 from app.widgets.basics.dialog_size import size_on_screen
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.fonts import code_font
 from app.widgets.basics.plain_label import plain_label
 
@@ -45,6 +46,7 @@ class LicencesDialog(QDialog):
         self.list.setAccessibleName(tr("Parts of Hearth"))
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.currentRowChanged.connect(self._on_row_changed)
+        fade_edges(self.list)
         self.title = plain_label("", "heading", wraps=True)
         self.licence = plain_label("", "muted", wraps=True)
         self.text = QPlainTextEdit()

@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.language import tr
 from app.models.memory_table_model import ID_ROLE, SORT_ROLE, TIER_ROLE, Column, MemoryTableModel
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.mirroring import apart
 from app.widgets.basics.theme import Theme
 from app.widgets.basics.warmth_mark import mark_icon
@@ -94,6 +95,7 @@ class MemoryTable(QTableView):
         self.sortByColumn(Column.STATE, Qt.SortOrder.AscendingOrder)
         self.selectionModel().selectionChanged.connect(self.chosen_changed)
         self.selectionModel().currentRowChanged.connect(self.viewport().update)
+        fade_edges(self)
 
     def chosen_ids(self) -> tuple[str, ...]:
         """Return the conversations of the chosen rows."""

@@ -8,6 +8,7 @@ from app.language import tr
 from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.theme import Theme
 from app.widgets.models.result_delegate import ResultDelegate
 
@@ -49,6 +50,7 @@ class ResultList(QListView):
         self.setSpacing(0)
         self.clicked.connect(self._on_clicked)
         self._spoken.modelReset.connect(self._on_reset)
+        fade_edges(self)
 
     def row_at(self, index: _Index) -> HubRow | None:
         """Return the result at an index."""

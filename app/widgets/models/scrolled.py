@@ -3,6 +3,8 @@
 from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
+from app.widgets.basics.faded_edges import fade_edges
+
 
 def scrolled(content: QWidget, name: str) -> QScrollArea:
     """Return the scroll area around the content; Tab goes to what is in it, not to the area itself."""
@@ -41,4 +43,5 @@ def _prepared(area: QScrollArea, content: QWidget, name: str) -> QScrollArea:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     area.setAccessibleName(name)
     area.setWidget(content)
+    fade_edges(area)
     return area

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScroll
 from app.language import plain, tr
 from app.settings.schema import Choice, Field, FieldKind, Settings, field_of
 from app.widgets.basics.dialog_size import size_on_screen
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.settings.setting_controls import LongTextControl, NumberControl
 from app.widgets.settings.setting_row import SettingRow
@@ -76,6 +77,7 @@ class OwnSettingsDialog(QDialog):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(page)
+        fade_edges(scroll)
         close = QPushButton(tr("Close"))
         close.setDefault(True)
         close.clicked.connect(self.accept)

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.language import tr
 from app.settings.schema import PAGES, Settings, TakesEffect
 from app.widgets.basics.dialog_size import size_on_screen
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.field_buttons import show_clear_button
 from app.widgets.basics.reload_note import ReloadNote, RestartNote
 from app.widgets.basics.theme import LIGHT, Theme
@@ -117,6 +118,7 @@ class SettingsDialog(QDialog):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(content)
+        fade_edges(scroll)
         left = QFrame()
         left.setProperty("surface", "sidebar")
         left.setFixedWidth(_PAGES_PX + 32)

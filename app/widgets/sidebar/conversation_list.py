@@ -12,6 +12,7 @@ from PySide6.QtGui import (
     QDropEvent,
     QKeyEvent,
     QMouseEvent,
+    QPalette,
     QResizeEvent,
 )
 from PySide6.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QListView, QMenu, QWidget
@@ -20,6 +21,7 @@ from app.conversations.records import Conversation, Folder
 from app.language import tr
 from app.models.sidebar_model import CONVERSATIONS_MIME, SIDEBAR_ROW_ROLE, SidebarModel
 from app.models.sidebar_rows import PINNED, Group
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.theme import Theme
 from app.widgets.sidebar.conversation_delegate import ConversationDelegate
 from app.widgets.sidebar.conversation_menu import ConversationMenu
@@ -66,6 +68,7 @@ class ConversationList(QListView):
         self.setResizeMode(QListView.ResizeMode.Adjust)
         self.setEditTriggers(QAbstractItemView.EditTrigger.EditKeyPressed | QAbstractItemView.EditTrigger.DoubleClicked)
         self.selectionModel().selectionChanged.connect(self._on_selection_changed)
+        fade_edges(self, QPalette.ColorRole.AlternateBase)
 
     @property
     def chosen_ids(self) -> tuple[str, ...]:

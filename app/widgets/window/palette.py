@@ -7,6 +7,7 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPalette,
 )
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QFrame, QLineEdit, QListView, QVBoxLayout, QWidget
 
@@ -14,6 +15,7 @@ from app.language import tr
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import PaletteModel
 from app.widgets.access.announcing import LateAnnouncement, announce
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
 from app.widgets.window.palette_delegate import PaletteDelegate
@@ -89,6 +91,7 @@ class Palette(QWidget):
         self.lines.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.lines.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.lines.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        fade_edges(self.lines, QPalette.ColorRole.Base)
         self.nothing = plain_label(tr("Nothing was found. Fewer or other words may help."), "muted", wraps=True)
         self._found = LateAnnouncement(self.lines)
         self._lay_out()
