@@ -69,7 +69,9 @@ class Housekeeping:
             if disk is None or disk.stored_count <= stored or should_stop():
                 return
             stored = disk.stored_count
-            disk.flush(_PATIENCE_SECONDS)
+            disk.flush(_PATIENCE_SECONDS, should_stop)
+        if disk is not None and disk.lacks_thread:
+            disk.flush(_PATIENCE_SECONDS, should_stop)
 
     def _read_ahead(self, command: PrepareConversation, cancellation: CancellationToken) -> int:
         runner = self._reader.runner

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ _LEFT_FREE_BYTES = 2**30
 # Longer, a dropped item that is being written isn't waited for.
 _SETTLE_SECONDS = 1.0
 _LOCK_SECONDS = 0.1
+_LOOK_SECONDS = 0.01
 _LOW_PRIORITY = 10
 # How long the size of the folder is believed, to which other processes add as well.
 _COUNTED_SECONDS = 2.0
@@ -44,6 +45,7 @@ class DiskTier:
         self.root = root
         self.budget_bytes = budget_bytes
         self.problem = ""
+        self.lacks_thread = False
         self._folder = root / model_name
         self._fingerprint = fingerprint
         self._lock = threading.Condition()
@@ -82,6 +84,11 @@ class DiskTier:
         """Return the keys of the items that wait to be written."""
         with self._lock:
             return set(self._pending)
+
+    def waiting(self, item: Item) -> Buffer | None:
+        """Return the bytes of an item that waits to be written, which are in memory until it is."""
+        found = self._pending.get(item.key)  # without the lock, which is held while the disk works
+        return found[2] if found is not None and found[0] is item else None
 
     def keep(self, keys: Collection[str]) -> None:
         """Never delete these for want of room: they belong to the conversation that runs."""
@@ -131,10 +138,8 @@ class DiskTier:
             if item.key in self._unwritable:
                 return
             self._pending[item.key] = (item, root_name, buffer)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
-                self._idle.clear()
-                self._thread.start()
+            self._idle.clear()
+            self._has_writer()
 
     def read(self, item: Item, into: torch.Tensor) -> bool:
         """Fill the tensor with an item's bytes; False if they are no longer there or not what was written."""
@@ -196,9 +201,18 @@ class DiskTier:
             self._owners.clear()
             return disk_folder.clear(self.root)
 
-    def flush(self, timeout_seconds: float) -> bool:
-        """Wait until everything is written; return whether it is."""
-        return self._idle.wait(timeout_seconds)
+    def flush(self, timeout_seconds: float, should_stop: Callable[[], bool] = lambda: False) -> bool:
+        """Wait until everything is written, or somebody waits for the caller; return whether it is.
+
+        Where the system has no thread for it, it is written here.
+        """
+        ends = time.monotonic() + timeout_seconds
+        while not self._idle.is_set() and (left := ends - time.monotonic()) > 0 and not should_stop():
+            if self._has_writer():
+                self._idle.wait(min(_LOOK_SECONDS, left))
+            else:
+                self._write_next()
+        return self._idle.is_set()
 
     def close(self, timeout_seconds: float) -> None:
         """Write what waits, as far as the time allows; nothing is written afterwards."""
@@ -208,31 +222,53 @@ class DiskTier:
             self._pending.clear()
             self._lock.release()
 
+    def _has_writer(self) -> bool:
+        """Have a thread write what waits; return whether there is one.
+
+        A system that has no thread to give now may have one for the next item, or when flush() is called.
+        """
+        if self._thread is not None:  # it may hold the lock for ever, if the disk hangs
+            return True
+        thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
+        with self._lock:
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError) as error:
+                if not self.lacks_thread:
+                    _log.warning("no thread to write conversations with: %s", error)
+                self.lacks_thread = True
+                return False
+            self._thread, self.lacks_thread = thread, False
+        return True
+
     def _write_all(self) -> None:
         """Write what waits, in order, and end when nothing does."""
         _give_way()
-        while True:
-            with self._lock:
-                if not self._pending or self.problem:
-                    self._pending.clear()
-                    self._thread = None
-                    self._idle.set()
-                    return
-                key, waiting = next(iter(self._pending.items()))
-                item, root_name, buffer = waiting
-                self._writing = key
-            try:
-                self._write(item, root_name, buffer)
-            except OSError as error:
-                self._give_up(error.strerror or str(error))
-            except Exception as error:  # a thread that dies would leave everything waiting, and in memory
-                self._give_up(type(error).__name__)
-            with self._lock:
-                if self._pending.get(key) is waiting:  # not one that was stored again after this one was dropped
-                    del self._pending[key]
-                self._writing = ""
-                self._lock.notify_all()
-            del waiting, item, buffer
+        while self._write_next():
+            pass
+
+    def _write_next(self) -> bool:
+        """Write what has waited longest; False if nothing waits."""
+        with self._lock:
+            if not self._pending or self.problem:
+                self._pending.clear()
+                self._thread = None
+                self._idle.set()
+                return False
+            key, waiting = next(iter(self._pending.items()))
+            self._writing = key
+        try:
+            self._write(*waiting)
+        except OSError as error:
+            self._give_up(error.strerror or str(error))
+        except Exception as error:  # a thread that dies would leave everything waiting, and in memory
+            self._give_up(type(error).__name__)
+        with self._lock:
+            if self._pending.get(key) is waiting:  # not one that was stored again after this one was dropped
+                del self._pending[key]
+            self._writing = ""
+            self._lock.notify_all()
+        return True
 
     def _write(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Write one item, unless it is dropped meanwhile. Raises OSError."""

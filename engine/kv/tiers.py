@@ -55,7 +55,7 @@ class Tiers:
         """Return the fastest tier that an item can be restored from."""
         if self.device is not None and item in self.device:
             return Tier.DEVICE
-        if item in self.ram:
+        if item in self.ram or (self.disk is not None and self.disk.waiting(item) is not None):
             return Tier.RAM
         if self.disk is not None and item in self.disk and self.rates.pays(Tier.DISK):
             return Tier.DISK
@@ -70,7 +70,7 @@ class Tiers:
         if item in self.ram or (self.device is not None and item in self.device):
             return True
         # What waits is asked first: what was written meanwhile is on disk then, and never seems to be in neither.
-        return self.disk is not None and (item.key in self.disk.pending_keys() or item in self.disk)
+        return self.disk is not None and (self.disk.waiting(item) is not None or item in self.disk)
 
     def fetch(self, item: Item) -> torch.Tensor | None:
         """Return an item's bytes; None if they can't be had. A page's that come from disk are good until the next page.
@@ -82,6 +82,8 @@ class Tiers:
             buffer = tier.get(item) if tier is not None else None
             if buffer is not None:
                 return buffer.data
+        if self.disk is not None and (buffer := self.disk.waiting(item)) is not None:
+            return buffer.data
         if self.disk is None or item not in self.disk:
             return None
         data = self._staging_for(item)
@@ -169,7 +171,7 @@ class Tiers:
     def _lacks_file(self, item: Item) -> bool:
         if self.disk is None or not self.uses_disk or not item.may_be_written:
             return False
-        return item.key not in self.disk.pending_keys() and item not in self.disk
+        return self.disk.waiting(item) is None and item not in self.disk
 
     def _on_device(self, each: Wanted, kept: Collection[str]) -> Buffer | None:
         """Return the item's bytes on the device, if there is a tier with room for them."""

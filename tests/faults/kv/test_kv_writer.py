@@ -1,0 +1,123 @@
+"""The thread that writes behind: refused by the system, slow or busy, it costs neither answers nor what is kept."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import PrepareConversation
+from engine.api.warmth import Tier, TierBudgets
+from engine.generation.chat_session import ChatSession
+from engine.kv import item_files
+from tests.chat_probe import answered, ask, cold_ids, user
+from tests.faults.kv.folders import BUDGETS, OPENING, Stored, close, files, next_answer, warnings
+
+pytestmark = pytest.mark.parametrize("stored", ["llama", "lfm2"], indirect=True, scope="module")
+
+
+class Refusal:
+    """Lets the system have no thread for the writer while `is_on`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_on = True
+        self.tries = 0
+        start = threading.Thread.start
+
+        def refuse(thread: threading.Thread) -> None:
+            if thread.name == "kv-writer" and self.is_on:
+                self.tries += 1
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+
+
+@pytest.fixture
+def refusal(monkeypatch: pytest.MonkeyPatch) -> Refusal:
+    return Refusal(monkeypatch)
+
+
+def prepared(stored: Stored) -> PrepareConversation:
+    return PrepareConversation(command_id="p", conversation_id="c", messages=tuple(stored.next_messages[:2]))
+
+
+def test_a_thread_that_is_refused_is_asked_for_again(stored: Stored, tmp_path: Path, refusal: Refusal,
+                                                    caplog: pytest.LogCaptureFixture) -> None:  # fmt: skip
+    session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    for _ in range(2):
+        assert ask(session, stored.next_messages, maximum_tokens=6).token_ids == stored.right_ids
+    assert files(tmp_path / "kv") == []
+    assert len(warnings(caplog)) == 1
+    refusal.is_on = False
+    next_answer(session, stored)
+    assert files(tmp_path / "kv")
+    close(session)
+
+
+def test_without_a_thread_it_is_written_while_nobody_waits(stored: Stored, tmp_path: Path, refusal: Refusal) -> None:
+    session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    ask(session, [OPENING], maximum_tokens=6)
+    disk = session._warm.tiers.disk
+    assert disk is not None
+    assert disk.pending_bytes
+    session.prepare(prepared(stored), CancellationToken())
+    assert disk.pending_bytes == 0
+    assert files(tmp_path / "kv")
+    close(session)
+
+
+def test_without_a_thread_it_is_written_at_the_end(stored: Stored, tmp_path: Path, refusal: Refusal) -> None:
+    session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    ask(session, [OPENING], maximum_tokens=6)
+    length = session._runner.kv.length
+    close(session)
+    after = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    assert next_answer(after, stored).statistics.restored_tokens == length
+    close(after)
+
+
+def test_a_message_does_not_wait_for_the_disk(stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without room in main memory the rest is stored page by page in quiet time, which ends when a message comes."""
+    goes_on, token, waited = threading.Event(), CancellationToken(), []
+    write = item_files._write_all
+
+    def slow(descriptor: int, content: memoryview) -> None:
+        threading.Timer(0.05, token.cancel).start()
+        waited.append(goes_on.wait(30))
+        write(descriptor, content)
+
+    monkeypatch.setattr("engine.kv.tiers._STAGED_BYTES", 100_000)
+    monkeypatch.setattr("engine.generation.housekeeping._PATIENCE_SECONDS", 60.0)
+    for module in ("tree", "warm_conversations", "opening"):
+        monkeypatch.setattr(f"engine.kv.{module}.PAGE_TOKENS", 16)
+    session = ChatSession(stored.loaded, tmp_path / "kv", TierBudgets(ram_bytes=0, disk_bytes=2**26))
+    monkeypatch.setattr(item_files, "_write_all", slow)
+    ask(session, [OPENING], maximum_tokens=6)
+    session.prepare(prepared(stored), token)
+    assert not waited, "the message has waited for the disk"
+    goes_on.set()
+    close(session)
+
+
+def test_what_waits_to_be_written_is_still_warm(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    write = item_files._write_all
+
+    def slow(descriptor: int, content: memoryview) -> None:
+        goes_on.wait(30)
+        write(descriptor, content)
+
+    monkeypatch.setattr(item_files, "_write_all", slow)
+    session = ChatSession(stored.loaded, tmp_path / "kv", TierBudgets(ram_bytes=0, disk_bytes=2**26))
+    messages = [OPENING, answered(session, ask(session, [OPENING], maximum_tokens=6)), user("Go on")]
+    length = session._runner.kv.length
+    ask(session, [user("Hello")], conversation="other", maximum_tokens=2)
+    result = ask(session, messages, maximum_tokens=6)
+    goes_on.set()
+    assert result.token_ids == cold_ids(session, messages, 6)
+    assert result.statistics.restored_tokens >= length - 16
+    assert result.statistics.restored_from is Tier.RAM
+    close(session)
