@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.controllers.conversations import exchange_notices
-from app.widgets.window.notice_bar import NoticeRow
+from app.widgets.window.notice_row import NoticeRow
 from tests.app.conversations.exchange import foreign
 from tests.app.whole import Whole
 

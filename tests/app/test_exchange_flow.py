@@ -20,7 +20,7 @@ from app.conversations.store import ConversationStore
 from app.main import Hearth
 from app.paths import locate
 from app.settings.window_state import WindowState, save_window_state
-from app.widgets.window.notice_bar import NoticeRow
+from app.widgets.window.notice_row import NoticeRow
 from engine.api.message import Role
 from tests.app.conversations.exchange import foreign
 from tests.app.conversations.samples import a_conversation, a_message

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 from app.conversations.records import Message, MessageState
 from app.engine_words import said
 from app.language import mark, tr
+from app.widgets.basics.details_button import DetailsButton
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
 from engine.api.events import FinishReason
@@ -121,15 +122,13 @@ class MessageMark(QFrame):
         self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._button = QPushButton()
         self._button.clicked.connect(self._on_clicked)
-        self._details_button = QPushButton(tr("Details"))
-        self._details_button.setProperty("kind", "quiet")
-        self._details_button.setCheckable(True)
+        self._details_button = DetailsButton()
         self._details_button.toggled.connect(self._on_details_toggled)
         grid = self._grid = QGridLayout(self)
         grid.setSpacing(8)
         grid.addWidget(self._text, 0, 0)
-        grid.addWidget(self._details_button, 0, 1, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(self._button, 0, 2, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(self._details_button, 0, 1, Qt.AlignmentFlag.AlignVCenter)
+        grid.addWidget(self._button, 0, 2, Qt.AlignmentFlag.AlignVCenter)
         self.copy_button = QPushButton(tr("Copy details"))
         self.copy_button.setProperty("kind", "quiet")
         self.copy_button.clicked.connect(self._on_copy)

@@ -1,65 +1,53 @@
-"""Sentences above the composer: what happened, buttons for what to do about it, the technical part folded."""
+"""The notices above the composer: the newest ones, as many as leave room for what they are about."""
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent, QResizeEvent
-from PySide6.QtWidgets import (
-    QApplication,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.bidi import without_controls
 from app.language import tr
-from app.models.notice import Choice, Notice, Severity
-from app.widgets.access.accessible_roles import read_as
+from app.models.notice import Notice, Severity
 from app.widgets.access.announcing import announce
-from app.widgets.basics.foreign_text import menu_text
-from app.widgets.basics.icon_button import IconButton
-from app.widgets.basics.icons import pixmap
-from app.widgets.basics.mirroring import margins
 from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
 from app.widgets.models.scrolled import FittedScroll
-from app.widgets.window.notice_details import DetailsText
+from app.widgets.window.notice_row import NoticeRow
 
 _SHOWN_NOTICES = 3
 _MOST_NOTICES = 20  # also of those that offer something
 _UNDO = "undo"  # how the keys of all actions begin that take something back
-_INFO_SECONDS = 12
-_SHARE_OF_WINDOW = 3
+_USUAL_SHARE, _LARGEST_SHARE = 3, 2  # of the window's height: one by one, and what was asked for
 _LEAST_PX = 48
 _LOW_WINDOW_PX = 600  # two notices would take a quarter of it
-_SHOWN_CHARACTERS = 400
-_ICON_PX = 16
-_LINE_PX = 32  # as high as a button, so that icon, first line and buttons stand beside each other
-_ABOVE_LINE_PX = 7
-_LEAST_TEXT_PX = 240  # less beside the buttons makes a column of single words
-_DETAILS_PX = 120  # at most
-_SURFACES = {Severity.INFO: "card", Severity.WARNING: "warning", Severity.ERROR: "danger"}
-_ICONS = {Severity.INFO: "info", Severity.WARNING: "triangle-alert", Severity.ERROR: "circle-x"}
+_GAP_PX = 4
 
 
 class _NoticeScroll(FittedScroll):
-    def sizeHint(self) -> QSize:
-        """Return the notices' size, a third of the window at most: what they are about is to be seen as well.
+    is_unfolded = False  # all were asked for
 
-        The newest one is not cut for that, as long as it leaves half of the window.
+    def sizeHint(self) -> QSize:
+        """Return the size of the newest notices, a third of the window at most: what they are about is seen as well.
+
+        The newest one is not cut for that, as long as it leaves half of the window, nor is one cut above it.
         """
         wanted, window_px = super().sizeHint(), self.window().height()
-        most = max(window_px // _SHARE_OF_WINDOW, min(self._newest_height(), window_px // 2))
-        return QSize(wanted.width(), min(wanted.height(), most))
+        largest = window_px // _LARGEST_SHARE
+        most = largest if self.is_unfolded else window_px // _USUAL_SHARE
+        heights = self._heights()
+        height = min(heights[0], largest) if heights else 0
+        for each in heights[1:]:
+            if height + _GAP_PX + each > most:
+                break
+            height += _GAP_PX + each
+        return QSize(wanted.width(), height)
 
     def minimumSizeHint(self) -> QSize:
         """Ask for the room of the newest notice at least, as that one is shown."""
-        return QSize(0, min(max(_LEAST_PX, self._newest_height()), self.sizeHint().height()))
+        newest = max(self._heights()[:1], default=0)
+        return QSize(0, min(max(_LEAST_PX, newest), self.sizeHint().height()))
 
-    def _newest_height(self) -> int:
+    def _heights(self) -> list[int]:
+        """Return how high each notice that is shown is, the newest first."""
+        width = self.viewport().width()
         rows = [row for row in self.findChildren(NoticeRow) if not row.isHidden()]
-        return max((row.heightForWidth(self.viewport().width()) for row in rows[-1:]), default=0)
+        return [row.heightForWidth(width) for row in reversed(rows)]
 
 
 class NoticeBar(QWidget):
@@ -77,13 +65,12 @@ class NoticeBar(QWidget):
         self._scroll.setMaximumWidth(TEXT_COLUMN_PX + 32)
         self._column = QVBoxLayout(inner)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(4)
+        self._column.setSpacing(_GAP_PX)
         self.more_button = QPushButton()
         self.more_button.setProperty("kind", "quiet")
         self.more_button.clicked.connect(self._on_more)
         self.more_button.hide()
         self._is_low = False
-        self._is_unfolded = False
         line = QHBoxLayout()
         line.addWidget(self._scroll)
         outer = QVBoxLayout(self)
@@ -95,7 +82,7 @@ class NoticeBar(QWidget):
         self.hide()
 
     @property
-    def rows(self) -> list["NoticeRow"]:
+    def rows(self) -> list[NoticeRow]:
         """The notices that are shown, oldest first."""
         return list(self._rows.values())
 
@@ -146,8 +133,8 @@ class NoticeBar(QWidget):
     def _fold(self) -> None:
         """Show the newest only where there is little room; who is busy with another one keeps it."""
         rows, focused = self.rows, QApplication.focusWidget()
-        self._is_unfolded = self._is_unfolded and len(rows) > 1
-        folds = self._is_low and not self._is_unfolded
+        self._scroll.is_unfolded = self._scroll.is_unfolded and len(rows) > 1
+        folds = self._is_low and not self._scroll.is_unfolded
         hidden = 0
         for row in rows:
             is_held = focused is not None and row.isAncestorOf(focused)
@@ -158,7 +145,7 @@ class NoticeBar(QWidget):
 
     @Slot()
     def _on_more(self) -> None:
-        self._is_unfolded = True
+        self._scroll.is_unfolded = True
         had_focus = self.more_button.hasFocus()
         self._fold()
         oldest = self.rows[0]
@@ -196,197 +183,3 @@ class NoticeBar(QWidget):
         key, action_key = asked
         self.clear_notice(key)
         self.action_requested.emit(action_key)
-
-
-@read_as(QAccessible.Role.Grouping)
-class NoticeRow(QFrame):
-    """One notice. Information goes by itself after a while, unless it is pointed at or has something to decide."""
-
-    closed = Signal(object)  # key
-    action_requested = Signal(object)  # (key, action_key)
-
-    def __init__(self, notice: Notice, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.notice = notice
-        self.setProperty("surface", _SURFACES[notice.severity])
-        self.setAccessibleName(notice.text)
-        self._icon = QLabel()
-        self._icon.setFixedSize(_ICON_PX, _LINE_PX)
-        self.text = QLabel(_shortened(notice.text))
-        self.text.setTextFormat(Qt.TextFormat.PlainText)
-        self.text.setWordWrap(True)
-        self.text.setMinimumWidth(80)
-        self.text.setContentsMargins(0, _ABOVE_LINE_PX, 0, _ABOVE_LINE_PX)
-        self.action_button = QPushButton(menu_text(notice.action))
-        self.action_button.setAccessibleDescription(notice.text)
-        self.action_button.clicked.connect(self._on_action)
-        self.details_button = QPushButton(tr("Details"))
-        self.details_button.setProperty("kind", "quiet")
-        self.details_button.setCheckable(True)
-        self.details_button.toggled.connect(self._on_details_toggled)
-        self.close_button = IconButton("x", tr("Close"), theme)
-        self.close_button.clicked.connect(self._on_close)
-        self.details: QWidget | None = None
-        self._grid = QGridLayout(self)
-        self._grid.setContentsMargins(margins(12, 4, 8, 4))
-        self._grid.setHorizontalSpacing(8)
-        self._grid.setColumnStretch(1, 1)
-        self._grid.addWidget(self._icon, 0, 0, Qt.AlignmentFlag.AlignTop)
-        self._is_stacked = False
-        self._place()
-        self._grid.addWidget(self.close_button, 0, 4, Qt.AlignmentFlag.AlignTop)  # visited after the others
-        # Not before they are in the row: a button without a parent would be shown as a window of its own.
-        self.action_button.setVisible(bool(notice.action))
-        self.details_button.setVisible(bool(self._hidden_text()))
-        self.choice_buttons = [self._choice_button(choice) for choice in notice.choices]
-        if self.choice_buttons:
-            self._grid.addLayout(_row_of(self.choice_buttons), 2, 1, 1, 4)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_INFO_SECONDS * 1000)
-        self._timer.timeout.connect(self._on_close)
-        self._goes_by_itself = not notice.is_lasting
-        if self._goes_by_itself:
-            self._timer.start()
-        self.set_theme(theme)
-
-    def set_theme(self, theme: Theme) -> None:
-        """Draw in another theme."""
-        colors = theme.colors
-        color = {Severity.INFO: colors.muted, Severity.WARNING: colors.warning, Severity.ERROR: colors.danger}
-        name = _ICONS[self.notice.severity]
-        self._icon.setPixmap(pixmap(name, color[self.notice.severity], _ICON_PX, self.devicePixelRatioF()))
-        self.close_button.set_theme(theme)
-
-    def say(self, notice: Notice) -> None:
-        """Say how far it is by now, and leave all else as it is."""
-        self.notice = notice
-        self.setAccessibleName(notice.text)
-        self.text.setText(_shortened(notice.text))
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the buttons under the text where they would leave it no room."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def enterEvent(self, event: QEnterEvent) -> None:
-        """Stay while it is pointed at."""
-        super().enterEvent(event)
-        self._timer.stop()
-
-    def leaveEvent(self, event: QEvent) -> None:
-        """Go a while after that."""
-        super().leaveEvent(event)
-        if self._goes_by_itself:
-            self._timer.start()
-
-    def event(self, event: QEvent) -> bool:
-        """Keep Esc from the window while the keyboard is here."""
-        is_key = isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Escape
-        if is_key and event.type() == QEvent.Type.ShortcutOverride:
-            event.accept()
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Esc closes the notice."""
-        if event.key() == Qt.Key.Key_Escape:
-            self._on_close()
-        else:
-            super().keyPressEvent(event)
-
-    def _fit(self) -> None:
-        buttons = [each for each in (self.details_button, self.action_button) if not each.isHidden()]
-        taken = sum(each.sizeHint().width() + self._grid.horizontalSpacing() for each in [*buttons, self.close_button])
-        margin = self._grid.contentsMargins()
-        beside = self.width() - margin.left() - margin.right() - taken - _ICON_PX - self._grid.horizontalSpacing()
-        one_line = self.text.fontMetrics().horizontalAdvance(self.text.text())
-        is_stacked = bool(buttons) and beside < min(_LEAST_TEXT_PX, one_line)
-        if is_stacked != self._is_stacked:
-            self._is_stacked = is_stacked
-            self._place()
-
-    def _place(self) -> None:
-        """Place text and buttons, beside each other or not; the order for the keyboard is the same."""
-        top, end = Qt.AlignmentFlag.AlignTop, Qt.AlignmentFlag.AlignRight
-        for each in (self.text, self.details_button, self.action_button):
-            self._grid.removeWidget(each)
-        if self._is_stacked:
-            self._grid.addWidget(self.text, 0, 1, 1, 3, top)
-            self._grid.addWidget(self.details_button, 1, 2, top)
-            self._grid.addWidget(self.action_button, 1, 3, 1, 2, top | end)
-        else:
-            self._grid.addWidget(self.text, 0, 1, top)
-            self._grid.addWidget(self.details_button, 0, 2, top)
-            self._grid.addWidget(self.action_button, 0, 3, top)
-
-    def _choice_button(self, choice: Choice) -> QPushButton:
-        button = QPushButton(menu_text(choice.label))
-        button.setAccessibleName(choice.label)
-        button.setAccessibleDescription(self.notice.text)
-        button.setProperty("choice", choice.key)
-        button.clicked.connect(self._on_choice)
-        return button
-
-    def _hidden_text(self) -> str:
-        """Return what does not stand in the row: the details, and the whole text if it was too long for it."""
-        is_cut = len(self.notice.text) > _SHOWN_CHARACTERS
-        parts = (self.notice.text if is_cut else "", self.notice.details)
-        return "\n\n".join(part for part in parts if part)
-
-    def _build_details(self) -> QWidget:
-        details = QWidget()
-        text = DetailsText()
-        text.setProperty("bare", "true")
-        text.setAccessibleName(tr("Details"))
-        text.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        text.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
-        text.set_text(self._hidden_text())
-        text.setMaximumHeight(_DETAILS_PX)
-        copy = QPushButton(tr("Copy details"))
-        copy.clicked.connect(self._on_copy)
-        column = QVBoxLayout(details)
-        column.setContentsMargins(0, 4, 0, 4)
-        column.addWidget(text)
-        column.addWidget(copy, 0, Qt.AlignmentFlag.AlignRight)
-        return details
-
-    @Slot()
-    def _on_action(self) -> None:
-        self.action_requested.emit((self.notice.key, self.notice.action_key))
-
-    @Slot()
-    def _on_choice(self) -> None:
-        button = self.sender()
-        assert isinstance(button, QPushButton)
-        self.action_requested.emit((self.notice.key, str(button.property("choice"))))
-
-    @Slot()
-    def _on_close(self) -> None:
-        self.closed.emit(self.notice.key)
-
-    @Slot()
-    def _on_copy(self) -> None:
-        QGuiApplication.clipboard().setText(f"{without_controls(self.notice.text)}\n\n{self.notice.details}")
-
-    @Slot(bool)
-    def _on_details_toggled(self, checked: bool) -> None:
-        if self.details is None:
-            self.details = self._build_details()
-            self._grid.addWidget(self.details, 3, 1, 1, 4)
-        self.details.setVisible(checked)
-
-
-def _row_of(buttons: list[QPushButton]) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 4, 0, 4)
-    row.setSpacing(8)
-    for button in buttons:
-        row.addWidget(button)
-    row.addStretch(1)
-    return row
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[:_SHOWN_CHARACTERS].rstrip() + "…"

@@ -174,23 +174,84 @@ def test_what_stands_among_the_settings_looks_like_one(qtbot: QtBot, theme: Them
     assert step(dialog.findChildren(MemoryRow)[0]) == usual
 
 
-def test_the_newest_notice_is_shown_whole_with_its_details(qtbot: QtBot, theme: Theme) -> None:
+@pytest.fixture
+def notices(qtbot: QtBot, theme: Theme) -> NoticeBar:
+    """Notices at the bottom of a window of 720 x 480."""
     window = QWidget()
     qtbot.addWidget(window)
     bar = NoticeBar(theme)
     column = QVBoxLayout(window)
     column.addStretch(1)
     column.addWidget(bar)
-    window.resize(470, 480)
+    window.resize(720, 480)
     window.show()
+    return bar
+
+
+def settle() -> None:
+    """Let layouts come to rest: a height may follow a width."""
+    for _ in range(10):
+        QApplication.processEvents()
+
+
+def test_buttons_stand_in_the_middle_of_a_notice_of_two_lines(notices: NoticeBar) -> None:
+    notices.show_notice(Notice(key="k", text="Some words of one sentence. " * 4, details="why", action="Undo"))
+    settle()
+    row = notices.rows[0]
+    assert row.text.height() > 2 * row.text.fontMetrics().lineSpacing(), "two lines"
+    buttons = (row.details_button, row.action_button, row.close_button)
+    middles = [each.geometry().center().y() for each in (row.text, *buttons)]
+    assert max(middles) - min(middles) <= 1
+    assert abs(middles[0] - row.rect().center().y()) <= 1
+
+
+def test_a_notice_is_as_high_as_its_words_when_the_window_becomes_narrower(notices: NoticeBar) -> None:
+    text = "Imported 1,234 conversations from ChatGPT. 2 were here already. Could not be read: 1."
+    notices.show_notice(Notice(key="k", text=text, severity=Severity.WARNING, action="Undo"))
+    row = notices.rows[0]
+    for width in range(400, 700, 10):
+        for px in (740, width):
+            notices.window().resize(px, 480)
+            settle()
+        assert row.height() == row.heightForWidth(row.width()), width
+
+
+def test_notices_that_were_asked_for_are_shown_whole(notices: NoticeBar) -> None:
+    for key in "abc":
+        text = "The other model could not be loaded, so there is no new answer. What was there is kept. " * 2
+        notices.show_notice(Notice(key=key, text=text, severity=Severity.WARNING, action="Try again"))
+    notices.set_window_height(480)
+    settle()
+    assert not notices.more_button.isHidden()
+    notices.more_button.click()
+    settle()
+    seen = [row.visibleRegion().boundingRect().height() for row in notices.rows]
+    assert seen[-1] == notices.rows[-1].height()
+    assert all(px in (0, row.height()) for px, row in zip(seen, notices.rows, strict=True)), "none is cut"
+    assert seen[-2], "there is room for two"
+
+
+def test_details_say_whether_they_are_open(notices: NoticeBar) -> None:
+    notices.show_notice(Notice(key="k", text="It broke.", severity=Severity.ERROR, details="Traceback"))
+    button = notices.rows[0].details_button
+    closed = button.icon().cacheKey()
+    button.click()
+    assert button.isChecked(), "as a screen reader says"
+    assert button.icon().cacheKey() != closed
+    button.click()
+    assert button.icon().cacheKey() == closed
+
+
+def test_the_newest_notice_is_shown_whole_with_its_details(notices: NoticeBar) -> None:
+    bar = notices
+    bar.window().resize(470, 480)
     text = "The model's chat template could not be used. Choose another model."
     bar.show_notice(
         Notice(key="k", text=text, severity=Severity.ERROR, details="scripted", action="Choose another model")
     )
     row = bar.rows[0]
     row.details_button.click()
-    for _ in range(10):
-        QApplication.processEvents()
+    settle()
     assert row.visibleRegion().boundingRect() == row.rect()
     ends = [each.mapTo(row, each.rect().topRight()).x() for each in row.findChildren(type(row.action_button))]
     right = row.close_button.geometry().right()
