@@ -44,6 +44,7 @@ class ThemeColors:
 
     page: str
     sidebar: str
+    card: str  # what lies on the page: examples, models to choose, notices
     bubble: str
     raised: str  # menus, dialogs, the composer, input fields
     hover: str
@@ -124,6 +125,7 @@ LIGHT = Theme(
     colors=ThemeColors(
         page="#fffdfb",
         sidebar="#f7f3ef",
+        card="#f7f3ef",
         bubble="#f3ede7",
         raised="#ffffff",
         hover="#efe9e2",
@@ -176,6 +178,7 @@ DARK = Theme(
     colors=ThemeColors(
         page="#1d1916",
         sidebar="#171411",
+        card="#28231e",
         bubble="#2d2722",
         raised="#27221d",
         hover="#2f2924",

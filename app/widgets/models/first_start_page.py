@@ -4,13 +4,14 @@ from itertools import pairwise
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QSpacerItem, QVBoxLayout, QWidget
 
 from app.language import mark, tr
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState, Recommendation
 from app.widgets.access.announcing import announce
 from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.icons import pixmap
+from app.widgets.basics.mirroring import margins
 from app.widgets.basics.phase_line import PhaseLine
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
@@ -21,6 +22,8 @@ from app.widgets.models.scrolled import FittedScroll
 
 _WIDTH_PX = 560
 _ICON_PX = 16
+_AIR_PX = 16
+_LOW_PX = 480  # of the page: the third card would not be seen
 _MOST_CARDS = 3
 _LOOKING = mark("Looking at this computer…")
 _PROMISE = mark("A model on this computer answers you. Nothing you write leaves it.")
@@ -141,8 +144,11 @@ class FirstStartPage(QWidget):
         (self.accept_button if self.accept_button.isVisible() else self.starter_button).setFocus()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The cards' words wrap at another place."""
+        """Leave a low window to the cards, whose words wrap at another place."""
         super().resizeEvent(event)
+        air = 0 if event.size().height() < _LOW_PX else _AIR_PX
+        self._air.changeSize(0, air)
+        self._column.setContentsMargins(24, air, 24, 8)
         for card in self.cards:
             card.updateGeometry()
 
@@ -163,6 +169,12 @@ class FirstStartPage(QWidget):
         self.browse_button.setVisible(chooses and not self._is_offline)
         self.skip_button.setText(tr("Continue") if not chooses else tr("Skip"))
 
+    @Slot(int, int)
+    def _on_range_changed(self, _first: int, last: int) -> None:
+        """Keep the buttons below the cards, which make room for the scroll bar."""
+        bar_px = self._scroll.verticalScrollBar().sizeHint().width()
+        self._foot.setContentsMargins(margins(0, 0, bar_px if last else 0, 0))
+
     @Slot()
     def _on_accept(self) -> None:
         if self.chosen is not None:
@@ -180,12 +192,13 @@ class FirstStartPage(QWidget):
         for button in (self.browse_button, self.skip_button):
             button.setProperty("kind", "quiet")
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(24, 16, 24, 8)
+        column = self._column = QVBoxLayout(content)
+        column.setContentsMargins(24, _AIR_PX, 24, 8)
         column.setSpacing(8)
         column.addWidget(self.greeting)
         column.addWidget(self.promise)
-        column.addSpacing(16)
+        self._air = QSpacerItem(0, _AIR_PX)
+        column.addItem(self._air)
         column.addLayout(hardware)
         column.addSpacing(8)
         column.addWidget(self.offline)
@@ -196,25 +209,23 @@ class FirstStartPage(QWidget):
         beneath = QVBoxLayout(below)
         beneath.setContentsMargins(24, 8, 24, 24)
         beneath.addWidget(buttons)
-        inner = QWidget()
-        inner.setMaximumWidth(_WIDTH_PX)
-        page = QVBoxLayout(inner)
+        page = QVBoxLayout()
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(0)
         page.addStretch(1)
-        page.addWidget(FittedScroll(content, tr("First start")))
-        page.addWidget(below)
+        self._scroll = FittedScroll(_in_the_middle(content), tr("First start"))
+        self._foot = QVBoxLayout()
+        self._foot.addWidget(_in_the_middle(below))
+        page.addWidget(self._scroll)
+        page.addLayout(self._foot)
         page.addStretch(2)
-        outer = QHBoxLayout()
-        outer.addStretch(1)
-        outer.addWidget(inner, 1000)
-        outer.addStretch(1)
         self._whole = QVBoxLayout(self)
         self._whole.setContentsMargins(0, 0, 0, 0)
         self._whole.setSpacing(0)
-        self._whole.addLayout(outer, 1)
+        self._whole.addLayout(page, 1)
 
     def _connect(self) -> None:
+        self._scroll.verticalScrollBar().rangeChanged.connect(self._on_range_changed)
         self.accept_button.clicked.connect(self._on_accept)
         self.starter_button.clicked.connect(self.starter_chosen)
         self.browse_button.clicked.connect(self.browse_requested)
@@ -225,3 +236,15 @@ class FirstStartPage(QWidget):
         self.download.token_requested.connect(self.token_requested)
         self.download.settings_requested.connect(self.settings_requested)
         self.download.link_activated.connect(self.link_activated)
+
+
+def _in_the_middle(part: QWidget) -> QWidget:
+    """Return the width of the page around a column: what scrolls does so at the window's edge."""
+    part.setMaximumWidth(_WIDTH_PX)
+    around = QWidget()
+    row = QHBoxLayout(around)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addStretch(1)
+    row.addWidget(part, 1000)
+    row.addStretch(1)
+    return around

@@ -132,7 +132,7 @@ class EmptyState(QFrame):
         self.phase.set_theme(theme)
         self.private_icon.setPixmap(pixmap(ICON, colors.muted, _ICON_PX, self.devicePixelRatioF()))
         self.setStyleSheet(
-            f"#example {{ background: {colors.sidebar}; border: 1px solid transparent; border-radius: 12px;"
+            f"#example {{ background: {colors.card}; border: 1px solid transparent; border-radius: 12px;"
             " padding: 0px; min-height: 0px; }"
             f"#example:hover {{ background: {colors.hover}; }}"
             f"#example:pressed {{ background: {colors.pressed}; }}"

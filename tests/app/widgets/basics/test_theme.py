@@ -51,14 +51,15 @@ def test_contrast_is_the_one_of_wcag() -> None:
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 def test_every_text_is_readable(theme: Theme) -> None:
     colors = theme.colors
-    grounds = [colors.page, colors.sidebar, colors.bubble, colors.raised, colors.hover, colors.pressed]
+    grounds = [colors.page, colors.sidebar, colors.card, colors.bubble, colors.raised, colors.hover, colors.pressed]
     grounds += [colors.code_background, colors.code_header]
     pairs = [(ink, ground) for ink in (colors.text, colors.muted) for ground in grounds]
     pairs += [(colors.accent_text, ground) for ground in (colors.accent, colors.accent_hover, colors.accent_pressed)]
     pairs += [(colors.primary_text, fill) for fill in (colors.primary, colors.primary_hover, colors.primary_pressed)]
     pairs += [(colors.text, colors.match), (colors.visited_match_text, colors.visited_match)]
     pairs += [(ink, colors.page) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
-    pairs += [(ink, colors.sidebar) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
+    for ground in (colors.sidebar, colors.card):
+        pairs += [(ink, ground) for ink in (colors.accent, colors.danger, colors.warning, colors.success)]
     pairs += [(colors.selection_text, colors.selection)]
     pairs += [(ink, colors.danger_background) for ink in (colors.danger, colors.text, colors.muted)]
     pairs += [(ink, colors.warning_background) for ink in (colors.warning, colors.text, colors.muted)]
@@ -70,15 +71,23 @@ def test_every_text_is_readable(theme: Theme) -> None:
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
 def test_edges_of_controls_and_the_focus_can_be_seen(theme: Theme) -> None:
     colors = theme.colors
-    for ground in (colors.page, colors.sidebar, colors.raised):
+    for ground in (colors.page, colors.sidebar, colors.card, colors.raised):
         assert contrast(colors.outline, ground) >= SEEN
-    grounds = [colors.page, colors.sidebar, colors.raised, colors.bubble, colors.hover, colors.pressed]
+    grounds = [colors.page, colors.sidebar, colors.card, colors.raised, colors.bubble, colors.hover, colors.pressed]
     for ground in [*grounds, colors.code_background, colors.warning_background, colors.danger_background]:
         assert contrast(colors.accent, ground) >= SEEN
         assert contrast(colors.muted, ground) >= SEEN  # icons
         assert contrast(colors.primary, ground) >= SEEN
         assert contrast(colors.visited_match, ground) >= SEEN
     assert contrast(colors.visited_match, colors.match) >= SEEN
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_cards_stand_out_from_the_page(theme: Theme) -> None:
+    colors = theme.colors
+    assert contrast(colors.card, colors.page) >= 1.08, "as much as is seen in the light"
+    assert contrast(colors.card, colors.hover) >= 1.08
+    assert (QColor(colors.card).lightness() > QColor(colors.page).lightness()) is theme.dark, "what is near is lighter"
 
 
 @pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)

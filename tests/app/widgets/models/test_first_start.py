@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -9,6 +9,7 @@ from app.models.hub_rows import DownloadRequest, DownloadState
 from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.first_start_page import FirstStartPage
+from app.widgets.models.scrolled import FittedScroll
 from tests.app.widgets.conftest import Said
 from tests.app.widgets.models import demo_hub
 
@@ -154,3 +155,16 @@ def test_skip_stands_beside_the_other_quiet_button(page: FirstStartPage, is_look
         QApplication.processEvents()
         assert page.skip_button.y() == page.browse_button.y() > page.starter_button.y()
         assert page.accept_button.isHidden() is is_looking
+
+
+@pytest.mark.parametrize("height", [408, 900], ids=["low", "high"])
+def test_the_buttons_stand_below_the_cards_and_the_page_scrolls_at_its_edge(
+    qtbot: QtBot, page: FirstStartPage, height: int
+) -> None:
+    page.resize(720, height)
+    qtbot.waitUntil(lambda: page.accept_button.mapTo(page, QPoint()).x() == page.cards[0].mapTo(page, QPoint()).x())
+    bar = page.findChildren(FittedScroll)[0].verticalScrollBar()
+    assert bar.isVisible() is (height == 408)
+    if bar.isVisible():
+        assert bar.mapTo(page, bar.rect().topRight()).x() == page.width() - 1
+        assert not page.cards[2].visibleRegion().isEmpty(), "the third one is seen to be there"
