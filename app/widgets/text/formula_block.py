@@ -28,6 +28,7 @@ from app.widgets.text.text_view import TextView
 
 _PADDING_PX = 4
 _BAR_PX = 14
+_SMALLEST = 0.9  # of its size: less would be seen beside other formulas
 
 
 @read_as(QAccessible.Role.Equation)
@@ -99,12 +100,13 @@ class FormulaBlock(Drawing):
         """Return the height in pixels when the block is ``width`` wide."""
         if self._shape is None:
             return self.source_view.height_for(width)
-        bar = _BAR_PX if self._drawing_width() > width else 0
-        return round((self._shape.ascent + self._shape.descent) * self._scale()) + 2 * _PADDING_PX + bar
+        scale = self._scale(width)
+        bar = _BAR_PX if self._drawing_width(scale) > width else 0
+        return round((self._shape.ascent + self._shape.descent) * scale) + 2 * _PADDING_PX + bar
 
     def natural_width(self) -> int:
         """Return the width in pixels that needs no scrolling."""
-        return self.source_view.natural_width() if self._shape is None else self._drawing_width()
+        return self.source_view.natural_width() if self._shape is None else self._drawing_width(self._full_scale)
 
     def selected_source(self) -> str:
         """Return the formula between two dollars, as it is copied."""
@@ -121,7 +123,7 @@ class FormulaBlock(Drawing):
         with QPainter(self.viewport()) as painter:
             if self._selected:
                 painter.fillRect(self.viewport().rect(), QColor(self._theme.colors.selection))
-            scale = self._scale()
+            scale = self._scale(self.width())
             width, height = self._shape.width * scale, (self._shape.ascent + self._shape.descent) * scale
             left = max(0.0, (self.viewport().width() - width) / 2) - self.horizontalScrollBar().value()
             colors = self._theme.colors
@@ -188,14 +190,21 @@ class FormulaBlock(Drawing):
         self.viewport().update()
 
     def _range(self) -> None:
-        excess = max(0, self._drawing_width() - self.width())
+        excess = max(0, self._drawing_width(self._scale(self.width())) - self.width())
         self.horizontalScrollBar().setRange(0, excess)
         self.horizontalScrollBar().setPageStep(self.width())
 
-    def _drawing_width(self) -> int:
-        return 0 if self._shape is None else int(self._shape.width * self._scale()) + 1
+    def _drawing_width(self, scale: float) -> int:
+        return 0 if self._shape is None else int(self._shape.width * scale) + 1
 
-    def _scale(self) -> float:
+    def _scale(self, width: int) -> float:
+        """Return how large it is drawn: a little smaller where that spares a scroll bar, else as it is."""
+        full = self._full_scale
+        fitting = full if self._shape is None else min(full, (width - 1) / max(1.0, self._shape.width))
+        return fitting if fitting >= full * _SMALLEST else full
+
+    @property
+    def _full_scale(self) -> float:
         return scale_of(self._theme.text_size_px)
 
     @Slot(object)

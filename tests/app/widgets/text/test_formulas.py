@@ -145,6 +145,23 @@ def test_one_that_is_too_wide_scrolls_inside(make_body: MakeBody, qtbot: QtBot) 
     assert block.horizontalScrollBar().maximum() > 200
 
 
+def test_one_that_is_a_little_too_wide_is_drawn_smaller(make_body: MakeBody, qtbot: QtBot) -> None:
+    body = make_body(f"$${' + '.join(f'a_{{{n}}}' for n in range(9))}$$")
+    wait_until_drawn(qtbot)
+    block = body.block_widgets[0]
+    assert isinstance(block, FormulaBlock)
+    whole = block.natural_width()
+
+    def scrolls_at(width: int) -> bool:
+        block.resize(width, block.height_for(width))
+        return block.horizontalScrollBar().maximum() > 0
+
+    assert not any(scrolls_at(width) for width in range(round(whole * 0.91), whole + 2))
+    assert block.height_for(round(whole * 0.91)) < block.height_for(whole)
+    assert scrolls_at(round(whole * 0.89))
+    assert block.height_for(round(whole * 0.89)) > block.height_for(whole), "as large as others, above its scroll bar"
+
+
 @pytest.mark.parametrize("source", [r"$\foo{x}$", r"$$\newcommand{\R}{x} y$$", "$" + "{" * 3000 + "}" * 3000 + "$"])
 def test_what_cannot_be_drawn_is_its_source(make_body: MakeBody, qtbot: QtBot, source: str) -> None:
     body = make_body(source)
