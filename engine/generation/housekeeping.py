@@ -104,7 +104,7 @@ class Housekeeping:
         )
         ids = self._prompts.build(asked, True, command.started_at)
         known = self._warm.common_length(ids)
-        is_cheap = len(ids) - known <= _MOST_READ_FOR_TITLE and self._warm.can_return()
+        is_cheap = len(ids) - known <= _MOST_READ_FOR_TITLE and self._warm.can_return(ids, _MOST_TITLE_TOKENS)
         if not is_cheap or len(ids) + _MOST_TITLE_TOKENS >= runner.kv.capacity:
             return "", 0
         cancellation.raise_if_cancelled()

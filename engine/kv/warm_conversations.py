@@ -14,6 +14,7 @@ import torch
 
 from engine.api.prompt import ReusedPart
 from engine.hardware.faults import Fault, fault_of, release
+from engine.kv import disk_folder
 from engine.kv.disk_folder import owner_name
 from engine.kv.foreign_layers import UnstorableError
 from engine.kv.layout import Layout
@@ -40,6 +41,7 @@ class WarmConversations:
         self.tree = KvTree()
         self.owner = ""
         self._running: set[str] = set()
+        self._hidden: set[str] = set()
         self._restorer = Restorer(kv, self.tree, tiers)
         if tiers.disk is not None:
             tiers.disk.read_catalogue(self.tree)
@@ -56,13 +58,16 @@ class WarmConversations:
             return 0
         return kv.usable(common_prefix(kv.ids, np.asarray(ids, dtype=np.int64)), kv.length)
 
-    def can_return(self) -> bool:
-        """Whether what the slab holds now can be had again after something else was read behind it."""
+    def can_return(self, ids: list[int], more: int) -> bool:
+        """Whether what the slab holds now can be had again after these ids were read, and so many more behind them."""
         kv = self._kv
-        if not self._is_kept or kv.can_rewind:
-            return self._is_kept
-        match = self.tree.match(self.tree.root(root_name(kv, kv.reach)), kv.ids)
-        return any(length == kv.length and self.tiers.where(state) is not None for length, state in match.states)
+        if not self._is_kept:
+            return False
+        goes_on = common_prefix(kv.ids, np.asarray(ids, dtype=np.int64)) == kv.length
+        if kv.can_rewind and goes_on and kv.fits(len(ids) + more):
+            return True
+        source = self._restorer.best(self.tree.root(root_name(kv, kv.reach)), kv.ids, uses_slab=False)
+        return source.length == kv.length
 
     def prepare(self, conversation_id: str, ids: list[int], most: int | None = None) -> Reuse:
         """Make the KV hold as much of the ids as is known, `most` at most (default: all but the last)."""
@@ -261,6 +266,9 @@ class WarmConversations:
                     disk.disown(item, owner)
                 if disk is not None and not item.may_be_written:
                     disk.drop(item)
+        if disk is not None and owner not in self._hidden:
+            self._hidden.add(owner)
+            disk_folder.forget(disk.root, owner)  # what other models have read of it
 
     def _disown(self, item: Item, owner: str) -> int:
         """Take an item from a conversation; return the bytes freed if it was the only one."""

@@ -137,6 +137,27 @@ def test_no_title_where_it_would_cost_the_conversation_its_kv(tiny_folder: Path)
     assert session._runner.fed_tokens == fed > fed_before
 
 
+def test_no_title_where_it_would_take_the_place_of_what_nobody_else_has(tiny_folder: Path) -> None:
+    session = session_with("llama", tiny_folder, ram_bytes=0)
+    conversation = [OPENING, answered(session, ask(session, [OPENING]))]
+    ask(session, [*conversation, user("And then? " * 9)])
+    held = session._runner.kv.ids.tolist()
+    assert title(session, conversation) == ""
+    assert session._runner.kv.ids.tolist() == held
+
+
+def test_no_title_where_it_would_turn_all_positions(tiny_folder: Path) -> None:
+    session = session_with("phi3_longrope", tiny_folder, ram_bytes=0)
+    opening = user("Hello")
+    conversation = [opening, answered(session, ask(session, [opening], maximum_tokens=4))]
+    held = session._runner.kv.ids.tolist()
+    turn = session._runner.kv.turn
+    assert turn is not None
+    assert len(held) < turn
+    title(session, conversation)
+    assert session._runner.kv.ids.tolist() == held
+
+
 def test_a_template_that_opens_the_thinking_gets_it_closed(tiny_folder: Path) -> None:
     session = session_with("llama", tiny_folder, OPENS_THINKING)
     assert session._prompts.opens_thinking

@@ -149,6 +149,18 @@ def test_a_conversation_that_becomes_private_leaves_the_disk(session: ChatSessio
     assert traces(session, prompt(session, SECRET), tmp_path / "kv") == []
 
 
+def test_what_another_model_read_of_it_leaves_the_disk_as_well(
+    session: ChatSession, tmp_path: Path, tiny_folder: Path
+) -> None:
+    ask(session, [SECRET], conversation="c", maximum_tokens=4)
+    close(session)
+    assert files(tmp_path / "kv")
+    other = ChatSession(load("llama", tiny_folder, seed=1), tmp_path / "kv", BUDGETS)
+    answer(other, private([SECRET, user("And?")], "c"))
+    close(other)
+    assert traces(session, prompt(session, SECRET), tmp_path / "kv") == []
+
+
 def engine_on(folder: Path) -> ChatEngine:
     return ChatEngine(folder)
 
