@@ -13,6 +13,8 @@ from engine.kv.warm_conversations import WarmConversations
 
 def conversations(warm: WarmConversations, kv: KvSlab) -> tuple[ConversationWarmth, ...]:
     """Return what is known of each conversation, the one in the slab first, then as they were last used."""
+    if warm.tiers.disk is not None:
+        warm.tiers.disk.miss_deleted()
     owned: dict[str, list[Item]] = defaultdict(list)
     for item in warm.tree.items.values():
         for owner in item.owners:

@@ -18,11 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.kv.item_files import SUFFIX
+from engine.kv.plain_files import append_plain
 
 NAME = "kv"
 _OWNER_MARK = ".of-"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PART_SUFFIX = ".part"
+# A byte for each file that was ever written, until there are many.
+_ADDITIONS = "additions"
+_MOST_ADDITIONS = 2**20
 _PART_LIVES_SECONDS = 600.0
 # Times of files may be a little ahead of the clock; those further ahead come from a clock that was wrong.
 _CLOCK_SECONDS = 10.0
@@ -103,6 +107,28 @@ def part_path(model_folder: Path, key: str) -> Path:
     return model_folder / f"{key}.{os.getpid()}-{threading.get_ident()}{_PART_SUFFIX}"
 
 
+def reserved_bytes(root: Path) -> int:
+    """Return what files take that don't have their names yet, of all processes; what dead ones left is deleted."""
+    for model in _models(root):
+        _delete_old_parts(model)
+    return sum(_size(part) for model in _models(root) for part in _parts(model))
+
+
+def note_addition(root: Path) -> int:
+    """Note that something was added to the folder; return which addition it is, of any process; 0 if unknown."""
+    try:
+        with append_plain(root / _ADDITIONS) as file:
+            file.write(b".")
+            return file.tell()
+    except OSError:
+        return 0
+
+
+def additions(root: Path) -> int:
+    """Return how many additions were noted."""
+    return _size(root / _ADDITIONS)
+
+
 def delete(model_folder: Path, key: str, owners: Iterable[str] | None = None) -> int:
     """Delete an item and its owners (None: whoever is found); return the bytes freed."""
     path = model_folder / f"{key}{SUFFIX}"
@@ -138,6 +164,7 @@ def clear(root: Path) -> int:
             size = _size(path)
             freed += size if _delete(path) else 0
         _remove_empty(model)
+    _delete(root / _ADDITIONS)
     return freed
 
 
@@ -153,6 +180,9 @@ def make_room(root: Path, budget_bytes: int) -> None:
 
 def tidy(root: Path) -> None:
     """Delete what processes left behind that were ended in the middle, and items that belong to nobody."""
+    _delete_old_parts(root)
+    if _size(root / _ADDITIONS) > _MOST_ADDITIONS:
+        _delete(root / _ADDITIONS)
     for model in _models(root):
         files = set()
         for found in files_of(model):
@@ -167,9 +197,7 @@ def tidy(root: Path) -> None:
                 marker = _marker(model, key, owner)
                 if not _is_recent(marker):
                     _delete(marker)
-        for part in _parts(model):
-            if not _is_recent(part):
-                _delete(part)
+        _delete_old_parts(model)
         _remove_empty(model)
 
 
@@ -202,8 +230,14 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
         return
 
 
-def _parts(model: Path) -> list[Path]:
-    return [Path(entry.path) for entry in _entries(model) if entry.name.endswith(_PART_SUFFIX)]
+def _parts(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in _entries(folder) if entry.name.endswith(_PART_SUFFIX)]
+
+
+def _delete_old_parts(folder: Path) -> None:
+    for part in _parts(folder):
+        if not _is_recent(part):
+            _delete(part)
 
 
 def _is_recent(path: Path) -> bool:

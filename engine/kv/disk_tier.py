@@ -6,7 +6,6 @@ be used is a miss; a disk that can't be written to is left alone until the next 
 
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
@@ -17,24 +16,18 @@ from pathlib import Path
 
 import torch
 
-from engine.kv import disk_folder, item_files
-from engine.kv.disk_folder import StoredFile
+from engine.kv import catalogue, disk_folder, item_files
+from engine.kv.catalogue import SECONDS_PER_POSITION, Found
+from engine.kv.disk_room import DiskRoom
 from engine.kv.item_files import SUFFIX, DamagedError, Header
 from engine.kv.memory_tier import Buffer
 from engine.kv.tree import Item, KvTree
 
-# What is always left free on the disk for others.
-_LEFT_FREE_BYTES = 2**30
 # Longer, a dropped item that is being written isn't waited for.
 _SETTLE_SECONDS = 1.0
 _LOCK_SECONDS = 0.1
 _LOOK_SECONDS = 0.01
 _LOW_PRIORITY = 10
-# How long the size of the folder is believed, to which other processes add as well.
-_COUNTED_SECONDS = 2.0
-_SPARE_SHARE = 32
-# Of items used together the end goes first, as it is of no use alone: a file's time is set back by its position.
-_SECONDS_PER_POSITION = 1e-4
 _log = logging.getLogger(__name__)
 
 
@@ -52,7 +45,7 @@ class DiskTier:
         self._idle = threading.Event()
         self._idle.set()
         self._writing = ""
-        self._counted, self._counted_until = 0, 0.0
+        self._room = DiskRoom(root)
         self._stored: dict[str, Header] = {}
         self._owners: dict[str, set[str]] = {}
         self._unwritable: set[str] = set()
@@ -102,33 +95,35 @@ class DiskTier:
             return
         disk_folder.tidy(self.root)
         disk_folder.make_room(self.root, self.budget_bytes)
-        owners = self._owners = disk_folder.owners_of(self._folder)
-        orphans = 0
-        headers: list[tuple[Header, StoredFile]] = []
-        for found in disk_folder.files_of(self._folder):
-            try:
-                header = item_files.read_header(found.path, self._fingerprint)
-                if header.metadata.key != found.key:
-                    raise DamagedError("it has another name")
-                headers.append((header, found))
-            except FileNotFoundError:
-                continue
-            except DamagedError as error:
-                self._discard(found.key, str(error))
-        for header, found in sorted(headers, key=lambda pair: pair[0].metadata.start):
-            metadata = header.metadata
-            parent = tree.items.get(metadata.parent) or tree.root(metadata.root)
-            if parent.key != metadata.parent or parent.end != metadata.start:
-                orphans += 1
-                disk_folder.delete(self._folder, found.key, owners.pop(found.key, ()))
-                continue
-            item = Item(metadata.kind, parent, header.ids, header.layout, found.key, metadata.earliest, metadata.parts)
-            item.owners = set(owners[found.key])
-            item.last_used = found.used_at + item.end * _SECONDS_PER_POSITION
-            tree.add(item)
-            self._stored[item.key] = header
-        if orphans:
-            _log.warning("%s stored items can't be used, as what comes before them is missing", orphans)
+        self._room.look()
+        found = self._take_up(tree)
+        for key in found.orphans:
+            disk_folder.delete(self._folder, key)
+        if found.orphans:
+            _log.warning("%s stored items can't be used: what comes before them is missing", len(found.orphans))
+
+    def look(self, tree: KvTree) -> None:
+        """Know of what other processes have stored since, and no longer of what they have deleted."""
+        if self.problem or not self._room.look():
+            return
+        self.miss_deleted()
+        self._take_up(tree)
+
+    def miss_deleted(self) -> None:
+        """Know no longer of what other processes have deleted; what of it is still used is written again."""
+        with self._lock:  # what is just being written gets its name under this lock
+            there = {found.key for found in disk_folder.files_of(self._folder)}
+            for key in self._stored.keys() - there:
+                self._lose(key)
+
+    def _take_up(self, tree: KvTree) -> Found:
+        with self._lock:
+            found = catalogue.take_up(self._folder, self._fingerprint, tree, self._stored)
+            self._stored |= found.headers
+            self._owners |= found.owners
+        for key, reason in found.damaged.items():
+            self._discard(key, reason)
+        return found
 
     def write_later(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Have the item written; the buffer must not change any more."""
@@ -150,17 +145,30 @@ class DiskTier:
             item_files.read_data(self._path(item.key), header, into)
             return True
         except FileNotFoundError:
-            with self._lock:
-                self._stored.pop(item.key, None)
+            self._lose(item.key)
         except DamagedError as error:
+            if self._is_renewed(item, header):
+                return self.read(item, into)
             self._discard(item.key, str(error))
         return False
+
+    def _is_renewed(self, item: Item, header: Header) -> bool:
+        """Return whether another process has written the item since its header was read, which is known then."""
+        try:
+            fresh = item_files.read_header(self._path(item.key), self._fingerprint)
+        except (DamagedError, FileNotFoundError):
+            return False
+        if fresh.metadata.checksum == header.metadata.checksum or not _describes(fresh, item):
+            return False
+        with self._lock:
+            self._stored[item.key] = fresh
+        return True
 
     def use(self, items: Iterable[Item]) -> None:
         """Note on disk when these were used."""
         for item in items:
-            if item.key in self._stored:
-                self._set_time(item)
+            if item.key in self._stored and not self._set_time(item):
+                self._lose(item.key)
 
     def own(self, item: Item, owner: str) -> None:
         """Note that a stored item belongs to this conversation as well."""
@@ -276,9 +284,8 @@ class DiskTier:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = disk_folder.part_path(self._folder, item.key)
         try:
-            if not self._make_room(item):
+            if not item_files.write(part, item, root_name, self._fingerprint, buffer.data, self._has_room):
                 return
-            item_files.write(part, item, root_name, self._fingerprint, buffer.data)
             with self._lock:
                 waiting = self._pending.get(item.key)
                 if waiting is None or waiting[0] is not item or not item.may_be_written or self.problem:
@@ -287,6 +294,7 @@ class DiskTier:
                 for owner in owners:
                     disk_folder.own(self._folder, item.key, owner)
                 self._name(part, item.key)
+                self._room.note_addition()
                 self._stored[item.key] = item_files.read_header(self._path(item.key), self._fingerprint)
                 self._owners[item.key] = owners
             self._set_time(item)
@@ -294,6 +302,9 @@ class DiskTier:
             _log.warning("an item of KV was lost while it was written: %s", error)
         finally:
             part.unlink(missing_ok=True)
+
+    def _has_room(self, size_bytes: int) -> bool:
+        return self._room.make(size_bytes, self.budget_bytes, self._kept, self._drop_oldest)
 
     def _name(self, part: Path, key: str) -> None:
         """Give a written item its name. Raises DamagedError where something else has it and can't be replaced."""
@@ -303,31 +314,13 @@ class DiskTier:
             self._unwritable.add(key)
             raise DamagedError(error.strerror) from error
 
-    def _make_room(self, item: Item) -> bool:
-        """Delete what was used longest ago; return whether the item may be written."""
-        needed, now = item_files.most_bytes(item), time.monotonic()
-        if shutil.disk_usage(self._folder).free < needed + _LEFT_FREE_BYTES:
-            raise OSError("the disk is nearly full")
-        if now < self._counted_until and self._counted + needed <= self.budget_bytes:
-            self._counted += needed
-            return True
-        files = disk_folder.stored_files(self.root)
-        used = sum(found.size_bytes for found in files)
-        droppable = sorted((found for found in files if found.key not in self._kept), key=lambda found: found.used_at)
-        if used - sum(found.size_bytes for found in droppable) + needed > self.budget_bytes:
-            return False
-        # A little more goes at once, so that not every file that follows counts them all again.
-        spare = self.budget_bytes // _SPARE_SHARE if used + needed > self.budget_bytes else 0
-        for found in droppable:
-            if used + needed + spare <= self.budget_bytes:
-                break
-            with self._lock:
-                owners = None
-                if found.path.parent == self._folder and self._stored.pop(found.key, None) is not None:
-                    owners = self._owners.pop(found.key, ())
-                used -= disk_folder.delete(found.path.parent, found.key, owners)
-        self._counted, self._counted_until = used + needed, now + _COUNTED_SECONDS
-        return used + needed <= self.budget_bytes
+    def _drop_oldest(self, key: str, folder: Path) -> None:
+        """Delete a file to make room."""
+        with self._lock:
+            owners = None
+            if folder == self._folder and self._stored.pop(key, None) is not None:
+                owners = self._owners.pop(key, ())
+            disk_folder.delete(folder, key, owners)
 
     def _give_up(self, reason: str) -> None:
         with self._lock:
@@ -348,12 +341,28 @@ class DiskTier:
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{SUFFIX}"
 
-    def _set_time(self, item: Item) -> None:
-        at = (item.last_used or time.time()) - item.end * _SECONDS_PER_POSITION
+    def _set_time(self, item: Item) -> bool:
+        """Note when an item was used; return whether its file is there."""
+        at = (item.last_used or time.time()) - item.end * SECONDS_PER_POSITION
         try:
             os.utime(self._path(item.key), (at, at))
+        except FileNotFoundError:
+            return False
         except OSError:
-            return
+            return True
+        return True
+
+    def _lose(self, key: str) -> None:
+        """Know no longer of a file that another process has deleted."""
+        with self._lock:
+            self._stored.pop(key, None)
+            self._owners.pop(key, None)
+
+
+def _describes(header: Header, item: Item) -> bool:
+    """Return whether a file's tensors are what the item says of its own."""
+    told = header.metadata
+    return (header.layout.places, told.earliest, told.parts) == (item.layout.places, item.earliest, item.parts)
 
 
 def _give_way() -> None:

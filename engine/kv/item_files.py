@@ -6,6 +6,7 @@ and never mapped: one that is cut while it is mapped would end the process.
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -75,8 +76,18 @@ class Header:
     data_offset: int
 
 
-def write(path: Path, item: Item, root: str, fingerprint: str, data: torch.Tensor) -> None:
-    """Write an item's bytes. Raises OSError."""
+def write(
+    path: Path,
+    item: Item,
+    root: str,
+    fingerprint: str,
+    data: torch.Tensor,
+    has_room: Callable[[int], bool] = lambda size_bytes: True,
+) -> bool:
+    """Write an item's bytes; False where there is no room for them. Raises OSError.
+
+    has_room is asked when the file is as long as it will be, though still empty: others count it from then on.
+    """
     assert item.parent is not None
     content = data.numpy().data
     metadata = Metadata(
@@ -95,15 +106,14 @@ def write(path: Path, item: Item, root: str, fingerprint: str, data: torch.Tenso
     metadata = msgspec.structs.replace(metadata, checksum=_checksum(content, metadata, tensors))
     text = _BEGIN + msgspec.json.encode({"hearth": msgspec.json.encode(metadata).decode()}) + tensors + b"}"
     text += b" " * (-len(text) % _ALIGNMENT)
+    size_bytes = _LENGTH.size + len(text) + len(content)
     with create_plain(path) as file:
+        file.truncate(size_bytes)
+        if not has_room(size_bytes):
+            return False
         file.write(_LENGTH.pack(len(text)) + text)
         _write_all(file.fileno(), content)
-
-
-def most_bytes(item: Item) -> int:
-    """Return what an item's file takes at most."""
-    in_header = 2 * len(item.parts) + 24 * len(item.ids) + 160 * len(item.layout.places)
-    return item.size_bytes + in_header + 4096
+    return True
 
 
 def read_header(path: Path, fingerprint: str) -> Header:

@@ -18,6 +18,15 @@ def open_plain(path: Path) -> FileIO:
     return file
 
 
+def append_plain(path: Path) -> FileIO:
+    """Open a regular file to write at its end, a new one if there is none. Raises OSError."""
+    file = FileIO(path, "ab", opener=lambda name, flags: os.open(name, flags | _CAREFULLY, _OWN_ALONE))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError("it is no regular file")
+    return file
+
+
 def create_plain(path: Path) -> FileIO:
     """Open a new file for writing, in place of whatever is there; nobody else may read it. Raises OSError."""
     path.unlink(missing_ok=True)

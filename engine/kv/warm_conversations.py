@@ -79,6 +79,8 @@ class WarmConversations:
         self.owner = owner_name(conversation_id)
         if not self._is_kept:
             return Reuse(0)
+        if self.tiers.disk is not None:
+            self.tiers.disk.look(self.tree)
         while True:
             source = self._restorer.best(root, wanted[: len(ids) - 1 if most is None else most])
             reuse = self._restorer.restore(source, wanted)

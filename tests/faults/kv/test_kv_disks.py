@@ -13,7 +13,7 @@ import torch
 
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_tier, item_files, rates
+from engine.kv import disk_room, item_files, rates
 from engine.kv.item_files import SUFFIX
 from engine.kv.tiers import Tiers
 from tests.chat_probe import ask, cold_ids, user
@@ -50,7 +50,7 @@ def test_a_disk_nearly_full_is_left_to_others(
     stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(disk_tier.shutil, "disk_usage", lambda place: usage(2**40, 2**40 - 2**29, 2**29))
+    monkeypatch.setattr(disk_room.shutil, "disk_usage", lambda place: usage(2**40, 2**40 - 2**29, 2**29))
     session = ChatSession(stored.loaded, tmp_path / "full", BUDGETS)
     next_answer(session, stored)
     next_answer(session, stored)

@@ -99,10 +99,10 @@ def test_a_private_conversation_leaves_no_byte(
 ) -> None:
     write, written = item_files.write, []
 
-    def watched(path: Path, item: Item, *rest: object) -> None:
+    def watched(path: Path, item: Item, *rest: object) -> bool:
         # By its ids: whose it is may change while it is written, as when a longer page takes the place of this one.
         written.append([int(each) for part in item.chain() for each in part.ids])
-        write(path, item, *rest)  # type: ignore[arg-type]
+        return write(path, item, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(item_files, "write", watched)
     secret, public = prompt(session, SECRET), prompt(session, PUBLIC)

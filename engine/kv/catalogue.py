@@ -1,0 +1,57 @@
+"""What a model's folder on disk holds, put into the tree of what is known: at the start, and what others add later."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from engine.kv import disk_folder, item_files
+from engine.kv.disk_folder import StoredFile
+from engine.kv.item_files import DamagedError, Header
+from engine.kv.tree import Item, ItemKind, KvTree
+
+# Of items used together the end goes first, as it is of no use alone: a file's time is set back by its position.
+SECONDS_PER_POSITION = 1e-4
+
+
+@dataclass
+class Found:
+    """Items that can be used and whose they are; the others by their keys, with what is wrong or without parents."""
+
+    headers: dict[str, Header] = field(default_factory=dict)
+    owners: dict[str, set[str]] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+    orphans: list[str] = field(default_factory=list)
+
+
+def take_up(folder: Path, fingerprint: str, tree: KvTree, known: Collection[str]) -> Found:
+    """Add to the tree what the folder holds beside what is known."""
+    found = Found()
+    owners = disk_folder.owners_of(folder)
+    read: list[tuple[Header, StoredFile]] = []
+    for file in disk_folder.files_of(folder):
+        if file.key in known or file.key not in owners:  # nobody's: the one who writes it or tidy() sees to that
+            continue
+        try:
+            header = item_files.read_header(file.path, fingerprint)
+            if header.metadata.key != file.key:
+                raise DamagedError("it has another name")
+            read.append((header, file))
+        except FileNotFoundError:
+            continue
+        except DamagedError as error:
+            found.damaged[file.key] = str(error)
+    for header, file in sorted(read, key=lambda pair: pair[0].metadata.start):
+        metadata = header.metadata
+        parent = tree.items.get(metadata.parent) or tree.root(metadata.root)
+        if parent.key != metadata.parent or parent.end != metadata.start:
+            found.orphans.append(file.key)
+            continue
+        if metadata.kind is ItemKind.STATE and file.key in tree.items:
+            continue  # it may reach back otherwise than the one in memory, which is written over it
+        item = Item(metadata.kind, parent, header.ids, header.layout, file.key, metadata.earliest, metadata.parts)
+        item = tree.add(item)
+        item.owners |= owners[file.key]
+        item.last_used = max(item.last_used, file.used_at + item.end * SECONDS_PER_POSITION)
+        found.headers[file.key] = header
+        found.owners[file.key] = owners[file.key]
+    return found
