@@ -8,8 +8,9 @@ import torch
 from transformers import PreTrainedModel
 
 from engine.decode import compiler
+from engine.decode.recording import CudaRecorder, Recorder, again
 from engine.decode.rungs import Rungs
-from engine.decode.steps import CudaRecorder, Recorder, Steps, again
+from engine.decode.steps import Steps
 from engine.hardware.faults import Fault, fault_of
 from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab

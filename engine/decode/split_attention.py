@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch.nn import functional
 
+from engine.decode.recording import CudaRecorder
 from engine.hardware.faults import fault_of
 
 # A piece is at least so long, and there are about as many as multiprocessors for a key head.
@@ -131,8 +132,8 @@ def _fastest(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor) -> int:
     if pieces == 1:
         return 1
     try:
-        whole = _seconds(lambda: attend(query, key, key, mask, None, 1))
-        cut = _seconds(lambda: attend(query, key, key, mask, None, pieces))
+        whole = _seconds(lambda: attend(query, key, key, mask, None, 1), query.device)
+        cut = _seconds(lambda: attend(query, key, key, mask, None, pieces), query.device)
     except (RuntimeError, ValueError, TypeError) as error:  # a kernel that doesn't know this width
         if fault_of(error) is not None:
             raise
@@ -140,16 +141,13 @@ def _fastest(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor) -> int:
     return pieces if cut < whole else 1
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
     """Return the time of one run as it is replayed, without the time of launching it."""
-    work()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
-        work()
-    graph.replay()
-    torch.cuda.synchronize()
+    replay = CudaRecorder(device)(work)
+    replay()
+    torch.cuda.synchronize(device)
     started = time.perf_counter()
     for _ in range(_TRIED_ROUNDS):
-        graph.replay()
-    torch.cuda.synchronize()
+        replay()
+    torch.cuda.synchronize(device)
     return (time.perf_counter() - started) / _TRIED_ROUNDS

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from engine.decode import steps
-from engine.decode.steps import CudaRecorder
+from engine.decode import recording
+from engine.decode.recording import CudaRecorder
 
 CARD = torch.device("cuda", 1)
 
@@ -31,6 +31,7 @@ class Card:
     current: Stream = field(default_factory=Stream)
     fails: bool = False
     used: list[Stream] = field(default_factory=list)
+    pools: list[object] = field(default_factory=list)
     ended: list[tuple[str, int, object]] = field(default_factory=list)
 
     @contextmanager
@@ -46,6 +47,7 @@ class Card:
         assert capture_error_mode == "thread_local"
         before, self.current = self.current, stream
         self.used.append(stream)
+        self.pools.append(pool)
         with suppress(ValueError):
             yield
         if self.fails:  # as torch.cuda.graph does: the stream stays what it is
@@ -66,7 +68,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
         "stream": found.stream,
         "graph": found.graph,
         "synchronize": lambda device: None,
-        "graph_pool_handle": lambda: (0, 7),
+        "graph_pool_handle": lambda: (0, 7 + len(found.pools)),
         "CUDAGraph": lambda: SimpleNamespace(replay=lambda: None),
     }
     for name, value in fake.items():
@@ -74,9 +76,10 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
     for name in ("_cuda_endAllocateToPool", "_cuda_releasePool"):
         ends = lambda device, pool, name=name: found.end(name, device, pool)  # noqa: E731
         monkeypatch.setattr(torch._C, name, ends, raising=False)
-    steps._stream_aside.cache_clear()
+    monkeypatch.setattr(recording, "_failed", [])
+    recording._stream_aside.cache_clear()
     yield found
-    steps._stream_aside.cache_clear()
+    recording._stream_aside.cache_clear()
 
 
 def test_all_steps_of_all_models_are_recorded_on_one_stream(card: Card) -> None:
@@ -96,6 +99,28 @@ def test_a_failed_capture_leaves_stream_and_allocator_as_they_were(card: Card) -
     assert card.ended == [("_cuda_endAllocateToPool", 1, (0, 7)), ("_cuda_releasePool", 1, (0, 7))]
 
 
+def test_a_capture_in_the_warm_up_of_another_leaves_it_on_its_stream(card: Card) -> None:
+    card.current, card.fails = recording._stream_aside(CARD), True
+    with pytest.raises(RuntimeError, match="during capture"):
+        CudaRecorder(CARD)(lambda: None)
+    assert card.current is recording._stream_aside(CARD)
+    assert card.ended == [("_cuda_endAllocateToPool", 1, (0, 7)), ("_cuda_releasePool", 1, (0, 7))]
+
+
+def test_what_comes_after_a_failed_capture_goes_into_another_pool(card: Card) -> None:
+    recorder = CudaRecorder(CARD)
+    recorder(lambda: None)
+    recorder(lambda: None)
+    card.fails = True
+    with pytest.raises(RuntimeError, match="during capture"):
+        recorder(lambda: None)
+    card.fails = False
+    recorder(lambda: None)
+    first, second, failed, last = card.pools
+    assert first == second == failed != last
+    assert len(recording._failed) == 1  # PyTorch goes on asking it
+
+
 def test_a_pool_that_was_not_taken_is_not_given_back(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(device: int, pool: object) -> None:
         raise RuntimeError("not currently recording to mempool_id")
@@ -113,5 +138,5 @@ def test_what_failed_before_the_capture_is_waited_for(card: Card) -> None:
 
     with pytest.raises(RuntimeError, match="out of memory"):
         CudaRecorder(CARD)(fail)
-    assert card.current.waited_for == [steps._stream_aside(CARD)]
+    assert card.current.waited_for == [recording._stream_aside(CARD)]
     assert not card.used
