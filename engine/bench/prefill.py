@@ -9,6 +9,7 @@ from engine.bench.bound import operations_per_token
 from engine.bench.spreads import inverse, rounds_within, seconds_of, spread
 from engine.bench.transformers_writing import stopping_between_layers
 from engine.bench.workbench import Bench, Tell, Workbench
+from engine.decode import attention
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 
@@ -74,7 +75,8 @@ def _plain_seconds(workbench: Workbench, ids: list[int]) -> float | str:
     if "logits_to_keep" in inspect.signature(model.forward).parameters:
         arguments["logits_to_keep"] = 1
     try:
-        with torch.inference_mode(), stopping_between_layers(model, workbench.cancellation):
+        stopping = stopping_between_layers(model, workbench.cancellation)
+        with torch.inference_mode(), attention.every_kernel_allowed(), stopping:
             return seconds_of(lambda: model(**arguments).logits, device)
     except (RuntimeError, MemoryError, TypeError, ValueError) as error:
         if faults.fault_of(error) is Fault.DEVICE_LOST:

@@ -10,6 +10,7 @@ from transformers import CompileConfig, PreTrainedModel, StoppingCriteria, Stopp
 
 from engine.api.cancellation import CancellationToken
 from engine.bench.spreads import synchronize
+from engine.decode import attention
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def write(
     if compiled:
         options["cache_implementation"] = "static"
         options["compile_config"] = _compile_config(model.device)
-    with torch.inference_mode(), stopping_between_layers(model, None if compiled else cancellation):
+    stopping = stopping_between_layers(model, None if compiled else cancellation)
+    with torch.inference_mode(), attention.every_kernel_allowed(), stopping:
         output = model.generate(  # type: ignore[operator]  # transformers mixes it in
             input_ids=ids,
             attention_mask=torch.ones_like(ids),

@@ -4,7 +4,8 @@ Stands in for transformers' `sdpa`, so that unmodified model code calls it; what
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch.nn import functional
@@ -28,12 +29,29 @@ def prepare(device: torch.device) -> None:
 
     On a CPU this saves a copy of all keys and values per layer (7 ids behind 6,100: 82 against 103 ms, starter model;
     the same bits). On a card a mask would then mean the slow kernel, so transformers decides there.
+
+    On cards of compute capability 9.0 and 10.0 PyTorch prefers cuDNN's kernel where that is new enough. It is left out:
+    it makes a plan for each length that it meets, keeps all of them, takes memory that nobody has counted, and raises
+    where it has no plan instead of leaving the work to another kernel.
     """
     AttentionInterface.register("sdpa", attend)
+    if device.type == "cuda":
+        torch.backends.cuda.enable_cudnn_sdp(False)
     if device.type == "cpu":
         os.environ[_SHARED_KEYS] = "1"
     else:
         os.environ.pop(_SHARED_KEYS, None)
+
+
+@contextmanager
+def every_kernel_allowed() -> Iterator[None]:
+    """Let PyTorch choose in the block as it does in every other program."""
+    before = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call] # as PyTorch leaves it
+    torch.backends.cuda.enable_cudnn_sdp(True)
+    try:
+        yield
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
 
 
 def attend(

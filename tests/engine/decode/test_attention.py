@@ -149,3 +149,18 @@ def test_a_card_without_the_flash_kernel_is_given_keys_for_each_query_head(
     chunk_attention.attend(query, key, value, 0.3)
     assert given["heads"] == (2 if has_flash else 8)
     assert given["enable_gqa"] is has_flash  # without the kernel it would mean all scores of all heads at once
+
+
+def test_a_card_is_kept_from_the_kernel_that_plans_for_each_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    monkeypatch.delenv(attention._SHARED_KEYS, raising=False)
+    try:
+        attention.prepare(torch.device("cuda", 0))
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        with attention.every_kernel_allowed():
+            assert torch.backends.cuda.cudnn_sdp_enabled()
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+        assert torch.backends.cuda.flash_sdp_enabled()
+        assert torch.backends.cuda.mem_efficient_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
