@@ -26,11 +26,13 @@ from engine.api.commands import RunBenchmark
 from engine.api.errors import Cancelled, EngineError
 from engine.api.events import BenchmarkFinished, BenchmarkProgress, Event
 from engine.api.plan import PrecisionChoice
+from engine.api.warmth import TierBudgets
 from engine.bench import random_weights, run
 from engine.bench.machine_state import card_states
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.hardware import allocator, machine
+from engine.hardware.faults import release
 from tests.benchmarks import gpu_ladder, gpu_tiers
 from tests.chat_probe import ask, filling
 
@@ -181,14 +183,16 @@ def peak_memory(
     """Fill a context window and return the peak against what the plan counted for it."""
     on_card = options.device.startswith("cuda")
     context = min(options.context, 8192)
+    release()
+    before = torch.cuda.memory_allocated() if on_card else 0  # workspaces of libraries, which the reserve is for
     loaded = loader.load(str(path), choice, context, options.device, data, cancellation, lambda *_: None)
-    session = ChatSession(loaded)
+    session = ChatSession(loaded, budgets=TierBudgets(device_bytes=0))
     parts = session.plan.parts
     if on_card:
         torch.cuda.reset_peak_memory_stats()
     ask(session, [filling(session, context - 8)], maximum_tokens=1)
     planned = parts.weights_bytes + parts.kv_bytes + parts.working_bytes
-    peak = torch.cuda.max_memory_allocated() if on_card else 0
+    peak = torch.cuda.max_memory_allocated() - before if on_card else 0
     loader.free(loaded)
     return {"planned_bytes": planned, "peak_bytes": peak, "peak_against_planned": peak / planned}
 

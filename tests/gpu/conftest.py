@@ -10,6 +10,13 @@ from filelock import FileLock
 from tests.conftest import shared_folder
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let libraries warn here: what they say on cards, drivers and versions that nobody has tried is no fault."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.filterwarnings("default"))
+
+
 @pytest.fixture(autouse=True)
 def card(tmp_path_factory: pytest.TempPathFactory) -> Iterator[torch.device]:
     """Skip without a card; afterwards nothing of the test may be left on it.

@@ -1,5 +1,6 @@
 """Recorded steps on a card: the logits and ids of plain passes, whatever came before them, without waiting."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from engine.generation.chat_session import ChatSession
 from engine.generation.decoding import PipelinedDecoder
 from engine.generation.sampler import Sampler, decide
 from engine.hardware.bitsandbytes_library import bitsandbytes_problem
+from engine.hardware.faults import release
 from tests import tiny_checkpoints
 from tests.chat_probe import GREEDY, answered, ask, user
 from tests.speculation_probe import rounds_of
@@ -69,6 +71,25 @@ def plainly(session: ChatSession) -> Iterator[None]:
     finally:
         session._runner.decode = decode
         session.clear_warm_state()
+
+
+@contextmanager
+def waiting_refused(card: torch.device) -> Iterator[None]:
+    """In the block, code that waits for the card raises."""
+    if card.type != "cuda":
+        yield
+        return
+    with warnings.catch_warnings(action="ignore"):  # PyTorch tells that it can't see every way of waiting
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        yield
+    finally:
+        with warnings.catch_warnings(action="ignore"):
+            torch.cuda.set_sync_debug_mode("default")
+
+
+def waits_for_its_input(_layer: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
+    arguments[0].sum().item()
 
 
 def assert_alike(found: torch.Tensor, expected: torch.Tensor, dtype: torch.dtype) -> None:
@@ -169,14 +190,9 @@ def test_nothing_is_waited_for_but_the_id(
         runner.feed([5, 6, 7])
         decoder = PipelinedDecoder(runner, Sampler(decide(sampling, None), [5, 6, 7], card), runner.decode.steps)
         chosen = decoder.next_ids(8)
-        if card.type == "cuda":
-            torch.cuda.set_sync_debug_mode("error")
-        try:
+        with waiting_refused(card):
             for _ in range(4):
                 chosen = decoder.next_ids(chosen[-1])
-        finally:
-            if card.type == "cuda":
-                torch.cuda.set_sync_debug_mode("default")
 
 
 def test_a_pass_that_waits_is_not_recorded_and_leaves_everything_in_order(
@@ -187,7 +203,7 @@ def test_a_pass_that_waits_is_not_recorded_and_leaves_everything_in_order(
     with opened(load(tiny_checkpoints.make("llama", tiny_folder), tmp_path, card)) as session:
         runner, before = session._runner, torch.cuda.current_stream(card)
         layer = session.loaded.model.model.layers[0]
-        hook = layer.register_forward_pre_hook(lambda module, arguments: arguments[0].sum().item() and None)
+        hook = layer.register_forward_pre_hook(waits_for_its_input)
         assert runner.decode.steps is not None
         runner.decode.steps._prepared.clear()
         decode = runner.decode
@@ -211,7 +227,7 @@ def test_unloading_gives_the_memory_of_recorded_steps_back(
         with opened(load(path, tmp_path, card, PrecisionChoice.BF16)) as session:
             assert_steps_agree(session)
         del session
-        loader.release()
+        release()
         held.append((torch.cuda.memory_allocated(card), torch.cuda.memory_reserved(card)))
     print(f"held after each unload (allocated, reserved): {held}")
     assert held[2][0] <= held[0][0] + 2**20
