@@ -1,6 +1,6 @@
 """What is searched for on the Hub: words, an id or an address, and below them order, size and author."""
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLineEdit, QWidget
 
@@ -46,6 +46,13 @@ class _SearchLine(QLineEdit):
             super().keyPressEvent(event)
 
 
+class _HintedLine(QLineEdit):
+    def minimumSizeHint(self) -> QSize:
+        """Leave room for all that the empty field says, in the font of the moment."""
+        words = self.fontMetrics().horizontalAdvance(self.placeholderText())
+        return super().minimumSizeHint().expandedTo(QSize(words + _LINE_SIDES_PX, 0))
+
+
 class SearchBar(QWidget):
     """Enter searches at once, a pause of typing after 400 ms; nothing is asked twice in a row but by Enter."""
 
@@ -65,12 +72,10 @@ class SearchBar(QWidget):
         name_button(self.line, self._lens, tr("Search"))
         self.sort = _choice(tr("Order"), [tr(words) for words, _ in _SORTS])
         self.size_range = _choice(tr("Size"), [tr(words) for words, _, _ in _SIZES])
-        self.author = QLineEdit()
+        self.author = _HintedLine()
         self.author.setMaxLength(_LONGEST_TEXT)
         self.author.setPlaceholderText(tr("Any publisher"))
         self.author.setAccessibleName(tr("Publisher"))
-        words = self.author.fontMetrics().horizontalAdvance(self.author.placeholderText())
-        self.author.setMinimumWidth(words + _LINE_SIDES_PX)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, fields
 
 import pytest
-from PySide6.QtCore import QEvent, QPointF, QRect, Qt, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QPointF, QRect, Qt, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QApplication,
@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
     QSpinBox,
     QToolButton,
     QVBoxLayout,
-    QWidget,
 )
 from pytestqt.qtbot import QtBot
 
@@ -266,29 +265,6 @@ def test_licences_lie_beside_what_they_are_for() -> None:
 def test_a_missing_file_is_named() -> None:
     with pytest.raises(FileNotFoundError, match=r"icons/nothing\.svg"):
         asset("icons", "nothing.svg")
-
-
-def test_another_look_polishes_each_widget_a_few_times_however_deep_it_is(qtbot: QtBot) -> None:
-    class Told(QLabel):
-        times = 0
-
-        def changeEvent(self, event: QEvent) -> None:  # noqa: N802  Qt's name
-            self.times += event.type() == QEvent.Type.StyleChange
-            super().changeEvent(event)
-
-    application = QApplication.instance()
-    assert isinstance(application, QApplication)
-    apply_theme(application, LIGHT)
-    outermost = inside = QWidget()
-    qtbot.addWidget(outermost)
-    for _ in range(20):
-        inside = QWidget(inside)
-    label = Told("deep", inside)
-    outermost.show()
-    before = label.times
-    apply_theme(application, DARK)
-    assert label.times - before <= 4
-    apply_theme(application, LIGHT)
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
