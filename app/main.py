@@ -13,6 +13,7 @@ from app.composition.chat import ChatParts, connect_intents, connect_states
 from app.composition.composer import ComposerParts
 from app.composition.exchange import ExchangeParts
 from app.composition.frame import BugReports, FrameParts
+from app.composition.kept_window import KeptWindow
 from app.composition.lists import ListParts
 from app.composition.messages import MessageParts
 from app.composition.model_settings import ModelSettingsParts
@@ -42,7 +43,6 @@ from app.restarting import start_again
 from app.settings.file import peek
 from app.settings.schema import sampling_from
 from app.settings.values import Language
-from app.settings.window_state import WindowState, load_window_state, save_window_state
 from app.single_instance import SingleInstance
 from app.termination import TerminationSignals
 from app.widgets.basics import languages
@@ -116,7 +116,7 @@ class Hearth(QObject):
         self._given_argv = engine_argv
         self._is_shut_down = False
         self.is_to_start_again = False
-        self._window_state = load_window_state(paths.window_state_file)
+        self._kept = KeptWindow(paths.window_state_file, self)
         self.bugs = BugReports(self)
         self.store_thread = StoreThread(paths.database)
         self.transcript_model = TranscriptModel(self)
@@ -273,7 +273,6 @@ class Hearth(QObject):
         self.window.notice_action_requested.connect(self._on_notice_action)
         self.window.quit_requested.connect(self._on_quit_requested)
         self.window.restart_requested.connect(self.restart)
-        self.conversations.conversation_changed.connect(self._on_conversation_changed)
         self.bugs.notice_raised.connect(self.window.show_notice)
 
     def _connect_models(self) -> None:
@@ -286,11 +285,11 @@ class Hearth(QObject):
         self.composer.drop_target.conversations_dropped.connect(self.exchange.controller.import_files)
         self.palette.connect_window(self.window)
         self.models.engine_renewal_wanted.connect(self._renew_engine)
-        self.models.first_start.finished.connect(self._save_window_state)
+        self._kept.connect_parts(self.window, self.conversations, self.models.first_start, self.exchange.controller)
 
     def start(self) -> None:
         """Show the window; what may take a moment begins once it is on screen."""
-        state = self._window_state
+        state = self._kept.state
         self.window.restore_window(state.geometry, state.sidebar_width, state.sidebar_shown, state.place)
         self.settings.start()
         self.lists.start()
@@ -314,7 +313,7 @@ class Hearth(QObject):
         self._is_shut_down = True
         began = time.monotonic()
         self.window.hide()
-        self._save_window_state()
+        self._kept.save()
         self.chat.shut_down()
         self.messages.shut_down()
         self.models.shut_down()
@@ -324,9 +323,11 @@ class Hearth(QObject):
         self._requests.retry_last()
         self.exchange.shut_down()  # may take longer than what was waiting to be kept
         if self.exchange.controller.unfinished != Unfinished():
-            self._save_window_state()
+            self._kept.save()
         if not self.store_thread.close(STORE_CLOSE_SECONDS):
             _log.error("the store did not end within %s s", STORE_CLOSE_SECONDS)
+        if not all([self._kept.finish(), self.settings.finish()]):
+            _log.error("the settings could not be written in time")
         saved = time.monotonic()
         if not self.engine.stop():
             _log.error("the engine's thread did not end")
@@ -373,28 +374,8 @@ class Hearth(QObject):
         if isinstance(error, StoreError):
             self.window.show_notice(notices.store_notice(error))
 
-    @Slot(object)
-    def _on_conversation_changed(self, conversation: object) -> None:
-        # Kept at once, as after a crash the same conversation is to be open.
-        is_kept = conversation is not None and not self.conversations.is_private
-        if is_kept and self._window_state.last_conversation_id != self.conversations.current_id:
-            self._save_window_state()
-
     @Slot()
     def _on_quit_requested(self) -> None:
         application = QApplication.instance()
         if application is not None:
             application.quit()
-
-    def _save_window_state(self) -> None:
-        self._window_state = WindowState(
-            geometry=bytes(self.window.saveGeometry().data()),
-            place=self.window.place,
-            sidebar_width=self.window.sidebar_width,
-            sidebar_shown=self.window.actions_by_name.sidebar.isChecked(),
-            first_start_done=not self.models.first_start.is_shown,
-            last_conversation_id=None if self.conversations.is_private else self.conversations.current_id,
-            unfinished_import=self.exchange.controller.unfinished.imported,
-            unfinished_export=self.exchange.controller.unfinished.exported,
-        )
-        save_window_state(self._paths.window_state_file, self._window_state)

@@ -1,12 +1,14 @@
-"""The settings in force: changed one at a time, checked, saved at once."""
+"""The settings in force: changed one at a time, checked, written on a thread."""
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from app.models.notice import Notice, Severity
 from app.settings.file import SettingsNotSaved, load, save
+from app.settings.file_writer import FileWriter
 from app.settings.model_settings import ModelSettings
 from app.settings.schema import Settings
 from app.settings.validation import BadValue, default_of, with_value
@@ -22,10 +24,13 @@ class SettingsController(QObject):
     settings_changed = Signal(object)
     notice_raised = Signal(object)
     notice_cleared = Signal(object)
+    _save_failed = Signal(object, str)  # from the writer's thread
 
     def __init__(self, path: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._path = path
+        self._writer = FileWriter()
+        self._save_failed.connect(self._on_save_failed, Qt.ConnectionType.QueuedConnection)
         self.settings, self._warnings = load(path)
 
     def start(self) -> None:
@@ -33,6 +38,10 @@ class SettingsController(QObject):
         self.settings_changed.emit(self.settings)
         if self._warnings:
             self.notice_raised.emit(Notice(key=FILE_KEY, text=" ".join(self._warnings), severity=Severity.WARNING))
+
+    def finish(self) -> bool:
+        """Wait until all is written; return whether it is."""
+        return self._writer.finish()
 
     @Slot(object)
     def change(self, change: tuple[str, object]) -> None:
@@ -61,7 +70,15 @@ class SettingsController(QObject):
             return
         self.settings = settings
         self.settings_changed.emit(settings)
+        self._writer.write(self._path, partial(self._save, settings))
+
+    def _save(self, settings: Settings) -> None:
         try:
             save(self._path, settings)
         except SettingsNotSaved as error:
-            self.notice_raised.emit(Notice(key=SETTINGS_KEY, text=str(error), severity=Severity.ERROR))
+            self._save_failed.emit(settings, str(error))
+
+    @Slot(object, str)
+    def _on_save_failed(self, settings: object, words: str) -> None:
+        if settings is self.settings:  # later ones tell by themselves what became of them
+            self.notice_raised.emit(Notice(key=SETTINGS_KEY, text=words, severity=Severity.ERROR))

@@ -49,6 +49,7 @@ def test_instructions_and_sampling_are_used_and_kept(window: Whole) -> None:
     window.say("Hello there")
     window.wait(lambda: window.texts() == ["Hello there", "You said:"] and window.hearth.chat.is_idle)
     reference = window.hearth.checkpoints.reference
+    assert window.hearth.settings.finish()
     assert load(locate().settings_file)[0].models == {
         reference: ModelSettings(system_prompt="Speak like a pirate.", maximum_tokens=2)
     }

@@ -5,6 +5,7 @@ The engine runs two at a time and keeps every byte of one that is cancelled; wha
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -16,6 +17,7 @@ from app.engine_words import said
 from app.models.download_list_model import DownloadListModel
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState
 from app.models.hub_words import reference_of
+from app.settings.file_writer import FileWriter
 from app.settings.unfinished_downloads import UnfinishedDownload, load_downloads, save_downloads
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.commands import DiscardDownload, DownloadCheckpoint
@@ -64,6 +66,7 @@ class DownloadController(QObject):
         self._access = access
         self._downloads = downloads
         self._file = file
+        self._writer = FileWriter()
         self._commands: dict[str, str] = {}  # command id: key
         self._discarded: set[str] = set()  # keys that are thrown away as soon as they have stopped
         self._interrupted: list[str] = []  # keys that ended with the engine
@@ -84,6 +87,7 @@ class DownloadController(QObject):
     def shut_down(self) -> None:
         """Take no more part: the engine ends now, which pauses nothing."""
         self._is_shut_down = True
+        self._writer.finish()
 
     @Slot(object)
     def request(self, wanted: DownloadRequest) -> None:
@@ -229,10 +233,8 @@ class DownloadController(QObject):
 
     def _save(self) -> None:
         unfinished = (row for row in self._downloads.rows if row.state is not DownloadState.FINISHED)
-        save_downloads(
-            self._file,
-            [UnfinishedDownload(row.hub_id, row.revision, row.state not in _IN_ENGINE) for row in unfinished],
-        )
+        kept = [UnfinishedDownload(row.hub_id, row.revision, row.state not in _IN_ENGINE) for row in unfinished]
+        self._writer.write(self._file, partial(save_downloads, self._file, kept))
 
 
 def _row_of(wanted: DownloadRequest) -> DownloadRow:

@@ -1,6 +1,10 @@
+import errno
+import os
+import threading
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QCoreApplication
 from pytestqt.qtbot import QtBot
 
 from app.controllers.settings_controller import SETTINGS_KEY, SettingsController
@@ -28,8 +32,10 @@ def test_a_change_holds_at_once_and_is_saved(qtbot: QtBot, path: Path) -> None:
     controller.change(("theme", "dark"))
     controller.change(("theme", "dark"))
     assert [each.theme for each in settings] == [Theme.DARK]
+    assert controller.finish()
     assert load(path)[0].theme is Theme.DARK
     controller.reset("theme")
+    assert controller.finish()
     assert load(path)[0] == Settings()
     assert notices == []
 
@@ -58,7 +64,48 @@ def test_a_setting_that_can_not_be_saved_still_holds(qtbot: QtBot, path: Path) -
     _, notices = listened(controller)
     controller.change(("theme", "dark"))
     assert controller.settings.theme is Theme.DARK
+    qtbot.waitUntil(lambda: bool(notices), timeout=30_000)
     assert "could not be saved" in notices[0].text
+
+
+def test_a_disk_that_is_busy_keeps_nobody_waiting(qtbot: QtBot, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_free, synced = threading.Event(), []
+
+    def wait_for_the_disk(file: int) -> None:
+        is_free.wait(30.0)
+        synced.append(file)
+
+    monkeypatch.setattr(os, "fsync", wait_for_the_disk)
+    controller = SettingsController(path)
+    settings, notices = listened(controller)
+    for size in (20, 21, 22, 23):
+        controller.change(("text_size_px", size))
+    assert [each.text_size_px for each in settings] == [20, 21, 22, 23]
+    assert not path.exists()
+    is_free.set()
+    assert controller.finish()
+    assert load(path)[0].text_size_px == 23
+    assert len(synced) <= 2, "the first one, and the newest of those that waited"
+    assert notices == []
+
+
+def test_an_older_change_that_could_not_be_saved_is_not_told_when_a_newer_one_was(
+    qtbot: QtBot, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    controller = SettingsController(path)
+    _, notices = listened(controller)
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", refuse)
+        controller.change(("text_size_px", 20))
+        assert controller.finish()
+    controller.change(("text_size_px", 21))
+    assert controller.finish()
+    QCoreApplication.processEvents()
+    assert notices == []
+    assert load(path)[0].text_size_px == 21
 
 
 def test_what_was_found_at_the_start_is_not_taken_away_by_a_change(qtbot: QtBot, path: Path) -> None:
@@ -71,3 +118,4 @@ def test_what_was_found_at_the_start_is_not_taken_away_by_a_change(qtbot: QtBot,
     controller.change(("checkpoint", "starter"))  # as at the end of each load
     assert "usual ones" in notices[0].text
     assert notices[0].key not in cleared
+    assert controller.finish()

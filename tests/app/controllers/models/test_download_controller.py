@@ -112,6 +112,7 @@ def test_pause_and_resume_keep_what_is_there(downloads: Downloads, file: Path) -
     assert downloads.cancelled == [downloads.last]
     downloads.stop()
     assert (downloads.row.state, downloads.row.done_bytes) == (DownloadState.PAUSED, 40)
+    downloads.controller.shut_down()
     assert load_downloads(file) == (UnfinishedDownload(HUB_ID, "main", True),)
     downloads.controller.resume(KEY)
     assert len(downloads.commands) == 2
@@ -128,6 +129,7 @@ def test_giving_up_frees_the_disk_once_the_download_has_stopped(downloads: Downl
     assert isinstance(downloads.commands[-1], DiscardDownload)
     downloads.controller.on_event(DownloadDiscarded(command_id=downloads.last, checkpoint=HUB_ID, freed_bytes=40))
     assert downloads.list.rows == ()
+    downloads.controller.shut_down()
     assert load_downloads(file) == ()
 
 
@@ -205,6 +207,7 @@ def test_what_was_asked_for_before_the_start_is_not_begun_twice(downloads: Downl
 
 def test_offline_nothing_is_gone_on_with(downloads: Downloads, file: Path, qtbot: QtBot) -> None:
     downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.shut_down()
     again = Downloads(file, HubAccess(offline=True))
     again.controller.start()
     assert again.row.state is DownloadState.PAUSED
@@ -221,6 +224,7 @@ def test_a_damaged_list_is_none(file: Path, content: bytes, qtbot: QtBot) -> Non
 
 def test_no_token_is_written_down(downloads: Downloads, file: Path) -> None:
     downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.shut_down()
     assert HUB_ID.encode() in file.read_bytes()
     assert b"hf_secret" not in file.read_bytes()
     assert "hf_secret" not in repr(downloads.commands)

@@ -36,6 +36,7 @@ def test_own_values_hold_for_that_model_only_and_are_saved(qtbot: QtBot, tmp_pat
     office.reference = "org/b"
     assert office.own.in_force() == office.settings.settings
     assert office.own.own_keys() == frozenset()
+    assert office.settings.finish()
     kept = load(office.path)[0]
     assert kept.models == {"org/a": ModelSettings(temperature=0.2, system_prompt="You are A.")}
 
@@ -55,6 +56,7 @@ def test_reset_goes_back_to_the_settings_and_leaves_nothing(qtbot: QtBot, tmp_pa
     office.own.change(("seed", 7))
     office.own.reset("seed")
     assert office.settings.settings == Settings()
+    assert office.settings.finish()
     assert office.path.read_text().strip() == "{}"
 
 
