@@ -57,6 +57,11 @@ class FormulaBlock(Drawing):
         return self._shape is not None
 
     @property
+    def is_settled(self) -> bool:
+        """Whether no drawing is to come, which would change the height."""
+        return self._shape is not None or self._formula is None or not formulas().is_pending(self._formula)
+
+    @property
     def source_view(self) -> TextView:
         """The text that stands there while there is no drawing; it is made when it is first wanted."""
         if self._source_view is None:

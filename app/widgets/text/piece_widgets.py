@@ -34,3 +34,11 @@ def is_used(widget: QWidget) -> bool:
     if isinstance(widget, CodeBlock):
         return widget.is_kept
     return not isinstance(widget, FormulaBlock) or widget.is_selected
+
+
+def is_settled(widget: QWidget) -> bool:
+    """Return whether no drawing of a formula is still to come, which would change the height."""
+    texts, drawings = widget.findChildren(TextView), widget.findChildren(FormulaBlock)
+    return not any(text.pending for text in (widget, *texts) if isinstance(text, TextView)) and all(
+        each.is_settled for each in (widget, *drawings) if isinstance(each, FormulaBlock)
+    )

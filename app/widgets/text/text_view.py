@@ -81,7 +81,7 @@ class TextView(QTextBrowser):
         self._formula_object = FormulaObject(document)
         document.documentLayout().registerHandler(FORMULA_OBJECT, self._formula_object)
         self._places = FormulaPlaces(self, self._formula_object)
-        self._pending: frozenset[Formula] = frozenset()
+        self.pending: frozenset[Formula] = frozenset()  # their drawings are still to come, which changes the height
         self._drawings_due = QTimer(self, singleShot=True, interval=_DRAWINGS_MS)
         self._drawings_due.timeout.connect(self._on_drawings_due)
         self.setDocument(document)
@@ -144,7 +144,7 @@ class TextView(QTextBrowser):
     def stop_waiting(self) -> None:
         """Nothing of it is seen from now on: drawings that come are not for it."""
         self._places.forget()
-        self._pending = frozenset()
+        self.pending = frozenset()
         self._drawings_due.stop()
 
     def height_for(self, width: int) -> int:
@@ -344,17 +344,17 @@ class TextView(QTextBrowser):
         return self._theme.colors.muted if self._muted else self._theme.colors.text
 
     def _show_html(self, html: str) -> None:
-        is_new = not self._pending
+        is_new = not self.pending
         self._places.show_html(html, self._theme, self._text_color)
-        self._pending = self._places.pending
-        if self._pending and is_new:
+        self.pending = self._places.pending
+        if self.pending and is_new:
             formulas().drawn.connect(self._on_drawn, Qt.ConnectionType.UniqueConnection)
 
     @Slot(object)
     def _on_drawn(self, drawn: frozenset[Formula]) -> None:
-        if self._pending.isdisjoint(drawn):
+        if self.pending.isdisjoint(drawn):
             return
-        if not any(map(formulas().is_pending, self._pending)):
+        if not any(map(formulas().is_pending, self.pending)):
             self._on_drawings_due()
         elif not self._drawings_due.isActive():  # placing many again for each that arrives would take most of the time
             self._drawings_due.start()
@@ -363,7 +363,7 @@ class TextView(QTextBrowser):
     def _on_drawings_due(self) -> None:
         self._drawings_due.stop()
         self._places.place_drawn()
-        self._pending = self._places.pending
+        self.pending = self._places.pending
         self._heights.clear()
         self._ideal = 0.0
         self._fit(self.viewport().width())

@@ -10,6 +10,7 @@ from app.models.transcript_model import TranscriptEntry
 from app.rendering.thinking import Thinking, is_thinking
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.phase_line import PhaseLine
+from app.widgets.text.piece_widgets import is_settled
 from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.message_mark import MessageMark, Remedy, mark_of
 from app.widgets.transcript.message_widget import MessageWidget, RowStyle
@@ -86,6 +87,15 @@ class AssistantMessage(MessageWidget):
                 if top <= y < top + block.height():
                     return block
         return None
+
+    def unsettled_end(self, top: int, bottom: int) -> int:
+        """Return where what stands between two heights and awaits drawings ends, 0 if nothing there does."""
+        end = 0
+        for block in self.body.block_widgets:
+            place = block.mapTo(self, QPoint(0, 0)).y()
+            if place < bottom and place + block.height() > top and not is_settled(block):
+                end = place + block.height()
+        return end
 
     def source_at(self, y: int) -> int:
         """Return how many characters of the answer's source stand above a height inside it, roughly."""

@@ -146,6 +146,10 @@ class MessageWidget(QFrame):
         """Return the block of the message that covers a height inside it, for the view to hold on to."""
         return None
 
+    def unsettled_end(self, top: int, bottom: int) -> int:
+        """Return where what stands between two heights and awaits drawings ends, 0 if nothing there does."""
+        return 0
+
     def source_at(self, y: int) -> int:
         """Return how many characters of the message's source stand above a height inside it, roughly."""
         return 0

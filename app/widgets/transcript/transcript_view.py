@@ -15,6 +15,7 @@ from app.conversations.records import MessageState
 from app.language import tr
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.theme import TEXT_COLUMN_PX
+from app.widgets.transcript.held_place import place_at
 from app.widgets.transcript.live_rows import LiveRows
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.reading_place import TOP_MARGIN_PX, ReadingPlace
@@ -50,6 +51,7 @@ class TranscriptView(QAbstractScrollArea):
         self._live = LiveRows(model, self._made, self)
         self._heights = RowHeights(model, estimate, self._live.__contains__)
         self._anchor = ReadingPlace()
+        self._entered = 0  # how much of the page came into sight from above
         self._following = True
         self._arranging = False
         self._is_filling = False
@@ -169,7 +171,9 @@ class TranscriptView(QAbstractScrollArea):
         bar = self.verticalScrollBar()
         moved = self._value - bar.value()
         following = bar.value() >= bar.maximum()
-        if abs(moved) < self.viewport().height() and self._anchor.row < len(self._heights):
+        page = self.viewport().height()
+        self._entered = max(0, min(page, self._entered + moved)) if abs(moved) < page else 0
+        if abs(moved) < page and self._anchor.row < len(self._heights):
             self._anchor.offset += moved
         else:
             row = max(0, self._heights.row_at(bar.value()))
@@ -342,18 +346,8 @@ class TranscriptView(QAbstractScrollArea):
         return self._anchor.block_top(self.live_widget(self._anchor.row))
 
     def _pick_anchor(self) -> None:
-        """Hold on to what is at the top of the viewport: a row, a block of it, or the row below if only its end is."""
-        row = max(0, self._heights.row_at(self._value))
-        self._anchor = ReadingPlace(row, None, self._heights.top(row) - self._value)
-        if row >= self._model.rowCount() or self._anchor.offset >= 0:
-            return
-        widget = self.live_widget(row)
-        self._anchor.block = widget.block_at(-self._anchor.offset) if widget is not None else None
-        if self._anchor.block is not None and widget is not None:
-            self._anchor.source = widget.source_at(-self._anchor.offset)
-            self._anchor.offset += self._anchored_top()
-        elif row + 1 < self._model.rowCount():
-            self._anchor = ReadingPlace(row + 1, None, self._heights.top(row + 1) - self._value)
+        """Hold on to what is at the top of the viewport, or below what came in there and may still grow."""
+        self._anchor = place_at(self._value, self._entered, self.viewport().height(), self._heights, self.live_widget)
 
     def _measure(self, row: int) -> bool:
         """Give a row its real height; return whether it differs from what was assumed."""

@@ -5,6 +5,9 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.models.transcript_model import TranscriptModel
+from app.widgets.text.formula_process import FormulaProcess
+from app.widgets.text.formulas import formulas
+from app.widgets.text.piece_widgets import is_settled
 from app.widgets.transcript import message_body
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.transcript import Transcript
@@ -49,3 +52,38 @@ def test_a_message_of_which_the_end_is_seen_is_read_to_its_end(
         QApplication.processEvents()
     assert page.view.live_widget(2) is question
     assert max(map(abs, places)) < page.view.viewport().height() // 2
+
+
+@pytest.mark.parametrize("step", [60, 240, 420])
+def test_what_is_read_stays_while_formulas_that_enter_above_it_are_drawn(
+    page: Transcript, page_model: TranscriptModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    matrix = r"\begin{pmatrix} " + r" \\ ".join("abcdef") + r" \end{pmatrix}"
+    drawn_late = "\n\n".join(rf"Number {number}: \({matrix}_{{{step} + {number}}}\)\n\n$$x$$" for number in range(40))
+    with monkeypatch.context() as patched:
+        patched.setattr(FormulaProcess, "_start", lambda process: None)  # none is drawn before all is laid out
+        said = [user(1, "Go"), answer(2, PARAGRAPHS), user(3, "On"), answer(4, drawn_late), user(5, "On")]
+        page_model.set_entries(entries([*said, answer(6, PARAGRAPHS)]))
+        bar = page.view.verticalScrollBar()
+        while (question := page.view.live_widget(4)) is None or not 100 < question.y() < 300:
+            bar.setValue(bar.value() - 40)
+            QApplication.processEvents()
+        bar.setValue(bar.value() - 20)
+        question_y = question.y()
+        bar.setValue(bar.value() - min(step, page.view.viewport().height() - question_y - 40))
+        QApplication.processEvents()
+        row = page.view.live_widget(3)
+        assert isinstance(row, AssistantMessage)
+        assert not all(map(is_settled, row.body.block_widgets))
+        place, height = question.y(), row.height()
+        assert question_y < place < page.view.viewport().height()
+    formulas()._process._start()
+    places = []
+    while formulas().is_busy or formulas()._tell.isActive():
+        QApplication.processEvents()
+        places.append(question.y() - place)
+    for _ in range(60):
+        QApplication.processEvents()
+        places.append(question.y() - place)
+    assert row.height() > height
+    assert set(places) == {0}
