@@ -10,7 +10,7 @@ from engine.decode.rungs import Rungs
 from engine.hardware.faults import fault_of
 
 # What a model raises that doesn't get on with the way it is run.
-UNSUITABLE = (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
+UNSUITABLE = (AssertionError, AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError)
 _TRACED_IDS = 2
 
 

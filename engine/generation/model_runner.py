@@ -17,23 +17,19 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
 from engine.decode import attention, fusing, preparing, products
-from engine.decode.fusing import UNSUITABLE
 from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
-from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
+from engine.generation import window_check
+from engine.generation.kv_check import CHECK_IDS, KvCheck, Pairs, are_equal, check_ids, holds
+from engine.generation.window_check import logits_under_small_windows
 from engine.hardware.faults import Fault, fault_of
 from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
 
-_CHECK_IDS = 24
 # Feeding one id takes about as long as reading so many at once: where the KV takes only single ids, a follow-up is
 # fed one by one if it is that much shorter than what would be read again (10 on a CPU, more on a card).
 _SINGLE_ID_COSTS = 16
-# Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
-_TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
-
-
 _ALL_RUNGS = Rungs()
 
 
@@ -126,15 +122,17 @@ class ModelRunner:
         Errors about the machine (memory, a lost card) get through; nothing is kept then.
         """
         vocabulary = int(self._model.config.get_text_config().vocab_size)
-        ids = _check_ids(vocabulary, _CHECK_IDS)
+        ids = check_ids(vocabulary, CHECK_IDS)
         try:
-            self._windowed = self._windowed and self._masks_by_window(_check_ids(vocabulary, CHECK_IDS))
+            self._windowed = self._windowed and self._masks_by_window(vocabulary)
             expected = self._plain_logits(ids)
             self._fuse(self._rungs, ids, expected)
+            check = KvCheck(self, vocabulary, self._plain_logits, expected)
             for mode in KvMode:
                 self._use(mode)
-                if mode is KvMode.NONE or self._agrees(ids, expected):
+                if mode is KvMode.NONE or holds(check.continued, self._model.dtype):
                     break
+            self.kv.can_be_put_back = holds(check.put_back, self._model.dtype)
             self.decode = self._prepared_decode()
             if self._rungs.compiled and self.decode.way is DecodeWay.EAGER:
                 self._fuse(replace(self._rungs, compiled=False), ids, expected)
@@ -271,45 +269,22 @@ class ModelRunner:
         fusing.fuse(self._model, rungs, ids, expected, self._plain_logits, self._agree)
 
     def _agree(self, found: torch.Tensor, wanted: torch.Tensor) -> bool:
-        return self._all_equal([(found, wanted)])
+        return are_equal(found, wanted, self._model.dtype)
 
     def _use(self, mode: KvMode) -> None:
         self.mode = mode
         self.decode = Decode(DecodeWay.EAGER, "")
         self.kv = KvSlab(self._model.config, self._capacity, mode is KvMode.SLAB, self._windowed)
 
-    def _agrees(self, ids: list[int], expected: torch.Tensor) -> bool:
-        """Feed in chunks, token by token and (where the KV can be rewound) over other ids; compare each time."""
-        try:
-            pairs = [(self.feed(ids[:9]), expected[8]), (self.feed(ids[9:10]), expected[9])]
-            if self.reads_in_chunks:
-                pairs.append((self.feed(ids[10:20]), expected[19]))
-            else:
-                pairs.append((self.feed(ids[10:11]), expected[10]))
-            if self.reads_in_chunks and self.kv.undoable_tokens:
-                self.feed(ids[:4])
-                self.kv.rewind(12)
-                pairs.append((self.feed(ids[12:20]), expected[19]))
-                pairs.append((self.feed(ids[20:21]), expected[20]))
-        except UNSUITABLE as error:
-            if fault_of(error) is not None:
-                raise
-            return False
-        return self._all_equal(pairs)
-
-    def _masks_by_window(self, ids: list[int]) -> bool:
+    def _masks_by_window(self, vocabulary: int) -> bool:
         """Return whether layers with a sliding window may forget what has left it."""
-        try:
-            pairs = logits_under_small_windows(self._model, ids, self._device)
-        except UNSUITABLE as error:
-            if fault_of(error) is not None:
-                raise
-            return False
-        return self._all_equal(pairs)
 
-    def _all_equal(self, pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> bool:
-        tolerance = _TOLERANCE.get(self._model.dtype, 8e-2)
-        return all(_difference(found, wanted) < tolerance for found, wanted in pairs)
+        def compared(number: int) -> Pairs:
+            return logits_under_small_windows(
+                self._model, check_ids(vocabulary, window_check.CHECK_IDS, number), self._device
+            )
+
+        return holds(compared, self._model.dtype)
 
 
 def _with_plain_strides(head: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -329,15 +304,3 @@ def _decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
         if isinstance(module, torch.nn.ModuleList) and len(module) == count:
             return list(module)
     return []
-
-
-def _check_ids(vocabulary: int, count: int) -> list[int]:
-    """Return ids spread over the vocabulary, the same for every load."""
-    return [(17 + 7919 * index) % vocabulary for index in range(count)]
-
-
-def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
-    """Return the relative difference of two logit vectors after taking out their means."""
-    found, wanted = found - found.mean(), wanted - wanted.mean()
-    difference = float((found - wanted).norm() / wanted.norm().clamp(min=1e-12))
-    return difference if difference == difference else float("inf")

@@ -58,7 +58,8 @@ class KvSlab:
     """The one cache of the loaded model. ids always names exactly what the cache was computed from.
 
     windowed: sliding layers keep their window and slack_tokens more instead of everything. use_slab: False leaves
-    all layers to transformers.
+    all layers to transformers. can_be_put_back: False where the model keeps a state that is not in the cache; what is
+    held can then only be gone on from.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class KvSlab:
         self._use_slab = use_slab
         self._windowed = windowed
         self._slack_tokens = slack_tokens
+        self.can_be_put_back = True
         self._layers = self._new_layers()
         self.cache = Cache(layers=self._layers)
         self._ids: list[int] = []

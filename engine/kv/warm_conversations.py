@@ -49,7 +49,8 @@ class WarmConversations:
     @property
     def needs_turn_states(self) -> bool:
         """Whether another version of an answer needs what the model held before it; not where that is everything."""
-        return self._is_kept and self._kv.has_states and not self._kv.grows_states
+        kv = self._kv
+        return self._is_kept and kv.can_be_put_back and kv.has_states and not kv.grows_states
 
     def common_length(self, ids: list[int]) -> int:
         """Return how many of the ids the slab holds, and could be rewound to."""
@@ -106,7 +107,7 @@ class WarmConversations:
         """
         kv = self._kv
         owner = owner_name(conversation_id)
-        if not kv.length or not self._is_kept:
+        if not kv.length or not self._is_kept or not kv.can_be_put_back:
             return True
         return self._guarded(lambda: self._keep(kv, owner, is_private, should_stop))
 

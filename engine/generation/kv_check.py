@@ -1,0 +1,121 @@
+"""Whether a way of keeping KV computes what a plain forward does, tried at load with a few ids."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from engine.decode.fusing import UNSUITABLE
+from engine.hardware.faults import fault_of
+from engine.kv.foreign_layers import UnstorableError
+
+if TYPE_CHECKING:
+    from engine.generation.model_runner import ModelRunner
+
+CHECK_IDS = 24
+# In 16 bit a token that stands between two experts is sent to one or the other, which is as right: each comparison
+# may be tried with so many ids. A wrong way of keeping KV is wrong with all of them.
+_TRIES = 4
+# Largest relative difference of logits that rounding explains, by dtype; a wrong cache differs by about 1.
+_TOLERANCE = {torch.float32: 2e-3, torch.float16: 3e-2, torch.bfloat16: 8e-2}
+
+Pairs = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+def check_ids(vocabulary: int, count: int, number: int = 0) -> list[int]:
+    """Return ids spread over the vocabulary, the same for every load and others for each number."""
+    return [(17 + 7919 * (index + count * number)) % vocabulary for index in range(count)]
+
+
+def are_equal(found: torch.Tensor, wanted: torch.Tensor, dtype: torch.dtype) -> bool:
+    """Return whether logits of a model of that dtype differ by no more than rounding explains."""
+    return _difference(found, wanted) < _TOLERANCE.get(dtype, 8e-2)
+
+
+def holds(compare: Callable[[int], Pairs], dtype: torch.dtype) -> bool:
+    """Return whether each of the pairs that compare(number) finds is equal in one of the tries, numbered from 0.
+
+    Errors about the machine get through.
+    """
+    different: set[int] | None = None
+    for number in range(1 if dtype is torch.float32 else _TRIES):
+        try:
+            pairs = compare(number)
+        except UNSUITABLE as error:
+            if fault_of(error) is not None:
+                raise
+            return False
+        now = {place for place, (found, wanted) in enumerate(pairs) if not are_equal(found, wanted, dtype)}
+        different = now if different is None else different & now
+        if not different:
+            return True
+    return False
+
+
+class KvCheck:
+    """Tries the runner's way of keeping KV. expected: the logits of a plain forward over the ids of the first try."""
+
+    def __init__(
+        self,
+        runner: "ModelRunner",
+        vocabulary: int,
+        plain_logits: Callable[[list[int]], torch.Tensor],
+        expected: torch.Tensor,
+    ) -> None:
+        self._runner = runner
+        self._vocabulary = vocabulary
+        self._plain_logits = plain_logits
+        self._expected = {0: expected}
+
+    def continued(self, number: int) -> Pairs:
+        """Feed in chunks, token by token and (where the KV can be rewound) over other ids; return what to compare."""
+        ids, expected = self._sample(number)
+        runner = self._runner
+        runner.kv.clear()
+        pairs = [(runner.feed(ids[:9]), expected[8]), (runner.feed(ids[9:10]), expected[9])]
+        if runner.reads_in_chunks:
+            pairs.append((runner.feed(ids[10:20]), expected[19]))
+        else:
+            pairs.append((runner.feed(ids[10:11]), expected[10]))
+        if runner.reads_in_chunks and runner.kv.undoable_tokens:
+            runner.feed(ids[:4])
+            runner.kv.rewind(12)
+            pairs.append((runner.feed(ids[12:20]), expected[19]))
+            pairs.append((runner.feed(ids[20:21]), expected[20]))
+        return pairs
+
+    def put_back(self, number: int) -> Pairs:
+        """Put a state back behind which something else was read; return what to compare, nothing without a state.
+
+        RecurrentGemma's modules hold their states themselves: what the cache holds doesn't bring those back.
+        """
+        kv = self._runner.kv
+        if not kv.has_states or not self._runner.keeps_kv:
+            return []
+        ids, expected = self._sample(number)
+        kv.clear()
+        self._runner.feed(ids[:9])
+        try:
+            state = kv.state()
+        except UnstorableError:
+            return []
+        assert state is not None
+        kept = replace(state, tensors=[tensor.clone() for tensor in state.tensors])
+        held, reach = kv.ids, kv.reach
+        self._runner.feed(ids[:1])
+        kv.restore(held, reach, [], kept)
+        return [(self._runner.feed(ids[9:10]), expected[9])]
+
+    def _sample(self, number: int) -> tuple[list[int], torch.Tensor]:
+        ids = check_ids(self._vocabulary, CHECK_IDS, number)
+        if number not in self._expected:
+            self._expected[number] = self._plain_logits(ids)
+        return ids, self._expected[number]
+
+
+def _difference(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Return the relative difference of two logit vectors after taking out their means."""
+    found, wanted = found - found.mean(), wanted - wanted.mean()
+    difference = float((found - wanted).norm() / wanted.norm().clamp(min=1e-12))
+    return difference if difference == difference else float("inf")

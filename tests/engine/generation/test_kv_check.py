@@ -1,0 +1,53 @@
+"""The check at load: what rounding does to one comparison is forgiven, what is wrong is found with any ids."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from engine.generation.kv_check import Pairs, check_ids, holds
+from engine.generation.model_runner import KvMode
+from tests import tiny_checkpoints
+from tests.chat_probe import answered, ask, cold_ids, load_session, user
+
+RIGHT = torch.tensor([1.0, -2.0, 3.0])
+OTHER_EXPERTS = torch.tensor([1.0, -1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "differing", "expected"),
+    [
+        (torch.bfloat16, [{0, 2}, {1, 2}, {1}], True),
+        (torch.bfloat16, [{0, 2}, {1, 2}, {2}, {0, 2}], False),
+        (torch.float32, [{0}, set()], False),
+        (torch.float32, [set()], True),
+    ],
+)
+def test_each_comparison_has_to_be_equal_once(dtype: torch.dtype, differing: list[set[int]], expected: bool) -> None:
+    def compare(number: int) -> Pairs:
+        return [(OTHER_EXPERTS if place in differing[number] else RIGHT, RIGHT) for place in range(3)]
+
+    assert holds(compare, dtype) is expected
+
+
+def test_each_try_has_other_ids() -> None:
+    tries = [tuple(check_ids(50_000, 24, number)) for number in range(4)]
+    assert len(set(tries)) == 4
+
+
+def test_states_that_modules_keep_to_themselves_are_never_put_back(tmp_path: Path) -> None:
+    config = transformers.RecurrentGemmaConfig(
+        vocab_size=384, hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4,
+        num_key_value_heads=1, head_dim=12, lru_width=48, attention_window_size=16, bos_token_id=1, eos_token_id=2,
+        pad_token_id=0, block_types=["recurrent", "recurrent", "attention"], tie_word_embeddings=False,
+    )  # fmt: skip
+    session = load_session(str(tiny_checkpoints.save(config, tmp_path / "model")), tmp_path)
+    assert session._runner.mode is KvMode.WHOLE
+    opening = [user("Tell me a story about a small lighthouse and the sea")]
+    first = ask(session, opening)
+    assert first.token_ids == cold_ids(session, opening)
+    assert ask(session, opening).token_ids == first.token_ids, "another version of the answer"
+    ask(session, [user("Hello")], conversation="other")
+    follow_up = [*opening, answered(session, first), user("And then?")]
+    assert ask(session, follow_up).token_ids == cold_ids(session, follow_up), "after another conversation"
