@@ -73,6 +73,15 @@ def _gemma3() -> PretrainedConfig:
     )
 
 
+def _gemma4() -> PretrainedConfig:
+    """Layers of two head widths, of which the last two look at the KV of the first two."""
+    return transformers.Gemma4TextConfig(
+        **{**_DENSE, "num_hidden_layers": 4}, sliding_window=SLIDING_WINDOW, global_head_dim=32,
+        attention_k_eq_v=True, num_global_key_value_heads=1, num_kv_shared_layers=2, hidden_size_per_layer_input=12,
+        vocab_size_per_layer_input=VOCABULARY_SIZE, layer_types=["sliding_attention", "full_attention"] * 2,
+    )  # fmt: skip
+
+
 def _phi3() -> PretrainedConfig:
     shape = {key: value for key, value in _DENSE.items() if key != "head_dim"}
     return transformers.Phi3Config(**shape, original_max_position_embeddings=MAXIMUM_CONTEXT)
@@ -189,6 +198,7 @@ ARCHITECTURES: dict[str, Callable[[], PretrainedConfig]] = {
     "mistral": _mistral,
     "gemma2": _gemma2,
     "gemma3": _gemma3,
+    "gemma4": _gemma4,
     "phi3": _phi3,
     "phi3_longrope": _phi3_longrope,
     "gpt_neox": _gpt_neox,

@@ -4,7 +4,9 @@ from transformers import PreTrainedConfig
 
 
 def whole(config: PreTrainedConfig, name: str) -> int:
-    """Return the attribute if it is a whole number above 0, else 0."""
+    """Return the attribute if it is a whole number above 0, else 0; the largest where layers differ in it."""
+    if name in (getattr(config, "per_layer_attributes", None) or ()):
+        return max((whole(layer, name) for layer in config.per_layer_config), default=0)
     value = getattr(config, name, None)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 

@@ -12,8 +12,9 @@ from transformers.cache_utils import get_layer_types_and_kwargs
 from engine.planning.configuration import first_of, whole
 
 _WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_sliding"})
-_ATTENTION_TYPES = frozenset({"full_attention", "hybrid", *_WINDOWED_TYPES})
+_STATE_TYPES = frozenset({"linear_attention", "conv"})
 _HYBRID_TYPES = frozenset({"hybrid", "hybrid_sliding"})
+_COMPRESSED_TYPES = frozenset({"heavily_compressed_attention", "compressed_sparse_attention"})
 _EMPTY_TYPE = "dummy"
 _FLOAT32_BYTES = 4
 
@@ -48,7 +49,13 @@ def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMem
     kinds, options = found
     shared = options if isinstance(options, dict) else None  # older transformers have the same for all layers
     return tuple(
-        _layer(config, kind, (options[index] if shared is None else shared).get("sliding_window"), index, element_bytes)
+        _layer(
+            config.per_layer_config[index],
+            kind,
+            (options[index] if shared is None else shared).get("sliding_window"),
+            index,
+            element_bytes,
+        )
         for index, kind in enumerate(kinds)
     )
 
@@ -66,13 +73,36 @@ def kv_bytes(layers: tuple[LayerMemory, ...], tokens: int, slack_tokens: int | N
 def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, element_bytes: int) -> LayerMemory:
     if kind == _EMPTY_TYPE:  # layers without a memory, or that read the KV of earlier ones (Gemma 3n)
         return LayerMemory(0)
-    if kind not in _ATTENTION_TYPES:
+    if kind in _STATE_TYPES:
         convolved, recurrent = _state_elements(config, kind)
         return LayerMemory(0, None, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
+    if kind in _COMPRESSED_TYPES:
+        return _compressed(config, kind, element_bytes)
     convolved, recurrent = _state_elements(config, kind) if kind in _HYBRID_TYPES else (0, 0)
     kept = window if isinstance(window, int) and kind in _WINDOWED_TYPES else None
-    per_token = _attention_elements(config, index) * element_bytes
-    return LayerMemory(per_token, kept, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
+    per_token = _attention_elements(config, index)
+    if kind == "indexed_attention" and not _picks_as_before(config, index):
+        per_token += whole(config, "index_head_dim")  # a key beside K and V, by which positions are picked
+    return LayerMemory(per_token * element_bytes, kept, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
+
+
+def _picks_as_before(config: PreTrainedConfig, index: int) -> bool:
+    """Whether a layer looks at the positions that an earlier one has picked (GLM 5)."""
+    kinds = getattr(config, "indexer_types", None)
+    return isinstance(kinds, list | tuple) and kinds[index] == "shared"
+
+
+def _compressed(config: PreTrainedConfig, kind: str, element_bytes: int) -> LayerMemory:
+    """DeepSeek V4: K and V are one, whole in the window, and one of them for `rate` positions before it."""
+    rate, width = config.compress_rates[kind], whole(config, "head_dim")
+    overlaps = kind == "compressed_sparse_attention"
+    widths = (width, whole(config, "index_head_dim")) if overlaps else (width,)
+    per_token = sum(-(-each // rate) for each in widths)
+    # Vectors with their weights, two of each where neighbours overlap, whose last ones are kept as well.
+    waiting = sum(widths) * (4 * (rate - 1) + 2 * rate if overlaps else 2 * (rate - 1))
+    return LayerMemory(
+        per_token * element_bytes, None, ((whole(config, "sliding_window") - 1) * width + waiting) * element_bytes
+    )
 
 
 def _attention_elements(config: PreTrainedConfig, index: int) -> int:
@@ -105,6 +135,9 @@ def _state_elements(config: PreTrainedConfig, kind: str) -> tuple[int, int]:
         key_width, value_width = whole(config, "linear_key_head_dim"), whole(config, "linear_value_head_dim")
         channels = 2 * key_heads * key_width + value_heads * value_width
         return channels * whole(config, "linear_conv_kernel_dim"), value_heads * key_width * value_width
+    heads, width = whole(config, "linear_num_heads"), whole(config, "linear_head_dim")
+    if heads:  # Kimi delta attention: queries, keys and values of equal width
+        return 3 * heads * width * whole(config, "linear_conv_kernel_dim"), heads * width * width
     return _state_space_elements(config)
 
 
