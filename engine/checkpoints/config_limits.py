@@ -3,6 +3,7 @@
 transformers would allocate what the configuration says and fill it with random numbers.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 
 from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, TensorHeader, incomplete
@@ -32,7 +33,10 @@ _LONGEST_SHOWN = 40
 
 
 def refuse_odd_sizes(files: CheckpointFiles, config: Mapping[str, object]) -> None:
-    """Raise EngineError(CHECKPOINT_INCOMPLETE) for sizes that no model has: negative, huge, no whole numbers."""
+    """Raise EngineError(CHECKPOINT_INCOMPLETE) for sizes that no model has: negative, huge, no whole numbers.
+
+    Numbers that are none are refused wherever they stand: a norm with one answers nothing.
+    """
     for part in parts(config):
         for key, limits in _LIMITS.items():
             for value in _each(part.get(key)):
@@ -41,6 +45,9 @@ def refuse_odd_sizes(files: CheckpointFiles, config: Mapping[str, object]) -> No
         for key, value in part.items():
             if isinstance(value, list) and len(value) > _LONGEST_LIST:
                 raise incomplete(files, f"{CONFIG_NAME} is damaged ({_shown(key)} has {len(value):,} entries)")
+    for key, value, is_listed in _floats("", config):
+        if math.isnan(value) or (math.isinf(value) and not is_listed):
+            raise _damaged(files, key, value)
 
 
 def refuse_other_weights(
@@ -74,6 +81,18 @@ def parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
         yield text
 
 
+def _floats(key: str, value: object, is_listed: bool = False) -> Iterator[tuple[str, float, bool]]:
+    """Yield each fraction at any depth, with its key and whether it is in a list: Mamba publishes endless limits."""
+    if isinstance(value, float):
+        yield key, value, is_listed
+    elif isinstance(value, dict):
+        for inner, each in value.items():
+            yield from _floats(str(inner), each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _floats(key, each, True)
+
+
 def _each(value: object) -> list[object]:
     return value[:_LONGEST_LIST] if isinstance(value, list) else [value]
 
@@ -90,7 +109,7 @@ def _numbers(part: Mapping[str, object], keys: tuple[str, ...]) -> Iterator[int]
 
 
 def _damaged(files: CheckpointFiles, key: str, value: object) -> Exception:
-    return incomplete(files, f"{CONFIG_NAME} is damaged ({key} is {_shown(value)})")
+    return incomplete(files, f"{CONFIG_NAME} is damaged ({_shown(key)} is {_shown(value)})")
 
 
 def _shown(value: object) -> str:

@@ -27,6 +27,7 @@ _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _MOST_BYTES = 2**56
 _SHOWN_NAMES = 3
 _OPENING_BYTES = 64
+_LONGEST_NAME = 255
 # What lies under the name of a weight file when the file itself was never fetched.
 _STAND_INS = (
     (b"version https://git-lfs", "is only a pointer to the file, which Git LFS has not fetched"),
@@ -144,7 +145,7 @@ def check_index(files: CheckpointFiles, names: list[str], tensors: Mapping[str, 
     missing = sorted(str(key) for key in _weight_map(files, index) if key not in tensors)
     if missing:
         more = f" and {len(missing) - _SHOWN_NAMES} more" if len(missing) > _SHOWN_NAMES else ""
-        shown = ", ".join(missing[:_SHOWN_NAMES]) + more
+        shown = ", ".join(name[:_LONGEST_NAME] for name in missing[:_SHOWN_NAMES]) + more
         raise incomplete(files, f"{index} lists parts that no file holds ({shown})", "\n".join(missing))
 
 
@@ -210,9 +211,15 @@ def _weight_map(files: CheckpointFiles, index: str) -> Mapping[str, object]:
     if not isinstance(found, dict):
         raise incomplete(files, f"{index} cannot be read")
     for name in found.values():
-        if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+        if not isinstance(name, str) or not _is_weight_name(name):
             raise incomplete(files, f"{index} names a file that is no .safetensors file in the folder", str(name))
     return found
+
+
+def _is_weight_name(name: str) -> bool:
+    """Whether a name leads to a weight file in the folder itself on every system, and can be shown."""
+    plain = name.isprintable() and "\\" not in name and len(name) <= _LONGEST_NAME
+    return plain and Path(name).name == name and name.endswith(".safetensors")
 
 
 def _fault(path: Path) -> str:

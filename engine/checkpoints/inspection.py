@@ -88,7 +88,7 @@ def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTra
 def _skeleton(inspection: Inspection) -> PreTrainedModel:
     try:
         return skeleton_of(inspection.config)
-    except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
+    except Exception as error:  # with odd values the architectures divide by zero, assert and index as they like
         raise unsupported(inspection.files, "it could not be built from its files", repr(error)) from error
 
 

@@ -140,7 +140,7 @@ def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
     weight_bytes = found.weight_bytes or shape.parameters * (published.bits if published is not None else 8 * size) // 8
     try:
         skeleton = skeleton_of(inspection.config)
-    except (ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, IndexError) as error:
+    except Exception as error:  # as in inspection: odd values let architectures raise anything
         raise unsupported(inspection.files, "it could not be built from its known shape", repr(error)) from error
     source = Source(dtype, weight_bytes)
     return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))

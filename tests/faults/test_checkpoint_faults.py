@@ -219,6 +219,14 @@ def test_absurd_config_allocates_nothing(broken: Path, tmp_path: Path, key: str,
     assert report.kind in (ErrorKind.CHECKPOINT_INCOMPLETE, ErrorKind.CHECKPOINT_UNSUPPORTED)
 
 
+@pytest.mark.parametrize(
+    "changes", [{"num_key_value_heads": 0}, {"head_dim": 0}, {"pad_token_id": 2**70}, {"pad_token_id": 10**9}]
+)
+def test_sizes_that_the_architecture_stumbles_over(broken: Path, tmp_path: Path, changes: dict[str, object]) -> None:
+    tiny_checkpoints.edit_config(broken, **changes)
+    assert "could not be built" in refused(broken, tmp_path).message
+
+
 def test_unknown_model_type(broken: Path, tmp_path: Path) -> None:
     tiny_checkpoints.edit_config(broken, model_type="model_of_tomorrow")
     report = refused(broken, tmp_path)

@@ -224,7 +224,9 @@ def test_a_part_in_two_files(folder: Path) -> None:
     [
         "", "[]", "{}", "[" * 100_000, '{"weight_map": 3}', '{"weight_map": {"a": "../secret.safetensors"}}',
         '{"weight_map": {"a": "/etc/passwd"}}', '{"weight_map": {"a": "pytorch_model.bin"}}',
-        '{"weight_map": {"a": 3}}', '{"weight_map": {"a": null}}',
+        '{"weight_map": {"a": 3}}', '{"weight_map": {"a": null}}', r'{"weight_map": {"a": "a\u0000.safetensors"}}',
+        r'{"weight_map": {"a": "\ud800.safetensors"}}', r'{"weight_map": {"a": "..\\a.safetensors"}}',
+        '{"weight_map": {"a": "' + "a" * 5_000 + '.safetensors"}}', r'{"weight_map": {"a": "\u001b[2J.safetensors"}}',
     ],
 )  # fmt: skip
 def test_damaged_index(folder: Path, index: str) -> None:
@@ -307,6 +309,23 @@ def test_sizes_that_no_model_has(folder: Path, part: str | None, key: str, value
     report = refused(folder)
     assert report.kind is INCOMPLETE
     assert "config.json" in report.message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rms_norm_eps": float("nan")}, {"rms_norm_eps": float("inf")}, {"rope_theta": float("-inf")},
+        {"rope_parameters": {"rope_type": "yarn", "factor": float("nan")}}, {"short_factor": [1.0, float("nan")]},
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none(folder: Path, changes: dict[str, object]) -> None:
+    tiny_checkpoints.edit_config(folder, **changes)
+    assert "config.json is damaged" in refused(folder).message
+
+
+def test_an_endless_limit_in_a_list_is_as_mamba_publishes_it(folder: Path) -> None:
+    tiny_checkpoints.edit_config(folder, time_step_limit=[0.0, float("inf")])
+    assert check(files_of(folder)).tensors
 
 
 @pytest.mark.parametrize("value", [[], {}, "gptq", 3, {"bits": 4}, {"quant_method": "gptq", "bits": 10**9}])
