@@ -2061,6 +2061,10 @@
         <translation>Noch einmal laden</translation>
     </message>
     <message>
+        <source>Load in 32-bit</source>
+        <translation>In 32 Bit laden</translation>
+    </message>
+    <message>
         <source>Load in 4-bit</source>
         <translation>In 4 Bit laden</translation>
     </message>
@@ -2071,6 +2075,10 @@
     <message>
         <source>Load it again; it is prepared anew.</source>
         <translation>Laden Sie es noch einmal; es wird neu vorbereitet.</translation>
+    </message>
+    <message>
+        <source>Load it in 32-bit, or download it again.</source>
+        <translation>Laden Sie es in 32 Bit, oder laden Sie es neu herunter.</translation>
     </message>
     <message>
         <source>Load the model</source>
@@ -3915,6 +3923,10 @@
         <translation>Das Modell kann nicht mehr auf einmal fassen. Es kann ohne die ältesten Nachrichten weitermachen; sie bleiben auf dem Bildschirm.</translation>
     </message>
     <message>
+        <source>The model computes nothing that an answer could be chosen from: its weights are damaged, or too large for this precision.</source>
+        <translation>Das Modell berechnet nichts, woraus sich eine Antwort wählen ließe: Seine Gewichte sind beschädigt oder zu groß für diese Genauigkeit.</translation>
+    </message>
+    <message>
         <source>The model could not be prepared on disk: {0}.</source>
         <translation>Das Modell konnte nicht auf dem Datenträger vorbereitet werden: {0}.</translation>
     </message>
@@ -4823,6 +4835,10 @@
         <translation>ein Kernel</translation>
     </message>
     <message>
+        <source>a number in the chat template is too large</source>
+        <translation>eine Zahl in der Chat-Vorlage ist zu groß</translation>
+    </message>
+    <message>
         <source>a padded format in the chat template is refused</source>
         <translation>ein aufgefülltes Format in der Chat-Vorlage wird abgelehnt</translation>
     </message>
@@ -4839,8 +4855,20 @@
         <translation>eine Wiederholung in der Chat-Vorlage ist zu lang</translation>
     </message>
     <message>
+        <source>a sum in the chat template is too long</source>
+        <translation>eine Summe in der Chat-Vorlage ist zu lang</translation>
+    </message>
+    <message>
+        <source>a table of replacements in the chat template is refused</source>
+        <translation>eine Ersetzungstabelle in der Chat-Vorlage wird abgelehnt</translation>
+    </message>
+    <message>
         <source>a tensor of {0} in a cache layer can&apos;t be stored</source>
         <translation>ein Tensor aus {0} in einer Cache-Schicht kann nicht abgelegt werden</translation>
+    </message>
+    <message>
+        <source>a text in the chat template is too long</source>
+        <translation>ein Text in der Chat-Vorlage ist zu lang</translation>
     </message>
     <message>
         <source>a web page instead of an answer</source>
@@ -5181,6 +5209,10 @@
     <message>
         <source>it runs on code that is fetched from the internet while loading, which Hearth does not allow</source>
         <translation>es läuft mit Code, der beim Laden aus dem Internet geholt wird, was Hearth nicht zulässt</translation>
+    </message>
+    <message>
+        <source>it takes too much memory</source>
+        <translation>sie braucht zu viel Speicher</translation>
     </message>
     <message>
         <source>it translates one text into another and does not continue a conversation</source>

@@ -10,39 +10,23 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import jinja2
+import psutil
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.api.errors import EngineError, ErrorKind
+from engine.generation.template_limits import LIMIT_CHARACTERS, LimitedEnvironment
 
 LIMIT_SECONDS = 2.0
-LIMIT_CHARACTERS = 64 * 2**20
-_LIMIT_REPEAT = 10_000
+# What the process may grow by meanwhile, looked at this often.
+LIMIT_BYTES = 512 * 2**20
+_LOOK_SECONDS = 0.01
 
 
-class _TooSlow(Exception):
-    pass
-
-
-class _Environment(ImmutableSandboxedEnvironment):
-    """Refuses the operators that make gigabytes in one step; loops are stopped by the deadline."""
-
-    intercepted_binops = frozenset(["*", "**", "%"])
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:  # noqa: ANN401 - jinja2's signature
-        numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
-        if operator == "**" and not (numbers and abs(left) < _LIMIT_REPEAT and abs(right) < 64):
-            raise SecurityError("a power in the chat template is too large")
-        if operator == "*" and not numbers:
-            count = right if isinstance(right, int) else left
-            if not isinstance(count, int) or count > _LIMIT_REPEAT:
-                raise SecurityError("a repetition in the chat template is too long")
-        if operator == "%" and isinstance(left, str) and any(part.isdigit() for part in left):
-            raise SecurityError("a padded format in the chat template is refused")
-        return super().call_binop(context, operator, left, right)
+class _TooMuch(Exception):
+    """The template took too long, or too much memory."""
 
 
 class _GenerationTag(Extension):
@@ -60,13 +44,15 @@ class ChatTemplate:
 
     def __init__(self, source: str, special_tokens: Mapping[str, str]) -> None:
         self._special_tokens = dict(special_tokens)
-        environment = _Environment(trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols])
-        environment.filters["tojson"] = _to_json
+        environment = LimitedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, loopcontrols]
+        )
+        environment.add_filter("tojson", _to_json)
         environment.globals["raise_exception"] = _raise_exception
         try:
             with _deadline():
                 self._template = environment.from_string(source)
-        except (jinja2.TemplateError, _TooSlow, RecursionError, ValueError) as error:
+        except (jinja2.TemplateError, _TooMuch, MemoryError, RecursionError, ValueError) as error:
             raise _failure(error) from error
 
     def render(self, messages: Sequence[Mapping[str, str]], today: datetime, generation_prompt: bool) -> str:
@@ -88,21 +74,41 @@ class ChatTemplate:
                     size += len(part)
                     if size > LIMIT_CHARACTERS:
                         raise SecurityError("the chat template's output is too large")
-        except (jinja2.TemplateError, _TooSlow) as error:
+        except (jinja2.TemplateError, _TooMuch) as error:
             raise _failure(error) from error
-        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        except (
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            MemoryError,
+            RecursionError,
+            TypeError,
+            ValueError,
+        ) as error:
             raise _failure(error) from error
         return "".join(parts)
 
 
 @contextmanager
 def _deadline() -> Iterator[None]:
-    """Stop Python code of this thread after LIMIT_SECONDS; a trace sees each line of the compiled template."""
-    end = time.monotonic() + LIMIT_SECONDS
+    """Stop Python code of this thread after LIMIT_SECONDS, or where the process has grown by LIMIT_BYTES.
+
+    A trace sees each line of the compiled template; what doubles in a loop is seen before it is huge.
+    """
+    process = psutil.Process()
+    most = process.memory_info().rss + LIMIT_BYTES
+    look = time.monotonic()
+    end = look + LIMIT_SECONDS
 
     def trace(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401 - sys.settrace's signature
-        if time.monotonic() > end:
-            raise _TooSlow(f"it ran longer than {LIMIT_SECONDS:.0f} seconds")
+        nonlocal look
+        now = time.monotonic()
+        if now > end:
+            raise _TooMuch(f"it ran longer than {LIMIT_SECONDS:.0f} seconds")
+        if now > look:
+            look = now + _LOOK_SECONDS
+            if process.memory_info().rss > most:
+                raise _TooMuch("it takes too much memory")
         return trace
 
     previous = sys.gettrace()

@@ -1,5 +1,6 @@
 """Logits to the next id: repetition penalty, temperature, top-k, top-p, min-p, in the order transformers has."""
 
+import math
 import secrets
 from copy import copy
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from transformers import GenerationConfig
 
+from engine.api.errors import EngineError, ErrorKind, Remedy
+from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
 from engine.generation.draws import exponentials
 
@@ -70,7 +73,9 @@ class Sampler:
         self._seen = torch.tensor(sorted(set(prompt_ids)), dtype=torch.long, device=device)
 
     def sample(self, logits: torch.Tensor) -> int:
-        """Return the next id from float32 logits of shape (vocabulary,)."""
+        """Return the next id from float32 logits of shape (vocabulary,). Raises EngineError if they are no numbers."""
+        if not math.isfinite(float(logits.max())):  # the largest is not a number if any is not
+            raise _no_numbers()
         return int(self.choose(logits))
 
     def choose(self, logits: torch.Tensor) -> torch.Tensor:
@@ -141,3 +146,14 @@ class Sampler:
                 return torch.cat([scores, rest.reshape(1)]), torch.cat([ids, ids[-1:]])
         scores, ids = logits.sort(descending=True)
         return scores, ids
+
+
+def _no_numbers() -> EngineError:
+    """Damaged weights compute no numbers; in FP16, whose largest number is 65,504, some healthy ones don't either."""
+    return EngineError(
+        ErrorKind.CHECKPOINT_INCOMPLETE,
+        "The model computes nothing that an answer could be chosen from: its weights are damaged, or too large for "
+        "this precision.",
+        "Load it in 32-bit, or download it again.",
+        remedies=(Remedy("Load in 32-bit", PrecisionChoice.FP32),),
+    )

@@ -11,6 +11,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
+from engine.api.errors import EngineError
+from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
 from engine.generation.sampler import Sampler, SamplingValues, decide
 
@@ -126,3 +128,15 @@ def test_draws_from_alike_distributions_mostly_agree() -> None:
     distance = float((torch.softmax(logits, -1) - torch.softmax(alike, -1)).abs().sum() / 2)
     differing = sum(first.sample(logits) != second.sample(alike) for _ in range(4000)) / 4000
     assert 0.05 < differing < 2 * distance / (1 + distance) + 0.03
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("temperature", [0.0, 0.7])
+def test_what_is_no_number_is_no_answer(value: float, temperature: float) -> None:
+    with pytest.raises(EngineError, match="weights are damaged") as caught:
+        Sampler(changed(temperature=temperature), [], CPU).sample(torch.tensor([0.1, value, 2.9]))
+    assert caught.value.report.remedies[0].precision is PrecisionChoice.FP32
+
+
+def test_what_is_ruled_out_may_be_endless() -> None:
+    assert Sampler(changed(temperature=0.0), [], CPU).sample(torch.tensor([0.1, float("-inf"), 2.9])) == 2
