@@ -96,9 +96,10 @@ class Workbench:
         return self.copied.model
 
     def close(self) -> None:
-        """Give the model's memory back."""
-        self.session.close(0.0)
-        del self.session
+        """Give the model's memory back, also where another session could not be made."""
+        if hasattr(self, "session"):
+            self.session.close(0.0)
+            del self.session
         self.copied = Copied(None, "")
         loader.free(self.loaded)
 

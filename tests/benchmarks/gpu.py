@@ -1,20 +1,20 @@
 """`python -m tests.benchmarks.gpu --out results.json`: everything that wants numbers from an NVIDIA card, in one run.
 
-For a shape with random weights: what `hearth bench` measures, in BF16 with all parts and transformers' generate beside
-it, in INT8 and INT4 without; what each way of making a decode step quicker brings (gpu_ladder); planned against real
-peak memory with a full context; and how fast each tier of conversations gives them back (gpu_tiers).
+For a shape with random weights: what `hearth bench` measures, in BF16, INT8 and INT4; planned against real peak memory
+with a full context; transformers' generate beside it; what each way of making a decode step quicker brings
+(gpu_ladder); and how fast each tier of conversations gives them back (gpu_tiers). --only takes some of these steps.
 
-Takes less than --minutes: the file is written after each step, what is under way then is stopped, and what is left is
-skipped. A precision that can't be had (bitsandbytes is missing, not enough memory) is told in its place.
+Ends --minutes after its start, or half a minute later: the file is written after each step, what is under way then is
+stopped, and what is left is skipped. A precision that can't be had (bitsandbytes is missing, not enough memory) is told
+in its place, and a step that fails is no reason not to take the next.
 """
 
 import argparse
-import json
+import os
+import shutil
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -23,7 +23,6 @@ import torch
 from engine.api.benchmark import BenchmarkPart, BenchmarkReport
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import RunBenchmark
-from engine.api.errors import Cancelled, EngineError
 from engine.api.events import BenchmarkFinished, BenchmarkProgress, Event
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import TierBudgets
@@ -34,41 +33,14 @@ from engine.generation.chat_session import ChatSession
 from engine.hardware import allocator, machine
 from engine.hardware.faults import release
 from tests.benchmarks import gpu_ladder, gpu_tiers
+from tests.benchmarks.gpu_steps import Run, Step
 from tests.chat_probe import ask, filling
 
 RESULTS = Path(__file__).parent / "results"
 CHOICES = (PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4)
+# Apart: compiling takes minutes and may fail, what is asked for most must not wait for it.
+BF16_PARTS = tuple(part for part in BenchmarkPart if part is not BenchmarkPart.RIVALS)
 PACKED_PARTS = (BenchmarkPart.HARDWARE, BenchmarkPart.DECODE, BenchmarkPart.PREFILL, BenchmarkPart.LOAD)
-
-Step = tuple[str, Callable[[], object]]
-
-
-class Run:
-    """The file with what was found so far, and the time that ends everything."""
-
-    def __init__(self, out: Path, minutes: float) -> None:
-        self.cancellation = CancellationToken()
-        self.found: dict[str, object] = {}
-        self._out = out
-        self._started = time.monotonic()
-        self._timer = threading.Timer(minutes * 60, self.cancellation.cancel)
-        self._timer.daemon = True
-        self._timer.start()
-
-    def take(self, steps: list[Step]) -> None:
-        """Carry the steps out in their order; each that fails or comes too late says so and the next one goes on."""
-        for name, work in steps:
-            print(f"{time.monotonic() - self._started:6.1f} s  {name}", file=sys.stderr, flush=True)
-            try:
-                self.cancellation.raise_if_cancelled()
-                self.found[name] = work()
-            except Cancelled:
-                self.found[name] = {"skipped": "the time was up"}
-            except EngineError as error:
-                self.found[name] = {"skipped": error.report.sentence()}
-            self.found["seconds"] = time.monotonic() - self._started
-            self._out.write_text(json.dumps(self.found, indent=1) + "\n", encoding="utf-8")
-        self._timer.cancel()
 
 
 def main() -> None:
@@ -80,6 +52,7 @@ def main() -> None:
     arguments.add_argument("--longest-history", type=int, default=32_000, help="for the tiers of conversations")
     arguments.add_argument("--folder", type=Path, help="where random checkpoints are kept between runs")
     arguments.add_argument("--minutes", type=float, default=8.5)
+    arguments.add_argument("--only", nargs="+", metavar="STEP", help="such as `tiers` or `ladder bf16`")
     options = arguments.parse_args()
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         sys.exit("This benchmark needs an NVIDIA graphics card that PyTorch can use.")
@@ -89,9 +62,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         data = options.folder or Path(temporary)
         data.mkdir(parents=True, exist_ok=True)
-        whole = Run(out, options.minutes)
+
+        def end() -> None:
+            shutil.rmtree(temporary, ignore_errors=True)
+            os._exit(0)
+
+        whole = Run(out, options.minutes, end=end)
         whole.found["shape"] = options.shape
-        whole.take(steps(data, options, whole))
+        whole.take(chosen(steps(data, options, whole), options.only))
     print(f"written to {out}", file=sys.stderr)
 
 
@@ -119,15 +97,25 @@ def steps(data: Path, options: argparse.Namespace, whole: Run) -> list[Step]:
         ("machine", lambda: {"hardware": msgspec.to_builtins(machine.describe(data)),
                              "cards": msgspec.to_builtins(card_states())}),
         ("random weights", make),
-        bench(PrecisionChoice.BF16, tuple(BenchmarkPart)),
-        ladder("ladder bf16", PrecisionChoice.BF16, gpu_ladder.LADDER),
+        bench(PrecisionChoice.BF16, BF16_PARTS),
+        memory(PrecisionChoice.BF16),
         *(bench(choice, PACKED_PARTS) for choice in CHOICES[1:]),
         ("decode against bf16", lambda: decode_against_bf16(whole.found)),
-        *(memory(choice) for choice in CHOICES),
-        ("tiers", lambda: gpu_tiers.measure(path, data, options)),
+        ("rivals bf16", bench(PrecisionChoice.BF16, (BenchmarkPart.RIVALS,))[1]),
+        ladder("ladder bf16", PrecisionChoice.BF16, gpu_ladder.LADDER),
+        ("tiers", lambda: gpu_tiers.measure(path, data, options, whole.cancellation)),
+        *(memory(choice) for choice in CHOICES[1:]),
         *(ladder(f"ladder {choice.value}", choice, gpu_ladder.LADDER) for choice in CHOICES[1:]),
         ladder("compiled bf16", PrecisionChoice.BF16, gpu_ladder.COMPILED),
     ]  # fmt: skip
+
+
+def chosen(steps: list[Step], names: list[str] | None) -> list[Step]:
+    """Return the steps that were asked for, and the one that makes what they measure; None for all."""
+    unknown = set(names or ()) - {name for name, _ in steps}
+    if unknown:
+        sys.exit(f"There is no step {', '.join(sorted(unknown))}. There are: {', '.join(name for name, _ in steps)}.")
+    return [step for step in steps if names is None or step[0] in (*names, "random weights")]
 
 
 def benchmark(
@@ -186,14 +174,17 @@ def peak_memory(
     release()
     before = torch.cuda.memory_allocated() if on_card else 0  # workspaces of libraries, which the reserve is for
     loaded = loader.load(str(path), choice, context, options.device, data, cancellation, lambda *_: None)
-    session = ChatSession(loaded, budgets=TierBudgets(device_bytes=0))
-    parts = session.plan.parts
-    if on_card:
-        torch.cuda.reset_peak_memory_stats()
-    ask(session, [filling(session, context - 8)], maximum_tokens=1)
-    planned = parts.weights_bytes + parts.kv_bytes + parts.working_bytes
-    peak = torch.cuda.max_memory_allocated() - before if on_card else 0
-    loader.free(loaded)
+    try:
+        session = ChatSession(loaded, budgets=TierBudgets(device_bytes=0))
+        parts = session.plan.parts
+        if on_card:
+            torch.cuda.reset_peak_memory_stats()
+        ask(session, [filling(session, context - 8)], maximum_tokens=1)
+        planned = parts.weights_bytes + parts.kv_bytes + parts.working_bytes
+        peak = torch.cuda.max_memory_allocated() - before if on_card else 0
+        session.close(0.0)
+    finally:
+        loader.free(loaded)
     return {"planned_bytes": planned, "peak_bytes": peak, "peak_against_planned": peak / planned}
 
 

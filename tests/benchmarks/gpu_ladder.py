@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from engine.api.cancellation import CancellationToken
+from engine.api.errors import Cancelled
 from engine.api.plan import PrecisionChoice
 from engine.bench import decode, device_rates
 from engine.bench.opening import Opening, bench_of, open_workbench
@@ -40,22 +41,28 @@ def measure(
     """Return for each rung what the plan says of it, and its decode rates by context."""
     opening = Opening(Subject(path, path.name, path.name, True), choice, context, device, folder, cancellation)
     _, workbench = open_workbench(opening, lambda *_: None, copies=False, rungs=ladder[0][1])
-    rates = device_rates.measure(workbench.loaded.device, workbench.loaded.dtype, cancellation)
-    bench = bench_of(opening, workbench, rates)
-    rows: list[dict[str, object]] = []
-    for name, rungs in ladder:
-        if rows:
-            workbench.open_with(rungs)
-        found = decode.measure(workbench, bench, lambda _tokens: None, _ROUNDS_SECONDS)
-        plan = workbench.plan
-        rows.append(
-            {
-                "rung": name,
-                "decode": plan.decode,
-                "decode_reason": plan.decode_reason,
-                "attention": plan.attention,
-                "rows": msgspec.to_builtins(found),
-            }
-        )
-    workbench.close()
+    try:
+        rates = device_rates.measure(workbench.loaded.device, workbench.loaded.dtype, cancellation)
+        bench = bench_of(opening, workbench, rates)
+        rows: list[dict[str, object]] = []
+        for name, rungs in ladder:
+            try:
+                if rows:
+                    workbench.open_with(rungs)
+                found = decode.measure(workbench, bench, lambda _tokens: None, _ROUNDS_SECONDS)
+            except Cancelled:  # what was measured by then is worth keeping
+                rows.append({"rung": name, "skipped": "the time was up"})
+                break
+            plan = workbench.plan
+            rows.append(
+                {
+                    "rung": name,
+                    "decode": plan.decode,
+                    "decode_reason": plan.decode_reason,
+                    "attention": plan.attention,
+                    "rows": msgspec.to_builtins(found),
+                }
+            )
+    finally:
+        workbench.close()
     return rows

@@ -17,14 +17,21 @@ HISTORIES = (2048, 8192, 32_000)
 _ROOMY = TierBudgets(device_bytes=8 * GIB, ram_bytes=16 * GIB, disk_bytes=16 * GIB)
 
 
-def measure(path: Path, data: Path, options: argparse.Namespace) -> list[dict[str, object]]:
+def measure(
+    path: Path, data: Path, options: argparse.Namespace, cancellation: CancellationToken
+) -> list[dict[str, object]]:
     """Return a row for each history that fits: seconds to read it, and to restore it from each tier."""
     longest = max(history for history in HISTORIES if history <= options.longest_history)
     loaded = loader.load(
-        str(path), PrecisionChoice.BF16, longest + 1024, options.device, data, CancellationToken(), lambda *_: None
+        str(path), PrecisionChoice.BF16, longest + 1024, options.device, data, cancellation, lambda *_: None
     )
-    rows = [_row(loaded, history) for history in HISTORIES if history <= longest]
-    loader.free(loaded)
+    rows: list[dict[str, object]] = []
+    try:
+        for history in HISTORIES:
+            if history <= longest and not cancellation.is_cancelled:
+                rows.append(_row(loaded, history))
+    finally:
+        loader.free(loaded)
     return rows
 
 

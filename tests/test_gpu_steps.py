@@ -1,0 +1,77 @@
+"""The benchmark for cards loses nothing: not by a step that fails, not by one that doesn't end."""
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.api.errors import EngineError, ErrorKind
+from tests.benchmarks.gpu_steps import Run
+
+PATIENCE_SECONDS = 30.0
+
+
+def fail(error: Exception) -> object:
+    raise error
+
+
+def read(out: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads(out.read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_step_that_fails_stops_no_other(tmp_path: Path) -> None:
+    out = tmp_path / "found.json"
+    missing = EngineError(ErrorKind.PRECISION_UNAVAILABLE, "INT8 is missing.", "")
+    run = Run(out, 60.0, end=lambda: None)
+    run.take(
+        [
+            ("first", lambda: {"rate": 1}),
+            ("told", lambda: fail(missing)),
+            ("unforeseen", lambda: fail(ZeroDivisionError("division by zero"))),
+            ("last", lambda: read(out)),  # what was written by then
+        ]
+    )
+    found = read(out)
+    assert found["told"] == {"skipped": missing.report.sentence()}
+    assert found["unforeseen"] == {"failed": "ZeroDivisionError: division by zero"}
+    before = found["last"]
+    assert isinstance(before, dict)
+    assert before["first"] == {"rate": 1}
+    assert "unforeseen" in before
+
+
+def test_a_lost_card_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released: list[str] = []
+    monkeypatch.setattr("tests.benchmarks.gpu_steps.release", lambda: released.append("released"))
+    lost = torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+    run = Run(tmp_path / "found.json", 60.0, end=lambda: None)
+    run.take([("first", dict), ("second", lambda: fail(lost)), ("third", lambda: fail(AssertionError("was tried")))])
+    assert read(tmp_path / "found.json")["third"] == {"skipped": "the card was lost in an earlier step"}
+    assert released == ["released"]
+
+
+def test_what_does_not_end_is_ended_with_what_was_found(tmp_path: Path) -> None:
+    out, ended = tmp_path / "found.json", threading.Event()
+    run = Run(out, 60.0, end=ended.set)
+
+    def stuck() -> object:
+        run._end_hard()  # as the timer does
+        return read(out)
+
+    run.take([("first", lambda: 1), ("stuck", stuck), ("never", dict)])
+    time_up = {"skipped": "the time was up"}
+    at_the_end = read(out)["stuck"]
+    assert isinstance(at_the_end, dict)
+    assert (at_the_end["first"], at_the_end["stuck"], at_the_end["never"]) == (1, time_up, time_up)
+    assert ended.is_set()
+
+
+def test_the_time_ends_it(tmp_path: Path) -> None:
+    ended = threading.Event()
+    run = Run(tmp_path / "found.json", 0.0, grace_seconds=0.0, end=ended.set)
+    assert ended.wait(PATIENCE_SECONDS)
+    run.take([("late", dict)])
+    assert read(tmp_path / "found.json")["late"] == {"skipped": "the time was up"}
