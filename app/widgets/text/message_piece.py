@@ -13,6 +13,7 @@ from app.widgets.text.text_view import columns_of
 TEXT_VIEW_CHARACTERS = 4_000  # a text view begins anew after so many, which bounds what one update lays out again
 MANY_PIECES = 24  # more get their widgets only where they are seen
 _MANY_CHARACTERS = 16_000
+_CELL_CHARACTERS = 40  # of text are laid out in the time that a cell of a table takes
 _CHARACTER_SHARE = 0.5  # of the text size: how wide a character of Inter is on average
 _LINE_SHARE = 1.5  # of the text size
 _PARAGRAPH_GAP_PX = 12
@@ -116,7 +117,7 @@ class PieceCutter:
     def __init__(self) -> None:
         self._blocks: list[Block] = []
         self._ends: list[int] = []  # of the pieces, counted in blocks
-        self._characters: list[int] = []  # of each piece
+        self._characters: list[int] = []  # of each piece, cells of tables counted as some
         self.pieces: list[tuple[Block, ...]] = []
 
     @property
@@ -138,7 +139,7 @@ class PieceCutter:
     def _cut_one(self, start: int) -> int:
         """Add the piece that begins with a block, and return where it ends."""
         blocks = self._blocks
-        characters = len(blocks[start].text)
+        characters = len(blocks[start].text) + _CELL_CHARACTERS * _cells(blocks[start])
         end = start + 1
         while end < len(blocks) and joins(blocks[start], blocks[end], characters):
             characters += len(blocks[end].text)
@@ -147,6 +148,11 @@ class PieceCutter:
         self._characters.append(characters)
         self.pieces.append(tuple(blocks[start:end]))
         return end
+
+
+def _cells(block: Block) -> int:
+    """Return how many cells a block has that is a table, roughly."""
+    return columns_of(block) * block.text.count("\n")
 
 
 def joins(first: Block, block: Block, characters: int) -> bool:

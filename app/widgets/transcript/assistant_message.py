@@ -54,6 +54,12 @@ class AssistantMessage(MessageWidget):
         self.column.addWidget(self.mark)
         self.column.addLayout(self.footer)
 
+    def take_width(self, width: int) -> None:
+        """Let the text know its width, too: the layout would tell it only after it was laid out at another one."""
+        super().take_width(width)
+        margins = self.column.contentsMargins()
+        self.body.resize(width - margins.left() - margins.right(), self.body.height())
+
     def show_entry(self, entry: TranscriptEntry, is_last: bool) -> None:
         """Show the answer's newer text and state."""
         super().show_entry(entry, is_last)

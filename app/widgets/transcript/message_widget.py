@@ -135,6 +135,10 @@ class MessageWidget(QFrame):
             self.editor.set_theme(style.theme)
             self.editor.attachments.set_window_tokens(style.window_tokens)
 
+    def take_width(self, width: int) -> None:
+        """Know how wide the message will be before it shows anything, which is laid out at the width that there is."""
+        self.resize(width, self.height())
+
     def height_at(self, width: int) -> int:
         """Return the height this message needs at a width in pixels."""
         if self.column.hasHeightForWidth():

@@ -356,6 +356,7 @@ class TranscriptView(QAbstractScrollArea):
 
     def _made(self, entry: TranscriptEntry) -> MessageWidget:
         widget = self._make_row(entry, self.viewport())
+        widget.take_width(self.column_width)
         widget.height_changed.connect(self._on_row_folded)
         widget.grown.connect(self._on_row_grown)
         widget.replaced.connect(self._on_row_replaced)

@@ -21,6 +21,7 @@ from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.transcript_find import TranscriptFind
 from tests.app.widgets.demo_conversation import answer, entries, user
+from tests.work import work_of
 
 pytestmark = pytest.mark.usefixtures("theme")
 WORDS = "The quick brown fox jumps over the lazy dog and sleeps. " * 8
@@ -85,6 +86,26 @@ def test_it_opens_with_few_widgets_and_lays_out_what_is_near(
     assert sum(laid_out) < NEAR_CHARACTERS
     assert pending_in(row)
     assert page.view.is_following
+
+
+def test_a_table_of_some_hundred_rows_has_widgets_where_it_is_seen(
+    page: Transcript, page_model: TranscriptModel
+) -> None:
+    table = "| a | b |\n|---|---|\n" + "".join(f"| row {row} | text |\n" for row in range(300))
+    row = shown(page, page_model, table)
+    pieces = row.body.pending_pieces()
+    assert len(row.body.block_widgets) == 1, "the last part, which is more than the page shows"
+    assert pieces
+    page.view.verticalScrollBar().setValue(0)
+    settle(page)
+    assert row.body.pending_pieces() != pieces
+
+
+def test_a_new_message_is_laid_out_once_at_its_own_width(page: Transcript, page_model: TranscriptModel) -> None:
+    said = entries([answer(1, "\n\n".join(["# Words", WORDS, "- one\n- two", WORDS]))])
+    work = work_of(lambda: (page_model.set_entries(said), settle(page)))
+    assert work["setHtml"] == 1
+    assert work["setTextWidth"] == 0, "Qt lays it out as it gets its text"
 
 
 def test_scrolling_anywhere_shows_text_and_keeps_few_widgets(page: Transcript, page_model: TranscriptModel) -> None:
