@@ -179,6 +179,14 @@ def _falcon_h1() -> PretrainedConfig:
     )  # fmt: skip
 
 
+def _bamba() -> PretrainedConfig:
+    """Counts the positions of each pass from 0 unless it is told them."""
+    shape = {key: value for key, value in _DENSE.items() if key != "head_dim"}
+    return transformers.BambaConfig(
+        **shape, attn_layer_indices=[1], mamba_n_heads=4, mamba_d_head=24, mamba_d_state=16, mamba_chunk_size=16,
+    )  # fmt: skip
+
+
 def _mamba() -> PretrainedConfig:
     shape = {key: value for key, value in _COMMON.items() if key != "max_position_embeddings"}
     return transformers.MambaConfig(**shape, hidden_size=48, num_hidden_layers=3, state_size=8)
@@ -213,6 +221,7 @@ ARCHITECTURES: dict[str, Callable[[], PretrainedConfig]] = {
     "qwen3_next": _qwen3_next,
     "lfm2": _lfm2,
     "falcon_h1": _falcon_h1,
+    "bamba": _bamba,
     "mamba": _mamba,
     "mamba2": _mamba2,
 }

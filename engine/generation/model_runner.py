@@ -63,6 +63,8 @@ class ModelRunner:
         attention.prepare(device)
         accepted = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in accepted
+        self._takes_positions = "position_ids" in accepted
+        self._tells_positions = False
         # State-space families call the same cache by another name.
         self._cache_argument = "past_key_values" if "past_key_values" in accepted else "cache_params"
         self._cancellation: CancellationToken | None = None
@@ -129,8 +131,7 @@ class ModelRunner:
             self._fuse(self._rungs, ids, expected)
             check = KvCheck(self, vocabulary, self._plain_logits, expected)
             for mode in KvMode:
-                self._use(mode)
-                if mode is KvMode.NONE or holds(check.continued, self._model.dtype):
+                if self._is_exact(mode, check):
                     break
             self.kv.can_be_put_back = holds(check.put_back, self._model.dtype)
             self.decode = self._prepared_decode()
@@ -142,6 +143,19 @@ class ModelRunner:
         self.kv.clear()
         self.fed_tokens = 0
         return self.mode
+
+    def _is_exact(self, mode: KvMode, check: KvCheck) -> bool:
+        """Keep KV that way; return whether it is right.
+
+        Positions are told only where that helps: Bamba (transformers 5.23) counts those of each pass from 0 by itself.
+        """
+        for self._tells_positions in (False, True):
+            self._use(mode)
+            if mode is KvMode.NONE or holds(check.continued, self._model.dtype):
+                return True
+            if not self._takes_positions:
+                break
+        return False
 
     def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
         """Run the model over ids after what the KV holds; return float32 logits (vocabulary,) after the last.
@@ -245,6 +259,9 @@ class ModelRunner:
         arguments: dict[str, object] = {"input_ids": torch.tensor([ids], device=self._device), "use_cache": cached}
         if cached:
             arguments[self._cache_argument] = self.kv.cache
+        if cached and self._tells_positions:
+            held = self.kv.length
+            arguments["position_ids"] = torch.arange(held, held + len(ids), device=self._device).unsqueeze(0)
         if self._keeps_last and not all_logits:
             arguments["logits_to_keep"] = 1
         logits = self._model(**arguments).logits

@@ -11,7 +11,7 @@ from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, load_session, user
 
 # These keep a state that can't be rewound: they go back to what was stored before and behind each answer.
-NOT_REWINDABLE = {"qwen3_next", "lfm2", "falcon_h1", "mamba", "mamba2"}
+NOT_REWINDABLE = {"qwen3_next", "lfm2", "falcon_h1", "bamba", "mamba", "mamba2"}
 # These go on with single ids only, which pays for short follow-ups of long conversations.
 SINGLE_IDS = {"mamba"}
 
