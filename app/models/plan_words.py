@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from app.engine_words import said
 from app.language import grouped, joined, plain, tr
+from engine.api.gib import adding_up, hundredths
 from engine.api.plan import Fit, Plan, Precision
 
-_GIB = 2**30
 _PRECISIONS = {
     Precision.FP32: "32-bit",
     Precision.BF16: "bf16",
@@ -67,16 +67,16 @@ def memory_rows(plan: Plan) -> list[tuple[str, str]]:
         (library, parts.overhead_bytes),
         (tr("reserve"), parts.reserve_bytes),
     ]
-    shown = [(words, round(100 * size / _GIB)) for words, size in sizes if size]
-    total = 100 * parts.needed_bytes // _GIB
-    if shown:  # the weights take the rounding, as in the planner's sentence
-        shown[0] = (shown[0][0], total - sum(value for _, value in shown[1:]))
-    return [*((words, grouped(value / 100, 2)) for words, value in shown), (tr("needed"), grouped(total / 100, 2))]
+    shown = [(words, size) for words, size in sizes if size]
+    # As in the planner's sentence: what doesn't fit is rounded up.
+    values = adding_up([size for _, size in shown], up=plan.fit is Fit.TOO_BIG)
+    rows = [(words, grouped(value / 100, 2)) for (words, _), value in zip(shown, values, strict=True)]
+    return [*rows, (tr("needed"), grouped(sum(values) / 100, 2))]
 
 
 def gib(size_bytes: int) -> str:
     """Return the size in GiB, rounded down to two digits."""
-    return plain(f"{100 * size_bytes // _GIB / 100:.2f}")
+    return plain(f"{hundredths(size_bytes) / 100:.2f}")
 
 
 def parameters_text(count: int) -> str:

@@ -92,7 +92,7 @@ def run(options: PlanOptions, paths: Paths, output: Output) -> int:
         for line in _lines(terminal.plan, notes):
             output.line(line)
     if terminal.plan.fit is Fit.TOO_BIG:
-        output.say(_refusal(terminal.plan, is_supposed=options.supposed is not None))
+        output.say(_refusal(terminal.plan, options))
         return EXIT_FAILED
     return EXIT_OK
 
@@ -137,6 +137,10 @@ def _entry(label: str, *paragraphs: str) -> Iterator[str]:
     yield from (f"{indent}{line}" for line in lines[1:])
 
 
-def _refusal(plan: Plan, *, is_supposed: bool) -> str:
-    hint = "Choose a smaller model." if is_supposed else "Close other programs, or choose a smaller model."
+def _refusal(plan: Plan, options: PlanOptions) -> str:
+    hint = "Close other programs, or choose a smaller model."
+    if options.precision not in (PrecisionChoice.AUTO, PrecisionChoice.INT4):
+        hint = "Leave the precision to Hearth (auto), or choose a smaller model."
+    elif options.supposed is not None:
+        hint = "Choose a smaller model."
     return f"{plan.name} does not fit: {plan.precision_reason} {hint}"

@@ -644,6 +644,10 @@
         <translation>Höchstens {speed} Tokens pro Sekunde: {reason}</translation>
     </message>
     <message>
+        <source>At most: {0}.</source>
+        <translation type="unfinished"></translation>
+    </message>
+    <message>
         <source>At most: {0}.{1}</source>
         <translation>Höchstens: {0}.{1}</translation>
     </message>
@@ -2025,12 +2029,20 @@
         <translation>Älteste Nachrichten weglassen</translation>
     </message>
     <message>
+        <source>Leave the precision to Hearth (auto), or choose a smaller model.</source>
+        <translation>Überlassen Sie die Genauigkeit Hearth (auto), oder wählen Sie ein kleineres Modell.</translation>
+    </message>
+    <message>
         <source>Leave the revision out to delete all that is there.</source>
         <translation>Lassen Sie die Revision weg, um alles zu löschen, was da ist.</translation>
     </message>
     <message>
         <source>Leaves out words that are less than this share as likely as the best one; 0 leaves out none.</source>
         <translation>Lässt Wörter weg, die weniger als diesen Anteil so wahrscheinlich sind wie das beste; 0 lässt keine weg.</translation>
+    </message>
+    <message>
+        <source>Let Hearth choose</source>
+        <translation>Hearth wählen lassen</translation>
     </message>
     <message>
         <source>Let the model write titles</source>
@@ -5911,6 +5923,10 @@
         <translation>{0} Tokens sind der übliche Kontext von Hearth.</translation>
     </message>
     <message>
+        <source>{0} tokens is the most that Hearth uses where main memory has to help, as reading is slow.</source>
+        <translation>{0} Tokens sind das Meiste, was Hearth verwendet, wo der Arbeitsspeicher aushelfen muss, weil das Lesen langsam ist.</translation>
+    </message>
+    <message>
         <source>{0} tokens is the most this model was made for.</source>
         <translation>{0} Tokens sind das Meiste, wofür dieses Modell gemacht ist.</translation>
     </message>
@@ -5921,6 +5937,10 @@
     <message>
         <source>{0} tokens per second</source>
         <translation>{0} Tokens pro Sekunde</translation>
+    </message>
+    <message>
+        <source>{0} unpacks {1} billion 4-bit weights per second, and a token needs {2}</source>
+        <translation>{0} entpackt {1} Milliarden 4-Bit-Gewichte pro Sekunde, und ein Token braucht {2}</translation>
     </message>
     <message>
         <source>{0} up to {1} rows</source>
@@ -5965,6 +5985,10 @@
     <message>
         <source>{0}, and bitsandbytes does not work on this {1}.</source>
         <translation>{0}, und bitsandbytes funktioniert auf diesem {1} nicht.</translation>
+    </message>
+    <message>
+        <source>{0}, as published in {1}, {2}, which is slow: {3} {4}{5}.</source>
+        <translation>{0}, wie in {1} veröffentlicht, {2}, was langsam ist: {3} {4}{5}.</translation>
     </message>
     <message>
         <source>{0}, then move again: it goes on.</source>

@@ -1,7 +1,7 @@
 """Everything that is known of a checkpoint on this computer before its weights are read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
@@ -16,7 +16,15 @@ from engine.checkpoints.resolve import resolve
 from engine.checkpoints.safety import check, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
 from engine.planning.facts import CheckpointFacts, Published
-from engine.quantization.published import Environment, PublishedQuantization, elements_of, load_options, read
+from engine.quantization.published import (
+    Environment,
+    PublishedQuantization,
+    elements_of,
+    load_options,
+    read,
+    requirement,
+    unpacks,
+)
 
 _LONGEST_KIND = 40
 # More than tied weights that are published twice, or vision parts that are left out, can explain.
@@ -66,7 +74,10 @@ def published_facts(published: PublishedQuantization | None, environment: Enviro
     if published is None:
         return None
     options = load_options(published, environment)
-    return Published(published.precision, published.label, options.unpacks, options.dtype)
+    processor = replace(environment, device="cpu", compute_capability=(0, 0))
+    # Layers that compute in one format only are made for a card.
+    can_stay = not options.dtype and not unpacks(published, processor) and not requirement(published, processor)
+    return Published(published.precision, published.label, options.unpacks, options.dtype, can_stay)
 
 
 def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTrainedConfig:

@@ -104,7 +104,7 @@ def load(
     plan, draft_plan = plan_with_draft(machine.describe(data_folder), source.facts, wishes, draft_facts)
     for planned in (plan, draft_plan):
         if planned is not None and planned.fit is Fit.TOO_BIG:
-            raise precision.refusal(planned)
+            raise precision.refusal(planned, choice if planned is plan else PrecisionChoice.AUTO)
     cancellation.raise_if_cancelled()
     loaded = _loaded(source, plan, data_folder, report, cancellation)
     if proposer is not None and draft_plan is not None:

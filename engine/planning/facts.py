@@ -103,13 +103,15 @@ class RecurrentWork:
 class Published:
     """How a checkpoint that was quantised by its publisher is loaded: as it is, or unpacked into 16 bit.
 
-    compute_dtype: `float16` or `bfloat16` if its layers compute in nothing else.
+    compute_dtype: `float16` or `bfloat16` if its layers compute in nothing else. on_processor: it stays packed on a
+    processor as well.
     """
 
     precision: Precision
     label: str
     unpacked: bool = False
     compute_dtype: str = ""
+    on_processor: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,3 +141,8 @@ class CheckpointFacts:
     def stays_packed(self) -> bool:
         """Whether its publisher packed it and it is loaded just so."""
         return self.published is not None and not self.published.unpacked
+
+    @property
+    def runs_packed_on_processor(self) -> bool:
+        """Whether it stays as its publisher packed it on a processor too."""
+        return self.published is not None and self.stays_packed and self.published.on_processor

@@ -125,19 +125,20 @@ def slow(
     hardware: Hardware, facts: CheckpointFacts, wishes: Wishes, targets: tuple[Target, ...], window: int
 ) -> Rung | None:
     """Return the faster of card with main memory and processor alone, with whichever precision it goes; or None."""
-    if targets[0].kind is not DeviceKind.CUDA or facts.stays_packed:
+    packed = facts.stays_packed
+    if targets[0].kind is not DeviceKind.CUDA or (packed and not facts.runs_packed_on_processor):
         return None
     ram = processor(hardware)
     window = min(window, _SLOW_CONTEXT_TOKENS)
     candidates: list[Rung] = []
-    if wishes.precision not in (PrecisionChoice.INT8, PrecisionChoice.INT4):
+    if wishes.precision not in (PrecisionChoice.INT8, PrecisionChoice.INT4) and not packed:
         shape = shape_for(facts, targets[0], sixteen_bit(targets[0]))
         placement = place(facts, shape, targets[:1], window, spare_bytes=max(ram.room_bytes, 1))
         if placement is not None:
             candidates.append(Rung(shape, targets[:1], placement, window))
     if wishes.device == "auto":
         wished = Precision(wishes.precision.value) if wishes.precision is not PrecisionChoice.AUTO else None
-        if wished not in PACKED or kernel_works(hardware, ram, wished):
+        if packed or wished not in PACKED or kernel_works(hardware, ram, wished):
             precisions = precisions_for(hardware, facts, ram, wishes.precision)
             candidates += fitting(facts, precisions, (ram,), window)
     return max(candidates, key=lambda rung: _comparable_speed(facts, rung), default=None)

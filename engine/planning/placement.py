@@ -34,6 +34,7 @@ def place(
     seen = seen_tokens(facts, shape)
     working = working_bytes(facts, shape, work, context_tokens, seen)
     room = [target.room_bytes - working for target in targets]
+    room[0] -= table_bytes(facts, shape)
     if spare_bytes:
         largest = max(block_bytes(facts, block, shape) for block in facts.blocks)
         room[0] -= largest + sum(_memory_bytes(block, shape, context_tokens) for block in facts.blocks)

@@ -3,9 +3,9 @@
 The ladder: 16 bit, 8 bit, 4 bit, a smaller context, main memory (offload, or the processor alone), refusal.
 """
 
-from engine.api.errors import EngineError, ErrorKind
+from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.hardware import Hardware
-from engine.api.plan import Fit, Plan, Precision
+from engine.api.plan import Fit, Plan, Precision, PrecisionChoice
 from engine.planning.facts import CheckpointFacts
 from engine.planning.ladder import (
     DEFAULT_CONTEXT_TOKENS,
@@ -51,17 +51,21 @@ def plan(hardware: Hardware, facts: CheckpointFacts, wishes: Wishes) -> Plan:
     why = too_big_reason(hardware, facts, wishes, precisions, targets)
     found = slow(hardware, facts, wishes, targets, window)
     if found is not None:
-        return _plan(facts, wishes, found, Fit.SLOW, slow_reason(found, why))
+        return _plan(facts, wishes, found, Fit.SLOW, slow_reason(facts, found, why))
     needed = unlimited(facts, precisions[-1], targets[:1], min(MINIMUM_CONTEXT_TOKENS, window))
     return _plan(facts, wishes, needed, Fit.TOO_BIG, why)
 
 
-def refusal(refused: Plan) -> EngineError:
-    """Return the error for a plan that is TOO_BIG."""
+def refusal(refused: Plan, choice: PrecisionChoice = PrecisionChoice.AUTO) -> EngineError:
+    """Return the error for a plan that is TOO_BIG; choice: the precision that was asked for."""
+    message = f"{refused.name} does not fit: {refused.precision_reason}"
+    if choice in (PrecisionChoice.AUTO, PrecisionChoice.INT4):
+        return EngineError(ErrorKind.OUT_OF_MEMORY, message, "Close other programs, or choose a smaller model.")
     return EngineError(
         ErrorKind.OUT_OF_MEMORY,
-        f"{refused.name} does not fit: {refused.precision_reason}",
-        "Close other programs, or choose a smaller model.",
+        message,
+        "Leave the precision to Hearth (auto), or choose a smaller model.",
+        remedies=(Remedy("Let Hearth choose", PrecisionChoice.AUTO),),
     )
 
 
@@ -82,7 +86,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         device=target.device,
         device_name=names(rung.targets),
         context_window=window,
-        context_reason=context_reason(facts, wishes, window),
+        context_reason=context_reason(facts, wishes, window, is_slow=fit is Fit.SLOW),
         weight_bytes=weight_bytes(facts, shape),
         kv_bytes_per_token=kv_bytes_per_token(layers),
         kv_bytes=parts.kv_bytes,
@@ -94,7 +98,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         prefill_chunk_tokens=shape.chunk_tokens,
         parts=parts,
         expected_tokens_per_second=round(speed, 1),
-        speed_reason=speed_reason(target, speed, bool(parts.offloaded_bytes), len(rung.targets)),
+        speed_reason=speed_reason(facts, shape.precision, rung.targets, speed, bool(parts.offloaded_bytes)),
     )
 
 

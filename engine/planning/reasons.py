@@ -1,5 +1,6 @@
 """The planner's sentences: arithmetic that a person can check, in GiB with two digits, the parts adding up exactly."""
 
+from engine.api.gib import adding_up, hundredths
 from engine.api.hardware import Hardware
 from engine.api.plan import MemoryParts, Precision, PrecisionChoice
 from engine.planning.facts import CheckpointFacts
@@ -13,7 +14,6 @@ from engine.planning.ladder import (
     unlimited,
     wanted_window,
 )
-from engine.planning.sizes import GIB
 from engine.planning.targets import DeviceKind, Target
 from engine.planning.words import LABELS, WORDS
 
@@ -44,14 +44,18 @@ def reason(
     return f"{label} because {too_large}{missing}. In {WORDS[precision]}: {sums}."
 
 
-def slow_reason(found: Rung, why: str) -> str:
+def slow_reason(facts: CheckpointFacts, found: Rung, why: str) -> str:
     """Say that main memory has to help, and why."""
     alone = found.targets[0].kind is DeviceKind.CPU
     where = "on the processor alone" if alone else "partly from main memory"
     parts = found.placement.parts
-    moved = f", and {gib(parts.offloaded_bytes)} GiB in main memory" if parts.offloaded_bytes else ""
+    held = hundredths(parts.offloaded_bytes) / 100
+    moved = f", and {held:.2f} GiB in main memory" if parts.offloaded_bytes else ""
     sums = arithmetic(parts, found.window, found.targets)
-    return f"{LABELS[found.shape.precision]} {where}, which is slow: {why} {sums}{moved}."
+    label = LABELS[found.shape.precision]
+    if facts.published is not None and facts.stays_packed:
+        return f"{label}, as published in {facts.published.label}, {where}, which is slow: {why} {sums}{moved}."
+    return f"{label} {where}, which is slow: {why} {sums}{moved}."
 
 
 def too_big_reason(
@@ -80,15 +84,10 @@ def arithmetic(parts: MemoryParts, context_tokens: int, targets: tuple[Target, .
         (parts.reserve_bytes, "in reserve"),
     )
     shown = [(size, words) for size, words in named if size]
-    sizes = _rounded([size for size, _ in shown])
+    sizes = adding_up([size for size, _ in shown])
     listed = [f"{size / 100:.2f} {words}" for size, (_, words) in zip(sizes, shown, strict=True)]
-    free = _hundredths(parts.free_bytes)
+    free = hundredths(parts.free_bytes)
     return f"{' + '.join(listed)} = {sum(sizes) / 100:.2f} of {free / 100:.2f} GiB free on {names(targets)}"
-
-
-def gib(size_bytes: int) -> str:
-    """Return the size with two digits after the point."""
-    return f"{size_bytes / GIB:.2f}"
 
 
 def names(targets: tuple[Target, ...]) -> str:
@@ -99,11 +98,13 @@ def names(targets: tuple[Target, ...]) -> str:
     return " and ".join(name if count == 1 else f"{count} x {name}" for name, count in counts.items())
 
 
-def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int) -> str:
-    """Say why the window is as long as it is."""
+def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int, *, is_slow: bool = False) -> str:
+    """Say why the window is as long as it is; is_slow: main memory has to help."""
     wanted = wishes.context_tokens
     if not window:
         return "No useful window fits."
+    if is_slow and window < wanted_window(facts, wishes):
+        return f"{window:,} tokens is the most that Hearth uses where main memory has to help, as reading is slow."
     if window < wanted_window(facts, wishes):
         return f"{window:,} tokens is what fits into the memory that is left."
     if wanted is not None and window == wanted:
@@ -127,7 +128,7 @@ def _does_not_fit(facts: CheckpointFacts, precision: Precision, targets: tuple[T
     needed = unlimited(facts, precision, targets, window).placement.parts.needed_bytes
     free = sum(target.free_bytes for target in targets)
     # Needs are rounded up and what is free down: what does not fit must not look as if it did.
-    size, there = f"{-(needed * 100 // -GIB) / 100:.2f}", f"{_hundredths(free) / 100:.2f}"
+    size, there = f"{hundredths(needed, up=True) / 100:.2f}", f"{hundredths(free) / 100:.2f}"
     if needed <= free:  # several cards, and a layer can't be divided
         return f"{WORDS[precision]} would need {size} GiB in whole layers and {there} are free on {names(targets)}"
     return f"{WORDS[precision]} would need {size} GiB and {there} are free on {names(targets)}"
@@ -139,17 +140,3 @@ def _without(
     """Name those of the rungs that were left out as their kernels don't work; empty if there are none."""
     missing = [WORDS[one] for one in skipped if facts.packs and not kernel_works(hardware, target, one)]
     return f"{joint}{' and '.join(missing)} {'do' if len(missing) > 1 else 'does'} not work here" if missing else ""
-
-
-def _rounded(sizes: list[int]) -> list[int]:
-    """Return hundredths of a GiB that add up to the whole, rounded down; the largest rests are rounded up."""
-    down = [_hundredths(size) for size in sizes]
-    left = _hundredths(sum(sizes)) - sum(down)
-    for index in sorted(range(len(sizes)), key=lambda one: -(sizes[one] * 100 % GIB))[:left]:
-        down[index] += 1
-    return down
-
-
-def _hundredths(size_bytes: int) -> int:
-    """Rounded down, needs and what is free alike: what fits exactly must not look too large."""
-    return size_bytes * 100 // GIB

@@ -15,10 +15,12 @@ from engine.planning.weights import read_bytes_per_token
 TYPICAL_CONTEXT_TOKENS = 2048
 # A copy reads and writes each byte; weights are only read, at about the same sum of bytes per second.
 _GIGA = 10**9
+# From this part of a token's time on, unpacking is what it waits for.
+_MOSTLY = 0.99
 # Main memory to card while a layer is computed there (PCIe 4.0 x16 from memory that isn't pinned).
 TRANSFER_BYTES_PER_SECOND = 12 * _GIGA
-# bitsandbytes unpacks NF4 on a processor value by value; measured on two cores of an EPYC with AVX-512.
-CPU_NF4_VALUES_PER_SECOND = 1.7 * _GIGA
+# A processor unpacks 4-bit weights value by value; measured with bitsandbytes' NF4 on an EPYC with AVX-512.
+CPU_INT4_VALUES_PER_CORE_AND_SECOND = 0.85 * _GIGA
 # Only for comparing ways to run a model where nothing was measured.
 _UNKNOWN_RAM_BYTES_PER_SECOND = 20 * _GIGA
 
@@ -37,7 +39,7 @@ def expected_tokens_per_second(
     for target in targets:
         held = placement.weights_by_device[target.device] * share + conversation / len(targets)
         seconds += held / target.bandwidth_bytes_per_second
-    return 1 / max(seconds, _unpacking_seconds(facts, shape, targets[0]), 1e-9)
+    return 1 / max(seconds, _unpacking_seconds(facts, shape.precision, targets[0]), 1e-9)
 
 
 def comparable(target: Target) -> Target:
@@ -47,10 +49,18 @@ def comparable(target: Target) -> Target:
     return replace(target, bandwidth_bytes_per_second=_UNKNOWN_RAM_BYTES_PER_SECOND)
 
 
-def speed_reason(target: Target, tokens_per_second: float, offloads: bool, cards: int = 1) -> str:
+def speed_reason(
+    facts: CheckpointFacts, precision: Precision, targets: Sequence[Target], tokens_per_second: float, offloads: bool
+) -> str:
     """Say where the number comes from; empty if there is none."""
     if not tokens_per_second:
         return ""
+    target, cards = targets[0], len(targets)
+    if tokens_per_second * _unpacking_seconds(facts, precision, target) > _MOSTLY:
+        rate = CPU_INT4_VALUES_PER_CORE_AND_SECOND * target.cores / _GIGA
+        needed = _unpacked_values(facts) / _GIGA
+        read = f"{target.name} unpacks {rate:.1f} billion 4-bit weights per second, and a token needs {needed:.1f}"
+        return f"At most: {read}."
     source = "measured here" if target.bandwidth_source == "measured" else f"by its {target.bandwidth_source}"
     rate = target.bandwidth_bytes_per_second / _GIGA
     moved = ", and what lies in main memory is copied to the card for every token" if offloads else ""
@@ -59,9 +69,14 @@ def speed_reason(target: Target, tokens_per_second: float, offloads: bool, cards
     return f"At most: {read}.{turns}"
 
 
-def _unpacking_seconds(facts: CheckpointFacts, shape: Shape, target: Target) -> float:
-    if target.kind is not DeviceKind.CPU or shape.precision is not Precision.INT4:
+def _unpacking_seconds(facts: CheckpointFacts, precision: Precision, target: Target) -> float:
+    if target.kind is not DeviceKind.CPU or precision is not Precision.INT4:
         return 0.0
+    return _unpacked_values(facts) / (CPU_INT4_VALUES_PER_CORE_AND_SECOND * target.cores)
+
+
+def _unpacked_values(facts: CheckpointFacts) -> float:
+    """Return how many packed weights a token needs; publishers who pack experts leave the rest in 16 bit."""
     values = sum(matrix.elements for block in facts.blocks for matrix in block.packed)
     experts = sum(matrix.elements for block in facts.blocks for matrix in block.experts)
-    return (values + experts * facts.expert_share) / CPU_NF4_VALUES_PER_SECOND
+    return (0 if facts.stays_packed and experts else values) + experts * facts.expert_share

@@ -28,7 +28,8 @@ class DeviceKind(StrEnum):
 class Target:
     """One device to plan for. bandwidth: bytes per second of a copy, read and written; 0 if not known.
 
-    interleaves_nf4: bitsandbytes' 4-bit kernel for this processor wants weights in a layout of its own.
+    interleaves_nf4: bitsandbytes' 4-bit kernel for this processor wants weights in a layout of its own. cores: of a
+    processor.
     """
 
     kind: DeviceKind
@@ -41,6 +42,7 @@ class Target:
     bandwidth_bytes_per_second: float = 0.0
     bandwidth_source: str = ""
     interleaves_nf4: bool = False
+    cores: int = 1
 
     @property
     def room_bytes(self) -> int:
@@ -82,6 +84,7 @@ def processor(hardware: Hardware) -> Target:
         computes_bf16=hardware.cpu_computes_bf16,
         bandwidth_bytes_per_second=hardware.ram_bandwidth_bytes_per_second,
         bandwidth_source="measured" if hardware.ram_bandwidth_bytes_per_second else "",
+        cores=max(hardware.physical_cores, 1),
         interleaves_nf4="avx512_bf16" in hardware.cpu_features and "cpu nf4" in hardware.quantization_kernels,
     )
 

@@ -10,9 +10,9 @@ from app.models import plan_words
 from app.models.memory_picture import Part
 from app.widgets.basics.theme import Theme
 from app.widgets.picker.memory_parts import bar_html, square_html
+from engine.api.gib import adding_up, hundredths
 from engine.api.plan import Plan
 
-_GIB = 2**30
 _BAR_PX = 320
 _BAR_HIGH_PX = 10
 _SQUARE_PX = 10
@@ -62,11 +62,17 @@ def _memory(plan: Plan, theme: Theme) -> str:
     ]
     ratio = QGuiApplication.primaryScreen().devicePixelRatio()
     bar = bar_html([(part, size) for part, _, size in pieces], _BAR_PX, _BAR_HIGH_PX, ratio, theme)
+    # In the numbers of the planner's sentence, which stands above.
+    own = adding_up(
+        [parts.weights_bytes, parts.kv_bytes, parts.working_bytes, parts.overhead_bytes, parts.reserve_bytes]
+    )
+    values = [own[0], own[1], sum(own[2:]), max(hundredths(parts.free_bytes) - sum(own), 0)]
     legend = " &nbsp; ".join(
-        f"{square_html(part, _SQUARE_PX, ratio, theme)}&nbsp;{_legend(words, size)}" for part, words, size in pieces
+        f"{square_html(part, _SQUARE_PX, ratio, theme)}&nbsp;{_legend(words, value)}"
+        for (part, words, _), value in zip(pieces, values, strict=True)
     )
     return f'<p style="margin: 6px 0 0 0">{bar}</p><p style="margin: 2px 0 4px 0">{legend}</p>'
 
 
-def _legend(words: str, size_bytes: int) -> str:
-    return f"{grouped(size_bytes / _GIB, 2)} GiB {words}".replace(" ", "&nbsp;")
+def _legend(words: str, value: int) -> str:
+    return f"{grouped(value / 100, 2)} GiB {words}".replace(" ", "&nbsp;")

@@ -64,6 +64,12 @@ def test_too_big_is_a_report_and_one_sentence(starter_home: Path) -> None:
     assert "does not fit" in result.stderr
 
 
+def test_a_precision_that_does_not_fit_leads_back_to_auto(starter_home: Path) -> None:
+    result = plan("meta-llama/llama-3.1-8b-instruct", "--vram", "8", "--ram", "4", "--precision", "int8")
+    assert result.returncode == 1
+    assert result.stderr.strip().endswith("Leave the precision to Hearth (auto), or choose a smaller model.")
+
+
 def test_an_unknown_name_offline_is_the_sentence_of_downloads(starter_home: Path) -> None:
     result = plan("publisher/no-such-model", "--vram", "8")
     assert (result.returncode, result.stdout) == (1, "")

@@ -39,6 +39,11 @@ def test_what_an_expert_knows(name: str, card_gib: int, context: int, precision:
     assert (found.fit, found.precision) == (Fit.FITS, precision)
 
 
+@pytest.mark.parametrize("card_gib", [4, 8, 12])
+def test_what_main_memory_can_hold_is_slow_not_refused(card_gib: int) -> None:
+    assert planned("gpt-oss-20b", card_gib, 4096).fit is Fit.SLOW
+
+
 @pytest.mark.parametrize("context", CONTEXTS)
 @pytest.mark.parametrize("name", shapes.names())
 def test_no_row_is_absurd(name: str, context: int) -> None:

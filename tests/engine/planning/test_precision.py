@@ -224,3 +224,44 @@ def test_models_without_kv_or_maximum_are_planned() -> None:
     found = plan(machine(8), facts, Wishes(500_000))
     assert (found.context_window, found.kv_bytes, found.kv_bytes_per_token) == (500_000, 0, 0)
     assert plan(machine(8), facts, Wishes()).context_window == 8192
+
+
+def test_experts_that_stay_as_published_run_on_the_processor_too() -> None:
+    packed = replace(facts_for("gpt-oss-20b"), published=Published(Precision.INT4, "MXFP4", on_processor=True))
+    found = plan(machine(8), packed, Wishes(4096))
+    assert (found.fit, found.device, found.precision) == (Fit.SLOW, "cpu", Precision.INT4)
+    assert found.precision_reason.startswith("INT4, as published in MXFP4, on the processor alone, which is slow: ")
+    check_sums(found)
+    elsewhere = replace(packed, published=Published(Precision.INT4, "GPTQ, 4-bit"))
+    assert plan(machine(8), elsewhere, Wishes(4096)).fit is Fit.TOO_BIG
+
+
+def test_a_processor_that_unpacks_says_so() -> None:
+    found = planned("gemma-3-27b", machine(8), context=4096)
+    assert (found.device, found.precision) == ("cpu", Precision.INT4)
+    unpacks = r"At most: EPYC unpacks (\d+\.\d) billion 4-bit weights per second"
+    match = re.fullmatch(unpacks + r", and a token needs (\d+\.\d)\.", found.speed_reason)
+    assert match is not None, found.speed_reason
+    assert found.expected_tokens_per_second == pytest.approx(float(match[1]) / float(match[2]), abs=0.06)
+    assert "moves 50 GB/s" in planned("llama-3.1-8b", machine(4), context=4096).speed_reason
+
+
+def test_a_window_that_is_short_as_all_is_slow_does_not_blame_the_memory() -> None:
+    found = planned("llama-3.1-8b", machine(4, ram_gib=64), context=16384)
+    assert (found.fit, found.context_window) == (Fit.SLOW, 4096)
+    assert found.context_reason.startswith("4,096 tokens is the most that Hearth uses where main memory has to help")
+    assert planned("llama-3.1-8b", machine(4, ram_gib=64), context=4096).context_reason.endswith("you asked for it.")
+
+
+@pytest.mark.parametrize("size", [4.5, 9.75, 13.25, 14.0, 14.75, 17.0, 21.5])
+def test_the_tables_of_4_bit_weights_are_counted_before_all_is_full(size: float) -> None:
+    found = planned("deepseek-v2-lite", machine(size), context=131072)
+    assert found.parts.needed_bytes <= found.parts.free_bytes or found.fit is Fit.TOO_BIG
+
+
+def test_who_asked_for_a_precision_that_does_not_fit_is_led_back() -> None:
+    found = planned("llama-3.1-70b", machine(8, ram_gib=8), choice=PrecisionChoice.INT8)
+    error = refusal(found, PrecisionChoice.INT8).report
+    assert "auto" in error.hint
+    assert [one.precision for one in error.remedies] == [PrecisionChoice.AUTO]
+    assert refusal(found).report.remedies == ()
