@@ -645,7 +645,7 @@
     </message>
     <message>
         <source>At most: {0}.</source>
-        <translation type="unfinished"></translation>
+        <translation>Höchstens: {0}.</translation>
     </message>
     <message>
         <source>At most: {0}.{1}</source>
