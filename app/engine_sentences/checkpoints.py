@@ -80,6 +80,7 @@ PATTERNS: tuple[str, ...] = (
     mark("it has no weights (.safetensors files)"),
     mark("it is no text-generation model ({0})"),
     mark("it makes pictures or sounds (diffusers)"),
+    mark("it needs software that does not come with Hearth"),
     mark("it reads text but does not write any ({0})"),
     mark("it translates one text into another and does not continue a conversation"),
     mark("it turns texts into numbers for searching (sentence-transformers)"),

@@ -5211,6 +5211,10 @@
         <translation>es erzeugt Bilder oder Töne (diffusers)</translation>
     </message>
     <message>
+        <source>it needs software that does not come with Hearth</source>
+        <translation>es braucht Software, die nicht zu Hearth gehört</translation>
+    </message>
+    <message>
         <source>it ran longer than {0} seconds</source>
         <translation>es lief länger als {0} Sekunden</translation>
     </message>

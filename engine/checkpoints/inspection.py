@@ -13,7 +13,7 @@ from engine.checkpoints.conversion import discard
 from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomplete
 from engine.checkpoints.progress import ReportProgress
 from engine.checkpoints.resolve import resolve
-from engine.checkpoints.safety import check, unsupported
+from engine.checkpoints.safety import check, unbuildable, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
 from engine.planning.facts import CheckpointFacts, Published
 from engine.quantization.published import (
@@ -100,7 +100,7 @@ def _skeleton(inspection: Inspection) -> PreTrainedModel:
     try:
         return skeleton_of(inspection.config)
     except Exception as error:  # with odd values the architectures divide by zero, assert and index as they like
-        raise unsupported(inspection.files, "it could not be built from its files", repr(error)) from error
+        raise unbuildable(inspection.files, "it could not be built from its files", error) from error
 
 
 def _find(

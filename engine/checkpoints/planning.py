@@ -25,7 +25,7 @@ from engine.checkpoints.loader import LoadedModel, environment_of, refuse_missin
 from engine.checkpoints.machines import supposed_hardware, with_freed
 from engine.checkpoints.published_files import LookedUp, PublishedFiles, PublishedShape
 from engine.checkpoints.resolve import locate
-from engine.checkpoints.safety import check, unsupported
+from engine.checkpoints.safety import check, unbuildable, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
 from engine.hardware import machine
 from engine.planning import precision
@@ -141,7 +141,7 @@ def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
     try:
         skeleton = skeleton_of(inspection.config)
     except Exception as error:  # as in inspection: odd values let architectures raise anything
-        raise unsupported(inspection.files, "it could not be built from its known shape", repr(error)) from error
+        raise unbuildable(inspection.files, "it could not be built from its known shape", error) from error
     source = Source(dtype, weight_bytes)
     return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))
 

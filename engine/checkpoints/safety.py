@@ -112,6 +112,13 @@ def unsupported(files: CheckpointFiles, why: str, details: str = "") -> EngineEr
     )
 
 
+def unbuildable(files: CheckpointFiles, why: str, error: Exception) -> EngineError:
+    """Return the error for a model whose class can't be built; why is a clause for all causes but a missing library."""
+    if isinstance(error, ImportError):  # what looks at images or listens may come from one, as with Gemma 3n
+        why = "it needs software that does not come with Hearth"
+    return unsupported(files, why, repr(error))
+
+
 def _read_config(files: CheckpointFiles) -> Mapping[str, object]:
     if not is_there(files, CONFIG_NAME):
         raise without_config(files)

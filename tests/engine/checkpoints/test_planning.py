@@ -56,6 +56,20 @@ def test_the_starter_model_is_planned_before_it_is_converted(converted_starter: 
     assert before.plan.parameters == 134_515_008
 
 
+def test_a_model_whose_class_needs_another_library_is_one_sentence(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_library(config: object) -> None:
+        raise ImportError("TimmWrapperModel requires the timm library but it was not found")
+
+    monkeypatch.setattr("engine.checkpoints.inspection.skeleton_of", without_library)
+    with pytest.raises(EngineError) as caught:
+        plan(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    assert caught.value.report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+    assert caught.value.report.message.endswith("it needs software that does not come with Hearth.")
+    assert "timm" in caught.value.report.details
+
+
 def test_a_damaged_gguf_file_is_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "cut.gguf"
     path.write_bytes(b"GGUF" + b"\x03\0\0\0" + b"\xff" * 40)
