@@ -65,13 +65,15 @@ class LocalRow(ModelRow):
 
     def show_fit(self, fit: ModelFit) -> None:
         """Say how the model fits."""
-        self._fit = fit
-        self._show()
+        if fit != self._fit:
+            self._fit = fit
+            self._show()
 
     def set_loaded(self, is_loaded: bool) -> None:
         """Say that this model answers, or that it no longer does."""
-        self._is_loaded = is_loaded
-        self._show()
+        if is_loaded != self._is_loaded:
+            self._is_loaded = is_loaded
+            self._show()
 
     def set_under_way(self, is_under_way: bool) -> None:
         """Say that the rest is being downloaded, or that it no longer is."""

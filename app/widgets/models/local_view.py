@@ -66,6 +66,7 @@ class LocalView(QWidget):
         column.addWidget(scrolled(content, tr("On this computer")))
         for changed in (checkpoints.modelReset, checkpoints.rowsInserted, checkpoints.rowsRemoved):
             changed.connect(self._on_changed)
+        self.column.more_made.connect(self._on_more_made)
         for changed in (downloads.modelReset, downloads.rowsInserted, downloads.rowsRemoved, downloads.dataChanged):
             changed.connect(self._mark_under_way)
         self._on_changed()
@@ -131,6 +132,10 @@ class LocalView(QWidget):
         is_empty = self._checkpoints.rowCount() == 0
         self.column.setVisible(not is_empty)
         self.invitation.setVisible(is_empty)
+        self._on_more_made()
+
+    @Slot()
+    def _on_more_made(self) -> None:
         self._mark()
         self._mark_under_way()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal, Slot
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
@@ -12,6 +12,7 @@ from app.widgets.access.accessible_roles import read_as
 from app.widgets.basics.theme import Theme
 
 Value = TypeVar("Value")
+_MADE_IN_A_TURN = 16
 
 
 @read_as(QAccessible.Role.ListItem)
@@ -62,7 +63,12 @@ class ModelRow(QFrame):
 
 @read_as(QAccessible.Role.List)
 class RowColumn(QWidget, Generic[Value]):
-    """Shows the values of one role that are of one type and wanted; a row stays the same widget for the same key."""
+    """Shows the values of one role that are of one type and wanted; a row stays the same widget for the same key.
+
+    Of very many the first rows are made at once, the others in turns of the event loop: signal more_made().
+    """
+
+    more_made = Signal()
 
     def __init__(
         self,
@@ -77,6 +83,7 @@ class RowColumn(QWidget, Generic[Value]):
         self._role = role
         self._key = key
         self._make_row = make_row
+        self._wanted: dict[str, object] = {}
         self._rows: dict[str, ModelRow] = {}
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
@@ -84,6 +91,8 @@ class RowColumn(QWidget, Generic[Value]):
         for changed in (model.modelReset, model.rowsInserted, model.rowsRemoved, model.rowsMoved):
             changed.connect(self._on_rows_changed)
         model.dataChanged.connect(self._on_data_changed)
+        self._turns = QTimer(self, singleShot=True, interval=0)
+        self._turns.timeout.connect(self._on_turn)
         self._on_rows_changed()
 
     @property
@@ -108,13 +117,34 @@ class RowColumn(QWidget, Generic[Value]):
     @Slot()
     def _on_rows_changed(self) -> None:
         values = [self._model.index(place, 0).data(self._role) for place in range(self._model.rowCount())]
-        wanted = {key: value for value in values if (key := self._key(value)) is not None}
-        self._drop([key for key in self._rows if key not in wanted])
-        self._rows = {key: self._rows.get(key) or self._make() for key in wanted}
-        for place, (key, row) in enumerate(self._rows.items()):
-            if self._column.indexOf(row) != place:
-                self._column.insertWidget(place, row)
-            row.show_value(wanted[key])
+        self._wanted = {key: value for value in values if (key := self._key(value)) is not None}
+        self._drop([key for key in self._rows if key not in self._wanted])
+        for key, row in self._rows.items():
+            row.show_value(self._wanted[key])
+        self._make_some()
+
+    @Slot()
+    def _on_turn(self) -> None:
+        self._make_some()
+        self.more_made.emit()
+
+    def _make_some(self) -> None:
+        """Put the rows that there are in order, and make some of those that are not."""
+        rows: dict[str, ModelRow] = {}
+        made = 0
+        for key, value in self._wanted.items():
+            row = self._rows.get(key)
+            if row is None and made < _MADE_IN_A_TURN:
+                row, made = self._make(), made + 1
+                self._column.insertWidget(len(rows), row)
+                row.show_value(value)
+            if row is not None:
+                if self._column.indexOf(row) != len(rows):
+                    self._column.insertWidget(len(rows), row)
+                rows[key] = row
+        self._rows = rows
+        if len(rows) < len(self._wanted):
+            self._turns.start()
 
     def _drop(self, keys: list[str]) -> None:
         focused = QApplication.focusWidget()
@@ -131,11 +161,13 @@ class RowColumn(QWidget, Generic[Value]):
         for place in range(first.row(), last.row() + 1):
             value = self._model.index(place, 0).data(self._role)
             key = self._key(value)
-            if (key in self._rows) != (key is not None):
+            if (key in self._wanted) != (key is not None):
                 self._on_rows_changed()
                 return
             if key is not None:
-                self._rows[key].show_value(value)
+                self._wanted[key] = value
+                if key in self._rows:
+                    self._rows[key].show_value(value)
 
     @Slot(int)
     def _on_step(self, step: int) -> None:

@@ -13,6 +13,7 @@ from app.widgets.models.models_page import LOCAL
 from app.widgets.models.question import Question
 from tests.app.widgets.models import demo_hub
 from tests.app.widgets.models.conftest import Opened
+from tests.work import work_of
 
 LEFT = Qt.MouseButton.LeftButton
 STARTER, QWEN, HUGE, POET, TINY = demo_hub.LOCAL
@@ -49,6 +50,23 @@ def test_rows_say_whose_how_large_and_when(shown: Opened) -> None:
     assert row(shown, HUGE.name).words.text() == "incomplete: 42 % of 470.2 GB"
     shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
     assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (8-bit)"
+
+
+def test_many_models_are_listed_some_in_a_turn_each_as_it_is(qtbot: QtBot, opened: Opened) -> None:
+    many = [msgspec.structs.replace(QWEN, reference=f"Qwen/{number}", name=str(number)) for number in range(100)]
+    opened.page.set_loaded("Qwen/90")
+    opened.page.show_view(LOCAL)
+    column = opened.page.local.column
+    assert work_of(lambda: opened.checkpoints.set_checkpoints(many))["_make_row"] == len(column.rows) < 20
+    mixed = [many[70], *many[:60], QWEN, *many[60:70], *many[71:]]
+    opened.checkpoints.set_checkpoints(mixed)
+    qtbot.waitUntil(lambda: len(column.rows) == len(mixed), timeout=30_000)
+    assert [each.name.text() for each in column.rows if isinstance(each, LocalRow)] == [each.name for each in mixed]
+    qtbot.waitUntil(lambda: row(opened, "0").y() > row(opened, "70").y(), timeout=30_000)
+    places = [each.y() for each in column.rows]
+    assert places == sorted(places)
+    assert "Answers now" in row(opened, "90").accessibleName()
+    assert work_of(lambda: opened.page.set_loaded("Qwen/91"))["_show"] == 2, "of the model before and of this one"
 
 
 def test_the_verdict_takes_room_of_the_middle_line_only(qtbot: QtBot, shown: Opened) -> None:
