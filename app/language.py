@@ -11,11 +11,17 @@ from collections.abc import Callable, Iterable
 
 from app import bidi
 
+_APOSTROPHE = re.compile(r"(?<=[\w}])'")
 Lookup = Callable[[str, str | None, int], str]  # (English, what tells it apart, number or -1) -> words
 
 
 def _english(text: str, _comment: str | None, number: int) -> str:
     return text if number < 0 else text.replace("%n", str(number))
+
+
+def printed(text: str, comment: str | None, number: int) -> str:
+    """Return the English text with the apostrophe of print, which the code has as typewriters do. A ``Lookup``."""
+    return _APOSTROPHE.sub("’", _english(text, comment, number))
 
 
 _lookup: Lookup = _english

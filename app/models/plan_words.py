@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from app.engine_words import said
 from app.language import grouped, joined, plain, tr
 from engine.api.gib import adding_up, hundredths
-from engine.api.plan import Fit, Plan, Precision
+from engine.api.plan import Fit, Plan
 
-_PRECISIONS = {
-    Precision.FP32: "32-bit",
-    Precision.BF16: "bf16",
-    Precision.FP16: "fp16",
-    Precision.INT8: "8-bit",
-    Precision.INT4: "4-bit",
-}
 _LAYER = re.compile(r"(.*)\.(\d+)")
 _CPU = "cpu"
 # Tokens per second below which nobody waits for an answer: a word in a second.
@@ -47,7 +40,7 @@ def fit_label(plan: Plan) -> str:
         return tr("Slow (processor)")
     match plan.fit:
         case Fit.FITS:
-            return tr("Fits ({precision})").format(precision=_PRECISIONS[plan.precision])
+            return tr("Fits ({precision})").format(precision=plan.precision.value.upper())
         case Fit.LESS_CONTEXT:
             return tr("Fits with less context")
         case Fit.SLOW:

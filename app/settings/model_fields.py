@@ -37,8 +37,8 @@ MODEL_FIELDS: tuple[Field, ...] = (
         "precision",
         mark("Precision"),
         mark(
-            "How exactly the model's numbers are kept. Full is closest to what was published. 8-bit takes "
-            "about half the memory with hardly a difference; 4-bit about a third, with slightly worse answers. "
+            "How exactly the model's numbers are kept. Full is closest to what was published. INT8 takes about half "
+            "the memory with hardly a difference; INT4 about a third, with slightly worse answers. "
             "Automatic takes the best that fits."
         ),
         MODEL,
@@ -46,10 +46,10 @@ MODEL_FIELDS: tuple[Field, ...] = (
         TakesEffect.AFTER_RELOAD,
         choices=(
             Choice(PrecisionChoice.AUTO, mark("Automatic (best that fits)")),
-            Choice(PrecisionChoice.FP32, mark("Double size (32-bit)")),
-            Choice(PrecisionChoice.BF16, mark("Full (16-bit)")),
-            Choice(PrecisionChoice.INT8, mark("Half size (8-bit)")),
-            Choice(PrecisionChoice.INT4, mark("Smallest (4-bit)")),
+            Choice(PrecisionChoice.FP32, mark("Double size (FP32)")),
+            Choice(PrecisionChoice.BF16, mark("Full (BF16 or FP16)")),
+            Choice(PrecisionChoice.INT8, mark("Half size (INT8)")),
+            Choice(PrecisionChoice.INT4, mark("Smallest (INT4)")),
         ),
     ),
     Field(

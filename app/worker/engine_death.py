@@ -18,8 +18,8 @@ _ENDED = mark("The engine was ended by the system, probably because memory ran o
 
 # What a load may do without when memory ran out: as the engine was ended, it could not say what would fit.
 _LIGHTER = {
-    PrecisionChoice.INT8: Remedy(label=mark("Load in 8-bit"), precision=PrecisionChoice.INT8),
-    PrecisionChoice.INT4: Remedy(label=mark("Load in 4-bit"), precision=PrecisionChoice.INT4),
+    PrecisionChoice.INT8: Remedy(label=mark("Load in INT8"), precision=PrecisionChoice.INT8),
+    PrecisionChoice.INT4: Remedy(label=mark("Load in INT4"), precision=PrecisionChoice.INT4),
 }
 
 

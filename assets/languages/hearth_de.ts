@@ -1272,8 +1272,8 @@
         <translation>Passt nicht</translation>
     </message>
     <message>
-        <source>Double size (32-bit)</source>
-        <translation>Doppelte Größe (32 Bit)</translation>
+        <source>Double size (FP32)</source>
+        <translation>Doppelte Größe (FP32)</translation>
     </message>
     <message>
         <source>Download</source>
@@ -1577,8 +1577,8 @@
         <translation>Voll</translation>
     </message>
     <message>
-        <source>Full (16-bit)</source>
-        <translation>Voll (16 Bit)</translation>
+        <source>Full (BF16 or FP16)</source>
+        <translation>Voll (BF16 oder FP16)</translation>
     </message>
     <message>
         <source>GGUF file</source>
@@ -1649,8 +1649,8 @@
         <translation>Vorausgeraten</translation>
     </message>
     <message>
-        <source>Half size (8-bit)</source>
-        <translation>Halbe Größe (8 Bit)</translation>
+        <source>Half size (INT8)</source>
+        <translation>Halbe Größe (INT8)</translation>
     </message>
     <message>
         <source>Heading {level}: {words}</source>
@@ -1705,8 +1705,8 @@
         <translation>Gedanken verbergen</translation>
     </message>
     <message>
-        <source>How exactly the model&apos;s numbers are kept. Full is closest to what was published. 8-bit takes about half the memory with hardly a difference; 4-bit about a third, with slightly worse answers. Automatic takes the best that fits.</source>
-        <translation>Wie genau die Zahlen des Modells gehalten werden. Voll entspricht am ehesten dem, was veröffentlicht wurde. 8 Bit braucht etwa die Hälfte des Speichers bei kaum einem Unterschied; 4 Bit etwa ein Drittel, mit etwas schlechteren Antworten. Automatisch nimmt das Beste, was passt.</translation>
+        <source>How exactly the model&apos;s numbers are kept. Full is closest to what was published. INT8 takes about half the memory with hardly a difference; INT4 about a third, with slightly worse answers. Automatic takes the best that fits.</source>
+        <translation>Wie genau die Zahlen des Modells gehalten werden. Voll entspricht am ehesten dem, was veröffentlicht wurde. INT8 braucht etwa die Hälfte des Speichers bei kaum einem Unterschied; INT4 etwa ein Drittel, mit etwas schlechteren Antworten. Automatisch nimmt das Beste, was passt.</translation>
     </message>
     <message>
         <source>How it would fit can&apos;t be told</source>
@@ -2062,7 +2062,7 @@
     </message>
     <message>
         <source>Light, dark, or the same as the rest of your desktop.</source>
-        <translation>Hell, dunkel, oder wie der Rest Ihres Desktops.</translation>
+        <translation>Hell, dunkel oder wie der Rest Ihres Desktops.</translation>
     </message>
     <message>
         <source>Likes</source>
@@ -2073,24 +2073,24 @@
         <translation>Noch einmal laden</translation>
     </message>
     <message>
-        <source>Load in 32-bit</source>
-        <translation>In 32 Bit laden</translation>
+        <source>Load in FP32</source>
+        <translation>In FP32 laden</translation>
     </message>
     <message>
-        <source>Load in 4-bit</source>
-        <translation>In 4 Bit laden</translation>
+        <source>Load in INT4</source>
+        <translation>In INT4 laden</translation>
     </message>
     <message>
-        <source>Load in 8-bit</source>
-        <translation>In 8 Bit laden</translation>
+        <source>Load in INT8</source>
+        <translation>In INT8 laden</translation>
     </message>
     <message>
         <source>Load it again; it is prepared anew.</source>
         <translation>Laden Sie es noch einmal; es wird neu vorbereitet.</translation>
     </message>
     <message>
-        <source>Load it in 32-bit, or download it again.</source>
-        <translation>Laden Sie es in 32 Bit, oder laden Sie es neu herunter.</translation>
+        <source>Load it in FP32, or download it again.</source>
+        <translation>Laden Sie es in FP32, oder laden Sie es neu herunter.</translation>
     </message>
     <message>
         <source>Load the model</source>
@@ -3231,8 +3231,8 @@
         <translation>Klein genug für jede Grafikkarte, und gut bei kurzen Texten und Fragen.</translation>
     </message>
     <message>
-        <source>Smallest (4-bit)</source>
-        <translation>Kleinste (4 Bit)</translation>
+        <source>Smallest (INT4)</source>
+        <translation>Kleinste (INT4)</translation>
     </message>
     <message>
         <source>SmolLM2 135M Instruct</source>
@@ -4215,10 +4215,6 @@
         <translation>Denkt nach: {seconds} s</translation>
     </message>
     <message>
-        <source>Thinking…</source>
-        <translation>Denkt nach …</translation>
-    </message>
-    <message>
         <source>This answer is too long to be edited here ({characters} characters, {lines} lines).</source>
         <translation>Diese Antwort ist zu lang, um hier bearbeitet zu werden ({characters} Zeichen, {lines} Zeilen).</translation>
     </message>
@@ -4365,6 +4361,10 @@
     <message>
         <source>Thought for {seconds} s</source>
         <translation>{seconds} s nachgedacht</translation>
+    </message>
+    <message>
+        <source>Thoughts</source>
+        <translation>Gedanken</translation>
     </message>
     <message>
         <source>Throw away</source>
@@ -4549,6 +4549,10 @@
     <message>
         <source>Waiting for the answer in “{title}”</source>
         <translation>Wartet auf die Antwort in „{title}“</translation>
+    </message>
+    <message>
+        <source>Waits</source>
+        <translation>Wartet</translation>
     </message>
     <message>
         <source>Waits for a model</source>

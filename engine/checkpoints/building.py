@@ -177,8 +177,8 @@ def _remedies(blueprint: Blueprint) -> list[Remedy]:
     remedies: list[Remedy] = []
     if blueprint.options is None and blueprint.plan.precision is not Precision.INT4:
         if blueprint.plan.precision is not Precision.INT8:
-            remedies.append(Remedy("Load in 8-bit", PrecisionChoice.INT8))
-        remedies.append(Remedy("Load in 4-bit", PrecisionChoice.INT4))
+            remedies.append(Remedy("Load in INT8", PrecisionChoice.INT8))
+        remedies.append(Remedy("Load in INT4", PrecisionChoice.INT4))
     if blueprint.device.type != "cpu":
         remedies.append(Remedy("Use the CPU", device="cpu"))
     return remedies

@@ -154,6 +154,6 @@ def _no_numbers() -> EngineError:
         ErrorKind.CHECKPOINT_INCOMPLETE,
         "The model computes nothing that an answer could be chosen from: its weights are damaged, or too large for "
         "this precision.",
-        "Load it in 32-bit, or download it again.",
-        remedies=(Remedy("Load in 32-bit", PrecisionChoice.FP32),),
+        "Load it in FP32, or download it again.",
+        remedies=(Remedy("Load in FP32", PrecisionChoice.FP32),),
     )

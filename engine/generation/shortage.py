@@ -17,7 +17,7 @@ _NEXT_LOWER = {
     Precision.FP16: PrecisionChoice.INT8,
     Precision.INT8: PrecisionChoice.INT4,
 }
-_LABELS = {PrecisionChoice.INT8: "Load in 8-bit", PrecisionChoice.INT4: "Load in 4-bit"}
+_LABELS = {PrecisionChoice.INT8: "Load in INT8", PrecisionChoice.INT4: "Load in INT4"}
 _MIB = 2**20
 
 

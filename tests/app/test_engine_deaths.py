@@ -203,7 +203,7 @@ def test_a_model_that_kills_the_engine_again_is_offered_lighter(qtbot: QtBot, wi
     assert "while loading the model, probably because memory ran out" in told.text
     assert (told.action_key, [each.label for each in told.choices]) == (
         notices.LOAD_MODEL,
-        ["Load in 8-bit", "Load in 4-bit"],
+        ["Load in INT8", "Load in INT4"],
     )
     deaths.hearth.engine._link._argv = scripted_engine_command("echo")
     healthy: list[bool] = []

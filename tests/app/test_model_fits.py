@@ -39,10 +39,10 @@ def test_the_menu_says_how_each_model_fits_and_knows_it_the_next_time(qtbot: QtB
     menu = open_menu_of(hearth.window.model_button)
     assert menu is not None
     assert not any("Fits" in line for line in lines(menu))
-    qtbot.waitUntil(lambda: all(line.endswith("· Fits (bf16)") for line in lines(menu)), timeout=PATIENCE_MILLISECONDS)
+    qtbot.waitUntil(lambda: all(line.endswith("· Fits (BF16)") for line in lines(menu)), timeout=PATIENCE_MILLISECONDS)
     menu.close()
     hearth.window.choose_model()
     again = open_menu_of(hearth.window.model_button)
     assert again is not None
-    assert all(line.endswith("· Fits (bf16)") for line in lines(again))
+    assert all(line.endswith("· Fits (BF16)") for line in lines(again))
     again.close()

@@ -126,7 +126,7 @@ def test_a_full_memory_at_load_is_told_with_numbers_and_a_load_afterwards_works(
     checkpoint = tiny_checkpoints.make("llama", tiny_folder)
     report = failed(probe, load(checkpoint), ErrorKind.OUT_OF_MEMORY)
     assert "2.00 GiB more were needed at once" in report.message
-    assert "Load in 8-bit" in labels(report)
+    assert "Load in INT8" in labels(report)
     assert failed(probe, ask("none", SHORT), ErrorKind.NO_MODEL_LOADED).hint
     loaded(probe, load(checkpoint, "again"))
     answered(probe, ask("g", SHORT))
@@ -151,7 +151,7 @@ MEMORY = ErrorReport(
     message="The memory of the card ran out: 1.50 GiB more were needed at once, 312.4 MiB were free.",
     hint="What was written is kept.",
     remedies=(
-        Remedy(label="Load in 4-bit", precision=PrecisionChoice.INT4),
+        Remedy(label="Load in INT4", precision=PrecisionChoice.INT4),
         Remedy(label="Use 4,096 tokens of context", context_tokens=4096),
         Remedy(label="Use the CPU", device="cpu"),
     ),
@@ -195,7 +195,7 @@ def test_the_window_loads_in_another_form_and_the_answer_goes_on(
     window.say("Hello")
     window.wait(lambda: window.states() == [MessageState.COMPLETE, MessageState.FAILED])
     assert window.texts()[1] == "Paris is the"
-    press(window, "Load in 4-bit")
+    press(window, "Load in INT4")
     window.wait(lambda: any("INT4" in row.text.text() for row in window.notices.rows))
     (row,) = [row for row in window.notices.rows if row.notice.key == notices.ANSWER_KEY]
     row.action_button.click()
@@ -218,7 +218,7 @@ def test_memory_that_is_really_gone_in_prefill_and_back_for_the_next_message(
     report = failed(probe, ask("g", LONG), ErrorKind.OUT_OF_MEMORY)
     assert "36.6 MiB more were needed at once" in report.message
     assert "MiB were free" in report.message
-    assert labels(report) == ["Load in 8-bit"], "no smaller window than 1,024 tokens, and this is the CPU"
+    assert labels(report) == ["Load in INT8"], "no smaller window than 1,024 tokens, and this is the CPU"
     leave_only(process_id, None)
     assert answered(probe, ask("same", SHORT)).token_ids == expected
     baseline = process.memory_info().rss

@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.main import Hearth, set_up
 from app.paths import Paths, locate
+from app.settings.values import Language
+from app.widgets.basics import languages
 from app.widgets.text.formulas import formulas
 from app.widgets.window.main_window import MainWindow
 from app.worker.engine_process import engine_command
@@ -34,6 +36,7 @@ class Studio:
         self._scale = scale
         self.application = QApplication([])
         set_up(self.application)
+        languages.install(self.application, Language.ENGLISH)
         self.paths: Paths
         self.known: dict[str, str] = {}
         self.hearth: Hearth

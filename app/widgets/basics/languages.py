@@ -30,7 +30,7 @@ def install(application: QApplication, choice: Language) -> None:
     locale = QLocale.system() if QLocale.system().name().startswith(code) else QLocale(code)
     if code == Language.ENGLISH:
         QLocale.setDefault(QLocale(QLocale.Language.English))
-        language.use(None)
+        language.use(language.printed)
         return
     ours, qts = QTranslator(application), QTranslator(application)
     try:

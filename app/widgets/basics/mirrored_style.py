@@ -6,7 +6,7 @@ on that of the keyboard, so that its hint and its caret would be on the left amo
 the window is mirrored: it costs a call into Python for each text that is drawn and each widget that is given its look.
 """
 
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QRect, Qt, Slot
 from PySide6.QtGui import QAction, QColor, QPainter, QPalette
 from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QProxyStyle, QStyleOptionMenuItem, QWidget
 
@@ -15,6 +15,7 @@ from app.widgets.basics.mirroring import apart
 _LABEL = Qt.TextFlag.TextForceLeftToRight.value  # only labels ask for it, where their words begin with a Latin letter
 _SIDES = Qt.AlignmentFlag.AlignLeft.value | Qt.AlignmentFlag.AlignRight.value
 _BEGINNING = Qt.AlignmentFlag.AlignLeft
+_KEYS_APART_PX = 16
 
 
 class MirroredStyle(QProxyStyle):
@@ -49,13 +50,24 @@ class MirroredStyle(QProxyStyle):
 
 
 class Menu(QMenu):
-    """A menu whose words, and what stands at the end of their lines, keep their own direction."""
+    """A menu whose words, and what stands at the end of their lines, keep their own direction and some distance."""
+
+    def __init__(self, *arguments: str | QWidget) -> None:
+        super().__init__(*arguments)  # type: ignore[arg-type]  # words or not, a parent or not
+        self.aboutToShow.connect(self._set_keys_apart)
 
     def add_menu(self, words: str) -> "Menu":
         """Add a menu in this one."""
         menu = Menu(words, self)
         self.addMenu(menu)
         return menu
+
+    @Slot()
+    def _set_keys_apart(self) -> None:
+        """Make it wider than Qt does, which leaves hardly a gap between the longest words and the keys."""
+        self.setMinimumWidth(0)
+        if any(not action.shortcut().isEmpty() or "\t" in action.text() for action in self.actions()):
+            self.setMinimumWidth(self.sizeHint().width() + _KEYS_APART_PX)
 
     def initStyleOption(self, option: QStyleOptionMenuItem, action: QAction) -> None:
         """Set the words of a line apart from the window's direction, before and behind the tabulator."""

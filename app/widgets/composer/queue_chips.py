@@ -148,6 +148,7 @@ class _Chip(QFrame):
         if self._place == 0:
             self._waits_for = waits_for
             set_tooltip(self.waiting, waits_for)
+            self.waiting.setAccessibleName(waits_for)  # also where only its beginning is read
             self._fit_waiting()
         self._can_send = can_send
         self.send_button.setVisible(can_send)
@@ -160,8 +161,10 @@ class _Chip(QFrame):
     def _fit_waiting(self) -> None:
         room = self._room_for_words()
         left = room - self._words.fontMetrics().horizontalAdvance(self._words.text())
-        room = max(left, int(room * _WAITING_SHARE))
-        words = self.waiting.fontMetrics().elidedText(self._waits_for, Qt.TextElideMode.ElideRight, room)
+        share = int(room * _WAITING_SHARE)
+        words = self.waiting.fontMetrics().elidedText(self._waits_for, Qt.TextElideMode.ElideRight, max(left, share))
+        if words != self._waits_for and left < share:
+            words = tr("Waits")  # the message is cut as well, and one of the two has to be read
         self.waiting.setText(words or tr("Sent next"))
 
     def _room_for_words(self) -> int:

@@ -18,13 +18,12 @@ from app.widgets.models.details_panel import DetailsPanel
 from app.widgets.models.invitation import Invitation
 from app.widgets.models.problem_view import ProblemView
 from app.widgets.models.result_list import ResultList
-from app.widgets.models.search_bar import SearchBar
+from app.widgets.models.search_bar import DETAILS_SHARE, GAP_PX, LIST_SHARE, SearchBar
 from engine.api.errors import ErrorReport
 
 _NARROW_PX = 680
 _SMALLEST_PX = 400
 _TO_BEGIN_WITH = mark("Good models to begin with")
-_LIST_SHARE, _DETAILS_SHARE = 5, 6
 _SIDE_PX = 16
 _OFFLINE = (
     mark("Hearth works offline"),
@@ -226,9 +225,9 @@ class FindView(QWidget):
         self._right.addWidget(self.choose)
         self._right.addWidget(self._details_side)
         row = QHBoxLayout()
-        row.setSpacing(0)
-        row.addWidget(self._left, _LIST_SHARE)
-        row.addWidget(self._right, _DETAILS_SHARE)
+        row.setSpacing(GAP_PX)
+        row.addWidget(self._left, LIST_SHARE)
+        row.addWidget(self._right, DETAILS_SHARE)
         column = QVBoxLayout(self)
         column.setContentsMargins(_SIDE_PX, 0, _SIDE_PX, 0)
         column.setSpacing(12)

@@ -23,6 +23,7 @@ _SORTS = (
     (mark("Trending"), HubSort.TRENDING),
 )
 _BILLION = 10**9
+LIST_SHARE, DETAILS_SHARE, GAP_PX = 5, 6, 8  # the results below end where the words to look for end
 _SIZES: tuple[tuple[str, int | None, int | None], ...] = (
     (mark("Any size"), None, None),
     (mark("Up to 4 billion"), None, 4 * _BILLION),
@@ -86,9 +87,9 @@ class SearchBar(QWidget):
             filters.addWidget(widget, share)
         self._lines = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._lines.setContentsMargins(0, 0, 0, 0)
-        self._lines.setSpacing(8)
-        self._lines.addWidget(self.line, 4)
-        self._lines.addLayout(filters, 5)
+        self._lines.setSpacing(GAP_PX)
+        self._lines.addWidget(self.line, LIST_SHARE)
+        self._lines.addLayout(filters, DETAILS_SHARE)
         self._connect()
 
     @property

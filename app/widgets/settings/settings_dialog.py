@@ -149,8 +149,9 @@ class SettingsDialog(QDialog):
             else:
                 self.pages.setCurrentRow(max(0, self.pages.currentRow()))
                 self.pages.currentItem().setSelected(True)
-        self.nothing.setHidden(self._rows.filter(words, page))
-        self.heading.setText(tr("Found") if words else tr(page))
+        is_found = self._rows.filter(words, page)
+        self.nothing.setHidden(is_found)
+        self.heading.setText(tr(page) if not words else tr("Found") if is_found else tr("Nothing found"))
         self._scroll.verticalScrollBar().setValue(0)
 
     @Slot()

@@ -366,7 +366,7 @@ class ThinkingBlock(QWidget):
     def _title(self, closed: bool) -> str:
         seconds = None if self._block is None else self._block.seconds
         if not closed:
-            return tr("Thinking…")  # how long already is said below, with the other phases
+            return tr("Thoughts")  # that they go on, and how long already, is said below, with the other phases
         return tr("Thought") if seconds is None else tr("Thought for {seconds} s").format(seconds=max(1, seconds))
 
     def _place(self) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QWidget
 from app.conversations.records import Message, MessageState
 from app.engine_words import said
 from app.language import mark, tr
+from app.widgets.basics.code_label import CodeLabel
 from app.widgets.basics.details_button import DetailsButton
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
@@ -102,7 +103,7 @@ class MessageMark(QFrame):
     def _show(self, mark: Mark) -> None:
         self.show()
         self._text.setText(mark.text)
-        self._details.setText(mark.details.rstrip())
+        self._details.set_source(mark.details.rstrip())
         self._show_details(False)
         self._details_button.setChecked(False)
         self._details_button.setVisible(bool(mark.details))
@@ -118,8 +119,7 @@ class MessageMark(QFrame):
     def _build(self) -> None:
         """Make what is inside when it is first wanted: most answers end without anything to say about it."""
         self._text = plain_label(wraps=True)
-        self._details = plain_label(role="code", wraps=True)
-        self._details.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._details = CodeLabel()
         self._button = QPushButton()
         self._button.clicked.connect(self._on_clicked)
         self._details_button = DetailsButton()

@@ -10,7 +10,7 @@ from app.language import tr
 from app.models.message_edit import MessageEdit
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.widgets.basics.icon_button import IconButton
-from app.widgets.basics.theme import Theme
+from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
 from app.widgets.text.page_texts import Leaf
 from app.widgets.text.selected_text import copied_text, selected_markdown, selected_text
 from app.widgets.text.text_selection import SelectionArea, TextSelection
@@ -23,6 +23,7 @@ from engine.api.checkpoint import LocalCheckpoint
 from engine.api.message import Role
 
 _BUTTON_PX = 36
+_ABOVE_PX = 12  # the foot of the page, and beside what is around
 _TAB_REASONS = (Qt.FocusReason.TabFocusReason, Qt.FocusReason.BacktabFocusReason)
 
 
@@ -261,8 +262,13 @@ class Transcript(SelectionArea):
         widget.setFocus(Qt.FocusReason.TabFocusReason)
 
     def _place_button(self) -> None:
-        left = (self.view.width() - _BUTTON_PX) // 2  # the column's middle, which a scroll bar does not move
-        self.newest_button.move(left, self.height() - _BUTTON_PX - 12)
+        """Stand behind the end of the column, or over it where there is no room: lines end before they reach it."""
+        scroll_bar_px = self.view.verticalScrollBar().sizeHint().width()
+        room = self.view.width() - scroll_bar_px - _ABOVE_PX - _BUTTON_PX
+        left = min(room, (self.view.width() + TEXT_COLUMN_PX) // 2 + _ABOVE_PX)
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        left = self.view.width() - left - _BUTTON_PX if is_mirrored else left
+        self.newest_button.move(left, self.height() - _BUTTON_PX - _ABOVE_PX)
         self.newest_button.raise_()
 
     @Slot(object)

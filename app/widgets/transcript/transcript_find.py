@@ -18,7 +18,6 @@ from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.transcript.user_message import UserMessage
 
-_MARGIN_PX = 12
 _ABOVE_PX = 4
 _BELOW_PX = 4
 _BESIDE_COLUMN_PX = 16  # the composer is so much wider at each side than what is read
@@ -274,8 +273,8 @@ class TranscriptFind(QObject):
         """Stand at the upper end of the page, ending where the composer ends, or beside the scroll bar."""
         width = self._transcript.width()
         scroll_bar_px = self._transcript.view.verticalScrollBar().sizeHint().width()
-        end_px = max(scroll_bar_px + _MARGIN_PX, (width - TEXT_COLUMN_PX) // 2 - _BESIDE_COLUMN_PX)
+        end_px = max(scroll_bar_px, (width - TEXT_COLUMN_PX) // 2 - _BESIDE_COLUMN_PX)
         wanted = self.bar.sizeHint()
-        self.bar.resize(min(wanted.width(), width - scroll_bar_px - 2 * _MARGIN_PX), wanted.height())
+        self.bar.resize(min(wanted.width(), width - 2 * scroll_bar_px), wanted.height())
         is_mirrored = self._transcript.layoutDirection() is Qt.LayoutDirection.RightToLeft
         self.bar.move(QPoint(end_px if is_mirrored else width - end_px - self.bar.width(), _ABOVE_PX))

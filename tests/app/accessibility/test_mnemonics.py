@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, QTranslator
 from PySide6.QtWidgets import QApplication, QDialog, QMenu, QPushButton
 from pytestqt.qtbot import QtBot
 
+from app import language
 from app.settings.values import Language
 from app.widgets.basics import languages
 from app.widgets.basics.theme import Theme
@@ -31,6 +32,7 @@ def demo(request: pytest.FixtureRequest, qtbot: QtBot, qapp: QApplication, theme
         translator.deleteLater()
     qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
     languages.install(qapp, Language.ENGLISH)
+    language.use(None)
 
 
 def faults(menu: QMenu, name: str) -> list[str]:

@@ -15,16 +15,16 @@ def changed(**fields: object) -> Plan:
 @pytest.mark.parametrize(
     ("fields", "label"),
     [
-        ({"precision": Precision.BF16}, "Fits (bf16)"),
-        ({"precision": Precision.INT8}, "Fits (8-bit)"),
-        ({"precision": Precision.INT4}, "Fits (4-bit)"),
+        ({"precision": Precision.BF16}, "Fits (BF16)"),
+        ({"precision": Precision.INT8}, "Fits (INT8)"),
+        ({"precision": Precision.INT4}, "Fits (INT4)"),
         ({"precision": Precision.INT4, "fit": Fit.LESS_CONTEXT}, "Fits with less context"),
         ({"fit": Fit.SLOW, "parts": MemoryParts(offloaded_bytes=1)}, "Slow (offload)"),
         ({"fit": Fit.SLOW}, "Slow (processor)"),
         ({"device": "cpu", "expected_tokens_per_second": 0.1}, "Slow (processor)"),
-        ({"device": "cpu", "expected_tokens_per_second": 9.0}, "Fits (bf16)"),
-        ({"device": "cpu", "expected_tokens_per_second": 0.0}, "Fits (bf16)"),
-        ({"device": "cuda:0", "expected_tokens_per_second": 0.1}, "Fits (bf16)"),
+        ({"device": "cpu", "expected_tokens_per_second": 9.0}, "Fits (BF16)"),
+        ({"device": "cpu", "expected_tokens_per_second": 0.0}, "Fits (BF16)"),
+        ({"device": "cuda:0", "expected_tokens_per_second": 0.1}, "Fits (BF16)"),
         ({"device": "cpu", "expected_tokens_per_second": 0.1, "fit": Fit.TOO_BIG}, "Too big"),
         ({"fit": Fit.TOO_BIG}, "Too big"),
     ],
@@ -70,6 +70,6 @@ def test_parameters(count: int, text: str) -> None:
 def test_a_model_that_was_published_packed_is_not_called_16_bit() -> None:
     plan = plan_for("openai/gpt-oss-120b")
     fit = fit_of(plan)
-    assert fit.label == "Fits (4-bit)"
+    assert fit.label == "Fits (INT4)"
     assert "as published in MXFP4" in fit.details
-    assert fit_label(plan_for("Qwen/Qwen3-8B")) == "Fits (bf16)"
+    assert fit_label(plan_for("Qwen/Qwen3-8B")) == "Fits (BF16)"

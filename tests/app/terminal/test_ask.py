@@ -177,7 +177,7 @@ def test_settings_hold_where_the_command_line_says_nothing(hearth: Run, use_scri
 @pytest.mark.parametrize("place", ["load_checkpoint", "generate"])
 def test_ways_out_are_named_as_options(hearth: Run, use_script: Callable[..., None], place: str) -> None:
     remedies = (
-        Remedy(label="Load in 8-bit", precision=PrecisionChoice.INT8),
+        Remedy(label="Load in INT8", precision=PrecisionChoice.INT8),
         Remedy(label="Use 4,096 tokens of context", context_tokens=4096),
         Remedy(label="Use the CPU", device="cpu"),
     )

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app import language
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.transcript_model import TranscriptModel
@@ -168,6 +169,7 @@ def german(qapp: QApplication) -> Iterator[None]:
         translator.deleteLater()
     qapp.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
     languages.install(qapp, Language.ENGLISH)
+    language.use(None)
 
 
 @pytest.fixture

@@ -299,11 +299,11 @@ def labels(**changes: object) -> list[str]:
 
 def test_the_remedies_are_the_next_gentler_forms() -> None:
     assert labels(device="cuda:0", context_window=8192) == [
-        "Load in 8-bit",
+        "Load in INT8",
         "Use 4,096 tokens of context",
         "Use the CPU",
     ]
-    assert labels(precision="int8", context_window=3000) == ["Load in 4-bit", "Use 2,048 tokens of context"]
+    assert labels(precision="int8", context_window=3000) == ["Load in INT4", "Use 2,048 tokens of context"]
     assert labels(precision="int4", context_window=2048) == []
 
 

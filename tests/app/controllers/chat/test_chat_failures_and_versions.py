@@ -96,14 +96,14 @@ def test_ways_out_of_a_full_memory_are_offered_with_the_answer_that_may_go_on(de
     desk.open_shop()
     command = desk.send("Hello")
     desk.say(command, "Half an", 1, 2)
-    remedy = Remedy(label="Load in 8-bit", precision=PrecisionChoice.INT8)
+    remedy = Remedy(label="Load in INT8", precision=PrecisionChoice.INT8)
     error = ErrorReport(kind=ErrorKind.OUT_OF_MEMORY, message="2 GiB needed, 1 GiB free.", remedies=(remedy,))
     desk.chat.on_event(CommandFailed(command_id=command.command_id, error=error))
     desk.settle()
     stored = desk.stored()[1]
     assert (stored.content, stored.token_ids, stored.error) == ("Half an", (1, 2), error)
     (choice,) = desk.notices[notices.ANSWER_KEY].choices
-    assert choice.label == "Load in 8-bit"
+    assert choice.label == "Load in INT8"
     assert notices.remedy_choice(choice.key) == notices.RemedyChoice(remedy, "", command.message_id, True)
     desk.chat.continue_message(command.message_id)
     assert desk.next_generate(1).continue_last

@@ -311,7 +311,7 @@ def test_an_engine_that_is_given_up_can_be_started_by_hand(models: Models) -> No
 
 # Remedies
 
-EIGHT_BIT = Remedy(label="Load in 8-bit", precision=PrecisionChoice.INT8)
+EIGHT_BIT = Remedy(label="Load in INT8", precision=PrecisionChoice.INT8)
 SMALLER = Remedy(label="Use 4,096 tokens of context", context_tokens=4096)
 ON_CPU = Remedy(label="Use the CPU", device="cpu")
 
@@ -359,7 +359,7 @@ def test_a_model_loads_without_the_draft_model_that_does_not_suit_it(models: Mod
 
 def test_one_remedy_after_the_other_adds_up(models: Models) -> None:
     ran_out(models, models.load("large").command_id, EIGHT_BIT)
-    models.controller.on_notice_action(choices(models)["Load in 8-bit"])
+    models.controller.on_notice_action(choices(models)["Load in INT8"])
     ran_out(models, newest_load(models).command_id, SMALLER)
     models.controller.on_notice_action(choices(models)["Use 4,096 tokens of context"])
     command = newest_load(models)
@@ -373,7 +373,7 @@ def test_a_failed_choice_of_another_model_leaves_the_remedies_to_that_one(models
     models.loaded(models.load("small").command_id)
     ran_out(models, models.load("large").command_id, EIGHT_BIT)
     assert models.controller.plan == PLAN, "the small one still answers"
-    models.controller.on_notice_action(choices(models)["Load in 8-bit"])
+    models.controller.on_notice_action(choices(models)["Load in INT8"])
     assert newest_load(models).checkpoint == "large"
 
 

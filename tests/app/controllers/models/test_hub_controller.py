@@ -114,7 +114,7 @@ def test_each_result_gets_its_fit_a_few_at_a_time(desk: Hub) -> None:
         desk.event(CheckpointPlanned(command_id=command_id, plan=PLAN, hardware=HARDWARE) if place % 2 == 0
                    else CommandFailed(command_id=command_id, error=ERROR))  # fmt: skip
     labels = [row.fit.label if row.fit else None for row in desk.results.rows]
-    assert labels == ["Fits (bf16)", "Not known yet", "Fits (bf16)", "Not known yet", "Fits (bf16)", None]
+    assert labels == ["Fits (BF16)", "Not known yet", "Fits (BF16)", "Not known yet", "Fits (BF16)", None]
     assert len(desk.of(PlanCheckpoint)) == len(FOUND)
 
 

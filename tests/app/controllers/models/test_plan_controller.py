@@ -67,7 +67,7 @@ def test_models_are_asked_for_one_by_one_under_the_settings_and_never_on_the_hub
     plans.answer()
     plans.answer()
     assert [(fit.reference, fit.label) for fit in plans.found] == [
-        ("one", "Fits (bf16)"), ("two", "Fits (bf16)"), ("three", "Fits (bf16)"),
+        ("one", "Fits (BF16)"), ("two", "Fits (BF16)"), ("three", "Fits (BF16)"),
     ]  # fmt: skip
     assert plans.asked == ["one", "two", "three"]
 

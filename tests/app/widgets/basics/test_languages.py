@@ -1,5 +1,6 @@
 """The language of the window is found and installed before anything is shown, Qt's own words included."""
 
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app import language
 from app.dates import full_date
+from app.engine_words import said
 from app.models.amounts import file_size, memory
 from app.settings.file import peek
 from app.settings.schema import Settings
@@ -39,11 +41,28 @@ def test_qts_own_buttons_and_keys_are_german_too(qtbot: QtBot) -> None:
     assert key_words("Ctrl+N") == "Strg+N"
 
 
-def test_english_asks_no_dictionary(qapp: QApplication) -> None:
+@pytest.fixture
+def english(qapp: QApplication) -> Iterator[None]:
+    """Everything that is made now is English as it is printed."""
     languages.install(qapp, Language.ENGLISH)
+    yield
+    language.use(None)
 
+
+@pytest.mark.usefixtures("english")
+def test_english_asks_no_dictionary() -> None:
     assert language.tr("Settings") == "Settings"
     assert QCoreApplication.translate("", "Settings") == "Settings"
+
+
+@pytest.mark.usefixtures("english")
+def test_english_has_the_apostrophes_of_print() -> None:
+    folder = "/home/o'brien"
+    words = language.tr("The folder {folder} can't be used ({reason}).").format(folder=folder, reason="why")
+    assert words == f"The folder {folder} can’t be used (why)."
+    assert said(f"The model's chat template can't be used for this conversation: {folder}.") == (
+        f"The model’s chat template can’t be used for this conversation: {folder}."
+    )
 
 
 @pytest.mark.parametrize(

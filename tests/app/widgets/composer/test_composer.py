@@ -193,7 +193,7 @@ def test_the_reason_for_waiting_leaves_most_of_the_room_to_the_message(qtbot: Qt
     reason = "Waits for the answer in “Why are there tides?”"
     composer.chips.set_waiting(reason, True)
     qtbot.waitUntil(lambda: reason_is_laid_out(chip))
-    assert chip.waiting.text().endswith("…")
+    assert chip.waiting.text() == "Waits", "not two texts side by side that are both cut"
     assert chip.waiting.width() < chip._words.width()
     composer.set_queue((WaitingItem("Yes."),))
     short = composer.chips._chips[0]
@@ -290,11 +290,10 @@ def test_what_a_message_waits_for_is_cut_only_where_there_is_no_room(composer: C
         composer.resize(width, 200)
         QApplication.processEvents()
         shown[width] = label.text()
-    assert shown[500] != words
+    assert shown[1600] == words
     assert shown[500].startswith("Waits for")
     assert shown[500].endswith("…")
-    assert len(shown[1600]) > len(shown[500]), "more is shown where there is more room"
-    assert label.toolTip() == words
+    assert label.toolTip() == label.accessibleName() == words
 
 
 def test_a_warning_is_read_once_while_an_answer_grows(composer: Composer) -> None:

@@ -28,7 +28,7 @@ def checkpoint(hub_id: str, billions: float, gigabytes: float, **more: object) -
     return HubCheckpoint(hub_id=hub_id, **{**known, **more})  # type: ignore[arg-type]
 
 
-def fit(reference: str, label: str = "Fits (bf16)") -> ModelFit:
+def fit(reference: str, label: str = "Fits (BF16)") -> ModelFit:
     """Return how a model fits."""
     return ModelFit(reference, label, "BF16 needs 15.3 GiB for the weights; 22 GiB are free.")
 
@@ -43,7 +43,7 @@ HOSTILE = checkpoint("<b>evil</b>/\u202etxt.exe\n<img src='http://example.org/x'
 ROWS = (
     HubRow(QWEN, fit("Qwen/Qwen3-8B"), is_local=True, is_recommended=True),
     HubRow(LLAMA, fit(LLAMA.hub_id)),
-    HubRow(GPTQ, fit(GPTQ.hub_id, "Fits (4-bit)")),
+    HubRow(GPTQ, fit(GPTQ.hub_id, "Fits (INT4)")),
     HubRow(HUGE, fit(HUGE.hub_id, "Too big")),
     HubRow(PRIVATE, fit(PRIVATE.hub_id, "Fits with less context")),
     HubRow(GGUF_ONLY),
@@ -51,8 +51,8 @@ ROWS = (
 )
 RECOMMENDED = (
     HubRow(QWEN, fit(QWEN.hub_id), is_recommended=True),
-    HubRow(checkpoint("Qwen/Qwen3-4B-Instruct-2507", 4.02, 8.1), fit("x", "Fits (bf16)")),
-    HubRow(checkpoint("mistralai/Mistral-Small-3.2-24B", 23.6, 47.2), fit("x", "Fits (4-bit)")),
+    HubRow(checkpoint("Qwen/Qwen3-4B-Instruct-2507", 4.02, 8.1), fit("x", "Fits (BF16)")),
+    HubRow(checkpoint("mistralai/Mistral-Small-3.2-24B", 23.6, 47.2), fit("x", "Fits (INT4)")),
 )
 PLAN = Plan(
     checkpoint=QWEN.hub_id,
@@ -171,7 +171,7 @@ RECOMMENDATIONS = (
     ),
     Recommendation(
         "mistralai/Mistral-Small-3.2-24B", "Mistral Small 3.2 24B", "Larger and more careful, a little slower.",
-        int(47.2 * GB), "Apache 2.0", fit("m", "Fits (4-bit)"),
+        int(47.2 * GB), "Apache 2.0", fit("m", "Fits (INT4)"),
     ),
     Recommendation(
         "Qwen/Qwen3-4B-Instruct-2507", "Qwen3 4B Instruct", "Small and quick; leaves memory for other programs.",

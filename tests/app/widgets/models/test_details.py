@@ -43,7 +43,7 @@ def test_the_plan_is_words_and_memory_by_part(opened: Opened) -> None:
     panel = look_at(opened, demo_hub.QWEN)
     assert panel.plan.verdict.text().startswith("Working out")
     opened.page.show_plan((demo_hub.QWEN.hub_id, demo_hub.PLAN))
-    assert panel.plan.verdict.text() == "Fits (bf16)"
+    assert panel.plan.verdict.text() == "Fits (BF16)"
     assert panel.plan.reasons[0] == demo_hub.PLAN.precision_reason
     assert panel.plan.rows[0][0] == "Weights"
     assert panel.plan.rows[-1] == ("Needed", "19.61 GiB")

@@ -137,7 +137,7 @@ def test_searching_and_failing_are_said(qtbot: QtBot, opened: Opened) -> None:
 
 
 def test_who_searches_hears_what_was_found_and_what_failed(qtbot: QtBot, opened: Opened, said: Said) -> None:
-    first = "Qwen3-8B, by Qwen, 8.2B, 16.4 GB, Fits (bf16), Recommended, On this computer"
+    first = "Qwen3-8B, by Qwen, 8.2B, 16.4 GB, Fits (BF16), Recommended, On this computer"
     for _ in range(2):
         said.clear()
         opened.page.set_searching(True)
@@ -228,8 +228,8 @@ def test_foreign_names_are_drawn_as_text(opened: Opened, qtbot: QtBot) -> None:
 def test_each_row_can_be_heard(opened: Opened) -> None:
     opened.find()
     said = [index(opened, place).data(Qt.ItemDataRole.AccessibleTextRole) for place in range(len(demo_hub.ROWS))]
-    assert said[0] == "Qwen3-8B, by Qwen, 8.2B, 16.4 GB, Fits (bf16), Recommended, On this computer"
-    assert said[1] == "Llama-3.1-8B-Instruct, by meta-llama, 8B, 16.1 GB, Fits (bf16), Approval needed"
+    assert said[0] == "Qwen3-8B, by Qwen, 8.2B, 16.4 GB, Fits (BF16), Recommended, On this computer"
+    assert said[1] == "Llama-3.1-8B-Instruct, by meta-llama, 8B, 16.1 GB, Fits (BF16), Approval needed"
     assert "Can't be used" in said[5]
 
 

@@ -144,7 +144,7 @@ def test_offline_only_the_starter_is_offered(page: FirstStartPage) -> None:
 def test_cards_can_be_heard(page: FirstStartPage) -> None:
     said = page.cards[0].accessibleName()
     assert said.startswith("Qwen3 8B, Recommended, Good at most things")
-    assert "16.4 GB, about 44 min at 50 Mbit/s, Fits (bf16), Apache 2.0" in said
+    assert "16.4 GB, about 44 min at 50 Mbit/s, Fits (BF16), Apache 2.0" in said
 
 
 @pytest.mark.parametrize("is_looking", [True, False])

@@ -48,8 +48,8 @@ def test_rows_say_whose_how_large_and_when(shown: Opened) -> None:
     assert row(shown, "poet").home.text() == "/data/models/poet"
     assert row(shown, "poet").words.text() == "2.9 GB"
     assert row(shown, HUGE.name).words.text() == "incomplete: 42 % of 470.2 GB"
-    shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
-    assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (8-bit)"
+    shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (INT8)"))
+    assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (INT8)"
 
 
 def test_many_models_are_listed_some_in_a_turn_each_as_it_is(qtbot: QtBot, opened: Opened) -> None:
@@ -79,10 +79,10 @@ def test_the_verdict_takes_room_of_the_middle_line_only(qtbot: QtBot, shown: Ope
 
 
 def test_fits_and_the_loaded_one_survive_a_new_list(shown: Opened) -> None:
-    shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (8-bit)"))
+    shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (INT8)"))
     shown.page.set_loaded("starter")
     shown.checkpoints.set_checkpoints([STARTER, msgspec.structs.replace(QWEN, revision="other")])
-    assert row(shown, "Qwen3-8B").fit.text() == "Fits (8-bit)"
+    assert row(shown, "Qwen3-8B").fit.text() == "Fits (INT8)"
     assert row(shown, STARTER.name).fit.text() == "Answers now"
 
 

@@ -121,7 +121,7 @@ def test_the_menu_opens_at_once_and_is_completed_while_it_is_open(qtbot: QtBot, 
     assert menu is not None
     width = menu.width()
     button.show_fit(ModelFit("/models/r&d", "Fits with less context", "BF16 because <b>8 & 4</b>."))
-    button.show_fit(ModelFit("/models/unknown", "Fits (bf16)", ""))
+    button.show_fit(ModelFit("/models/unknown", "Fits (BF16)", ""))
     qtbot.wait(1)
     lines = [action.text() for action in menu.actions()[:2]]
     assert lines == [
@@ -131,7 +131,7 @@ def test_the_menu_opens_at_once_and_is_completed_while_it_is_open(qtbot: QtBot, 
     assert "BF16 because &lt;b&gt;8 &amp; 4&lt;/b&gt;." in menu.actions()[1].toolTip()
     assert menu.width() == width
     menu.close()
-    button.show_fit(ModelFit("starter", "Fits (bf16)", ""))
+    button.show_fit(ModelFit("starter", "Fits (BF16)", ""))
 
 
 def test_the_tooltip_shows_what_the_memory_is_for(button: ModelButton) -> None:

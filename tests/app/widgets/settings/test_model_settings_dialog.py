@@ -38,10 +38,10 @@ def precision(dialog: ModelSettingsDialog) -> QComboBox:
 def test_fields_say_what_they_follow_or_that_they_are_set_here(qtbot: QtBot, theme: Theme) -> None:
     dialog = made(qtbot)
     assert follows(dialog, "temperature") == "As in the settings: 0.5"
-    assert precision(dialog).currentText() == "As in the settings: Half size (8-bit)"
+    assert precision(dialog).currentText() == "As in the settings: Half size (INT8)"
     assert all(row.origin.isHidden() and row.reset_button.isHidden() for row in dialog.rows.values())
     dialog.show_values({"temperature": 0.9, "precision": "int4"})
-    assert precision(dialog).currentText() == "Smallest (4-bit)"
+    assert precision(dialog).currentText() == "Smallest (INT4)"
     for key in ("temperature", "precision"):
         row = dialog.rows[key]
         assert (row.origin.text(), row.origin.isVisible()) == ("Set for this model.", True)

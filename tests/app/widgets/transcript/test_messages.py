@@ -11,6 +11,8 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import Message, MessageState
 from app.models.message_edit import MessageEdits
 from app.models.transcript_model import TranscriptEntry
+from app.widgets.basics.code_label import CodeLabel
+from app.widgets.basics.details_button import DetailsButton
 from app.widgets.basics.theme import Theme, theme_for
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.message_editor import MessageEditor
@@ -131,6 +133,23 @@ def test_the_details_of_a_failure_are_set_like_code(qtbot: QtBot, paper: QWidget
     assert len({details.fontMetrics().horizontalAdvance(sign) for sign in "i~^W"}) == 1, (
         "the marks stand below what they mean"
     )
+
+
+def test_long_lines_of_details_go_on_behind_their_own_indentation(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
+    trace = 'Traceback:\n  File "a/long/path/of/a/file/that/is/too/long.py", line 266, in a_function_with_a_name\nError'
+    error = ErrorReport(ErrorKind.DEVICE_LOST, "The card stopped.", "Load it again.", details=trace)
+    shown = assistant(paper, theme, msgspec.structs.replace(failed(), error=error))
+    shown.mark.findChildren(DetailsButton)[0].click()
+    details = shown.mark.findChildren(CodeLabel)[0]
+    details.resize(300, 100)
+    lines = details.text().split("\n")
+    assert lines[0] == "Traceback:"
+    assert lines[1].startswith("  File")
+    assert len(lines) > 4
+    assert all(line.startswith("      ") for line in lines[2:-1])
+    widest = max(details.fontMetrics().horizontalAdvance(line) for line in lines)
+    assert widest <= 300
+    assert details.heightForWidth(300) == len(lines) * details.fontMetrics().lineSpacing()
 
 
 def test_a_finished_answer_has_no_mark() -> None:

@@ -43,7 +43,7 @@ def thinking_of(row: AssistantMessage) -> ThinkingBlock:
 def test_it_is_open_and_timed_while_it_streams(row: AssistantMessage) -> None:
     row.body.draw_now()
     assert thinking_of(row).is_open
-    assert thinking_of(row).toggle.text().strip() == "Thinking…"
+    assert thinking_of(row).toggle.text().strip() == "Thoughts"
     assert row.phase.text() == "Thinking 4 s", "the time is said once"
 
 

@@ -164,17 +164,22 @@ def test_any_upward_scroll_stops_following(page: Transcript, page_model: Transcr
     assert not page.view.is_following
 
 
-def test_the_newest_button_stands_over_the_middle_of_the_messages(
-    page: Transcript, page_model: TranscriptModel
+@pytest.mark.parametrize("width", [1100, 640])
+def test_the_newest_button_stands_beside_the_messages_where_there_is_room(
+    page: Transcript, page_model: TranscriptModel, width: int
 ) -> None:
+    page.resize(width, 600)
     page_model.set_entries(long_conversation(20))
     settle()
     wheel(page.view, 3)
     button = page.newest_button
     column = first_visible(page.view)
-    middle = column.mapTo(page, column.rect().center()).x()
-    assert page.view.verticalScrollBar().maximum() > 0
-    assert abs(button.geometry().center().x() - middle) <= 1
+    end = column.mapTo(page, column.rect().topRight()).x()
+    scroll_bar = page.view.verticalScrollBar()
+    assert scroll_bar.maximum() > 0
+    assert button.geometry().right() < scroll_bar.mapTo(page, QPoint()).x()
+    assert (button.x() > end) is (width == 1100)
+    assert button.geometry().right() > end - 16, "over what few lines reach"
 
 
 def test_the_newest_button_brings_it_back(qtbot: QtBot, page: Transcript, page_model: TranscriptModel) -> None:

@@ -103,7 +103,7 @@ def test_a_very_long_sentence_does_not_fill_the_window(qtbot: QtBot, bar: Notice
     assert "far too long " * 500 in row.details.findChild(PlainTextView).toPlainText()
 
 
-WAYS_OUT = (Choice("Load in 8-bit", "remedy:8"), Choice("Use <b>4,096</b> & less", "remedy:4"))
+WAYS_OUT = (Choice("Load in INT8", "remedy:8"), Choice("Use <b>4,096</b> & less", "remedy:4"))
 
 
 def test_every_way_out_is_a_button_for_mouse_and_keyboard(qtbot: QtBot, bar: NoticeBar) -> None:
@@ -113,7 +113,7 @@ def test_every_way_out_is_a_button_for_mouse_and_keyboard(qtbot: QtBot, bar: Not
     ):
         bar.show_notice(Notice(key="m", text="Memory ran out.", choices=WAYS_OUT))
         buttons = bar.rows[0].choice_buttons
-        assert [button.accessibleName() for button in buttons] == ["Load in 8-bit", "Use <b>4,096</b> & less"]
+        assert [button.accessibleName() for button in buttons] == ["Load in INT8", "Use <b>4,096</b> & less"]
         assert all(button.focusPolicy() & Qt.FocusPolicy.TabFocus for button in buttons)
         assert all(button.isVisible() for button in buttons)
         with qtbot.waitSignal(bar.action_requested) as asked:
