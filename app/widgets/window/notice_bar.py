@@ -1,6 +1,7 @@
 """The notices above the composer: the newest ones, as many as leave room for what they are about."""
 
 from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.language import tr
@@ -21,6 +22,17 @@ _GAP_PX = 4
 
 class _NoticeScroll(FittedScroll):
     is_unfolded = False  # all were asked for
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Let the notices know their room, which a scroll bar does not change."""
+        self.tell_room()
+        super().resizeEvent(event)
+
+    def tell_room(self) -> None:
+        """Let the notices know how wide they are at least."""
+        room = self.maximumViewportSize().width() - self.verticalScrollBar().sizeHint().width()
+        for row in self.findChildren(NoticeRow):
+            row.set_room(room)
 
     def sizeHint(self) -> QSize:
         """Return the size of the newest notices, a third of the window at most: what they are about is seen as well.
@@ -100,6 +112,7 @@ class NoticeBar(QWidget):
         row.action_requested.connect(self._on_action_requested)
         self._rows[notice.key] = row
         self._column.addWidget(row)
+        self._scroll.tell_room()
         self._fold()
         self.show()
         announce(self, f"{notice.text} {notice.action}".strip(), is_urgent=notice.severity is Severity.ERROR)

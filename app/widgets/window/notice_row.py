@@ -1,7 +1,7 @@
 """One notice: its sentence, buttons for what to do about it, the technical part folded."""
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent, QResizeEvent
+from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.bidi import without_controls
@@ -60,6 +60,7 @@ class NoticeRow(QFrame):
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self._icon, 0, 0, Qt.AlignmentFlag.AlignTop)
         self._is_stacked = False
+        self._room = 0  # not known yet
         self._place()
         self._grid.addWidget(self.close_button, 0, 4, Qt.AlignmentFlag.AlignVCenter)  # visited after the others
         # Not before they are in the row: a button without a parent would be shown as a window of its own.
@@ -92,9 +93,12 @@ class NoticeRow(QFrame):
         self.text.setText(_shortened(notice.text))
         self._fit()
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Put the buttons under the text where they would leave it no room."""
-        super().resizeEvent(event)
+    def set_room(self, width: int) -> None:
+        """Put the buttons under the text where they would leave it no room.
+
+        The width is not the row's own one: with each change of place a scroll bar would come and go, and so on forever.
+        """
+        self._room = width
         self._fit()
 
     def enterEvent(self, event: QEnterEvent) -> None:
@@ -127,9 +131,9 @@ class NoticeRow(QFrame):
         buttons = [each for each in (self.details_button, self.action_button) if not each.isHidden()]
         taken = sum(each.sizeHint().width() + self._grid.horizontalSpacing() for each in [*buttons, self.close_button])
         margin = self._grid.contentsMargins()
-        beside = self.width() - margin.left() - margin.right() - taken - _ICON_PX - self._grid.horizontalSpacing()
+        beside = self._room - margin.left() - margin.right() - taken - _ICON_PX - self._grid.horizontalSpacing()
         one_line = self.text.fontMetrics().horizontalAdvance(self.text.text())
-        is_stacked = bool(buttons) and beside < min(_LEAST_TEXT_PX, one_line)
+        is_stacked = bool(self._room and buttons) and beside < min(_LEAST_TEXT_PX, one_line)
         if is_stacked != self._is_stacked:
             self._is_stacked = is_stacked
             self._place()

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message
 from app.models.conversation_list_model import ConversationListModel
-from app.models.notice import Notice, Severity
+from app.models.notice import Choice, Notice, Severity
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.settings.schema import DOWNLOADS, MEMORY, PAGES, Settings
 from app.widgets.basics.theme import LIGHT, Theme
@@ -22,6 +22,7 @@ from app.widgets.transcript.user_message import UserMessage
 from app.widgets.window.conversation_page import ConversationPage
 from app.widgets.window.empty_state import EmptyState
 from app.widgets.window.notice_bar import NoticeBar
+from app.widgets.window.notice_row import NoticeRow
 from tests.app.widgets.demo_conversation import long_conversation, user
 
 pytestmark = pytest.mark.usefixtures("theme")
@@ -214,6 +215,27 @@ def test_a_notice_is_as_high_as_its_words_when_the_window_becomes_narrower(notic
             notices.window().resize(px, 480)
             settle()
         assert row.height() == row.heightForWidth(row.width()), width
+
+
+def test_where_the_buttons_stand_does_not_depend_on_a_scroll_bar(
+    notices: NoticeBar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else they change their place, with which the bar comes or goes, and so on until Qt's stack is full."""
+    placed: list[int] = []
+    place = NoticeRow._place
+
+    def count(row: NoticeRow) -> None:
+        placed.append(row.width())
+        place(row)
+
+    monkeypatch.setattr(NoticeRow, "_place", count)
+    notices.show_notice(Notice(key="a", text="Some words of one sentence. " * 8, action="Try again", details="why"))
+    settle()
+    placed.clear()
+    row = notices.rows[0]
+    for width in range(720, 300, -12):
+        row.resize(width, row.height())
+    assert not placed
 
 
 def test_notices_that_were_asked_for_are_shown_whole(notices: NoticeBar) -> None:
