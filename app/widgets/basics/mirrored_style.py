@@ -54,6 +54,7 @@ class Menu(QMenu):
 
     def __init__(self, *arguments: str | QWidget) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type]  # words or not, a parent or not
+        self._widened_px = 0
         self.aboutToShow.connect(self._set_keys_apart)
 
     def add_menu(self, words: str) -> "Menu":
@@ -64,10 +65,13 @@ class Menu(QMenu):
 
     @Slot()
     def _set_keys_apart(self) -> None:
-        """Make it wider than Qt does, which leaves hardly a gap between the longest words and the keys."""
+        """Be wider than Qt makes it, which leaves hardly a gap between the longest words and the keys."""
+        if self.minimumWidth() > self._widened_px:
+            return  # it has a width of its own
         self.setMinimumWidth(0)
         if any(not action.shortcut().isEmpty() or "\t" in action.text() for action in self.actions()):
             self.setMinimumWidth(self.sizeHint().width() + _KEYS_APART_PX)
+        self._widened_px = self.minimumWidth()
 
     def initStyleOption(self, option: QStyleOptionMenuItem, action: QAction) -> None:
         """Set the words of a line apart from the window's direction, before and behind the tabulator."""
