@@ -9,6 +9,7 @@ from app.controllers.chat.warmth_controller import WarmthController
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.models.checkpoint_controller import CheckpointController
 from app.controllers.models.plan_controller import PlanController
+from app.controllers.notices import ASK_PRIVATELY
 from app.controllers.settings_controller import SettingsController
 from app.widgets.window.main_window import MainWindow
 
@@ -59,6 +60,18 @@ def connect_intents(parts: ChatParts) -> None:
     window.notice_action_requested.connect(chat.on_notice_action)
     window.notice_action_requested.connect(conversations.on_notice_action)
     window.notice_action_requested.connect(checkpoints.on_notice_action)
+    window.notice_action_requested.connect(lambda key: _ask_privately(parts) if key == ASK_PRIVATELY else None)
+
+
+def _ask_privately(parts: ChatParts) -> None:
+    """Begin a private conversation with what waits until it can be saved; sending it is the user's to do."""
+    composer = parts.window.page.composer
+    if composer.chips.queue:
+        parts.chat.waiting.edit(0)
+    text = composer.text
+    parts.window.begin_new_private()
+    parts.window.set_draft(text)
+    parts.context.set_draft(text)
 
 
 def connect_states(parts: ChatParts) -> None:

@@ -35,6 +35,7 @@ UNDO_DELETE = "undo_delete:"
 UNDO_MESSAGES = "undo_messages:"
 UNDO_FOLDER = "undo_folder:"
 RETRY_SAVING = "retry_saving"
+ASK_PRIVATELY = "ask_privately"
 LOAD_MODEL = "load_model"
 CHOOSE_MODEL = "choose_model"
 RESTART_ENGINE = "restart_engine"
@@ -118,14 +119,15 @@ def needs_its_page(notice: Notice) -> bool:
     return bool(keys) and all(key.startswith((CONTINUE, RETRY, ANSWER_WITH, LEAVE_OUT)) for key in keys)
 
 
-def not_saved_notice(error: StoreError) -> Notice:
-    """Return the notice that stays until everything is saved again."""
+def not_saved_notice(error: StoreError, *, is_message: bool = False) -> Notice:
+    """Return the notice that stays until everything is saved again; a message can be asked where nothing is saved."""
     return Notice(
         key=NOT_SAVED_KEY,
         text=tr("Not saved. {sentence}").format(sentence=error.sentence()),
         severity=Severity.ERROR,
         action=tr("Try again"),
         action_key=RETRY_SAVING,
+        choices=(Choice(tr("Ask in a private conversation"), ASK_PRIVATELY),) if is_message else (),
         details=error.details,
     )
 

@@ -46,7 +46,7 @@ def prompt_of(conversation: Conversation, branch: Sequence[Message], *, leaves_o
         if message.role is Role.ASSISTANT and not message.content:
             continue
         if message.role is Role.USER and turns and turns[-1].role is Role.USER:
-            turns[-1] = PromptMessage(role=Role.USER, content=f"{turns[-1].content}\n\n{_said(message)}")
+            turns[-1] = PromptMessage(role=Role.USER, content=f"{turns[-1].content}\n\n{user_text(message)}")
         else:
             turns.append(_turn(message))
             sources.append(message.id)
@@ -85,7 +85,7 @@ def _longest_run(text: str) -> int:
     return low
 
 
-def _said(message: Message) -> str:
+def user_text(message: Message) -> str:
     """Return a user's message with what is attached to it."""
     if not message.attachments:  # nearly always, and a long conversation asks ten thousand times
         return message.content
@@ -107,7 +107,7 @@ def _still_read(branch: Sequence[Message]) -> Sequence[Message]:
 
 def _turn(message: Message) -> PromptMessage:
     if message.role is not Role.ASSISTANT:
-        return PromptMessage(role=message.role, content=_said(message))
+        return PromptMessage(role=message.role, content=user_text(message))
     return PromptMessage(
         role=message.role, content=message.content, token_ids=message.token_ids, tokenizer_id=message.tokenizer_id
     )

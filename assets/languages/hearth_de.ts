@@ -632,6 +632,10 @@
         <translation>Wie für dieses Modell festgelegt: {value}</translation>
     </message>
     <message>
+        <source>Ask in a private conversation</source>
+        <translation>In einer privaten Unterhaltung fragen</translation>
+    </message>
+    <message>
         <source>At most {count} files go with one message. Send the others with the next one.</source>
         <translation>Mit einer Nachricht lassen sich höchstens {count} Dateien senden. Senden Sie die anderen mit der nächsten.</translation>
     </message>
@@ -3435,6 +3439,10 @@
         <translation>Das ist zu lang, um hier eingefügt zu werden: Es wären {count} Zeilen, möglich sind {most}.</translation>
     </message>
     <message>
+        <source>That page is too long to be pasted here: {count} characters with its markup, and {most} are possible. Copy a part of it.</source>
+        <translation>Diese Seite ist zu lang, um hier eingefügt zu werden: Mit ihrer Formatierung sind es {count} Zeichen, {most} sind möglich. Kopieren Sie einen Teil davon.</translation>
+    </message>
+    <message>
         <source>That they begin, and how the finished one begins</source>
         <translation>Dass sie beginnen, und den Anfang der fertigen</translation>
     </message>
@@ -4569,6 +4577,10 @@
     <message>
         <source>Waits for the model</source>
         <translation>Wartet auf das Modell</translation>
+    </message>
+    <message>
+        <source>Waits until it can be saved</source>
+        <translation>Wartet, bis sie gespeichert werden kann</translation>
     </message>
     <message>
         <source>Warm</source>

@@ -127,7 +127,7 @@ def test_it_is_tried_again_by_itself_and_what_was_said_meanwhile_stays(
     qtbot.keyClicks(window.composer.editor, "Hello")
     window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
     window.composer._on_submitted()
-    window.wait(lambda: window.composer.chips.queue == ("Hello",) and window.hearth.chat._blocked)
+    window.wait(lambda: window.composer.chips.queue == ("Hello",) and window.hearth.chat._queue.has_unsaved)
     disk.is_full = False
     window.composer.queue_now_requested.emit(0)  # "Send now" does not wait for the next try
     window.wait(lambda: len(window.texts()) == 2 and window.hearth.chat.is_idle)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
 from app import cli
@@ -54,6 +55,34 @@ def test_a_private_conversation_needs_no_folder(
     window.say("Between us")
     window.wait(lambda: window.texts() == ["Between us", "You said: Between us"] and window.hearth.chat.is_idle)
     assert notices.NOT_SAVED_KEY not in told(window)
+
+
+def test_what_can_not_be_saved_says_so_and_can_be_asked_privately(
+    qtbot: QtBot, windows: list[Whole], folder_is_open: Callable[[bool], None]
+) -> None:
+    folder_is_open(False)
+    window = opened(qtbot, windows)
+    window.say("Hello")
+    window.wait(lambda: window.composer.chips.queue == ("Hello",) and notices.NOT_SAVED_KEY in told(window))
+    window.wait(lambda: window.composer.chips._chips[0].waiting.toolTip() == "Waits until it can be saved")
+    row = next(each for each in window.notices.rows if each.notice.key == notices.NOT_SAVED_KEY)
+    button = next(each for each in row.choice_buttons if each.text() == "Ask in a private conversation")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    window.wait(lambda: window.hearth.conversations.is_private and window.composer.text == "Hello")
+    window.composer.button.click()
+    window.wait(lambda: window.texts() == ["Hello", "You said: Hello"] and window.hearth.chat.is_idle)
+
+
+def test_a_message_that_can_not_be_saved_keeps_no_private_one_waiting(
+    qtbot: QtBot, windows: list[Whole], folder_is_open: Callable[[bool], None]
+) -> None:
+    folder_is_open(False)
+    window = opened(qtbot, windows)
+    window.say("Hello")
+    window.wait(lambda: window.composer.chips.queue == ("Hello",) and notices.NOT_SAVED_KEY in told(window))
+    window.hearth.window.new_private_requested.emit()
+    window.say("Between us")
+    window.wait(lambda: window.texts() == ["Between us", "You said: Between us"])
 
 
 def test_a_folder_of_settings_that_is_none_is_told_in_the_window(qtbot: QtBot, windows: list[Whole]) -> None:

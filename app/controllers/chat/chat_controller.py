@@ -76,7 +76,7 @@ class ChatController(QObject):
         self._speculates = speculates
         self._queue = JobQueue()
         self._stop_asked = False
-        self._blocked = False
+        self._is_ending = False
         self._saves = saves
         self._endings = AnswerNotices(conversations, self)
         self._endings.notice_raised.connect(self.notice_raised)
@@ -198,8 +198,8 @@ class ChatController(QObject):
         """Try again now to save what waits for it; growing answers are tried again without asking."""
         self._requests.retry()
         self._retry_timer.stop()
-        if self._blocked:
-            self._blocked = False
+        if self._queue.has_unsaved:
+            self._queue.save_again()
             self._pump()
 
     # What others tell
@@ -235,7 +235,7 @@ class ChatController(QObject):
     def shut_down(self) -> None:
         """Hand everything that is not saved yet to the store: a partial answer as interrupted, drafts, the queue."""
         self._retry_timer.stop()
-        self._blocked = True
+        self._is_ending = True
         self.runner.interrupt()
         self._conversations.drafts.flush()
 
@@ -254,7 +254,7 @@ class ChatController(QObject):
     def _enqueue(self, job: Job) -> None:
         self._queue.add(job)
         self.notice_cleared.emit(notices.ANSWER_KEY)
-        self._blocked = False
+        self._queue.save_again()
         self._pump()
         self._status.tell_queue(job.conversation_id)
         self._status.tell()
@@ -267,7 +267,7 @@ class ChatController(QObject):
     def _pump(self) -> None:
         """Begin the next job if nothing stands against it."""
         plan = self._status.plan
-        if self._status.beginning is not None or self.runner.message is not None or self._blocked or plan is None:
+        if self._status.beginning is not None or self.runner.message is not None or self._is_ending or plan is None:
             return
         while (job := self._queue.take()) is not None:
             admission = self.switch.admit(job, plan)
@@ -340,11 +340,12 @@ class ChatController(QObject):
         self._status.beginning = None
         if self._conversations.shelf.get(job.conversation_id) is not None:
             self._queue.put_back(job)
-        self._blocked = True
+        self._queue.leave_unsaved(job.conversation_id)
         self._retry_timer.start()
         self._status.tell_busy()
         self._status.tell_queue(job.conversation_id)
         self._on_not_saved(error)
+        self._pump()
 
     # The running answer
 
@@ -374,11 +375,11 @@ class ChatController(QObject):
 
     @Slot(object)
     def _on_not_saved(self, error: StoreError) -> None:
-        self.notice_raised.emit(notices.not_saved_notice(error))
+        self.notice_raised.emit(notices.not_saved_notice(error, is_message=self._queue.has_unsaved))
 
     @Slot()
     def _on_recovered(self) -> None:
-        if not self._saves.has_failed and not self._blocked and not self._requests.is_behind:
+        if not self._saves.has_failed and not self._queue.has_unsaved and not self._requests.is_behind:
             self.notice_cleared.emit(notices.NOT_SAVED_KEY)
 
     @Slot(object)

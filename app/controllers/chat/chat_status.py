@@ -108,6 +108,8 @@ class ChatStatus(QObject):
     def _waiting_words(self) -> str:
         if self._queue.is_held(self._conversations.current_id):
             return tr("Stopped")
+        if self._queue.is_unsaved(self._conversations.current_id):
+            return tr("Waits until it can be saved")
         if self.plan is None:
             return tr("Waits for the model") if self.loading else tr("Waits for a model")
         others = self._active_ids() - {self._conversations.current_id or ""}

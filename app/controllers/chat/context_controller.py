@@ -21,7 +21,7 @@ from app.controllers.chat.context_page import (
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.controllers.submitting import Submit
 from app.conversations.attachment import Attachment
-from app.conversations.prompting import prompt_of, quoted
+from app.conversations.prompting import prompt_of, quoted, user_text
 from app.conversations.records import Message, new_id
 from app.models.context_use import ContextUse
 from app.settings.schema import Settings, overlaid, sampling_from
@@ -53,6 +53,7 @@ class _Count:
     draft_bytes: int
     tokens: int = 0
     command_id: str = ""
+    typed: str = ""
 
 
 class ContextController(QObject):
@@ -158,7 +159,7 @@ class ContextController(QObject):
             return
         self._open = None
         if isinstance(event, TokensCounted):
-            self._known = _Count(asked.key, asked.draft_bytes, event.prompt_tokens)
+            self._known = _Count(asked.key, asked.draft_bytes, event.prompt_tokens, typed=asked.typed)
             self.refresh()
         elif isinstance(event, CommandFailed):
             self._refused = asked.key
@@ -186,7 +187,7 @@ class ContextController(QObject):
             started_at=page.conversation.created_at,
             is_private=page.conversation.is_private,
         )
-        self._open = _Count(asked.key, asked.draft_bytes, command_id=command.command_id)
+        self._open = _Count(asked.key, asked.draft_bytes, command_id=command.command_id, typed=self._typed)
         self._submit(command)
 
     def _guess(self, page: ContextPage, key: _Key) -> int:
@@ -195,7 +196,19 @@ class ContextController(QObject):
             return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // BYTES_PER_TOKEN)
         typed = draft_bytes // BYTES_PER_TOKEN + TEMPLATE_TOKENS if draft_bytes else 0
         told = self._tally.tokens_of(page.growing.id) if page.growing is not None else None
+        if told is None and page.growing is not None and not page.growing.content:
+            told = self._sent_tokens(page, key)
         return (told if told is not None else self._untold_tokens(page, key)) + typed
+
+    def _sent_tokens(self, page: ContextPage, key: _Key) -> int | None:
+        """Return what was counted while the message was typed that is now to be answered; None if it was not."""
+        known, sent = self._known, page.leaf
+        if known is None or sent is None or user_text(sent).strip() != known.typed.strip():
+            return None
+        before = page.tree.get(sent.parent_id)
+        followed = (before.id, len(before.content)) if before is not None else None
+        asked, told = (page.conversation.system_prompt, followed, key[-1]), (*known.key[1:3], known.key[-1])
+        return known.tokens if asked == told else None
 
     def _untold_tokens(self, page: ContextPage, key: _Key) -> int:
         wanted = (*key, page.leaf is not None and page.leaf.statistics is not None)

@@ -71,6 +71,7 @@ class JobQueue:
     def __init__(self) -> None:
         self._jobs: list[Job] = []
         self._held_ids: set[str] = set()
+        self._unsaved_ids: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -78,7 +79,25 @@ class JobQueue:
     @property
     def first(self) -> Job | None:
         """The first job that may begin."""
-        return next((job for job in self._jobs if job.conversation_id not in self._held_ids), None)
+        waiting = self._held_ids | self._unsaved_ids
+        return next((job for job in self._jobs if job.conversation_id not in waiting), None)
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether something waits until it can be saved."""
+        return any(self.is_unsaved(job.conversation_id) for job in self._jobs)
+
+    def is_unsaved(self, conversation_id: str | None) -> bool:
+        """Return whether what waits in a conversation could not be saved: others go on, private ones above all."""
+        return conversation_id in self._unsaved_ids
+
+    def leave_unsaved(self, conversation_id: str) -> None:
+        """Let what waits in a conversation stay where it is until saving is tried again."""
+        self._unsaved_ids.add(conversation_id)
+
+    def save_again(self) -> None:
+        """Let everything be tried again that could not be saved."""
+        self._unsaved_ids.clear()
 
     def hold(self, conversation_id: str) -> None:
         """Let what waits in a conversation stay where it is until something is asked there again."""

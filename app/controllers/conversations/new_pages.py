@@ -46,8 +46,8 @@ class NewPages:
         """Return the page in use, which is in the store from now on."""
         page = self.page
         if page is None:
-            page = begun = self._pages[self.is_private] = self._new(time.time())
-            self._requests.keep(lambda store: keep_page(store, begun))
+            page = self._pages[self.is_private] = self._new(time.time())
+            self._keep(page)
         return page
 
     def change(self, **changes: object) -> None:
@@ -68,8 +68,13 @@ class NewPages:
             system_prompt=system_prompt,
         )
         self._pages.pop(self.is_private, None)
-        self._requests.keep(lambda store: keep_page(store, conversation))
+        self._keep(conversation)
         return conversation
+
+    def _keep(self, page: Conversation) -> None:
+        """Let the store have a page; a private one, which needs no disk, waits for nothing that can't be saved."""
+        have = self._requests.request if page.is_private else self._requests.keep
+        have(lambda store: keep_page(store, page))
 
     def _new(self, now: float) -> Conversation:
         return Conversation(id=new_id(), title="", created_at=now, updated_at=now, is_private=self.is_private)

@@ -123,13 +123,14 @@ class KeysDialog(QDialog):
         tree.header().setStretchLastSection(False)
         tree.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         tree.header().resizeSection(1, _KEY_PX)
-        for menu in MENUS:
-            group = _group(tree, plain_words(tr(menu.words)))
-            for row in rows_of(menu):
-                _item(group, shown_words(row.name)).setData(0, _NAME, row.name)
-        group = _group(tree, tr("Where the keyboard is"))
-        for words, key in ELSEWHERE:
-            _item(group, tr(words)).setText(1, tr(key))
+        groups = [
+            _group(plain_words(tr(menu.words)), [self._action_item(row.name) for row in rows_of(menu)])
+            for menu in MENUS
+        ]
+        groups.append(_group(tr("Where the keyboard is"), [_item(tr(words), tr(key)) for words, key in ELSEWHERE]))
+        tree.addTopLevelItems(groups)  # all at once: each change of a row that is seen is told to a screen reader
+        for group in groups:
+            group.setFirstColumnSpanned(True)
         tree.expandAll()
         tree.itemSelectionChanged.connect(self._on_selected)
         tree.itemDoubleClicked.connect(self._begin)
@@ -164,6 +165,25 @@ class KeysDialog(QDialog):
         column.addLayout(top)
         column.addLayout(below)
         return frame
+
+    def _action_item(self, name: str) -> QTreeWidgetItem:
+        item = _item(shown_words(name))
+        item.setData(0, _NAME, name)
+        self._show_key(item, name)
+        return item
+
+    def _key_of(self, name: str) -> tuple[str, bool]:
+        """Return the key of an action, and whether it was changed."""
+        return self._shortcuts.key_text(name), self._shortcuts.is_changed(name)
+
+    def _show_key(self, item: QTreeWidgetItem, name: str) -> None:
+        key, is_changed = self._key_of(name)
+        item.setText(1, key)
+        item.setData(1, Qt.ItemDataRole.AccessibleTextRole, key or tr("No key"))
+        font = item.font(1)
+        font.setBold(is_changed)
+        item.setFont(1, font)
+        item.setToolTip(1, tr("Changed by you") if is_changed else "")
 
     def _items(self) -> list[QTreeWidgetItem]:
         groups = [self.list.topLevelItem(place) for place in range(self.list.topLevelItemCount())]
@@ -245,16 +265,9 @@ class KeysDialog(QDialog):
         any_changed = False
         for item in self._items():
             name = str(item.data(0, _NAME) or "")
-            if name:
-                is_changed = self._shortcuts.is_changed(name)
-                any_changed = any_changed or is_changed
-                key = self._shortcuts.key_text(name)
-                item.setText(1, key)
-                item.setData(1, Qt.ItemDataRole.AccessibleTextRole, key or tr("No key"))
-                font = item.font(1)
-                font.setBold(is_changed)
-                item.setFont(1, font)
-                item.setToolTip(1, tr("Changed by you") if is_changed else "")
+            any_changed = any_changed or self._shortcuts.is_changed(name)
+            if name and _shown_key(item) != self._key_of(name):
+                self._show_key(item, name)
         self.reset_all_button.setEnabled(any_changed)
         self._show_editor()
 
@@ -274,10 +287,14 @@ class KeysDialog(QDialog):
         self.nothing.setVisible(not found)
 
 
-def _item(group: QTreeWidgetItem, words: str) -> QTreeWidgetItem:
-    item = QTreeWidgetItem(group, [words, ""])
+def _item(words: str, key: str = "") -> QTreeWidgetItem:
+    item = QTreeWidgetItem([words, key])
     item.setSizeHint(0, QSize(0, _ROW_PX))
     return item
+
+
+def _shown_key(item: QTreeWidgetItem) -> tuple[str, bool]:
+    return item.text(1), bool(item.toolTip(1))
 
 
 def _children(group: QTreeWidgetItem) -> list[QTreeWidgetItem]:
@@ -285,11 +302,11 @@ def _children(group: QTreeWidgetItem) -> list[QTreeWidgetItem]:
     return [item for item in found if item is not None]
 
 
-def _group(tree: QTreeWidget, words: str) -> QTreeWidgetItem:
-    group = QTreeWidgetItem(tree, [words])
+def _group(words: str, items: list[QTreeWidgetItem]) -> QTreeWidgetItem:
+    group = QTreeWidgetItem([words])
+    group.addChildren(items)
     group.setFlags(Qt.ItemFlag.ItemIsEnabled)
     font = group.font(0)
     font.setBold(True)
     group.setFont(0, font)
-    group.setFirstColumnSpanned(True)
     return group

@@ -243,6 +243,7 @@ class Composer(QWidget):
         editor.set_text_size(self._theme.text_size_px)
         editor.submitted.connect(self._on_submitted)
         editor.escaped.connect(self._on_escaped)
+        editor.paste_refused.connect(lambda problem: self.attachments.show_problem(problem))
         editor.up_pressed.connect(self.edit_last_requested)
         editor.textChanged.connect(self._on_text_changed)
         editor.files_pasted.connect(self.files_chosen)

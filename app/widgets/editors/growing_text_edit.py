@@ -12,7 +12,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFrame, QSizePolicy, QWidget
 
 from app.widgets.editors.drop_target import local_files
-from app.widgets.editors.pasting_edit import PastingEdit, text_of
+from app.widgets.editors.pasting_edit import PastingEdit, problem_of, text_of
 
 LONG_PASTE_CHARACTERS = 10_000
 _COUNTED_CHARACTERS = 20_000
@@ -72,6 +72,9 @@ class GrowingTextEdit(PastingEdit):
         """Paste text as it is, however long its words are; hand over what is no text for an editor."""
         if self.takes_attachments and (files := local_files(source)):
             self.files_pasted.emit(files)
+            return
+        if problem := problem_of(source):
+            self.paste_refused.emit(problem)
             return
         text = text_of(source)  # takes a while for a long one, so it is asked for once
         if self.takes_attachments and source.hasImage() and not text:

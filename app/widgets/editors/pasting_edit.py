@@ -27,12 +27,28 @@ def text_of(source: QMimeData) -> str:
     A copied picture often comes with a page that shows it; that is no text.
     """
     text = source.text()
-    if text or source.hasImage() or not source.hasHtml():
+    if text or not _is_only_page(source):
         return text
     page = source.html()
     if len(page) > _MOST_MARKUP:
         return ""
     return QTextDocumentFragment.fromHtml(page).toPlainText().replace("\ufffc", "")  # what stands for a picture
+
+
+def problem_of(source: QMimeData) -> str:
+    """Return why nothing of what is pasted is text for ``text_of``, "" if it is, or if there is none in it."""
+    characters = len(source.html()) if not source.text() and _is_only_page(source) else 0
+    if characters <= _MOST_MARKUP:
+        return ""
+    words = tr(
+        "That page is too long to be pasted here: {count} characters with its markup, and {most} are possible. "
+        "Copy a part of it."
+    )
+    return words.format(count=grouped(characters), most=grouped(_MOST_MARKUP))
+
+
+def _is_only_page(source: QMimeData) -> bool:
+    return source.hasHtml() and not source.hasImage()
 
 
 class PastingEdit(QPlainTextEdit):
@@ -66,8 +82,12 @@ class PastingEdit(QPlainTextEdit):
         return (source.hasText() or source.hasHtml()) and not local_files(source)
 
     def insertFromMimeData(self, source: QMimeData) -> None:
-        """Paste plain text."""
-        self.paste_text(text_of(source))
+        """Paste plain text, or say why not."""
+        problem = problem_of(source)
+        if problem:
+            self.paste_refused.emit(problem)
+        else:
+            self.paste_text(text_of(source))
 
     def paste_text(self, text: str) -> None:
         """Put a text where the cursor is, or say why not."""

@@ -20,7 +20,7 @@ from app.widgets.basics.key_words import key_words
 from app.widgets.basics.mirroring import draw_line, turned
 from app.widgets.basics.theme import RADIUS_PX, Theme
 from app.widgets.picker.model_menu import ModelMenu, open_menu_of
-from app.widgets.picker.plan_tooltip import plan_html, plan_tooltip
+from app.widgets.picker.plan_tooltip import plan_html, plan_line
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.hardware import Hardware
 from engine.api.plan import Plan
@@ -257,7 +257,8 @@ class ModelButton(QAbstractButton):
             self.setToolTip(plain_tooltip(f"{self._loading or tr('No model is loaded.')}\n{self._how_to_choose}"))
         else:
             self.setToolTip(plan_html(self._plan, self._theme, self._how_to_choose))
-        self.setAccessibleDescription(plan_tooltip(self._plan) if self._plan is not None else self._how_to_choose)
+        place = plan_line(self._plan) + "." if self._plan is not None else ""
+        self.setAccessibleDescription(f"{place} {self._how_to_choose}".strip())
         self.updateGeometry()
         self.update()
 

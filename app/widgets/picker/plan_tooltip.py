@@ -21,7 +21,7 @@ _SQUARE_PX = 10
 def plan_tooltip(plan: Plan) -> str:
     """Return how the model is loaded and why, as plain lines."""
     lines = [
-        tr("{name} on {device}").format(name=plan.name, device=plan.device_name),
+        plan_line(plan),
         said(plan.precision_reason),
         said(plan.context_reason),
     ]
@@ -33,6 +33,11 @@ def plan_tooltip(plan: Plan) -> str:
         *plan_words.device_lines(plan),
     ]
     return "\n".join(line for line in lines if line)
+
+
+def plan_line(plan: Plan) -> str:
+    """Return where the model is loaded; why it is loaded so is said in the menu, to those who go there."""
+    return tr("{name} on {device}").format(name=plan.name, device=plan.device_name)
 
 
 def plan_html(plan: Plan, theme: Theme, last_line: str) -> str:

@@ -41,6 +41,7 @@ class ConversationPage(QWidget):
     continue_requested = Signal(object)  # message id
     edit_requested = Signal(object)  # (message id, text)
     branch_requested = Signal(object)  # message id
+    rename_requested = Signal()  # of the conversation that is shown
     rows_changed = Signal()  # there are more or fewer messages
 
     def __init__(self, model: TranscriptModel, theme: Theme, parent: QWidget | None = None) -> None:
@@ -116,6 +117,8 @@ class ConversationPage(QWidget):
         """Take what is typed while a message or a button has the keyboard as the beginning of a message."""
         if is_text(event):
             self.composer.take_key(event)
+        elif event.key() == Qt.Key.Key_F2 and event.modifiers() == Qt.KeyboardModifier.NoModifier:
+            self.rename_requested.emit()  # as in the list, which a click left for the composer
         elif event.key() in _PAGE_KEYS and self.transcript.isVisible():
             self.transcript.turn_page(-1 if event.key() == Qt.Key.Key_PageUp else 1)
         else:

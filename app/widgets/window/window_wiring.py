@@ -14,6 +14,7 @@ from app.widgets.window.conversation_actions import ConversationActions
 from app.widgets.window.enter_key import EnterKey
 from app.widgets.window.focus_in_sight import FocusInSight
 from app.widgets.window.focus_keeper import FocusKeeper
+from app.widgets.window.quit_key import QuitKey
 from app.widgets.window.spoken_focus import SpokenFocus
 from app.widgets.window.window_movement import WindowMovement
 
@@ -70,6 +71,7 @@ def connect_actions(window: "MainWindow") -> None:
     actions.new.triggered.connect(window.begin_new)
     actions.new_private.triggered.connect(window.begin_new_private)
     actions.rename.triggered.connect(window.rename_shown)
+    window.page.rename_requested.connect(window.rename_shown)
     actions.delete.triggered.connect(window.delete_shown)
     actions.settings.triggered.connect(window.open_settings)
     actions.quit.triggered.connect(window.close)
@@ -103,6 +105,7 @@ def connect_actions(window: "MainWindow") -> None:
     WindowMovement(window)
     ConversationActions(window)
     EnterKey(window)
+    QuitKey(actions.quit, window)
     FocusInSight(window)
     MessageArrows(window)
     FocusKeeper(window, window.page.composer.take_focus)

@@ -8,7 +8,7 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message
 from app.models.conversation_list_model import ConversationListModel
-from app.models.notice import Choice, Notice, Severity
+from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.settings.schema import DOWNLOADS, MEMORY, PAGES, Settings
 from app.widgets.basics.theme import LIGHT, Theme

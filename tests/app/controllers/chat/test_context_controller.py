@@ -165,3 +165,22 @@ def test_a_long_conversation_is_guessed_once(desk: Desk, meter: Meter, monkeypat
     assert len(asked) == len(meter.counts()) == 1
     desk.talk("Two", "Second")
     assert len(asked) > 1
+
+
+def test_what_was_counted_while_it_was_typed_stands_until_the_engine_tells_more(desk: Desk, meter: Meter) -> None:
+    desk.talk("One", "First")
+    meter.type("Two, which takes more than is guessed")
+    meter.count(321)
+    desk.send("Two, which takes more than is guessed")
+    meter.type("")
+    assert meter.use.used_tokens == 321
+    assert meter.use.is_growing
+
+
+def test_another_message_than_the_counted_one_is_guessed(desk: Desk, meter: Meter) -> None:
+    desk.talk("One", "First")
+    meter.type("Two")
+    meter.count(321)
+    desk.send("Three")
+    meter.type("")
+    assert meter.use.used_tokens < 100

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
 from app.settings.schema import Settings
@@ -187,3 +187,24 @@ def test_the_settings_lead_to_the_keys_and_say_how_many_are_changed(qtbot: QtBot
     assert isinstance(keys, KeysDialog)
     keys.close()
     dialog.close()
+
+
+def test_a_screen_reader_hears_of_no_row_but_those_that_change(
+    qtbot: QtBot, opened: Callable[[], KeysDialog], shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_sight: list[str] = []
+    set_text = QTreeWidgetItem.setText
+
+    def count(item: QTreeWidgetItem, column: int, text: str) -> None:
+        if item.treeWidget() is not None:
+            in_sight.append(text)
+        set_text(item, column, text)
+
+    monkeypatch.setattr(QTreeWidgetItem, "setText", count)
+    dialog = opened()
+    assert in_sight == [], "rows are complete before they are put into the list"
+    changes: list[object] = []
+    dialog.list.model().dataChanged.connect(lambda *place: changes.append(place))
+    shown.window.apply_settings(Settings(theme=ThemeChoice.LIGHT, keys={"new": "Ctrl+J"}))
+    assert in_sight == ["Ctrl+J"]
+    assert len(changes) <= 4

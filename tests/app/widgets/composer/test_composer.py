@@ -320,3 +320,11 @@ def test_the_meters_digits_are_equally_wide_in_every_look(qapp: QApplication, co
             composer.set_context_use(use)
             metrics = composer.meter.fontMetrics()
             assert len({metrics.horizontalAdvance(digit * 4) for digit in "0123456789"}) == 1
+
+
+def test_why_a_page_was_not_pasted_is_said_above_the_text(composer: Composer) -> None:
+    page = QMimeData()
+    page.setHtml(f"<p>{'word ' * 50_000}</p>")
+    composer.editor.insertFromMimeData(page)
+    assert "too long to be pasted" in composer.attachments.problem.text()
+    assert composer.attachments.problem.isVisible()

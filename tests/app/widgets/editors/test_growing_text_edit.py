@@ -121,3 +121,15 @@ def test_the_cursor_stays_in_sight_when_the_editor_becomes_lower(written: Growin
     written.set_maximum_height(120)
     QApplication.processEvents()
     assert written.verticalScrollBar().value() == 0, "what was scrolled to is read"
+
+
+def test_a_page_that_is_too_long_is_refused_with_a_reason(qtbot: QtBot) -> None:
+    editor = GrowingTextEdit()
+    qtbot.addWidget(editor)
+    page = QMimeData()
+    page.setHtml(f"<p>{'word ' * 50_000}</p>")
+    assert not page.text()
+    with qtbot.waitSignal(editor.paste_refused) as refused:
+        editor.insertFromMimeData(page)
+    assert "too long to be pasted" in refused.args[0]
+    assert not editor.toPlainText()

@@ -139,7 +139,14 @@ def test_the_tooltip_shows_what_the_memory_is_for(button: ModelButton) -> None:
     button.set_plan(msgspec.structs.replace(PLAN, name="R&D <b>", parts=parts))
     for words in ("R&amp;D &lt;b&gt;", "5.00&nbsp;GiB&nbsp;weights", "3.00&nbsp;GiB&nbsp;free", "Ctrl+L"):
         assert words in button.toolTip()
-    assert PLAN.precision_reason in button.accessibleDescription()
+    assert PLAN.precision_reason in button.toolTip()
+
+
+def test_the_button_is_heard_in_a_line(button: ModelButton) -> None:
+    button.set_plan(PLAN)
+    heard = button.accessibleDescription()
+    assert heard == f"{PLAN.name} on {PLAN.device_name}. Choose another one with Ctrl+L."
+    assert PLAN.precision_reason not in heard, "that is said in the menu"
 
 
 def opened_menu(qtbot: QtBot, button: ModelButton) -> ModelMenu:

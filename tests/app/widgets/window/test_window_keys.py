@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.widgets.transcript.message_widget import MessageWidget
@@ -155,3 +155,12 @@ def test_another_version_is_shown_of_the_last_answer_or_of_its_question(
     action.trigger()
     ids = {"question": [(entries[1].message.id, -1)], "answer": [(entries[2].message.id, -1)], "": []}
     assert shown.asked_for("version_requested") == ids[asked]
+
+
+def test_f2_renames_what_was_clicked_although_the_composer_has_the_keyboard(qtbot: QtBot, long: Shown) -> None:
+    editor = long.window.page.composer.editor
+    assert editor.hasFocus()
+    qtbot.keyClick(editor, Qt.Key.Key_F2)
+    field = QApplication.focusWidget()
+    assert isinstance(field, QLineEdit)
+    assert field.text() == conversations()[0].title
