@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import QPoint
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QLineEdit, QMenu, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message
@@ -11,6 +11,7 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
 from app.settings.schema import DOWNLOADS, MEMORY, PAGES, Settings
+from app.widgets.basics.mirrored_style import Menu
 from app.widgets.basics.theme import LIGHT, Theme
 from app.widgets.models.connection_row import ConnectionRow
 from app.widgets.settings.memory_row import MemoryRow
@@ -294,3 +295,18 @@ def test_a_greeting_breaks_between_its_sentences(qtbot: QtBot, theme: Theme) -> 
     page.resize(900, 600)
     QApplication.processEvents()
     assert page.model_line.text() == whole
+
+
+@pytest.mark.parametrize("key", ["Ctrl+Shift+N", ""])
+def test_a_menu_sets_its_keys_apart_from_the_words(qtbot: QtBot, key: str) -> None:
+    widths = []
+    for kind in (QMenu, Menu):
+        menu = kind()
+        qtbot.addWidget(menu)
+        menu.addAction("New private conversation").setShortcut(key)
+        menu.popup(QPoint(0, 0))
+        widths.append(menu.width())
+        menu.popup(QPoint(0, 0))
+        assert menu.width() == widths[-1], "also when it is opened again"
+        menu.close()
+    assert widths[1] - widths[0] == (16 if key else 0)

@@ -302,3 +302,13 @@ def test_the_hint_of_the_search_is_not_cut(opened: Opened, width: int) -> None:
     hint = line.fontMetrics().horizontalAdvance(line.placeholderText())
     assert hint < line.width() - 64  # the lens before it, and room at both ends
     assert "Qwen/Qwen3-8B" in line.toolTip()
+
+
+@pytest.mark.parametrize("width", [760, 900, 1400])
+def test_results_end_where_the_words_to_look_for_end(opened: Opened, width: int) -> None:
+    opened.page.resize(width, 640)
+    opened.find()
+    QApplication.processEvents()
+    line, results = opened.page.finder.search.line, opened.page.finder.list
+    ends = [each.mapTo(opened.page, each.rect().topRight()).x() for each in (line, results)]
+    assert abs(ends[0] - ends[1]) <= 1

@@ -106,6 +106,7 @@ def test_the_search_looks_on_all_pages(dialog: SettingsDialog) -> None:
     assert {row.field.key for row in dialog.rows if row.isVisible()} >= {"temperature", "top_k", "min_p"}
     dialog.search.setText("nothing like this")
     assert dialog.nothing.isVisible()
+    assert dialog.heading.text() == "Nothing found", "not Found above a sentence that says otherwise"
     dialog.search.setText("")
     assert not dialog.nothing.isVisible()
 
