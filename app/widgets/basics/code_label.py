@@ -32,7 +32,8 @@ class CodeLabel(QLabel):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of the lines as they are broken at this width."""
-        return (self._broken(width).count("\n") + 1) * self.fontMetrics().lineSpacing()
+        self.ensurePolished()
+        return self.fontMetrics().size(0, self._broken(width)).height()
 
     def sizeHint(self) -> QSize:
         """Return the size at the present width."""
@@ -40,7 +41,7 @@ class CodeLabel(QLabel):
 
     def minimumSizeHint(self) -> QSize:
         """Return room for some words."""
-        return QSize(_LEAST_COLUMNS * self._column_px(), self.fontMetrics().lineSpacing())
+        return QSize(_LEAST_COLUMNS * self._column_px(), self.fontMetrics().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Break the lines anew."""

@@ -69,6 +69,8 @@ class Menu(QMenu):
         if self.minimumWidth() > self._widened_px:
             return  # it has a width of its own
         self.setMinimumWidth(0)
+        for collapses in (not self.separatorsCollapsible(), self.separatorsCollapsible()):
+            self.setSeparatorsCollapsible(collapses)  # else Qt goes on with the lines that it has measured
         if any(not action.shortcut().isEmpty() or "\t" in action.text() for action in self.actions()):
             self.setMinimumWidth(self.sizeHint().width() + _KEYS_APART_PX)
         self._widened_px = self.minimumWidth()
