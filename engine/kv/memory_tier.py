@@ -44,7 +44,10 @@ class PinnedArena:
         self._memory: torch.Tensor | None = None
         self._free: list[int] = []
         thread = threading.Thread(target=self._pin, args=(size_bytes // slot_bytes,), name="kv-pinning", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            _log.warning("no thread to pin memory for conversations with: %s", error)
 
     def allocate(self, size_bytes: int) -> Buffer:
         """Return a slot if one is free and large enough, else other memory."""

@@ -1,5 +1,6 @@
 """The tier in memory alone: what goes first, and pinned slots that come back when nobody holds them."""
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -76,3 +77,15 @@ def test_memory_that_can_not_be_pinned_is_used_unpinned(caplog: pytest.LogCaptur
     arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
     wait_until(lambda: "no pinned memory" in caplog.text)
     assert arena.allocate(SIZE).data.nbytes == SIZE
+
+
+def test_without_a_thread_to_pin_with_memory_is_used_unpinned(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
+    assert arena.allocate(SIZE).data.nbytes == SIZE
+    assert "no thread" in caplog.text

@@ -236,6 +236,29 @@ def test_the_folder_is_not_counted_for_each_file(tmp_path: Path, monkeypatch: py
     disk.close(1)
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("put", NOT_FILES)
+def test_the_budget_holds_whatever_stands_in_place_of_the_additions(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    root = tmp_path / "kv"
+    disk, tree = DiskTier(root, "model", FINGERPRINT, 5 * 5000), KvTree()
+    disk.read_catalogue(tree)
+    root.mkdir()
+    (root / "additions").touch()
+    put(root / "additions")
+    for number in range(12):
+        ids, above = np.asarray([number]), tree.root("all")
+        item = tree.add(Item(ItemKind.PAGE, above, ids, LAYOUT, key_of(ItemKind.PAGE, above.key, ids)))
+        item.owners.add("c")
+        disk.write_later(item, "all", Buffer(torch.zeros(LAYOUT.size_bytes, dtype=torch.uint8)))
+        disk.look(tree)
+    assert disk.flush(30)
+    assert 0 < disk.used_bytes <= disk.budget_bytes
+    disk.clear()
+    disk.close(1)
+
+
 def test_what_is_used_is_that_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A look at the folder that is overtaken by the writer counts the deleted file and the one in its place."""
     layout = Layout.of([("0", torch.float32, (200, 100))])
