@@ -7,12 +7,18 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from engine.decode import chunk_attention, norms, products, split_attention
+from engine.decode import attention, chunk_attention, norms, products, split_attention
 from tests import tiny_checkpoints
 
 IDS = [(17 + 7919 * index) % 384 for index in range(48)]
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 2e-2}
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+
+
+@pytest.fixture(autouse=True)
+def as_with_a_model(card: torch.device) -> None:
+    """Leave PyTorch the kernels that it has to choose from while a model is loaded."""
+    attention.prepare(card)
 
 
 def drawn(card: torch.device, dtype: torch.dtype, *shape: int) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """Attention of few queries: packed heads and a conversation in pieces give what PyTorch's own kernel gives."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -164,3 +166,26 @@ def test_a_card_is_kept_from_the_kernel_that_plans_for_each_length(monkeypatch: 
         assert torch.backends.cuda.mem_efficient_sdp_enabled()
     finally:
         torch.backends.cuda.enable_cudnn_sdp(before)
+
+
+@pytest.mark.parametrize(("base", "pieces"), [(1.0, 2), (1.4427, 1)], ids=["natural", "of base 2"])
+def test_pieces_are_taken_only_where_the_kernel_tells_the_sums_as_expected(
+    base: float, pieces: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attended = split_attention._attended
+
+    def told(*arguments: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found, sums = attended(*arguments)
+        return found, sums * base
+
+    def seconds(work: Callable[[], object], device: torch.device) -> float:
+        order.append(device)
+        return 1.0 / len(order)  # cut, which is tried last, takes less
+
+    order: list[torch.device] = []
+    card = SimpleNamespace(multi_processor_count=132)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
+    monkeypatch.setattr(split_attention, "_attended", told)
+    monkeypatch.setattr(split_attention, "_seconds", seconds)
+    query, key, _, mask = tensors(Case(4, 2, reach=512, valid=400))
+    assert split_attention._fastest(query, key, mask) == pieces
