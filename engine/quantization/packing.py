@@ -111,12 +111,16 @@ def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
     hooks = [
         model.get_submodule(name).register_forward_pre_hook(lambda *_, name=name: called.add(name)) for name in names
     ]
+    implementation = model.config._experts_implementation
     try:
+        # The usual one multiplies by groups, which the meta device does in BF16 only; a plan's skeleton is in float32.
+        model.set_experts_implementation("batched_mm")
         with torch.no_grad():
             model(input_ids=torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError, KeyError):
         return set()
     finally:
+        model.set_experts_implementation(implementation)
         for hook in hooks:
             hook.remove()
     return called

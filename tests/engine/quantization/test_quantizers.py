@@ -3,6 +3,7 @@ import logging
 
 import pytest
 import torch
+import transformers
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.api.plan import Precision
@@ -39,6 +40,20 @@ def load(path, precision=None, dtype=torch.bfloat16):
 def on_meta(path):
     with torch.device("meta"):
         return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(path), dtype=torch.bfloat16)
+
+
+def test_what_is_packed_beside_experts_does_not_hang_on_the_dtype() -> None:
+    config = transformers.GraniteMoeHybridConfig(
+        vocab_size=384, hidden_size=48, intermediate_size=32, shared_intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, num_local_experts=4, num_experts_per_tok=2, mamba_n_heads=4,
+        mamba_d_head=24, mamba_d_state=16, mamba_chunk_size=16, layer_types=["linear_attention", "full_attention"],
+    )  # fmt: skip
+    with torch.device("meta"):
+        skeleton, loaded = (
+            AutoModelForCausalLM.from_config(config, dtype=dtype) for dtype in (torch.float32, torch.bfloat16)
+        )
+    assert "model.layers.0.mamba.out_proj.weight" in packed_parameter_names(loaded)
+    assert packed_parameter_names(skeleton) == packed_parameter_names(loaded)
 
 
 @pytest.mark.parametrize("precision", BOTH)
