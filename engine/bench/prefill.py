@@ -76,7 +76,7 @@ def _plain_seconds(workbench: Workbench, ids: list[int]) -> float | str:
         arguments["logits_to_keep"] = 1
     try:
         stopping = stopping_between_layers(model, workbench.cancellation)
-        with torch.inference_mode(), attention.every_kernel_allowed(), stopping:
+        with torch.inference_mode(), attention.left_to_transformers(), stopping:
             return seconds_of(lambda: model(**arguments).logits, device)
     except (RuntimeError, MemoryError, TypeError, ValueError) as error:
         if faults.fault_of(error) is Fault.DEVICE_LOST:

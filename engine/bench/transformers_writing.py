@@ -35,7 +35,7 @@ def write(
         options["cache_implementation"] = "static"
         options["compile_config"] = _compile_config(model.device)
     stopping = stopping_between_layers(model, None if compiled else cancellation)
-    with torch.inference_mode(), attention.every_kernel_allowed(), stopping:
+    with torch.inference_mode(), attention.left_to_transformers(), stopping:
         output = model.generate(  # type: ignore[operator]  # transformers mixes it in
             input_ids=ids,
             attention_mask=torch.ones_like(ids),

@@ -8,17 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from engine.decode import chunk_attention, split_attention
+from engine.decode import chunk_attention, packed_heads, split_attention
 
 # Read by transformers at each call (integrations/sdpa_attention.py).
 _SHARED_KEYS = "TRANSFORMERS_SDPA_FORCE_GQA"
-# Query heads that share a key head pay as one query of more rows from so many on in BF16, always in float32: 1.2 to
-# 3.3 times faster on a CPU, fewer are 5 to 25 % slower (see ARCHITECTURE.md).
-_LEAST_SHARING = 4
 _transformers_own: Callable[..., tuple[torch.Tensor, None]] = sdpa_attention_forward
 # What would change the result and isn't looked at here.
 _OTHER_MEANING = ("position_bias", "softcap", "cache")
@@ -44,14 +40,20 @@ def prepare(device: torch.device) -> None:
 
 
 @contextmanager
-def every_kernel_allowed() -> Iterator[None]:
-    """Let PyTorch choose in the block as it does in every other program."""
-    before = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call] # as PyTorch leaves it
+def left_to_transformers() -> Iterator[None]:
+    """Let models attend in the block as they would without Hearth, by PyTorch's own choice, to compare with that."""
+    interface = AttentionInterface()  # type: ignore[no-untyped-call] # as transformers leaves it
+    registered, shared = interface["sdpa"], os.environ.pop(_SHARED_KEYS, None)
+    allowed = torch.backends.cuda.cudnn_sdp_enabled()  # type: ignore[no-untyped-call] # as PyTorch leaves it
+    AttentionInterface.register("sdpa", _transformers_own)
     torch.backends.cuda.enable_cudnn_sdp(True)
     try:
         yield
     finally:
-        torch.backends.cuda.enable_cudnn_sdp(before)
+        torch.backends.cuda.enable_cudnn_sdp(allowed)
+        AttentionInterface.register("sdpa", registered)
+        if shared is not None:
+            os.environ[_SHARED_KEYS] = shared
 
 
 def attend(
@@ -72,8 +74,8 @@ def attend(
             return split_attention.attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
         if chunk_attention.applies(query, key, value, attention_mask):
             return chunk_attention.attend(query, key, value, scale).transpose(1, 2).contiguous(), None
-        if _packs(query, key):
-            return _packed(query, key, value, attention_mask, scale), None
+        if repeats := packed_heads.repeats_for(query, key, value):
+            return packed_heads.attend(query, key, value, attention_mask, scale, repeats), None
     return _transformers_own(module, query, key, value, attention_mask, **options)
 
 
@@ -85,21 +87,3 @@ def describe(model: PreTrainedModel, device: torch.device) -> tuple[str, str]:
     if device.type == "cuda":
         return chosen, "PyTorch picks its flash kernel where no mask is needed, its memory-efficient one elsewhere"
     return chosen, "PyTorch's fused attention; query heads that share a key head read it once"
-
-
-def _packs(query: torch.Tensor, key: torch.Tensor) -> bool:
-    sharing = query.shape[1] // key.shape[1]
-    if query.shape[2] != 1 or query.device.type != "cpu" or sharing < 2:
-        return False
-    return sharing >= _LEAST_SHARING or query.dtype == torch.float32
-
-
-def _packed(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float | None
-) -> torch.Tensor:
-    batch, heads, _, width = query.shape
-    rows = query.reshape(batch, key.shape[1], -1, width)  # the heads that share a key head, as queries of one head
-    if mask is not None and mask.shape[1] > 1:
-        mask = mask.reshape(batch, key.shape[1], rows.shape[2], -1)
-    found = functional.scaled_dot_product_attention(rows, key, value, attn_mask=mask, scale=scale)
-    return found.reshape(batch, 1, heads, -1)

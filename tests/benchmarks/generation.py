@@ -18,6 +18,7 @@ from engine.api.cancellation import CancellationToken
 from engine.api.plan import PrecisionChoice
 from engine.bench.clean_copy import clean_copy
 from engine.checkpoints import loader
+from engine.decode import attention
 from engine.generation.chat_session import ChatSession
 from engine.hardware import allocator, threads
 from tests.chat_probe import ask, user
@@ -86,7 +87,7 @@ def held_by(session: ChatSession) -> DynamicCache:
 def written(session: ChatSession, model: PreTrainedModel, prompt: list[int], cache: DynamicCache) -> list[int]:
     """Return what generate writes behind the prompt, of which the cache lacks the last id only."""
     ids = torch.tensor([prompt])
-    with torch.inference_mode():
+    with torch.inference_mode(), attention.left_to_transformers():
         output = model.generate(
             input_ids=ids, attention_mask=torch.ones_like(ids), past_key_values=cache, do_sample=False,
             max_new_tokens=DECODED_IDS, eos_token_id=sorted(session._end_ids),

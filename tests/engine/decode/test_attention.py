@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from engine.decode import attention, chunk_attention, split_attention
+from engine.decode import attention, chunk_attention, packed_heads, split_attention
 
 
 class Layer(torch.nn.Module):
@@ -59,16 +60,21 @@ def test_pieces_put_together_are_the_whole(case: Case, pieces: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("repeats", [1, 2])
 @pytest.mark.parametrize("case", [case for case in CASES if case.queries == 1], ids=str)
-def test_packed_heads_attend_as_by_themselves(case: Case, dtype: torch.dtype) -> None:
+def test_packed_heads_attend_as_by_themselves(case: Case, repeats: int, dtype: torch.dtype) -> None:
     query, key, value, mask = tensors(case, dtype)
     layer = Layer(case.heads // case.key_heads)
     tolerance = 1e-5 if dtype == torch.float32 else 0.03
-    for seen in (mask, None):
+    masks = mask & (torch.rand(1, case.heads, 1, case.reach) > 0.3)
+    masks[..., 0] = True  # each head sees something
+    for seen in (mask, masks, None):
         expected, _ = sdpa_attention_forward(layer, query, key, value, seen, scaling=0.25)
+        packed = packed_heads.attend(query, key, value, seen, 0.25, repeats)
         found, _ = attention.attend(layer, query, key, value, seen, scaling=0.25)
-        assert found.shape == expected.shape
-        torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+        for each in (packed, found):
+            assert each.shape == expected.shape
+            torch.testing.assert_close(each, expected, rtol=tolerance, atol=tolerance)
 
 
 def test_a_mask_for_each_head_is_packed_with_its_head() -> None:
@@ -77,6 +83,46 @@ def test_a_mask_for_each_head_is_packed_with_its_head() -> None:
     expected, _ = sdpa_attention_forward(Layer(4), query, key, value, masks)
     found, _ = attention.attend(Layer(4), query, key, value, masks)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("least_gain", [0.0, 1e9])
+@pytest.mark.parametrize(("key_heads", "repeats"), [(12, 2), (6, 1), (4, 1)])
+def test_few_heads_are_packed_in_16_bit_where_that_was_tried_and_pays(
+    key_heads: int, repeats: int, least_gain: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+    run = packed_heads._tried
+    monkeypatch.setattr(packed_heads, "_chosen", {})
+    monkeypatch.setattr(packed_heads, "_LEAST_GAIN", least_gain)
+    monkeypatch.setattr(packed_heads, "_tried", lambda shape: tried.append(shape) or run(shape))
+    query, key, value, _ = tensors(Case(12, key_heads), torch.bfloat16)
+    for _ in range(3):
+        assert packed_heads.repeats_for(query, key, value) == (0 if least_gain else repeats)
+    assert tried == [(torch.bfloat16, 12, key_heads, 16, 16)]
+
+
+def test_what_is_known_of_packing_heads_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_heads, "_tried", None)
+    for case, dtype, repeats in (
+        (Case(8, 2), torch.bfloat16, 1),
+        (Case(4, 2), torch.float32, 1),
+        (Case(4, 4), torch.float32, 0),
+        (Case(8, 2, queries=5), torch.bfloat16, 0),
+    ):
+        query, key, value, _ = tensors(case, dtype)
+        assert packed_heads.repeats_for(query, key, value) == repeats
+
+
+def test_what_hearth_is_compared_with_attends_as_transformers_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    attention.prepare(torch.device("cpu"))
+    interface = AttentionInterface()
+    monkeypatch.setattr(packed_heads, "attend", None)  # would fail
+    query, key, value, _ = tensors(Case(8, 2))
+    with attention.left_to_transformers():
+        interface["sdpa"](Layer(4), query, key, value, None)
+        assert attention._SHARED_KEYS not in attention.os.environ
+    assert interface["sdpa"] is attention.attend
+    assert attention.os.environ[attention._SHARED_KEYS] == "1"
 
 
 def test_a_scale_that_is_a_whole_number_counts() -> None:
@@ -159,7 +205,7 @@ def test_a_card_is_kept_from_the_kernel_that_plans_for_each_length(monkeypatch: 
     try:
         attention.prepare(torch.device("cuda", 0))
         assert not torch.backends.cuda.cudnn_sdp_enabled()
-        with attention.every_kernel_allowed():
+        with attention.left_to_transformers():
             assert torch.backends.cuda.cudnn_sdp_enabled()
         assert not torch.backends.cuda.cudnn_sdp_enabled()
         assert torch.backends.cuda.flash_sdp_enabled()

@@ -92,6 +92,20 @@ def test_a_tied_output_layer_keeps_its_weight_and_its_numbers(always: None) -> N
 
 
 @needs_bf16_products
+@pytest.mark.parametrize("gain", [1.0, 2.0])
+def test_a_tied_output_layer_multiplies_a_vector_only_where_that_pays(
+    gain: float, always: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = transformers.LlamaConfig(**{**tiny_checkpoints._DENSE, "tie_word_embeddings": True})
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval()
+    monkeypatch.setattr(products, "_LEAST_GAIN", 1.1)
+    monkeypatch.setattr(products, "_pays", lambda *_: True)
+    monkeypatch.setattr(products, "_gain", lambda *_: gain)
+    products.install(model, passing(model))
+    assert type(model.lm_head) is (OneRowLinear if gain > 1.1 else nn.Linear)
+
+
+@needs_bf16_products
 def test_the_weights_are_not_kept_twice_and_are_freed_with_the_model(tiny_folder: Path, always: None) -> None:
     model = load("llama", tiny_folder)
     total = sum(parameter.numel() for parameter in model.parameters())
