@@ -87,3 +87,26 @@ def test_what_is_read_stays_while_formulas_that_enter_above_it_are_drawn(
         places.append(question.y() - place)
     assert row.height() > height
     assert set(places) == {0}
+
+
+def test_at_the_very_beginning_the_first_line_stays_while_formulas_are_drawn(
+    page: Transcript, page_model: TranscriptModel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matrix = r"\begin{pmatrix} " + r" \\ ".join("abcde") + r" \end{pmatrix}"
+    drawn_late = "\n\n".join(rf"First {number}: \({matrix}_{{{number}}}\)" for number in range(4))
+    with monkeypatch.context() as patched:
+        patched.setattr(FormulaProcess, "_start", lambda process: None)
+        page_model.set_entries(entries([answer(1, drawn_late), answer(2, PARAGRAPHS), answer(3, PARAGRAPHS)]))
+        bar = page.view.verticalScrollBar()
+        while bar.value():
+            bar.setValue(bar.value() - 120)
+            QApplication.processEvents()
+        row = page.view.live_widget(0)
+        assert row is not None
+        place, height = row.y(), row.height()
+    formulas()._process._start()
+    qtbot.waitUntil(lambda: not formulas().is_busy and not formulas()._tell.isActive(), timeout=30_000)
+    for _ in range(60):
+        QApplication.processEvents()
+    assert row.height() > height
+    assert (bar.value(), row.y()) == (0, place)
