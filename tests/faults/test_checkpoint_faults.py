@@ -375,26 +375,6 @@ def test_quantized_checkpoint_is_told_apart(broken: Path, tmp_path: Path) -> Non
     assert "quantized" in report.message
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"GGUF",
-        b"GGUF" + b"\xff" * 60,
-        b"not a model at all, but long enough to be read",
-        b"GGUF\x03\0\0\0" + b"\0" * 40,
-    ],
-    ids=["empty", "magic only", "huge counts", "text", "nothing inside"],
-)
-def test_damaged_gguf(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "some.gguf"
-    path.write_bytes(content)
-    report = refused(path, tmp_path)
-    assert report.kind in (ErrorKind.CHECKPOINT_UNSUPPORTED, ErrorKind.CHECKPOINT_INCOMPLETE)
-    assert "some.gguf" in report.message
-    assert not list((tmp_path / "checkpoints").glob("*")) if (tmp_path / "checkpoints").exists() else True
-
-
 def test_engine_loads_a_healthy_model_after_a_refusal(healthy: Path, broken: Path, tmp_path: Path) -> None:
     (broken / "model.safetensors").unlink()
     refused(broken, tmp_path)
