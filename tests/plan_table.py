@@ -50,7 +50,8 @@ Written by `python -m tests.plan_table`; a test says when it is out of date. Wha
 shape, by graphics memory in GiB.
 
 - `bf16`, `fp16`, `8-bit`, `4-bit`: the whole context on the card in that precision. 8-bit and 4-bit are packed while
-  loading. `fp16` is what cards below compute capability 8.0 compute in.
+  loading. `fp16` is what cards below compute capability 8.0 compute in, `32-bit` where FP16 is too small for what the
+  model computes (Gemma 2 and 3, GLM-4).
 - `4-bit, 12k`: it fits with a context window of that many thousand tokens only.
 - `slow 8-bit`: not on the card; the processor alone, or the card with weights in main memory, whichever is faster.
 - `MXFP4`: as published (gpt-oss). DeepSeek-V3 is published in FP8, which is unpacked into 16 bit, as its kernels come

@@ -9,6 +9,7 @@ PATTERNS: tuple[str, ...] = (
     mark(" as published, small enough to stay exact"),
     mark(" because {0} has no BF16"),
     mark(" because {0} has no BF16 instructions and is several times faster with it"),
+    mark(" because {0} has no BF16, and FP16 is too small for what this kind of model computes"),
     mark(", and what lies in main memory is copied to the card for every token"),
     mark(", and {0} GiB in main memory"),
     mark(", as the package bitsandbytes is not installed."),

@@ -32,6 +32,10 @@
         <translation> weil {0} keine BF16-Befehle hat und damit um ein Mehrfaches schneller ist</translation>
     </message>
     <message>
+        <source> because {0} has no BF16, and FP16 is too small for what this kind of model computes</source>
+        <translation> weil {0} kein BF16 hat und FP16 zu klein ist für das, was diese Art von Modell berechnet</translation>
+    </message>
+    <message>
         <source> through the proxy</source>
         <translation> über den Proxy</translation>
     </message>

@@ -22,6 +22,8 @@ from engine.quantization.undrawn import Undrawn
 
 _EXPERT_DIMENSIONS = 3
 _FLOAT32_BYTES = 4
+# Kinds of models whose activations exceed 65,504 (vLLM refuses FP16 for them: vllm/config/model.py).
+_OVERFLOWING_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "glm4", "plamo2"})
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ def facts_of(
         tied_head=bool(skeleton.all_tied_weights_keys),
         published=published,
         packs=any(block.packed or block.experts for block in blocks),
+        overflows_fp16=not _OVERFLOWING_FP16.isdisjoint((config.model_type, text.model_type)),
     )
 
 

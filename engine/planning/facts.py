@@ -116,7 +116,11 @@ class Published:
 
 @dataclass(frozen=True)
 class CheckpointFacts:
-    """All that the planner asks about a checkpoint. expert_share: part of the experts that one token uses."""
+    """All that the planner asks about a checkpoint.
+
+    expert_share: part of the experts that one token uses. overflows_fp16: FP16 can't hold what it
+    computes.
+    """
 
     reference: str
     name: str
@@ -131,6 +135,7 @@ class CheckpointFacts:
     tied_head: bool = False
     published: Published | None = None
     packs: bool = True
+    overflows_fp16: bool = False
 
     @property
     def layers(self) -> tuple[LayerMemory, ...]:

@@ -63,7 +63,7 @@ def precisions_for(
     """
     if facts.published is not None and facts.stays_packed:
         return (facts.published.precision,)
-    full = sixteen_bit(target)
+    full = full_format(facts, target)
     if facts.published is not None:
         return (full,)
     if choice is PrecisionChoice.AUTO:
@@ -82,9 +82,11 @@ def kernel_works(hardware: Hardware, target: Target, precision: Precision) -> bo
     return f"{target.kind.value} {_KERNELS[precision]}" in hardware.quantization_kernels
 
 
-def sixteen_bit(target: Target) -> Precision:
-    """Return the format of 16 bit that the device computes in."""
-    return Precision.FP16 if target.kind is DeviceKind.CUDA and not target.computes_bf16 else Precision.BF16
+def full_format(facts: CheckpointFacts, target: Target) -> Precision:
+    """Return the format of unpacked weights: 16 bit, but where the card's only one is too small for the model."""
+    if target.kind is not DeviceKind.CUDA or target.computes_bf16:
+        return Precision.BF16
+    return Precision.FP32 if facts.overflows_fp16 else Precision.FP16
 
 
 def shape_for(
@@ -132,7 +134,7 @@ def slow(
     window = min(window, _SLOW_CONTEXT_TOKENS)
     candidates: list[Rung] = []
     if wishes.precision not in (PrecisionChoice.INT8, PrecisionChoice.INT4) and not packed:
-        shape = shape_for(facts, targets[0], sixteen_bit(targets[0]))
+        shape = shape_for(facts, targets[0], full_format(facts, targets[0]))
         placement = place(facts, shape, targets[:1], window, spare_bytes=max(ram.room_bytes, 1))
         if placement is not None:
             candidates.append(Rung(shape, targets[:1], placement, window))
@@ -184,7 +186,7 @@ def _compute_format(facts: CheckpointFacts, target: Target, precision: Precision
         return precision
     if target.kind is DeviceKind.CPU and not target.computes_bf16:
         return Precision.FP32
-    return Precision.BF16 if target.computes_bf16 else Precision.FP16
+    return full_format(facts, target)
 
 
 def _spreads(targets: tuple[Target, ...]) -> tuple[tuple[Target, ...], ...]:

@@ -119,6 +119,8 @@ def _first_rung(target: Target, precision: Precision) -> str:
         return f" because {target.name} has no BF16"
     if precision is not Precision.FP32:
         return ""
+    if target.kind is DeviceKind.CUDA:
+        return f" because {target.name} has no BF16, and FP16 is too small for what this kind of model computes"
     if not target.computes_bf16:
         return f" because {target.name} has no BF16 instructions and is several times faster with it"
     return " as published, small enough to stay exact"

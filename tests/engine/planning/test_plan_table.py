@@ -7,7 +7,7 @@ from engine.planning import shapes
 from tests import plan_table
 from tests.plan_table import CARDS, CONTEXTS, planned
 
-_RANKS = (Precision.INT4, Precision.INT8, Precision.FP16, Precision.BF16)
+_RANKS = (Precision.INT4, Precision.INT8, Precision.FP16, Precision.FP32, Precision.BF16)
 
 
 def test_the_file_is_up_to_date() -> None:

@@ -97,6 +97,18 @@ def test_cards_below_8_0_compute_in_fp16_and_say_so() -> None:
     assert (packed.precision, packed.compute) == (Precision.INT4, Precision.FP16)
 
 
+def test_what_overflows_fp16_is_computed_in_32_bit_there() -> None:
+    old = planned("gemma-3-4b", machine(24, capability=(7, 5)))
+    assert (old.precision, old.compute) == (Precision.FP32, Precision.FP32)
+    assert old.precision_reason.startswith("FP32 because RTX has no BF16, and FP16 is too small")
+    packed = planned("gemma-3-4b", machine(8, capability=(7, 5)), context=4096)
+    assert (packed.precision, packed.compute) == (Precision.INT8, Precision.FP32)
+    assert packed.precision_reason.startswith("INT8 because 32 bit would need ")
+    asked = planned("gemma-3-4b", machine(24, capability=(7, 5)), choice=PrecisionChoice.BF16)
+    assert asked.precision_reason.startswith("FP32 because RTX has no BF16: ")
+    assert planned("gemma-3-4b", machine(24)).compute is Precision.BF16
+
+
 @pytest.mark.parametrize("choice", [PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4])
 def test_a_wish_is_kept_and_named(choice: PrecisionChoice) -> None:
     found = planned("llama-3.1-8b", machine(24), choice=choice)
