@@ -12,9 +12,10 @@ from pathlib import Path
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, PretrainedConfig
+from transformers import PretrainedConfig
 
 from engine.bench.byte_tokenizer import EOS_ID, VOCABULARY_SIZE, tokenizer
+from engine.checkpoints.skeleton import auto_class_for
 
 SLIDING_WINDOW = 16
 ORIGINAL_WINDOW = 96
@@ -200,6 +201,15 @@ def _mamba2() -> PretrainedConfig:
     )  # fmt: skip
 
 
+def _mistral3() -> PretrainedConfig:
+    return transformers.Mistral3Config(
+        text_config={**_DENSE, "model_type": "mistral", "sliding_window": None},
+        vision_config={**_DENSE, "image_size": 28, "patch_size": 14, "model_type": "pixtral"},
+        image_token_index=10,
+        tie_word_embeddings=False,
+    )
+
+
 ARCHITECTURES: dict[str, Callable[[], PretrainedConfig]] = {
     "llama": _llama,
     "qwen3": _qwen3,
@@ -224,6 +234,7 @@ ARCHITECTURES: dict[str, Callable[[], PretrainedConfig]] = {
     "bamba": _bamba,
     "mamba": _mamba,
     "mamba2": _mamba2,
+    "mistral3": _mistral3,
 }
 
 
@@ -243,7 +254,7 @@ def save(config: PretrainedConfig, path: Path, seed: int = 0, shard_size: str = 
         warnings.simplefilter("ignore")  # hints of some architectures about faster kernels that a CPU has no use for
         # What _draw_weights leaves as it is comes from here: it must not hang on which tests ran before.
         torch.manual_seed(seed)
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model = auto_class_for(config).from_config(config, dtype=torch.float32)
     _draw_weights(model, seed)
     model.generation_config.eos_token_id = EOS_ID
     model.generation_config.bos_token_id = 1

@@ -8,14 +8,14 @@ from typing import cast
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.plan import Plan, Precision, PrecisionChoice
 from engine.checkpoints.files import CheckpointFiles, incomplete
 from engine.checkpoints.progress import WeightProgress, watched
 from engine.checkpoints.safety import unsupported
-from engine.checkpoints.skeleton import attention_for, class_for
+from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
 from engine.quantization.published import LoadOptions, lost_scales
@@ -23,6 +23,10 @@ from engine.quantization.published import LoadOptions, lost_scales
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 PACKED = (Precision.INT8, Precision.INT4)
 _SHOWN_KEYS = 3
+# What transformers raises about weights and configurations that don't fit together.
+_UNBUILDABLE = (
+    OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, ImportError, MemoryError, AssertionError
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel 
         failure = error
     except SafetensorError as error:
         failure = incomplete(blueprint.files, "its weights were damaged while they were read", str(error))
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError, MemoryError) as error:
+    except _UNBUILDABLE as error:
         failure = _explained(blueprint, error)
     except BaseException:
         model = None
@@ -113,7 +117,7 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
         wanted["quantization_config"] = quantizers.quantization_config_for(
             plan.precision, DTYPES[plan.compute], offloads
         )
-    loads: Callable[..., object] = AutoModelForCausalLM.from_pretrained
+    loads: Callable[..., object] = auto_class_for(config).from_pretrained
     model_class = class_for(config)
     if blueprint.is_copy and model_class.config_class is type(config):
         from engine.quantization import copy_reading

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
@@ -14,7 +14,7 @@ from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomp
 from engine.checkpoints.progress import ReportProgress
 from engine.checkpoints.resolve import resolve
 from engine.checkpoints.safety import check, unbuildable, unsupported
-from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
+from engine.checkpoints.skeleton import Source, auto_class_for, facts_of, skeleton_of
 from engine.planning.facts import CheckpointFacts, Published
 from engine.quantization.published import (
     Environment,
@@ -89,7 +89,7 @@ def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTra
     except Exception as error:  # unknown model types and odd values raise anything from KeyError to validation errors
         kind = str(content.get("model_type"))[:_LONGEST_KIND]
         raise unsupported(files, f"this version does not know models of the kind “{kind}”", repr(error)) from error
-    if type(config) not in AutoModelForCausalLM._model_mapping or config.is_encoder_decoder:
+    if auto_class_for(config) is None:
         raise unsupported(files, f"it is no text-generation model ({config.model_type})")
     if getattr(config, "is_decoder", True) is False and hasattr(config, "type_vocab_size"):
         raise unsupported(files, f"it reads text but does not write any ({config.model_type})")

@@ -4,13 +4,14 @@ The skeleton is built by transformers on the meta device: names and shapes of al
 counts what will really be loaded, for any architecture, before a byte of weights is read or downloaded.
 """
 
+import inspect
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedConfig, PreTrainedModel
 
 from engine.checkpoints.dimensions import dimensions_of, experts_per_token
 from engine.checkpoints.files import CheckpointFiles
@@ -24,6 +25,8 @@ _EXPERT_DIMENSIONS = 3
 _FLOAT32_BYTES = 4
 # Kinds of models whose activations exceed 65,504 (vLLM refuses FP16 for them: vllm/config/model.py).
 _OVERFLOWING_FP16 = frozenset({"gemma2", "gemma3", "gemma3_text", "gemma3n", "gemma3n_text", "glm4", "plamo2"})
+_OTHER_PARTS = ("vision", "visual", "audio")
+_PICTURE_MODELS = AutoModelForImageTextToText._model_mapping
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,37 @@ def attention_for(config: PreTrainedConfig) -> str:
     return "sdpa" if getattr(class_for(config), "_supports_sdpa", False) else "eager"
 
 
+def auto_class_for(config: PreTrainedConfig) -> Any:  # noqa: ANN401 - transformers leaves its factories untyped
+    """Return transformers' factory of models that write text for this configuration; None if there is none.
+
+    Models that look at pictures as well are loaded whole: without a picture they answer as text models.
+    """
+    if config.is_encoder_decoder:
+        return None
+    if type(config) in AutoModelForCausalLM._model_mapping:
+        return AutoModelForCausalLM
+    if type(config) not in _PICTURE_MODELS:
+        return None
+    model_class = _class_in(_PICTURE_MODELS, config)
+    has_text_part = config.get_text_config(decoder=True) is not config
+    writes_text = has_text_part or model_class.__name__.endswith("ForCausalLM")  # Mistral 4 has no parts
+    return AutoModelForImageTextToText if writes_text and _takes_text_alone(model_class) else None
+
+
+def _takes_text_alone(model_class: type[PreTrainedModel]) -> bool:
+    """Return whether a pass needs nothing but ids; BLIP, for one, needs a picture."""
+    parameters = inspect.signature(model_class.forward).parameters.values()
+    demanded = {one.name for one in parameters if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD}
+    return demanded <= {"self", "input_ids"}
+
+
 def class_for(config: PreTrainedConfig) -> type[PreTrainedModel]:
-    """Return transformers' class of text-generation models for this configuration."""
-    found: Any = AutoModelForCausalLM._model_mapping[type(config)]
+    """Return transformers' class of models that write text for this configuration, which auto_class_for() has."""
+    return _class_in(auto_class_for(config)._model_mapping, config)
+
+
+def _class_in(mapping: Any, config: PreTrainedConfig) -> type[PreTrainedModel]:  # noqa: ANN401 - as above
+    found: Any = mapping[type(config)]
     model_class: type[PreTrainedModel] = found[0] if isinstance(found, tuple | list) else found
     return model_class
 
@@ -50,9 +81,7 @@ def class_for(config: PreTrainedConfig) -> type[PreTrainedModel]:
 def skeleton_of(config: PreTrainedConfig) -> PreTrainedModel:
     """Return the model on the meta device. Raises whatever a wrong configuration makes transformers raise."""
     with torch.device("meta"), Undrawn():
-        model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-            config, attn_implementation=attention_for(config)
-        )
+        model: PreTrainedModel = auto_class_for(config).from_config(config, attn_implementation=attention_for(config))
     return model
 
 
@@ -167,7 +196,7 @@ def _layer_list(skeleton: PreTrainedModel, count: int) -> str:
     lists = (
         name for name, module in skeleton.named_modules() if isinstance(module, nn.ModuleList) and len(module) == count
     )
-    found = [name for name in lists if "vision" not in name and "audio" not in name]
+    found = [name for name in lists if not any(part in name for part in _OTHER_PARTS)]
     return found[0] if found else ""
 
 

@@ -55,7 +55,7 @@ class ChatTemplate:
         except (jinja2.TemplateError, _TooMuch, MemoryError, RecursionError, ValueError) as error:
             raise _failure(error) from error
 
-    def render(self, messages: Sequence[Mapping[str, str]], today: datetime, generation_prompt: bool) -> str:
+    def render(self, messages: Sequence[Mapping[str, object]], today: datetime, generation_prompt: bool) -> str:
         """Return the prompt text; today is what the template may print as the date."""
         variables = {
             **self._special_tokens,

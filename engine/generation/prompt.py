@@ -54,6 +54,8 @@ class PromptBuilder:
         self._special = _special_strings(tokenizer)
         self._anchor = _anchor(tokenizer)
         self._runs: OrderedDict[tuple[bool, tuple[TextPart, ...]], list[int]] = OrderedDict()
+        self._in_parts = False
+        self._in_parts = self._wants_parts()
         self._shape = self._find_shape()
 
     def build(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[int]:
@@ -194,8 +196,25 @@ class PromptBuilder:
         return found if real[position:] == skeleton.segments[-1] else raw
 
     def _render(self, messages: Sequence[PromptMessage], today: datetime, generation_prompt: bool) -> str:
-        plain = [{"role": str(message.role), "content": message.content} for message in messages]
+        plain: list[dict[str, object]] = [
+            {
+                "role": str(message.role),
+                "content": [{"type": "text", "text": message.content}] if self._in_parts else message.content,
+            }
+            for message in messages
+        ]
         return self._template.render(plain, today, generation_prompt)
+
+    def _wants_parts(self) -> bool:
+        """Return whether the template prints a text only in a list of parts, as beside a picture (SmolVLM)."""
+        question = PromptMessage(role=Role.USER, content="\ue0f00\ue0f1")
+        for self._in_parts in (False, True):
+            try:
+                if question.content in self._render([question], datetime.fromtimestamp(_SECONDS_PER_DAY, UTC), True):
+                    return self._in_parts
+            except EngineError:  # told where there is something to be answered
+                continue
+        return False
 
     def _find_shape(self) -> _TurnShape:
         question = PromptMessage(role=Role.USER, content="\ue0f00\ue0f1")

@@ -353,7 +353,7 @@ def test_damaged_tokenizer(broken: Path, tmp_path: Path) -> None:
         ("clip", "CLIPModel"),
         ("t5", "T5ForConditionalGeneration"),
         ("whisper", "WhisperForConditionalGeneration"),
-        ("llava", "LlavaForConditionalGeneration"),
+        ("florence2", "Florence2ForConditionalGeneration"),
         ("bart", "BartForConditionalGeneration"),
     ],
 )

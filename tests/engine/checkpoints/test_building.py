@@ -58,7 +58,7 @@ def fail(times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return original(*arguments, **options)
 
-    monkeypatch.setattr(building.AutoModelForCausalLM, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", from_pretrained)
     return attempts
 
 
@@ -100,7 +100,7 @@ def test_a_lost_card_is_told_and_not_touched(llama: Path, tmp_path: Path, monkey
     def touch() -> None:
         pytest.fail("a lost device was touched")
 
-    monkeypatch.setattr(building.AutoModelForCausalLM, "from_pretrained", lose)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lose)
     monkeypatch.setattr(building, "release", touch)
     with pytest.raises(EngineError) as caught:
         load(llama, tmp_path)

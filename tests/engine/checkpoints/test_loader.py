@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from engine.api.cancellation import CancellationToken
@@ -15,7 +16,7 @@ from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.events import LoadPhase
 from engine.api.plan import Precision, PrecisionChoice
 from engine.bench import byte_tokenizer
-from engine.checkpoints import building, loader
+from engine.checkpoints import loader
 from tests import tiny_checkpoints
 
 Report = tuple[LoadPhase, int, int]
@@ -172,7 +173,7 @@ def test_out_of_memory_on_the_device_is_told(llama: Path, tmp_path: Path, monkey
     def fail(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(building.AutoModelForCausalLM, "from_pretrained", fail)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
     with pytest.raises(EngineError) as caught:
         load(llama, tmp_path)
     assert caught.value.report.kind is ErrorKind.OUT_OF_MEMORY

@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from engine.checkpoints.skeleton import skeleton_of
+from engine.checkpoints.skeleton import auto_class_for, skeleton_of
 from engine.planning.memory import layer_memory
 from tests import tiny_checkpoints
 from tests.benchmarks.working_space import facts_from
@@ -18,7 +18,7 @@ def test_every_value_is_in_one_block_and_every_layer_has_its_memory(name: str) -
     facts, skeleton = facts_from(config), skeleton_of(config)
     buffers = sum(-(-buffer.nbytes // 4) for buffer in skeleton.buffers())
     assert sum(block.elements for block in facts.blocks) == facts.parameters + buffers
-    assert facts.layers == layer_memory(config, element_bytes=1)
+    assert facts.layers == layer_memory(config.get_text_config(decoder=True), element_bytes=1)
     assert all(block.name for block in facts.blocks), "every layer was found in the model"
     prefixes = tuple(f"{block.name}." for block in facts.blocks)
     assert all(parameter.startswith(prefixes) for parameter, _ in skeleton.named_parameters())
@@ -36,6 +36,18 @@ def test_a_tied_head_has_no_values_of_its_own() -> None:
     facts = facts_from(config)
     assert facts.tied_head
     assert [block.name for block in facts.blocks if block.elements == 0] == ["lm_head"]
+
+
+def test_layers_that_look_at_pictures_keep_nothing_of_a_conversation() -> None:
+    config = tiny_checkpoints.ARCHITECTURES["mistral3"]()
+    assert config.vision_config.num_hidden_layers == config.text_config.num_hidden_layers
+    names = [block.name for block in facts_from(config).blocks if block.memory is not None]
+    assert names == [f"model.language_model.layers.{index}" for index in range(3)]
+
+
+def test_models_that_need_a_picture_are_not_taken_for_chatting() -> None:
+    assert auto_class_for(transformers.BlipConfig()) is None
+    assert auto_class_for(transformers.Mistral3Config()) is transformers.AutoModelForImageTextToText
 
 
 def test_experts_are_told_from_linear_layers() -> None:

@@ -22,6 +22,11 @@ THINKING_STYLE = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 TWICE_STYLE = "{% for m in messages %}{{ m.content }}|{{ m.content }}<|im_end|>{% endfor %}"
+PARTS_STYLE = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% for part in m.content %}{% if part.type == 'text' %}"
+    "{{ part.text }}{% endif %}{% endfor %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
 DATED_STYLE = "{{ strftime_now('%Y-%m-%d') }}" + byte_tokenizer.CHAT_TEMPLATE
 
 tokenizer = byte_tokenizer.tokenizer()
@@ -54,6 +59,16 @@ def test_a_prompt_is_what_the_publishers_template_gives() -> None:
     plain = [{"role": str(m.role), "content": m.content} for m in messages]
     expected = tokenizer.apply_chat_template(plain, add_generation_prompt=True, return_dict=True)["input_ids"]
     assert builder().build(messages, False, 0.0) == expected
+
+
+def test_a_template_that_wants_lists_of_parts_is_given_them() -> None:
+    messages = [
+        turn(Role.SYSTEM, "Be brief."),
+        turn(Role.USER, "Hello there"),
+        turn(Role.ASSISTANT, "Hi!", ids_of("Hi!")),
+    ]
+    messages.append(turn(Role.USER, "And?"))
+    assert builder(PARTS_STYLE).build(messages, False, 0.0) == builder().build(messages, False, 0.0)
 
 
 def test_generated_ids_are_found_again_token_for_token() -> None:

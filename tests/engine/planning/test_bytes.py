@@ -58,6 +58,11 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
         linear_value_head_dim=32, shared_expert_intermediate_size=64,
         layer_types=["linear_attention", "full_attention"],
     ),
+    "mistral3": lambda: transformers.Mistral3Config(
+        text_config={**_DENSE, "model_type": "mistral", "sliding_window": None}, image_token_index=10,
+        vision_config={**_DENSE, "image_size": 28, "patch_size": 14, "model_type": "pixtral"},
+        tie_word_embeddings=False,
+    ),
     "lfm2": lambda: transformers.Lfm2Config(
         **_NO_WIDTH, layer_types=["conv", "full_attention"], block_multiple_of=64, tie_embedding=False
     ),
