@@ -28,6 +28,10 @@ _LOG_TAIL_LINES = 20
 _KILLED_WITHIN_SECONDS = 5.0
 _JOIN_SECONDS = 2.0
 _LINGER_SECONDS = 0.3
+# For GNU's OpenMP, which PyTorch computes with on Linux and which reads it when it is loaded: how often a thread looks
+# for work before it sleeps. By itself it looks for milliseconds, on a core that a thread with work may be waiting for:
+# where other programs kept the cores busy, a token took 30 to 70 times as long (see ARCHITECTURE.md).
+_SHORT_WAIT = ("GOMP_SPINCOUNT", "1000")
 
 _log = logging.getLogger(__name__)
 
@@ -198,6 +202,8 @@ def _spawn(
     # The engine is the one that belongs to this app, also when Hearth runs from a source folder.
     root = str(Path(engine.__path__[0]).parent)
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, (root, variables.get("PYTHONPATH"))))
+    if "OMP_WAIT_POLICY" not in variables:
+        variables.setdefault(*_SHORT_WAIT)
     with _open_log(log_path) as log:
         if sys.platform == "win32":
             return subprocess.Popen(

@@ -44,6 +44,24 @@ def next_event(inbox: Inbox) -> object:
     return note.event
 
 
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "")],
+    ids=["by itself", "another count", "another way"],
+)
+def test_threads_wait_shortly_for_work_unless_somebody_wants_it_otherwise(
+    own: dict[str, str], expected: str, inbox: Inbox, tmp_path: Path
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", *own)}
+    told = "import os, sys; sys.stderr.write('<' + os.environ.get('GOMP_SPINCOUNT', '') + '>')"
+    process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log", environment | own)
+    try:
+        assert isinstance(inbox.get(timeout=30), StreamEnded)
+    finally:
+        process.end()
+    assert (tmp_path / "log").read_text() == f"<{expected}>"
+
+
 def test_frames_go_both_ways_and_shutdown_ends_with_status_0(start: Callable[..., EngineProcess], inbox: Inbox) -> None:
     process = start(*scripted_engine_command())
     ready = next_event(inbox)
