@@ -32,7 +32,7 @@ def test_prediction_is_what_the_cache_holds(name: str, tiny_folder: Path) -> Non
         str(tiny_checkpoints.make(name, tiny_folder)),
         PrecisionChoice.AUTO, None, "cpu", tiny_folder, CancellationToken(), lambda *_: None,
     )  # fmt: skip
-    config = loaded.model.config
+    config = loaded.model.config.get_text_config(decoder=True)
     cache = DynamicCache(config=config)
     argument = "cache_params" if name.startswith("mamba") else "past_key_values"
     with torch.inference_mode():
