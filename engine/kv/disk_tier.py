@@ -237,17 +237,18 @@ class DiskTier:
         """
         if self._thread is not None:  # it may hold the lock for ever, if the disk hangs
             return True
-        thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
         with self._lock:
-            try:
-                thread.start()
-            except (RuntimeError, MemoryError) as error:
-                if not self.lacks_thread:
-                    _log.warning("no thread to write conversations with: %s", error)
-                self.lacks_thread = True
-                return False
-            self._thread, self.lacks_thread = thread, False
-        return True
+            if self._pending:  # else it has just been done, and its thread is over
+                thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
+                try:
+                    thread.start()
+                except (RuntimeError, MemoryError) as error:
+                    if not self.lacks_thread:
+                        _log.warning("no thread to write conversations with: %s", error)
+                    self.lacks_thread = True
+                    return False
+                self._thread, self.lacks_thread = thread, False
+            return self._thread is not None
 
     def _write_all(self) -> None:
         """Write what waits, in order, and end when nothing does."""

@@ -121,3 +121,14 @@ def test_what_waits_to_be_written_is_still_warm(
     assert result.statistics.restored_tokens >= length - 16
     assert result.statistics.restored_from is Tier.RAM
     close(session)
+
+
+def test_no_thread_is_begun_for_what_has_just_been_written(stored: Stored, tmp_path: Path, refusal: Refusal) -> None:
+    """As where the writer ends between two looks of who waits for it."""
+    session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    disk = session._warm.tiers.disk
+    assert disk is not None
+    disk._idle.clear()
+    assert disk.flush(30)
+    assert refusal.tries == 0
+    close(session)
