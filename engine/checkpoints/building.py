@@ -12,9 +12,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.plan import Plan, Precision, PrecisionChoice
-from engine.checkpoints.files import CheckpointFiles, incomplete
+from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, incomplete
 from engine.checkpoints.progress import WeightProgress, watched
-from engine.checkpoints.safety import unsupported
+from engine.checkpoints.safety import unreadable, unsupported
 from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
@@ -161,6 +161,10 @@ def _explained(blueprint: Blueprint, error: Exception) -> EngineError:
             return device_lost(error)
         case Fault.DEVICE_UNFIT:
             return device_unfit(error)
+    # transformers' own complaints are OSErrors too, but without a number of the system's.
+    failed = isinstance(error, OSError) and error.errno is not None
+    if failed or not (blueprint.folder / CONFIG_NAME).exists():
+        return unreadable(blueprint.files, repr(error))
     return unsupported(blueprint.files, "it could not be built from its files", repr(error))
 
 

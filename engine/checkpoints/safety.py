@@ -68,12 +68,7 @@ def check(files: CheckpointFiles, read_headers: ReadTensors = read_tensors) -> C
     try:
         return _check(files, read_headers)
     except OSError as error:
-        raise EngineError(
-            ErrorKind.DISK,
-            f"The files of {files.name} cannot be read.",
-            "Check that the folder is still there and that you may read it.",
-            str(error),
-        ) from error
+        raise unreadable(files, str(error)) from error
 
 
 def _check(files: CheckpointFiles, read_headers: ReadTensors) -> CheckpointContents:
@@ -100,6 +95,16 @@ def check_description(files: CheckpointFiles) -> Mapping[str, object]:
     _refuse_other_models(files, config)
     refuse_odd_sizes(files, config)
     return config
+
+
+def unreadable(files: CheckpointFiles, details: str) -> EngineError:
+    """Return the error for files that were there and can't be read, as on a disk that was taken away."""
+    return EngineError(
+        ErrorKind.DISK,
+        f"The files of {files.name} cannot be read.",
+        "Check that the folder is still there and that you may read it.",
+        details,
+    )
 
 
 def unsupported(files: CheckpointFiles, why: str, details: str = "") -> EngineError:

@@ -375,6 +375,16 @@ def test_quantized_checkpoint_is_told_apart(broken: Path, tmp_path: Path) -> Non
     assert "quantized" in report.message
 
 
+def test_a_folder_that_vanishes_while_it_is_loaded(broken: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="cannot be read") as caught:
+        loader.load(
+            str(broken), PrecisionChoice.AUTO, None, "cpu", tmp_path, CancellationToken(), lambda *_: None,
+            make_room=lambda: shutil.rmtree(broken),
+        )  # fmt: skip
+    assert caught.value.report.kind is ErrorKind.DISK
+    assert "still there" in caught.value.report.hint
+
+
 def test_engine_loads_a_healthy_model_after_a_refusal(healthy: Path, broken: Path, tmp_path: Path) -> None:
     (broken / "model.safetensors").unlink()
     refused(broken, tmp_path)
