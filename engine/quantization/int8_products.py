@@ -41,6 +41,7 @@ def packed(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> t
     on_cpu = states.device.type == "cpu"
     if weight.shape[1] % (_CPU_STEP if on_cpu else _DEVICE_STEP) or (on_cpu and not is_in_place(weight)):
         return blockwise(states, weight, scale)
+    states = states.contiguous()  # Mamba hands over activations that lie column by column
     if on_cpu and states.data_ptr() % _STATES_ALIGNMENT:
         states = states.clone()
     return torch.ops.aten._weight_int8pack_mm(states, weight, scale)  # type: ignore[no-any-return]

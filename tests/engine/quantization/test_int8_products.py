@@ -122,3 +122,10 @@ def test_an_int8_layer_saves_what_bitsandbytes_saves() -> None:
 
     assert set(ours) == set(theirs)
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_activations_may_lie_column_by_column(rows: int) -> None:
+    weight, scale = torch.randint(-127, 128, (64, 128), dtype=torch.int8), torch.rand(64).bfloat16() / 100
+    states = torch.randn(128, rows + 1).bfloat16().t()[:rows]
+    assert torch.equal(packed(states, weight, scale), packed(states.contiguous(), weight, scale))
