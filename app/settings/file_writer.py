@@ -22,9 +22,19 @@ class FileWriter:
         with self._lock:
             self._waiting.pop(path, None)  # its place was that of an older text
             self._waiting[path] = work
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._write_all, name="file-writer")
-                self._thread.start()
+            is_waited_for = self._thread is None and not self._begin()
+        if is_waited_for:
+            self._write_all()
+
+    def _begin(self) -> bool:
+        """Start a thread, which a disk that hangs never keeps the program for; return whether there is one to spare."""
+        thread = threading.Thread(target=self._write_all, name="file-writer", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
 
     def finish(self, seconds: float = PATIENCE_SECONDS) -> bool:
         """Wait until nothing is left to be written; return whether that is so."""

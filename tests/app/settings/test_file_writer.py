@@ -51,3 +51,17 @@ def test_what_fails_keeps_nothing_else_from_being_written(disk: threading.Event)
     writer.write(ONE, lambda: written.append(ONE))
     assert writer.finish(30.0)
     assert written == [TWO, ONE]
+
+
+def test_where_there_is_no_thread_to_spare_who_writes_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    writer, written = FileWriter(), []
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        writer.write(ONE, lambda: written.append(ONE))
+        assert written == [ONE]
+    writer.write(TWO, lambda: written.append(TWO))
+    assert writer.finish(30.0)
+    assert written == [ONE, TWO]
