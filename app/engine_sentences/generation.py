@@ -6,10 +6,13 @@ from app.language import mark
 # ruff: noqa: E501
 PATTERNS: tuple[str, ...] = (
     mark("Choose another model, or start a new conversation."),
+    mark("Choose another model."),
     mark("Close other programs, or load the model so that it needs less."),
     mark("Give this conversation a title of two to six words, in its own language. Answer with nothing but the title."),
+    mark("Load in BF16"),
     mark("Load in FP32"),
     mark("Load it in FP32, or download it again."),
+    mark("Load it in another precision, or choose another model."),
     mark("Only an answer can be continued."),
     mark("Shorten the message, or choose a larger context in the settings."),
     mark("Shorten the message, start a new conversation, or choose a larger context in the settings."),
@@ -17,6 +20,7 @@ PATTERNS: tuple[str, ...] = (
     mark("The memory of {0}"),
     mark("The message is empty."),
     mark("The model computes nothing that an answer could be chosen from: its weights are damaged, or too large for this precision."),
+    mark("The model {0} could be loaded, but its program code fails when it computes in {1}."),
     mark("The model's chat template can't be used for this conversation: {0}."),
     mark("This computer's memory"),
     mark("This message alone has {0} tokens, but the model's window holds {1}."),

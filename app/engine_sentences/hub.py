@@ -36,7 +36,6 @@ PATTERNS: tuple[str, ...] = (
     mark("Choose a file in PEM format"),
     mark("Choose a folder of your own, on a disk that can hold links."),
     mark("Choose another folder for the models."),
-    mark("Choose another model."),
     mark("Choose another version of the model."),
     mark("Close the programs that use it, and check that you may change the folder for downloads."),
     mark("Close the programs that use it; they are freed the next time that something is listed or deleted."),

@@ -2081,6 +2081,10 @@
         <translation>Noch einmal laden</translation>
     </message>
     <message>
+        <source>Load in BF16</source>
+        <translation>In BF16 laden</translation>
+    </message>
+    <message>
         <source>Load in FP32</source>
         <translation>In FP32 laden</translation>
     </message>
@@ -2099,6 +2103,10 @@
     <message>
         <source>Load it in FP32, or download it again.</source>
         <translation>Laden Sie es in FP32, oder laden Sie es neu herunter.</translation>
+    </message>
+    <message>
+        <source>Load it in another precision, or choose another model.</source>
+        <translation>Laden Sie es in einer anderen Genauigkeit, oder wählen Sie ein anderes Modell.</translation>
     </message>
     <message>
         <source>Load the model</source>
@@ -3981,6 +3989,10 @@
     <message>
         <source>The model {0} cannot be used for chatting: {1}.</source>
         <translation>Das Modell {0} eignet sich nicht zum Chatten: {1}.</translation>
+    </message>
+    <message>
+        <source>The model {0} could be loaded, but its program code fails when it computes in {1}.</source>
+        <translation>Das Modell {0} konnte geladen werden, aber sein Programmcode scheitert beim Rechnen in {1}.</translation>
     </message>
     <message>
         <source>The model {0} does not say how a conversation is written for it (it has no chat template).</source>

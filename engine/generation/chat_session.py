@@ -26,6 +26,7 @@ from engine.decode.rungs import Rungs
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.decoding import Decoder, PipelinedDecoder, PlainDecoder
 from engine.generation.detokenizer import Detokenizer
+from engine.generation.first_pass import FirstPassFailed, unusable
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
@@ -54,7 +55,8 @@ class ChatSession:
 
     kv_folder: where conversations are kept on disk; None for nowhere.
 
-    Making it raises EngineError: OUT_OF_MEMORY (the KV buffers are allocated here), DEVICE_LOST.
+    Making it raises EngineError: OUT_OF_MEMORY (the KV buffers are allocated here), DEVICE_LOST,
+    CHECKPOINT_UNSUPPORTED where the model's own code fails.
     """
 
     def __init__(
@@ -123,13 +125,23 @@ class ChatSession:
 
     def _choose_mode(self) -> None:
         """Allocate and try the KV; once more where memory was not enough, as loading leaves some that can be freed."""
-        outcome = self._attempt(self._runner.choose_mode)
+        outcome = self._attempt(self._tried_mode)
         if isinstance(outcome, Shortage):
             faults.release()
-            outcome = self._attempt(self._runner.choose_mode)
+            outcome = self._attempt(self._tried_mode)
         if isinstance(outcome, Shortage):
             hint = "Close other programs, or load the model so that it needs less."
             raise self._out_of_memory(outcome, 0, hint)
+        if outcome is not None:
+            raise outcome
+
+    def _tried_mode(self) -> EngineError | None:
+        """Return what to tell where the model's code fails; raised only outside, as in _attempt."""
+        try:
+            self._runner.choose_mode()
+        except FirstPassFailed as failure:
+            return unusable(failure, self.loaded.plan, self.loaded.is_published_packed)
+        return None
 
     def _attempt(self, work: Callable[[], _Outcome]) -> _Outcome | Shortage:
         """Return what work returns, or the numbers if memory ran out. Raises EngineError where the device is lost.

@@ -21,6 +21,7 @@ from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
 from engine.generation import window_check
+from engine.generation.first_pass import first_pass
 from engine.generation.kv_check import CHECK_IDS, KvCheck, Pairs, are_equal, check_ids, holds
 from engine.generation.window_check import logits_under_small_windows
 from engine.hardware.faults import Fault, fault_of
@@ -121,13 +122,13 @@ class ModelRunner:
     def choose_mode(self) -> KvMode:
         """Compare the ways of keeping KV with a plain forward, keep the first that agrees; allocates the slab.
 
-        Errors about the machine (memory, a lost card) get through; nothing is kept then.
+        Raises FirstPassFailed; errors about the machine (memory, a lost card) get through. Nothing is kept then.
         """
         vocabulary = int(self._model.config.get_text_config().vocab_size)
         ids = check_ids(vocabulary, CHECK_IDS)
         try:
             self._windowed = self._windowed and self._masks_by_window(vocabulary)
-            expected = self._plain_logits(ids)
+            expected = first_pass(lambda: self._plain_logits(ids))
             self._fuse(self._rungs, ids, expected)
             check = KvCheck(self, vocabulary, self._plain_logits, expected)
             for mode in KvMode:
