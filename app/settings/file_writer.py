@@ -36,11 +36,11 @@ class FileWriter:
         self._thread = thread
         return True
 
-    def finish(self, seconds: float = PATIENCE_SECONDS) -> bool:
-        """Wait until nothing is left to be written; return whether that is so."""
+    def finish(self, seconds: float | None = None) -> bool:
+        """Wait until nothing is left to be written, PATIENCE_SECONDS by itself; return whether that is so."""
         thread = self._thread
         if thread is not None:
-            thread.join(seconds)
+            thread.join(PATIENCE_SECONDS if seconds is None else seconds)
         return thread is None or not thread.is_alive()
 
     def _write_all(self) -> None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot, SignalBlocker
 
 from app.conversations.writers import Writers
+from app.settings import file_writer
 from tests.app.whole import Whole
 
 _PATIENCE_MS = 30_000
@@ -76,6 +77,12 @@ class PatientBot(QtBot):
 def qtbot(qapp: QApplication, request: pytest.FixtureRequest) -> QtBot:
     """Stand in for pytest-qt's tester of windows, with more patience."""
     return PatientBot(request)
+
+
+@pytest.fixture(autouse=True)
+def patient_writers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the settings' file longer than who closes a window: other tests may keep the disk busy."""
+    monkeypatch.setattr(file_writer, "PATIENCE_SECONDS", _PATIENCE_MS / 1000)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from app.paths import locate
 from app.widgets.transcript.message_actions import Act
 from app.widgets.transcript.message_editor import MessageEditor
 from engine.api.commands import WhenFull
-from tests.app.test_nothing_lost import asked, opens, row
+from tests.app.test_nothing_lost import asked as asked_and_shown
+from tests.app.test_nothing_lost import opens, row
 from tests.app.whole import Whole, opened
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -24,7 +25,8 @@ class Disk:
     """Says no to everything that would write while it is full, and to so many writes while another holds the file.
 
     refused: words of a statement to which it always says no. The upkeep of the store, which would come five seconds
-    after the start, does not come: it could be what is refused.
+    after the start, does not come: it could be what is refused. Nor is anything tried again by itself: on a busy
+    machine that could be between any two steps of a test.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,11 +47,24 @@ class Disk:
 
         monkeypatch.setattr(Database, "execute", limited)
         monkeypatch.setattr(store_thread, "_MAINTENANCE_DELAY_SECONDS", 3_600.0)
+        monkeypatch.setattr(store_requests, "RETRY_INTERVAL_MS", 3_600_000)
 
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     return Disk(monkeypatch)
+
+
+def asked(window: Whole, text: str) -> str:
+    """Ask, and wait until the answer is kept as well: it must not be what the disk has no room for."""
+    conversation_id = asked_and_shown(window, text)
+    until_kept(window)
+    return conversation_id
+
+
+def until_kept(window: Whole) -> None:
+    """Wait until what the store was given so far is done."""
+    window.hearth.store_thread.submit(lambda store: None).result(30)
 
 
 def problems(window: Whole) -> list[str]:
@@ -95,7 +110,7 @@ def test_drafts_of_several_pages_are_kept_once_there_is_room(qtbot: QtBot, windo
     press(window, notices.NOT_SAVED_KEY)
     window.wait(lambda: problems(window) == [])
     assert window.hearth.store_thread.submit(lambda store: {each.draft for each in store.list_conversations()}).result(
-        10
+        30
     ) == {"in the first", "on the new page"}
 
 
@@ -120,7 +135,7 @@ def test_what_could_not_be_kept_is_kept_when_the_window_closes(qtbot: QtBot, win
 
 
 def test_it_is_tried_again_by_itself_and_what_was_said_meanwhile_stays(
-    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, windows: list[Whole], disk: Disk
 ) -> None:
     window = opened(qtbot, windows)
     disk.is_full = True
@@ -222,7 +237,7 @@ def test_a_conversation_is_put_into_a_folder_that_is_kept_late(qtbot: QtBot, win
     window.wait(lambda: problems(window) == [notices.NOT_SAVED_KEY])
     press(window, notices.NOT_SAVED_KEY)
     window.wait(lambda: problems(window) == [])
-    (stored,) = window.hearth.store_thread.submit(lambda store: store.list_conversations()).result(10)
+    (stored,) = window.hearth.store_thread.submit(lambda store: store.list_conversations()).result(30)
     assert stored.folder_id == window.hearth.conversation_model.folders[0].id
 
 
@@ -260,7 +275,7 @@ def test_a_title_that_waits_to_be_kept_stays_when_the_conversation_goes_on(
     assert listed.title == "Another title"
     press(window, notices.NOT_SAVED_KEY)
     window.wait(lambda: problems(window) == [])
-    stored = window.hearth.store_thread.submit(lambda store: store.load_conversation(conversation_id)).result(10)
+    stored = window.hearth.store_thread.submit(lambda store: store.load_conversation(conversation_id)).result(30)
     assert stored is not None
     assert stored.title == "Another title"
 
@@ -287,6 +302,7 @@ def with_two_versions(window: Whole) -> str:
     conversation_id = asked(window, "One")
     row(window, 1).perform(Act.REGENERATE)
     window.wait(lambda: window.hearth.transcript_model.entry(1).version == 2 and window.hearth.chat.is_idle)
+    until_kept(window)
     return conversation_id
 
 
@@ -306,9 +322,8 @@ def shown_leaf(window: Whole) -> str:
 
 
 def test_the_version_that_was_chosen_on_a_full_disk_is_kept_later(
-    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch
+    qtbot: QtBot, windows: list[Whole], disk: Disk
 ) -> None:
-    monkeypatch.setattr(store_requests, "RETRY_INTERVAL_MS", 600_000)
     window = opened(qtbot, windows)
     conversation_id = with_two_versions(window)
     disk.refused = "SET active_leaf_id"
@@ -325,9 +340,8 @@ def test_the_version_that_was_chosen_on_a_full_disk_is_kept_later(
 
 @pytest.mark.parametrize("change", ["a question", "a deletion", "an edited answer"])
 def test_a_version_that_waits_to_be_kept_hides_nothing_that_came_after_it(
-    qtbot: QtBot, windows: list[Whole], disk: Disk, monkeypatch: pytest.MonkeyPatch, change: str
+    qtbot: QtBot, windows: list[Whole], disk: Disk, change: str
 ) -> None:
-    monkeypatch.setattr(store_requests, "RETRY_INTERVAL_MS", 600_000)
     window = opened(qtbot, windows)
     conversation_id = with_two_versions(window)
     disk.refused = "SET active_leaf_id"

@@ -1,6 +1,7 @@
 """Two engines at work in one folder: one budget, what one deletes the other misses, what one reads the other knows."""
 
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def test_one_budget_for_all_processes(stored: Stored, tmp_path: Path, monkeypatc
     budget = sum(found.size_bytes for found in files(tmp_path / "probe")) * 3 // 2
     kv, most, both = tmp_path / "kv", [0], threading.Barrier(2)
     sessions = [opened(stored, kv, TierBudgets(ram_bytes=2**26, disk_bytes=budget)) for _ in range(2)]
-    name, write = DiskTier._name, item_files._write_all
+    name, write, delete = DiskTier._name, item_files._write_all, disk_folder.delete
+    changing = threading.Lock()  # else a file that is deleted and the one it makes room for may both be counted
 
     def together(descriptor: int, content: memoryview) -> None:
         write(descriptor, content)
@@ -56,10 +58,16 @@ def test_one_budget_for_all_processes(stored: Stored, tmp_path: Path, monkeypatc
             both.reset()
 
     def named(self: DiskTier, part: Path, key: str) -> None:
-        name(self, part, key)
-        most.append(sum(found.size_bytes for found in files(kv)))
+        with changing:
+            name(self, part, key)
+            most.append(sum(found.size_bytes for found in files(kv)))
+
+    def deleted(folder: Path, key: str, owners: Iterable[str] | None = None) -> int:
+        with changing:
+            return delete(folder, key, owners)
 
     monkeypatch.setattr(DiskTier, "_name", named)
+    monkeypatch.setattr(disk_folder, "delete", deleted)
     monkeypatch.setattr(item_files, "_write_all", together)
     for session in sessions:
         ask(session, [user(f"{id(session)} " + "word " * 60)], conversation=str(id(session)), maximum_tokens=4)

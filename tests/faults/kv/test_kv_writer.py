@@ -11,7 +11,7 @@ from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
 from engine.kv import item_files
 from tests.chat_probe import answered, ask, cold_ids, user
-from tests.faults.kv.folders import BUDGETS, OPENING, Stored, close, files, next_answer, warnings
+from tests.faults.kv.folders import BUDGETS, OPENING, PATIENCE_SECONDS, Stored, close, files, next_answer, warnings
 
 pytestmark = pytest.mark.parametrize("stored", ["llama", "lfm2"], indirect=True, scope="module")
 
@@ -55,7 +55,10 @@ def test_a_thread_that_is_refused_is_asked_for_again(stored: Stored, tmp_path: P
     close(session)
 
 
-def test_without_a_thread_it_is_written_while_nobody_waits(stored: Stored, tmp_path: Path, refusal: Refusal) -> None:
+def test_without_a_thread_it_is_written_while_nobody_waits(
+    stored: Stored, tmp_path: Path, refusal: Refusal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.generation.housekeeping._PATIENCE_SECONDS", PATIENCE_SECONDS)
     session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
     ask(session, [OPENING], maximum_tokens=6)
     disk = session._warm.tiers.disk

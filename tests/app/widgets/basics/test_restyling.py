@@ -71,8 +71,9 @@ def test_each_widget_is_told_once_what_is_seen_first_and_the_rest_in_turns(qtbot
     apply_theme(qapp, DARK)
     assert told("seen") == [1] * LABELS
     assert told("hidden") == [0] * LABELS
-    qapp.processEvents()
-    assert 0 < sum(told("hidden")) < LABELS, "some at a time"
+    while not any(told("hidden")):  # widgets of earlier tests may come first
+        qapp.processEvents()
+    assert sum(told("hidden")) < LABELS, "some at a time"
     qtbot.waitUntil(lambda: told("hidden") == [1] * LABELS, timeout=30_000)
     assert told("seen") == [1] * LABELS
     inks = {label.palette().windowText().color().name() for label in pages.findChildren(Told)}
