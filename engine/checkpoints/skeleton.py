@@ -95,7 +95,7 @@ def facts_of(
     """Return what the planner needs to know. Raises EngineError(CHECKPOINT_UNSUPPORTED)."""
     text = config.get_text_config(decoder=True)
     try:
-        memories = layer_memory(text, element_bytes=1)
+        memories = layer_memory(text, element_bytes=1, projected=key_value_widths(text, skeleton))
         blocks = tuple(_blocks(skeleton, memories, source.tensor_bytes))
         dimensions = dimensions_of(text, skeleton, blocks, memories, attention_for(config) == "eager")
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
@@ -119,6 +119,25 @@ def facts_of(
         packs=any(block.packed or block.experts for block in blocks),
         overflows_fp16=not _OVERFLOWING_FP16.isdisjoint((config.model_type, text.model_type)),
     )
+
+
+def key_value_widths(text: PreTrainedConfig, skeleton: PreTrainedModel) -> dict[int, int]:
+    """Return the values of K and V that layers compute for one token, by index, where their products tell it.
+
+    MiMo's layers differ in the number of heads, and its K in width from its V, which no configuration says.
+    """
+    layers = _layer_list(skeleton, text.num_hidden_layers)
+    found: dict[int, int] = {}
+    for index, layer in enumerate(skeleton.get_submodule(layers).children() if layers else ()):
+        keys, values = (_outputs(layer, name) for name in ("k_proj", "v_proj"))
+        if len(keys) == len(values) == 1:  # more in a layer that looks at another text or at pictures as well
+            found[index] = keys[0] + values[0]
+    return found
+
+
+def _outputs(layer: nn.Module, name: str) -> list[int]:
+    products = (module for inner, module in layer.named_modules() if inner.rpartition(".")[2] == name)
+    return [module.out_features for module in products if isinstance(module, nn.Linear)]
 
 
 def _blocks(

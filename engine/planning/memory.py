@@ -3,7 +3,9 @@
 Sources: transformers.cache_utils (what each kind of layer keeps) and configuration_utils.get_head_shapes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from transformers import PreTrainedConfig
@@ -17,6 +19,7 @@ _HYBRID_TYPES = frozenset({"hybrid", "hybrid_sliding"})
 _COMPRESSED_TYPES = frozenset({"heavily_compressed_attention", "compressed_sparse_attention"})
 _EMPTY_TYPE = "dummy"
 _FLOAT32_BYTES = 4
+_NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,14 @@ class LayerMemory:
         )
 
 
-def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMemory, ...]:
-    """Return what each layer of the text model keeps, with K and V in elements of element_bytes."""
+def layer_memory(
+    config: PreTrainedConfig, element_bytes: int, projected: Mapping[int, int] = _NOTHING
+) -> tuple[LayerMemory, ...]:
+    """Return what each layer of the text model keeps, with K and V in elements of element_bytes.
+
+    projected: values of K and V together that a layer computes for one token, by its index, where that is known; the
+    others are counted by their heads in the configuration.
+    """
     found: tuple[list[str], Any] = get_layer_types_and_kwargs(config)
     kinds, options = found
     shared = options if isinstance(options, dict) else None  # older transformers have the same for all layers
@@ -55,6 +64,7 @@ def layer_memory(config: PreTrainedConfig, element_bytes: int) -> tuple[LayerMem
             (options[index] if shared is None else shared).get("sliding_window"),
             index,
             element_bytes,
+            projected.get(index, 0),
         )
         for index, kind in enumerate(kinds)
     )
@@ -70,7 +80,9 @@ def kv_bytes(layers: tuple[LayerMemory, ...], tokens: int, slack_tokens: int | N
     return sum(layer.bytes_at(tokens, slack_tokens) for layer in layers)
 
 
-def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, element_bytes: int) -> LayerMemory:
+def _layer(
+    config: PreTrainedConfig, kind: str, window: object, index: int, element_bytes: int, projected: int
+) -> LayerMemory:
     if kind == _EMPTY_TYPE:  # layers without a memory, or that read the KV of earlier ones (Gemma 3n)
         return LayerMemory(0)
     if kind in _STATE_TYPES:
@@ -80,9 +92,10 @@ def _layer(config: PreTrainedConfig, kind: str, window: object, index: int, elem
         return _compressed(config, kind, element_bytes)
     convolved, recurrent = _state_elements(config, kind) if kind in _HYBRID_TYPES else (0, 0)
     kept = window if isinstance(window, int) and kind in _WINDOWED_TYPES else None
-    per_token = _attention_elements(config, index)
+    per_token = _attention_elements(config, index, projected)
     if kind == "indexed_attention" and not _picks_as_before(config, index):
-        per_token += whole(config, "index_head_dim")  # a key beside K and V, by which positions are picked
+        # A key beside K and V, by which positions are picked.
+        per_token += first_of(config, "index_head_dim", "indexer_head_dim")
     return LayerMemory(per_token * element_bytes, kept, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
 
 
@@ -105,10 +118,12 @@ def _compressed(config: PreTrainedConfig, kind: str, element_bytes: int) -> Laye
     )
 
 
-def _attention_elements(config: PreTrainedConfig, index: int) -> int:
+def _attention_elements(config: PreTrainedConfig, index: int, projected: int) -> int:
     latent = whole(config, "kv_lora_rank")
     if latent:  # multi-head latent attention keeps one compressed vector for K and V of all heads
         return latent + whole(config, "qk_rope_head_dim")
+    if projected:
+        return projected
     heads, width = _head_shape(config, index)
     return 2 * heads * width
 
