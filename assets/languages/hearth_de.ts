@@ -5627,6 +5627,10 @@
         <translation>der KV dieser Architektur kann nicht an festen Adressen gehalten werden</translation>
     </message>
     <message>
+        <source>this kind of model can&apos;t be packed</source>
+        <translation>diese Art von Modell lässt sich nicht packen</translation>
+    </message>
+    <message>
         <source>this version does not know models of the kind “{0}”</source>
         <translation>diese Version kennt keine Modelle der Art „{0}“</translation>
     </message>
@@ -5733,6 +5737,10 @@
     <message>
         <source>you asked for it</source>
         <translation>Sie haben darum gebeten</translation>
+    </message>
+    <message>
+        <source>you asked for it, though only {0} of this model can be packed</source>
+        <translation>Sie haben darum gebeten, obwohl sich nur {0} dieses Modells packen lassen</translation>
     </message>
     <message>
         <source>{0} = {1} of {2} GiB free on {3}</source>

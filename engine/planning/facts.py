@@ -143,6 +143,12 @@ class CheckpointFacts:
         return tuple(block.memory for block in self.blocks if block.memory is not None)
 
     @property
+    def packed_share(self) -> float:
+        """Part of its weights that INT8 and INT4 pack."""
+        packed = sum(one.elements for block in self.blocks for one in (*block.packed, *block.experts))
+        return packed / max(sum(block.elements for block in self.blocks), 1)
+
+    @property
     def stays_packed(self) -> bool:
         """Whether its publisher packed it and it is loaded just so."""
         return self.published is not None and not self.published.unpacked

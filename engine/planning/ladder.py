@@ -70,6 +70,8 @@ def precisions_for(
         first = _full_precisions(facts, target, full)
         return (*first, *(one for one in PACKED if facts.packs and kernel_works(hardware, target, one)))
     wanted = Precision(choice.value)
+    if wanted in PACKED and not facts.packs:
+        return _full_precisions(facts, target, full)
     if wanted in PACKED:
         if not kernel_works(hardware, target, wanted):
             raise _unavailable(wanted, target, hardware)

@@ -17,6 +17,8 @@ from engine.planning.ladder import (
 from engine.planning.targets import DeviceKind, Target
 from engine.planning.words import LABELS, WORDS
 
+_MOST = 0.5
+
 
 def reason(
     hardware: Hardware,
@@ -33,8 +35,7 @@ def reason(
         how = "as published in" if facts.stays_packed else "unpacked from"
         return f"{label}, {how} {facts.published.label}: {sums}."
     if wishes.precision is not PrecisionChoice.AUTO:
-        asked = wishes.precision.value == precision.value
-        return f"{label} because {'you asked for it' if asked else f'{target.name} has no BF16'}: {sums}."
+        return f"{label} because {_as_wished(facts, wishes.precision, precision, target)}: {sums}."
     if precision is precisions[0]:
         return f"{label}{_first_rung(found.targets[0], precision)}: {sums}."
     higher = precisions[precisions.index(precision) - 1]
@@ -112,6 +113,16 @@ def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int, *, is_sl
     if window == facts.maximum_context and window <= (wanted or DEFAULT_CONTEXT_TOKENS):
         return f"{window:,} tokens is the most this model was made for."
     return f"{window:,} tokens is Hearth's usual window."
+
+
+def _as_wished(facts: CheckpointFacts, wished: PrecisionChoice, precision: Precision, target: Target) -> str:
+    if wished.value != precision.value:
+        packs_nothing = Precision(wished.value) in PACKED
+        return "this kind of model can't be packed" if packs_nothing else f"{target.name} has no BF16"
+    share = facts.packed_share
+    if precision not in PACKED or share >= _MOST:
+        return "you asked for it"
+    return f"you asked for it, though only {share:.0%} of this model can be packed"
 
 
 def _first_rung(target: Target, precision: Precision) -> str:

@@ -97,6 +97,34 @@ def test_cards_below_8_0_compute_in_fp16_and_say_so() -> None:
     assert (packed.precision, packed.compute) == (Precision.INT4, Precision.FP16)
 
 
+def test_a_model_that_cannot_be_packed_is_not_called_packed() -> None:
+    """Falcon has a linear layer of its own, which nothing packs."""
+    plain = facts_for("smollm2-135m")
+    blocks = tuple(
+        replace(block, packed=(), kept_elements=block.kept_elements + sum(one.elements for one in block.packed))
+        for block in plain.blocks
+    )
+    asked = Wishes(precision=PrecisionChoice.INT8)
+    found = plan(machine(8), replace(plain, blocks=blocks, packs=False, published=None), asked)
+    assert (found.precision, found.quantization) == (Precision.BF16, "")
+    assert found.precision_reason.startswith("BF16 because this kind of model can't be packed: ")
+
+
+def test_a_model_of_which_little_can_be_packed_says_so() -> None:
+    """Llama 4 has experts of its own, which nothing packs."""
+    plain = replace(facts_for("qwen3-30b-a3b"), published=None)
+    blocks = tuple(
+        replace(block, experts=(), kept_elements=block.kept_elements + sum(one.elements for one in block.experts))
+        for block in plain.blocks
+    )
+    asked = Wishes(precision=PrecisionChoice.INT8)
+    found = plan(machine(80), replace(plain, blocks=blocks), asked)
+    assert found.precision_reason.startswith(
+        "INT8 because you asked for it, though only 3% of this model can be packed"
+    )
+    assert plan(machine(80), plain, asked).precision_reason.startswith("INT8 because you asked for it: ")
+
+
 def test_what_overflows_fp16_is_computed_in_32_bit_there() -> None:
     old = planned("gemma-3-4b", machine(24, capability=(7, 5)))
     assert (old.precision, old.compute) == (Precision.FP32, Precision.FP32)
