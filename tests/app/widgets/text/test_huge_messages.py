@@ -16,6 +16,7 @@ from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.page_texts import leaves_in, number_in, numbered_leaves, pending_in
 from app.widgets.text.text_selection import Moves
 from app.widgets.text.text_view import TextView
+from app.widgets.transcript import message_body
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.transcript import Transcript
@@ -306,6 +307,13 @@ def test_another_look_keeps_the_place(page: Transcript, page_model: TranscriptMo
     assert seen_text(page, row, 100) or seen_text(page, row, 120)
 
 
+@pytest.fixture
+def slow_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn reads no more than the least, however fast the machine is."""
+    monkeypatch.setattr(message_body, "_FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(message_body, "_READING_SECONDS", 0.0)
+
+
 def opened(page: Transcript, model: TranscriptModel, text: str) -> AssistantMessage:
     """Open a long answer and return its row while most of it is still to be read."""
     model.set_entries(entries([user(1, "Go"), answer(2, text)]))
@@ -327,6 +335,7 @@ def paragraph_seen(page: Transcript, row: AssistantMessage) -> int:
     return -1
 
 
+@pytest.mark.usefixtures("slow_reading")
 def test_who_scrolls_while_it_is_read_keeps_the_place(page: Transcript, page_model: TranscriptModel) -> None:
     text = PARAGRAPHS[:200_000].replace("quick", "**quick**")
     row = opened(page, page_model, text)
@@ -343,6 +352,7 @@ def test_who_scrolls_while_it_is_read_keeps_the_place(page: Transcript, page_mod
     assert "*" not in "".join(leaf.toPlainText() for leaf in leaves_in(row))
 
 
+@pytest.mark.usefixtures("slow_reading")
 def test_what_is_selected_while_it_is_read_stays(page: Transcript, page_model: TranscriptModel) -> None:
     row = opened(page, page_model, PARAGRAPHS[:100_000].replace("quick", "**quick**"))
     leaf = max(leaves_in(row), key=lambda leaf: leaf.document().characterCount())

@@ -256,7 +256,7 @@ def test_thinking_is_open_while_it_streams_and_folded_afterwards(make_body: Make
     (thinking,) = body.block_widgets
     assert isinstance(thinking, ThinkingBlock)
     assert thinking.is_open
-    assert "Thinking" in thinking.toggle.text()
+    assert thinking.toggle.text().strip() == "Thoughts"
     stream(body, "<think>\nI wonder\n</think>\n\nYes")
     assert not thinking.is_open
     assert thinking.toggle.text().strip() == "Thought"
