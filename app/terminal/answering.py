@@ -163,7 +163,7 @@ def answer_object(message: Message, plan: Plan, conversation: str | None) -> dic
         "precision": plan.precision.value,
         "precision_reason": plan.precision_reason,
         "attention": plan.attention,
-        "decode": plan.decode,
+        "decode": statistics.decode or plan.decode,
         "device": plan.device,
         "context_window": plan.context_window,
         "conversation": conversation,

@@ -102,7 +102,8 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Of the reused_tokens, restored_tokens had to be copied from the slowest tier named by restored_from (None: all
     were still in place), which took restore_seconds. proposed_tokens were checked ahead by what speculation names
     ("prompt lookup", "draft model", or both), accepted_tokens of them became part of the answer. sampling: how ids were
-    really chosen. attention, decode: the loaded model's, as in its plan.
+    really chosen. attention: the loaded model's, as in its plan. decode: how steps ran in the end, which is not what
+    the plan says where recording one has failed since.
     """
 
     prompt_tokens: int

@@ -312,7 +312,7 @@ class ChatSession:
             statistics,
             sampling=Sampling(**dataclasses.asdict(decided), maximum_tokens=wanted.maximum_tokens),
             attention=self.plan.attention,
-            decode=self.plan.decode,
+            decode=self._runner.decode.way,  # the plan's, unless recording failed since
         )
 
 

@@ -103,8 +103,11 @@ def test_a_longer_reach_that_can_not_be_recorded_means_eager_from_there(
         return launch(*arguments) if len(launched) < 6 else fail()  # type: ignore[arg-type, return-value]
 
     monkeypatch.setattr(steps, "launch_behind", launch_five)
-    assert ask(llama, [OPENING], maximum_tokens=24).token_ids == expected
+    before = ask(llama, [user("Hi")], maximum_tokens=2)
+    answer = ask(llama, [OPENING], maximum_tokens=24)
+    assert answer.token_ids == expected
     assert llama._runner.decode.way is DecodeWay.EAGER
+    assert (before.statistics.decode, answer.statistics.decode) == ("graph", "eager"), "each answer tells its own"
     assert "capturing" in llama._runner.decode.reason
 
 
