@@ -21,6 +21,7 @@ from app.widgets.basics import languages
 from app.widgets.basics.fonts import load_fonts
 from app.widgets.basics.theme import LIGHT, Theme, apply_theme, theme_for
 from app.widgets.text import code_colours
+from app.widgets.transcript import message_body
 from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.transcript import Transcript
 from app.widgets.window.main_window import MainWindow
@@ -37,6 +38,13 @@ def patient_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Code that is slow to colour is given up, but not here: it may be the machine that is slow."""
     for name in ("_LONGEST_SLICE_SECONDS", "_LONGEST_PASS_SECONDS"):
         monkeypatch.setattr(code_colours, name, math.inf)
+
+
+@pytest.fixture(autouse=True)
+def patient_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that takes long to read is read in steps, but not here, unless that is what is looked at."""
+    for name in ("_READING_SECONDS", "_FIRST_SECONDS"):
+        monkeypatch.setattr(message_body, name, math.inf)
 
 
 @pytest.fixture
