@@ -6,6 +6,7 @@ A model has to be on the meta device (or anywhere else); nothing is allocated an
 import inspect
 import math
 import re
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 
@@ -82,7 +83,17 @@ def modules_kept(model: PreTrainedModel) -> list[str]:
     layers whose weight the architecture takes by itself instead of calling the layer (Mamba)."""
     in_float32 = list(model._keep_in_fp32_modules or ())
     kept: list[str] = HfQuantizer.get_modules_to_not_convert(model, None, in_float32)
-    return [*kept, *_taken_apart(model)]
+    return [*(name for name in kept if name != _taken_for_the_head(model)), *_taken_apart(model)]
+
+
+def _taken_for_the_head(model: PreTrainedModel) -> str:
+    """Return the module that transformers keeps because it comes last where the head is already tied (Gemma 3n).
+
+    While a model is loaded its head is not tied yet, and that module is packed.
+    """
+    (name, _), (last, _) = (deque(model.named_parameters(remove_duplicate=removed), 1)[0] for removed in (True, False))
+    tied = model.all_tied_weights_keys
+    return "" if name == last or name in {*tied, *tied.values()} else name.removesuffix(".weight")
 
 
 def _taken_apart(model: PreTrainedModel) -> list[str]:

@@ -37,6 +37,11 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
     "gemma3": lambda: transformers.Gemma3TextConfig(
         **_DENSE, sliding_window=64, layer_types=["sliding_attention", "full_attention"]
     ),
+    "gemma3n": lambda: transformers.Gemma3nTextConfig(
+        **{**_DENSE, "tie_word_embeddings": True}, sliding_window=64, num_kv_shared_layers=0, laurel_rank=64,
+        layer_types=["sliding_attention", "full_attention"], hidden_size_per_layer_input=64,
+        vocab_size_per_layer_input=384, activation_sparsity_pattern=[0.5, 0.0],
+    ),
     "phi3": lambda: transformers.Phi3Config(**_NO_WIDTH, original_max_position_embeddings=2048),
     "gpt2": lambda: transformers.GPT2Config(
         vocab_size=384, n_positions=512, n_embd=128, n_layer=2, n_head=4, tie_word_embeddings=False
