@@ -33,6 +33,7 @@ PATTERNS: tuple[str, ...] = (
     mark("Load without a draft model"),
     mark("Loading weights"),
     mark("No model was named."),
+    mark("Only its text part is loaded; its parts for pictures and sounds are left out."),
     mark("Planned by its configuration and size alone; the headers of its weights were not read."),
     mark("Planned by the known shape of {0}, which has the same kind and size. {1}"),
     mark("Planned by the known shape of {0}; its files were not looked at.{1}"),

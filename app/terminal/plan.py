@@ -111,7 +111,7 @@ def _report(planned: CheckpointPlanned, notes: tuple[str, ...]) -> dict[str, obj
 
 def _lines(plan: Plan, notes: tuple[str, ...]) -> Iterator[str]:
     yield f"{plan.name}, {plan_words.parameters_text(plan.parameters)} parameters: {_ANSWERS[plan.fit]}"
-    for note in notes:
+    for note in (*notes, *([plan.left_out] if plan.left_out else [])):
         yield from textwrap.wrap(note, _WIDTH)
     yield ""
     yield from _entry("Precision", plan.precision_reason, plan.quantization)

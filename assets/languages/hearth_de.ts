@@ -2604,6 +2604,10 @@
         <translation>Nur eine Antwort kann fortgesetzt werden.</translation>
     </message>
     <message>
+        <source>Only its text part is loaded; its parts for pictures and sounds are left out.</source>
+        <translation>Nur der Teil für Text wird geladen; die Teile für Bilder und Töne bleiben weg.</translation>
+    </message>
+    <message>
         <source>Only the best words (top k)</source>
         <translation>Nur die besten Wörter (top k)</translation>
     </message>

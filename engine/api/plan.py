@@ -72,6 +72,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     what is not packed. device_map: module name to device, empty if all is
     on `device`. expected_tokens_per_second: what the memory bandwidth allows at most, 0 where that is not known.
     opens_thinking: the chat template itself begins each answer with thinking, whose opening tag is not in the text.
+    left_out: the sentence about parts of the checkpoint that aren't loaded, empty if it is loaded whole.
     """
 
     checkpoint: str
@@ -108,3 +109,4 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     draft_bytes: int = 0
     draft_reason: str = ""
     opens_thinking: bool = False
+    left_out: str = ""

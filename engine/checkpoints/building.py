@@ -12,6 +12,7 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.plan import Plan, Precision, PrecisionChoice
+from engine.checkpoints import text_part
 from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, incomplete
 from engine.checkpoints.progress import WeightProgress, watched
 from engine.checkpoints.safety import unreadable, unsupported
@@ -34,7 +35,7 @@ class Blueprint:
     """What to build: files that were found fit, their configuration, how they are to be loaded.
 
     options: for checkpoints that their publisher quantised. is_copy: the folder holds weights that Hearth has packed
-    as the plan says, so nothing is packed again.
+    as the plan says, so nothing is packed again. is_text_part: the files hold other parts beside it, to be left out.
     """
 
     files: CheckpointFiles
@@ -44,6 +45,7 @@ class Blueprint:
     device: torch.device
     options: LoadOptions | None = None
     is_copy: bool = False
+    is_text_part: bool = False
 
     @property
     def packs(self) -> bool:
@@ -117,6 +119,8 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
         wanted["quantization_config"] = quantizers.quantization_config_for(
             plan.precision, DTYPES[plan.compute], offloads
         )
+    if blueprint.is_text_part:
+        wanted["key_mapping"] = dict(text_part.KEY_MAPPING)
     loads: Callable[..., object] = auto_class_for(config).from_pretrained
     model_class = class_for(config)
     if blueprint.is_copy and model_class.config_class is type(config):

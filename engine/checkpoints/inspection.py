@@ -9,6 +9,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
+from engine.checkpoints import text_part
 from engine.checkpoints.conversion import discard
 from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomplete
 from engine.checkpoints.progress import ReportProgress
@@ -33,12 +34,21 @@ _LARGEST_EXCESS = 2
 
 @dataclass(frozen=True)
 class Inspection:
-    """A checkpoint that was found fit to load, as far as its files tell; published is None if it is not quantised."""
+    """A checkpoint that was found fit to load, as far as its files tell; published is None if it is not quantised.
+
+    is_text_part: configuration and contents are those of its text part, and its other parts are left out.
+    """
 
     files: CheckpointFiles
     contents: CheckpointContents
     config: PreTrainedConfig
     published: PublishedQuantization | None
+    is_text_part: bool = False
+
+    @property
+    def left_out(self) -> str:
+        """The sentence about parts that aren't loaded, empty if there are none."""
+        return text_part.NOTE if self.is_text_part else ""
 
 
 def inspect(reference: str, data_folder: Path, cancellation: CancellationToken, report: ReportProgress) -> Inspection:
@@ -48,8 +58,22 @@ def inspect(reference: str, data_folder: Path, cancellation: CancellationToken, 
     """
     files, contents = _find(reference, data_folder, cancellation, report)
     cancellation.raise_if_cancelled()
+    return inspection_of(files, contents)
+
+
+def inspection_of(files: CheckpointFiles, contents: CheckpointContents, folder: Path | None = None) -> Inspection:
+    """Return what transformers makes of files that were found fit; folder: where config.json lies if not with them.
+
+    Raises EngineError(CHECKPOINT_UNSUPPORTED).
+    """
     published = read(contents.config, files.name)
-    return Inspection(files, contents, read_config(files, contents.config), published)
+    config = read_config(replace(files, folder=folder or files.folder), contents.config)
+    # A publisher's quantisation names the layers that it spares by their place in the whole.
+    text = text_part.alone(config, contents) if published is None else None
+    if text is None:
+        return Inspection(files, contents, config, published)
+    config, contents = text
+    return Inspection(files, contents, config, None, is_text_part=True)
 
 
 def facts_for(inspection: Inspection, environment: Environment) -> CheckpointFacts:
@@ -66,7 +90,9 @@ def facts_for(inspection: Inspection, environment: Environment) -> CheckpointFac
         raise incomplete(inspection.files, what)
     sizes = {name: header.size_bytes for name, header in contents.tensors.items()}
     source = Source(contents.published_dtype, contents.weight_bytes, sizes)
-    return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))
+    packed = published_facts(published, environment)
+    facts = facts_of(inspection.files, inspection.config, skeleton, source, packed)
+    return replace(facts, left_out=inspection.left_out)
 
 
 def published_facts(published: PublishedQuantization | None, environment: Environment) -> Published | None:

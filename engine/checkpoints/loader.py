@@ -220,8 +220,9 @@ def _load_model(
 
         mxfp4_quantizer.register()
     blueprint = Blueprint(
-        inspection.files, inspection.files.folder, inspection.config, plan, torch.device(plan.device), options
-    )
+        inspection.files, inspection.files.folder, inspection.config, plan, torch.device(plan.device), options,
+        is_text_part=inspection.is_text_part,
+    )  # fmt: skip
     identity = copies.identify(inspection.files, plan) if blueprint.packs else None
     model = copies.load(blueprint, identity, data_folder, report, cancellation) if identity else None
     if model is None:

@@ -20,7 +20,7 @@ from engine.api.plan import Fit
 from engine.checkpoints import gguf_description, known_shapes
 from engine.checkpoints.conversion import is_complete
 from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles
-from engine.checkpoints.inspection import Inspection, facts_for, published_facts, read_config
+from engine.checkpoints.inspection import Inspection, facts_for, inspection_of, published_facts
 from engine.checkpoints.loader import LoadedModel, environment_of, refuse_missing_kernels
 from engine.checkpoints.machines import supposed_hardware, with_freed
 from engine.checkpoints.published_files import LookedUp, PublishedFiles, PublishedShape
@@ -32,7 +32,7 @@ from engine.planning import precision
 from engine.planning.facts import CheckpointFacts
 from engine.planning.shapes import Shape, shape_of
 from engine.planning.targets import targets_of
-from engine.quantization.published import Environment, everything_installed, read, requirement
+from engine.quantization.published import Environment, everything_installed, requirement
 
 _DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)}
 
@@ -111,9 +111,7 @@ def _found_here(reference: str, data_folder: Path) -> _Found:
         contents = CheckpointContents(described.config, described.tensors)
         note = "The file's own description was read; it is converted when it is loaded for the first time."
         return _Found(_inspected(files, contents, described.config), PlanSource.GGUF, note=note)
-    contents = check(files)
-    config = read_config(files, contents.config)
-    return _Found(Inspection(files, contents, config, read(contents.config, files.name)), PlanSource.FILES)
+    return _Found(inspection_of(files, check(files)), PlanSource.FILES)
 
 
 def _from_shape(reference: str, shape: Shape, why: EngineError | None) -> _Found:
@@ -128,8 +126,7 @@ def _inspected(files: CheckpointFiles, contents: CheckpointContents, content: ob
     """Let transformers read a configuration that lies in no folder."""
     with tempfile.TemporaryDirectory(prefix="hearth-") as name:
         (Path(name) / CONFIG_NAME).write_text(json.dumps(content), encoding="utf-8")
-        config = read_config(replace(files, folder=Path(name)), contents.config)
-    return Inspection(files, contents, config, read(contents.config, files.name))
+        return inspection_of(files, contents, Path(name))
 
 
 def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
@@ -143,7 +140,9 @@ def _shape_facts(found: _Found, environment: Environment) -> CheckpointFacts:
     except Exception as error:  # as in inspection: odd values let architectures raise anything
         raise unbuildable(inspection.files, "it could not be built from its known shape", error) from error
     source = Source(dtype, weight_bytes)
-    return facts_of(inspection.files, inspection.config, skeleton, source, published_facts(published, environment))
+    packed = published_facts(published, environment)
+    facts = facts_of(inspection.files, inspection.config, skeleton, source, packed)
+    return replace(facts, left_out=inspection.left_out)
 
 
 def lacking_parts(inspection: Inspection, environment: Environment, *, is_supposed: bool) -> str:

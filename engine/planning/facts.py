@@ -119,7 +119,7 @@ class CheckpointFacts:
     """All that the planner asks about a checkpoint.
 
     expert_share: part of the experts that one token uses. overflows_fp16: FP16 can't hold what it
-    computes.
+    computes. left_out: the sentence about parts that aren't loaded.
     """
 
     reference: str
@@ -136,6 +136,7 @@ class CheckpointFacts:
     published: Published | None = None
     packs: bool = True
     overflows_fp16: bool = False
+    left_out: str = ""
 
     @property
     def layers(self) -> tuple[LayerMemory, ...]:

@@ -99,6 +99,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         parts=parts,
         expected_tokens_per_second=round(speed, 1),
         speed_reason=speed_reason(facts, shape.precision, rung.targets, speed, bool(parts.offloaded_bytes)),
+        left_out=facts.left_out,
     )
 
 

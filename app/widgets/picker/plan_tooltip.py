@@ -24,6 +24,7 @@ def plan_tooltip(plan: Plan) -> str:
         plan_line(plan),
         said(plan.precision_reason),
         said(plan.context_reason),
+        said(plan.left_out),
     ]
     lines += [
         said(plan.attention_reason),

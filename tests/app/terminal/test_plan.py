@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import tiny_wholes
 from tests.app.terminal.conftest import Run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,6 +53,13 @@ def test_a_known_shape_without_the_network_says_what_it_is(starter_home: Path) -
     sizes = {row[0]: float(row[-1]) for row in rows}
     free, needed = sizes.pop("free"), sizes.pop("needed")
     assert round(sum(sizes.values()), 2) == needed < free
+
+
+def test_what_is_left_out_of_a_model_is_said(starter_home: Path, tmp_path: Path) -> None:
+    whole, _ = tiny_wholes.make("gemma3n", tmp_path)
+    result = plan(str(whole), "--vram", "8")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "its parts for pictures and sounds are left out." in result.stdout.replace("\n", " ")
 
 
 def test_too_big_is_a_report_and_one_sentence(starter_home: Path) -> None:

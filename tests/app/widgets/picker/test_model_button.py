@@ -46,6 +46,7 @@ def test_it_says_which_model_how_and_why(button: ModelButton) -> None:
     assert button.name == "SmolLM2 135M Instruct"
     assert button.summary == "BF16 · 8,192 tokens"
     assert PLAN.precision_reason in plan_tooltip(PLAN)
+    assert "of it are left out" in plan_tooltip(msgspec.structs.replace(PLAN, left_out="Parts of it are left out."))
     assert "12.00 GiB" in button.toolTip()
     assert button.accessibleName() == "Model: SmolLM2 135M Instruct BF16 · 8,192 tokens"
 
