@@ -20,6 +20,7 @@ from app.widgets.actions.action_table import MENUS, ROWS, rows_of
 from app.widgets.actions.key_edit import KeyEdit
 from app.widgets.actions.shortcuts import Shortcuts, plain_words, refusal, shown_words
 from app.widgets.basics.dialog_size import size_on_screen
+from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.field_buttons import show_clear_button
 from app.widgets.basics.foreign_text import menu_text
 from app.widgets.basics.plain_label import plain_label
@@ -135,6 +136,7 @@ class KeysDialog(QDialog):
         tree.itemSelectionChanged.connect(self._on_selected)
         tree.itemDoubleClicked.connect(self._begin)
         tree.installEventFilter(self)
+        fade_edges(tree)
         return tree
 
     def _build_editor(self) -> QFrame:

@@ -4,6 +4,8 @@ from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, Slot
 from PySide6.QtGui import QColor, QGuiApplication, QLinearGradient, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QAbstractItemView, QAbstractScrollArea, QWidget
 
+from app.widgets.basics.theme import RADIUS_LARGE_PX
+
 FADE_PX = 24  # a line of words, so that a cut one is never half as strong as a whole one
 _LEAST_SHARE = 4  # of the height of what scrolls
 _STEPS = 8
@@ -53,8 +55,13 @@ class FadedEdge(QWidget):
             color = QColor(ground)
             color.setAlphaF(covered * covered * (3 - 2 * covered))  # no band where it begins or ends
             fade.setColorAt(covered if self._at_end else 1 - covered, color)
+        covered_px = self.rect().adjusted(0, -FADE_PX if self._at_end else 0, 0, 0 if self._at_end else FADE_PX)
         with QPainter(self) as painter:
-            painter.fillRect(self.rect(), fade)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(fade)
+            # Rounder than the frame around it, whose corners lie over what scrolls.
+            painter.drawRoundedRect(covered_px, RADIUS_LARGE_PX, RADIUS_LARGE_PX)
 
     def _current(self) -> QRect | None:
         if not isinstance(self._area, QAbstractItemView) or not self._area.currentIndex().isValid():

@@ -68,12 +68,15 @@ class Menu(QMenu):
         """Be wider than Qt makes it, which leaves hardly a gap between the longest words and the keys."""
         if self.minimumWidth() > self._widened_px:
             return  # it has a width of its own
-        self.setMinimumWidth(0)
+        self._have_lines_at_least(0)
+        if any(not action.shortcut().isEmpty() or "\t" in action.text() for action in self.actions()):
+            self._have_lines_at_least(self.sizeHint().width() + _KEYS_APART_PX)
+        self._widened_px = self.minimumWidth()
+
+    def _have_lines_at_least(self, width: int) -> None:
+        self.setMinimumWidth(width)
         for collapses in (not self.separatorsCollapsible(), self.separatorsCollapsible()):
             self.setSeparatorsCollapsible(collapses)  # else Qt goes on with the lines that it has measured
-        if any(not action.shortcut().isEmpty() or "\t" in action.text() for action in self.actions()):
-            self.setMinimumWidth(self.sizeHint().width() + _KEYS_APART_PX)
-        self._widened_px = self.minimumWidth()
 
     def initStyleOption(self, option: QStyleOptionMenuItem, action: QAction) -> None:
         """Set the words of a line apart from the window's direction, before and behind the tabulator."""

@@ -7,6 +7,7 @@ from app.bidi import without_controls
 from app.language import tr
 from app.widgets.actions.window_actions import WindowActions
 from app.widgets.basics.icons import app_icon
+from app.widgets.basics.mirrored_style import Menu
 
 _SHOWN_CHARACTERS = 80
 
@@ -43,7 +44,7 @@ class Tray(QObject):
 
     def build_menu(self) -> QMenu:
         """Return what the icon offers."""
-        menu = QMenu(self._parent)
+        menu = Menu(self._parent)
         menu.addAction(tr("Show Hearth"), self._on_show)
         menu.addAction(self._actions.new)
         menu.addSeparator()

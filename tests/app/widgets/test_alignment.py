@@ -304,9 +304,12 @@ def test_a_menu_sets_its_keys_apart_from_the_words(qtbot: QtBot, key: str) -> No
         menu = kind()
         qtbot.addWidget(menu)
         menu.addAction("New private conversation").setShortcut(key)
-        menu.popup(QPoint(0, 0))
+        place = QPoint(100, 100)  # Qt moves a menu at the screen's edge, and measures its lines once more for that
+        menu.popup(place)
         widths.append(menu.width())
-        menu.popup(QPoint(0, 0))
+        line = menu.actionGeometry(menu.actions()[0])
+        menu.popup(place)
         assert menu.width() == widths[-1], "also when it is opened again"
+        assert menu.actionGeometry(menu.actions()[0]) == line, "nor do its lines end before its side"
         menu.close()
     assert widths[1] - widths[0] == (16 if key else 0)

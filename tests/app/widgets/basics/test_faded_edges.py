@@ -9,15 +9,18 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QListWidget, QS
 from pytestqt.qtbot import QtBot
 
 from app.settings.schema import Settings
+from app.widgets.actions.keys_dialog import KeysDialog
 from app.widgets.basics.faded_edges import FADE_PX, FadedEdge, fade_edges
 from app.widgets.basics.theme import LIGHT, Theme
 from app.widgets.models.scrolled import scrolled
 from app.widgets.settings.model_settings_dialog import ModelSettingsDialog
 from app.widgets.settings.settings_dialog import SettingsDialog
 from app.widgets.window.palette import Palette
+from tests.app.widgets.conftest import Shown
 
 pytestmark = pytest.mark.usefixtures("theme")
 _INK = "#26201b"
+_NEARLY = 100  # how much redder than blue; the ring itself is by 180
 
 
 def color_at(widget: QWidget, y: int) -> QColor:
@@ -75,6 +78,31 @@ def test_the_chosen_row_of_a_list_is_not_faded(qtbot: QtBot) -> None:
     assert any(each.isVisible() for each in rows.findChildren(FadedEdge))
 
 
+def test_the_ring_of_the_keyboard_is_whole(qtbot: QtBot) -> None:
+    rows = QListWidget()
+    qtbot.addWidget(rows)
+    rows.addItems([f"Row {number}" for number in range(40)])
+    rows.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+    rows.resize(200, 200)
+    rows.show()
+    rows.activateWindow()
+    rows.setFocus()
+    qtbot.waitUntil(rows.hasFocus)
+    rows.verticalScrollBar().setValue(100)
+
+    def ring() -> set[tuple[int, int]]:
+        """Return the pixels in the corners that have the colour of the ring, or nearly so."""
+        image, sides = rows.grab().toImage(), [*range(12), *range(188, 200)]
+        colors = {(x, y): image.pixelColor(x, y) for x in sides for y in sides}
+        return {place for place, color in colors.items() if color.red() - color.blue() > _NEARLY}
+
+    before = ring()
+    assert before
+    fade_edges(rows)
+    QApplication.processEvents()
+    assert before <= ring()
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -89,3 +117,7 @@ def test_what_scrolls_fades(qtbot: QtBot, theme: Theme, make: Callable[[Theme], 
     qtbot.addWidget(window)
     areas = {each.parent() for each in window.findChildren(FadedEdge)}
     assert any(isinstance(area, QAbstractScrollArea) for area in areas)
+
+
+def test_the_list_of_keys_fades(shown: Shown) -> None:
+    assert KeysDialog(shown.window.actions_by_name.shortcuts, shown.window).list.findChildren(FadedEdge)
