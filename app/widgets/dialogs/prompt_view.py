@@ -79,9 +79,9 @@ class PromptView(QPlainTextEdit):
 
     def show_spans(self, spans: PromptSpans) -> None:
         """Show a prompt."""
-        self._spans = None
+        self._spans = self._token = None
         self.clear()
-        self.document().setDefaultFont(code_font(max(12, self._theme.text_size_px - 2)))
+        self._use_code_font()
         self.setWordWrapMode(wrap_mode_for("".join(span.text for span in spans.spans)))
         kinds = {(span.source, span.tier) for span in spans.spans}
         formats = {kind: span_format(*kind, self._theme) for kind in kinds}
@@ -95,10 +95,22 @@ class PromptView(QPlainTextEdit):
         self._show_token(0)
 
     def set_theme(self, theme: Theme) -> None:
-        """Draw in another theme."""
+        """Draw in another theme, with the cursor and what is read where they were."""
         self._theme = theme
-        if self._spans is not None:
-            self.show_spans(self._spans)
+        if self._spans is None:
+            return
+        place, scrolled = self.textCursor().position(), self.verticalScrollBar().value()
+        self.show_spans(self._spans)
+        cursor = self.textCursor()
+        cursor.setPosition(place)
+        self.setTextCursor(cursor)
+        self.verticalScrollBar().setValue(scrolled)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Keep the letters of code where Qt gives the document those of the window."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._use_code_font()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Show the token under the pointer."""
@@ -106,6 +118,9 @@ class PromptView(QPlainTextEdit):
             place = self.cursorForPosition(event.position().toPoint()).position()
             self._show_token(self._spans.token_at(place) if self._spans is not None else None)
         return super().eventFilter(watched, event)
+
+    def _use_code_font(self) -> None:
+        self.document().setDefaultFont(code_font(max(12, self._theme.text_size_px - 2)))
 
     @Slot()
     def _on_cursor_moved(self) -> None:

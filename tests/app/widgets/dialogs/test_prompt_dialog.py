@@ -168,6 +168,20 @@ def test_it_takes_another_look_while_it_is_open(qapp: QApplication, dialog: Prom
     apply_theme(qapp, LOOK[0])
 
 
+def test_another_text_size_leaves_the_letters_the_mark_and_the_cursor(qapp: QApplication, dialog: PromptDialog) -> None:
+    dialog.show_prompt(PROMPT)
+    dialog.view.moveCursor(QTextCursor.MoveOperation.End)
+    place, words = dialog.view.textCursor().position(), dialog.token.text()
+    family = dialog.view.document().defaultFont().family()
+    LOOK.append(theme_for("light", 24))
+    apply_theme(qapp, LOOK[-1])
+    font = dialog.view.document().defaultFont()
+    assert (font.family(), font.pixelSize()) == (family, 22)
+    assert dialog.view.textCursor().position() == place
+    assert (len(dialog.view.extraSelections()), dialog.token.text()) == (1, words)
+    apply_theme(qapp, LOOK[0])
+
+
 @pytest.mark.parametrize("name", ["light", "dark"])
 @pytest.mark.parametrize("tier", [*Tier, None])
 @pytest.mark.parametrize("source", list(PromptSource))
