@@ -57,6 +57,7 @@ def check_that_it_answered(window: Whole, *, opens: bool) -> None:
     assert thoughts.startswith("one two three" if opens else "<think>\none two three")
     assert len(thoughts) < len(THOUGHTS)
     window.wait(lambda: window.hearth.chat.is_idle)
+    window.until_kept()
     store = ConversationStore(locate().database)
     (conversation,) = store.list_conversations()
     _, stored = store.load_messages(conversation.id)

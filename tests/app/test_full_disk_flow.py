@@ -58,13 +58,8 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 def asked(window: Whole, text: str) -> str:
     """Ask, and wait until the answer is kept as well: it must not be what the disk has no room for."""
     conversation_id = asked_and_shown(window, text)
-    until_kept(window)
+    window.until_kept()
     return conversation_id
-
-
-def until_kept(window: Whole) -> None:
-    """Wait until what the store was given so far is done."""
-    window.hearth.store_thread.submit(lambda store: None).result(30)
 
 
 def problems(window: Whole) -> list[str]:
@@ -302,7 +297,7 @@ def with_two_versions(window: Whole) -> str:
     conversation_id = asked(window, "One")
     row(window, 1).perform(Act.REGENERATE)
     window.wait(lambda: window.hearth.transcript_model.entry(1).version == 2 and window.hearth.chat.is_idle)
-    until_kept(window)
+    window.until_kept()
     return conversation_id
 
 

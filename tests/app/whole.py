@@ -57,6 +57,10 @@ class Whole:
     def wait(self, condition: object, seconds: float = 30.0) -> None:
         self.qtbot.waitUntil(condition, timeout=int(seconds * 1000))
 
+    def until_kept(self) -> None:
+        """Wait until the store has done what it was given so far: an answer is shown before it is written."""
+        self.hearth.store_thread.submit(lambda store: None).result(30)
+
     def end(self) -> None:
         if not shiboken6.isValid(self.hearth):
             return
