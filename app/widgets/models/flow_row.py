@@ -4,13 +4,13 @@ from itertools import takewhile
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QSize
 from PySide6.QtGui import QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QSizePolicy, QStyle, QWidget
 
 _GAP_PX = 8
 
 
 class FlowRow(QWidget):
-    """Left to right, line by line; hidden widgets take no room.
+    """From where reading begins, line by line; hidden widgets take no room.
 
     A widget that places its children, not a layout: the items of a layout written in Python are deleted by Qt while
     Python still asks them for their size, which ends the process (PySide6 6.11).
@@ -75,7 +75,7 @@ class FlowRow(QWidget):
 
     def _place(self) -> None:
         for widget, place in self._places(self.width()):
-            widget.setGeometry(place)
+            widget.setGeometry(QStyle.visualRect(self.layoutDirection(), self.rect(), place))
 
     def _places(self, width: int) -> list[tuple[QWidget, QRect]]:
         """Return where each shown widget stands in a row of that many pixels."""

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QAccessible, QEnterEvent, QGuiApplication, QKeyEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.bidi import without_controls
 from app.language import tr
@@ -14,6 +14,7 @@ from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.icons import pixmap
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.theme import Theme
+from app.widgets.models.flow_row import FlowRow
 from app.widgets.window.notice_details import DetailsText
 
 _INFO_SECONDS = 12
@@ -68,7 +69,7 @@ class NoticeRow(QFrame):
         self.details_button.setVisible(bool(self._hidden_text()))
         self.choice_buttons = [self._choice_button(choice) for choice in notice.choices]
         if self.choice_buttons:
-            self._grid.addLayout(_row_of(self.choice_buttons), 2, 1, 1, 4)
+            self._grid.addWidget(_lines_of(self.choice_buttons), 2, 1, 1, 4)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_INFO_SECONDS * 1000)
@@ -210,14 +211,15 @@ class NoticeRow(QFrame):
         self.details.setVisible(checked)
 
 
-def _row_of(buttons: list[QPushButton]) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setContentsMargins(0, 4, 0, 4)
-    row.setSpacing(8)
+def _lines_of(buttons: list[QPushButton]) -> FlowRow:
+    """Return the buttons beside each other, in as many lines as they need: three may be wider than a small window."""
+    lines = FlowRow()
     for button in buttons:
-        row.addWidget(button)
-    row.addStretch(1)
-    return row
+        lines.add(button)
+    policy = lines.sizePolicy()
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)  # else the buttons above move apart for them
+    lines.setSizePolicy(policy)
+    return lines
 
 
 def _shortened(text: str) -> str:

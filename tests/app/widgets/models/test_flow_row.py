@@ -1,6 +1,6 @@
 import pytest
-from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.widgets.models.flow_row import FlowRow
@@ -38,3 +38,13 @@ def test_one_that_follows_a_hidden_one_follows_the_one_before(row: FlowRow) -> N
     row._widgets[1].hide()
     assert lines(row, 2 * WIDE + GAP) == [0, 0]
     assert lines(row, 2 * WIDE) == [0, 1]
+
+
+def test_it_begins_on_the_right_where_one_reads_from_there(row: FlowRow) -> None:
+    row.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    row.resize(2 * WIDE + 2 * GAP, 2 * HIGH + GAP)
+    row.show()
+    assert [each.x() for each in row._widgets[:2]] == [WIDE + 2 * GAP, WIDE + 2 * GAP]
+    row._widgets[2].hide()
+    QApplication.processEvents()
+    assert [each.x() for each in row._widgets[:2]] == [WIDE + 2 * GAP, GAP]

@@ -1,5 +1,5 @@
 import pytest
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLineEdit, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
@@ -261,3 +261,21 @@ def test_undo_by_key_reaches_a_notice_that_is_hidden(qtbot: QtBot, shown: Shown)
     with qtbot.waitSignal(bar.action_requested) as asked:
         bar.undo_newest()
     assert asked.args == ["undo:a"]
+
+
+@pytest.mark.parametrize("width", [380, 472, 760])
+def test_many_ways_out_cut_neither_each_other_nor_the_other_buttons(qtbot: QtBot, bar: NoticeBar, width: int) -> None:
+    words = ("Load in INT8", "Use 16,384 tokens of context", "Use the CPU")
+    choices = tuple(Choice(each, each) for each in words)
+    bar.resize(width, 480)
+    bar.show_notice(Notice(key="m", text="Memory ran out.", action="Load again", details="?", choices=choices))
+    row = bar.rows[0]
+    buttons = [row.action_button, row.close_button, row.details_button, *row.choice_buttons]
+    seen = row.parentWidget().parentWidget()  # of the scroll area
+    qtbot.waitUntil(lambda: row.width() <= seen.width())
+    QApplication.processEvents()
+    for button in buttons:
+        place = QRect(button.mapTo(row, QPoint(0, 0)), button.size())
+        assert row.rect().contains(place)
+        assert button.width() >= button.sizeHint().width()
+    assert len({button.y() for button in row.choice_buttons}) == {380: 3, 472: 2, 760: 1}[width]
