@@ -47,7 +47,7 @@ class FileWriter:
         while (work := self._next()) is not None:
             try:
                 work()
-            except Exception:
+            except Exception:  # whatever is wrong with one file, the others are still to be written
                 _log.exception("a file could not be written")
 
     def _next(self) -> Callable[[], object] | None:
