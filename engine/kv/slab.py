@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import DynamicCache, PreTrainedConfig, cache_utils
-from transformers.cache_utils import Cache, DynamicLayer, DynamicSlidingWindowLayer
+from transformers.cache_utils import Cache
 
 from engine.api.plan import WINDOW_SLACK_TOKENS
 from engine.kv import foreign_layers
+from engine.kv.composite_layers import HybridSlabLayer, slab_layers_of
 from engine.kv.layout import Layout
 from engine.kv.slab_layers import FixedStep, SlabLayer, WindowedSlabLayer
 
@@ -105,7 +106,7 @@ class KvSlab:
     @property
     def undoable_tokens(self) -> int:
         """Most ids of one feed that realign() can take back without losing what was held before; 0 for none."""
-        if not all(isinstance(layer, (SlabLayer, DummyLayer)) for layer in self._layers):
+        if not all(_rewinds(layer) for layer in self._layers):
             return 0
         return self._slack_tokens if self.is_windowed else self.capacity
 
@@ -126,7 +127,7 @@ class KvSlab:
     def held_bytes(self) -> int:
         """Bytes of the buffers and states that the held ids take."""
         states = sum(
-            layer.allocated_bytes if isinstance(layer, SlabLayer) else foreign_layers.state_bytes(layer)
+            layer.state_bytes if isinstance(layer, SlabLayer) else foreign_layers.state_bytes(layer)
             for _, layer in self._stateful()
         )
         return self.page_layout(self.length).size_bytes + (states if self.length else 0)
@@ -172,14 +173,14 @@ class KvSlab:
         """Note that a pass of fixed shape has computed the next positions from these ids."""
         self.record(ids)
         for _, layer in self._paged():
-            layer.length = self.length
+            layer.hold(self.length)
 
     @torch.inference_mode()
     def wipe(self) -> None:
         """Set what lies behind the valid positions to zero: masked values count nothing unless they are no numbers."""
         for _, layer in self._paged():
-            layer.keys[:, :, layer.length :].zero_()
-            layer.values[:, :, layer.length :].zero_()
+            for part in layer.parts.values():
+                part[:, :, layer.length :].zero_()
 
     def agreeing(self, ids: Sequence[int], known: int = 0) -> int:
         """Return how many leading ids are those held, `known` of which are known to be."""
@@ -238,10 +239,10 @@ class KvSlab:
         return any(foreign_layers.grows(layer) for _, layer in self._stateful() if not isinstance(layer, SlabLayer))
 
     def page_layout(self, count: int) -> Layout:
-        """Return how keys and values of `count` positions lie in a page: (heads, count, head_dim) each."""
+        """Return how what `count` positions have lies in a page: (heads, count, width) for each part of a layer."""
         tensors = []
         for index, layer in self._paged():
-            for name, buffer in (("k", layer.keys), ("v", layer.values)):
+            for name, buffer in layer.parts.items():
                 tensors.append((f"{name}.{index}", buffer.dtype, (buffer.shape[1], count, buffer.shape[3])))
         return Layout.of(tensors)
 
@@ -249,8 +250,8 @@ class KvSlab:
     def copy_page(self, start: int, end: int, into: Mapping[str, torch.Tensor]) -> None:
         """Copy the keys and values of positions from start to end into the tensors of a page."""
         for index, layer in self._paged():
-            into[f"k.{index}"].copy_(layer.keys[0, :, start:end], non_blocking=True)
-            into[f"v.{index}"].copy_(layer.values[0, :, start:end], non_blocking=True)
+            for name, buffer in layer.parts.items():
+                into[f"{name}.{index}"].copy_(buffer[0, :, start:end], non_blocking=True)
 
     def state(self) -> State | None:
         """Return what can't be cut in pages; None if there is nothing of the kind. Raises UnstorableError."""
@@ -260,7 +261,9 @@ class KvSlab:
         tensors: list[torch.Tensor] = []
         parts = []
         for index, layer in stateful:
-            if isinstance(layer, SlabLayer):
+            if isinstance(layer, HybridSlabLayer):
+                parts.append([index, "recurrent", foreign_layers.take_apart(layer.recurrent_part(), tensors)])
+            elif isinstance(layer, SlabLayer):
                 held = layer.length - layer.start
                 tensors += [layer.keys[:, :, :held], layer.values[:, :, :held]]
                 parts.append([index, "window", [layer.start, len(tensors) - 2, len(tensors) - 1]])
@@ -286,7 +289,7 @@ class KvSlab:
             if state is not None:
                 self._put_back(state, len(ids))
             for _, layer in self._paged():
-                layer.length = len(ids)
+                layer.hold(len(ids))
         except BaseException:
             self.clear()
             raise
@@ -299,7 +302,7 @@ class KvSlab:
         if not piece.start <= start <= piece.end:
             raise ValueError(f"positions from {kept} to {piece.start} are missing")
         for index, layer in self._paged():
-            for name, buffer in (("k", layer.keys), ("v", layer.values)):
+            for name, buffer in layer.parts.items():
                 source = piece.tensors[f"{name}.{index}"][:, start - piece.start : piece.end - piece.start]
                 buffer[0, :, start : piece.end].copy_(source, non_blocking=True)
         return piece.end
@@ -314,6 +317,9 @@ class KvSlab:
                 start, keys, values = content
                 layer.put_back(state.tensors[keys], state.tensors[values], start)
                 layer.rewind(length)
+            elif kind == "recurrent":
+                fresh_part = fresh[index].recurrent_part()
+                layer.put_recurrent_part_back(foreign_layers.put_together(fresh_part, content, state.tensors))
             else:
                 self._layers[index] = foreign_layers.put_together(fresh[index], content, state.tensors)
 
@@ -322,15 +328,15 @@ class KvSlab:
         return [
             (index, layer)
             for index, layer in enumerate(self._layers)
-            if type(layer) is SlabLayer and layer.is_initialized
+            if isinstance(layer, SlabLayer) and layer.is_paged and layer.is_initialized
         ]
 
     def _stateful(self) -> list[tuple[int, Any]]:
-        """Return the layers that are neither pages nor empty, with their places."""
+        """Return the layers that keep what can't be cut in pages, with their places."""
         return [
             (index, layer)
             for index, layer in enumerate(self._layers)
-            if type(layer) is not SlabLayer and not isinstance(layer, DummyLayer)
+            if (layer.has_state if isinstance(layer, SlabLayer) else not isinstance(layer, DummyLayer))
         ]
 
     def _rewind_layers(self, length: int) -> None:
@@ -342,25 +348,16 @@ class KvSlab:
         return max((layer.earliest for layer in self._layers if isinstance(layer, SlabLayer)), default=0)
 
     def _new_layers(self) -> list[Any]:
-        """Return transformers' layers for this architecture, attention ones replaced by empty slab layers."""
-        layers: list[Any] = list(DynamicCache(config=self._config).layers)
         if not self._use_slab:
-            return layers
-        windows = [layer.sliding_window for layer in layers if type(layer) is DynamicSlidingWindowLayer]
-        # The masks of all sliding layers are made for the first one's sizes: a foreign one must not meet slab layers.
-        replaces_sliding = len(windows) == sum(bool(getattr(layer, "is_sliding", False)) for layer in layers)
-        for index, layer in enumerate(layers):
-            if type(layer) is DynamicLayer:
-                layers[index] = SlabLayer(self.capacity)
-            elif type(layer) is DynamicSlidingWindowLayer and replaces_sliding:
-                layers[index] = self._sliding_layer(max(windows))
-        return layers
+            return list(DynamicCache(config=self._config).layers)
+        slack_tokens = self._slack_tokens if self._windowed else None
+        return slab_layers_of(self._config, self.capacity, slack_tokens)
 
-    def _sliding_layer(self, window: int) -> SlabLayer:
-        """Return a layer for the widest window of the architecture, as one mask size serves them all."""
-        if self._windowed and window + self._slack_tokens < self.capacity:
-            return WindowedSlabLayer(window, self._slack_tokens)
-        return SlabLayer(self.capacity)
+
+def _rewinds(layer: object) -> bool:
+    if isinstance(layer, SlabLayer):
+        return layer.is_paged != layer.has_state  # a hybrid keeps both: positions, and what was made of them
+    return isinstance(layer, DummyLayer)
 
 
 def common_prefix(left: Ids, right: Ids) -> int:

@@ -24,9 +24,12 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
 
     length: positions computed. start: the position that the buffers begin with, 0 here. capacity: positions there is
     room for. fixed: set while a pass of fixed shape runs; the length is then the caller's to change.
+    is_paged: all positions are kept, and can be cut in pages. has_state: something is kept that can't be.
     """
 
     is_croppable = True
+    is_paged = True
+    has_state = False
     fixed: FixedStep | None = None
 
     def __init__(self, capacity: int) -> None:
@@ -43,9 +46,19 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
         return 0
 
     @property
+    def parts(self) -> dict[str, torch.Tensor]:
+        """The buffers by name, (1, heads, capacity, width) each; none before the first update."""
+        return {"k": self.keys, "v": self.values} if self.is_initialized else {}
+
+    @property
     def allocated_bytes(self) -> int:
-        """Bytes of the buffers, 0 before the first update."""
-        return self.keys.nbytes + self.values.nbytes if self.is_initialized else 0
+        """Bytes of all that is held on the device."""
+        return sum(part.nbytes for part in self.parts.values())
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of what can't be cut in pages."""
+        return self.allocated_bytes if self.has_state else 0
 
     @property
     def is_compileable(self) -> bool:  # type: ignore[override] # transformers only reads it
@@ -55,7 +68,7 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Allocate for states of shape (1, heads, length, head_dim); keys and values may differ in head_dim."""
         self.dtype, self.device = key_states.dtype, key_states.device
-        keys, values = _buffer(key_states, self.capacity), _buffer(value_states, self.capacity)
+        keys, values = new_buffer(key_states, self.capacity), new_buffer(value_states, self.capacity)
         self.keys, self.values = keys, values
         self.is_initialized = True
 
@@ -83,13 +96,18 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
         """Return the number of positions there is room for."""
         return self.capacity
 
+    def hold(self, length: int) -> None:
+        """Count the first `length` positions of the buffers as computed."""
+        self.length = length
+
     def rewind(self, length: int) -> None:
         """Forget positions from `length` on, which must not be before `earliest`."""
-        self.length = min(self.length, length)
+        self.hold(min(self.length, length))
 
     def reset(self) -> None:
         """Forget all positions; the buffers keep their addresses."""
-        self.length = self.start = 0
+        self.start = 0
+        self.hold(0)
 
     def put_back(self, keys: torch.Tensor, values: torch.Tensor, start: int) -> None:
         """Hold these positions, the first being `start`, in place of all that was held."""
@@ -119,6 +137,8 @@ class WindowedSlabLayer(SlabLayer):  # type: ignore[no-untyped-call] # as above
     """
 
     is_croppable = False
+    is_paged = False
+    has_state = True
     is_sliding = True
 
     def __init__(self, window: int, slack: int) -> None:
@@ -181,6 +201,7 @@ class WindowedSlabLayer(SlabLayer):  # type: ignore[no-untyped-call] # as above
         return key_states, value_states
 
 
-def _buffer(states: torch.Tensor, capacity: int) -> torch.Tensor:
+def new_buffer(states: torch.Tensor, capacity: int) -> torch.Tensor:
+    """Return room for so many positions of states, (1, heads, length, width)."""
     shape = (*states.shape[:-2], capacity, states.shape[-1])
     return torch.empty(shape, dtype=states.dtype, device=states.device)

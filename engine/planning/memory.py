@@ -17,6 +17,7 @@ _WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_s
 _STATE_TYPES = frozenset({"linear_attention", "conv"})
 _HYBRID_TYPES = frozenset({"hybrid", "hybrid_sliding"})
 _COMPRESSED_TYPES = frozenset({"heavily_compressed_attention", "compressed_sparse_attention"})
+_PICKING_TYPES = frozenset({"indexed_attention", "minimax_m3_sparse"})
 _EMPTY_TYPE = "dummy"
 _FLOAT32_BYTES = 4
 _NOTHING: Mapping[int, int] = MappingProxyType({})
@@ -93,7 +94,7 @@ def _layer(
     convolved, recurrent = _state_elements(config, kind) if kind in _HYBRID_TYPES else (0, 0)
     kept = window if isinstance(window, int) and kind in _WINDOWED_TYPES else None
     per_token = _attention_elements(config, index, projected)
-    if kind == "indexed_attention" and not _picks_as_before(config, index):
+    if kind in _PICKING_TYPES and not _picks_as_before(config, index):
         # A key beside K and V, by which positions are picked.
         per_token += first_of(config, "index_head_dim", "indexer_head_dim")
     return LayerMemory(per_token * element_bytes, kept, convolved * element_bytes, recurrent * _FLOAT32_BYTES)
