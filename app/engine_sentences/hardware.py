@@ -3,19 +3,24 @@
 from app.language import mark
 
 # fmt: off
+# ruff: noqa: E501
 PATTERNS: tuple[str, ...] = (
     mark("4-bit weights come back changed"),
+    mark("CUDA error {0}"),
     mark("CUDA; {0}; {1} MiB; driver {2}; torch {3}"),
     mark("Graphics card {0}"),
     mark("MPS; {0}; torch {1}"),
     mark("RAM; {0}; {1} cores, {2} threads; torch {3}"),
     mark("Restart the computer, or reload the nvidia_uvm module on Linux."),
+    mark("Restart the computer."),
     mark("Run the installation again to get the right one, or load the model on the CPU."),
     mark("The GPU does not answer ({0}). {1}"),
+    mark("The graphics card"),
     mark("The graphics card stopped working for Hearth."),
     mark("The installed PyTorch has no code for this graphics card."),
     mark("What was written is kept. The engine starts anew; then try again."),
     mark("a folder"),
+    mark("busy or unavailable"),
     mark("can't allocate memory"),
     mark("cannot allocate memory"),
     mark("could not create a memory"),
@@ -39,8 +44,12 @@ PATTERNS: tuple[str, ...] = (
     mark("unknown processor"),
     mark("unsupported ptx"),
     mark("unsupported toolchain"),
+    mark("{0} can't be used: its driver has not answered for {1} seconds. Restart the computer."),
+    mark("{0} can't be used: its driver was updated while it was running. Restart the computer."),
     mark("{0} does not answer ({1}). {2}"),
+    mark("{0} is kept by another program for itself. End that program, then start Hearth again."),
     mark("{0} is there, but CUDA does not see it. Update the NVIDIA driver, then restart."),
+    mark("{0} is there, but its driver knows CUDA {1}.{2} at most, and the installed PyTorch is made for {3}. Update the NVIDIA driver, or run the set-up again (start.py)."),
     mark("{0} is there, but the installed PyTorch has no code for its compute capability {1}."),
     mark("{0} is there, but the installed PyTorch was built without CUDA. Run the set-up again (start.py)."),
     mark("{0} is there, but the variable CUDA_VISIBLE_DEVICES hides it."),

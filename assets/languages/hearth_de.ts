@@ -736,6 +736,10 @@
         <translation>S&amp;peicher der Unterhaltungen</translation>
     </message>
     <message>
+        <source>CUDA error {0}</source>
+        <translation>CUDA-Fehler {0}</translation>
+    </message>
+    <message>
         <source>CUDA graphs need an NVIDIA card</source>
         <translation>CUDA-Graphen brauchen eine NVIDIA-Karte</translation>
     </message>
@@ -2944,6 +2948,10 @@
         <translation>Starten Sie den Rechner neu, oder laden Sie unter Linux das Modul nvidia_uvm neu.</translation>
     </message>
     <message>
+        <source>Restart the computer.</source>
+        <translation>Starten Sie den Rechner neu.</translation>
+    </message>
+    <message>
         <source>Restart the engine or Hearth. Your conversations are safe.</source>
         <translation>Starten Sie den Rechenkern oder Hearth neu. Ihre Unterhaltungen sind sicher.</translation>
     </message>
@@ -3881,6 +3889,10 @@
     <message>
         <source>The folder “{name}” was deleted. Its conversations are still here.</source>
         <translation>Der Ordner „{name}“ wurde gelöscht. Seine Unterhaltungen sind noch da.</translation>
+    </message>
+    <message>
+        <source>The graphics card</source>
+        <translation>Die Grafikkarte</translation>
     </message>
     <message>
         <source>The graphics card can&apos;t be reached any more, so {name} answers on the CPU now. {hint}</source>
@@ -4987,6 +4999,10 @@
         <translation>Zweig</translation>
     </message>
     <message>
+        <source>busy or unavailable</source>
+        <translation>belegt oder nicht verfügbar</translation>
+    </message>
+    <message>
         <source>by {publisher}</source>
         <translation>von {publisher}</translation>
     </message>
@@ -5759,6 +5775,14 @@
         <translation>{0}, weil {1}{2}. In {3}: {4}.</translation>
     </message>
     <message>
+        <source>{0} can&apos;t be used: its driver has not answered for {1} seconds. Restart the computer.</source>
+        <translation>{0} kann nicht genutzt werden: Der Treiber hat {1} Sekunden lang nicht geantwortet. Starten Sie den Rechner neu.</translation>
+    </message>
+    <message>
+        <source>{0} can&apos;t be used: its driver was updated while it was running. Restart the computer.</source>
+        <translation>{0} kann nicht genutzt werden: Der Treiber wurde im laufenden Betrieb aktualisiert. Starten Sie den Rechner neu.</translation>
+    </message>
+    <message>
         <source>{0} can&apos;t propose words for {1}: the two have different vocabularies.</source>
         <translation>{0} kann für {1} keine Wörter vorschlagen: Die beiden haben verschiedene Wortschätze.</translation>
     </message>
@@ -5871,6 +5895,10 @@
         <translation>{0} ist unvollständig: config.json ist beschädigt ({1}).</translation>
     </message>
     <message>
+        <source>{0} is kept by another program for itself. End that program, then start Hearth again.</source>
+        <translation>Ein anderes Programm hält {0} für sich allein. Beenden Sie es, und starten Sie Hearth dann neu.</translation>
+    </message>
+    <message>
         <source>{0} is missing</source>
         <translation>{0} fehlt</translation>
     </message>
@@ -5905,6 +5933,10 @@
     <message>
         <source>{0} is there, but CUDA does not see it. Update the NVIDIA driver, then restart.</source>
         <translation>{0} ist da, aber CUDA sieht sie nicht. Aktualisieren Sie den NVIDIA-Treiber, und starten Sie dann neu.</translation>
+    </message>
+    <message>
+        <source>{0} is there, but its driver knows CUDA {1}.{2} at most, and the installed PyTorch is made for {3}. Update the NVIDIA driver, or run the set-up again (start.py).</source>
+        <translation>{0} ist da, aber der Treiber kennt höchstens CUDA {1}.{2}, und das installierte PyTorch ist für {3} gemacht. Aktualisieren Sie den NVIDIA-Treiber, oder lassen Sie die Einrichtung noch einmal laufen (start.py).</translation>
     </message>
     <message>
         <source>{0} is there, but the installed PyTorch has no code for its compute capability {1}.</source>

@@ -131,8 +131,9 @@ def _is_as_exact(
             return False
         if torch.equal(found, expected):
             continue
-        exact = form(example.double(), weight.double(), epsilon)
-        error, own_error = (float((each.double() - exact).norm()) for each in (found, expected))
+        # On the processor: Apple's GPU has no float64.
+        exact = form(example.cpu().double(), weight.cpu().double(), epsilon)
+        error, own_error = (float((each.cpu().double() - exact).norm()) for each in (found, expected))
         if error > _MOST_ERROR * own_error or own_error > _ROUNDING[example.dtype] * float(exact.norm()):
             return False
     return True

@@ -11,7 +11,7 @@ import torch
 
 from engine.api.hardware import Gpu
 from engine.hardware.copy_rate import Copied, copy_gpu, copy_mps, copy_ram
-from engine.hardware.known_cards import card_named, typical_card
+from engine.hardware.known_cards import card_of
 from engine.hardware.machine_file import MachineFile, keep_bandwidth
 
 MEASURED = "measured"
@@ -53,7 +53,7 @@ def with_bandwidth(gpu: Gpu, folder: Path, driver: str, *, measure: bool = True)
     found = _known(folder, key, (lambda: copy_gpu(gpu.index, gpu.free_bytes)) if measure else None)
     if found:
         return msgspec.structs.replace(gpu, bandwidth_bytes_per_second=found, bandwidth_source=MEASURED)
-    card = card_named(gpu.name, gpu.total_bytes) or typical_card(gpu.compute_capability, gpu.total_bytes)
+    card = card_of(gpu)
     if card is None:
         return gpu
     return msgspec.structs.replace(

@@ -8,6 +8,7 @@ import torch
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.hardware import allocator
+from engine.hardware.cuda_memory import free_and_total
 from engine.hardware.ram import read_ram
 
 _MEMORY_SIGNS = (
@@ -91,7 +92,7 @@ def wanted_bytes(error: BaseException) -> int:
 def free_bytes(device: torch.device) -> int:
     """Return what is free on the device now; for the processor, what this process may still take."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        return free_and_total(device)[0]
     available = read_ram().available_bytes
     if device.type == "mps":
         return max(0, min(available, torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()))

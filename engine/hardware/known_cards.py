@@ -122,6 +122,17 @@ _CARDS: dict[tuple[int, int], tuple[tuple[str, float, float], ...]] = {
 }
 
 
+def card_of(gpu: Gpu) -> KnownCard | None:
+    """Return the card that this is, or one as slow as it may be; None for a slice of a card, and for other makers'.
+
+    A slice (MIG) has a share of the bandwidth; AMD's numbers for its generations mean other cards.
+    """
+    name = gpu.name.casefold()
+    if " mig " in f" {name} " or name.startswith(("amd", "radeon")):
+        return None
+    return card_named(gpu.name, gpu.total_bytes) or typical_card(gpu.compute_capability, gpu.total_bytes)
+
+
 def typical_card(compute_capability: tuple[int, int], vram_bytes: int) -> KnownCard | None:
     """Return the slowest card of this capability with about this memory, so as not to promise too much.
 

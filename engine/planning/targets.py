@@ -13,7 +13,6 @@ _WINDOWS_EXTRA_BYTES = GIB // 2
 _LEAST_RESERVE_BYTES, _MOST_RESERVE_BYTES = GIB // 2, GIB
 _RESERVED_SHARE = 0.08
 _RAM_RESERVE_BYTES = GIB // 2
-_BF16_CAPABILITY = (8, 0)
 
 
 class DeviceKind(StrEnum):
@@ -112,7 +111,7 @@ def _card(gpu: Gpu, hardware: Hardware) -> Target:
         gpu.free_bytes,
         reserve,
         CUDA_OVERHEAD_BYTES,
-        computes_bf16=gpu.compute_capability >= _BF16_CAPABILITY,
+        computes_bf16=gpu.supports_bf16,
         bandwidth_bytes_per_second=gpu.bandwidth_bytes_per_second,
         bandwidth_source=gpu.bandwidth_source,
     )

@@ -103,6 +103,27 @@ def test_another_order_of_adding_up_is_taken_if_it_is_no_less_exact(monkeypatch:
     assert isinstance(holder.norm, FusedNorm)
 
 
+def test_a_device_without_float64_is_no_reason_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other(Odd):
+        def forward(self, states: torch.Tensor) -> torch.Tensor:
+            return super().forward(states) * (1 + 2e-7)
+
+    brought: list[torch.Tensor] = []
+    cpu, double = torch.Tensor.cpu, torch.Tensor.double
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: brought.append(cpu(tensor)) or brought[-1])
+
+    def refuse(tensor: torch.Tensor) -> torch.Tensor:
+        if not any(tensor is each for each in brought):
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return double(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "double", refuse)
+    holder = Holder(Other(2.0))
+    norms.install(holder)  # type: ignore[arg-type]
+    assert isinstance(holder.norm, FusedNorm)
+    assert brought, "rounded otherwise, so that more digits had to decide"
+
+
 def test_a_second_attempt_at_the_same_model_changes_nothing(tiny_folder: Path) -> None:
     model = load("llama", tiny_folder, torch.float32)
     norms.install(model)

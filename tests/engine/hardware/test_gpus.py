@@ -1,30 +1,40 @@
 """Cards that CUDA offers, cards that can't compute, and the sentence for each that stands in the way."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
 import torch
+from transformers.utils.import_utils import is_cuda_stream_capturing
 
-from engine.hardware import gpus
+from engine.hardware import cuda_memory, gpus, nvidia_driver
 from engine.hardware.gpus import find_gpus
+from engine.hardware.nvidia_driver import DriverState
+from engine.hardware.ram import Ram
 
 GIB = 2**30
 
 
 @pytest.fixture(autouse=True)
-def asked_anew(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    gpus._ask_driver.cache_clear()
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    yield
-    gpus._ask_driver.cache_clear()
+def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver(monkeypatch)
+    for name in ("CUDA_VISIBLE_DEVICES", "PYTORCH_NVML_BASED_CUDA_CHECK"):
+        monkeypatch.setenv(name, "")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", torch.cuda.is_current_stream_capturing)
+
+
+def driver(
+    monkeypatch: pytest.MonkeyPatch, name: str = "", version: str = "", state: DriverState | None = None
+) -> None:
+    """Let the driver answer so: by its program, and by its library."""
+    monkeypatch.setattr(nvidia_driver, "named_by_program", lambda: (name, version))
+    monkeypatch.setattr(nvidia_driver, "ask_library", lambda: state or DriverState())
 
 
 def cards(monkeypatch: pytest.MonkeyPatch, compute: Callable[[int], None], *given: tuple[str, int, int]) -> None:
     """Let torch offer these cards: name, major, minor."""
-    properties = [SimpleNamespace(name=name, major=major, minor=minor) for name, major, minor in given]
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: None)
+    properties = [SimpleNamespace(name=name, major=major, minor=minor, is_integrated=0) for name, major, minor in given]
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(given))
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties[index])
@@ -98,28 +108,15 @@ def test_cards_of_another_maker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a working GPU")
 def test_a_hidden_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 570.86.10\n")
+    driver(monkeypatch, "NVIDIA GeForce RTX 4090", "570.86.10")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert "CUDA_VISIBLE_DEVICES" in find_gpus().problem
 
 
-def test_the_driver_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 570.86.10\n")
-    assert find_gpus().driver == "570.86.10"
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 1.0\n")
-    assert find_gpus().driver == "570.86.10"
-
-
-def answer_of_driver(monkeypatch: pytest.MonkeyPatch, output: str) -> None:
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    answer = subprocess.CompletedProcess([], 0, stdout=output)
-    monkeypatch.setattr(gpus.subprocess, "run", lambda *_, **__: answer)
-
-
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a working GPU")
 def test_gpu_with_a_torch_that_knows_no_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 570.86.10\nNVIDIA GeForce RTX 3090, 570.86.10\n")
+    driver(monkeypatch, "NVIDIA GeForce RTX 4090", "570.86.10")
     monkeypatch.setattr(torch.version, "cuda", None)
     found = find_gpus()
     assert found.driver == "570.86.10"
@@ -130,7 +127,7 @@ def test_gpu_with_a_torch_that_knows_no_cuda(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a working GPU")
 def test_gpu_that_torch_cannot_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer_of_driver(monkeypatch, "NVIDIA GeForce RTX 4090, 570.86.10\n")
+    driver(monkeypatch, "NVIDIA GeForce RTX 4090", "570.86.10")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert "driver" in find_gpus().problem
@@ -140,7 +137,6 @@ def test_gpu_that_fails_is_a_sentence_not_an_exception(monkeypatch: pytest.Monke
     def fail() -> int:
         raise RuntimeError("CUDA unknown error\nlong explanation")
 
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: None)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "device_count", fail)
     found = find_gpus()
@@ -149,16 +145,105 @@ def test_gpu_that_fails_is_a_sentence_not_an_exception(monkeypatch: pytest.Monke
 
 
 def test_no_driver_is_no_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: None)
     monkeypatch.setattr(torch.version, "cuda", None)
     assert find_gpus().problem == ""
     assert find_gpus().driver == ""
 
 
-def test_driver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hang(*_: object, **__: object) -> None:
-        raise subprocess.TimeoutExpired("nvidia-smi", 5)
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (
+            DriverState(cards=0, is_silent=True),
+            "The graphics card can't be used: its driver has not answered for 60 seconds. Restart the computer.",
+        ),
+        (
+            DriverState(cards=0, status=803, failure="system has unsupported display driver"),
+            "The graphics card can't be used: its driver was updated while it was running. Restart the computer.",
+        ),
+        (
+            DriverState(cards=0, status=802, failure="system not yet initialized"),
+            "The GPU does not answer (system not yet initialized). "
+            "Restart the computer, or reload the nvidia_uvm module on Linux.",
+        ),
+        (
+            DriverState(cards=2, cuda_version=(12, 2)),
+            "The graphics card is there, but its driver knows CUDA 12.2 at most, and the installed PyTorch is made for "
+            "13.0. Update the NVIDIA driver, or run the set-up again (start.py).",
+        ),
+    ],
+)
+def test_a_driver_that_can_serve_no_card(monkeypatch: pytest.MonkeyPatch, state: DriverState, sentence: str) -> None:
+    def touched(_: int) -> None:
+        pytest.fail("what doesn't answer is left alone")
 
-    monkeypatch.setattr(gpus.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    monkeypatch.setattr(gpus.subprocess, "run", hang)
-    assert find_gpus().driver == ""
+    cards(monkeypatch, touched, ("First", 8, 6), ("Second", 8, 6))
+    driver(monkeypatch, state=state)
+    found = find_gpus()
+    assert (found.gpus, found.problem) == ((), sentence)
+
+
+def test_nobody_asks_a_driver_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(*_: object) -> int:
+        pytest.fail("asked the driver")
+
+    driver(monkeypatch, state=DriverState(cards=0, is_silent=True))
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    find_gpus()
+    # As in a PyTorch with CUDA, whichever is installed here.
+    monkeypatch.setattr(torch.cuda, "_is_compiled", lambda: True)
+    monkeypatch.setattr(torch._C, "_cuda_getDeviceCount", hangs, raising=False)
+    monkeypatch.setattr(torch.cuda, "_raw_device_count_nvml", hangs)
+    monkeypatch.setattr(torch.cuda.graphs, "_cuda_isCurrentStreamCapturing", hangs)
+    assert not torch.cuda.is_available()
+    assert torch.cuda.device_count() == 0
+    assert not is_cuda_stream_capturing(), "which transformers asks in each forward"
+
+
+@pytest.mark.parametrize("known", [(13, 0), (13, 2), (14, 0), (0, 0)])
+def test_a_driver_of_the_same_version_or_newer(monkeypatch: pytest.MonkeyPatch, known: tuple[int, int]) -> None:
+    cards(monkeypatch, computes, ("Card", 8, 6))
+    driver(monkeypatch, state=DriverState(cards=1, cuda_version=known))
+    assert [gpu.name for gpu in find_gpus().gpus] == ["Card"]
+
+
+def test_cards_that_only_nvml_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards(monkeypatch, computes, ("NVIDIA A100-SXM4-40GB MIG 3g.20gb", 8, 0), ("NVIDIA A100-SXM4-40GB", 8, 0))
+    driver(monkeypatch, state=DriverState(cards=1, cuda_version=(13, 0)))
+    found = find_gpus()
+    assert [gpu.name for gpu in found.gpus] == ["NVIDIA A100-SXM4-40GB MIG 3g.20gb"]
+    assert found.problem == ""
+
+
+def test_a_card_that_another_program_keeps_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute(_: int) -> None:
+        raise torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable\nmore")
+
+    cards(monkeypatch, compute, ("NVIDIA A30", 8, 0))
+    found = find_gpus()
+    assert found.gpus == ()
+    assert found.problem == (
+        "NVIDIA A30 is kept by another program for itself. End that program, then start Hearth again."
+    )
+
+
+def test_a_card_of_another_maker_that_torch_has_no_code_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def compute(index: int) -> None:
+        message = ("HIP error: invalid device function", "HIP error: unspecified launch failure")[index]
+        raise torch.AcceleratorError(message)
+
+    cards(monkeypatch, compute, ("AMD Radeon Graphics", 10, 3), ("AMD Radeon RX 7600", 11, 0))
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", "6.4")
+    assert find_gpus().problem == (
+        "AMD Radeon Graphics is there, but the installed PyTorch has no code for its compute capability 10.3. "
+        "AMD Radeon RX 7600 does not answer (HIP error: unspecified launch failure). Restart the computer."
+    )
+
+
+def test_memory_that_is_shared_with_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards(monkeypatch, computes, ("NVIDIA GB10", 12, 1))
+    torch.cuda.get_device_properties(0).is_integrated = 1
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (8 * GIB, 120 * GIB))
+    monkeypatch.setattr(cuda_memory, "read_ram", lambda: Ram(121 * GIB, 100 * GIB))
+    assert [gpu.free_bytes for gpu in find_gpus().gpus] == [100 * GIB]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.hardware.known_cards import card_named, hypothetical_gpu, typical_card
+from engine.api.hardware import Gpu
+from engine.hardware.known_cards import card_named, card_of, hypothetical_gpu, typical_card
 
 GIB = 2**30
 
@@ -83,3 +84,20 @@ def test_a_card_that_nobody_sells() -> None:
     gpu = hypothetical_gpu(int(13.5 * GIB), (8, 0))
     assert gpu.name == "a card with 13.5 GiB"
     assert (gpu.bandwidth_bytes_per_second, gpu.bandwidth_source) == (0.0, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "gib", "expected"),
+    [
+        ("NVIDIA GeForce RTX 3070", (8, 6), 8, 448e9),
+        ("NVIDIA RTX of tomorrow", (8, 6), 8, 224e9),
+        ("NVIDIA A100-SXM4-80GB MIG 4g.40gb", (8, 0), 40, None),
+        ("AMD Radeon RX 9070 XT", (12, 0), 16, None),
+        ("Radeon RX 7900 XTX", (8, 6), 24, None),
+    ],
+)
+def test_a_slice_of_a_card_or_another_makers_card_has_no_data_sheet(
+    name: str, capability: tuple[int, int], gib: int, expected: float | None
+) -> None:
+    card = card_of(Gpu(0, name, capability, gib * GIB, gib * GIB, True))
+    assert (card.bandwidth_bytes_per_second if card is not None else None) == expected
