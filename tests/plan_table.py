@@ -37,8 +37,9 @@ CARDS = {
 }  # fmt: skip
 _EXPLAINED = (
     ("llama-3.1-8b", 8, 4096), ("llama-3.1-8b", 8, 32768), ("llama-3.1-8b", 12, 4096), ("llama-3.1-8b", 24, 32768),
-    ("gemma-3-12b", 16, 32768), ("qwen3-30b-a3b", 24, 32768), ("qwen3-32b", 24, 32768), ("gpt-oss-20b", 16, 4096),
-    ("llama-3.1-70b", 48, 4096), ("llama-3.1-70b", 80, 4096), ("mistral-7b", 4, 4096), ("llama-3.1-70b", 24, 4096),
+    ("qwen3-8b-fp8", 12, 4096), ("qwen3-8b-fp8", 24, 4096), ("gemma-3-12b", 16, 32768), ("qwen3-30b-a3b", 24, 32768),
+    ("qwen3-32b", 24, 32768), ("gpt-oss-20b", 16, 4096), ("llama-3.1-70b", 48, 4096), ("llama-3.1-70b", 80, 4096),
+    ("mistral-7b", 4, 4096), ("llama-3.1-70b", 24, 4096),
 )  # fmt: skip
 _WORDS = {
     Precision.FP32: "32-bit", Precision.BF16: "bf16", Precision.FP16: "fp16", Precision.INT8: "8-bit",
@@ -54,8 +55,8 @@ shape, by graphics memory in GiB.
   model computes (Gemma 2 and 3, GLM-4).
 - `4-bit, 12k`: it fits with a context window of that many thousand tokens only.
 - `slow 8-bit`: not on the card; the processor alone, or the card with weights in main memory, whichever is faster.
-- `MXFP4`: as published (gpt-oss). DeepSeek-V3 is published in FP8, which is unpacked into 16 bit, as its kernels come
-  in packages that Hearth does not install.
+- `MXFP4`: as published (gpt-oss). Qwen3 8B FP8 and DeepSeek-V3 are published in FP8, whose kernels come in packages
+  that Hearth does not install: it is unpacked into 16 bit, or packed again into 8 or 4.
 - `-`: refused, with the arithmetic.
 
 Taken for granted: one card, {FREE_SHARE:.0%} of its memory free, Linux, {RAM_GIB} GiB of main memory of which

@@ -1917,6 +1917,10 @@
         <translation>Es gibt es nur als GGUF-Dateien; Hearth lädt nur .safetensors-Dateien herunter.</translation>
     </message>
     <message>
+        <source>It is packed again from {0}.</source>
+        <translation>Es wird aus {0} neu gepackt.</translation>
+    </message>
+    <message>
         <source>It is published in a quantized form ({0})</source>
         <translation>Es ist quantisiert veröffentlicht ({0})</translation>
     </message>
@@ -1927,6 +1931,10 @@
     <message>
         <source>It is too long to be edited as a message.</source>
         <translation>Es ist zu lang, um als Nachricht bearbeitet zu werden.</translation>
+    </message>
+    <message>
+        <source>It is unpacked from {0}.</source>
+        <translation>Es wird aus {0} entpackt.</translation>
     </message>
     <message>
         <source>It makes pictures, films or sounds, no text.</source>
@@ -4979,10 +4987,6 @@
         <translation>als GGUF-Datei</translation>
     </message>
     <message>
-        <source>as published in</source>
-        <translation>wie veröffentlicht in</translation>
-    </message>
-    <message>
         <source>at least one id is left to feed</source>
         <translation>mindestens eine Id bleibt zu füttern</translation>
     </message>
@@ -5335,8 +5339,12 @@
         <translation>seine Dateien mit Gewichten sind leer</translation>
     </message>
     <message>
-        <source>its weight {0} has a size that the transformers library cannot unpack</source>
-        <translation>sein Gewicht {0} hat eine Größe, die die Bibliothek transformers nicht entpacken kann</translation>
+        <source>its weight {0} does not fit its scales</source>
+        <translation>sein Gewicht {0} passt nicht zu seinen Skalen</translation>
+    </message>
+    <message>
+        <source>its weight {0} is stored in numbers of 6 bits</source>
+        <translation>sein Gewicht {0} ist in Zahlen von 6 Bit gespeichert</translation>
     </message>
     <message>
         <source>its weights are quantized ({0}), but config.json does not say how</source>
@@ -5603,8 +5611,8 @@
         <translation>die laufende Unterhaltung</translation>
     </message>
     <message>
-        <source>the scale of its weight {0} is missing or has a name that the transformers library does not know</source>
-        <translation>die Skala seines Gewichts {0} fehlt oder hat einen Namen, den die Bibliothek transformers nicht kennt</translation>
+        <source>the scale of its weight {0} is missing or has a name that Hearth does not know</source>
+        <translation>die Skala seines Gewichts {0} fehlt oder hat einen Namen, den Hearth nicht kennt</translation>
     </message>
     <message>
         <source>the step is compiled</source>
@@ -5629,6 +5637,10 @@
     <message>
         <source>the weights are spread over several devices, each layer waits for the one before</source>
         <translation>die Gewichte sind über mehrere Geräte verteilt, jede Schicht wartet auf die davor</translation>
+    </message>
+    <message>
+        <source>the zero points of its weight {0} are missing</source>
+        <translation>die Nullpunkte seines Gewichts {0} fehlen</translation>
     </message>
     <message>
         <source>there is no memory left to try it</source>
@@ -5697,10 +5709,6 @@
     <message>
         <source>unknown processor</source>
         <translation>unbekannter Prozessor</translation>
-    </message>
-    <message>
-        <source>unpacked from</source>
-        <translation>entpackt aus</translation>
     </message>
     <message>
         <source>unpacking by block</source>
@@ -6067,12 +6075,24 @@
         <translation>{0}, und bitsandbytes funktioniert auf diesem {1} nicht.</translation>
     </message>
     <message>
+        <source>{0}, as published in {1}</source>
+        <translation>{0}, wie in {1} veröffentlicht</translation>
+    </message>
+    <message>
         <source>{0}, as published in {1}, {2}, which is slow: {3} {4}{5}.</source>
         <translation>{0}, wie in {1} veröffentlicht, {2}, was langsam ist: {3} {4}{5}.</translation>
     </message>
     <message>
+        <source>{0}, packed again from {1}</source>
+        <translation>{0}, neu gepackt aus {1}</translation>
+    </message>
+    <message>
         <source>{0}, then move again: it goes on.</source>
         <translation>{0}, und verschieben Sie dann noch einmal: Es geht weiter.</translation>
+    </message>
+    <message>
+        <source>{0}, unpacked from {1}</source>
+        <translation>{0}, entpackt aus {1}</translation>
     </message>
     <message>
         <source>{0}, which needs a C compiler on this computer.</source>

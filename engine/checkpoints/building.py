@@ -19,7 +19,7 @@ from engine.checkpoints.safety import unreadable, unsupported
 from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
-from engine.quantization.published import LoadOptions, lost_scales
+from engine.quantization.published import LoadOptions, PublishedQuantization, lost_scales
 
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 PACKED = (Precision.INT8, Precision.INT4)
@@ -34,7 +34,8 @@ _UNBUILDABLE = (
 class Blueprint:
     """What to build: files that were found fit, their configuration, how they are to be loaded.
 
-    options: for checkpoints that their publisher quantised. is_copy: the folder holds weights that Hearth has packed
+    options: for checkpoints that their publisher quantised and transformers loads. unpacks: how the weights were
+    published that Hearth unpacks as it reads them. is_copy: the folder holds weights that Hearth has packed
     as the plan says, so nothing is packed again. is_text_part: the files hold other parts beside it, to be left out.
     """
 
@@ -44,6 +45,7 @@ class Blueprint:
     plan: Plan
     device: torch.device
     options: LoadOptions | None = None
+    unpacks: PublishedQuantization | None = None
     is_copy: bool = False
     is_text_part: bool = False
 
@@ -127,6 +129,11 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
         from engine.quantization import copy_reading
 
         loads = partial(copy_reading.from_copy, model_class)
+    elif blueprint.unpacks is not None and not blueprint.is_copy:
+        from engine.quantization import unpacked_reading
+
+        config = unpacked_reading.plain_config(config, model_class)
+        loads = partial(unpacked_reading.from_published, model_class, blueprint.unpacks)
     return cast(
         "tuple[PreTrainedModel, dict[str, object]]",
         loads(

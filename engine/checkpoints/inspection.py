@@ -25,6 +25,7 @@ from engine.quantization.published import (
     read,
     requirement,
     unpacks,
+    unpacks_here,
 )
 
 _LONGEST_KIND = 40
@@ -99,6 +100,8 @@ def published_facts(published: PublishedQuantization | None, environment: Enviro
     """Return how the planner has to see a checkpoint that its publisher quantised."""
     if published is None:
         return None
+    if unpacks_here(published, environment):
+        return Published(published.precision, published.label, unpacked=True, packs_again=True)
     options = load_options(published, environment)
     processor = replace(environment, device="cpu", compute_capability=(0, 0))
     # Layers that compute in one format only are made for a card.

@@ -32,7 +32,7 @@ from engine.planning import precision
 from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.targets import targets_of
-from engine.quantization.published import Environment, load_options, requirement, this_environment
+from engine.quantization.published import Environment, load_options, requirement, this_environment, unpacks_here
 
 _WITHOUT_DRAFT = Remedy(label="Load without a draft model", draft="")
 
@@ -214,14 +214,18 @@ def _load_model(
     report: ReportProgress,
     cancellation: CancellationToken,
 ) -> PreTrainedModel:
-    options = load_options(inspection.published, environment, _dtype_name(plan)) if inspection.published else None
+    published, unpacked, options = inspection.published, None, None
+    if published is not None and unpacks_here(published, environment):
+        unpacked = published
+    elif published is not None:
+        options = load_options(published, environment, _dtype_name(plan))
     if options is not None and options.keeps_mxfp4:
         from engine.quantization import mxfp4_quantizer
 
         mxfp4_quantizer.register()
     blueprint = Blueprint(
         inspection.files, inspection.files.folder, inspection.config, plan, torch.device(plan.device), options,
-        is_text_part=inspection.is_text_part,
+        unpacks=unpacked, is_text_part=inspection.is_text_part,
     )  # fmt: skip
     identity = copies.identify(inspection.files, plan) if blueprint.packs else None
     model = copies.load(blueprint, identity, data_folder, report, cancellation) if identity else None
@@ -249,8 +253,12 @@ def _keep_copy(
     report: ReportProgress,
     cancellation: CancellationToken,
 ) -> None:
+    contents = inspection.contents
+    # Reading what was published packed takes longer than a copy of the same size: it has to be unpacked and packed.
+    dense_bytes = 2 * sum(header.elements for header in contents.tensors.values())
+    original_bytes = contents.weight_bytes if inspection.published is None else dense_bytes
     try:
-        copies.keep(model, identity, inspection.contents.weight_bytes, data_folder, report, cancellation)
+        copies.keep(model, identity, original_bytes, data_folder, report, cancellation)
     except Cancelled:
         _clear(model)
         raise

@@ -116,7 +116,7 @@ def facts_of(
         expert_share=_expert_share(text, blocks),
         tied_head=bool(skeleton.all_tied_weights_keys),
         published=published,
-        packs=any(block.packed or block.experts for block in blocks),
+        packs=any(block.packed or block.experts for block in blocks) and (published is None or published.packs_again),
         overflows_fp16=not _OVERFLOWING_FP16.isdisjoint((config.model_type, text.model_type)),
     )
 

@@ -104,7 +104,7 @@ class Published:
     """How a checkpoint that was quantised by its publisher is loaded: as it is, or unpacked into 16 bit.
 
     compute_dtype: `float16` or `bfloat16` if its layers compute in nothing else. on_processor: it stays packed on a
-    processor as well.
+    processor as well. packs_again: what is unpacked can be packed into 8 or 4 bit like any other weights.
     """
 
     precision: Precision
@@ -112,6 +112,7 @@ class Published:
     unpacked: bool = False
     compute_dtype: str = ""
     on_processor: bool = False
+    packs_again: bool = False
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,6 @@ def precisions_for(
     if facts.published is not None and facts.stays_packed:
         return (facts.published.precision,)
     full = full_format(facts, target)
-    if facts.published is not None:
-        return (full,)
     if choice is PrecisionChoice.AUTO:
         first = _full_precisions(facts, target, full)
         return (*first, *(one for one in PACKED if facts.packs and kernel_works(hardware, target, one)))
@@ -174,7 +172,7 @@ def _longest(facts: CheckpointFacts, shape: Shape, used: tuple[Target, ...], win
 
 def _full_precisions(facts: CheckpointFacts, target: Target, sixteen: Precision) -> tuple[Precision, ...]:
     """A processor without BF16 instructions answers 2 and reads 5 times slower with it than with FP32 (measured)."""
-    small = facts.published_dtype == "F32" and facts.published_bytes < SMALL_FLOAT32_BYTES
+    small = facts.published is None and facts.published_dtype == "F32" and facts.published_bytes < SMALL_FLOAT32_BYTES
     if target.kind is DeviceKind.CPU and (small or not target.computes_bf16):
         return (Precision.FP32, sixteen)
     return (sixteen,)

@@ -30,14 +30,15 @@ def reason(
 ) -> str:
     """Say why the precision is the one that was found, and that it fits."""
     precision, target = found.shape.precision, targets[0]
-    label, sums = LABELS[precision], arithmetic(found.placement.parts, found.window, found.targets)
-    if facts.published is not None:
-        how = "as published in" if facts.stays_packed else "unpacked from"
-        return f"{label}, {how} {facts.published.label}: {sums}."
+    named, sums = _named(facts, precision), arithmetic(found.placement.parts, found.window, found.targets)
+    if facts.stays_packed:
+        return f"{named}: {sums}."
+    label = f"{named}," if facts.published is not None else named
     if wishes.precision is not PrecisionChoice.AUTO:
         return f"{label} because {_as_wished(facts, wishes.precision, precision, target)}: {sums}."
     if precision is precisions[0]:
-        return f"{label}{_first_rung(found.targets[0], precision)}: {sums}."
+        why = _first_rung(found.targets[0], precision)
+        return f"{label if why else named}{why}: {sums}."
     higher = precisions[precisions.index(precision) - 1]
     too_large = _does_not_fit(facts, higher, targets, found.window)
     skipped = PACKED[: PACKED.index(precision)] if precision in PACKED else ()
@@ -56,7 +57,12 @@ def slow_reason(facts: CheckpointFacts, found: Rung, why: str) -> str:
     label = LABELS[found.shape.precision]
     if facts.published is not None and facts.stays_packed:
         return f"{label}, as published in {facts.published.label}, {where}, which is slow: {why} {sums}{moved}."
-    return f"{label} {where}, which is slow: {why} {sums}{moved}."
+    sentence = f"{label} {where}, which is slow: {why} {sums}{moved}."
+    if facts.published is None:
+        return sentence
+    origin = facts.published.label
+    is_packed = found.shape.precision in PACKED
+    return f"{sentence} " + (f"It is packed again from {origin}." if is_packed else f"It is unpacked from {origin}.")
 
 
 def too_big_reason(
@@ -69,7 +75,7 @@ def too_big_reason(
     """Say what the smallest precision would need for the smallest window, and what there is."""
     smallest = min(MINIMUM_CONTEXT_TOKENS, wanted_window(facts, wishes))
     sentence = _does_not_fit(facts, precisions[-1], targets, smallest)
-    is_free = facts.published is None and wishes.precision is PrecisionChoice.AUTO
+    is_free = not facts.stays_packed and wishes.precision is PrecisionChoice.AUTO
     missing = _without(hardware, facts, targets[0], PACKED, "; ") if is_free else ""
     return f"{sentence[0].upper()}{sentence[1:]}, even with only {smallest:,} tokens{missing}."
 
@@ -113,6 +119,17 @@ def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int, *, is_sl
     if window == facts.maximum_context and window <= (wanted or DEFAULT_CONTEXT_TOKENS):
         return f"{window:,} tokens is the most this model was made for."
     return f"{window:,} tokens is Hearth's usual window."
+
+
+def _named(facts: CheckpointFacts, precision: Precision) -> str:
+    """Name the precision, and what it is made of if the publisher quantised the checkpoint."""
+    label = LABELS[precision]
+    if facts.published is None:
+        return label
+    if facts.stays_packed:
+        return f"{label}, as published in {facts.published.label}"
+    published = facts.published.label
+    return f"{label}, packed again from {published}" if precision in PACKED else f"{label}, unpacked from {published}"
 
 
 def _as_wished(facts: CheckpointFacts, wished: PrecisionChoice, precision: Precision, target: Target) -> str:

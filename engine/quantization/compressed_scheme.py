@@ -6,6 +6,11 @@ from dataclasses import dataclass
 _PACKED_FORMATS = ("pack-quantized", "nvfp4-pack-quantized", "mxfp4-pack-quantized", "mxfp6-pack-quantized")
 _WHOLE_FORMATS = ("dense", "int-quantized", "float-quantized", "naive-quantized", "mxfp8-quantized", "mixed-precision")
 _ROWS = ("tensor", "channel")
+_READ_HERE = (
+    "float-quantized", "int-quantized", "naive-quantized", "mxfp8-quantized", "pack-quantized", "nvfp4-pack-quantized",
+    "mxfp4-pack-quantized",
+)  # fmt: skip
+_READ_HERE_BITS = (2, 4, 8)
 _MOST_BITS = 16
 _BITS_OF_FP8 = 8
 _LONGEST_SHOWN = 40
@@ -18,13 +23,15 @@ class CompressedScheme:
     label: for people (`4-bit integers in packs`). bits: of the largest group's weights, the most of all groups if they
     differ. fits_fp8_product: every group is FP8 with one scale per row or tensor, as PyTorch's product of FP8 matrices
     takes it. is_uniform: all groups are stored alike, so that transformers can unpack them
-    while loading; it takes the first group's scheme for all. problem: why it can't be loaded, a clause, else empty.
+    while loading; it takes the first group's scheme for all. is_read_here: Hearth can unpack all groups by itself.
+    problem: why it can't be loaded, a clause, else empty.
     """
 
     label: str
     bits: int
     fits_fp8_product: bool = False
     is_uniform: bool = True
+    is_read_here: bool = False
     problem: str = ""
 
 
@@ -41,8 +48,15 @@ def scheme_of(settings: Mapping[str, object]) -> CompressedScheme:
         bits=max(bits, default=_MOST_BITS) or _BITS_OF_FP8,
         fits_fp8_product=set(kinds) == {"FP8"} and all(item.get("strategy") in _ROWS for item in weights),
         is_uniform=alike and settings.get("quantization_status") == "compressed",
+        is_read_here=settings.get("quantization_status") == "compressed" and _is_read_here(bits, formats),
         problem=_problem(settings, weights, bits, formats),
     )
+
+
+def _is_read_here(bits: list[int], formats: list[str]) -> bool:
+    packs = {width for width, layout in zip(bits, formats, strict=True) if layout == "pack-quantized"}
+    # Nothing in a file says how many bits the whole numbers in its words have.
+    return bool(formats) and set(formats) <= set(_READ_HERE) and len(packs) <= 1 and packs <= set(_READ_HERE_BITS)
 
 
 def _problem(

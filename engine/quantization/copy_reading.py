@@ -8,17 +8,14 @@ headers tell, is left to transformers with all its checks.
 """
 
 import copy
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import torch
 from bitsandbytes.nn.modules import Int8Params, Linear4bit, Linear8bitLt, Params4bit
-from safetensors import safe_open
 from transformers import PreTrainedModel
 from transformers.core_model_loading import (
     WeightConverter,
@@ -33,6 +30,8 @@ from transformers.modeling_utils import LoadStateDictConfig, caching_allocator_w
 from transformers.utils import logging as transformers_logging
 from transformers.utils.loading_report import LoadStateDictInfo
 
+from engine.quantization.opened_files import opened
+from engine.quantization.reading_class import load
 from engine.quantization.undrawn import Undrawn
 
 _READERS = 4  # threads that read ahead for a device with memory of its own
@@ -61,17 +60,7 @@ def from_copy(model_class: type[PreTrainedModel], folder: str, **options: object
 
     Raises whatever it raises, and ValueError for a packed weight that isn't whole.
     """
-    result: object = _reading_class(model_class).from_pretrained(folder, **options)  # type: ignore[arg-type]
-    model = result[0] if isinstance(result, tuple) else result
-    setattr(model, "__class__", model_class)  # noqa: B010 - the step that differs is over
-    return result
-
-
-@cache
-def _reading_class(model_class: type[PreTrainedModel]) -> type[PreTrainedModel]:
-    """Return a class that is the model's in all but how its weights are read."""
-    named = {name: getattr(model_class, name) for name in ("__module__", "__qualname__", "__doc__")}
-    return type(model_class.__name__, (_Reads, model_class), named)
+    return load(model_class, _Reads, folder, **options)
 
 
 class _Reads:
@@ -107,23 +96,13 @@ def _read(model: PreTrainedModel, files: Sequence[str], load_config: LoadStateDi
     if not kinds or kinds & {"disk", "mps"}:
         return None
     reads_ahead = kinds != {"cpu"}
-    with _opened(files) as sources:
+    with opened(files) as sources:
         places = _places(model, sources, load_config)
         if places is None:
             return None
         if reads_ahead:  # memory is taken as one block instead of many small ones
             caching_allocator_warmup(model, expand_device_map(device_map, list(places)), load_config.hf_quantizer)
         return _fill(model, places, sources, ahead=reads_ahead)
-
-
-@contextmanager
-def _opened(files: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield tensor name -> open file."""
-    # On Windows a mapped file counts as memory that may be written to, all of it.
-    backend = "pread" if sys.platform == "win32" else "mmap"
-    with ExitStack() as stack:
-        opened = [stack.enter_context(safe_open(file, framework="pt", device="cpu", backend=backend)) for file in files]
-        yield {name: file for file in opened for name in file.keys()}  # noqa: SIM118 - no mapping
 
 
 def _places(model: PreTrainedModel, sources: Mapping[str, Any], load_config: LoadStateDictConfig) -> Places | None:

@@ -16,10 +16,10 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision
 from engine.quantization.compressed_scheme import CompressedScheme, scheme_of
 from engine.quantization.published_elements import count, without_their_scales
+from engine.quantization.published_forms import is_read_here
 from engine.quantization.published_kinds import KEPT_MXFP4, KINDS, MXFP4_MODELS, Kind
 
 _FP8_CAPABILITY = (8, 9)
-_EXPERTS = ".experts."
 _COMPILERS = ("cc", "gcc", "clang", "cl")
 _MOST_BITS = 16
 _LONGEST_SHOWN = 40
@@ -48,6 +48,11 @@ class PublishedQuantization:
     def dequantizes(self) -> bool:
         """Whether transformers can unpack it into 16 bit while loading, on any device."""
         return KINDS[self.kind].unpacks
+
+    @property
+    def is_read_here(self) -> bool:
+        """Whether Hearth can unpack its weights by itself, which needs no package and lets them be packed again."""
+        return is_read_here(self.kind, self.bits, self.settings, self.compressed)
 
     @property
     def keeps_mxfp4(self) -> bool:
@@ -112,11 +117,17 @@ def read(config: Mapping[str, object], name: str = "") -> PublishedQuantization 
 def requirement(published: PublishedQuantization, environment: Environment) -> str:
     """Return one sentence that says what is lacking to load it on this machine; empty if nothing is."""
     known = KINDS[published.kind]
-    subject = f"It is published in a quantized form ({published.label})"
+    subject = _told(published)
     if known.never:
         return f"{subject}, and {known.never}."
     if published.compressed and published.compressed.problem:
         return f"{subject}, and {published.compressed.problem}."
+    return "" if published.is_read_here else _lacking(published, environment)
+
+
+def _lacking(published: PublishedQuantization, environment: Environment) -> str:
+    """Return one sentence that says what is lacking to compute with it as it was published; empty if nothing is."""
+    known, subject = KINDS[published.kind], _told(published)
     if published.kind.startswith("bitsandbytes"):
         wanted = f"{environment.device} {'int8' if published.bits == 8 else 'nf4'}"
         tried = environment.quantization_kernels
@@ -138,15 +149,22 @@ def requirement(published: PublishedQuantization, environment: Environment) -> s
 
 
 def unpacks(published: PublishedQuantization, environment: Environment) -> bool:
-    """Whether its weights become plain 16 bit on this machine instead of staying packed.
+    """Whether its weights become plain on this machine instead of staying packed.
 
     FP8 and MXFP4 layers of transformers run only on kernels that the `kernels` package fetches from the Hub, which
     Hearth never installs; for MXFP4 experts of known models it has a product of its own. compressed-tensors unpacks
-    all but FP8 layers, whose product is PyTorch's own.
+    all but FP8 layers, whose product is PyTorch's own. What lacks its package is unpacked where Hearth can do that.
     """
+    if published.is_read_here and _lacking(published, environment):
+        return True
     if published.compressed:
         return not _keeps_fp8(published.compressed, environment)
     return published.dequantizes and not published.keeps_mxfp4
+
+
+def unpacks_here(published: PublishedQuantization, environment: Environment) -> bool:
+    """Whether Hearth unpacks its weights by itself as they are read, so that any precision can be had of them."""
+    return published.is_read_here and unpacks(published, environment)
 
 
 def load_options(
@@ -184,17 +202,6 @@ def lost_scales(unexpected: Iterable[str]) -> list[str]:
     return without_their_scales(unexpected)
 
 
-def bytes_after_load(
-    published: PublishedQuantization, environment: Environment, stored_bytes: int, elements: int, name: str = ""
-) -> int:
-    """Return what a tensor (or sum of tensors) takes in memory: 2 bytes per value if unpacked, else as stored.
-
-    Experts of compressed-tensors models are always unpacked: transformers merges them into one tensor per layer.
-    """
-    merged = published.compressed is not None and _EXPERTS in name
-    return 2 * elements if merged or unpacks(published, environment) else stored_bytes
-
-
 def this_environment(
     device: str,
     compute_capability: tuple[int, int] = (0, 0),
@@ -216,6 +223,10 @@ def everything_installed(environment: Environment) -> Environment:
     """Return the environment as if every package that some kind asks for were there in a new enough version."""
     names = {_distribution(package.name) for kind in KINDS.values() for package in kind.packages}
     return replace(environment, versions=dict.fromkeys(names, "9999"))
+
+
+def _told(published: PublishedQuantization) -> str:
+    return f"It is published in a quantized form ({published.label})"
 
 
 def _settings(config: Mapping[str, object], name: str) -> Mapping[str, object] | None:

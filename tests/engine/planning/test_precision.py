@@ -241,6 +241,46 @@ def test_published_packed_checkpoints_are_loaded_as_they_are_or_unpacked() -> No
     assert plan(machine(24), unpacked, Wishes()).precision_reason.startswith("BF16, unpacked from MXFP4: 14.9")
 
 
+PACKED_ELSEWHERE = Published(Precision.INT8, "FP8", unpacked=True, packs_again=True)
+
+
+@pytest.mark.parametrize(
+    ("card_gib", "choice", "words"),
+    [
+        (24, PrecisionChoice.AUTO, "BF16, unpacked from FP8: "),
+        (12, PrecisionChoice.AUTO, "INT8, packed again from FP8, because 16 bit would need "),
+        (8, PrecisionChoice.AUTO, "INT4, packed again from FP8, because 8 bit would need "),
+        (24, PrecisionChoice.INT4, "INT4, packed again from FP8, because you asked for it: "),
+        (24, PrecisionChoice.BF16, "BF16, unpacked from FP8, because you asked for it: "),
+    ],
+)
+def test_what_was_published_in_another_form_is_packed_again(card_gib: int, choice: PrecisionChoice, words: str) -> None:
+    facts = replace(facts_for("llama-3.1-8b"), published=PACKED_ELSEWHERE)
+    found = plan(machine(card_gib), facts, Wishes(4096, choice))
+    assert found.precision_reason.startswith(words)
+    check_sums(found)
+    plain = planned("llama-3.1-8b", machine(card_gib), 4096, choice)
+    assert found.parts == plain.parts
+    old = plan(machine(card_gib, capability=(7, 5)), facts, Wishes(4096))
+    assert card_gib < 24 or old.precision_reason.startswith("FP16, unpacked from FP8, because RTX has no BF16: ")
+
+
+def test_what_was_published_in_another_form_says_so_where_it_is_slow_and_where_it_is_too_big() -> None:
+    facts = replace(facts_for("llama-3.1-8b"), published=PACKED_ELSEWHERE)
+    slow = plan(machine(4), facts, Wishes(4096))
+    assert (slow.fit, slow.device, slow.precision) == (Fit.SLOW, "cpu", Precision.INT8)
+    assert slow.precision_reason.endswith(" It is packed again from FP8.")
+    refused = plan(machine(4, ram_gib=2), facts, Wishes(4096))
+    assert (refused.fit, refused.precision) == (Fit.TOO_BIG, Precision.INT4)
+
+
+def test_what_only_the_library_can_unpack_stays_unpacked() -> None:
+    published = Published(Precision.INT4, "MXFP4", unpacked=True)
+    facts = replace(facts_for("llama-3.1-8b"), published=published, packs=False)
+    wished = plan(machine(24), facts, Wishes(None, PrecisionChoice.INT8))
+    assert wished.precision_reason.startswith("BF16, unpacked from MXFP4, because this kind of model can't be packed: ")
+
+
 def test_apples_gpu_shares_main_memory() -> None:
     mac = msgspec.structs.replace(
         machine(ram_gib=24, kernels=("mps int8",)), has_mps=True, mps_memory_bytes=16 * GIB, platform="darwin"

@@ -79,7 +79,9 @@ def test_it_remembers_a_conversation_as_published(
 def test_what_is_published_quantised_says_so() -> None:
     quantised = {name: shapes.config_of(name).get("quantization_config") for name in shapes.names()}
     methods = {name: found["quant_method"] for name, found in quantised.items() if isinstance(found, dict)}
-    assert methods == {"deepseek-v3": "fp8", "gpt-oss-20b": "mxfp4", "gpt-oss-120b": "mxfp4"}
+    assert methods == {
+        "deepseek-v3": "fp8", "gpt-oss-20b": "mxfp4", "gpt-oss-120b": "mxfp4", "qwen3-8b-fp8": "fp8",
+    }  # fmt: skip
 
 
 def test_no_shape_asks_for_code_of_its_publisher() -> None:

@@ -216,7 +216,6 @@ def test_known_models_stay_packed_on_every_device(device: str) -> None:
     found = published.read({"model_type": "gpt_oss", "quantization_config": SETTINGS})
     assert found is not None
     assert not published.unpacks(found, environment)
-    assert published.bytes_after_load(found, environment, 1_000, 2_000) == 1_000
     options = published.load_options(found, environment)
     assert (options.keeps_mxfp4, options.unpacks, options.dtype) == (True, False, "")
     assert "dequantize" not in options.quantization_config
