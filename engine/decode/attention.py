@@ -16,6 +16,9 @@ from engine.decode import chunk_attention, packed_heads, split_attention
 # Read by transformers at each call (integrations/sdpa_attention.py).
 _SHARED_KEYS = "TRANSFORMERS_SDPA_FORCE_GQA"
 _transformers_own: Callable[..., tuple[torch.Tensor, None]] = sdpa_attention_forward
+# WORKAROUND torch 2.10 to 2.13: in 16 bit Apple's kernel lets three of four positions see what comes after them, unless
+# a mask says what they may see (pytorch#195910).
+_NEED_A_MASK = frozenset({"mps"})
 # What would change the result and isn't looked at here.
 _OTHER_MEANING = ("position_bias", "softcap", "cache")
 
@@ -65,6 +68,10 @@ def attend(
     **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Return (batch, queries, heads, value_dim) for query (batch, heads, queries, head_dim), as transformers asks."""
+    if attention_mask is None and query.shape[2] > 1 and query.device.type in _NEED_A_MASK:
+        is_causal = options.get("is_causal")
+        if getattr(module, "is_causal", True) if is_causal is None else is_causal:
+            attention_mask = _not_ahead(query.shape[2], key.shape[2], query.device)
     scaling = options.get("scaling")
     is_known = scaling is None or isinstance(scaling, int | float)
     if is_known and not any(options.get(name) is not None for name in _OTHER_MEANING):
@@ -77,6 +84,11 @@ def attend(
         if repeats := packed_heads.repeats_for(query, key, value):
             return packed_heads.attend(query, key, value, attention_mask, scale, repeats), None
     return _transformers_own(module, query, key, value, attention_mask, **options)
+
+
+def _not_ahead(queries: int, length: int, device: torch.device) -> torch.Tensor:
+    """Return (1, 1, queries, length), what is_causal stands for: the first query sees the first key alone."""
+    return torch.ones(1, 1, queries, length, dtype=torch.bool, device=device).tril_()
 
 
 def describe(model: PreTrainedModel, device: torch.device) -> tuple[str, str]:

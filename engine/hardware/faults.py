@@ -23,6 +23,9 @@ _MEMORY_SIGNS = (
     "cublas_status_not_initialized",
     "cudnn_status_not_initialized",
 )
+# WORKAROUND torch 2.11 to 2.13: while it puts the message together that memory ran out, PyTorch asks NVML who took it.
+# Where NVML may not answer (MIG in a container, Jetson), it raises this in place of it (pytorch#112377, #185240).
+_UNTOLD_SHORTAGE = re.compile("nvml_success.*cachingallocator", re.DOTALL)
 _CARD_SIGNS = ("cuda error", "hip error", "cuda driver error", "cublas_status", "cudnn_status", "cusolver_status")
 _UNFIT_SIGNS = ("no kernel image", "invalid device function", "unsupported toolchain", "unsupported ptx")
 # CUDA refuses a call for its arguments, or while a graph is captured: the context stays good.
@@ -67,7 +70,7 @@ def _own_fault(error: BaseException) -> Fault | None:
     if not isinstance(error, RuntimeError):
         return None
     text = str(error).lower()
-    if any(sign in text for sign in _MEMORY_SIGNS):
+    if any(sign in text for sign in _MEMORY_SIGNS) or _UNTOLD_SHORTAGE.search(text):
         return Fault.OUT_OF_MEMORY
     if not isinstance(error, torch.AcceleratorError) and not any(sign in text for sign in _CARD_SIGNS):
         return None

@@ -144,6 +144,26 @@ def test_what_is_not_looked_at_here_goes_on_to_transformers() -> None:
         attention.attend(Layer(4), query, key, value, mask, softcap=5.0)
 
 
+def test_a_device_that_misreads_causal_is_given_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[torch.Tensor | None] = []
+
+    def own(module: Layer, *tensors: torch.Tensor, **options: object) -> tuple[torch.Tensor, None]:
+        given.append(tensors[3])
+        return sdpa_attention_forward(module, *tensors, **options)
+
+    query, key, value, _ = tensors(Case(4, 4, queries=64, reach=64, valid=64))
+    expected, _ = sdpa_attention_forward(Layer(1), query, key, value, None)
+    both_ways, _ = sdpa_attention_forward(Layer(1), query, key, value, None, is_causal=False)
+    monkeypatch.setattr(attention, "_NEED_A_MASK", frozenset({"cpu"}))
+    monkeypatch.setattr(attention, "_transformers_own", own)
+    found, _ = attention.attend(Layer(1), query, key, value, None)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    found, _ = attention.attend(Layer(1), query, key, value, None, is_causal=False)
+    torch.testing.assert_close(found, both_ways, rtol=1e-5, atol=1e-5)
+    attention.attend(Layer(1), query[:, :, :1], key, value, None)
+    assert [mask is not None for mask in given] == [True, False, False]
+
+
 def test_only_steps_of_fixed_shape_on_a_card_are_cut() -> None:
     query, key, _, mask = tensors(Case(8, 2))
     with split_attention.of_fixed_step():

@@ -51,6 +51,10 @@ def test_a_poisoned_context_is_a_lost_device(text: str) -> None:
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("MPS backend out of memory (MPS allocated: 5.4 GB, max allowed: 6.8 GB)"),
+        RuntimeError(
+            'NVML_SUCCESS == r INTERNAL ASSERT FAILED at "/pytorch/c10/cuda/CUDACachingAllocator.cpp":1407, '
+            "please report a bug to PyTorch. "
+        ),
         RuntimeError("std::bad_alloc"),
         RuntimeError("could not create a memory object"),
         MemoryError(),
