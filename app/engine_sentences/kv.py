@@ -12,6 +12,7 @@ PATTERNS: tuple[str, ...] = (
     mark("could not be written ({0})"),
     mark("it belongs to another model or version"),
     mark("it can't be understood ({0})"),
+    mark("it doesn't answer"),
     mark("it has another length"),
     mark("it has another name"),
     mark("it is no regular file"),

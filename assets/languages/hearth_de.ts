@@ -5231,6 +5231,10 @@
         <translation>es schreibt keinen Text ({0})</translation>
     </message>
     <message>
+        <source>it doesn&apos;t answer</source>
+        <translation>er antwortet nicht</translation>
+    </message>
+    <message>
         <source>it has another length</source>
         <translation>es hat eine andere Länge</translation>
     </message>

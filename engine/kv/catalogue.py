@@ -15,12 +15,16 @@ SECONDS_PER_POSITION = 1e-4
 
 @dataclass
 class Found:
-    """Items that can be used and whose they are; the others by their keys, with what is wrong or without parents."""
+    """Items that can be used and whose they are; the others by their keys, with what is wrong or without parents.
+
+    last_used: when the one used last was used.
+    """
 
     headers: dict[str, Header] = field(default_factory=dict)
     owners: dict[str, set[str]] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
     orphans: list[str] = field(default_factory=list)
+    last_used: float = 0.0
 
 
 def take_up(folder: Path, fingerprint: str, tree: KvTree, known: Collection[str]) -> Found:
@@ -52,6 +56,7 @@ def take_up(folder: Path, fingerprint: str, tree: KvTree, known: Collection[str]
         item = tree.add(item)
         item.owners |= owners[file.key]
         item.last_used = max(item.last_used, file.used_at + item.end * SECONDS_PER_POSITION)
+        found.last_used = max(found.last_used, item.last_used)
         found.headers[file.key] = header
         found.owners[file.key] = owners[file.key]
     return found

@@ -28,8 +28,10 @@ _PART_SUFFIX = ".part"
 _ADDITIONS = "additions"
 _MOST_ADDITIONS = 2**20
 _PART_LIVES_SECONDS = 600.0
-# Times of files may be a little ahead of the clock; those further ahead come from a clock that was wrong.
+# Owners' times may be a little ahead of the clock; those further ahead come from a clock that was wrong.
 _CLOCK_SECONDS = 10.0
+# Where the clock was wrong, the times of items go on from there (see UseClock), as far as any file system can tell.
+_FARTHEST_AHEAD_SECONDS = 10 * 365 * 86400.0
 _log = logging.getLogger(__name__)
 
 
@@ -108,9 +110,12 @@ def part_path(model_folder: Path, key: str) -> Path:
 
 
 def reserved_bytes(root: Path) -> int:
-    """Return what files take that don't have their names yet, of all processes; what dead ones left is deleted."""
+    """Return what files take that don't have their names yet, of all processes; what dead ones left is deleted.
+
+    Nothing of this process: its file may look old, where the clock was set meanwhile or a file server has another one.
+    """
     for model in _models(root):
-        _delete_old_parts(model)
+        _delete_old_parts(model, but=_own_mark())
     return sum(_size(part) for model in _models(root) for part in _parts(model))
 
 
@@ -168,14 +173,15 @@ def clear(root: Path) -> int:
     return freed
 
 
-def make_room(root: Path, budget_bytes: int) -> None:
-    """Delete what was used longest ago until all is within the budget."""
+def make_room(root: Path, budget_bytes: int) -> float:
+    """Delete what was used longest ago until all is within the budget; return when the newest was used, or 0."""
     files = sorted(stored_files(root), key=lambda found: found.used_at)
     used = sum(found.size_bytes for found in files)
     for found in files:
         if used <= budget_bytes:
             break
         used -= delete(found.path.parent, found.key)
+    return files[-1].used_at if files else 0.0
 
 
 def tidy(root: Path) -> None:
@@ -187,7 +193,7 @@ def tidy(root: Path) -> None:
         files = set()
         for found in files_of(model):
             files.add(found.key)
-            if found.used_at > time.time() + _CLOCK_SECONDS:
+            if found.used_at > time.time() + _FARTHEST_AHEAD_SECONDS:
                 _use_now(found.path)
         owners = owners_of(model)
         for key in files - owners.keys():
@@ -212,7 +218,7 @@ def _forget_owners(root: Path, is_gone: Callable[[str, Path], bool]) -> int:
                 freed += delete(model, key, ())
         # Nobody knows whose these are: another process that ended while it wrote, or one that loses this item.
         for part in _parts(model):
-            if f".{os.getpid()}-" not in part.name:
+            if _own_mark() not in part.name:
                 _delete(part)
         _remove_empty(model)
     return freed
@@ -234,9 +240,14 @@ def _parts(folder: Path) -> list[Path]:
     return [Path(entry.path) for entry in _entries(folder) if entry.name.endswith(_PART_SUFFIX)]
 
 
-def _delete_old_parts(folder: Path) -> None:
+def _own_mark() -> str:
+    """Return what only this process's unfinished files have in their names."""
+    return f".{os.getpid()}-"
+
+
+def _delete_old_parts(folder: Path, but: str | None = None) -> None:
     for part in _parts(folder):
-        if not _is_recent(part):
+        if not _is_recent(part) and (but is None or but not in part.name):
             _delete(part)
 
 

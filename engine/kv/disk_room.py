@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from engine.kv import disk_folder
+from engine.kv.use_clock import UseClock
 
 # What is always left free on the disk for others.
 _LEFT_FREE_BYTES = 2**30
@@ -22,8 +23,9 @@ Drop = Callable[[str, Path], object]
 class DiskRoom:
     """What this process knows of the folder's size. Used by whoever writes, one at a time."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: UseClock) -> None:
         self._root = root
+        self._clock = clock
         self._own = 0
         self._counted = 0
         self._counted_others: int | None = None
@@ -56,6 +58,7 @@ class DiskRoom:
         used = disk_folder.reserved_bytes(self._root)
         files = disk_folder.stored_files(self._root)
         used += sum(found.size_bytes for found in files)
+        self._clock.has_seen(max((found.used_at for found in files), default=0.0))
         droppable = sorted((found for found in files if found.key not in kept), key=lambda found: found.used_at)
         is_possible = used - sum(found.size_bytes for found in droppable) <= budget_bytes
         spare = budget_bytes // _SPARE_SHARE if used > budget_bytes else 0

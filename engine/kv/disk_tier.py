@@ -1,17 +1,14 @@
 """The disk as a tier for one loaded model: what it holds, written behind by a thread of its own, checked when read.
 
-Owns the thread `kv-writer`, which lives while something waits, and the files of its model's folder. A file that can't
-be used is a miss; a disk that can't be written to is left alone until the next load.
+Owns the files of its model's folder. A file that can't be used is a miss; a disk that can't be written to is left
+alone until the next load.
 """
 
 import logging
 import os
-import sys
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -19,48 +16,68 @@ import torch
 from engine.kv import catalogue, disk_folder, item_files
 from engine.kv.catalogue import SECONDS_PER_POSITION, Found
 from engine.kv.disk_room import DiskRoom
+from engine.kv.disk_usage import DiskUsage
+from engine.kv.file_worker import FileWorker
 from engine.kv.item_files import SUFFIX, DamagedError, Header
 from engine.kv.memory_tier import Buffer
 from engine.kv.tree import Item, KvTree
+from engine.kv.use_clock import UseClock
 
-# Longer, a dropped item that is being written isn't waited for.
+# A disk that is longer at one file isn't waited for when something has to be gone from it,
 _SETTLE_SECONDS = 1.0
-_LOCK_SECONDS = 0.1
-_LOOK_SECONDS = 0.01
-_LOW_PRIORITY = 10
+# isn't read from,
+_HANGS_SECONDS = 5.0
+# and gets nothing more to write.
+_GIVEN_UP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
+
+_Waiting = tuple[Item, str, Buffer]
 
 
 class DiskTier:
-    """Files below `root`, of all models together up to budget_bytes. All methods belong to the compute lane."""
+    """Files below `root`, of all models together up to budget_bytes. All methods belong to the compute lane.
+
+    What has to be done on files while somebody waits for an answer is done by a worker. The lock guards what is known
+    of them, and is never held while one is worked on: a disk that hangs would hold up the answer.
+    """
 
     def __init__(self, root: Path, model_name: str, fingerprint: str, budget_bytes: int) -> None:
         self.root = root
         self.budget_bytes = budget_bytes
         self.problem = ""
-        self.lacks_thread = False
+        self.clock = UseClock()
         self._folder = root / model_name
         self._fingerprint = fingerprint
-        self._lock = threading.Condition()
-        self._idle = threading.Event()
-        self._idle.set()
-        self._writing = ""
-        self._room = DiskRoom(root)
+        self._lock = threading.Lock()
+        self._worker = FileWorker("kv-writer")
+        self._room = DiskRoom(root, self.clock)
+        self._usage = DiskUsage(root)
         self._stored: dict[str, Header] = {}
         self._owners: dict[str, set[str]] = {}
+        self._doomed: set[str] = set()  # to be deleted
         self._unwritable: set[str] = set()
-        self._pending: OrderedDict[str, tuple[Item, str, Buffer]] = OrderedDict()
+        self._pending: dict[str, _Waiting] = {}
+        self._writing = ""
+        self._is_writing_dropped = False
         self._kept: Collection[str] = ()
-        self._thread: threading.Thread | None = None
 
     def __contains__(self, item: Item) -> bool:
         return item.key in self._stored
 
     @property
     def used_bytes(self) -> int:
-        """Bytes of the files of all models."""
-        with self._lock:  # else a file that is deleted meanwhile and the one it makes room for may both be counted
-            return sum(found.size_bytes for found in disk_folder.stored_files(self.root))
+        """Bytes of the files of all models; as they were counted last where the disk hangs."""
+        return self._usage.last_count if self.hangs else self._usage.count()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a file is worked on for so long that nobody should wait for another one."""
+        return self._worker.busy_seconds > _HANGS_SECONDS
+
+    @property
+    def lacks_thread(self) -> bool:
+        """Whether the system had no thread to write with."""
+        return self._worker.lacks_thread
 
     @property
     def stored_count(self) -> int:
@@ -80,7 +97,7 @@ class DiskTier:
 
     def waiting(self, item: Item) -> Buffer | None:
         """Return the bytes of an item that waits to be written, which are in memory until it is."""
-        found = self._pending.get(item.key)  # without the lock, which is held while the disk works
+        found = self._pending.get(item.key)
         return found[2] if found is not None and found[0] is item else None
 
     def keep(self, keys: Collection[str]) -> None:
@@ -94,47 +111,51 @@ class DiskTier:
             self.problem = "could not be used (its folder is a link)"  # what lies behind it would never be forgotten
             return
         disk_folder.tidy(self.root)
-        disk_folder.make_room(self.root, self.budget_bytes)
+        self.clock.has_seen(disk_folder.make_room(self.root, self.budget_bytes))
         self._room.look()
         found = self._take_up(tree)
         for key in found.orphans:
             disk_folder.delete(self._folder, key)
         if found.orphans:
             _log.warning("%s stored items can't be used: what comes before them is missing", len(found.orphans))
+        self.settle()
+        self._usage.count()
 
     def look(self, tree: KvTree) -> None:
         """Know of what other processes have stored since, and no longer of what they have deleted."""
-        if self.problem or not self._room.look():
+        if self.problem or self.hangs or not self._room.look():
             return
         self.miss_deleted()
         self._take_up(tree)
 
     def miss_deleted(self) -> None:
         """Know no longer of what other processes have deleted; what of it is still used is written again."""
-        with self._lock:  # what is just being written gets its name under this lock
-            there = {found.key for found in disk_folder.files_of(self._folder)}
-            for key in self._stored.keys() - there:
-                self._lose(key)
+        if self.hangs:
+            return
+        known = set(self._stored)  # before looking: what is just being written gets its name meanwhile
+        there = {found.key for found in disk_folder.files_of(self._folder)}
+        for key in known - there:
+            self._lose(key)
 
     def _take_up(self, tree: KvTree) -> Found:
+        found = catalogue.take_up(self._folder, self._fingerprint, tree, self._stored.keys() | self._doomed)
         with self._lock:
-            found = catalogue.take_up(self._folder, self._fingerprint, tree, self._stored)
             self._stored |= found.headers
             self._owners |= found.owners
+        self.clock.has_seen(found.last_used)
         for key, reason in found.damaged.items():
             self._discard(key, reason)
         return found
 
     def write_later(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Have the item written; the buffer must not change any more."""
-        if self.problem:
+        if self._worker.busy_seconds > _GIVEN_UP_SECONDS:
+            self._give_up("it doesn't answer")
+        if self.problem or item.key in self._unwritable:
             return
         with self._lock:
-            if item.key in self._unwritable:
-                return
             self._pending[item.key] = (item, root_name, buffer)
-            self._idle.clear()
-            self._has_writer()
+        self._worker.do_later(partial(self._write_waiting, item.key))
 
     def read(self, item: Item, into: torch.Tensor) -> bool:
         """Fill the tensor with an item's bytes; False if they are no longer there or not what was written."""
@@ -166,118 +187,83 @@ class DiskTier:
 
     def use(self, items: Iterable[Item]) -> None:
         """Note on disk when these were used."""
-        for item in items:
-            if item.key in self._stored and not self._set_time(item):
-                self._lose(item.key)
+        used = [(item.key, _file_time(item)) for item in items if item.key in self._stored]
+        if used:
+            self._worker.do_soon(partial(self._set_times, used))
 
     def own(self, item: Item, owner: str) -> None:
         """Note that a stored item belongs to this conversation as well."""
-        with self._lock:  # an item that is being written gets its owners under this lock
-            if item.key not in self._stored:
-                return
-            try:
-                disk_folder.own(self._folder, item.key, owner)
-                self._owners.setdefault(item.key, set()).add(owner)
-            except OSError as error:
-                _log.warning("an owner could not be noted: %s", error)
+        if item.key in self._stored or item.key == self._writing:  # what waits is written with its owners
+            self._worker.do_soon(partial(self._own, item.key, owner))
 
     def disown(self, item: Item, owner: str) -> None:
         """Note that it no longer does."""
-        with self._lock:  # as above: it would be noted again
-            disk_folder.disown(self._folder, item.key, owner)
-            self._owners.get(item.key, set()).discard(owner)
+        self._worker.do_soon(partial(self._disown, item.key, owner))
+
+    def forget(self, conversation_id: str) -> None:
+        """Have deleted what belongs to this conversation alone, of all models."""
+        self._worker.do_soon(partial(disk_folder.forget, self.root, conversation_id))
 
     def drop(self, item: Item) -> int:
-        """Delete an item, written or not; return the bytes freed."""
+        """Have an item deleted, written or not; return the bytes freed."""
         with self._lock:
             self._pending.pop(item.key, None)
-            if self._stored.pop(item.key, None) is None:
+            self._is_writing_dropped |= item.key == self._writing
+            header = self._stored.pop(item.key, None)
+            if header is None:
                 return 0
-            return disk_folder.delete(self._folder, item.key, self._owners.pop(item.key, ()))
+            self._doomed.add(item.key)
+        self._worker.do_soon(partial(self._delete, item.key))
+        return header.size_bytes
 
     def settle(self) -> None:
-        """Wait until nothing of what was dropped is being written; not for a disk that hangs."""
-        with self._lock:
-            self._lock.wait_for(lambda: not self._writing or self._writing in self._pending, _SETTLE_SECONDS)
+        """Wait until what was dropped is gone; not for a disk that hangs."""
+        if self._worker.has_soon or self._is_writing_dropped:
+            self._worker.settle(_SETTLE_SECONDS)
 
     def clear(self) -> int:
         """Delete everything of all models; return the bytes freed."""
         with self._lock:
             self._pending.clear()
-            self.settle()
+            self._is_writing_dropped = bool(self._writing)
             self._stored.clear()
+        self.settle()
+        with self._lock:
             self._owners.clear()
-            return disk_folder.clear(self.root)
+        return disk_folder.clear(self.root)
 
     def flush(self, timeout_seconds: float, should_stop: Callable[[], bool] = lambda: False) -> bool:
         """Wait until everything is written, or somebody waits for the caller; return whether it is.
 
         Where the system has no thread for it, it is written here.
         """
-        ends = time.monotonic() + timeout_seconds
-        while not self._idle.is_set() and (left := ends - time.monotonic()) > 0 and not should_stop():
-            if self._has_writer():
-                self._idle.wait(min(_LOOK_SECONDS, left))
-            else:
-                self._write_next()
-        return self._idle.is_set()
+        return self._worker.flush(timeout_seconds, should_stop)
 
     def close(self, timeout_seconds: float) -> None:
         """Write what waits, as far as the time allows; nothing is written afterwards."""
         self.flush(timeout_seconds)
         self.problem = self.problem or "closed"
-        if self._lock.acquire(timeout=_LOCK_SECONDS):  # a disk that hangs may hold it for ever
+        with self._lock:
             self._pending.clear()
-            self._lock.release()
 
-    def _has_writer(self) -> bool:
-        """Have a thread write what waits; return whether there is one.
-
-        A system that has no thread to give now may have one for the next item, or when flush() is called.
-        """
-        if self._thread is not None:  # it may hold the lock for ever, if the disk hangs
-            return True
+    def _write_waiting(self, key: str) -> None:
+        """Write an item, unless it was dropped."""
         with self._lock:
-            if self._pending:  # else it has just been done, and its thread is over
-                thread = threading.Thread(target=self._write_all, name="kv-writer", daemon=True)
-                try:
-                    thread.start()
-                except (RuntimeError, MemoryError) as error:
-                    if not self.lacks_thread:
-                        _log.warning("no thread to write conversations with: %s", error)
-                    self.lacks_thread = True
-                    return False
-                self._thread, self.lacks_thread = thread, False
-            return self._thread is not None
-
-    def _write_all(self) -> None:
-        """Write what waits, in order, and end when nothing does."""
-        _give_way()
-        while self._write_next():
-            pass
-
-    def _write_next(self) -> bool:
-        """Write what has waited longest; False if nothing waits."""
-        with self._lock:
-            if not self._pending or self.problem:
-                self._pending.clear()
-                self._thread = None
-                self._idle.set()
-                return False
-            key, waiting = next(iter(self._pending.items()))
-            self._writing = key
+            waiting = self._pending.get(key)
+            if waiting is None or self.problem:
+                self._pending.pop(key, None)
+                return
+            self._writing, self._is_writing_dropped = key, False
         try:
             self._write(*waiting)
         except OSError as error:
             self._give_up(error.strerror or str(error))
-        except Exception as error:  # a thread that dies would leave everything waiting, and in memory
+        except Exception as error:  # whatever it is, the next one would end the same way
             self._give_up(type(error).__name__)
         with self._lock:
             if self._pending.get(key) is waiting:  # not one that was stored again after this one was dropped
                 del self._pending[key]
-            self._writing = ""
-            self._lock.notify_all()
-        return True
+            self._writing, self._is_writing_dropped = "", False
 
     def _write(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Write one item, unless it is dropped meanwhile. Raises OSError."""
@@ -287,22 +273,31 @@ class DiskTier:
         try:
             if not item_files.write(part, item, root_name, self._fingerprint, buffer.data, self._has_room):
                 return
-            with self._lock:
-                waiting = self._pending.get(item.key)
-                if waiting is None or waiting[0] is not item or not item.may_be_written or self.problem:
-                    return
-                owners = item.owners - item.private_owners
-                for owner in owners:
-                    disk_folder.own(self._folder, item.key, owner)
+            if self._is_writing_dropped or self.problem or not item.may_be_written:
+                return
+            owners = item.owners - item.private_owners
+            for owner in owners:
+                disk_folder.own(self._folder, item.key, owner)
+            with self._usage.changing():
                 self._name(part, item.key)
-                self._room.note_addition()
-                self._stored[item.key] = item_files.read_header(self._path(item.key), self._fingerprint)
-                self._owners[item.key] = owners
-            self._set_time(item)
+            self._room.note_addition()
+            header = item_files.read_header(self._path(item.key), self._fingerprint)
+            if self._has_stored(item.key, header, owners):
+                self._set_times([(item.key, _file_time(item))])
+            else:
+                self._delete(item.key)
         except (DamagedError, FileNotFoundError) as error:
             _log.warning("an item of KV was lost while it was written: %s", error)
         finally:
             part.unlink(missing_ok=True)
+
+    def _has_stored(self, key: str, header: Header, owners: set[str]) -> bool:
+        """Know of a file that has its name; return False if it was dropped meanwhile."""
+        with self._lock:
+            self._owners[key] = owners
+            if not self._is_writing_dropped:
+                self._stored[key] = header
+            return not self._is_writing_dropped
 
     def _has_room(self, size_bytes: int) -> bool:
         return self._room.make(size_bytes, self.budget_bytes, self._kept, self._drop_oldest)
@@ -317,10 +312,11 @@ class DiskTier:
 
     def _drop_oldest(self, key: str, folder: Path) -> None:
         """Delete a file to make room."""
-        with self._lock:
-            owners = None
-            if folder == self._folder and self._stored.pop(key, None) is not None:
-                owners = self._owners.pop(key, ())
+        owners = None
+        if folder == self._folder:
+            with self._lock:
+                owners = self._owners.pop(key, ()) if self._stored.pop(key, None) is not None else None
+        with self._usage.changing():
             disk_folder.delete(folder, key, owners)
 
     def _give_up(self, reason: str) -> None:
@@ -334,24 +330,50 @@ class DiskTier:
         _log.warning("stored KV can't be used, it is read again: %s", reason)
         with self._lock:
             self._stored.pop(key, None)
-            owners = self._owners.pop(key, ())
-        disk_folder.delete(self._folder, key, owners)
+            self._doomed.add(key)
+        self._worker.do_soon(partial(self._delete_damaged, key))
+
+    def _delete_damaged(self, key: str) -> None:
+        self._delete(key)
         if os.path.lexists(self._path(key)):
             self._unwritable.add(key)  # something that is no file stands in its place
+
+    def _delete(self, key: str) -> None:
+        with self._lock:
+            owners = self._owners.pop(key, ())
+        with self._usage.changing():
+            disk_folder.delete(self._folder, key, owners)
+        with self._lock:
+            self._doomed.discard(key)
+
+    def _own(self, key: str, owner: str) -> None:
+        if key not in self._stored:
+            return
+        try:
+            disk_folder.own(self._folder, key, owner)
+        except OSError as error:
+            _log.warning("an owner could not be noted: %s", error)
+            return
+        with self._lock:
+            self._owners.setdefault(key, set()).add(owner)
+
+    def _disown(self, key: str, owner: str) -> None:
+        disk_folder.disown(self._folder, key, owner)
+        with self._lock:
+            self._owners.get(key, set()).discard(owner)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}{SUFFIX}"
 
-    def _set_time(self, item: Item) -> bool:
-        """Note when an item was used; return whether its file is there."""
-        at = (item.last_used or time.time()) - item.end * SECONDS_PER_POSITION
-        try:
-            os.utime(self._path(item.key), (at, at))
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return True
+    def _set_times(self, used: Iterable[tuple[str, float]]) -> None:
+        """Note when items were used; know no longer of those whose files are gone."""
+        for key, at in used:
+            try:
+                os.utime(self._path(key), (at, at))
+            except FileNotFoundError:
+                self._lose(key)
+            except OSError:
+                continue
 
     def _lose(self, key: str) -> None:
         """Know no longer of a file that another process has deleted."""
@@ -366,8 +388,5 @@ def _describes(header: Header, item: Item) -> bool:
     return (header.layout.places, told.earliest, told.parts) == (item.layout.places, item.earliest, item.parts)
 
 
-def _give_way() -> None:
-    """Let this thread wait for those that compute, where the system has priorities for threads."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOW_PRIORITY)
+def _file_time(item: Item) -> float:
+    return item.last_used - item.end * SECONDS_PER_POSITION

@@ -75,6 +75,11 @@ class Header:
     tensors: bytes
     data_offset: int
 
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the whole file."""
+        return self.data_offset + self.layout.size_bytes
+
 
 def write(
     path: Path,

@@ -10,6 +10,7 @@ from engine.kv.disk_tier import DiskTier
 from engine.kv.memory_tier import Buffer, MemoryTier
 from engine.kv.rates import Rates
 from engine.kv.tree import Item, ItemKind
+from engine.kv.use_clock import UseClock
 
 # What may wait in memory to be written beside what main memory holds, where its budget is too small for an item.
 _STAGED_BYTES = 128 * 2**20
@@ -43,6 +44,7 @@ class Tiers:
         self.ram = ram
         self.disk = disk
         self.rates = rates
+        self._clock = disk.clock if disk is not None else UseClock()
         self._staging = torch.empty(0, dtype=torch.uint8)
 
     @property
@@ -57,7 +59,7 @@ class Tiers:
             return Tier.DEVICE
         if item in self.ram or (self.disk is not None and self.disk.waiting(item) is not None):
             return Tier.RAM
-        if self.disk is not None and item in self.disk and self.rates.pays(Tier.DISK):
+        if self.disk is not None and item in self.disk and not self.disk.hangs and self.rates.pays(Tier.DISK):
             return Tier.DISK
         return None
 
@@ -143,8 +145,9 @@ class Tiers:
         if self._on_cuda:
             torch.cuda.synchronize()
 
-    def touch(self, items: Iterable[Item], now: float) -> None:
-        """Note that these were used now (seconds since the epoch)."""
+    def touch(self, items: Iterable[Item]) -> None:
+        """Note that these were used now."""
+        now = self._clock.now()
         for item in items:
             item.last_used = now
         if self.disk is not None:

@@ -30,7 +30,7 @@ class ItemKind(StrEnum):
 class Item:
     """ids from position `start` to `end`, behind `parent`; which conversations it belongs to; how its tensors lie.
 
-    private_owners are those of owners of whom nothing may be written to disk. last_used: seconds since the epoch.
+    private_owners are those of owners of whom nothing may be written to disk. last_used: as UseClock tells it.
     earliest and parts belong to states, see slab.State.
     """
 

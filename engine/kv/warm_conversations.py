@@ -5,7 +5,6 @@ the slab. What can't be stored or put back for want of memory, or was damaged, i
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -14,7 +13,6 @@ import torch
 
 from engine.api.prompt import ReusedPart
 from engine.hardware.faults import Fault, fault_of, release
-from engine.kv import disk_folder
 from engine.kv.disk_folder import owner_name
 from engine.kv.foreign_layers import UnstorableError
 from engine.kv.layout import Layout
@@ -193,7 +191,7 @@ class WarmConversations:
         self._running = {item.key for item in chain}
         if self.tiers.disk is not None:
             self.tiers.disk.keep(self._running)
-        self.tiers.touch(chain, time.time())
+        self.tiers.touch(chain)
         is_complete = self.tiers.store(
             [each for each in wanted if each.item.end <= len(ids)], self._running, should_stop
         )
@@ -218,7 +216,7 @@ class WarmConversations:
                     chain.append(page)
         for item in chain:
             self._claim(item, owner, is_private=is_private)
-        self.tiers.touch(chain, time.time())
+        self.tiers.touch(chain)
         stored = self.tiers.store(wanted, self._running)
         self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
         self._prune()
@@ -271,7 +269,7 @@ class WarmConversations:
                     disk.drop(item)
         if disk is not None and owner not in self._hidden:
             self._hidden.add(owner)
-            disk_folder.forget(disk.root, owner)  # what other models have read of it
+            disk.forget(owner)  # what other models have read of it
 
     def _disown(self, item: Item, owner: str) -> int:
         """Take an item from a conversation; return the bytes freed if it was the only one."""

@@ -67,7 +67,7 @@ def store(loaded: LoadedModel, folder: Path) -> Stored:
 def close(session: ChatSession) -> None:
     session.close(PATIENCE_SECONDS)
     writer = session._warm.tiers.disk
-    assert writer is None or writer._thread is None
+    assert writer is None or writer._worker._thread is None
 
 
 def next_answer(session: ChatSession, stored: Stored) -> Result:

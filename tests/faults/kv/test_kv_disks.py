@@ -13,11 +13,22 @@ import torch
 
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_room, item_files, rates
+from engine.kv import disk_folder, disk_room, disk_tier, item_files, rates
 from engine.kv.item_files import SUFFIX
 from engine.kv.tiers import Tiers
 from tests.chat_probe import ask, cold_ids, user
-from tests.faults.kv.folders import BUDGETS, Stored, close, files, next_answer, the_model, warnings
+from tests.faults.kv.folders import (
+    BUDGETS,
+    PATIENCE_SECONDS,
+    Stored,
+    answer,
+    close,
+    files,
+    next_answer,
+    private,
+    the_model,
+    warnings,
+)
 
 # The disk is the same for all of them; these have pages and both kinds of states.
 pytestmark = pytest.mark.parametrize("stored", ["gemma3", "lfm2"], indirect=True, scope="module")
@@ -152,36 +163,84 @@ def test_files_dropped_between_choosing_and_reading_are_a_miss(stored: Stored, f
     close(session)
 
 
+class Hang:
+    """Lets the writer's thread hang in a call until told to go on; went_on: those that somebody has waited for."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: object, name: str) -> None:
+        self.hangs, self.goes_on, self.is_on = threading.Event(), threading.Event(), threading.Event()
+        self.went_on: list[bool] = []
+        original = getattr(place, name)
+
+        def hang(*arguments: object, **options: object) -> object:
+            if threading.current_thread().name == "kv-writer" and self.is_on.is_set():
+                self.hangs.set()
+                self.went_on.append(self.goes_on.wait(PATIENCE_SECONDS))
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(place, name, hang)
+
+
+# All that is done on files behind an answer.
+ON_FILES = [
+    (item_files, "_write_all"),
+    (item_files, "read_header"),
+    (disk_folder, "own"),
+    (disk_folder, "disown"),
+    (disk_folder, "delete"),
+    (disk_folder, "forget"),
+    (disk_folder, "note_addition"),
+    (Path, "replace"),
+    (os, "utime"),
+]
+
+
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("where", ["_write_all", "read_header"])
-def test_a_disk_that_hangs_delays_no_end(
-    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+@pytest.mark.parametrize(("place", "name"), ON_FILES, ids=[name for _, name in ON_FILES])
+def test_a_disk_that_hangs_delays_no_answer_and_no_end(
+    stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, place: object, name: str
 ) -> None:
-    """read_header is called under the lock that the compute lane takes as well."""
-    answered, goes_on, hangs = threading.Event(), threading.Event(), threading.Event()
-    went_on = []
-    write, original = item_files._write_all, getattr(item_files, where)
-
-    def wait(*arguments: object) -> None:
-        answered.wait(30)
-        write(*arguments)  # type: ignore[arg-type]
-
-    def hang(*arguments: object) -> object:
-        hangs.set()
-        went_on.append(goes_on.wait(30))
-        return original(*arguments)
-
-    session = ChatSession(stored.loaded, tmp_path / "hanging", BUDGETS)
-    monkeypatch.setattr(item_files, "_write_all", wait)
-    monkeypatch.setattr(item_files, where, hang)
-    ask(session, [user("Hello")], maximum_tokens=4)
-    answered.set()
-    assert hangs.wait(30)
+    monkeypatch.setattr(disk_tier, "_SETTLE_SECONDS", 0.1)
+    hang = Hang(monkeypatch, place, name)
+    files_before = len(files(folder))
+    session = ChatSession(stored.loaded, folder, TierBudgets(ram_bytes=2**26, disk_bytes=2**26))
+    ask(session, [user("Hello")], conversation="d", maximum_tokens=4)
+    assert session._warm.tiers.disk.flush(PATIENCE_SECONDS)
+    hang.is_on.set()
+    for conversation in ("c", "d", "e"):
+        result = ask(session, stored.next_messages, conversation=conversation, maximum_tokens=6)
+        assert result.token_ids == stored.right_ids
+    answer(session, private([user("Hello")], "d"))
+    session.forget("c")
+    session.describe_warmth()
     session.close(0.3)
-    assert not went_on, "the end has waited for the disk"
-    goes_on.set()
-    assert session._warm.tiers.disk.flush(30)
-    assert len(files(tmp_path / "hanging")) <= 1, "nothing is written after the end but what had begun"
+    assert hang.hangs.wait(PATIENCE_SECONDS)
+    assert not hang.went_on, "somebody has waited for the disk"
+    hang.goes_on.set()
+    assert session._warm.tiers.disk.flush(PATIENCE_SECONDS)
+    assert len(files(folder)) <= files_before + 1, "nothing is written after the end but what had begun"
+
+
+def test_a_disk_that_hangs_for_long_is_left_alone(
+    stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It isn't read from, and nothing is kept in memory for it."""
+    hang = Hang(monkeypatch, item_files, "_write_all")
+    session = ChatSession(stored.loaded, folder, TierBudgets(ram_bytes=0, disk_bytes=2**26))
+    disk = session._warm.tiers.disk
+    hang.is_on.set()
+    ask(session, [user("Hello")], conversation="d", maximum_tokens=4)
+    assert hang.hangs.wait(PATIENCE_SECONDS)
+    monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", 0.0)
+    result = ask(session, stored.next_messages, maximum_tokens=6)
+    assert (result.token_ids, result.statistics.restored_tokens) == (stored.right_ids, 0)
+    assert disk.pending_bytes
+    monkeypatch.setattr(disk_tier, "_GIVEN_UP_SECONDS", 0.0)
+    ask(session, [user("Something else")], conversation="e", maximum_tokens=4)
+    assert disk.pending_bytes == 0
+    assert len(warnings(caplog)) == 1
+    assert "doesn't answer" in session.describe_warmth()[1][2].reason
+    hang.goes_on.set()
+    close(session)
 
 
 def test_a_writer_that_fails_in_any_way_lets_nothing_wait(

@@ -280,20 +280,26 @@ def test_what_is_used_is_that_of_one_moment(tmp_path: Path, monkeypatch: pytest.
     files_of, looks = disk_folder.files_of, []
 
     def overtaken(folder: Path) -> list[disk_folder.StoredFile]:
-        if threading.current_thread() is not threading.main_thread():
+        nonlocal number
+        if threading.current_thread() is not threading.main_thread() or len(looks) == overtakings:
             return files_of(folder)
         before = files_of(folder)
+        number += 1
         write(number)
-        looks.append(disk.flush(0.5))
+        looks.append(disk.flush(30))
         return list({found.path: found for found in (*before, *files_of(folder))}.values())
 
     monkeypatch.setattr(disk_folder, "files_of", overtaken)
-    used = disk.used_bytes
-    assert looks == [False], "the writer waits until the look is over"
-    assert used <= disk.budget_bytes
+    overtakings = 2  # and then it is quiet
+    assert most < disk.used_bytes <= disk.budget_bytes
+    assert looks == [True, True], "the writer waits for nobody who counts"
+    overtakings = -1  # always
+    assert most < disk.used_bytes <= disk.budget_bytes
+    assert len(looks) > 3
+    assert all(looks)
     monkeypatch.undo()
     assert disk.flush(30)
-    assert disk.used_bytes <= disk.budget_bytes
+    assert disk.used_bytes == sum(found.size_bytes for found in disk_folder.stored_files(tmp_path)) <= 4 * most
     disk.close(1)
 
 

@@ -131,7 +131,7 @@ def test_no_thread_is_begun_for_what_has_just_been_written(stored: Stored, tmp_p
     session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
     disk = session._warm.tiers.disk
     assert disk is not None
-    disk._idle.clear()
+    disk._worker._idle.clear()
     assert disk.flush(30)
     assert refusal.tries == 0
     close(session)
