@@ -20,6 +20,7 @@ PATTERNS: tuple[str, ...] = (
     mark("The memory of {0}"),
     mark("The message is empty."),
     mark("The model computes nothing that an answer could be chosen from: its weights are damaged, or too large for this precision."),
+    mark("The model {0} cannot be used for chatting: how it reads a word depends on the words behind it."),
     mark("The model {0} could be loaded, but its program code fails when it computes in {1}."),
     mark("The model's chat template can't be used for this conversation: {0}."),
     mark("This computer's memory"),

@@ -4011,6 +4011,10 @@
         <translation>Das Modell {0} kann nicht geladen werden: {1}.</translation>
     </message>
     <message>
+        <source>The model {0} cannot be used for chatting: how it reads a word depends on the words behind it.</source>
+        <translation>Das Modell {0} eignet sich nicht zum Chatten: Wie es ein Wort liest, hängt von den Wörtern dahinter ab.</translation>
+    </message>
+    <message>
         <source>The model {0} cannot be used for chatting: {1}.</source>
         <translation>Das Modell {0} eignet sich nicht zum Chatten: {1}.</translation>
     </message>

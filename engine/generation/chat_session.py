@@ -26,7 +26,7 @@ from engine.decode.rungs import Rungs
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.decoding import Decoder, PipelinedDecoder, PlainDecoder
 from engine.generation.detokenizer import Detokenizer
-from engine.generation.first_pass import FirstPassFailed, unusable
+from engine.generation.first_pass import FirstPassFailed, ReadsBothWays, not_causal, unusable
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
@@ -141,6 +141,8 @@ class ChatSession:
             self._runner.choose_mode()
         except FirstPassFailed as failure:
             return unusable(failure, self.loaded.plan, self.loaded.is_published_packed)
+        except ReadsBothWays:
+            return not_causal(self.loaded.plan)
         return None
 
     def _attempt(self, work: Callable[[], _Outcome]) -> _Outcome | Shortage:

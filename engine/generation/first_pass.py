@@ -21,6 +21,10 @@ class FirstPassFailed(Exception):
     """The model's code failed over a few ids, with nothing kept. Says how; holds nothing of the library's error."""
 
 
+class ReadsBothWays(Exception):
+    """What the model says after some words depends on words behind them, so that it can't be asked word by word."""
+
+
 def first_pass(work: Callable[[], _Outcome]) -> _Outcome:
     """Return what work, a pass through the model as it was published, returns.
 
@@ -55,4 +59,13 @@ def unusable(failure: FirstPassFailed, plan: Plan, is_published_packed: bool) ->
         hint,
         str(failure),
         remedies=ways_out,
+    )
+
+
+def not_causal(plan: Plan) -> EngineError:
+    """Return what to tell of a model that ReadsBothWays."""
+    return EngineError(
+        ErrorKind.CHECKPOINT_UNSUPPORTED,
+        f"The model {plan.name} cannot be used for chatting: how it reads a word depends on the words behind it.",
+        "Choose another model.",
     )

@@ -6,6 +6,9 @@ import pytest
 import torch
 import transformers
 
+from engine.api.errors import EngineError
+from engine.api.plan import PrecisionChoice
+from engine.generation import kv_check
 from engine.generation.kv_check import Pairs, check_ids, holds
 from engine.generation.model_runner import KvMode
 from tests import tiny_checkpoints
@@ -29,6 +32,36 @@ def test_each_comparison_has_to_be_equal_once(dtype: torch.dtype, differing: lis
         return [(OTHER_EXPERTS if place in differing[number] else RIGHT, RIGHT) for place in range(3)]
 
     assert holds(compare, dtype) is expected
+
+
+@pytest.mark.parametrize(("noise", "expected"), [(0.5, True), (0.05, False)])
+def test_a_model_is_held_to_no_less_than_it_differs_from_itself(noise: float, expected: bool) -> None:
+    def compare(number: int) -> Pairs:
+        return [(OTHER_EXPERTS, RIGHT), (RIGHT, RIGHT)]
+
+    assert not holds(compare, torch.bfloat16)
+    assert holds(compare, torch.bfloat16, lambda number: [noise, 0.0, 0.0]) is expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("llama", KvMode.SLAB), ("mamba", KvMode.WHOLE)])
+def test_rounding_costs_nobody_the_kv_and_hides_no_wrong_one(
+    name: str, expected: KvMode, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kv_check, "_TOLERANCE", {torch.bfloat16: 1e-5})
+    session = load_session(str(tiny_checkpoints.make(name, tiny_folder)), tiny_folder, PrecisionChoice.BF16)
+    assert session._runner.mode is expected
+
+
+@pytest.mark.parametrize("choice", [PrecisionChoice.FP32, PrecisionChoice.BF16])
+def test_a_model_that_reads_both_ways_is_refused(choice: PrecisionChoice, tmp_path: Path) -> None:
+    """CPM-Ant looks at the whole prompt from each of its places: its answers were others than generate's."""
+    config = transformers.CpmAntConfig(
+        vocab_size=384, hidden_size=48, num_attention_heads=4, dim_head=12, dim_ff=96, num_hidden_layers=3,
+        prompt_length=4, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    )  # fmt: skip
+    path = str(tiny_checkpoints.save(config, tmp_path / "model"))
+    with pytest.raises(EngineError, match="depends on the words behind it"):
+        load_session(path, tmp_path, choice)
 
 
 def test_each_try_has_other_ids() -> None:
