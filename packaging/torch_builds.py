@@ -7,6 +7,7 @@ the CUDA 12.6 build has no code for cards after Hopper (9.0).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -21,6 +22,7 @@ TABLE_PATH = Path(__file__).with_name("torch_builds.json")
 INDEX_VARIABLE = "HEARTH_TORCH_INDEX"
 QUERY = ("--query-gpu=driver_version,compute_cap,memory.total", "--format=csv,noheader")
 WSL_NVIDIA_SMI = "/usr/lib/wsl/lib/nvidia-smi"
+_END_SECONDS = 1.0
 NVIDIA_PROC = Path("/proc/driver/nvidia")
 
 Number = tuple[int, ...]
@@ -112,14 +114,28 @@ def detect(timeout_seconds: float = 15) -> Machine:
     if command is None:
         return Machine(system)
     try:
-        answer = subprocess.run(
-            [command, *QUERY], capture_output=True, text=True, errors="replace", timeout=timeout_seconds, check=True
-        )
-        return Machine(system, parse_gpus(answer.stdout))
+        return Machine(system, parse_gpus(_output_of([command, *QUERY], timeout_seconds)))
     except subprocess.TimeoutExpired:
         return Machine(system, trouble=f"nvidia-smi did not answer within {timeout_seconds:g} s")
     except (OSError, ValueError, subprocess.CalledProcessError):
         return Machine(system, trouble="nvidia-smi is installed but gave no usable answer")
+
+
+def _output_of(command: list[str], timeout_seconds: float) -> str:
+    """Return what a program prints; raises OSError or SubprocessError if it fails or takes too long."""
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
+    try:
+        output, _ = child.communicate(timeout=timeout_seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # what hangs inside a driver can't be ended, nor waited for
+            child.communicate(timeout=_END_SECONDS)
+        raise
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+    return output
 
 
 def read_table(path: Path = TABLE_PATH) -> Table:

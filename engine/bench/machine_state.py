@@ -9,8 +9,8 @@ import torch
 
 from engine.api.benchmark import CardState, MachineState
 from engine.hardware.copy_rate import busy_seconds_of_others
+from engine.hardware.nvidia_driver import output_of
 
-_NVIDIA_SMI_SECONDS = 10.0
 _FIELDS = (
     "name",
     "driver_version",
@@ -62,14 +62,11 @@ def card_states() -> tuple[CardState, ...]:
     if program is None:
         return ()
     query = [program, f"--query-gpu={','.join(_FIELDS)}", "--format=csv,noheader,nounits"]
-    no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows a console would flash up
     try:
-        answer = subprocess.run(
-            query, capture_output=True, text=True, timeout=_NVIDIA_SMI_SECONDS, check=True, creationflags=no_window
-        )
+        answer = output_of(query)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return ()
-    return read_card_states(answer.stdout)
+    return read_card_states(answer)
 
 
 def read_card_states(answer: str) -> tuple[CardState, ...]:

@@ -193,7 +193,7 @@ def _clear(model: PreTrainedModel) -> None:
 def environment_of(place: torch.device, hardware: Hardware) -> Environment:
     """Return what published quantisations are judged by when a checkpoint goes to the device."""
     capability = (0, 0)
-    if place.type == "cuda":
+    if place.type == "cuda" and not hardware.cuda_build.startswith("ROCm"):  # AMD's numbers mean other kernels
         capability = next((gpu.compute_capability for gpu in hardware.gpus if gpu.index == (place.index or 0)), (0, 0))
     return this_environment(place.type, capability, hardware.quantization_kernels)
 

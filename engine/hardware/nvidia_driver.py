@@ -5,6 +5,7 @@ the engine would answer nothing any more. Here the lock is free and patience end
 behind where the driver never answers.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -21,6 +22,7 @@ from engine.hardware.reasons import one_line
 # A server's cards that nobody keeps awake are started one after the other, which takes half of this.
 PATIENCE_SECONDS = 60.0
 _NVIDIA_SMI_SECONDS = 5.0
+_END_SECONDS = 1.0
 _LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 
 # CUresult, in cuda.h
@@ -49,15 +51,18 @@ def named_by_program() -> tuple[str, str]:
     if program is None:
         return "", ""
     try:
-        answer = _output_of([program, "--query-gpu=name,driver_version", "--format=csv,noheader"])
+        answer = output_of([program, "--query-gpu=name,driver_version", "--format=csv,noheader"])
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return "", ""
     found = re.match(r"(?P<name>[^,\n]+),\s*(?P<driver>[\d.]+)", answer)
     return (found["name"].strip(), found["driver"]) if found else ("", "")
 
 
-def _output_of(command: list[str]) -> str:
-    """Return what a program prints; raises OSError or SubprocessError if it fails or takes too long."""
+def output_of(command: list[str]) -> str:
+    """Return what NVIDIA's program prints.
+
+    Raises OSError, SubprocessError or UnicodeDecodeError if it fails or takes more than five seconds.
+    """
     no_window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # on Windows a console would flash up
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, creationflags=no_window
@@ -65,7 +70,11 @@ def _output_of(command: list[str]) -> str:
     try:
         output, _ = process.communicate(timeout=_NVIDIA_SMI_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()  # and not waited for, as run() would: what hangs inside a driver can't be ended
+        process.kill()
+        with contextlib.suppress(
+            subprocess.TimeoutExpired
+        ):  # what hangs inside a driver can't be ended, nor waited for
+            process.communicate(timeout=_END_SECONDS)
         raise
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)

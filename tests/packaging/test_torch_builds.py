@@ -3,6 +3,7 @@
 import platform
 import re
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,23 @@ def test_a_silent_nvidia_smi_is_not_waited_for(nvidia_smi) -> None:
     machine = torch_builds.detect(timeout_seconds=0.2)
     assert "did not answer" in machine.trouble
     assert torch_builds.choose(machine).folder == "cpu"
+
+
+def test_what_hangs_inside_the_driver_is_left_alone(nvidia_smi, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging:
+        def __init__(self, *_: object, **__: object) -> None: ...
+
+        def communicate(self, timeout: float | None = None) -> None:
+            assert timeout is not None, "would wait for ever"
+            raise subprocess.TimeoutExpired("nvidia-smi", timeout)
+
+        def kill(self) -> None: ...
+
+        wait = communicate
+
+    nvidia_smi("exit 0")
+    monkeypatch.setattr(torch_builds.subprocess, "Popen", Hanging)
+    assert "did not answer" in torch_builds.detect(timeout_seconds=0.2).trouble
 
 
 def test_an_own_index_is_asked_for_exactly_the_chosen_build() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -142,6 +143,12 @@ def test_a_program_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch)
     program = run(monkeypatch, Program(hangs=True))
     assert named_by_program() == ("", "")
     assert program.was_killed
+
+
+def test_a_program_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nvidia_driver, "_NVIDIA_SMI_SECONDS", 0.05)
+    with pytest.raises(subprocess.TimeoutExpired):
+        nvidia_driver.output_of([sys.executable, "-c", "import time; time.sleep(600)"])
 
 
 def test_a_program_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
