@@ -369,7 +369,7 @@ def test_encoder_without_architectures(broken: Path, tmp_path: Path) -> None:
 
 
 def test_quantized_checkpoint_is_told_apart(broken: Path, tmp_path: Path) -> None:
-    tiny_checkpoints.edit_config(broken, quantization_config={"quant_method": "gptq", "bits": 4})
+    tiny_checkpoints.edit_config(broken, quantization_config={"quant_method": "gptq", "bits": 3})
     report = refused(broken, tmp_path)
     assert report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED
     assert "quantized" in report.message

@@ -188,7 +188,7 @@ CASES: dict[str, tuple[Change, ErrorKind, str]] = {
         config(quantization_config={"quant_method": "fp8", "kernel": "evil/kernel"}), UNSAFE, "program code",
     ),
     "15 unknown quantization": (config(quantization_config={"quant_method": "evil"}), UNSUPPORTED, "evil"),
-    "15 packages lacking": (config(quantization_config={"quant_method": "gptq"}), UNSUPPORTED, "gptqmodel"),
+    "15 packages lacking": (config(quantization_config={"quant_method": "gptq", "bits": 3}), UNSUPPORTED, "gptqmodel"),
     "15 code from the Hub": (config(quantization_config={"quant_method": "eetq"}), UNSUPPORTED, "internet"),
     "16 only pickle": (pickled, UNSAFE, "pytorch_model.bin"),
     "16 pickle by name": (pickle_by_name, UNSAFE, "file"),
@@ -270,6 +270,6 @@ def test_fp8_answers_as_its_unpacked_weights(engine: Engine, healthy: Path, brok
     tiny_checkpoints.edit_config(broken, quantization_config={"quant_method": "fp8", "weight_block_size": None})
     wanted_plan = engine.load(plain, PrecisionChoice.BF16).plan
     wanted = engine.answer()
-    plan = engine.load(broken).plan
+    plan = engine.load(broken, PrecisionChoice.BF16).plan
     assert plan.parameters == wanted_plan.parameters
     assert engine.answer() == wanted

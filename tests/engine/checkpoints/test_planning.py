@@ -92,7 +92,7 @@ def test_what_a_supposed_card_would_need_is_a_note_and_on_this_computer_a_refusa
     inspection = inspect(
         str(tiny_checkpoints.make("llama", tiny_folder)), tmp_path, CancellationToken(), lambda *_: None
     )
-    published = read({"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}})
+    published = read({"quantization_config": {"quant_method": "gptq", "bits": 3, "group_size": 128}})
     quantized = replace(inspection, published=published)
     card = Environment("cuda", (8, 6))
     assert "pip install" in planning.lacking_parts(quantized, card, is_supposed=True)
