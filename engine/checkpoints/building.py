@@ -14,6 +14,7 @@ from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.plan import Plan, Precision, PrecisionChoice
 from engine.checkpoints import text_part
 from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, incomplete
+from engine.checkpoints.own_memory import free_rests
 from engine.checkpoints.progress import WeightProgress, watched
 from engine.checkpoints.safety import unreadable, unsupported
 from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
@@ -87,6 +88,7 @@ def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel 
             from engine.quantization.published_repair import settle
 
             settle(model, DTYPES[blueprint.plan.compute])
+        free_rests(model)
         progress.finish()
         return model
     except EngineError as error:
