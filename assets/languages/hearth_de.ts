@@ -5375,6 +5375,10 @@
         <translation>im Schlüsselbund des Systems aufbewahrt</translation>
     </message>
     <message>
+        <source>kernel image is invalid</source>
+        <translation>Kernel-Abbild ist ungültig</translation>
+    </message>
+    <message>
         <source>known until Hearth closes</source>
         <translation>bekannt, bis Hearth geschlossen wird</translation>
     </message>
@@ -5447,6 +5451,10 @@
         <translation>noch nicht gemessen</translation>
     </message>
     <message>
+        <source>not supported</source>
+        <translation>nicht unterstützt</translation>
+    </message>
+    <message>
         <source>nothing quantized</source>
         <translation>nichts quantisiert</translation>
     </message>
@@ -5493,6 +5501,10 @@
     <message>
         <source>prompt lookup</source>
         <translation>Nachschlagen im Text</translation>
+    </message>
+    <message>
+        <source>ptx jit</source>
+        <translation>PTX-JIT</translation>
     </message>
     <message>
         <source>quantization_config does not say the method</source>
@@ -5905,6 +5917,10 @@
     <message>
         <source>{0} is full.</source>
         <translation>{0} ist voll.</translation>
+    </message>
+    <message>
+        <source>{0} is full: other programs hold all of its memory. End one of them, then start Hearth again.</source>
+        <translation>{0} ist voll: Andere Programme belegen den ganzen Speicher. Beenden Sie eines davon, und starten Sie Hearth dann neu.</translation>
     </message>
     <message>
         <source>{0} is incomplete: config.json is damaged ({1}).</source>

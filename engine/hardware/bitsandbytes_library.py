@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
+from engine.hardware.faults import is_of_the_moment
 from engine.hardware.reasons import one_line
 
 _LOGGER = "bitsandbytes"
@@ -37,16 +38,16 @@ def bitsandbytes_problem() -> str:
 def nf4_problem(device: str) -> str:
     """Quantise, restore and multiply on the device; return why that doesn't work, empty if it does.
 
-    Raises torch.OutOfMemoryError if there is no room to try.
+    Raises what the libraries do if there is no room to try, or the card is lost.
     """
     if problem := bitsandbytes_problem():
         return problem
     with _alone() as said:
         try:
             return _differences(device)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # ctypes, triton and PyTorch each raise their own
+            if is_of_the_moment(error):
+                raise
             return one_line(said[0] if said else error)
 
 

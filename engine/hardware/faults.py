@@ -27,13 +27,25 @@ _MEMORY_SIGNS = (
 # Where NVML may not answer (MIG in a container, Jetson), it raises this in place of it (pytorch#112377, #185240).
 _UNTOLD_SHORTAGE = re.compile("nvml_success.*cachingallocator", re.DOTALL)
 _CARD_SIGNS = ("cuda error", "hip error", "cuda driver error", "cublas_status", "cudnn_status", "cusolver_status")
-_UNFIT_SIGNS = ("no kernel image", "invalid device function", "unsupported toolchain", "unsupported ptx")
-# CUDA refuses a call for its arguments, or while a graph is captured: the context stays good.
+_UNFIT_SIGNS = (
+    "no kernel image",
+    "kernel image is invalid",
+    "invalid device function",
+    "unsupported toolchain",
+    "unsupported ptx",
+    "ptx jit",
+    "arch_mismatch",
+)
+# CUDA refuses a call for its arguments, for what it can't do, or while a graph is captured: the context stays good.
 _REFUSAL_SIGNS = (
     "invalid argument",
     "invalid configuration",
     "invalid resource handle",
     "too many resources",
+    "not supported",
+    "status_not_supported",
+    "status_invalid_value",
+    "status_bad_param",
     "captur",
 )
 _WANTED = re.compile(r"(?:tried|trying) to allocate ([\d.]+) ?(bytes|[kmg]i?b)", re.IGNORECASE)
@@ -77,6 +89,11 @@ def _own_fault(error: BaseException) -> Fault | None:
     if any(sign in text for sign in _UNFIT_SIGNS):
         return Fault.DEVICE_UNFIT
     return None if any(sign in text for sign in _REFUSAL_SIGNS) else Fault.DEVICE_LOST
+
+
+def is_of_the_moment(error: BaseException) -> bool:
+    """Return whether the error tells nothing of what was tried: there was no memory for it, or the card was lost."""
+    return fault_of(error) in (Fault.OUT_OF_MEMORY, Fault.DEVICE_LOST)
 
 
 def is_main_memory(error: BaseException) -> bool:

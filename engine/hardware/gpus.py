@@ -104,8 +104,9 @@ def _compute(index: int) -> None:
     """Run one kernel on the device; raises RuntimeError if it can't, as for a card older than this PyTorch's code."""
     try:
         torch.ones(8, device=f"cuda:{index}").add_(1).sum().item()
-    except torch.OutOfMemoryError:
-        return  # full, not broken
+    except RuntimeError as error:
+        if fault_of(error) is not Fault.OUT_OF_MEMORY:  # full, not broken
+            raise
 
 
 def _card_problem(index: int, error: BaseException) -> str:
@@ -116,7 +117,10 @@ def _card_problem(index: int, error: BaseException) -> str:
     except (RuntimeError, AssertionError, torch.cuda.DeferredCudaCallError):
         name, capability = f"Graphics card {index}", "?"
     reason = one_line(error)
-    if fault_of(error) is Fault.DEVICE_UNFIT:
+    fault = fault_of(error)
+    if fault is Fault.OUT_OF_MEMORY:
+        return f"{name} is full: other programs hold all of its memory. End one of them, then start Hearth again."
+    if fault is Fault.DEVICE_UNFIT:
         return f"{name} is there, but the installed PyTorch has no code for its compute capability {capability}."
     if _TAKEN_SIGN in reason:
         return f"{name} is kept by another program for itself. End that program, then start Hearth again."

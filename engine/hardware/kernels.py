@@ -8,6 +8,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
+from engine.hardware.faults import is_of_the_moment
+
 _BACKENDS = {
     "flash": SDPBackend.FLASH_ATTENTION,
     "memory-efficient": SDPBackend.EFFICIENT_ATTENTION,
@@ -24,7 +26,7 @@ _MOST_ERROR = 0.02
 class AttentionFindings:
     """Names such as `cuda flash` or `cpu math`, in the order in which they would be preferred.
 
-    is_lasting: False if there was no room to try one of them.
+    is_lasting: False if there was no room to try one of them, or the card was lost meanwhile.
     """
 
     kernels: tuple[str, ...]
@@ -40,7 +42,7 @@ def working_attention_kernels(devices: tuple[str, ...]) -> AttentionFindings:
         for name in _OF_KIND[kind]:
             try:
                 works = all(_tried(device, name) for device in same)
-            except torch.OutOfMemoryError:
+            except (RuntimeError, MemoryError):
                 works = is_lasting = False
             if works:
                 names.append(f"{kind} {name}")
@@ -58,9 +60,9 @@ def _tried(device: str, name: str) -> bool:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch warns of each reason why a kernel can't be had
             found = attend(*(tensor.to(device, dtype) for tensor in (query, key, value))).float().cpu()
-    except torch.OutOfMemoryError:
-        raise
-    except Exception:  # each kernel, driver and package has its own way to refuse
+    except Exception as error:  # each kernel, driver and package has its own way to refuse
+        if is_of_the_moment(error):
+            raise
         return False
     return float((found - expected).norm() / expected.norm()) < _MOST_ERROR
 

@@ -24,6 +24,7 @@ PATIENCE_SECONDS = 60.0
 _NVIDIA_SMI_SECONDS = 5.0
 _END_SECONDS = 1.0
 _LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+_IN_WSL = "/usr/lib/wsl/lib/nvidia-smi"  # which is on a terminal's path only
 
 # CUresult, in cuda.h
 _SUCCESS, _NO_DEVICE, DRIVER_MISMATCH = 0, 100, 803
@@ -47,7 +48,7 @@ class DriverState:
 @functools.cache
 def named_by_program() -> tuple[str, str]:
     """Return name of the first GPU and version of the driver, both empty without an NVIDIA driver. Asked once."""
-    program = shutil.which("nvidia-smi")
+    program = shutil.which("nvidia-smi") or shutil.which(_IN_WSL)
     if program is None:
         return "", ""
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.hardware.bitsandbytes_library import bitsandbytes_problem, nf4_problem
+from engine.hardware.faults import Fault, fault_of, is_of_the_moment
 from engine.hardware.reasons import one_line
 
 _SHAPE = (64, 96)  # (outputs, inputs): multiples of 32, as the packed product wants them
@@ -20,7 +21,7 @@ class QuantizationFindings:
 
     kernels: tuple[str, ...]
     problem: str
-    is_lasting: bool = True  # False if there was no room to try
+    is_lasting: bool = True  # False if there was no room to try, or the card was lost meanwhile
 
 
 def working_quantization_kernels(devices: tuple[str, ...]) -> QuantizationFindings:
@@ -31,8 +32,9 @@ def working_quantization_kernels(devices: tuple[str, ...]) -> QuantizationFindin
         for name, trial in _trials(kind):
             try:
                 found = [trial(device) for device in devices if device.partition(":")[0] == kind]
-            except torch.OutOfMemoryError:
-                found, is_lasting = ["there is no memory left to try it"], False
+            except (RuntimeError, MemoryError) as error:
+                full = fault_of(error) is Fault.OUT_OF_MEMORY
+                found, is_lasting = ["there is no memory left to try it" if full else one_line(error)], False
             failed = next((problem for problem in found if problem), "")
             if failed:
                 problems.append(f"{kind} {name}: {failed}")
@@ -70,9 +72,9 @@ def _reason(product: Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.
     try:
         with torch.inference_mode():
             found = product(inputs.to(device, dtype), weight.to(device), scales.to(device, dtype)).float().cpu()
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # a PyTorch without the device or the operator raises what it likes
+        if is_of_the_moment(error):
+            raise
         return one_line(error)
     # Not a number compares as wrong.
     return "" if float((found - expected).norm() / expected.norm()) < _MOST_ERROR else "the product is wrong"

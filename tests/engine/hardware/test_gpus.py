@@ -97,6 +97,18 @@ def test_a_full_card_is_not_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [gpu.name for gpu in find_gpus().gpus] == ["Full"]
 
 
+def test_a_card_without_room_for_its_own_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    cards(monkeypatch, computes, ("Full", 8, 6))
+
+    def full(_: int) -> tuple[int, int]:
+        raise torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", full)
+    assert find_gpus().problem == (
+        "Full is full: other programs hold all of its memory. End one of them, then start Hearth again."
+    )
+
+
 def test_cards_of_another_maker(monkeypatch: pytest.MonkeyPatch) -> None:
     cards(monkeypatch, computes, ("AMD Radeon", 11, 0))
     monkeypatch.setattr(torch.version, "cuda", None)

@@ -49,9 +49,20 @@ def test_wrong_attention_is_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert working_attention_kernels(("cpu",)) == AttentionFindings(())
 
 
-def test_attention_without_room_is_not_listed_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+OF_THE_MOMENT = [
+    torch.OutOfMemoryError("CUDA out of memory"),
+    torch.AcceleratorError("CUDA error: out of memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    torch.AcceleratorError("CUDA error: unspecified launch failure"),
+]
+
+
+@pytest.mark.parametrize("error", OF_THE_MOMENT)
+def test_attention_without_room_is_not_listed_and_tried_again(
+    monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+) -> None:
     def full(*_: object) -> torch.Tensor:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr(kernels, "_attend", full)
@@ -124,6 +135,23 @@ def test_no_room_to_try_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> No
         found = working_quantization_kernels(("cpu",))
         assert (found.problem, found.is_lasting) == ("cpu nf4: there is no memory left to try it", False)
     assert working_quantization_kernels(("cpu",)).problem == ""
+
+
+@pytest.mark.parametrize("error", OF_THE_MOMENT)
+@pytest.mark.parametrize("kernel", ["int8", "nf4"])
+def test_what_says_nothing_of_a_kernel_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch, kernel: str, error: RuntimeError
+) -> None:
+    def fail(*_: object) -> str:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(quantization_kernels, "_packed_product", fail)
+        patched.setattr(bitsandbytes_library, "_differences", fail)
+        found = working_quantization_kernels(("cpu",))
+        assert f"cpu {kernel}" not in found.kernels
+        assert not found.is_lasting
+    assert f"cpu {kernel}" in working_quantization_kernels(("cpu",)).kernels
 
 
 def python(code: str, *folders: Path) -> tuple[str, str]:
