@@ -30,7 +30,7 @@ from app.terminal.options import (
     TerminalFailure,
     WrongUsage,
 )
-from app.terminal.output import Output, OutputFailed, standard_output
+from app.terminal.output import Output, OutputFailed, silence, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
 from engine.api.codec import clean_text
 from engine.api.plan import PrecisionChoice
@@ -56,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output.clear_progress()
         return EXIT_INTERRUPTED
     except BrokenPipeError:  # whoever read our output has gone
-        _silence_stdout()
+        silence(sys.stdout)  # so that the interpreter's own flush at the end stays quiet
         return EXIT_FAILED
     except OutputFailed as failure:
-        _silence_stdout()
+        silence(sys.stdout)
         output.say(str(failure))
     except WrongUsage as failure:
         output.say(str(failure))
@@ -80,11 +80,6 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         except argparse.ArgumentTypeError as error:
             options.usage_error(str(error))
     return options
-
-
-def _silence_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's own flush at the end stays quiet."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -18,6 +18,7 @@ from engine.api.commands import (
     DescribeHardware,
     DescribePrompt,
     DescribeWarmth,
+    FinishWriting,
     ForgetConversation,
     ForgetOthers,
     Generate,
@@ -48,6 +49,7 @@ from engine.api.events import (
     TokensCounted,
     WarmStateCleared,
     WarmthDescribed,
+    WritingFinished,
 )
 from engine.api.warmth import TierBudgets, TierUse
 from engine.checkpoints import loader, usage
@@ -87,11 +89,12 @@ class ChatEngine:
         self._kv_folder = disk_folder.folder_of(data_folder)
         self._budgets = TierBudgets()
         self._started_at = time.time()
+        self._close_seconds = _CLOSE_SECONDS
 
     def close(self) -> None:
         """Write what is still to be written of conversations; nothing else is done afterwards."""
         if self._session is not None and self._lost is None:
-            self._session.close(_CLOSE_SECONDS)
+            self._session.close(self._close_seconds)
 
     def handle(self, command: Command, cancellation: CancellationToken, emit: Emit) -> Terminal:
         """Carry out a command; progress goes to emit, the terminal event is returned.
@@ -135,6 +138,8 @@ class ChatEngine:
                     context_window=self._loaded_session().plan.context_window,
                     first_kept=first_kept,
                 )
+            case FinishWriting():
+                return self._finish_writing(command, cancellation)
             case ForgetConversation() | ForgetOthers() | ClearWarmState() | DescribeWarmth():
                 return self._about_warmth(command)
             case DescribeHardware(is_quick=is_quick):
@@ -227,11 +232,20 @@ class ChatEngine:
                 held, tiers = session.describe_warmth() if session else ((), self._tiers_without_model())
                 return WarmthDescribed(command_id=command_id, conversations=held, tiers=tiers)
 
+    def _finish_writing(self, command: FinishWriting, cancellation: CancellationToken) -> Terminal:
+        """Write to the end, as long as it is worth it. Whoever stops this wants to leave: close() is as quick, then."""
+        unwritten = 0
+        if self._session is not None:
+            unwritten = self._session.finish_writing(command, cancellation, _CLOSE_SECONDS)
+        self._close_seconds = 0.0
+        return WritingFinished(command_id=command.command_id, unwritten_tokens=unwritten)
+
     def _tiers_without_model(self) -> tuple[TierUse, ...]:
         return description.tier_uses_without_model(self._kv_folder, disk_bytes(self._budgets, self._kv_folder))
 
     def _generate(self, command: Generate, cancellation: CancellationToken, emit: Emit) -> Terminal:
         session = self._loaded_session()
+        self._close_seconds = _CLOSE_SECONDS
         ids = {
             "command_id": command.command_id,
             "conversation_id": command.conversation_id,

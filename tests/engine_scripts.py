@@ -32,7 +32,8 @@ Fault = Literal[
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the engine does; see the module's docstring. delay_seconds is waited before each piece or step.
 
-    loads_after: a file that has to be there before a model is loaded.
+    loads_after: a file that has to be there before a model is loaded. writing_mark: a file that is made when it
+    begins to finish writing, for writing_seconds unless it is stopped.
     """
 
     answer: str = "Paris is the capital of France."
@@ -44,6 +45,8 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     prefill_steps: int = 1
     steps: int = 2
     loads_after: str = ""
+    writing_mark: str = ""
+    writing_seconds: float = 0.0
     ignore_cancel: bool = False
     context_window: int = 2048
     rolls: bool = False
@@ -51,7 +54,13 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     title: str = "Capital of France"
     fault: Fault = ""
     fault_on: Literal[
-        "start", "generate", "load_checkpoint", "list_checkpoints", "download_checkpoint", "suggest_title"
+        "start",
+        "generate",
+        "load_checkpoint",
+        "list_checkpoints",
+        "download_checkpoint",
+        "suggest_title",
+        "finish_writing",
     ] = "generate"
     fault_after: int = 3
     exit_status: int = 1

@@ -54,6 +54,7 @@ from engine.api.commands import (
     DescribePrompt,
     DescribeWarmth,
     DownloadCheckpoint,
+    FinishWriting,
     ForgetConversation,
     ForgetOthers,
     Generate,
@@ -91,6 +92,7 @@ from engine.api.events import (
     TokensCounted,
     WarmStateCleared,
     WarmthDescribed,
+    WritingFinished,
 )
 from engine.api.message import PromptMessage, Role
 from engine.api.plan import Precision, PrecisionChoice
@@ -128,6 +130,8 @@ class ScriptedHandler:
             case PrepareConversation():
                 self.go_wrong_at("prepare_conversation", 0)
                 return ConversationPrepared(command_id=command.command_id, read_tokens=0)
+            case FinishWriting():
+                return self._finish_writing(command, cancellation)
             case SuggestTitle() | CountTokens():
                 return self._say(command)
             case DescribePrompt():
@@ -243,6 +247,17 @@ class ScriptedHandler:
             return TokensCounted(**names, prompt_tokens=_words(command.messages), context_window=window)
         self.go_wrong_at("suggest_title", 0)
         return TitleSuggested(**names, title=self._script.title, read_tokens=1)
+
+    def _finish_writing(self, command: FinishWriting, cancellation: CancellationToken) -> Terminal:
+        self.go_wrong_at("finish_writing", 0)
+        if self._script.writing_mark:
+            Path(self._script.writing_mark).touch()
+        ends = time.monotonic() + self._script.writing_seconds
+        while time.monotonic() < ends:
+            if self._must_stop(cancellation):
+                return WritingFinished(command_id=command.command_id, unwritten_tokens=7)
+            time.sleep(0.01)
+        return WritingFinished(command_id=command.command_id, unwritten_tokens=0)
 
     def _describe_prompt(self, command: DescribePrompt) -> Terminal:
         """Say that each word is a token, that roles are the template's, and that all but the last message is known."""

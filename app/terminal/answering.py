@@ -11,10 +11,12 @@ from app.terminal.interrupts import Interrupts
 from app.terminal.options import ChatOptions, TerminalFailure
 from app.terminal.output import Output
 from app.terminal.shown_answer import ShownAnswer
-from engine.api.commands import Generate, LoadCheckpoint, PrepareConversation
+from engine.api.commands import FinishWriting, Generate, LoadCheckpoint, PrepareConversation
 from engine.api.errors import ErrorReport, Remedy
 from engine.api.events import CheckpointLoaded, CommandFailed, ContextRolled, Event, Statistics, TextGenerated
 from engine.api.plan import Plan
+
+_FINISHING = "Keeping what was read for the next time (Ctrl+C leaves it)"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,17 @@ def read_ahead(session: EngineSession, dialogue: Dialogue) -> None:
             is_private=dialogue.is_private,
         )
     )
+
+
+def finish_writing(session: EngineSession, dialogue: Dialogue, output: Output) -> bool:
+    """Let the engine have on disk what it has read; return whether the user would rather leave."""
+    if dialogue.is_private:
+        return False
+    command = FinishWriting(command_id=new_id(), conversation_id=dialogue.conversation.id)
+    with Interrupts() as interrupts:
+        session.run(command, lambda _event: output.phase(_FINISHING), interrupts)
+    output.clear_progress()
+    return interrupts.requested
 
 
 def _sentence(error: ErrorReport) -> str:

@@ -3,7 +3,7 @@
 import sys
 
 from app.paths import Paths
-from app.terminal.answering import answer_object, answer_question, load_model
+from app.terminal.answering import answer_object, answer_question, finish_writing, load_model
 from app.terminal.dialogue import Dialogue
 from app.terminal.engine_session import session_for
 from app.terminal.options import EXIT_INTERRUPTED, EXIT_OK, ChatOptions, TerminalFailure
@@ -27,8 +27,10 @@ def run(text: str, options: ChatOptions, paths: Paths, output: Output) -> int:
     ):
         plan = load_model(session, options, output)
         answered = answer_question(session, dialogue, question, options, plan, output)
-    if options.json:
-        output.json(answer_object(answered.message, plan, dialogue.name))
-    elif answered.message.statistics is not None:
-        output.say(statistics_line(answered.message.statistics, plan))
-    return EXIT_INTERRUPTED if answered.was_stopped else EXIT_OK
+        if options.json:
+            output.json(answer_object(answered.message, plan, dialogue.name))
+        elif answered.message.statistics is not None:
+            output.say(statistics_line(answered.message.statistics, plan))
+        output.end()
+        was_stopped = answered.was_stopped or finish_writing(session, dialogue, output)
+    return EXIT_INTERRUPTED if was_stopped else EXIT_OK

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from app.conversations.errors import StoreError
 from app.paths import Paths
-from app.terminal.answering import answer_object, answer_question, load_model, read_ahead
+from app.terminal.answering import answer_object, answer_question, finish_writing, load_model, read_ahead
 from app.terminal.dialogue import Dialogue
 from app.terminal.engine_session import EngineSession, session_for
 from app.terminal.options import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, ChatOptions, TerminalFailure
@@ -62,7 +62,8 @@ class _Chat:
                 status = outcome
             if outcome == EXIT_INTERRUPTED and not self._is_interactive:
                 break
-        return status
+        was_left = status != EXIT_INTERRUPTED and finish_writing(self._session, self._dialogue, self._output)
+        return EXIT_INTERRUPTED if was_left else status
 
     def _answer(self, text: str) -> int:
         """Answer one message; what goes wrong with it is told and does not end the chat."""

@@ -91,6 +91,11 @@ class Output:
         self._err.write(printable(sentence) + "\n")
         self._err.flush()
 
+    def end(self) -> None:
+        """Say that nothing more comes: who reads stdout from a pipe needn't wait for the end of this process."""
+        if not self._out_is_terminal:
+            silence(self._out)
+
     def progress(self, event: Event | None) -> None:
         """Show how far a load, a benchmark or the reading of a prompt has come; else change nothing."""
         match event:
@@ -152,6 +157,17 @@ def standard_output() -> Output:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=errors)
     return Output(sys.stdout, sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Point a stream at nothing, so that whoever reads it is told that it has ended; one without a file stays."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, descriptor)
+    os.close(nothing)
 
 
 def printable(text: str) -> str:

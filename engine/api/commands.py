@@ -110,6 +110,16 @@ class DescribePrompt(_AboutConversation, frozen=True, kw_only=True, tag="describ
     when_full: WhenFull = WhenFull.STOP
 
 
+class FinishWriting(_Message, frozen=True, tag="finish_writing"):
+    """Wait until what was read of the conversation is on disk, but no longer than reading it again would take.
+
+    The last command before a Shutdown, which then waits for nothing more.
+    """
+
+    conversation_id: str
+    is_private: bool = False
+
+
 class ForgetConversation(_Message, frozen=True, tag="forget_conversation"):
     """Drop the conversation's KV from every tier, of all models. Works without a model as well."""
 
@@ -278,6 +288,7 @@ Command = (
     | SuggestTitle
     | CountTokens
     | DescribePrompt
+    | FinishWriting
     | ForgetConversation
     | ForgetOthers
     | ClearWarmState
@@ -305,4 +316,6 @@ def is_background(command: Command) -> bool:
 
 def interrupts_background(command: Command) -> bool:
     """Return whether background commands are cancelled when this one arrives."""
-    return isinstance(command, Generate | DescribePrompt | LoadCheckpoint | UnloadCheckpoint | RunBenchmark)
+    return isinstance(
+        command, Generate | DescribePrompt | FinishWriting | LoadCheckpoint | UnloadCheckpoint | RunBenchmark
+    )

@@ -174,6 +174,12 @@ class PromptDescribed(_CommandEvent, frozen=True, tag="prompt_described"):
     first_kept: int = 0
 
 
+class WritingFinished(_CommandEvent, frozen=True, tag="writing_finished"):
+    """Terminal: of the conversation's tokens so many are not on disk, and will have to be read again."""
+
+    unwritten_tokens: int
+
+
 class ConversationForgotten(_CommandEvent, frozen=True, tag="conversation_forgotten"):
     """Terminal: no tier holds anything of the conversation, nor of the ones that were not to be kept."""
 
@@ -332,6 +338,7 @@ Terminal = (
     | TitleSuggested
     | TokensCounted
     | PromptDescribed
+    | WritingFinished
     | ConversationForgotten
     | WarmStateCleared
     | WarmthDescribed

@@ -11,7 +11,14 @@ import torch
 from transformers import GenerationConfig
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import CountTokens, DescribePrompt, Generate, PrepareConversation, SuggestTitle
+from engine.api.commands import (
+    CountTokens,
+    DescribePrompt,
+    FinishWriting,
+    Generate,
+    PrepareConversation,
+    SuggestTitle,
+)
 from engine.api.errors import EngineError
 from engine.api.events import Statistics
 from engine.api.plan import Plan
@@ -189,6 +196,13 @@ class ChatSession:
         Raises EngineError, and Cancelled, after which what was read stays.
         """
         return self._in_background(lambda: self._housekeeping.prepare(command, cancellation), 0)
+
+    def finish_writing(self, command: FinishWriting, cancellation: CancellationToken, least_seconds: float) -> int:
+        """Write what is not on disk yet, no longer than reading it again would take; return how many ids are not.
+
+        least_seconds: it may take that long in any case. Raises EngineError.
+        """
+        return self._in_background(lambda: self._housekeeping.finish_writing(command, cancellation, least_seconds), 0)
 
     def suggest_title(self, command: SuggestTitle, cancellation: CancellationToken) -> tuple[str, int]:
         """Return a title (empty if there is no good one) and how many ids were read for it; the KV stays as it was.

@@ -1,12 +1,13 @@
 """What is done while nobody waits: reading ahead, and titles. Neither may cost the conversation its KV."""
 
 import re
+import time
 from collections.abc import Collection
 
 from transformers import PreTrainedTokenizerBase
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import PrepareConversation, SuggestTitle
+from engine.api.commands import FinishWriting, PrepareConversation, SuggestTitle
 from engine.api.message import PromptMessage, Role
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import Reader
@@ -54,6 +55,31 @@ class Housekeeping:
         read = self._read_ahead(command, cancellation)
         self._store_rest(command, cancellation)
         return read
+
+    def finish_writing(self, command: FinishWriting, cancellation: CancellationToken, least_seconds: float) -> int:
+        """Have on disk what is not there yet; return how many ids are still not.
+
+        At most the time that reading those again would take, but least_seconds in any case, and as long as the disk
+        goes on.
+        """
+        warm = self._warm
+        disk = warm.tiers.disk
+        if disk is None or warm.owner != owner_name(command.conversation_id):
+            return warm.unwritten_tokens
+        seconds = max(warm.tiers.rates.reading_seconds(warm.unwritten_tokens), least_seconds)
+        ends = time.monotonic() + seconds
+
+        def should_stop() -> bool:
+            return cancellation.is_cancelled or disk.hangs or time.monotonic() > ends
+
+        is_complete = False
+        while not is_complete and not should_stop():
+            before = warm.unwritten_tokens
+            is_complete = warm.keep(command.conversation_id, is_private=command.is_private)
+            disk.flush(seconds, should_stop)
+            if warm.unwritten_tokens >= before:
+                break
+        return warm.unwritten_tokens
 
     def _store_rest(self, command: PrepareConversation, cancellation: CancellationToken) -> None:
         """Store what is not in every tier yet, as long as nobody waits and the disk takes it."""

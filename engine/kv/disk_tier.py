@@ -23,9 +23,7 @@ from engine.kv.memory_tier import Buffer
 from engine.kv.tree import Item, KvTree
 from engine.kv.use_clock import UseClock
 
-# A disk that is longer at one file isn't waited for when something has to be gone from it,
-_SETTLE_SECONDS = 1.0
-# isn't read from,
+# A disk that is longer at one file isn't read from, nor waited for when something has to be gone from it,
 _HANGS_SECONDS = 5.0
 # and gets nothing more to write.
 _GIVEN_UP_SECONDS = 60.0
@@ -219,7 +217,7 @@ class DiskTier:
     def settle(self) -> None:
         """Wait until what was dropped is gone; not for a disk that hangs."""
         if self._worker.has_soon or self._is_writing_dropped:
-            self._worker.settle(_SETTLE_SECONDS)
+            self._worker.settle(_HANGS_SECONDS)
 
     def clear(self) -> int:
         """Delete everything of all models; return the bytes freed."""

@@ -32,7 +32,6 @@ class FileWorker:
         self._soon: deque[Work] = deque()
         self._later: deque[Work] = deque()
         self._unfinished_soon = 0
-        self._finished = 0
         self._begun_at: float | None = None
         self._idle = threading.Event()
         self._idle.set()
@@ -83,9 +82,8 @@ class FileWorker:
         """Wait for what was to be done soon, and for what is being done; not for work that takes longer than that."""
         reached = threading.Event()
         self.do_soon(reached.set)
-        finished = self._finished
-        while not reached.wait(patience_seconds) and self._finished > finished:
-            finished = self._finished
+        while not reached.wait(_LOOK_SECONDS) and self.busy_seconds <= patience_seconds:
+            pass
 
     def _has_thread(self) -> bool:
         """Have a thread do what waits; return whether there is one.
@@ -126,7 +124,6 @@ class FileWorker:
             _log.warning("work on the files of conversations failed: %s", type(error).__name__)
         with self._lock:
             self._begun_at = None
-            self._finished += 1
             self._unfinished_soon -= is_soon
             if self._thread is None and not self._soon and not self._later:
                 self._idle.set()

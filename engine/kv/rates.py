@@ -76,6 +76,11 @@ class Rates:
         rate = (known + measured) / 2 if known else measured
         self._model = msgspec.structs.replace(self._model, tokens_per_second=rate)
 
+    def reading_seconds(self, tokens: int) -> float:
+        """Return how long the model takes to read so many; 0 while that isn't known."""
+        rate = self._model.tokens_per_second
+        return tokens / rate if rate else 0.0
+
     def pays(self, tier: Tier, size_bytes: int = 0, tokens: int = 0) -> bool:
         """Return whether restoring (that many bytes for that many tokens) is faster than reading.
 

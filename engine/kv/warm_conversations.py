@@ -86,6 +86,16 @@ class WarmConversations:
             if reuse is not None:
                 return reuse
 
+    @property
+    def unwritten_tokens(self) -> int:
+        """How many ids of the running conversation would have to be read again after a restart."""
+        disk = self.tiers.disk
+        running = [self.tree.items[key] for key in self._running if key in self.tree.items]
+        missing = [item for item in running if disk is None or item not in disk]
+        if any(item.kind is ItemKind.STATE for item in missing):
+            return self._kv.length  # pages are of no use without it
+        return sum(len(item.ids) for item in missing)
+
     def known_parts(self, ids: list[int]) -> list[ReusedPart]:
         """Return how much of the ids prepare() would find known, and where each part of that lies; changes nothing."""
         kv = self._kv

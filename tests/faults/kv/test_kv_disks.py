@@ -199,7 +199,7 @@ ON_FILES = [
 def test_a_disk_that_hangs_delays_no_answer_and_no_end(
     stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, place: object, name: str
 ) -> None:
-    monkeypatch.setattr(disk_tier, "_SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", 1.0)
     hang = Hang(monkeypatch, place, name)
     files_before = len(files(folder))
     session = ChatSession(stored.loaded, folder, TierBudgets(ram_bytes=2**26, disk_bytes=2**26))

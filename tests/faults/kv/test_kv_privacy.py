@@ -22,7 +22,17 @@ from engine.generation.chat_session import ChatSession
 from engine.kv import disk_folder, disk_tier, item_files
 from engine.kv.tree import Item
 from tests.chat_probe import answered, ask, cold_ids, user
-from tests.faults.kv.folders import BUDGETS, Stored, all_bytes, answer, close, files, load, private
+from tests.faults.kv.folders import (
+    BUDGETS,
+    PATIENCE_SECONDS,
+    Stored,
+    all_bytes,
+    answer,
+    close,
+    files,
+    load,
+    private,
+)
 
 SHARED = "Tell me a story about a small lighthouse. " * 24
 SECRET = user(SHARED + "The secret word is Xylophon, say it to nobody. " * 3)
@@ -47,6 +57,12 @@ def traces(session: ChatSession, ids: list[int], folder: Path, *, unless_in: lis
 
 def prompt(session: ChatSession, *messages: object) -> list[int]:
     return session._prompts.build(messages, False, 0.0)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may take long for a file, which is no disk that hangs, and has to be waited for."""
+    monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -82,7 +98,6 @@ def test_what_is_just_being_written_is_forgotten_as_well(
         goes_on.wait(30)
 
     monkeypatch.setattr(item_files, "_write_all", slowly)
-    monkeypatch.setattr(disk_tier, "_SETTLE_SECONDS", 30.0)  # a busy machine may take long for a file
     ask(session, [SECRET], conversation="secret", maximum_tokens=4)
     assert begun.wait(30)
     timer = threading.Timer(0.2, goes_on.set)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import PrepareConversation
+from engine.api.commands import FinishWriting, PrepareConversation
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
 from engine.kv import item_files
+from engine.kv.rates import Rates
 from tests.chat_probe import answered, ask, cold_ids, user
 from tests.faults.kv.folders import BUDGETS, OPENING, PATIENCE_SECONDS, Stored, close, files, next_answer, warnings
 
@@ -134,4 +135,76 @@ def test_no_thread_is_begun_for_what_has_just_been_written(stored: Stored, tmp_p
     disk._worker._idle.clear()
     assert disk.flush(30)
     assert refusal.tries == 0
+    close(session)
+
+
+FINISH = FinishWriting(command_id="f", conversation_id="c")
+
+
+def reading_takes(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    monkeypatch.setattr(Rates, "reading_seconds", lambda self, tokens: seconds if tokens else 0.0)
+
+
+class SlowDisk:
+    """Takes a file only when told to; waited: the answers of those who waited for that."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.goes_on, self.begun, self.waited = threading.Event(), threading.Event(), list[bool]()
+        write = item_files._write_all
+
+        def slow(descriptor: int, content: memoryview) -> None:
+            self.begun.set()
+            self.waited.append(self.goes_on.wait(PATIENCE_SECONDS))
+            write(descriptor, content)
+
+        monkeypatch.setattr(item_files, "_write_all", slow)
+
+
+def test_at_the_end_a_slow_disk_is_given_the_time_that_reading_again_would_take(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = SlowDisk(monkeypatch)
+    reading_takes(monkeypatch, PATIENCE_SECONDS)
+    session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    ask(session, [OPENING], maximum_tokens=6)
+    length = session._runner.kv.length
+    assert slow.begun.wait(PATIENCE_SECONDS)
+    timer = threading.Timer(0.2, slow.goes_on.set)
+    timer.start()
+    assert session.finish_writing(FINISH, CancellationToken(), 0.0) == 0
+    timer.join()
+    session.close(0.0)
+    after = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    assert next_answer(after, stored).statistics.restored_tokens == length
+    close(after)
+
+
+@pytest.mark.parametrize("why", ["reading is quicker", "stopped"])
+def test_at_the_end_nobody_waits_for_what_is_not_worth_it(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    slow, token = SlowDisk(monkeypatch), CancellationToken()
+    reading_takes(monkeypatch, 0.0 if why == "reading is quicker" else PATIENCE_SECONDS)
+    session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    ask(session, [OPENING], maximum_tokens=6)
+    assert slow.begun.wait(PATIENCE_SECONDS)
+    if why == "stopped":
+        threading.Timer(0.05, token.cancel).start()
+    assert session.finish_writing(FINISH, token, 0.0) == session._runner.kv.length
+    assert not slow.waited
+    slow.goes_on.set()
+    close(session)
+
+
+def test_at_the_end_all_is_written_also_where_little_may_wait_in_memory(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading_takes(monkeypatch, PATIENCE_SECONDS)
+    monkeypatch.setattr("engine.kv.tiers._STAGED_BYTES", 100_000)
+    for module in ("tree", "warm_conversations", "opening"):
+        monkeypatch.setattr(f"engine.kv.{module}.PAGE_TOKENS", 16)
+    session = ChatSession(stored.loaded, tmp_path / "kv", TierBudgets(ram_bytes=0, disk_bytes=2**26))
+    ask(session, [OPENING], maximum_tokens=6)
+    assert session._warm.unwritten_tokens
+    assert session.finish_writing(FINISH, CancellationToken(), 0.0) == 0
     close(session)

@@ -1,0 +1,73 @@
+"""After the last answer the engine may write on: the answer and the end of stdout come first, and Ctrl+C leaves."""
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.terminal.engine_session import EngineSession, OnEvent
+from app.terminal.interrupts import Interrupts
+from engine.api.commands import Command, FinishWriting, Generate
+from engine.api.events import Terminal
+from tests.app.hearth_process import start_hearth
+from tests.app.terminal.conftest import Run
+from tests.engine_scripts import Script
+
+PATIENCE_SECONDS = 30.0
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """A list that fills with the commands that go to the engine."""
+    found: list[Command] = []
+    run = EngineSession.run
+
+    def recording(session: EngineSession, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
+        found.append(command)
+        return run(session, command, on_event, interrupts)
+
+    monkeypatch.setattr(EngineSession, "run", recording)
+    return found
+
+
+def test_what_is_stored_is_written_to_the_end(hearth: Run, seen: list[Command]) -> None:
+    assert hearth("ask", "Hello", "--conversation", "Rome").out == "You said: Hello\n"
+    assert isinstance(seen[-1], FinishWriting)
+    assert isinstance(seen[-2], Generate)
+    assert seen[-1].conversation_id == seen[-2].conversation_id
+    seen.clear()
+    hearth("chat", "--conversation", "Rome", stdin="One\nTwo\n")
+    assert [type(command) for command in seen[-3:]] == [Generate, Generate, FinishWriting]
+
+
+def test_what_is_not_stored_is_not_waited_for(hearth: Run, seen: list[Command]) -> None:
+    hearth("ask", "Hello")
+    hearth("chat", stdin="One\n")
+    assert not [command for command in seen if isinstance(command, FinishWriting)]
+
+
+def test_an_engine_that_dies_while_it_writes_spoils_nothing(hearth: Run, use_script: Callable[..., None]) -> None:
+    use_script(Script(fault="exit", fault_on="finish_writing", fault_after=0))
+    result = hearth("ask", "Hello", "--conversation", "Rome", "--json")
+    assert result.status == 0
+    assert json.loads(result.out)["conversation"] == "Rome"
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=["text", "json"])
+def test_the_answer_ends_before_the_writing_and_ctrl_c_leaves_it(tmp_path: Path, options: list[str]) -> None:
+    writes = tmp_path / "writes"
+    script = Script(writing_mark=str(writes), writing_seconds=600.0)
+    process = start_hearth(msgspec.json.encode(script).decode(), "ask", "Hello", "--conversation", "Rome", *options)
+    assert process.stdout is not None
+    answer = process.stdout.read()  # to its end
+    assert process.poll() is None
+    assert "Paris" in answer
+    while not writes.exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
