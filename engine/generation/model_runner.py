@@ -44,6 +44,8 @@ class KvMode(StrEnum):
 
 
 _CACHED_MODES = (KvMode.SLAB, KvMode.GROWING, KvMode.WHOLE)
+# Whether attention lies in the slab, best first: there it is paged, and the states beside it are small (Jamba).
+_IN_SLAB = {KvMode.SLAB: (True,), KvMode.GROWING: (False,), KvMode.WHOLE: (True, False)}
 
 
 class ModelRunner:
@@ -166,12 +168,12 @@ class ModelRunner:
 
         Positions are told only where that helps: Bamba (transformers 5.23) counts those of each pass from 0 by itself.
         """
-        for self._tells_positions in (False, True):
-            self._use(mode)
+        tried = [(in_slab, tells) for in_slab in _IN_SLAB[mode] for tells in (False, True)[: 1 + self._takes_positions]]
+        for in_slab, tells_positions in tried:
+            self._tells_positions = tells_positions
+            self._use(mode, in_slab=in_slab)
             if holds(check.continued, self._model.dtype, own_noise):
                 return True
-            if not self._takes_positions:
-                break
         return False
 
     def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
@@ -305,10 +307,10 @@ class ModelRunner:
     def _agree(self, found: torch.Tensor, wanted: torch.Tensor) -> bool:
         return are_equal(found, wanted, self._model.dtype)
 
-    def _use(self, mode: KvMode) -> None:
+    def _use(self, mode: KvMode, *, in_slab: bool = False) -> None:
         self.mode = mode
         self.decode = Decode(DecodeWay.EAGER, "")
-        self.kv = KvSlab(self._model.config, self._capacity, mode is KvMode.SLAB, self._windowed)
+        self.kv = KvSlab(self._model.config, self._capacity, in_slab, self._windowed)
 
     def _masks_by_window(self, vocabulary: int) -> bool:
         """Return whether layers with a sliding window may forget what has left it."""

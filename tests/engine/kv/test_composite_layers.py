@@ -98,6 +98,25 @@ def test_only_what_is_new_is_read(name: str, tmp_path: Path) -> None:
     assert (restarted.token_ids, restarted.statistics.prefilled_tokens) == (second.token_ids, 1)
 
 
+def test_attention_beside_states_is_paged_where_only_single_ids_can_follow(tmp_path: Path) -> None:
+    """Jamba: stored whole with each state, only the last of a conversation were kept."""
+    config = transformers.JambaConfig(
+        **_COMMON, num_key_value_heads=2, num_experts=4, num_experts_per_tok=2, mamba_d_state=16, mamba_dt_rank=8,
+        attn_layer_period=2, attn_layer_offset=1, expert_layer_offset=1, use_mamba_kernels=False,
+    )  # fmt: skip
+    loaded = load_session(str(tiny_checkpoints.save(config, tmp_path / "model")), tmp_path).loaded
+    session = ChatSession(loaded, tmp_path / "kv")
+    assert session._runner.mode is KvMode.WHOLE
+    assert session._runner.kv.page_layout(1).size_bytes
+    follow_up = [*STORY, answered(session, answer_like_cold(session, STORY)), user("And then?")]
+    second = answer_like_cold(session, follow_up)
+    answer_like_cold(session, [*follow_up[:2], user("And why?")])
+    answer_like_cold(session, [*follow_up[:2], user("And where?")])
+    session.close(30)
+    restarted = ask(ChatSession(loaded, tmp_path / "kv"), follow_up)
+    assert (restarted.token_ids, restarted.statistics.prefilled_tokens) == (second.token_ids, 1)
+
+
 def answer_like_cold(session: ChatSession, messages: list[PromptMessage]) -> Result:
     result = ask(session, messages)
     assert result.token_ids == cold_ids(session, messages)
