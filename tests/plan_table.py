@@ -53,8 +53,10 @@ shape, by graphics memory in GiB.
 - `bf16`, `fp16`, `8-bit`, `4-bit`: the whole context on the card in that precision. 8-bit and 4-bit are packed while
   loading. `fp16` is what cards below compute capability 8.0 compute in, `32-bit` where FP16 is too small for what the
   model computes (Gemma 2 and 3, GLM-4).
-- `4-bit, 12k`: it fits with a context window of that many thousand tokens only.
-- `slow 8-bit`: not on the card; the processor alone, or the card with weights in main memory, whichever is faster.
+- `4-bit, 12k`: it fits with a context window of that many thousand tokens only. On a card that just holds the rest,
+  the table of embeddings lies in main memory, where a token looks up one row of it.
+- `4-bit + RAM`, `CPU 8-bit`: slow. The card computes, and layers that it has no room for are copied to it when their
+  turn comes; or the processor computes, if that is faster (as with many models that use few of their experts).
 - `MXFP4`: as published (gpt-oss). Qwen3 8B FP8 and DeepSeek-V3 are published in FP8, whose kernels come in packages
   that Hearth does not install: it is unpacked into 16 bit, or packed again into 8 or 4.
 - `-`: refused, with the arithmetic.
@@ -106,7 +108,7 @@ def cell(facts: CheckpointFacts, found: Plan) -> str:
         return "-"
     words = facts.published.label if facts.stays_packed and facts.published else _WORDS[found.precision]
     if found.fit is Fit.SLOW:
-        return f"slow {words}"
+        return f"{words} + RAM" if found.offloaded else f"CPU {words}"
     return f"{words}, {found.context_window / 1024:.1f}k" if found.fit is Fit.LESS_CONTEXT else words
 
 

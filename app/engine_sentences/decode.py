@@ -19,5 +19,6 @@ PATTERNS: tuple[str, ...] = (
     mark("this architecture computes its attention itself"),
     mark("torch.compile computes wrongly here"),
     mark("torch.compile doesn't work here ({0})"),
+    mark("weights in main memory are copied to the card for each token"),
     mark("weights lie packed for this processor, {0}"),
 )

@@ -7,7 +7,6 @@ from app.language import mark
 PATTERNS: tuple[str, ...] = (
     mark("4-bit weights come back changed"),
     mark("CUDA error {0}"),
-    mark("CUDA; {0}; {1} MiB; driver {2}; torch {3}"),
     mark("Graphics card {0}"),
     mark("MPS; {0}; torch {1}"),
     mark("RAM; {0}; {1} cores, {2} threads; torch {3}"),
@@ -34,6 +33,7 @@ PATTERNS: tuple[str, ...] = (
     mark("invalid device function"),
     mark("invalid resource handle"),
     mark("kernel image is invalid"),
+    mark("main memory to CUDA {0}; {1}"),
     mark("model name"),
     mark("no kernel image"),
     mark("not enough memory"),
@@ -57,4 +57,5 @@ PATTERNS: tuple[str, ...] = (
     mark("{0} is there, but the installed PyTorch has no code for its compute capability {1}."),
     mark("{0} is there, but the installed PyTorch was built without CUDA. Run the set-up again (start.py)."),
     mark("{0} is there, but the variable CUDA_VISIBLE_DEVICES hides it."),
+    mark("{0}; {1} MiB; driver {2}; torch {3}"),
 )

@@ -133,10 +133,9 @@ def _bandwidths(hardware: Hardware) -> list[str]:
     lines = [f"main memory: {_rate(hardware.ram_bandwidth_bytes_per_second, 'measured')}"]
     if hardware.has_mps:
         lines.append(f"Apple GPU: {_rate(hardware.mps_bandwidth_bytes_per_second, 'measured')}")
-    lines += [
-        f"graphics card {gpu.index}: {_rate(gpu.bandwidth_bytes_per_second, gpu.bandwidth_source)}"
-        for gpu in hardware.gpus
-    ]
+    for gpu in hardware.gpus:
+        lines.append(f"graphics card {gpu.index}: {_rate(gpu.bandwidth_bytes_per_second, gpu.bandwidth_source)}")
+        lines.append(f"main memory to graphics card {gpu.index}: {_rate(gpu.transfer_bytes_per_second, 'measured')}")
     return lines
 
 

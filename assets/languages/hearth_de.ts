@@ -272,12 +272,12 @@
         <translation>&amp;Ansicht</translation>
     </message>
     <message>
-        <source>, and what lies in main memory is copied to the card for every token</source>
-        <translation>, und was im Arbeitsspeicher liegt, wird für jedes Token auf die Karte kopiert</translation>
-    </message>
-    <message>
         <source>, and {0} GiB in main memory</source>
         <translation>, und {0} GiB im Arbeitsspeicher</translation>
+    </message>
+    <message>
+        <source>, and {0} GiB of tables in main memory, where a token looks up one row</source>
+        <translation>, und {0} GiB Tabellen im Arbeitsspeicher, in denen ein Token eine Zeile nachschlägt</translation>
     </message>
     <message>
         <source>, and {size} for its packed copy, which loads faster</source>
@@ -286,6 +286,10 @@
     <message>
         <source>, as the package bitsandbytes is not installed.</source>
         <translation>, da das Paket bitsandbytes nicht installiert ist.</translation>
+    </message>
+    <message>
+        <source>, {0} GiB of them by way of main memory at {1} GB/s ({2})</source>
+        <translation>, {0} GiB davon aus dem Arbeitsspeicher mit {1} GB/s ({2})</translation>
     </message>
     <message>
         <source>, {0} GiB of them experts that can&apos;t be packed</source>
@@ -742,10 +746,6 @@
     <message>
         <source>CUDA graphs need an NVIDIA card</source>
         <translation>CUDA-Graphen brauchen eine NVIDIA-Karte</translation>
-    </message>
-    <message>
-        <source>CUDA; {0}; {1} MiB; driver {2}; torch {3}</source>
-        <translation>CUDA; {0}; {1} MiB; Treiber {2}; torch {3}</translation>
     </message>
     <message>
         <source>Can&apos;t be used</source>
@@ -5403,6 +5403,10 @@
         <translation>Arbeitsspeicher</translation>
     </message>
     <message>
+        <source>main memory to CUDA {0}; {1}</source>
+        <translation>Arbeitsspeicher zu CUDA {0}; {1}</translation>
+    </message>
+    <message>
         <source>measured here</source>
         <translation>hier gemessen</translation>
     </message>
@@ -5561,6 +5565,10 @@
     <message>
         <source>succeeded</source>
         <translation>gelungen</translation>
+    </message>
+    <message>
+        <source>taken for granted</source>
+        <translation>angenommen</translation>
     </message>
     <message>
         <source>temperature {value}</source>
@@ -5757,6 +5765,10 @@
     <message>
         <source>weights</source>
         <translation>Gewichte</translation>
+    </message>
+    <message>
+        <source>weights in main memory are copied to the card for each token</source>
+        <translation>Gewichte im Arbeitsspeicher werden für jedes Token auf die Karte kopiert</translation>
     </message>
     <message>
         <source>weights lie packed for this processor, {0}</source>
@@ -6153,6 +6165,10 @@
     <message>
         <source>{0}; going on in {1} s.</source>
         <translation>{0}; weiter in {1} s.</translation>
+    </message>
+    <message>
+        <source>{0}; {1} MiB; driver {2}; torch {3}</source>
+        <translation>{0}; {1} MiB; Treiber {2}; torch {3}</translation>
     </message>
     <message>
         <source>{0}{1} {2} not work here</source>

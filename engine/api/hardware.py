@@ -7,7 +7,8 @@ class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One CUDA device. Memory in bytes; compute_capability as (major, minor).
 
     bandwidth_bytes_per_second: bytes read plus bytes written by a copy; 0 if not known. bandwidth_source says where it
-    is from: `measured`, `data sheet` or empty.
+    is from: `measured`, `data sheet` or empty. transfer_bytes_per_second: from pinned main memory to the card, as
+    measured; 0 if not known.
     """
 
     index: int
@@ -18,6 +19,7 @@ class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     supports_bf16: bool
     bandwidth_bytes_per_second: float = 0.0
     bandwidth_source: str = ""
+    transfer_bytes_per_second: float = 0.0
 
 
 class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,6 +6,8 @@ import msgspec
 
 # Positions that a windowed layer has room for beside its window: what it appends in, and can go back over.
 WINDOW_SLACK_TOKENS = 1024
+# Where a device map says a module is whose weights wait in main memory; no map is needed for a processor alone.
+OFFLOADED = "cpu"
 
 
 class Precision(StrEnum):
@@ -110,3 +112,8 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     draft_reason: str = ""
     opens_thinking: bool = False
     left_out: str = ""
+
+    @property
+    def offloaded(self) -> tuple[str, ...]:
+        """Names of the modules that wait in main memory, in the order in which they are called."""
+        return tuple(name for name, device in self.device_map.items() if device == OFFLOADED)

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from engine.checkpoints.loader import LoadedModel
 from engine.hardware import faults
+from engine.offload.spread import is_spread
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def clean_copy(loaded: LoadedModel) -> Copied:
     needed = parts.weights_bytes + parts.kv_bytes + parts.working_bytes + parts.reserve_bytes
     if faults.free_bytes(loaded.device) < needed:
         return Copied(None, "there is no memory for the weights as transformers has them beside Hearth's")
-    if loaded.plan.device_map or any(hasattr(module, "_hf_hook") for module in loaded.model.modules()):
+    if loaded.plan.device_map or is_spread(loaded.model):
         return Copied(None, "the model is spread over several devices")
     shared = {id(tensor): tensor for tensor in _tensors(loaded.model)}
     try:

@@ -20,6 +20,7 @@ from engine.checkpoints.safety import unreadable, unsupported
 from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
+from engine.quantization import reading_class
 from engine.quantization.published import LoadOptions, PublishedQuantization, lost_scales
 
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
@@ -119,10 +120,7 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
 
         quantizers.register()
     if blueprint.packs:
-        offloads = "cpu" in plan.device_map.values()
-        wanted["quantization_config"] = quantizers.quantization_config_for(
-            plan.precision, DTYPES[plan.compute], offloads
-        )
+        wanted["quantization_config"] = quantizers.quantization_config_for(plan.precision, DTYPES[plan.compute])
     if blueprint.is_text_part:
         wanted["key_mapping"] = dict(text_part.KEY_MAPPING)
     loads: Callable[..., object] = auto_class_for(config).from_pretrained
@@ -136,6 +134,11 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
 
         config = unpacked_reading.plain_config(config, model_class)
         loads = partial(unpacked_reading.from_published, model_class, blueprint.unpacks)
+    elif plan.offloaded:
+        config = config if model_class.config_class is type(config) else config.get_text_config()
+        loads = partial(reading_class.load, model_class, None)
+    if plan.offloaded:
+        wanted["places"] = {"": blueprint.device, **plan.device_map}
     return cast(
         "tuple[PreTrainedModel, dict[str, object]]",
         loads(
@@ -155,6 +158,8 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
 
 
 def _device_map(blueprint: Blueprint) -> dict[str, object] | None:
+    if blueprint.plan.offloaded:
+        return {"": blueprint.device}
     if blueprint.plan.device_map:
         return {name: device for name, device in blueprint.plan.device_map.items() if name}
     plain = blueprint.device.type == "cpu" and not blueprint.packed and blueprint.options is None

@@ -52,13 +52,7 @@ class CopyIdentity:
 
 
 def identify(files: CheckpointFiles, plan: Plan) -> CopyIdentity | None:
-    """Return what the copy of the checkpoint as planned is called; None where none is kept.
-
-    None for modules in main memory beside a graphics card: they are left dense, so the weights depend on the device
-    map; and for files that can't be read.
-    """
-    if "cpu" in plan.device_map.values() or "disk" in plan.device_map.values():
-        return None
+    """Return what the copy of the checkpoint as planned is called; None for files that can't be read."""
     try:
         original = _original(files)
     except OSError as error:

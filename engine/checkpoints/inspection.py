@@ -106,7 +106,8 @@ def published_facts(published: PublishedQuantization | None, environment: Enviro
     processor = replace(environment, device="cpu", compute_capability=(0, 0))
     # Layers that compute in one format only are made for a card.
     can_stay = not options.dtype and not unpacks(published, processor) and not requirement(published, processor)
-    return Published(published.precision, published.label, options.unpacks, options.dtype, can_stay)
+    waits = options.keeps_mxfp4 or published.kind.startswith("bitsandbytes")  # plain tensors, which can come and go
+    return Published(published.precision, published.label, options.unpacks, options.dtype, can_stay, waits=waits)
 
 
 def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTrainedConfig:

@@ -28,6 +28,7 @@ from engine.checkpoints.safety import unsupported
 from engine.checkpoints.tokenizer import load_tokenizer, mean_the_same, read_tokenizer, tokenizer_identity
 from engine.hardware import machine
 from engine.hardware.faults import release
+from engine.offload.spread import offload
 from engine.planning import precision
 from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
@@ -183,8 +184,11 @@ def _clear(model: PreTrainedModel) -> None:
     for module in model.modules():
         module._parameters.clear()
         module._buffers.clear()
-        module.__dict__.pop("_hf_hook", None)  # accelerate's hooks hold what lies in main memory
-        # Those of the runner hold its KV and what was recorded, as long as somebody holds the model.
+        for name in [name for name, value in vars(module).items() if isinstance(value, torch.Tensor)]:
+            del module.__dict__[name]  # a table in main memory, which is no parameter
+        module.__dict__.pop("_hf_hook", None)  # accelerate's hooks move tensors between cards
+        # Those of the runner hold its KV and what was recorded, as long as somebody holds the model; others hold what
+        # lies in main memory.
         module._forward_pre_hooks.clear()
         module._forward_hooks.clear()
     release()
@@ -238,11 +242,21 @@ def _load_model(
         # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.
         from engine.quantization import quantizers
 
-        quantizers.finish(model)
+        quantizers.finish(model, on_processor=blueprint.device.type == "cpu")
+    if plan.offloaded:
+        _offload(model, plan)
     if inspection.files.kind is CheckpointKind.STARTER:
         for name, value in starter.RECOMMENDED_SAMPLING.items():
             setattr(model.generation_config, name, value)
     return model
+
+
+def _offload(model: PreTrainedModel, plan: Plan) -> None:
+    try:
+        offload(model, plan.offloaded, torch.device(plan.device))
+    except BaseException:
+        _clear(model)
+        raise
 
 
 def _keep_copy(

@@ -6,7 +6,7 @@ counts what will really be loaded, for any architecture, before a byte of weight
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreT
 from engine.checkpoints.dimensions import dimensions_of, experts_per_token
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.safety import unsupported
+from engine.offload.spread import is_table
 from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
 from engine.quantization.packing import packed_shapes
@@ -146,13 +147,15 @@ def _blocks(
     packed = packed_shapes(skeleton)
     seen: set[int] = set()
     layers = _layer_list(skeleton, len(memories))
+    tied = {*skeleton.all_tied_weights_keys, *skeleton.all_tied_weights_keys.values()}
     assigned = 0
     for name, module in _units(skeleton, layers):
         memory = None
         if layers and name.startswith(f"{layers}.") and assigned < len(memories):
             memory = memories[assigned]
             assigned += 1
-        yield _block(name, module, memory, packed, seen, tensor_bytes, skeleton._keep_in_fp32_modules_strict or ())
+        block = _block(name, module, memory, packed, seen, tensor_bytes, skeleton._keep_in_fp32_modules_strict or ())
+        yield replace(block, is_table=is_table(module) and f"{name}.weight" not in tied)
     for memory in memories[assigned:]:  # layers that aren't one list: what they keep counts all the same
         yield Block(name="", memory=memory)
 

@@ -13,6 +13,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from engine.hardware.faults import fault_of
+from engine.offload.spread import is_spread
 
 _EPSILONS = ("variance_epsilon", "eps", "epsilon")
 _ROWS = (1, 7)
@@ -65,7 +66,7 @@ class FusedNorm(nn.Module):
 
 def install(model: PreTrainedModel) -> None:
     """Change the norms of a model that lies on one device; each kind is tried once."""
-    if any(hasattr(module, "_hf_hook") for module in model.modules()):
+    if is_spread(model):
         return
     forms: dict[tuple[object, ...], Form | None] = {}
     for module in list(model.modules()):

@@ -14,6 +14,7 @@ from engine.decode.steps import Steps
 from engine.hardware.faults import Fault, fault_of
 from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
+from engine.offload.spread import is_offloaded, is_spread
 
 # The check feeds ids over the border between the two shortest reaches.
 _CHECKED_LENGTH = 254
@@ -75,7 +76,9 @@ def _obstacle(model: PreTrainedModel, kv: KvSlab, rungs: Rungs) -> str:
     """Return why this model can't run as a step of fixed shape, empty if it can."""
     if not (rungs.graph or rungs.compiled):
         return "recording was not wanted"
-    if any(hasattr(module, "_hf_hook") for module in model.modules()):
+    if is_offloaded(model):
+        return "weights in main memory are copied to the card for each token"
+    if is_spread(model):
         return "the weights are spread over several devices, each layer waits for the one before"
     if not kv.can_be_fixed:
         return "some layers keep states or short windows, whose place changes with each token"

@@ -15,6 +15,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from engine.decode.shared_inputs import LinearGroup, linear_groups
+from engine.offload.spread import is_spread
 
 # Packing has to be so much faster for one row, on a weight of this model, to be worth its time.
 _LEAST_GAIN = 1.1
@@ -161,8 +162,8 @@ def _products(model: PreTrainedModel) -> Iterator[Product]:
 
 
 def _kernel_for(model: PreTrainedModel) -> Kernel | None:
-    if any(hasattr(module, "_hf_hook") for module in model.modules()):
-        return None  # spread over devices: weights come and go
+    if is_spread(model):
+        return None
     if model.device.type == "cuda":
         return Kernel.PLAIN
     packs = model.device.type == "cpu" and model.dtype == torch.bfloat16 and _packs_bf16()

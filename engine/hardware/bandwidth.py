@@ -10,7 +10,7 @@ import msgspec
 import torch
 
 from engine.api.hardware import Gpu
-from engine.hardware.copy_rate import Copied, copy_gpu, copy_mps, copy_ram
+from engine.hardware.copy_rate import Copied, copy_gpu, copy_mps, copy_ram, copy_to_gpu
 from engine.hardware.known_cards import card_of
 from engine.hardware.machine_file import MachineFile, keep_bandwidth
 
@@ -47,10 +47,17 @@ def mps_bandwidth(folder: Path, cpu_name: str, free_bytes: int, *, measure: bool
 
 
 def with_bandwidth(gpu: Gpu, folder: Path, driver: str, *, measure: bool = True) -> Gpu:
-    """Return the card with its bandwidth and where that is from: measured, data sheet, or not known (0, empty)."""
+    """Return the card with its bandwidth and where that is from: measured, data sheet, or not known (0, empty).
+
+    The same for copies from main memory, which no data sheet tells: that depends on the slot it is in.
+    """
     mib = gpu.total_bytes // 2**20
-    key = f"CUDA; {gpu.name}; {mib} MiB; driver {driver or 'unknown'}; torch {torch.__version__}"
-    found = _known(folder, key, (lambda: copy_gpu(gpu.index, gpu.free_bytes)) if measure else None)
+    machine = f"{gpu.name}; {mib} MiB; driver {driver or 'unknown'}; torch {torch.__version__}"
+    copies = (lambda: copy_to_gpu(gpu.index, gpu.free_bytes)) if measure else None
+    # Two cards of a kind may be in different slots.
+    transfer = _known(folder, f"main memory to CUDA {gpu.index}; {machine}", copies)
+    gpu = msgspec.structs.replace(gpu, transfer_bytes_per_second=transfer)
+    found = _known(folder, f"CUDA; {machine}", (lambda: copy_gpu(gpu.index, gpu.free_bytes)) if measure else None)
     if found:
         return msgspec.structs.replace(gpu, bandwidth_bytes_per_second=found, bandwidth_source=MEASURED)
     card = card_of(gpu)

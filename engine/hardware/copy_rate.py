@@ -11,6 +11,7 @@ import torch
 _MIB = 2**20
 _GPU_BUFFER_BYTES = 256 * _MIB  # read and written: several times the largest second-level cache
 _RAM_BUFFER_BYTES = 128 * _MIB
+_TRANSFER_BUFFER_BYTES = 64 * _MIB  # a power of two: pinned memory is rounded up to one
 _LEAST_BUFFER_BYTES = 32 * _MIB
 _SHARE_OF_FREE = 8
 _RUNS = 5
@@ -61,11 +62,25 @@ def copy_gpu(index: int, free_bytes: int) -> Copied:
         return _NOTHING
     try:
         with torch.cuda.device(index):
-            seconds = _gpu_seconds(size, index)
+            seconds = _gpu_seconds(lambda: _buffers(size, f"cuda:{index}"))
     except (RuntimeError, AssertionError):
         seconds = 0.0
     _give_back(torch.cuda.empty_cache)
     return Copied(2 * size / seconds) if seconds > 0 else _NOTHING
+
+
+def copy_to_gpu(index: int, free_bytes: int) -> Copied:
+    """Measure pinned main memory to one CUDA device, counting each byte once; as copy_gpu otherwise."""
+    size = _buffer_bytes(_TRANSFER_BUFFER_BYTES, free_bytes)
+    if not size:
+        return _NOTHING
+    try:
+        with torch.cuda.device(index):
+            seconds = _gpu_seconds(lambda: _transfer_buffers(size, index))
+    except (RuntimeError, AssertionError):
+        seconds = 0.0
+    _give_back(torch.cuda.empty_cache)
+    return Copied(size / seconds) if seconds > 0 else _NOTHING
 
 
 def copy_mps(free_bytes: int) -> Copied:
@@ -81,8 +96,8 @@ def copy_mps(free_bytes: int) -> Copied:
     return Copied(2 * size / seconds) if seconds > 0 else _NOTHING
 
 
-def _gpu_seconds(size: int, index: int) -> float:
-    source, target = _buffers(size, f"cuda:{index}")
+def _gpu_seconds(buffers: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> float:
+    source, target = buffers()
     _wake(lambda: target.copy_(source), torch.cuda.synchronize)
     runs = []
     for _ in range(_RUNS):
@@ -90,7 +105,7 @@ def _gpu_seconds(size: int, index: int) -> float:
         end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         begin.record()
         for _ in range(_COPIES_PER_RUN):
-            target.copy_(source)
+            target.copy_(source, non_blocking=True)
         end.record()
         end.synchronize()
         runs.append(float(begin.elapsed_time(end)) / 1000 / _COPIES_PER_RUN)  # elapsed_time is in milliseconds
@@ -113,6 +128,11 @@ def _buffers(size: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
     # Written to once: pages that nobody has touched yet all read from one page of zeros.
     source = torch.ones(size, dtype=torch.uint8, device=device)
     return source, torch.zeros(size, dtype=torch.uint8, device=device)
+
+
+def _transfer_buffers(size: int, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+    source = torch.ones(size, dtype=torch.uint8, pin_memory=True)
+    return source, torch.zeros(size, dtype=torch.uint8, device=f"cuda:{index}")
 
 
 def _wake(copy: Callable[[], object], synchronize: Callable[[], object]) -> None:

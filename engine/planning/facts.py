@@ -28,7 +28,8 @@ class Block:
     """A module that lives on one device: a decoder layer, or a module before, beside or after the layers.
 
     kept_elements: values that no precision packs (norms, embeddings, head, biases), float32_elements: those of them
-    that stay in 32 bit even then. looked_up_elements: embedding values, of which a token reads one row.
+    that stay in 32 bit even then. looked_up_elements: embedding values, of which a token reads one row. is_table: they
+    are all it has, and no other module uses them.
     published_bytes: as the files hold it, for checkpoints that are published packed. memory: with elements of 1 byte.
     """
 
@@ -38,6 +39,7 @@ class Block:
     kept_elements: int = 0
     float32_elements: int = 0
     looked_up_elements: int = 0
+    is_table: bool = False
     published_bytes: int = 0
     memory: LayerMemory | None = None
 
@@ -104,7 +106,8 @@ class Published:
     """How a checkpoint that was quantised by its publisher is loaded: as it is, or unpacked into 16 bit.
 
     compute_dtype: `float16` or `bfloat16` if its layers compute in nothing else. on_processor: it stays packed on a
-    processor as well. packs_again: what is unpacked can be packed into 8 or 4 bit like any other weights.
+    processor as well. packs_again: what is unpacked can be packed into 8 or 4 bit like any other weights. waits: what
+    stays packed can wait in main memory until the card needs it.
     """
 
     precision: Precision
@@ -113,6 +116,7 @@ class Published:
     compute_dtype: str = ""
     on_processor: bool = False
     packs_again: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """What can be tried, best first, and which of it fits: precisions, devices, chunk sizes, context windows. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from msgspec import structs
 
@@ -10,9 +11,9 @@ from engine.api.hardware import Hardware
 from engine.api.plan import KvLayout, Precision, PrecisionChoice
 from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import Shape
-from engine.planning.placement import Placement, place
+from engine.planning.placement import Placement, place, place_aside
 from engine.planning.sizes import GIB
-from engine.planning.speed import comparable, expected_tokens_per_second
+from engine.planning.speed import exchange_seconds
 from engine.planning.targets import DeviceKind, Target, processor
 from engine.planning.words import LABELS
 
@@ -114,36 +115,83 @@ def fitting(
 
 def less_context(facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int) -> Rung | None:
     """Return the longest window that fits in the precision, if that is at least the smallest useful one."""
-    best: Rung | None = None
-    for used in _spreads(targets):
-        for shape in _shapes(facts, precision, used[0], window):
-            found = _longest(facts, shape, used, window)
-            if found is not None and (best is None or found.window > best.window):
-                best = found
-    return best
+    tries = [
+        partial(_on_devices, facts, shape, used)
+        for used in _spreads(targets)
+        for shape in _shapes(facts, precision, used[0], window)
+    ]
+    return _longest(tries, window)
+
+
+def tables_aside(
+    hardware: Hardware,
+    facts: CheckpointFacts,
+    precisions: tuple[Precision, ...],
+    targets: tuple[Target, ...],
+    window: int,
+) -> Rung | None:
+    """Return the best precision, or else the longest window, that fits a card with the tables in main memory."""
+    if not _can_wait(facts, targets[0]):
+        return None
+    tries = {
+        precision: [
+            partial(_aside, facts, shape, targets[0], processor(hardware).room_bytes, streams=False)
+            for shape in _shapes(facts, precision, targets[0], window)
+        ]
+        for precision in precisions
+    }
+    whole = (attempt(window) for attempts in tries.values() for attempt in attempts)
+    return next((found for found in whole if found is not None), None) or _longest(tries[precisions[-1]], window)
 
 
 def slow(
-    hardware: Hardware, facts: CheckpointFacts, wishes: Wishes, targets: tuple[Target, ...], window: int
+    hardware: Hardware,
+    facts: CheckpointFacts,
+    wishes: Wishes,
+    precisions: tuple[Precision, ...],
+    targets: tuple[Target, ...],
+    window: int,
 ) -> Rung | None:
-    """Return the faster of card with main memory and processor alone, with whichever precision it goes; or None."""
-    packed = facts.stays_packed
-    if targets[0].kind is not DeviceKind.CUDA or (packed and not facts.runs_packed_on_processor):
+    """Return the faster of card with main memory and processor alone, in whichever precision; or None.
+
+    precisions: those to try on the card.
+    """
+    if targets[0].kind is not DeviceKind.CUDA:
         return None
-    ram = processor(hardware)
     window = min(window, _SLOW_CONTEXT_TOKENS)
-    candidates: list[Rung] = []
-    if wishes.precision not in (PrecisionChoice.INT8, PrecisionChoice.INT4) and not packed:
-        shape = shape_for(facts, targets[0], full_format(facts, targets[0]))
-        placement = place(facts, shape, targets[:1], window, spare_bytes=max(ram.room_bytes, 1))
-        if placement is not None:
-            candidates.append(Rung(shape, targets[:1], placement, window))
-    if wishes.device == "auto":
-        wished = Precision(wishes.precision.value) if wishes.precision is not PrecisionChoice.AUTO else None
-        if packed or wished not in PACKED or kernel_works(hardware, ram, wished):
-            precisions = precisions_for(hardware, facts, ram, wishes.precision)
-            candidates += fitting(facts, precisions, (ram,), window)
-    return max(candidates, key=lambda rung: _comparable_speed(facts, rung), default=None)
+    ram = processor(hardware)
+    candidates = list(_streaming(facts, precisions, targets[0], ram.room_bytes, window))
+    if wishes.device == "auto" and _goes_to_processor(hardware, facts, wishes.precision, ram):
+        candidates += fitting(facts, precisions_for(hardware, facts, ram, wishes.precision), (ram,), window)
+    return min(candidates, key=lambda rung: _exchange_seconds(facts, rung), default=None)
+
+
+def _can_wait(facts: CheckpointFacts, target: Target) -> bool:
+    """Tell whether weights may lie in main memory until the device needs them."""
+    waits = facts.published is None or not facts.stays_packed or facts.published.waits
+    return target.kind is DeviceKind.CUDA and waits
+
+
+def _streaming(
+    facts: CheckpointFacts, precisions: tuple[Precision, ...], card: Target, spare_bytes: int, window: int
+) -> Iterator[Rung]:
+    """Yield ways to copy layers to the card when their turn comes, the best for each precision.
+
+    All layers that wait are copied for each chunk that is read: long chunks are worth a little room.
+    """
+    for precision in precisions if _can_wait(facts, card) else ():
+        shapes = _shapes(facts, precision, card, window)
+        found = [_aside(facts, shape, card, spare_bytes, window, streams=True) for shape in shapes]
+        rungs = [rung for rung in found if rung is not None]
+        if rungs:
+            yield min(rungs, key=lambda rung: _exchange_seconds(facts, rung))
+
+
+def _goes_to_processor(hardware: Hardware, facts: CheckpointFacts, choice: PrecisionChoice, ram: Target) -> bool:
+    if facts.stays_packed:
+        return facts.runs_packed_on_processor
+    wished = Precision(choice.value) if choice is not PrecisionChoice.AUTO else None
+    return wished not in PACKED or kernel_works(hardware, ram, wished)
 
 
 def unlimited(facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int) -> Rung:
@@ -159,15 +207,31 @@ def unlimited(facts: CheckpointFacts, precision: Precision, targets: tuple[Targe
     return min(rungs, key=lambda rung: rung.placement.parts.needed_bytes)
 
 
-def _longest(facts: CheckpointFacts, shape: Shape, used: tuple[Target, ...], window: int) -> Rung | None:
-    low, high = min(MINIMUM_CONTEXT_TOKENS, window), window
-    if place(facts, shape, used, low) is None:
-        return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if place(facts, shape, used, middle) is not None else (low, middle - 1)
-    placement = place(facts, shape, used, low)
-    return None if placement is None else Rung(shape, used, placement, low)
+def _longest(tries: Sequence[Callable[[int], Rung | None]], window: int) -> Rung | None:
+    """Return the rung with the longest window that any of the tries gives, the first of equal ones."""
+    best: Rung | None = None
+    for attempt in tries:
+        low, high = min(MINIMUM_CONTEXT_TOKENS, window), window
+        found = attempt(low)
+        while found is not None and low < high:
+            middle = (low + high + 1) // 2
+            longer = attempt(middle)
+            low, high, found = (middle, high, longer) if longer is not None else (low, middle - 1, found)
+        if found is not None and (best is None or found.window > best.window):
+            best = found
+    return best
+
+
+def _on_devices(facts: CheckpointFacts, shape: Shape, targets: tuple[Target, ...], window: int) -> Rung | None:
+    placement = place(facts, shape, targets, window)
+    return None if placement is None else Rung(shape, targets, placement, window)
+
+
+def _aside(
+    facts: CheckpointFacts, shape: Shape, card: Target, spare_bytes: int, window: int, *, streams: bool
+) -> Rung | None:
+    placement = place_aside(facts, shape, card, window, spare_bytes, streams=streams)
+    return None if placement is None else Rung(shape, (card,), placement, window)
 
 
 def _full_precisions(facts: CheckpointFacts, target: Target, sixteen: Precision) -> tuple[Precision, ...]:
@@ -205,9 +269,8 @@ def _layouts(facts: CheckpointFacts, window: int) -> tuple[KvLayout, ...]:
     return (KvLayout.FULL, KvLayout.WINDOWED) if windows else (KvLayout.FULL,)
 
 
-def _comparable_speed(facts: CheckpointFacts, rung: Rung) -> float:
-    targets = tuple(comparable(target) for target in rung.targets)
-    return expected_tokens_per_second(facts, rung.shape, targets, rung.placement, rung.window)
+def _exchange_seconds(facts: CheckpointFacts, rung: Rung) -> float:
+    return exchange_seconds(facts, rung.shape, rung.targets, rung.placement, rung.window)
 
 
 def _unavailable(precision: Precision, target: Target, hardware: Hardware) -> EngineError:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.api.plan import KvLayout, MemoryParts
+from engine.api.plan import OFFLOADED, KvLayout, MemoryParts
 from engine.planning.facts import Block, CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
@@ -11,47 +11,38 @@ from engine.planning.targets import Target
 from engine.planning.weights import block_bytes, table_bytes
 from engine.planning.working import working_bytes
 
-CPU = "cpu"
+# Layers whose weights wait in main memory have so many places on the card: one computes while another is filled.
+STREAMING_SLOTS = 2
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Module name to device, and the sum of bytes by part. The map is empty if all lies on one device."""
+    """Module name to device, and the sum of bytes by part. The map is empty if all lies on one device.
+
+    streamed_bytes: weights that are copied to the device for every pass.
+    """
 
     device_map: dict[str, str]
     parts: MemoryParts
     weights_by_device: dict[str, int]
+    streamed_bytes: int = 0
 
 
-def place(
-    facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], context_tokens: int, spare_bytes: int = 0
-) -> Placement | None:
-    """Fill the targets with the modules in order; return None if they don't fit.
-
-    spare_bytes of main memory take what is left over (CPU offload; the first target computes it and holds all KV).
-    """
-    work = min(shape.chunk_tokens, max(context_tokens, 1))
-    seen = seen_tokens(facts, shape)
-    working = working_bytes(facts, shape, work, context_tokens, seen)
+def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], context_tokens: int) -> Placement | None:
+    """Fill the targets with the modules in order; return None if they don't fit."""
+    working = _working_bytes(facts, shape, context_tokens)
     room = [target.room_bytes - working for target in targets]
     room[0] -= table_bytes(facts, shape)
-    if spare_bytes:
-        largest = max(block_bytes(facts, block, shape) for block in facts.blocks)
-        room[0] -= largest + sum(_memory_bytes(block, shape, context_tokens) for block in facts.blocks)
     device_map: dict[str, str] = {}
     weights = dict.fromkeys((target.device for target in targets), 0)
-    current, offloaded = 0, 0
+    current = 0
     for block in facts.blocks:
         size = block_bytes(facts, block, shape)
-        needed = size if spare_bytes else size + _memory_bytes(block, shape, context_tokens)
+        needed = size + _memory_bytes(block, shape, context_tokens)
         while current < len(targets) and room[current] < needed:
             current += 1
         if current == len(targets):
-            offloaded += size
-            if offloaded > spare_bytes:
-                return None
-            device_map[block.name] = CPU
-            continue
+            return None
         room[current] -= needed
         weights[targets[current].device] += size
         device_map[block.name] = targets[current].device
@@ -60,10 +51,53 @@ def place(
     if facts.tied_head and embedding:  # the head is the embedding's own weight: they stay together
         device_map.update({block.name: device_map[embedding] for block in facts.blocks if block.elements == 0})
     return Placement(
-        device_map=device_map if len(targets) > 1 or offloaded else {},
-        parts=_parts(facts, shape, targets, context_tokens, working, weights, offloaded),
+        device_map=device_map if len(targets) > 1 else {},
+        parts=_parts(facts, shape, targets, context_tokens, working, weights),
         weights_by_device=weights,
     )
+
+
+def place_aside(
+    facts: CheckpointFacts, shape: Shape, target: Target, context_tokens: int, spare_bytes: int, *, streams: bool
+) -> Placement | None:
+    """Leave in main memory what a card has no room for; return None if that isn't enough, or has spare_bytes only.
+
+    First the tables, of which a token looks up one row; then, if it streams, as few layers as will do, evenly spread,
+    so that copying one goes on while others compute. The card computes everything and holds all KV.
+    """
+    sizes = {block.name: block_bytes(facts, block, shape) for block in facts.blocks}
+    tables = [block.name for block in facts.blocks if block.is_table]
+    layers = [block.name for block in facts.blocks if block.memory is not None and block.name]
+    kv = sum(_memory_bytes(block, shape, context_tokens) for block in facts.blocks)
+    working = _working_bytes(facts, shape, context_tokens)
+    room = target.room_bytes - kv - working - table_bytes(facts, shape)
+    for count in range(len(layers) + 1 if streams else 1):
+        streamed = _evenly(layers, count)
+        largest = max((sizes[name] for name in streamed), default=0)
+        slots = min(STREAMING_SLOTS, count) * largest
+        offloaded = sum(sizes[name] for name in (*tables, *streamed))
+        held = sum(sizes.values()) - offloaded
+        if held + slots <= room and 0 < offloaded <= spare_bytes:
+            aside = {*tables, *streamed}
+            weights = {target.device: held + table_bytes(facts, shape)}
+            return Placement(
+                device_map={name: OFFLOADED if name in aside else target.device for name in sizes},
+                parts=_parts(facts, shape, (target,), context_tokens, working + slots, weights, offloaded),
+                weights_by_device=weights,
+                streamed_bytes=sum(sizes[name] for name in streamed),
+            )
+    return None
+
+
+def _evenly(names: Sequence[str], count: int) -> list[str]:
+    """Return so many of the names, as far from each other as they can be."""
+    total = len(names)
+    return [name for index, name in enumerate(names) if (index + 1) * count // total > index * count // total]
+
+
+def _working_bytes(facts: CheckpointFacts, shape: Shape, context_tokens: int) -> int:
+    work = min(shape.chunk_tokens, max(context_tokens, 1))
+    return working_bytes(facts, shape, work, context_tokens, seen_tokens(facts, shape))
 
 
 def seen_tokens(facts: CheckpointFacts, shape: Shape) -> int | None:
@@ -87,7 +121,7 @@ def _parts(
     tokens: int,
     working: int,
     weights: dict[str, int],
-    offloaded: int,
+    offloaded: int = 0,
 ) -> MemoryParts:
     layers = tuple(layer.scaled(ELEMENT_BYTES[shape.compute]) for layer in facts.layers)
     return MemoryParts(

@@ -16,6 +16,7 @@ from engine.planning.ladder import (
     less_context,
     precisions_for,
     slow,
+    tables_aside,
     unlimited,
     wanted_window,
 )
@@ -46,10 +47,13 @@ def plan(hardware: Hardware, facts: CheckpointFacts, wishes: Wishes) -> Plan:
     found, fit = next(fitting(facts, precisions, targets, window), None), Fit.FITS
     if found is None:
         found, fit = less_context(facts, precisions[-1], targets, window), Fit.LESS_CONTEXT
+    if found is None:
+        found = tables_aside(hardware, facts, precisions, targets, window)
+        fit = Fit.FITS if found is not None and found.window == window else Fit.LESS_CONTEXT
     if found is not None:
         return _plan(facts, wishes, found, fit, reason(hardware, facts, wishes, precisions, found, targets))
     why = too_big_reason(hardware, facts, wishes, precisions, targets)
-    found = slow(hardware, facts, wishes, targets, window)
+    found = slow(hardware, facts, wishes, precisions, targets, window)
     if found is not None:
         return _plan(facts, wishes, found, Fit.SLOW, slow_reason(facts, found, why))
     needed = unlimited(facts, precisions[-1], targets[:1], min(MINIMUM_CONTEXT_TOKENS, window))
@@ -98,7 +102,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         prefill_chunk_tokens=shape.chunk_tokens,
         parts=parts,
         expected_tokens_per_second=round(speed, 1),
-        speed_reason=speed_reason(facts, shape.precision, rung.targets, speed, bool(parts.offloaded_bytes)),
+        speed_reason=speed_reason(facts, shape.precision, rung.targets, speed, rung.placement),
         left_out=facts.left_out,
     )
 

@@ -31,6 +31,9 @@ def reason(
     """Say why the precision is the one that was found, and that it fits."""
     precision, target = found.shape.precision, targets[0]
     named, sums = _named(facts, precision), arithmetic(found.placement.parts, found.window, found.targets)
+    if found.placement.parts.offloaded_bytes:
+        held = hundredths(found.placement.parts.offloaded_bytes) / 100
+        sums += f", and {held:.2f} GiB of tables in main memory, where a token looks up one row"
     if facts.stays_packed:
         return f"{named}: {sums}."
     label = f"{named}," if facts.published is not None else named

@@ -8,6 +8,7 @@ from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
 from engine.planning.placement import Placement
+from engine.planning.sizes import in_gib
 from engine.planning.targets import DeviceKind, Target
 from engine.planning.weights import read_bytes_per_token
 
@@ -17,12 +18,15 @@ TYPICAL_CONTEXT_TOKENS = 2048
 _GIGA = 10**9
 # From this part of a token's time on, unpacking is what it waits for.
 _MOSTLY = 0.99
-# Main memory to card while a layer is computed there (PCIe 4.0 x16 from memory that isn't pinned).
+# Main memory to card where it was not measured: PCIe 3.0 x16, or half of a 4.0 one as laptops have it.
 TRANSFER_BYTES_PER_SECOND = 12 * _GIGA
 # A processor unpacks 4-bit weights value by value; measured with bitsandbytes' NF4 on an EPYC with AVX-512.
 CPU_INT4_VALUES_PER_CORE_AND_SECOND = 0.85 * _GIGA
-# Only for comparing ways to run a model where nothing was measured.
-_UNKNOWN_RAM_BYTES_PER_SECOND = 20 * _GIGA
+# Only for comparing slow ways to run a model: where nothing was measured, what one core multiplies and adds up in a
+# second (AVX2 at 3.5 GHz), and the length of a question and its answer.
+_UNKNOWN_RAM_RATE = 20 * _GIGA
+_CPU_RATE_PER_CORE = 100 * _GIGA
+_QUESTION_TOKENS, _ANSWER_TOKENS = 1000, 250
 
 
 def expected_tokens_per_second(
@@ -35,22 +39,42 @@ def expected_tokens_per_second(
     share = read_bytes_per_token(facts, shape) / total if total else 0.0
     layers = tuple(layer.scaled(ELEMENT_BYTES[shape.compute]) for layer in facts.layers)
     conversation = kv_bytes(layers, min(context_tokens, TYPICAL_CONTEXT_TOKENS), shape.slack_tokens)
-    seconds = placement.parts.offloaded_bytes * share / TRANSFER_BYTES_PER_SECOND
+    # What was copied to a card is read there like all the rest.
+    seconds = transfer_seconds(placement, targets[0])
+    copied = placement.parts.offloaded_bytes
     for target in targets:
-        held = placement.weights_by_device[target.device] * share + conversation / len(targets)
+        held = (placement.weights_by_device[target.device] + copied) * share + conversation / len(targets)
         seconds += held / target.bandwidth_bytes_per_second
     return 1 / max(seconds, _unpacking_seconds(facts, shape.precision, targets[0]), 1e-9)
 
 
-def comparable(target: Target) -> Target:
-    """Return the target with some bandwidth, so that slow ways to run a model can be compared."""
-    if target.bandwidth_bytes_per_second:
-        return target
-    return replace(target, bandwidth_bytes_per_second=_UNKNOWN_RAM_BYTES_PER_SECOND)
+def transfer_seconds(placement: Placement, target: Target) -> float:
+    """Return how long copying to the card takes in one pass, whether that is for one id or for a whole chunk."""
+    return placement.streamed_bytes / (target.transfer_bytes_per_second or TRANSFER_BYTES_PER_SECOND)
+
+
+def exchange_seconds(
+    facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], placement: Placement, context_tokens: int
+) -> float:
+    """Return about how long a question and its answer take, to compare slow ways to run a model, measured or not."""
+    known = [
+        target if target.bandwidth_bytes_per_second else replace(target, bandwidth_bytes_per_second=_UNKNOWN_RAM_RATE)
+        for target in targets
+    ]
+    answering = _ANSWER_TOKENS / expected_tokens_per_second(facts, shape, known, placement, context_tokens)
+    if targets[0].kind is DeviceKind.CPU:
+        products = 2 * _QUESTION_TOKENS * (facts.parameters - _unread_values(facts))
+        return products / (_CPU_RATE_PER_CORE * targets[0].cores) + answering
+    passes = -(-_QUESTION_TOKENS // shape.chunk_tokens)
+    return passes * transfer_seconds(placement, targets[0]) + answering
 
 
 def speed_reason(
-    facts: CheckpointFacts, precision: Precision, targets: Sequence[Target], tokens_per_second: float, offloads: bool
+    facts: CheckpointFacts,
+    precision: Precision,
+    targets: Sequence[Target],
+    tokens_per_second: float,
+    placement: Placement,
 ) -> str:
     """Say where the number comes from; empty if there is none."""
     if not tokens_per_second:
@@ -63,10 +87,18 @@ def speed_reason(
         return f"At most: {read}."
     source = "measured here" if target.bandwidth_source == "measured" else f"by its {target.bandwidth_source}"
     rate = target.bandwidth_bytes_per_second / _GIGA
-    moved = ", and what lies in main memory is copied to the card for every token" if offloads else ""
+    moved = _copying(placement, target)
     turns = " The cards take turns with each token, so they hold more together but are no faster." if cards > 1 else ""
     read = f"{target.name} moves {rate:,.0f} GB/s ({source}), and each token reads the weights once{moved}"
     return f"At most: {read}.{turns}"
+
+
+def _copying(placement: Placement, target: Target) -> str:
+    if not placement.streamed_bytes:
+        return ""
+    size, measured = in_gib(placement.streamed_bytes), target.transfer_bytes_per_second
+    source, rate = "measured here" if measured else "taken for granted", (measured or TRANSFER_BYTES_PER_SECOND) / _GIGA
+    return f", {size} GiB of them by way of main memory at {rate:,.0f} GB/s ({source})"
 
 
 def _unpacking_seconds(facts: CheckpointFacts, precision: Precision, target: Target) -> float:
@@ -80,3 +112,10 @@ def _unpacked_values(facts: CheckpointFacts) -> float:
     values = sum(matrix.elements for block in facts.blocks for matrix in block.packed)
     experts = sum(matrix.elements for block in facts.blocks for matrix in block.experts)
     return (0 if facts.stays_packed and experts else values) + experts * facts.expert_share
+
+
+def _unread_values(facts: CheckpointFacts) -> float:
+    """Return how many weights a token has no use for: the experts that it isn't sent to, and tables."""
+    experts = sum(matrix.elements for block in facts.blocks for matrix in block.experts)
+    tables = sum(block.looked_up_elements for block in facts.blocks if block.is_table)
+    return experts * (1 - facts.expert_share) + tables

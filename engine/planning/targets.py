@@ -28,7 +28,7 @@ class Target:
     """One device to plan for. bandwidth: bytes per second of a copy, read and written; 0 if not known.
 
     interleaves_nf4: bitsandbytes' 4-bit kernel for this processor wants weights in a layout of its own. cores: of a
-    processor.
+    processor. transfer: from main memory to a card; 0 if not known.
     """
 
     kind: DeviceKind
@@ -42,6 +42,7 @@ class Target:
     bandwidth_source: str = ""
     interleaves_nf4: bool = False
     cores: int = 1
+    transfer_bytes_per_second: float = 0.0
 
     @property
     def room_bytes(self) -> int:
@@ -114,4 +115,5 @@ def _card(gpu: Gpu, hardware: Hardware) -> Target:
         computes_bf16=gpu.supports_bf16,
         bandwidth_bytes_per_second=gpu.bandwidth_bytes_per_second,
         bandwidth_source=gpu.bandwidth_source,
+        transfer_bytes_per_second=gpu.transfer_bytes_per_second,
     )

@@ -60,7 +60,7 @@ def from_copy(model_class: type[PreTrainedModel], folder: str, **options: object
 
     Raises whatever it raises, and ValueError for a packed weight that isn't whole.
     """
-    return load(model_class, _Reads, folder, **options)
+    return load(model_class, _Reads, folder, **options)  # type: ignore[arg-type]
 
 
 class _Reads:

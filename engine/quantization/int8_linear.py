@@ -57,7 +57,7 @@ class Int8Linear(torch.nn.Module):
 def replace_int8_linears(model: PreTrainedModel, dtype: torch.dtype) -> int:
     """Put an Int8Linear in the place of each INT8 layer of bitsandbytes, with the same tensors; return how many.
 
-    dtype: what the activations are in. Layers whose weights accelerate keeps in main memory stay as they are.
+    dtype: what the activations are in.
     """
     replaced = 0
     for name, module in list(model.named_modules()):
@@ -65,7 +65,7 @@ def replace_int8_linears(model: PreTrainedModel, dtype: torch.dtype) -> int:
             continue
         absmax = module.weight.SCB if module.weight.SCB is not None else module.state.SCB
         hook = getattr(module, "_hf_hook", None)
-        if absmax is None or getattr(hook, "offload", False):
+        if absmax is None:
             continue
         new = Int8Linear(module.weight.data, absmax, module.bias, dtype)
         if hook is not None:

@@ -96,7 +96,7 @@ def replace_nf4_linears(model: PreTrainedModel) -> int:
         module.support_avx512bf16_for_cpu = False
         if state is None or state.quant_type != "nf4" or state.blocksize != NF4_BLOCK:
             continue
-        if weight.dtype is not torch.uint8 or hasattr(module, "_hf_hook"):
+        if weight.dtype is not torch.uint8:
             continue
         new = Nf4Linear(weight.data, state, module.bias)
         new.train(module.training)

@@ -9,6 +9,7 @@ a quantised copy is wanted, then finish(). A copy is loaded with from_pretrained
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -50,9 +51,7 @@ _FORMAT_VERSION = 1
 class PackedConfig(BitsAndBytesConfig):
     """bitsandbytes' settings for one precision, under a name of its own so that the experts are packed too."""
 
-    def __init__(
-        self, precision: str = "int4", compute_dtype: str = "bfloat16", offloads: bool = False, **unused: object
-    ) -> None:
+    def __init__(self, precision: str = "int4", compute_dtype: str = "bfloat16", **unused: object) -> None:
         is_4bit = precision == Precision.INT4
         super().__init__(  # type: ignore[no-untyped-call]
             load_in_4bit=is_4bit,
@@ -61,7 +60,6 @@ class PackedConfig(BitsAndBytesConfig):
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=compute_dtype,
             llm_int8_threshold=0.0,
-            llm_int8_enable_fp32_cpu_offload=offloads,
         )
         self.precision = Precision(precision)
         self.quant_method = METHODS[self.precision]  # type: ignore[assignment]
@@ -88,7 +86,6 @@ class PackedConfig(BitsAndBytesConfig):
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=self.bnb_4bit_compute_dtype,
             llm_int8_threshold=0.0,
-            llm_int8_enable_fp32_cpu_offload=self.llm_int8_enable_fp32_cpu_offload,
         )
 
 
@@ -123,17 +120,18 @@ class _PackExperts(ConversionOps):
         for name, value in input_dict.items():
             module, local = get_module_from_name(model, name)
             shape = packed_shapes_of(module).get(local)
-            if shape is None:
-                result.update(
-                    self._linears.convert(
-                        {name: value}, source_patterns=source_patterns, target_patterns=target_patterns, **others
-                    )
-                )
-                continue
             dense = value[0] if isinstance(value, list) else value
-            packed = pack(dense, shape, module.is_transposed, self._quantizer.device_of(name))
+            packs_on, destination = self._quantizer.device_of(name), self._quantizer.destination_of(name)
+            if shape is None:
+                dense = dense.to(packs_on)
+                converted: dict[str, Any] = self._linears.convert(
+                    {name: dense}, source_patterns=source_patterns, target_patterns=target_patterns, **others
+                )
+                result.update({each: tensor.to(destination) for each, tensor in converted.items()})
+                continue
+            packed, scales = pack(dense, shape, module.is_transposed, packs_on)
             make_place(module, local, shape)
-            result[name + PACKED], result[name + SCALES] = packed
+            result[name + PACKED], result[name + SCALES] = packed.to(destination), scales.to(destination)
             if isinstance(missing, set):
                 missing.discard(name)
         return result
@@ -145,6 +143,8 @@ class _PacksExperts:
     quantization_config: PackedConfig
     pre_quantized: bool
     modules_to_not_convert: list[str]
+    # Module name to where its packed weights are kept, where that isn't the device that packs them.
+    destinations: Mapping[str, torch.device] | None = None
     _device_map: dict[str, Any]
 
     def get_modules_to_not_convert(self, model: PreTrainedModel, *_: object, **__: object) -> list[str]:
@@ -152,8 +152,14 @@ class _PacksExperts:
         return modules_kept(model)
 
     def device_of(self, name: str) -> torch.device:
-        """Return the device that the parameter is meant for."""
+        """Return the device that packs the parameter: a card does it hundreds of times faster than a processor."""
         return torch.device(get_device(self._device_map, name, valid_torch_device=True))
+
+    def destination_of(self, name: str) -> torch.device:
+        """Return the device on which the packed parameter is kept."""
+        if self.destinations is None:
+            return self.device_of(name)
+        return torch.device(get_device({**self.destinations}, name))
 
     def param_needs_quantization(self, model: PreTrainedModel, param_name: str, **others: object) -> bool:
         """Say whether get_quantize_ops is wanted for the parameter."""
@@ -232,22 +238,21 @@ def register() -> None:
             register_quantization_config(method)(PackedConfig)
 
 
-def quantization_config_for(precision: Precision, compute_dtype: torch.dtype, offloads: bool = False) -> PackedConfig:
-    """Return what from_pretrained takes as quantization_config for INT8 or INT4; registers the formats.
-
-    offloads: some modules of the device map stay in main memory; those are left in 16 bit.
-    """
+def quantization_config_for(precision: Precision, compute_dtype: torch.dtype) -> PackedConfig:
+    """Return what from_pretrained takes as quantization_config for INT8 or INT4; registers the formats."""
     register()
-    return PackedConfig(precision, str(compute_dtype).removeprefix("torch."), offloads)
+    return PackedConfig(precision, str(compute_dtype).removeprefix("torch."))
 
 
-def finish(model: PreTrainedModel) -> QuantizationReport:
+def finish(model: PreTrainedModel, *, on_processor: bool = True) -> QuantizationReport:
     """Make a loaded quantised model fast and say what it consists of; does nothing to a plain one.
 
-    Save the quantised copy before: NF4 layers on the CPU are laid out anew and can't be saved any more.
+    Save the quantised copy before: NF4 layers on the CPU are laid out anew and can't be saved any more. on_processor:
+    layers in main memory are multiplied there, and don't just wait for their turn on a card.
     """
     use_packed_experts(model)
     replace_int8_linears(model, model.dtype)
-    replace_nf4_linears(model)
+    if on_processor:
+        replace_nf4_linears(model)
     share_tables(model)
     return describe(model)

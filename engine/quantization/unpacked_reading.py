@@ -61,7 +61,7 @@ def from_published(
     """
 
     _read_now.set(published)
-    return load(model_class, _Reads, folder, **options)
+    return load(model_class, _Reads, folder, **options)  # type: ignore[arg-type]
 
 
 class _Reads:

@@ -15,6 +15,7 @@ from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.hardware import machine
 from engine.hardware.bitsandbytes_library import bitsandbytes_problem
+from engine.planning.placement import STREAMING_SLOTS
 from tests.chat_probe import ask, user
 
 CHOICES = (PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4)
@@ -59,23 +60,32 @@ def test_logits_agree_with_the_processor(choice: PrecisionChoice, shape_folder: 
     assert difference < 0.05
 
 
-def test_offload_computes_the_same(shape_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("choice", CHOICES)
+def test_layers_that_wait_in_main_memory_compute_the_same(
+    choice: PrecisionChoice, shape_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = random_weights.make(SHAPE, shape_folder, "cuda")
-    whole = load(str(path), tmp_path, PrecisionChoice.BF16)
+    whole = load(str(path), tmp_path, choice)
     expected = ask(whole, [user("Hello")], maximum_tokens=8).token_ids
     loader.free(whole.loaded)
     describe = machine.describe
     parts = whole.plan.parts
-    free = parts.weights_bytes // 2 + parts.kv_bytes + parts.working_bytes + parts.reserve_bytes
+    free = parts.needed_bytes - parts.reserve_bytes + 2**29 - parts.weights_bytes // 4
 
     def small_card(folder: Path, **options: bool) -> Hardware:
         found = describe(folder, **options)
-        cards = tuple(msgspec.structs.replace(gpu, free_bytes=free, total_bytes=free + 2**29) for gpu in found.gpus)
+        cards = tuple(msgspec.structs.replace(gpu, free_bytes=free, total_bytes=free) for gpu in found.gpus)
         return msgspec.structs.replace(found, gpus=cards[:1])
 
     monkeypatch.setattr(machine, "describe", small_card)
-    split = load(str(path), tmp_path, PrecisionChoice.BF16)
+    before = torch.cuda.memory_allocated()
+    split = load(str(path), tmp_path, choice, "cuda:0")
     assert split.plan.fit is Fit.SLOW
-    assert "cpu" in split.plan.device_map.values()
+    assert len(split.plan.offloaded) > STREAMING_SLOTS
+    held = split.plan.parts.weights_bytes + split.plan.parts.kv_bytes + split.plan.parts.working_bytes
+    assert torch.cuda.memory_allocated() - before <= held
     assert ask(split, [user("Hello")], maximum_tokens=8).token_ids == expected
+    follow_up = [user("Hello"), user("And then?")]
+    assert ask(split, follow_up, maximum_tokens=8).token_ids
     loader.free(split.loaded)
+    assert torch.cuda.memory_allocated() <= before + 2**20

@@ -29,8 +29,8 @@ def load(path: Path, folder: Path, choice: PrecisionChoice = PrecisionChoice.FP3
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3", "mixtral", "gpt_oss"])
-def test_layers_that_accelerate_fetches_answer_the_same(name: str, tiny_folder: Path, tmp_path: Path) -> None:
-    """Main memory beside a card can't be had here; the disk beside main memory goes through the same hooks."""
+def test_layers_in_two_places_answer_the_same(name: str, tiny_folder: Path, tmp_path: Path) -> None:
+    """Several cards can't be had here; the disk beside main memory goes through the same hooks."""
     path = tiny_checkpoints.make(name, tiny_folder)
     plain = load(path, tmp_path)
     expected = ask(ChatSession(plain), [user("Hello")], maximum_tokens=8).token_ids

@@ -12,7 +12,7 @@ import torch
 from engine.api.hardware import Gpu
 from engine.hardware import bandwidth, copy_rate, machine_file
 from engine.hardware.bandwidth import ram_bandwidth, with_bandwidth
-from engine.hardware.copy_rate import Copied, copy_gpu, copy_ram
+from engine.hardware.copy_rate import Copied, copy_gpu, copy_ram, copy_to_gpu
 from engine.hardware.machine_file import MachineFile, keep_bandwidth, keep_kernels
 
 GIB = 2**30
@@ -36,6 +36,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Counter:
     counter = Counter()
     monkeypatch.setattr(bandwidth, "copy_ram", counter)
     monkeypatch.setattr(bandwidth, "copy_gpu", counter)
+    monkeypatch.setattr(bandwidth, "copy_to_gpu", lambda *_: Copied(2.5e10))
     new_process(monkeypatch)
     return counter
 
@@ -211,11 +212,14 @@ def test_a_card_is_measured_or_has_its_data_sheet(
 ) -> None:
     planned = with_bandwidth(CARD, tmp_path, "570.1", measure=False)
     assert (planned.bandwidth_bytes_per_second, planned.bandwidth_source) == (448e9, "data sheet")
+    assert planned.transfer_bytes_per_second == 0
     found = with_bandwidth(CARD, tmp_path, "570.1")
     assert (found.bandwidth_bytes_per_second, found.bandwidth_source) == (1e10, "measured")
+    assert found.transfer_bytes_per_second == 2.5e10
     new_driver = with_bandwidth(CARD, tmp_path, "580.0")
     assert new_driver.bandwidth_bytes_per_second == 2e10
     monkeypatch.setattr(bandwidth, "copy_gpu", lambda *_: Copied(0.0))
+    monkeypatch.setattr(bandwidth, "copy_to_gpu", lambda *_: Copied(0.0))
     unknown = Gpu(0, "Something new", (42, 0), 8 * GIB, 7 * GIB, True)
     assert with_bandwidth(unknown, tmp_path, "570.1") == unknown
 
@@ -245,6 +249,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return buffers(size, "cpu")
 
     monkeypatch.setattr(copy_rate, "_buffers", on_the_processor)
+    monkeypatch.setattr(copy_rate, "_transfer_buffers", lambda size, index: on_the_processor(size, f"way to {index}"))
     monkeypatch.setattr(copy_rate, "_WAKE_SECONDS", 0.0)
     monkeypatch.setattr(torch.cuda, "device", lambda _: contextlib.nullcontext())
     monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
@@ -258,6 +263,9 @@ def test_a_card_by_its_own_clock(fake_cuda: list[str]) -> None:
     # Two copies of 64 MiB in 10 ms, each read and written.
     assert found.bytes_per_second == pytest.approx(2 * 2 * 64 * 2**20 / 0.010)
     assert fake_cuda == ["64 MiB on cuda:1", "gave back"]
+    way = copy_to_gpu(1, 8 * GIB)
+    assert way.bytes_per_second == pytest.approx(2 * 64 * 2**20 / 0.010)  # each byte counts once
+    assert fake_cuda[2:] == ["64 MiB on way to 1", "gave back"]
 
 
 def test_a_card_that_fails_gives_its_memory_back(fake_cuda: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,4 +274,5 @@ def test_a_card_that_fails_gives_its_memory_back(fake_cuda: list[str], monkeypat
 
     monkeypatch.setattr(copy_rate, "_gpu_seconds", fail)
     assert copy_gpu(0, 8 * GIB).bytes_per_second == 0
-    assert fake_cuda == ["gave back"]
+    assert copy_to_gpu(0, 8 * GIB).bytes_per_second == 0
+    assert fake_cuda == ["gave back"] * 2

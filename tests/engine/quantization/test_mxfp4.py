@@ -28,6 +28,7 @@ from engine.quantization.published_kinds import KEPT_MXFP4
 from engine.quantization.report import describe, resident_bytes
 from tests import tiny_checkpoints
 from tests.chat_probe import ask, user
+from tests.engine.offload.spreading import load_spread
 
 SETTINGS = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"]}
 EXPERTS = ("gate_up_proj", "down_proj")
@@ -169,6 +170,18 @@ def test_experts_are_stored_as_in_the_files(checkpoints: tuple[Path, Path]) -> N
     assert {tensor.dtype for name, tensor in state.items() if name not in packed} == {torch.bfloat16}
     assert model.config._experts_implementation == IMPLEMENTATION
     assert describe(model).packed_tensors == 8
+
+
+def test_experts_can_wait_in_main_memory(
+    checkpoints: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, ids = checkpoints[0], torch.arange(3, 23).unsqueeze(0)
+    tiny_checkpoints.edit_config(path, quantization_config=SETTINGS)
+    whole = through_loader(path, tmp_path).model
+    spread = load_spread(path, tmp_path, PrecisionChoice.AUTO, monkeypatch).model
+    with torch.inference_mode():
+        for _ in range(2):
+            assert torch.equal(spread(ids).logits, whole(ids).logits)
 
 
 def test_experts_left_in_16_bit_stay_so(checkpoints: tuple[Path, Path], tmp_path: Path) -> None:

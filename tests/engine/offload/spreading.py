@@ -1,0 +1,41 @@
+"""Plans that leave modules in main memory, for computers without a card: there the processor takes the card's part."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from engine.api.cancellation import CancellationToken
+from engine.api.plan import OFFLOADED, Plan, PrecisionChoice
+from engine.checkpoints import loader
+from engine.checkpoints.inspection import facts_for, inspect
+from engine.checkpoints.loader import LoadedModel
+from engine.planning.facts import Block
+from engine.quantization.published import this_environment
+
+
+def blocks_of(path: Path, data: Path) -> tuple[Block, ...]:
+    inspection = inspect(str(path), data, CancellationToken(), lambda *_: None)
+    return facts_for(inspection, this_environment("cpu", (0, 0), ())).blocks
+
+
+def load(path: Path, data: Path, choice: PrecisionChoice) -> LoadedModel:
+    return loader.load(str(path), choice, 512, "cpu", data, CancellationToken(), lambda *_: None)
+
+
+def load_spread(path: Path, data: Path, choice: PrecisionChoice, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
+    """Load with all tables and layers in main memory, as if the processor were a card."""
+    places = {
+        block.name: OFFLOADED if block.is_table or block.memory is not None else "cpu:0"
+        for block in blocks_of(path, data)
+        if block.name
+    }
+    planned = loader.plan_with_draft
+
+    def plan_spread(*arguments: object) -> tuple[Plan, Plan | None]:
+        found, draft = planned(*arguments)  # type: ignore[arg-type]
+        return msgspec.structs.replace(found, device_map=places), draft
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loader, "plan_with_draft", plan_spread)
+        return load(path, data, choice)

@@ -1,0 +1,115 @@
+"""Models whose layers and tables wait in main memory answer as they do whole, in every precision."""
+
+import gc
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import AutoConfig
+
+from engine.api.plan import PrecisionChoice
+from engine.checkpoints import copies, loader
+from engine.generation.chat_session import ChatSession
+from engine.offload import streaming
+from engine.planning.placement import STREAMING_SLOTS
+from tests import tiny_checkpoints
+from tests.chat_probe import answered, ask, user
+from tests.engine.offload.spreading import blocks_of, load, load_spread
+
+# Full attention, a scaled and tied embedding, experts, sinks, states, two tables, positions by length.
+_ARCHITECTURES = ("llama", "gemma3", "mixtral", "gpt_oss", "lfm2", "falcon_h1", "gpt2", "phi3_longrope")
+_PACKED = (PrecisionChoice.INT8, PrecisionChoice.INT4)
+
+
+def _answers(session: ChatSession) -> list[object]:
+    """Return the ids of a question, a follow-up and an edit, with what was read for each."""
+    first, other = [user("Hello there, what is this?")], [user("Hello there, what else?")]
+    result = ask(session, first, maximum_tokens=6)
+    follow_up = ask(session, [*first, answered(session, result), user("And then?")], maximum_tokens=6)
+    edited = ask(session, other, maximum_tokens=6)
+    return [(each.token_ids, each.statistics.reused_tokens) for each in (result, follow_up, edited)]
+
+
+@pytest.mark.parametrize("name", _ARCHITECTURES)
+def test_answers_and_what_is_read_stay_the_same(
+    name: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_checkpoints.make(name, tiny_folder)
+    whole = ChatSession(load(path, tmp_path, PrecisionChoice.FP32))
+    spread = ChatSession(load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch))
+    assert spread.plan.offloaded
+    assert type(spread.loaded.model) is type(whole.loaded.model)
+    assert _answers(spread) == _answers(whole)
+    assert spread.plan.kv_reuse == whole.plan.kv_reuse
+    assert spread.plan.decode == "eager"
+
+
+@pytest.mark.parametrize("choice", _PACKED)
+@pytest.mark.parametrize("name", ["llama", "mixtral"])
+def test_packed_weights_wait_too_and_are_read_from_the_copy(
+    name: str, choice: PrecisionChoice, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_checkpoints.make(name, tiny_folder)
+    monkeypatch.setattr(copies, "_stored_bytes", lambda model: 1)  # else none is kept of models as small as these
+    expected = _answers(ChatSession(load(path, tmp_path / "whole", choice)))
+    for _ in ("packed while it is read", "from the copy"):
+        spread = load_spread(path, tmp_path / "spread", choice, monkeypatch)
+        assert _answers(ChatSession(spread)) == expected
+        loader.free(spread)
+    assert len(list((tmp_path / "spread").rglob("*.safetensors"))) == 1
+
+
+def test_the_device_holds_two_layers_at_a_time(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    model = load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch).model
+    layers = model.get_submodule("model.layers").children()
+    held = [{tensor.untyped_storage().data_ptr() for tensor in layer.parameters()} for layer in layers]
+    assert held[0] == held[2]
+    assert len(held[0] | held[1]) == STREAMING_SLOTS
+    tables = {block.name for block in blocks_of(path, tmp_path) if block.is_table}
+    assert tables == {"model.embed_tokens"}
+    assert not list(model.get_submodule("model.embed_tokens").parameters())
+
+
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_a_table_that_is_the_head_as_well_is_none(is_tied: bool, tiny_folder: Path, tmp_path: Path) -> None:
+    config = AutoConfig.from_pretrained(tiny_checkpoints.make("gemma3", tiny_folder))
+    config.tie_word_embeddings = is_tied
+    path = tiny_checkpoints.save(config, tmp_path / "model")
+    assert any(block.is_table for block in blocks_of(path, tmp_path)) is not is_tied
+
+
+def test_all_memory_comes_back(tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pieces: list[weakref.ref[torch.Tensor]] = []
+    original = streaming.kept
+
+    def watched(content: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
+        found = original(content, device)
+        pieces.extend(weakref.ref(piece) for piece in found)
+        return found
+
+    monkeypatch.setattr(streaming, "kept", watched)
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    loaded = load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch)
+    table = weakref.ref(loaded.model.get_submodule("model.embed_tokens").__dict__["weight"])
+    assert len(pieces) == 3
+    loader.free(loaded)
+    gc.collect()
+    assert [each() for each in (*pieces, table)] == [None] * 4
+    assert loaded.model is not None  # somebody may still hold what is left of it
+
+
+def test_memory_that_runs_out_while_layers_are_put_aside_leaves_nothing(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    monkeypatch.setattr(streaming, "kept", _out_of_memory)
+    with pytest.raises(torch.OutOfMemoryError):
+        load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch)
+
+
+def _out_of_memory(*_: object) -> list[torch.Tensor]:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
