@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
 from typing import Protocol
 
 import torch
@@ -19,26 +18,51 @@ class Recorder(Protocol):
         ...
 
 
-@cache
-def _stream_aside(device: torch.device) -> torch.cuda.Stream:
-    """Return the one stream of a device that is recorded on, for as long as the process lives.
+# Streams that nobody records on now, by device; kept for as long as the process lives. cuBLAS keeps a workspace for
+# each stream that it is used on (8 MiB, 32 on newer cards), and memory of a pool is used again on its stream only.
+_idle: dict[torch.device, list[torch.cuda.Stream]] = {}
 
-    cuBLAS keeps a workspace for each stream it was ever used on (8 MiB, 32 on newer cards), and memory of a pool is
-    used again only on the stream that it was taken on.
+
+class _Aside:
+    """A stream beside the current one, for a recorder and what it has recorded alone; idle again when all are gone.
+
+    WORKAROUND torch 2.12 and 2.13: a graph that is freed takes cuBLAS' workspace of its stream with it, also from other
+    graphs that were captured there and go on writing to that memory (pytorch#193402).
     """
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call] # as PyTorch leaves it
+
+    def __init__(self, device: torch.device) -> None:
+        self._idle = _idle.setdefault(device, [])
+        self.stream = self._idle.pop() if self._idle else torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+    def __del__(self) -> None:
+        if hasattr(self, "stream"):
+            self._idle.append(self.stream)
+
+
+class _Recorded:
+    """A captured graph; the graph goes first, the stream behind it."""
+
+    def __init__(self, graph: torch.cuda.CUDAGraph, aside: _Aside) -> None:
+        self._graph = graph
+        self._aside = aside
+
+    def __call__(self) -> None:
+        self._graph.replay()
 
 
 class CudaRecorder:
-    """Captures work as CUDA graphs that share one pool of memory."""
+    """Captures work as CUDA graphs that share one pool of memory and one stream; none goes before the recorder does."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self._recorded: list[_Recorded] = []
+        self._aside: _Aside | None = None
         self._pool: torch.cuda._POOL_HANDLE | None = None
 
     def __call__(self, work: Callable[[], object]) -> Callable[[], None]:
         """Do the work twice aside, so that libraries have their workspaces, then capture it."""
-        stream, before = _stream_aside(self._device), torch.cuda.current_stream(self._device)
+        self._aside = self._aside or _Aside(self._device)
+        stream, before = self._aside.stream, torch.cuda.current_stream(self._device)
         stream.wait_stream(before)
         try:
             with torch.cuda.stream(stream):
@@ -56,7 +80,8 @@ class CudaRecorder:
         except BaseException:
             self._leave_capture(graph, before)
             raise
-        return graph.replay
+        self._recorded.append(_Recorded(graph, self._aside))
+        return self._recorded[-1]
 
     def _leave_capture(self, graph: torch.cuda.CUDAGraph, before: torch.cuda.Stream) -> None:
         """Go back to the stream from before a capture, which CUDA may have ended by itself.

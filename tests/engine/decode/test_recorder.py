@@ -1,9 +1,10 @@
 """How steps are recorded on a card, seen without one: which streams are used, and what a failed capture leaves."""
 
+import gc
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,6 +23,13 @@ class Stream:
 
     def wait_stream(self, other: "Stream") -> None:
         self.waited_for.append(other)
+
+
+class Graph:
+    """Stands in for a graph."""
+
+    def replay(self) -> None:
+        return
 
 
 @dataclass
@@ -69,7 +77,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
         "graph": found.graph,
         "synchronize": lambda device: None,
         "graph_pool_handle": lambda: (0, 7 + len(found.pools)),
-        "CUDAGraph": lambda: SimpleNamespace(replay=lambda: None),
+        "CUDAGraph": Graph,
     }
     for name, value in fake.items():
         monkeypatch.setattr(torch.cuda, name, value)
@@ -77,18 +85,60 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
         ends = lambda device, pool, name=name: found.end(name, device, pool)  # noqa: E731
         monkeypatch.setattr(torch._C, name, ends, raising=False)
     monkeypatch.setattr(recording, "_failed", [])
-    recording._stream_aside.cache_clear()
+    monkeypatch.setattr(recording, "_idle", {})
     yield found
-    recording._stream_aside.cache_clear()
+    gc.collect()
 
 
-def test_all_steps_of_all_models_are_recorded_on_one_stream(card: Card) -> None:
+def test_all_steps_of_a_model_are_recorded_on_one_stream_and_the_next_ones_too(card: Card) -> None:
     done: list[Stream] = []
-    for recorder in (CudaRecorder(CARD), CudaRecorder(CARD)):
+    for _ in range(2):
+        recorder = CudaRecorder(CARD)
         for _ in range(3):
             recorder(lambda: done.append(card.current))
+        del recorder
+        gc.collect()
     assert len(set(card.used)) == 1
     assert set(done) == set(card.used)
+
+
+def test_no_stream_is_shared_with_a_recording_that_may_be_freed_before(card: Card) -> None:
+    model, trial = CudaRecorder(CARD), CudaRecorder(CARD)
+    kept = model(lambda: None)
+    alone = trial(lambda: None)
+    del trial
+    gc.collect()
+    CudaRecorder(CARD)(lambda: None)()  # the trial's recorder is gone, what it recorded is not
+    first, second, third = card.used
+    assert len({first, second, third}) == 3
+    del alone
+    gc.collect()
+    CudaRecorder(CARD)(lambda: None)
+    assert card.used[-1] in (second, third)
+    del model
+    gc.collect()
+    CudaRecorder(CARD)(lambda: None)
+    assert card.used[-1] is not first
+    del kept
+
+
+def test_what_was_recorded_stays_until_all_of_it_can_go(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs: list[weakref.ref[Graph]] = []
+
+    def make() -> Graph:
+        graph = Graph()
+        graphs.append(weakref.ref(graph))
+        return graph
+
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", make)
+    recorder = CudaRecorder(CARD)
+    recorder(lambda: None)  # of no more use
+    recorder(lambda: None)()
+    gc.collect()
+    assert all(graph() is not None for graph in graphs)
+    del recorder
+    gc.collect()
+    assert not any(graph() is not None for graph in graphs)
 
 
 def test_a_failed_capture_leaves_stream_and_allocator_as_they_were(card: Card) -> None:
@@ -100,10 +150,11 @@ def test_a_failed_capture_leaves_stream_and_allocator_as_they_were(card: Card) -
 
 
 def test_a_capture_in_the_warm_up_of_another_leaves_it_on_its_stream(card: Card) -> None:
-    card.current, card.fails = recording._stream_aside(CARD), True
+    outer = card.current = Stream()
+    card.fails = True
     with pytest.raises(RuntimeError, match="during capture"):
         CudaRecorder(CARD)(lambda: None)
-    assert card.current is recording._stream_aside(CARD)
+    assert card.current is outer
     assert card.ended == [("_cuda_endAllocateToPool", 1, (0, 7)), ("_cuda_releasePool", 1, (0, 7))]
 
 
@@ -136,7 +187,9 @@ def test_what_failed_before_the_capture_is_waited_for(card: Card) -> None:
     def fail() -> None:
         raise RuntimeError("out of memory")
 
+    recorder = CudaRecorder(CARD)
     with pytest.raises(RuntimeError, match="out of memory"):
-        CudaRecorder(CARD)(fail)
-    assert card.current.waited_for == [recording._stream_aside(CARD)]
+        recorder(fail)
+    assert recorder._aside is not None
+    assert card.current.waited_for == [recorder._aside.stream]
     assert not card.used
