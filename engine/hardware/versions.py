@@ -4,13 +4,17 @@ import platform
 from functools import cache
 from importlib import metadata
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "huggingface_hub", "bitsandbytes", "flash-attn")
+import torch
+
+_PACKAGES = ("transformers", "tokenizers", "safetensors", "huggingface_hub", "bitsandbytes", "flash-attn")
 
 
 def installed_versions() -> dict[str, str]:
     """Return name to version for Python and the engine's libraries; a missing one is left out."""
     found = {package: _version(package) for package in _PACKAGES}
-    return {"python": platform.python_version()} | {name: version for name, version in found.items() if version}
+    # By its own word: the CUDA build that PyPI has calls itself 2.13.0+cu130, its metadata says 2.13.0.
+    own = {"python": platform.python_version(), "torch": str(torch.__version__)}
+    return own | {name: version for name, version in found.items() if version}
 
 
 @cache

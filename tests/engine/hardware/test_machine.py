@@ -19,6 +19,7 @@ from engine.hardware.gpus import GpuFindings
 from engine.hardware.kernels import AttentionFindings
 from engine.hardware.machine import describe
 from engine.hardware.quantization_kernels import QuantizationFindings
+from engine.hardware.versions import installed_versions
 
 GIB = 2**30
 
@@ -155,3 +156,8 @@ def test_a_measurement_holds_no_memory(tmp_path: Path) -> None:
     before = psutil.Process().memory_info().rss
     assert copy_rate.copy_ram(64 * GIB).bytes_per_second > 0
     assert psutil.Process().memory_info().rss - before < 32 * 2**20
+
+
+def test_pytorch_tells_its_build_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "__version__", "2.13.0+cu130")  # its metadata on PyPI leaves the build out
+    assert installed_versions()["torch"] == "2.13.0+cu130"
