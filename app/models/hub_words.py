@@ -8,10 +8,9 @@ from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow, DownloadState, HubRow
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.hub import Gating, HubCheckpoint
-from engine.api.plan import Plan, Precision
+from engine.api.plan import Plan
 
 _MAIN = "main"
-_PACKED = frozenset({Precision.INT8, Precision.INT4})
 _DAY = 86_400.0
 _SHOWN_CHARACTERS = 120
 _USUAL_MEGABITS = 50  # what many homes have; only an idea, and said to be one
@@ -236,7 +235,6 @@ def _rounded(seconds: float) -> str:
     return tr("{number} h").format(number=hours)
 
 
-def copy_bytes(checkpoint: HubCheckpoint, plan: Plan | None) -> int:
+def copy_bytes(plan: Plan | None) -> int:
     """Return the size of the packed copy that Hearth keeps of a model once it is loaded, 0 if it keeps none."""
-    is_packed_here = plan is not None and plan.precision in _PACKED and not checkpoint.quantization
-    return plan.weight_bytes if plan is not None and is_packed_here else 0
+    return plan.weight_bytes if plan is not None and plan.packed_here else 0

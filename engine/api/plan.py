@@ -70,7 +70,8 @@ class MemoryParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is to be loaded (or was), where, how, and why not better. Bytes are bytes; context_window is in tokens.
 
-    quantization: how INT8 or INT4 is made, empty for 16 and 32 bit. compute: the format of activations, KV and of
+    quantization: how INT8 or INT4 is made, empty for 16 and 32 bit. packed_here: Hearth makes it while loading, not the
+    publisher, and keeps a copy. compute: the format of activations, KV and of
     what is not packed. device_map: module name to device, empty if all is
     on `device`. expected_tokens_per_second: what the memory bandwidth allows at most, 0 where that is not known.
     opens_thinking: the chat template itself begins each answer with thinking, whose opening tag is not in the text.
@@ -100,6 +101,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     load_seconds: float = 0.0
     fit: Fit = Fit.FITS
     quantization: str = ""
+    packed_here: bool = False
     compute: Precision = Precision.BF16
     device_map: dict[str, str] = {}
     kv_layout: KvLayout = KvLayout.FULL

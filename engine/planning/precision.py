@@ -97,6 +97,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         fit=fit,
         compute=shape.compute,
         quantization=_quantization(facts, shape.precision),
+        packed_here=shape.precision in _QUANTIZATIONS and not facts.stays_packed,
         device_map=rung.placement.device_map,
         kv_layout=shape.kv_layout,
         prefill_chunk_tokens=shape.chunk_tokens,

@@ -10,7 +10,7 @@ from engine.quantization.published_forms import Form, PackedWeight
 _STRIP_VALUES = 2**24
 _FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
 _EXPONENT_BIAS = 127.0  # scales in whole bytes are exponents of two
-_WORD_BITS = 32
+_WORD_BITS, _BYTE_BITS = 32, 8
 _MATRIX = 2
 # Where in a word AWQ keeps the first, second... of eight neighbours.
 _AWQ_ORDER = (0, 4, 1, 5, 2, 6, 3, 7)
@@ -139,8 +139,10 @@ def _as_float(scales: torch.Tensor) -> torch.Tensor:
 
 def _from_words(words: torch.Tensor, bits: int) -> torch.Tensor:
     """Return the positive numbers of a few bits that lie in each row of words, the first in the lowest bits."""
-    shifts = torch.arange(0, _WORD_BITS, bits, dtype=torch.int32, device=words.device)
-    return ((words.int().unsqueeze(-1) >> shifts) & ((1 << bits) - 1)).to(torch.uint8).flatten(1)
+    # No number goes over the end of a byte.
+    parts = words.reshape(-1).view(torch.uint8).view(words.shape[0], -1)
+    shifts = torch.arange(0, _BYTE_BITS, bits, dtype=torch.uint8, device=words.device)
+    return ((parts.unsqueeze(-1) >> shifts) & ((1 << bits) - 1)).flatten(1)
 
 
 def _in_awq_order(numbers: torch.Tensor) -> torch.Tensor:

@@ -162,7 +162,7 @@ class DetailsPanel(QWidget):
             return Standing()
         is_begun = local is not None and not local.is_complete
         offer = Offer.RESUME if is_begun else Offer.DOWNLOAD
-        return Standing(offer, missing, free, hub_words.copy_bytes(self._row.checkpoint, self._plan))
+        return Standing(offer, missing, free, hub_words.copy_bytes(self._plan))
 
     def _local(self) -> LocalCheckpoint | None:
         for value in _values(self._checkpoints, CHECKPOINT_ROLE):

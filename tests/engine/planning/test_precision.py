@@ -287,6 +287,7 @@ def test_published_packed_checkpoints_are_loaded_as_they_are_or_unpacked() -> No
     )  # fmt: skip
     kept = plan(machine(12), facts, Wishes(None, PrecisionChoice.BF16))
     assert (kept.precision, kept.compute, kept.quantization) == (Precision.INT4, Precision.FP16, "GPTQ, 4-bit")
+    assert not kept.packed_here
     assert re.match(r"INT4, as published in GPTQ, 4-bit: 5\.\d\d GiB of weights", kept.precision_reason)
     unpacked = replace(facts, published=Published(Precision.INT4, "MXFP4", True))
     assert plan(machine(24), unpacked, Wishes()).precision_reason.startswith("BF16, unpacked from MXFP4: 14.9")
@@ -311,7 +312,7 @@ def test_what_was_published_in_another_form_is_packed_again(card_gib: int, choic
     assert found.precision_reason.startswith(words)
     check_sums(found)
     plain = planned("llama-3.1-8b", machine(card_gib), 4096, choice)
-    assert found.parts == plain.parts
+    assert (found.parts, found.packed_here) == (plain.parts, found.precision is not Precision.BF16)
     old = plan(machine(card_gib, capability=(7, 5)), facts, Wishes(4096))
     assert card_gib < 24 or old.precision_reason.startswith("FP16, unpacked from FP8, because RTX has no BF16: ")
 

@@ -105,15 +105,22 @@ def test_a_full_disk_is_told_before(opened: Opened) -> None:
 
 
 def test_the_packed_copy_is_told_before_the_download(opened: Opened) -> None:
-    packed = msgspec.structs.replace(demo_hub.PLAN, precision=Precision.INT4, weight_bytes=5 * demo_hub.GB)
-    for checkpoint, free, words in (
-        (demo_hub.QWEN, 200, "and 5.0 GB for its packed copy, which loads faster; 200.0 GB are free."),
-        (demo_hub.GPTQ, 200, "Needs 9.9 GB; 200.0 GB are free."),
-        (demo_hub.QWEN, 18, "(without room for it, it is packed anew at each load); 18.0 GB are free."),
+    kept = msgspec.structs.replace(demo_hub.PLAN, precision=Precision.INT4, weight_bytes=5 * demo_hub.GB)
+    packed = msgspec.structs.replace(kept, packed_here=True)
+    for checkpoint, plan, free, words in (
+        (demo_hub.QWEN, packed, 200, "and 5.0 GB for its packed copy, which loads faster; 200.0 GB are free."),
+        (demo_hub.GPTQ, kept, 200, "Needs 9.9 GB; 200.0 GB are free."),
+        (
+            demo_hub.GPTQ,
+            packed,
+            200,
+            "Needs 9.9 GB, and 5.0 GB for its packed copy, which loads faster; 200.0 GB are free.",
+        ),
+        (demo_hub.QWEN, packed, 18, "(without room for it, it is packed anew at each load); 18.0 GB are free."),
     ):
         panel = look_at(opened, checkpoint, disk_free_bytes=free * demo_hub.GB)
         assert "packed copy" not in panel.action_bar.words.text()
-        opened.page.show_plan((checkpoint.hub_id, packed))
+        opened.page.show_plan((checkpoint.hub_id, plan))
         assert panel.action_bar.words.text().endswith(words)
         assert panel.action_bar.download_button.isEnabled()
 
