@@ -8,19 +8,23 @@ import pytest
 import torch
 
 from engine.api.cancellation import CancellationToken
+from engine.api.checkpoint import CheckpointKind
 from engine.api.commands import PlanCheckpoint, SupposedMachine
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import CheckpointPlanned, PlanSource
 from engine.api.hardware import Gpu
 from engine.api.plan import Fit, MemoryParts, PrecisionChoice
 from engine.checkpoints import loader, planning
+from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.inspection import inspect
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.machines import freed_bytes, supposed_hardware, with_freed
+from engine.checkpoints.published_files import PublishedFiles
+from engine.checkpoints.safety import check
 from engine.hardware import machine
 from engine.planning import shapes
 from engine.quantization.published import Environment, read
-from tests import tiny_checkpoints, tiny_gguf
+from tests import tiny_checkpoints, tiny_gguf, tiny_published
 
 GIB = 2**30
 
@@ -47,6 +51,25 @@ def test_a_gguf_file_is_planned_by_its_description_as_its_copy_would_be(tiny_fol
     after = plan(str(path), tmp_path / "data")
     assert after.source is PlanSource.FILES
     assert after.plan == before.plan
+
+
+@pytest.mark.parametrize("choice", [PrecisionChoice.INT8, PrecisionChoice.INT4])
+def test_what_was_published_in_another_form_is_planned_from_a_folder_and_from_the_hub_as_it_will_be_loaded(
+    choice: PrecisionChoice, tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder, _ = tiny_published.publish("fp8", tiny_checkpoints.make("qwen3_moe", tiny_folder), tmp_path)
+    here = plan(str(folder), tmp_path / "data", supposed=None, device="cpu", precision=choice)
+    assert here.plan.precision_reason.startswith(f"{choice.name}, packed again from FP8, because you asked for it: ")
+    assert (here.plan.packed_here, here.notes) == (True, ())
+    loaded = loader.load(str(folder), choice, None, "cpu", tmp_path / "data", CancellationToken(), lambda *_: None)
+    loader.free(loaded)
+    assert (loaded.plan.precision, loaded.plan.weight_bytes) == (here.plan.precision, here.plan.weight_bytes)
+    files = CheckpointFiles("owner/model", "model", CheckpointKind.HUB_CACHE, folder, "main")
+    looked_up = PublishedFiles(files, check(files), (folder / "config.json").read_bytes())
+    command = PlanCheckpoint(command_id="p", checkpoint="owner/model", device="cpu", precision=choice)
+    there = planning.plan_checkpoint(command, looked_up, None, tmp_path / "data", CancellationToken())
+    assert there.source is PlanSource.HUB
+    assert (there.plan.precision, there.plan.weight_bytes) == (here.plan.precision, here.plan.weight_bytes)
 
 
 def test_the_starter_model_is_planned_before_it_is_converted(converted_starter: Path, tmp_path: Path) -> None:
