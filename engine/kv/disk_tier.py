@@ -23,7 +23,7 @@ from engine.kv.memory_tier import Buffer
 from engine.kv.tree import Item, KvTree
 from engine.kv.use_clock import UseClock
 
-# A disk that is longer at one file isn't read from, nor waited for when something has to be gone from it,
+# A disk that is longer at one step isn't read from, nor waited for when something has to be gone from it,
 _HANGS_SECONDS = 5.0
 # and gets nothing more to write.
 _GIVEN_UP_SECONDS = 60.0
@@ -69,7 +69,7 @@ class DiskTier:
 
     @property
     def hangs(self) -> bool:
-        """Whether a file is worked on for so long that nobody should wait for another one."""
+        """Whether the disk has done nothing for so long that nobody should wait for it."""
         return self._worker.busy_seconds > _HANGS_SECONDS
 
     @property
@@ -269,7 +269,8 @@ class DiskTier:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         part = disk_folder.part_path(self._folder, item.key)
         try:
-            if not item_files.write(part, item, root_name, self._fingerprint, buffer.data, self._has_room):
+            goes_on = self._worker.goes_on
+            if not item_files.write(part, item, root_name, self._fingerprint, buffer.data, self._has_room, goes_on):
                 return
             if self._is_writing_dropped or self.problem or not item.may_be_written:
                 return

@@ -39,7 +39,7 @@ class FileWorker:
 
     @property
     def busy_seconds(self) -> float:
-        """How long it has been at one piece of work."""
+        """How long it has been at one piece of work, or since that last went on."""
         begun_at = self._begun_at
         return time.monotonic() - begun_at if begun_at is not None else 0.0
 
@@ -64,6 +64,10 @@ class FileWorker:
             self._later.append(work)
             self._idle.clear()
         self._has_thread()
+
+    def goes_on(self) -> None:
+        """Say, from within work that takes long, that it doesn't hang."""
+        self._begun_at = time.monotonic()
 
     def flush(self, timeout_seconds: float, should_stop: Callable[[], bool] = lambda: False) -> bool:
         """Wait until everything is done, or somebody waits for the caller; return whether it is.

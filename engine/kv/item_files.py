@@ -26,6 +26,7 @@ _LENGTH = struct.Struct("<Q")
 _ALIGNMENT = 8
 _BEGIN = b'{"__metadata__":'
 _MOST_HEADER_BYTES = 16 * 2**20
+_CHUNK_BYTES = 8 * 2**20
 # What damaged bytes become on their way to a header; their text may quote the ids, so it is never told.
 _UNREADABLE = (
     OSError,
@@ -88,10 +89,12 @@ def write(
     fingerprint: str,
     data: torch.Tensor,
     has_room: Callable[[int], bool] = lambda size_bytes: True,
+    goes_on: Callable[[], None] = lambda: None,
 ) -> bool:
     """Write an item's bytes; False where there is no room for them. Raises OSError.
 
     has_room is asked when the file is as long as it will be, though still empty: others count it from then on.
+    goes_on is called whenever the disk has taken some of it.
     """
     assert item.parent is not None
     content = data.numpy().data
@@ -117,7 +120,9 @@ def write(
         if not has_room(size_bytes):
             return False
         file.write(_LENGTH.pack(len(text)) + text)
-        _write_all(file.fileno(), content)
+        for start in range(0, len(content), _CHUNK_BYTES):
+            _write_all(file.fileno(), content[start : start + _CHUNK_BYTES])
+            goes_on()
     return True
 
 

@@ -303,6 +303,32 @@ def test_what_is_used_is_that_of_one_moment(tmp_path: Path, monkeypatch: pytest.
     disk.close(1)
 
 
+def test_a_large_item_on_a_slow_disk_is_no_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of its eight parts takes a second of a clock that only the disk moves on."""
+    passed, longest = 0.0, 0.0
+    write = item_files._write_all
+
+    def slow(descriptor: int, content: memoryview) -> None:
+        nonlocal passed, longest
+        passed += 1.0
+        longest = max(longest, disk._worker.busy_seconds)
+        write(descriptor, content)
+
+    monkeypatch.setattr(item_files, "_CHUNK_BYTES", LAYOUT.size_bytes // 8)
+    monkeypatch.setattr(item_files, "_write_all", slow)
+    disk, tree = DiskTier(tmp_path, "model", FINGERPRINT, 2**20), KvTree()
+    monkeypatch.setattr("engine.kv.file_worker.time", SimpleNamespace(monotonic=lambda: passed))
+    ids, root = np.asarray([1]), tree.root("all")
+    item = tree.add(Item(ItemKind.PAGE, root, ids, LAYOUT, key_of(ItemKind.PAGE, root.key, ids)))
+    item.owners.add("c")
+    disk.write_later(item, "all", Buffer(torch.zeros(LAYOUT.size_bytes, dtype=torch.uint8)))
+    assert disk._worker._idle.wait(30)
+    assert item in disk
+    assert passed >= 8
+    assert longest == 1.0
+    assert disk._worker.busy_seconds == 0.0
+
+
 def test_a_folder_of_garbage_is_an_empty_catalogue(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
