@@ -10,6 +10,7 @@ from engine.api.commands import FinishWriting, PrepareConversation
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
 from engine.kv import item_files
+from engine.kv.disk_tier import DiskTier
 from engine.kv.rates import Rates
 from tests.chat_probe import answered, ask, cold_ids, user
 from tests.faults.kv.folders import BUDGETS, OPENING, PATIENCE_SECONDS, Stored, close, files, next_answer, warnings
@@ -86,10 +87,15 @@ def test_a_message_does_not_wait_for_the_disk(stored: Stored, tmp_path: Path, mo
     goes_on, token, waited = threading.Event(), CancellationToken(), []
     write = item_files._write_all
 
+    flush = DiskTier.flush
+
     def slow(descriptor: int, content: memoryview) -> None:
-        threading.Timer(0.05, token.cancel).start()
         waited.append(goes_on.wait(30))
         write(descriptor, content)
+
+    def interrupted(*arguments: object) -> bool:
+        threading.Timer(0.05, token.cancel).start()
+        return flush(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr("engine.kv.tiers._STAGED_BYTES", 100_000)
     monkeypatch.setattr("engine.generation.housekeeping._PATIENCE_SECONDS", 60.0)
@@ -97,8 +103,10 @@ def test_a_message_does_not_wait_for_the_disk(stored: Stored, tmp_path: Path, mo
         monkeypatch.setattr(f"engine.kv.{module}.PAGE_TOKENS", 16)
     session = ChatSession(stored.loaded, tmp_path / "kv", TierBudgets(ram_bytes=0, disk_bytes=2**26))
     monkeypatch.setattr(item_files, "_write_all", slow)
+    monkeypatch.setattr(DiskTier, "flush", interrupted)
     ask(session, [OPENING], maximum_tokens=6)
     session.prepare(prepared(stored), token)
+    assert token.is_cancelled
     assert not waited, "the message has waited for the disk"
     goes_on.set()
     close(session)
