@@ -79,7 +79,7 @@ def attend(
         if split_attention.applies(query, key, attention_mask):
             assert attention_mask is not None
             return split_attention.attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
-        if chunk_attention.applies(query, key, value, attention_mask):
+        if not split_attention.is_fixed_step() and chunk_attention.applies(query, key, value, attention_mask):
             return chunk_attention.attend(query, key, value, scale).transpose(1, 2).contiguous(), None
         if repeats := packed_heads.repeats_for(query, key, value):
             return packed_heads.attend(query, key, value, attention_mask, scale, repeats), None

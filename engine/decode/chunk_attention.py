@@ -12,16 +12,20 @@ import torch
 from torch.backends.cuda import SDPAParams, can_use_efficient_attention, can_use_flash_attention
 from torch.nn import functional
 from torch.nn.attention.bias import causal_lower_right
+from transformers.integrations.sdpa_attention import repeat_kv
 
-# Fewer queries gain nothing.
-_LEAST_QUERIES = 32
+# Fewer queries gain nothing on a CPU; on a card a mask costs a copy of all keys and values for each query head.
+_LEAST_QUERIES = {"cpu": 32, "cuda": 2}
+# Values of a mask that are looked at together: what is held against it takes as much memory, which a plan counts.
+CHECKED_AT_ONCE = 2**20
 _TOLERANCE = 2e-2
 _IS_CAUSAL = "_hearth_is_causal"
 
 
 def applies(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> bool:
     """Return whether this call is to be answered by attend()."""
-    if mask is None or query.shape[2] < _LEAST_QUERIES or query.shape[0] != 1 or key.shape[2] <= query.shape[2]:
+    least = _LEAST_QUERIES.get(query.device.type)
+    if least is None or mask is None or query.shape[0] != 1 or not least <= query.shape[2] < key.shape[2]:
         return False
     if mask.dtype != torch.bool or mask.shape[1] != 1 or value.shape[3] != key.shape[3]:
         return False
@@ -35,7 +39,8 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: f
     if query.device.type != "cpu":
         shares = key.shape[1] != query.shape[1] and _shares_keys(query, key, value)
         if not shares:
-            key, value = (tensor.repeat_interleave(query.shape[1] // key.shape[1], 1) for tensor in (key, value))
+            # A single key head is looked at by all without a copy.
+            key, value = (repeat_kv(tensor, query.shape[1] // tensor.shape[1]) for tensor in (key, value))
         bias = causal_lower_right(queries, key.shape[2])
         return functional.scaled_dot_product_attention(
             query, key, value, attn_mask=bias, scale=scale, enable_gqa=shares
@@ -56,7 +61,7 @@ def _has_kernel(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> 
     """Return whether a card has a kernel that is told in one word; what has none, PyTorch gives a mask."""
     if _shares_keys(query, key, value):
         return True
-    keys, values = (tensor.repeat_interleave(query.shape[1] // key.shape[1], 1) for tensor in (key, value))
+    keys, values = (repeat_kv(tensor, query.shape[1] // key.shape[1]) for tensor in (key, value))
     return can_use_efficient_attention(SDPAParams(query, keys, values, None, 0.0, False, False))
 
 
@@ -65,30 +70,38 @@ def _is_causal(mask: torch.Tensor) -> bool:
     known = getattr(mask, _IS_CAUSAL, None)
     if known is None:
         queries, length = mask.shape[2:]
-        expected = torch.ones(queries, length, dtype=torch.bool, device=mask.device).tril_(length - queries)
-        known = torch.equal(mask[0, 0], expected)
+        rows = max(1, CHECKED_AT_ONCE // length)
+        pieces = ((mask[0, 0, first : first + rows], length - queries + first) for first in range(0, queries, rows))
+        known = all(_sees_no_further(piece, last) for piece, last in pieces)
         setattr(mask, _IS_CAUSAL, known)
     return bool(known)
+
+
+def _sees_no_further(piece: torch.Tensor, last: int) -> bool:
+    """Return whether the first row of (rows, length) sees all up to position `last`, each other one position more."""
+    return torch.equal(piece, torch.ones_like(piece).tril_(last))
 
 
 @cache
 def _works(device: str, dtype: torch.dtype, shape: tuple[int, int, int]) -> bool:
     """Hold what attend() gives for heads, key heads and width against a plain mask, once per process."""
-    if device not in ("cpu", "cuda"):
-        return False
+    return all(_is_right(device, dtype, shape, queries) for queries in (40, 3) if queries >= _LEAST_QUERIES[device])
+
+
+def _is_right(device: str, dtype: torch.dtype, shape: tuple[int, int, int], queries: int) -> bool:
     heads, key_heads, width = shape
     generator = torch.Generator().manual_seed(0)
     query, key, value = (
         torch.randn(1, count, length, width, generator=generator).to(device, dtype)
-        for count, length in ((heads, 40), (key_heads, 100), (key_heads, 100))
+        for count, length in ((heads, queries), (key_heads, 100), (key_heads, 100))
     )
-    mask = torch.ones(40, 100, dtype=torch.bool, device=device).tril_(60)
+    mask = torch.ones(queries, 100, dtype=torch.bool, device=device).tril_(100 - queries)
     try:
         if device == "cuda" and not _has_kernel(query, key, value):
             return False
         found = attend(query, key, value, None)
     except (RuntimeError, TypeError, ValueError, NotImplementedError):  # kernels that don't know this shape
         return False
-    keys, values = (tensor.repeat_interleave(heads // key_heads, 1) for tensor in (key, value))
+    keys, values = (repeat_kv(tensor, heads // key_heads) for tensor in (key, value))
     expected = functional.scaled_dot_product_attention(query, keys, values, attn_mask=mask)
     return float((found - expected).float().norm()) <= _TOLERANCE * float(expected.float().norm())

@@ -40,6 +40,11 @@ def of_fixed_step() -> Iterator[None]:
         _biases = before
 
 
+def is_fixed_step() -> bool:
+    """Return whether a step of fixed shape is computed, which may be recorded: no mask can be looked at."""
+    return _biases is not None
+
+
 def applies(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor | None) -> bool:
     """Return whether this call is to be answered by attend()."""
     if _biases is None or query.device.type != "cuda" or mask is None or query.shape[0] != 1:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 import torch
@@ -199,6 +199,44 @@ def test_what_a_mask_says_beyond_not_looking_ahead_is_kept(case: Case) -> None:
     expected, _ = sdpa_attention_forward(layer, query, key, value, mask)
     found, _ = attention.attend(layer, query, key, value, mask)
     torch.testing.assert_close(found, expected)
+
+
+def test_a_mask_is_looked_at_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_attention, "CHECKED_AT_ONCE", 256)
+    compared: list[int] = []
+    equal = torch.equal
+
+    def counted(one: torch.Tensor, other: torch.Tensor) -> bool:
+        compared.append(one.numel())
+        return equal(one, other)
+
+    monkeypatch.setattr(torch, "equal", counted)
+    query, key, value, mask = tensors(Case(4, 2, 40, 101, 101))
+    assert chunk_attention.applies(query, key, value, mask)
+    assert sum(compared) == mask.numel()
+    assert max(compared) <= 256
+    for row in (0, 20, 39):
+        other = mask.clone()
+        other[0, 0, row, 30] = False
+        assert not chunk_attention.applies(query, key, value, other)
+
+
+def test_a_card_goes_without_the_mask_for_a_few_queries_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunk_attention, "_works", lambda *_: True)
+    monkeypatch.setattr(chunk_attention, "_is_causal", lambda _: True)
+    taken = {}
+    for count in (1, 2, 31):
+        query, key, value, mask = tensors(Case(8, 2, count))
+        on_card = SimpleNamespace(device=torch.device("cuda"), shape=query.shape, dtype=query.dtype)
+        taken[count] = chunk_attention.applies(cast("torch.Tensor", on_card), key, value, mask)
+    assert taken == {1: False, 2: True, 31: True}
+
+
+def test_a_step_of_fixed_shape_looks_at_no_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    query, key, value, mask = tensors(CHUNKS[0])
+    monkeypatch.setattr(chunk_attention, "applies", lambda *_: pytest.fail("looked at the mask"))
+    with split_attention.of_fixed_step():
+        attention.attend(Layer(2), query, key, value, mask)
 
 
 @pytest.mark.parametrize("has_flash", [True, False])
