@@ -49,8 +49,8 @@ class KvLayout(StrEnum):
 class MemoryParts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Expected bytes on the device (all cards together), by what they are for.
 
-    overhead_bytes: what CUDA and its libraries take before any tensor. offloaded_bytes: weights kept in main memory
-    instead, not part of the sum. free_bytes: what there was to plan with.
+    overhead_bytes: what CUDA and its libraries take before any tensor, and the pool of recorded steps.
+    offloaded_bytes: weights kept in main memory instead, not part of the sum. free_bytes: what there was to plan with.
     """
 
     weights_bytes: int = 0

@@ -1,6 +1,7 @@
 """The lengths of a model that decide how much space a pass through it needs, from configuration and skeleton."""
 
 import inspect
+import re
 
 from transformers import PreTrainedConfig, PreTrainedModel
 
@@ -12,6 +13,8 @@ from engine.planning.recurrent import recurrent_work
 # Copies of the attention matrix in transformers' eager functions: with sinks (gpt-oss), with a cap (Gemma 2), and the
 # most that any other has (Bloom, whose positions are added to it).
 _WITH_SINKS, _WITH_CAP, _ANY_OTHER = AttentionMatrix(3, 0), AttentionMatrix(1, 2), AttentionMatrix(3, 2)
+
+_QUERY_NORM = re.compile(r"\.(q|query)_(layer)?norm\.weight$")
 
 
 def dimensions_of(
@@ -40,7 +43,7 @@ def dimensions_of(
         vocabulary=whole(text, "vocab_size"),
         expanded_latent=expanded,
         gated_copies=copies,
-        mask_kinds=len({memory.window is None for memory in attending}),
+        norms_queries=any(_QUERY_NORM.search(name) for name, _ in skeleton.named_parameters()),
         experts_per_token=experts_per_token(text) if up is not None else 0,
         expert_intermediate=down.columns if down is not None else 0,
         expert_rows=up.rows if up is not None else 0,

@@ -27,7 +27,10 @@ def supposed_hardware(hardware: Hardware, supposed: SupposedMachine | None) -> H
     if supposed.cards is None:
         return hardware
     card = hypothetical_gpu(supposed.vram_bytes, supposed.compute_capability)
-    kernels = tuple(kernel for kernel in hardware.quantization_kernels if kernel.startswith("cpu "))
+    kernels, attention = (
+        tuple(kernel for kernel in known if kernel.startswith("cpu "))
+        for known in (hardware.quantization_kernels, hardware.attention_kernels)
+    )
     return msgspec.structs.replace(
         hardware,
         gpus=tuple(msgspec.structs.replace(card, index=index) for index in range(supposed.cards)),
@@ -35,6 +38,7 @@ def supposed_hardware(hardware: Hardware, supposed: SupposedMachine | None) -> H
         has_mps=False,
         mps_memory_bytes=0,
         mps_bandwidth_bytes_per_second=0.0,
+        attention_kernels=attention,
         quantization_kernels=(*kernels, *(_CUDA_KERNELS if supposed.cards else ())),
     )
 

@@ -3,10 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from transformers import PreTrainedModel
+
+from engine.checkpoints.dimensions import experts_per_token
+from engine.quantization.packed_experts import PackedShape
 
 # transformers' names: one grouped product over all rows, and one batched product over the chosen experts' weights.
 _MANY_ROWS, _FEW_ROWS = "grouped_mm", "batched_mm"
+# Weights of all experts lie in one tensor (experts, rows, columns).
+_STACKED = 3
+_UNPACKED_BYTES = 2
 
 
 @contextmanager
@@ -24,3 +31,20 @@ def experts_for_few_rows(model: PreTrainedModel) -> Iterator[None]:
         yield
     finally:
         model.set_experts_implementation(published)
+
+
+def gathered_bytes(model: PreTrainedModel) -> int:
+    """Return the bytes of experts' weights that few rows put together for one id, unpacked; 0 where none are."""
+    if model.device.type == "cpu":
+        return 0
+    by_group = _MANY_ROWS in model.get_experts_implementation().values()
+    largest = max(_expert_bytes(module, by_group) for module in model.modules())
+    return largest * experts_per_token(model.config.get_text_config())
+
+
+def _expert_bytes(module: torch.nn.Module, by_group: bool) -> int:
+    packed: dict[str, PackedShape] = getattr(module, "packed_shapes", {})
+    if packed:
+        return sum(shape.rows * shape.columns for shape in packed.values()) * _UNPACKED_BYTES
+    weights = [weight for weight in module.parameters(recurse=False) if weight.dim() == _STACKED]
+    return sum(weight.nbytes // weight.shape[0] for weight in weights) if by_group else 0

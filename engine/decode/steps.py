@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 import torch
 from transformers import PreTrainedModel
 
+from engine.decode.experts import gathered_bytes
 from engine.decode.recording import Recorder
 from engine.decode.step import DecodeStep, reach_for
 from engine.kv.slab import KvSlab
+from engine.planning import recorded
 
-# What is recorded: one id, and as many as speculation checks at once. Compiling each would take too long.
-_COUNTS = (1, 2, 4, 8, 16)
+# Compiling each number of ids would take too long.
 _COMPILED_COUNTS = (1,)
 
 
@@ -39,14 +40,14 @@ class Steps:
         self._kv = kv
         self._recorder = recorder
         self._compiles = compiles
+        self._counts = _COMPILED_COUNTS if compiles else recorded.counts_for(gathered_bytes(model))
         self._prepared: dict[int, _Prepared] = {}
         self._refused: set[int] = set()
 
     @property
     def counts(self) -> tuple[int, ...]:
         """How many ids may be fed at once."""
-        counts = _COMPILED_COUNTS if self._compiles else _COUNTS
-        return tuple(count for count in counts if count not in self._refused)
+        return tuple(count for count in self._counts if count not in self._refused)
 
     def refuse(self, count: int) -> None:
         """Feed no more so many ids at once, as that can't be recorded."""

@@ -8,7 +8,7 @@ from engine.planning import precision
 from engine.planning.facts import CheckpointFacts
 from engine.planning.ladder import Wishes, wanted_window
 from engine.planning.sizes import in_gib
-from engine.planning.targets import targets_of
+from engine.planning.targets import CUDA_OVERHEAD_BYTES, targets_of
 
 
 def plan_with_draft(
@@ -36,8 +36,10 @@ def plan_with_draft(
 
 
 def taken_bytes(drafted: Plan) -> int:
-    """Return what a draft model needs beside the model."""
-    return drafted.parts.weights_bytes + drafted.parts.kv_bytes + drafted.parts.working_bytes
+    """Return what a draft model needs beside the model: all but what CUDA takes once for both, and the reserve."""
+    parts = drafted.parts
+    recorded = max(parts.overhead_bytes - CUDA_OVERHEAD_BYTES, 0) if drafted.device.startswith("cuda") else 0
+    return parts.weights_bytes + parts.kv_bytes + parts.working_bytes + recorded
 
 
 def without(hardware: Hardware, device: str, taken: int) -> Hardware:

@@ -57,8 +57,8 @@ class Dimensions:
     keys and values are cut out of, 0 if there is none. expanded_latent: values that each position of the
     context becomes while multi-head latent attention reads it, 0 for others. intermediate: inner width of the widest
     dense MLP, of which gated_copies are alive at once. experts_per_token, expert_intermediate, expert_rows (outputs of
-    an expert's first product): 0 without experts. wide_scores: experts are weighted in 32 bit. mask_kinds: masks that
-    are kept while a chunk is read.
+    an expert's first product): 0 without experts. wide_scores: experts are weighted in 32 bit. norms_queries: queries
+    and keys are normalised by themselves.
     """
 
     hidden: int
@@ -71,7 +71,7 @@ class Dimensions:
     fused_projection: int = 0
     expanded_latent: int = 0
     gated_copies: int = 3
-    mask_kinds: int = 1
+    norms_queries: bool = False
     experts_per_token: int = 0
     expert_intermediate: int = 0
     expert_rows: int = 0

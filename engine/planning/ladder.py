@@ -98,7 +98,8 @@ def shape_for(
     chunk_tokens: int = CHUNKS[-1],
 ) -> Shape:
     """Return how weights of the precision are loaded and computed with on the device."""
-    return Shape(precision, _compute_format(facts, target, precision), layout, chunk_tokens, target.interleaves_nf4)
+    compute = _compute_format(facts, target, precision)
+    return Shape(precision, compute, layout, chunk_tokens, target.interleaves_nf4, target.attention)
 
 
 def fitting(

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.api.plan import OFFLOADED, KvLayout, MemoryParts
+from msgspec import structs
+
+from engine.api.plan import OFFLOADED, MemoryParts
+from engine.planning import recorded
 from engine.planning.facts import Block, CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
-from engine.planning.targets import Target
+from engine.planning.targets import DeviceKind, Target
 from engine.planning.weights import block_bytes, table_bytes
 from engine.planning.working import working_bytes
 
@@ -31,7 +34,13 @@ class Placement:
 def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], context_tokens: int) -> Placement | None:
     """Fill the targets with the modules in order; return None if they don't fit."""
     working = _working_bytes(facts, shape, context_tokens)
-    room = [target.room_bytes - working for target in targets]
+    pool = from_reserve = 0
+    if len(targets) == 1 and targets[0].kind is DeviceKind.CUDA and recorded.applies(facts, shape):
+        working += recorded.logit_bytes(facts)
+        pool = recorded.pool_bytes(facts, shape, context_tokens)
+        # Decoding is quicker by it, not possible only with it: a bound that is rarely reached costs no precision.
+        from_reserve = min(pool, targets[0].reserve_bytes // 2)
+    room = [target.room_bytes - working - pool + from_reserve for target in targets]
     room[0] -= table_bytes(facts, shape)
     device_map: dict[str, str] = {}
     weights = dict.fromkeys((target.device for target in targets), 0)
@@ -50,9 +59,14 @@ def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], conte
     embedding = next((block.name for block in facts.blocks if block.looked_up_elements), "")
     if facts.tied_head and embedding:  # the head is the embedding's own weight: they stay together
         device_map.update({block.name: device_map[embedding] for block in facts.blocks if block.elements == 0})
+    parts = _parts(facts, shape, targets, context_tokens, working, weights)
     return Placement(
         device_map=device_map if len(targets) > 1 else {},
-        parts=_parts(facts, shape, targets, context_tokens, working, weights),
+        parts=structs.replace(
+            parts,
+            overhead_bytes=parts.overhead_bytes + pool,
+            reserve_bytes=parts.reserve_bytes - from_reserve,
+        ),
         weights_by_device=weights,
     )
 
@@ -97,15 +111,7 @@ def _evenly(names: Sequence[str], count: int) -> list[str]:
 
 def _working_bytes(facts: CheckpointFacts, shape: Shape, context_tokens: int) -> int:
     work = min(shape.chunk_tokens, max(context_tokens, 1))
-    return working_bytes(facts, shape, work, context_tokens, seen_tokens(facts, shape))
-
-
-def seen_tokens(facts: CheckpointFacts, shape: Shape) -> int | None:
-    """Return how many positions before a chunk its first query sees; None if some layer keeps them all."""
-    windows = [layer.window for layer in facts.layers if layer.bytes_per_token]
-    if shape.kv_layout is KvLayout.FULL or not windows or None in windows:
-        return None
-    return max(window for window in windows if window is not None) - 1
+    return working_bytes(facts, shape, work, context_tokens)
 
 
 def _memory_bytes(block: Block, shape: Shape, tokens: int) -> int:

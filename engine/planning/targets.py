@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.hardware import Gpu, Hardware
+from engine.planning.loading import AttentionKernel
 from engine.planning.sizes import GIB
 
 # What CUDA, its libraries and their workspaces take on a card before any tensor.
@@ -43,6 +44,7 @@ class Target:
     interleaves_nf4: bool = False
     cores: int = 1
     transfer_bytes_per_second: float = 0.0
+    attention: AttentionKernel = AttentionKernel.ANY
 
     @property
     def room_bytes(self) -> int:
@@ -85,6 +87,7 @@ def processor(hardware: Hardware) -> Target:
         bandwidth_bytes_per_second=hardware.ram_bandwidth_bytes_per_second,
         bandwidth_source="measured" if hardware.ram_bandwidth_bytes_per_second else "",
         cores=max(hardware.physical_cores, 1),
+        attention=AttentionKernel.PROCESSOR,
         interleaves_nf4="avx512_bf16" in hardware.cpu_features and "cpu nf4" in hardware.quantization_kernels,
     )
 
@@ -116,4 +119,15 @@ def _card(gpu: Gpu, hardware: Hardware) -> Target:
         bandwidth_bytes_per_second=gpu.bandwidth_bytes_per_second,
         bandwidth_source=gpu.bandwidth_source,
         transfer_bytes_per_second=gpu.transfer_bytes_per_second,
+        attention=_attention_of(gpu, hardware),
     )
+
+
+def _attention_of(gpu: Gpu, hardware: Hardware) -> AttentionKernel:
+    """Return what was tried and works; of a card that isn't here, what NVIDIA's have."""
+    tried = [name for name in hardware.attention_kernels if name.startswith("cuda")]
+    if not tried and hardware.cuda_build.startswith("ROCm"):
+        return AttentionKernel.ANY
+    if gpu.supports_bf16 and (not tried or "cuda flash" in tried):  # both from compute capability 8.0 on
+        return AttentionKernel.FLASH
+    return AttentionKernel.EFFICIENT if not tried or "cuda memory-efficient" in tried else AttentionKernel.ANY

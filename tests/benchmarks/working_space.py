@@ -1,8 +1,9 @@
 """Measures the temporary tensors of reading a chunk at the end of a full context, without memory and without a card.
 
 Each architecture runs for real, with Hearth's KV, on PyTorch's fake tensors, which have shapes but no contents; a mode
-counts the bytes of all storages that are alive. PyTorch's attention kernel is replaced by one that allocates what the
-CUDA kernel with a mask does (at::native: convert_boolean_attn_mask, preprocess_mask, _efficient_attention_forward).
+counts the bytes of all storages that are alive. Attention is replaced by what allocates as it does on a card: nothing
+but the result where a mask only says that nobody looks ahead (engine/decode/chunk_attention.py), else as the CUDA
+kernel with a mask (at::native: convert_boolean_attn_mask, preprocess_mask, _efficient_attention_forward).
 
     python -m tests.benchmarks.working_space [NAME ...]
 
@@ -16,6 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import torch
@@ -24,20 +26,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from transformers import AttentionInterface, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
 from engine.api.checkpoint import CheckpointKind
 from engine.api.plan import KvLayout, Precision
 from engine.bench.random_weights import config_of
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.skeleton import Source, attention_for, facts_of, skeleton_of
-from engine.decode import attention
+from engine.decode import attention, products
 from engine.kv.slab import KvSlab
 from engine.kv.slab_layers import SlabLayer, WindowedSlabLayer
-from engine.planning import shapes
+from engine.planning import shapes, working
 from engine.planning.facts import CheckpointFacts
-from engine.planning.loading import Shape
-from engine.planning.placement import seen_tokens
-from engine.planning.working import working_bytes
+from engine.planning.loading import AttentionKernel, Shape
 
 CHUNKS = (128, 512, 2048)
 CONTEXTS = (2047, 8191)  # odd, as conversations are: a mask of such a length is copied
@@ -91,14 +92,14 @@ class Case:
 def measured_bytes(config: PreTrainedConfig, case: Case) -> int:
     """Return the peak of temporary tensors on a card, in bfloat16."""
     attention.prepare(torch.device("cuda"))
-    # A mask without memory can't be looked at; Hearth's own way past it takes less, which the planner doesn't count on.
-    AttentionInterface.register("sdpa", sdpa_attention_forward)
     with _fake_card(), FakeTensorMode(), torch.no_grad():
         model = AutoModelForCausalLM.from_config(
             config, attn_implementation=attention_for(config), dtype=torch.bfloat16
         ).train(False)
         if case.packs:
             _unpack_in_products(model)
+        else:
+            products.install(model, lambda: _feed(model, KvSlab(model.config, 8), 4))
         with LiveBytes() as counted:
             kv = KvSlab(model.config, case.context, windowed=case.windowed)
             _feed(model, kv, 4)  # the buffers of the KV are made here
@@ -112,11 +113,12 @@ def measured_bytes(config: PreTrainedConfig, case: Case) -> int:
 
 
 def predicted_bytes(facts: CheckpointFacts, case: Case) -> int:
-    """Return what the planner counts for the same."""
+    """Return what the planner counts for the same, without the pieces of the flash kernel, which isn't run here."""
     layout = KvLayout.WINDOWED if case.windowed else KvLayout.FULL
     precision = Precision.INT4 if case.packs else Precision.BF16
-    shape = Shape(precision, Precision.BF16, layout, case.chunk)
-    return working_bytes(facts, shape, case.chunk, case.context, seen_tokens(facts, shape))
+    shape = Shape(precision, Precision.BF16, layout, case.chunk, attention=AttentionKernel.FLASH)
+    with mock.patch.object(working, "pieces_bytes", return_value=0):
+        return working.working_bytes(facts, shape, case.chunk, case.context)
 
 
 def facts_from(config: PreTrainedConfig) -> CheckpointFacts:
@@ -171,8 +173,40 @@ def _unpacking(module: torch.nn.Linear) -> Callable[[torch.Tensor], torch.Tensor
 
 @contextlib.contextmanager
 def _fake_card() -> Iterator[None]:
-    with mock.patch.object(torch.nn.functional, "scaled_dot_product_attention", _cuda_attention):
-        yield
+    AttentionInterface.register("sdpa", _attend_as_on_card)
+    AttentionMaskInterface.register("sdpa", _noted_mask)
+    with (
+        mock.patch.object(torch.nn.functional, "scaled_dot_product_attention", _cuda_attention),
+        mock.patch.object(products, "_kernel_for", return_value=products.Kernel.PLAIN),
+        mock.patch.object(products, "_pays", return_value=True),
+    ):
+        try:
+            yield
+        finally:
+            AttentionInterface.register("sdpa", attention.attend)
+            AttentionMaskInterface.register("sdpa", sdpa_mask)
+
+
+def _noted_mask(*arguments: Any, **options: Any) -> torch.Tensor | None:  # noqa: ANN401
+    """Make a mask that knows whether it hides keys behind a window: without memory it can't be looked at."""
+    mask = sdpa_mask(*arguments, **options)
+    if mask is not None:
+        window = options.get("local_size")
+        mask.hides = window is not None and mask.shape[-1] > window  # type: ignore[attr-defined]
+    return mask
+
+
+def _attend_as_on_card(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    **options: Any,  # noqa: ANN401
+) -> tuple[torch.Tensor, None]:
+    if mask is not None and not getattr(mask, "hides", True) and value.shape[3] == key.shape[3]:
+        return _cuda_attention(query, key, value).transpose(1, 2).contiguous(), None
+    return sdpa_attention_forward(module, query, key, value, mask, **options)
 
 
 def _cuda_attention(

@@ -13,9 +13,11 @@ from engine.api.warmth import TierBudgets
 from engine.bench import random_weights
 from engine.checkpoints import loader
 from engine.decode.recording import CudaRecorder
+from engine.decode.step import reach_for
 from engine.generation.chat_session import ChatSession
 from engine.hardware.bitsandbytes_library import bitsandbytes_problem
 from engine.hardware.faults import release
+from engine.planning.targets import CUDA_OVERHEAD_BYTES
 from tests.chat_probe import ask, filling, user
 
 SHAPE = "qwen3-0.6b"
@@ -93,6 +95,26 @@ def test_the_real_peak_is_what_was_planned(
     planned = parts.weights_bytes + parts.kv_bytes + parts.working_bytes
     print(f"{choice} {context}: loaded {loaded:,}, peak {peak:,}, planned {planned:,}, ratio {peak / planned:.3f}")
     assert peak == pytest.approx(planned, rel=0.05)
+    loader.free(session.loaded)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_pool_of_recorded_steps_is_what_was_planned(
+    choice: PrecisionChoice, shape_folder: Path, tmp_path: Path
+) -> None:
+    session = load(random_weights.make(SHAPE, shape_folder, "cuda"), tmp_path, choice, 8192)
+    steps, capacity = session._runner.decode.steps, session._runner.kv.capacity
+    assert steps is not None, session._runner.decode.reason
+    for count in steps.counts:
+        length = count
+        while length <= capacity:
+            session._runner.kv.wipe()
+            with torch.inference_mode():
+                steps._replay(steps._place([1] * count, length - count), length)
+            length = reach_for(length, capacity) + 1
+    segments = torch.cuda.memory_snapshot()
+    pool = sum(one["total_size"] for one in segments if tuple(one["segment_pool_id"]) != (0, 0))
+    assert 0 < pool <= session.plan.parts.overhead_bytes - CUDA_OVERHEAD_BYTES
     loader.free(session.loaded)
 
 
