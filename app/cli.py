@@ -205,6 +205,7 @@ def _add_plan(commands: Any) -> None:  # noqa: ANN401
     add("--precision", type=_precision, metavar="P", help="auto, bf16, int8, int4 or fp32")
     add("--context", metavar="N", type=_bounded(PositiveCount), help="context window in tokens")
     add("--device", default="auto", type=clean_text, help="auto, cpu, cuda, cuda:1, ...")
+    add("--draft", default="", metavar="M", type=clean_text, help="with this small model to guess ahead: both plans")
     add("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(command="plan", usage_error=parser.error)
 

@@ -54,7 +54,7 @@ from engine.api.events import (
 from engine.api.warmth import TierBudgets, TierUse
 from engine.checkpoints import loader, usage
 from engine.checkpoints.loader import LoadedModel
-from engine.checkpoints.lookups import Lookups
+from engine.checkpoints.lookups import Lookups, draft_key
 from engine.checkpoints.planning import plan_checkpoint
 from engine.decode.rungs import Rungs
 from engine.generation.chat_session import ChatSession
@@ -148,8 +148,9 @@ class ChatEngine:
                 return HardwareDescribed(command_id=command.command_id, hardware=hardware)
             case PlanCheckpoint():
                 looked_up = self._lookups.take(command.command_id)
+                drafted = self._lookups.take(draft_key(command.command_id))
                 replaced = self._session.loaded if self._session is not None else None
-                return plan_checkpoint(command, looked_up, replaced, self._data_folder, cancellation)
+                return plan_checkpoint(command, (looked_up, drafted), replaced, self._data_folder, cancellation)
             case RunBenchmark() if self._benchmark is not None:
                 self._unload()
                 return self._benchmark(command, cancellation, emit)

@@ -1,11 +1,13 @@
 """The lookup lane's handler: asks the Hub what it has, also of checkpoints that are to be planned and aren't here."""
 
+import msgspec
+
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import CheckConnection, Command, InspectCheckpoint, PlanCheckpoint, SearchCheckpoints
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import CheckpointInspected, CheckpointsFound, ConnectionChecked, Emit, Terminal
 from engine.checkpoints import known_shapes
-from engine.checkpoints.lookups import Lookups
+from engine.checkpoints.lookups import Lookups, draft_key
 from engine.checkpoints.presence import is_local
 from engine.checkpoints.published_files import LookedUp, look_up, look_up_shape
 from engine.hub.address import parse
@@ -50,15 +52,20 @@ class HubLookups:
                 raise EngineError(ErrorKind.INVALID_COMMAND, f"{type(command).__name__} is not for the lookup lane.")
 
     def _look_up(self, command: PlanCheckpoint, cancellation: CancellationToken) -> None:
-        """Ask about a checkpoint that is to be planned and isn't here, and leave what was found in lookups."""
-        reference = command.checkpoint
+        """Ask about the checkpoints that are to be planned and aren't here, and leave what was found in lookups."""
+        self._look_up_one(command.command_id, command.checkpoint, command, cancellation)
+        if command.draft:
+            drafts = msgspec.structs.replace(command, revision="main")
+            self._look_up_one(draft_key(command.command_id), command.draft, drafts, cancellation)
+
+    def _look_up_one(self, key: str, reference: str, command: PlanCheckpoint, cancellation: CancellationToken) -> None:
         address = parse(reference, endpoint_of(command.access))
         is_link = address is not None and address.is_link
         if not is_link and (is_local(reference) or (known_shapes.named(reference) and "/" not in reference)):
             return
         hub_id = address.hub_id if address is not None else reference
         revision = address.revision if address is not None and address.revision else command.revision or "main"
-        self._lookups.put(command.command_id, _found(hub_id, revision, command, cancellation))
+        self._lookups.put(key, _found(hub_id, revision, command, cancellation))
 
 
 def _found(hub_id: str, revision: str, command: PlanCheckpoint, cancellation: CancellationToken) -> LookedUp:

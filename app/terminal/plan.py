@@ -41,6 +41,7 @@ class PlanOptions:
     supposed: SupposedMachine | None
     notes: tuple[str, ...]
     json: bool
+    draft: str = ""
 
 
 def options_from(given: argparse.Namespace) -> PlanOptions:
@@ -67,6 +68,7 @@ def options_from(given: argparse.Namespace) -> PlanOptions:
         supposed=supposed,
         notes=tuple(notes),
         json=given.json,
+        draft=given.draft,
     )
 
 
@@ -81,6 +83,7 @@ def run(options: PlanOptions, paths: Paths, output: Output) -> int:
         supposed=options.supposed,
         ask_hub=True,
         access=hub_access(paths, output),
+        draft=options.draft,
     )
     output.phase("Planning")
     terminal = run_once(command, paths, output)
@@ -89,12 +92,13 @@ def run(options: PlanOptions, paths: Paths, output: Output) -> int:
     if options.json:
         output.json(_report(terminal, notes), indent=2)
     else:
-        for line in _lines(terminal.plan, notes):
+        for line in (*_lines(terminal.plan, notes), *_draft_lines(terminal.plan, terminal.draft)):
             output.line(line)
-    if terminal.plan.fit is Fit.TOO_BIG:
-        output.say(_refusal(terminal.plan, options))
-        return EXIT_FAILED
-    return EXIT_OK
+    refused = next((plan for plan in (terminal.plan, terminal.draft) if plan and plan.fit is Fit.TOO_BIG), None)
+    if refused is None:
+        return EXIT_OK
+    output.say(_refusal(refused, options) if refused is terminal.plan else _draft_refusal(refused))
+    return EXIT_FAILED
 
 
 def _report(planned: CheckpointPlanned, notes: tuple[str, ...]) -> dict[str, object]:
@@ -106,6 +110,8 @@ def _report(planned: CheckpointPlanned, notes: tuple[str, ...]) -> dict[str, obj
         "source": planned.source.value,
         "notes": list(notes),
         "hardware": msgspec.to_builtins(planned.hardware),
+        "draft_plan": msgspec.to_builtins(planned.draft),
+        "needed_bytes_together": plan.parts.needed_bytes + plan.draft_bytes,
     }
 
 
@@ -130,11 +136,38 @@ def _lines(plan: Plan, notes: tuple[str, ...]) -> Iterator[str]:
         yield f"  {words:<{_MEMORY_WIDTH}}{value:>9}"
 
 
+def _draft_lines(plan: Plan, draft: Plan | None) -> Iterator[str]:
+    """The draft model's plan, and what both take together; what CUDA takes and the reserve are there once."""
+    if draft is None:
+        return
+    yield ""
+    yield f"Draft model {draft.name}, {plan_words.parameters_text(draft.parameters)} parameters"
+    yield from _entry("Precision", draft.precision_reason, draft.quantization)
+    if draft.fit is Fit.TOO_BIG:
+        return
+    yield from _entry("Context", draft.context_reason)
+    yield from _entry("Together", plan.draft_reason)
+    yield ""
+    yield "Memory in GiB, both"
+    sizes = (
+        (plan.name, plan.parts.needed_bytes),
+        (draft.name, plan.draft_bytes),
+        ("needed", plan.parts.needed_bytes + plan.draft_bytes),
+        ("free", plan.parts.free_bytes + plan.draft_bytes),
+    )
+    for words, size in sizes:
+        yield f"  {words:<{_MEMORY_WIDTH}}{plan_words.gib(size):>9}"
+
+
 def _entry(label: str, *paragraphs: str) -> Iterator[str]:
     indent = " " * _LABEL_WIDTH
     lines = [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, _WIDTH - _LABEL_WIDTH)]
     yield f"{label:<{_LABEL_WIDTH}}{lines[0] if lines else ''}".rstrip()
     yield from (f"{indent}{line}" for line in lines[1:])
+
+
+def _draft_refusal(draft: Plan) -> str:
+    return f"{draft.name} does not fit as draft model: {draft.precision_reason} Choose a smaller one, or none."
 
 
 def _refusal(plan: Plan, options: PlanOptions) -> str:

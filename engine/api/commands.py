@@ -243,7 +243,7 @@ class PlanCheckpoint(_Message, frozen=True, tag="plan_checkpoint"):
 
     ask_hub: for a checkpoint that is not on this computer the Hub is asked for its configuration and, if
     reads_headers, the headers of its weights; without them the number of parameters that the Hub tells has to do.
-    Only that is done on the lookup lane; all else runs on the compute lane.
+    Only that is done on the lookup lane; all else runs on the compute lane. draft: the model that would propose words.
     """
 
     checkpoint: str
@@ -255,6 +255,7 @@ class PlanCheckpoint(_Message, frozen=True, tag="plan_checkpoint"):
     reads_headers: bool = True
     revision: str = "main"
     access: HubAccess = HubAccess()
+    draft: str = ""
 
 
 class RunBenchmark(_Message, frozen=True, tag="run_benchmark"):

@@ -222,12 +222,16 @@ class PlanSource(StrEnum):
 
 
 class CheckpointPlanned(_CommandEvent, frozen=True, tag="checkpoint_planned"):
-    """Terminal: how the checkpoint would be loaded on that hardware. notes: sentences about what was assumed."""
+    """Terminal: how the checkpoint would be loaded on that hardware. notes: sentences about what was assumed.
+
+    draft: the plan of the draft model that was named, TOO_BIG if the model would be loaded without it.
+    """
 
     plan: Plan
     hardware: Hardware
     source: PlanSource = PlanSource.FILES
     notes: tuple[str, ...] = ()
+    draft: Plan | None = None
 
 
 class BenchmarkProgress(_CommandEvent, frozen=True, tag="benchmark_progress"):

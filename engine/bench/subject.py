@@ -82,7 +82,7 @@ def _fitting_plan(command: RunBenchmark, name: str, data_folder: Path, cancellat
             device=command.device,
         )
         try:
-            plan = plan_checkpoint(wish, None, None, data_folder, cancellation).plan
+            plan = plan_checkpoint(wish, (None, None), None, data_folder, cancellation).plan
         except EngineError as error:
             refusals.append(error)
             continue

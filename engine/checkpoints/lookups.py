@@ -11,8 +11,13 @@ if TYPE_CHECKING:  # the engine starts without waiting for the Hub's library
 _MOST_KEPT = 256  # more than the plans of one page of results
 
 
+def draft_key(command_id: str) -> str:
+    """Return the key of what was found for the command's draft model."""
+    return f"{command_id}/draft"
+
+
 class Lookups:
-    """Findings by command id, or why there are none. Any thread; the oldest go if nobody takes them."""
+    """Findings by command id (or draft_key), or why there are none. Any thread; the oldest go if nobody takes them."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -29,12 +29,15 @@ from engine.checkpoints.safety import check, unbuildable, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
 from engine.hardware import machine
 from engine.planning import precision
+from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.shapes import Shape, shape_of
 from engine.planning.targets import targets_of
 from engine.quantization.published import Environment, everything_installed, requirement
 
 _DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)}
+
+_NOT_COMPARED = "Whether model and draft model have the same vocabulary is looked at when they are loaded."
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,19 @@ class _Found:
 
 def plan_checkpoint(
     command: PlanCheckpoint,
-    looked_up: LookedUp | None,
+    looked_up: tuple[LookedUp | None, LookedUp | None],
     replaced: LoadedModel | None,
     data_folder: Path,
     cancellation: CancellationToken,
 ) -> CheckpointPlanned:
     """Return how the checkpoint would be loaded on this computer or the supposed one; fit TOO_BIG is a plan as well.
 
-    looked_up: what the Hub told, or why it told nothing. replaced: the loaded model, whose memory counts as free.
+    looked_up: what the Hub told of model and draft model, or why it told nothing. replaced: the loaded model, whose
+    memory counts as free.
     Raises EngineError as loading would, but for memory, and Cancelled.
     """
-    found = _find(command.checkpoint, looked_up, data_folder)
+    found = _find(command.checkpoint, looked_up[0], data_folder)
+    draft = _find(command.draft, looked_up[1], data_folder) if command.draft else None
     cancellation.raise_if_cancelled()
     hardware = machine.describe(data_folder)
     if replaced is not None:
@@ -71,18 +76,29 @@ def plan_checkpoint(
     hardware = supposed_hardware(hardware, command.supposed)
     targets = targets_of(hardware, command.device)
     environment = environment_of(torch.device(targets[0].device), hardware)
-    lacking = lacking_parts(found.inspection, environment, is_supposed=command.supposed is not None)
+    notes = [found.note, lacking_parts(found.inspection, environment, is_supposed=command.supposed is not None)]
+    if draft is not None:
+        notes += [draft.note, lacking_parts(draft.inspection, environment, is_supposed=command.supposed is not None)]
+        notes.append(_NOT_COMPARED)
     cancellation.raise_if_cancelled()
-    facts = _shape_facts(found, environment) if found.shape else facts_for(found.inspection, environment)
     wishes = precision.Wishes(command.context_tokens, command.precision, command.device)
-    plan = precision.plan(hardware, facts, wishes)
+    draft_facts = _facts(draft, environment) if draft is not None else None
+    plan, draft_plan = plan_with_draft(hardware, _facts(found, environment), wishes, draft_facts)
     if plan.fit is Fit.TOO_BIG:  # its parts are those of a device without bounds
-        free_bytes = sum(target.free_bytes for target in targets)
-        plan = msgspec.structs.replace(plan, parts=msgspec.structs.replace(plan.parts, free_bytes=free_bytes))
-    notes = tuple(note for note in (found.note, lacking) if note)
+        free_bytes = sum(target.free_bytes for target in targets) - plan.draft_bytes
+        plan = msgspec.structs.replace(plan, parts=msgspec.structs.replace(plan.parts, free_bytes=max(free_bytes, 0)))
     return CheckpointPlanned(
-        command_id=command.command_id, plan=plan, hardware=hardware, source=found.source, notes=notes
+        command_id=command.command_id,
+        plan=plan,
+        hardware=hardware,
+        source=found.source,
+        notes=tuple(note for note in notes if note),
+        draft=draft_plan,
     )
+
+
+def _facts(found: _Found, environment: Environment) -> CheckpointFacts:
+    return _shape_facts(found, environment) if found.shape else facts_for(found.inspection, environment)
 
 
 def _find(reference: str, looked_up: LookedUp | None, data_folder: Path) -> _Found:

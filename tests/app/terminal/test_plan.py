@@ -78,6 +78,33 @@ def test_a_precision_that_does_not_fit_leads_back_to_auto(starter_home: Path) ->
     assert result.stderr.strip().endswith("Leave the precision to Hearth (auto), or choose a smaller model.")
 
 
+def test_a_draft_model_is_planned_before_the_model(starter_home: Path) -> None:
+    arguments = ("meta-llama/llama-3.1-8b-instruct", "--vram", "24", "--draft", "meta-llama/llama-3.2-1b-instruct")
+    alone, result = plan(*arguments[:3], "--json"), plan(*arguments, "--json")
+    assert (result.returncode, result.stderr) == (0, "")
+    without, found = json.loads(alone.stdout), json.loads(result.stdout)
+    drafted, parts = found["draft_plan"], found["parts"]
+    assert without["draft_plan"] is None
+    assert found["draft"] == drafted["name"]
+    assert found["draft_bytes"] > drafted["parts"]["weights_bytes"] > 2 * GIB
+    assert found["needed_bytes_together"] == found["needed_bytes"] + found["draft_bytes"]
+    assert parts["free_bytes"] + found["draft_bytes"] == without["parts"]["free_bytes"]
+    assert drafted["context_window"] == found["context_window"]
+    assert found["notes"][-1].startswith("Whether model and draft model have the same vocabulary")
+    shown = plan(*arguments)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    rows = {line[:30].strip(): line[30:] for line in shown.stdout.partition("Memory in GiB, both\n")[2].splitlines()}
+    assert list(rows)[2:] == ["needed", "free"]
+    assert float(rows["needed"]) == pytest.approx(found["needed_bytes_together"] / GIB, abs=0.01)
+
+
+def test_a_draft_model_that_does_not_fit_is_one_sentence(starter_home: Path) -> None:
+    result = plan("starter", "--vram", "8", "--ram", "4", "--draft", "meta-llama/llama-3.1-70b-instruct")
+    assert result.returncode == 1
+    assert "does not fit as draft model" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
 def test_an_unknown_name_offline_is_the_sentence_of_downloads(starter_home: Path) -> None:
     result = plan("publisher/no-such-model", "--vram", "8")
     assert (result.returncode, result.stdout) == (1, "")

@@ -32,7 +32,7 @@ GIB = 2**30
 def plan(reference: str, data_folder: Path, **fields: object) -> CheckpointPlanned:
     options: dict[str, object] = {"supposed": SupposedMachine(cards=1, vram_bytes=8 * GIB), **fields}
     command = PlanCheckpoint(command_id="p", checkpoint=reference, **options)  # type: ignore[arg-type]
-    return planning.plan_checkpoint(command, None, None, data_folder, CancellationToken())
+    return planning.plan_checkpoint(command, (None, None), None, data_folder, CancellationToken())
 
 
 def load(folder: Path, data_folder: Path) -> LoadedModel:
