@@ -67,7 +67,7 @@ def test_what_was_published_in_another_form_is_planned_from_a_folder_and_from_th
     files = CheckpointFiles("owner/model", "model", CheckpointKind.HUB_CACHE, folder, "main")
     looked_up = PublishedFiles(files, check(files), (folder / "config.json").read_bytes())
     command = PlanCheckpoint(command_id="p", checkpoint="owner/model", device="cpu", precision=choice)
-    there = planning.plan_checkpoint(command, looked_up, None, tmp_path / "data", CancellationToken())
+    there = planning.plan_checkpoint(command, (looked_up, None), None, tmp_path / "data", CancellationToken())
     assert there.source is PlanSource.HUB
     assert (there.plan.precision, there.plan.weight_bytes) == (here.plan.precision, here.plan.weight_bytes)
 
