@@ -1,5 +1,6 @@
 """Every precision on a card: right answers, the same answers as the processor's, and offload to main memory."""
 
+import gc
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -88,4 +89,6 @@ def test_layers_that_wait_in_main_memory_compute_the_same(
     follow_up = [user("Hello"), user("And then?")]
     assert ask(split, follow_up, maximum_tokens=8).token_ids
     loader.free(split.loaded)
-    assert torch.cuda.memory_allocated() <= before + 2**20
+    del split  # and its KV
+    gc.collect()
+    assert torch.cuda.memory_allocated() <= before
