@@ -65,6 +65,7 @@ PATTERNS: tuple[str, ...] = (
     mark("There was not enough {0} to load {1}: {2} GiB were planned of {3} GiB free on {4}."),
     mark("Use starter, a folder with a model, a GGUF file, or the name of a model that has been downloaded."),
     mark("Use the CPU"),
+    mark("Whether model and draft model have the same vocabulary is looked at when they are loaded."),
     mark("`hearth models list` and the page of models show what there is."),
     mark("as a GGUF file"),
     mark("cannot be read"),

@@ -29,6 +29,8 @@ PATTERNS: tuple[str, ...] = (
     mark("No useful window fits."),
     mark("There is no device “{0}” on this computer."),
     mark("Use auto, cpu, cuda or mps."),
+    mark("cuda flash"),
+    mark("cuda memory-efficient"),
     mark("everything fits into endless memory"),
     mark("for CUDA"),
     mark("for libraries"),

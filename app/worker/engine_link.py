@@ -43,7 +43,7 @@ from engine.api.events import (
     EngineReady,
     Event,
 )
-from engine.api.plan import Plan
+from engine.api.plan import OFFLOADED, Plan
 
 RELOAD_PREFIX = "reload-"
 SHUTDOWN_SECONDS = 2.0
@@ -393,6 +393,7 @@ class EngineLink:
 
 def _on_the_same_card(command: LoadCheckpoint, plan: Plan) -> LoadCheckpoint:
     """Return the load that is repeated after a death: a card that has gone is told, not quietly replaced by the CPU."""
-    if command.device == "auto" and plan.device.startswith("cuda") and not plan.device_map:
+    is_on_one_card = {plan.device, OFFLOADED} >= {*plan.device_map.values()}
+    if command.device == "auto" and plan.device.startswith("cuda") and is_on_one_card:
         return msgspec.structs.replace(command, device=plan.device)
     return command

@@ -8,7 +8,7 @@ class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     bandwidth_bytes_per_second: bytes read plus bytes written by a copy; 0 if not known. bandwidth_source says where it
     is from: `measured`, `data sheet` or empty. transfer_bytes_per_second: from pinned main memory to the card, as
-    measured; 0 if not known.
+    measured; 0 if not known. is_integrated: its memory is the processor's.
     """
 
     index: int
@@ -20,6 +20,7 @@ class Gpu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bandwidth_bytes_per_second: float = 0.0
     bandwidth_source: str = ""
     transfer_bytes_per_second: float = 0.0
+    is_integrated: bool = False
 
 
 class Hardware(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from engine.api.benchmark import DecodeRow, MachineState, PrecisionReport
-from engine.api.plan import Plan, Precision
+from engine.api.plan import Fit, Plan, Precision
 
 # About as fast as people read.
 READING_TOKENS_PER_SECOND = 10.0
@@ -121,7 +121,7 @@ def _trouble(best: _Candidate, state: MachineState) -> str:
     if state.warning:
         return "; but close other programs and measure again, as they took part of the machine meanwhile"
     share = best.row.share_of_bound
-    if best.plan.parts.offloaded_bytes:
+    if best.plan.fit is Fit.SLOW and best.plan.parts.offloaded_bytes:
         return "; part of the model lies in main memory, which makes it slow: a lower precision or smaller model helps"
     if not share:
         return ""

@@ -96,6 +96,7 @@ def _gpu(index: int) -> Gpu:
         total_bytes=total,
         free_bytes=free,
         supports_bf16=capability >= _BF16_FROM or bool(torch.version.hip),
+        is_integrated=bool(properties.is_integrated),
     )
 
 

@@ -79,10 +79,12 @@ def fingerprint_of(
         return ""
     settings = config.to_dict()
     settings.pop("_name_or_path", None)
+    # How much waits in main memory follows what other programs leave of the card, and changes no number.
+    places = bool(plan.offloaded) or plan.device_map
     decisive = {
         "format": _FORMAT_VERSION,
         "source": source,
-        "precision": [plan.precision, plan.quantization, plan.compute, plan.device, plan.device_map],
+        "precision": [plan.precision, plan.quantization, plan.compute, plan.device, places],
         "config": settings,
         "tokenizer": plan.tokenizer_id,
         "template": template,

@@ -27,6 +27,7 @@ _MATRIX_CHUNKS = (512, 128)
 _COMPUTE_DTYPES = {"float16": Precision.FP16, "bfloat16": Precision.BF16}
 _KERNELS = {Precision.INT8: "int8", Precision.INT4: "nf4"}
 _SLOW_CONTEXT_TOKENS = 4096
+_LEFT_OF_RAM_BYTES = GIB * 3 // 2
 _ENDLESS_BYTES = 2**62
 
 
@@ -136,7 +137,7 @@ def tables_aside(
         return None
     tries = {
         precision: [
-            partial(_aside, facts, shape, targets[0], processor(hardware).room_bytes, streams=False)
+            partial(_aside, facts, shape, targets[0], _spare_bytes(hardware), streams=False)
             for shape in _shapes(facts, precision, targets[0], window)
         ]
         for precision in precisions
@@ -161,7 +162,7 @@ def slow(
         return None
     window = min(window, _SLOW_CONTEXT_TOKENS)
     ram = processor(hardware)
-    candidates = list(_streaming(facts, precisions, targets[0], ram.room_bytes, window))
+    candidates = list(_streaming(facts, precisions, targets[0], _spare_bytes(hardware), window))
     if wishes.device == "auto" and _goes_to_processor(hardware, facts, wishes.precision, ram):
         candidates += fitting(facts, precisions_for(hardware, facts, ram, wishes.precision), (ram,), window)
     return min(candidates, key=lambda rung: _exchange_seconds(facts, rung), default=None)
@@ -170,7 +171,12 @@ def slow(
 def _can_wait(facts: CheckpointFacts, target: Target) -> bool:
     """Tell whether weights may lie in main memory until the device needs them."""
     waits = facts.published is None or not facts.stays_packed or facts.published.waits
-    return target.kind is DeviceKind.CUDA and waits
+    return target.kind is DeviceKind.CUDA and not target.is_integrated and waits
+
+
+def _spare_bytes(hardware: Hardware) -> int:
+    """Return what of main memory weights may wait in: it is pinned, so that nobody else can have any of it."""
+    return processor(hardware).room_bytes - _LEFT_OF_RAM_BYTES
 
 
 def _streaming(

@@ -29,7 +29,7 @@ class Target:
     """One device to plan for. bandwidth: bytes per second of a copy, read and written; 0 if not known.
 
     interleaves_nf4: bitsandbytes' 4-bit kernel for this processor wants weights in a layout of its own. cores: of a
-    processor. transfer: from main memory to a card; 0 if not known.
+    processor. transfer: from main memory to a card; 0 if not known. is_integrated: a card's memory is the processor's.
     """
 
     kind: DeviceKind
@@ -45,6 +45,7 @@ class Target:
     cores: int = 1
     transfer_bytes_per_second: float = 0.0
     attention: AttentionKernel = AttentionKernel.ANY
+    is_integrated: bool = False
 
     @property
     def room_bytes(self) -> int:
@@ -120,6 +121,7 @@ def _card(gpu: Gpu, hardware: Hardware) -> Target:
         bandwidth_source=gpu.bandwidth_source,
         transfer_bytes_per_second=gpu.transfer_bytes_per_second,
         attention=_attention_of(gpu, hardware),
+        is_integrated=gpu.is_integrated,
     )
 
 

@@ -341,6 +341,7 @@ def _act(probe: LinkProbe, action: str, number: int, submitted: list[str]) -> No
         ("auto", "cpu", {}, "auto"),
         ("cpu", "cpu", {}, "cpu"),
         ("auto", "cuda:0", {"model.layers.0": "cuda:0", "model.layers.1": "cuda:1"}, "auto"),
+        ("auto", "cuda:0", {"model.layers.0": "cuda:0", "model.layers.1": "cpu"}, "cuda:0"),
     ],
 )
 def test_a_model_is_loaded_again_where_it_was(

@@ -1,7 +1,7 @@
 """Reports of benchmarks that nobody ran, for the tests of what is said about them."""
 
 from engine.api.benchmark import DecodeRow, MachineState, PrecisionReport, Spread
-from engine.api.plan import MemoryParts, Plan, Precision, PrecisionChoice
+from engine.api.plan import Fit, MemoryParts, Plan, Precision, PrecisionChoice
 
 QUIET = MachineState(threads=2, logical_cores=2, busy_cores_of_others=0.0)
 BUSY = MachineState(threads=2, logical_cores=2, busy_cores_of_others=1.0, warning="Other programs were busy.")
@@ -16,6 +16,7 @@ def plan(precision: Precision, offloaded_bytes: int = 0) -> Plan:
         checkpoint="m", name="A model", revision="", parameters=8, precision=precision, precision_reason="",
         device="cuda:0", device_name="A card", context_window=4096, context_reason="", weight_bytes=16,
         kv_bytes_per_token=1, kv_bytes=1, attention="sdpa", parts=MemoryParts(offloaded_bytes=offloaded_bytes),
+        fit=Fit.SLOW if offloaded_bytes else Fit.FITS,
     )  # fmt: skip
 
 

@@ -258,4 +258,4 @@ def test_memory_that_is_shared_with_the_processor(monkeypatch: pytest.MonkeyPatc
     torch.cuda.get_device_properties(0).is_integrated = 1
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (8 * GIB, 120 * GIB))
     monkeypatch.setattr(cuda_memory, "read_ram", lambda: Ram(121 * GIB, 100 * GIB))
-    assert [gpu.free_bytes for gpu in find_gpus().gpus] == [100 * GIB]
+    assert [(gpu.free_bytes, gpu.is_integrated) for gpu in find_gpus().gpus] == [(100 * GIB, True)]

@@ -4,6 +4,7 @@ import gc
 import weakref
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from transformers import AutoConfig
@@ -11,6 +12,7 @@ from transformers import AutoConfig
 from engine.api.plan import PrecisionChoice
 from engine.checkpoints import copies, loader
 from engine.generation.chat_session import ChatSession
+from engine.kv import opening
 from engine.offload import streaming
 from engine.planning.placement import STREAMING_SLOTS
 from tests import tiny_checkpoints
@@ -113,3 +115,18 @@ def test_memory_that_runs_out_while_layers_are_put_aside_leaves_nothing(
 
 def _out_of_memory(*_: object) -> list[torch.Tensor]:
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_kv_outlives_another_share_of_the_card(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many layers wait follows what other programs have taken of the card: what was read stays good."""
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    loaded = load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch)
+    kv = ChatSession(loaded)._runner.kv
+    fewer = dict(loaded.plan.device_map) | {"model.layers.0": "cpu:0"}
+    maps = [loaded.plan.device_map, fewer, {}, {"model.layers.0": "cuda:0", "model.layers.1": "cuda:1"}]
+    plans = [msgspec.structs.replace(loaded.plan, device_map=one) for one in maps]
+    found = [opening.fingerprint_of("weights", plan, loaded.model.config, "", kv, "sdpa", "slab") for plan in plans]
+    assert found[0] == found[1]
+    assert len({*found}) == 3

@@ -247,6 +247,24 @@ def test_a_table_in_main_memory_comes_before_all_that_is_slow() -> None:
     assert "model.language_model.embed_tokens" not in tied.offloaded
 
 
+def test_a_card_whose_memory_is_the_processors_leaves_nothing_there() -> None:
+    hardware = machine(6)
+    gpu = msgspec.structs.replace(hardware.gpus[0], is_integrated=True)
+    shared = msgspec.structs.replace(hardware, gpus=(gpu,))
+    for name in ("llama-3.1-8b", "qwen3-14b"):
+        assert planned(name, hardware).offloaded
+        assert not planned(name, shared).offloaded
+
+
+def test_what_waits_leaves_something_of_main_memory() -> None:
+    """It is pinned: the system can give it to nobody else."""
+    rams = (4, 5, 6, 8, 12)
+    plans = [planned("qwen3-14b", machine(5, ram_gib=ram), choice=PrecisionChoice.INT4) for ram in rams]
+    waiting = {ram: found.parts.offloaded_bytes for ram, found in zip(rams, plans, strict=True) if found.offloaded}
+    assert 0 < len(waiting) < len(rams)
+    assert all(size <= (ram - 2) * GIB for ram, size in waiting.items())
+
+
 def test_a_measured_way_to_the_card_is_believed() -> None:
     hardware = machine(9, ram_gib=64)
     gpu = msgspec.structs.replace(hardware.gpus[0], transfer_bytes_per_second=50e9)
