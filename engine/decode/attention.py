@@ -11,7 +11,7 @@ import torch
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from engine.decode import chunk_attention, packed_heads, split_attention
+from engine.decode import chunk_attention, packed_heads, row_order, split_attention
 
 # Read by transformers at each call (integrations/sdpa_attention.py).
 _SHARED_KEYS = "TRANSFORMERS_SDPA_FORCE_GQA"
@@ -81,7 +81,10 @@ def attend(
             return split_attention.attend(query, key, value, attention_mask, scale).transpose(1, 2).contiguous(), None
         if not split_attention.is_fixed_step() and chunk_attention.applies(query, key, value, attention_mask):
             return chunk_attention.attend(query, key, value, scale).transpose(1, 2).contiguous(), None
-        if repeats := packed_heads.repeats_for(query, key, value):
+        if row_order.applies(query, key, value, attention_mask):
+            return row_order.attend(query, key, value, scale), None
+        is_kept = row_order.is_for(query, key, value)
+        if not is_kept and (repeats := packed_heads.repeats_for(query, key, value)):
             return packed_heads.attend(query, key, value, attention_mask, scale, repeats), None
     return _transformers_own(module, query, key, value, attention_mask, **options)
 
