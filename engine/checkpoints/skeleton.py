@@ -21,6 +21,7 @@ from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
 from engine.quantization.packing import packed_shapes
 from engine.quantization.undrawn import Undrawn
+from engine.quantization.vocabulary import vocabulary_shapes
 
 _EXPERT_DIMENSIONS = 3
 _FLOAT32_BYTES = 4
@@ -144,7 +145,7 @@ def _outputs(layer: nn.Module, name: str) -> list[int]:
 def _blocks(
     skeleton: PreTrainedModel, memories: tuple[LayerMemory, ...], tensor_bytes: Mapping[str, int]
 ) -> Iterator[Block]:
-    packed = packed_shapes(skeleton)
+    packed, vocabulary = packed_shapes(skeleton), vocabulary_shapes(skeleton)
     seen: set[int] = set()
     layers = _layer_list(skeleton, len(memories))
     tied = {*skeleton.all_tied_weights_keys, *skeleton.all_tied_weights_keys.values()}
@@ -154,7 +155,8 @@ def _blocks(
         if layers and name.startswith(f"{layers}.") and assigned < len(memories):
             memory = memories[assigned]
             assigned += 1
-        block = _block(name, module, memory, packed, seen, tensor_bytes, skeleton._keep_in_fp32_modules_strict or ())
+        in_float32 = skeleton._keep_in_fp32_modules_strict or ()
+        block = _block(name, module, memory, packed, vocabulary, seen, tensor_bytes, in_float32)
         yield replace(block, is_table=is_table(module) and f"{name}.weight" not in tied)
     for memory in memories[assigned:]:  # layers that aren't one list: what they keep counts all the same
         yield Block(name="", memory=memory)
@@ -165,23 +167,27 @@ def _block(
     module: nn.Module,
     memory: LayerMemory | None,
     packed: Mapping[str, tuple[int, ...]],
+    vocabulary: Mapping[str, tuple[int, ...]],
     seen: set[int],
     tensor_bytes: Mapping[str, int],
     always_float32: Collection[str],
 ) -> Block:
     linears: list[Matrix] = []
     experts: list[Matrix] = []
+    words: list[Matrix] = []
     kept = float32 = looked_up = 0
     for inner, parameter in module.named_parameters(remove_duplicate=True):
         if id(parameter) in seen:  # tied to one that was counted before
             continue
         seen.add(id(parameter))
         full = f"{name}.{inner}"
+        looked_up += parameter.numel() if _is_embedding(module, inner) else 0
         shape = packed.get(full)
-        if shape is None:
+        if full in vocabulary:
+            words.append(Matrix(*vocabulary[full]))
+        elif shape is None:
             kept += parameter.numel()
             float32 += parameter.numel() if _stays_float32(full, always_float32) else 0
-            looked_up += parameter.numel() if _is_embedding(module, inner) else 0
         elif len(shape) == _EXPERT_DIMENSIONS:
             experts.append(Matrix(shape[1], shape[2], shape[0]))
         else:
@@ -194,6 +200,7 @@ def _block(
         name=name,
         packed=tuple(linears),
         experts=tuple(experts),
+        vocabulary=tuple(words),
         kept_elements=kept,
         float32_elements=float32,
         looked_up_elements=looked_up,

@@ -27,9 +27,10 @@ class Matrix:
 class Block:
     """A module that lives on one device: a decoder layer, or a module before, beside or after the layers.
 
-    kept_elements: values that no precision packs (norms, embeddings, head, biases), float32_elements: those of them
-    that stay in 32 bit even then. looked_up_elements: embedding values, of which a token reads one row. is_table: they
-    are all it has, and no other module uses them.
+    vocabulary: embedding or head that INT8 and INT4 keep in 8 bit. kept_elements: values that no precision packs
+    (norms, biases, other embeddings and heads), float32_elements: those of them that stay in 32 bit even then.
+    looked_up_elements: embedding values, packed or not, of which a token reads one row. is_table: they are all it has,
+    and no other module uses them.
     published_bytes: as the files hold it, for checkpoints that are published packed. memory: with elements of 1 byte.
     """
 
@@ -42,11 +43,12 @@ class Block:
     is_table: bool = False
     published_bytes: int = 0
     memory: LayerMemory | None = None
+    vocabulary: tuple[Matrix, ...] = ()
 
     @property
     def elements(self) -> int:
         """Number of values in all its weights."""
-        return sum(matrix.elements for matrix in (*self.packed, *self.experts)) + self.kept_elements
+        return sum(matrix.elements for matrix in (*self.packed, *self.experts, *self.vocabulary)) + self.kept_elements
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ class CheckpointFacts:
     def packed_share(self) -> float:
         """Part of its weights that INT8 and INT4 pack."""
         packed = sum(one.elements for block in self.blocks for one in (*block.packed, *block.experts))
+        packed += sum(one.elements for block in self.blocks for one in block.vocabulary)
         return packed / max(sum(block.elements for block in self.blocks), 1)
 
     @property

@@ -61,6 +61,14 @@ def expert_bytes(block: Block, shape: Shape) -> int:
     return sum(experts_bytes(matrix, shape) for matrix in block.experts)
 
 
+def vocabulary_bytes(block: Block, shape: Shape) -> int:
+    """Return the bytes of embedding and head: in both packed precisions 8 bit and a scale for each row."""
+    element = ELEMENT_BYTES[shape.compute]
+    if shape.precision not in (Precision.INT8, Precision.INT4):
+        return sum(matrix.elements for matrix in block.vocabulary) * element
+    return sum(matrix.elements + matrix.rows * element for matrix in block.vocabulary)
+
+
 def kept_bytes(block: Block, compute: Precision) -> int:
     """Return the bytes of what is never packed, in the format that is computed in."""
     return (block.kept_elements - block.float32_elements) * ELEMENT_BYTES[compute] + (
@@ -72,7 +80,8 @@ def block_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> int:
     """Return the bytes of one module as it will be loaded."""
     if facts.stays_packed:
         return _published_bytes(facts, block)
-    return packed_bytes(block, shape) + expert_bytes(block, shape) + kept_bytes(block, shape.compute)
+    packed = packed_bytes(block, shape) + expert_bytes(block, shape) + vocabulary_bytes(block, shape)
+    return packed + kept_bytes(block, shape.compute)
 
 
 def weight_bytes(facts: CheckpointFacts, shape: Shape) -> int:
@@ -94,12 +103,19 @@ def read_bytes_per_token(facts: CheckpointFacts, shape: Shape) -> int:
     Of the experts only the chosen ones, and of an embedding that is no head as well one row.
     """
     total = weight_bytes(facts, shape)
-    unread = sum(block.looked_up_elements for block in facts.blocks) * ELEMENT_BYTES[shape.compute]
-    unread = 0 if facts.tied_head else unread
+    plain = Shape(shape.compute, shape.compute)
+    looked_up = (_looked_up_bytes(block, plain if facts.stays_packed else shape) for block in facts.blocks)
+    unread = 0 if facts.tied_head else sum(looked_up)
     if facts.stays_packed:
         return max(int((total - unread) * _read_share(facts)), 0)
     experts = sum(expert_bytes(block, shape) for block in facts.blocks)
     return total - unread - int(experts * (1 - facts.expert_share))
+
+
+def _looked_up_bytes(block: Block, shape: Shape) -> int:
+    packed = sum(matrix.elements for matrix in block.vocabulary) if block.looked_up_elements else 0
+    kept = max(block.looked_up_elements - packed, 0) * ELEMENT_BYTES[shape.compute]
+    return kept + (vocabulary_bytes(block, shape) if packed else 0)
 
 
 def _published_bytes(facts: CheckpointFacts, block: Block) -> int:

@@ -30,6 +30,7 @@ from transformers.modeling_utils import LoadStateDictConfig, caching_allocator_w
 from transformers.utils import logging as transformers_logging
 from transformers.utils.loading_report import LoadStateDictInfo
 
+from engine.quantization.int8_vocabulary import is_int8_vocabulary
 from engine.quantization.opened_files import opened
 from engine.quantization.reading_class import load
 from engine.quantization.undrawn import Undrawn
@@ -161,6 +162,8 @@ def _fits(place: _Place, expected: torch.Tensor, sources: Mapping[str, Any]) -> 
     """
     shape, kind = _header(sources, place.source)
     module, whole = place.module, tuple(expected.shape)
+    if is_int8_vocabulary(module) and place.local == "weight" and kind != "I8":
+        raise ValueError(f"{place.source} of the copy is {kind}")
     if not isinstance(module, Linear8bitLt | Linear4bit) or place.local != "weight":
         is_tensor = place.local in module._parameters or place.local in module._buffers
         return is_tensor and shape == whole and not place.companions

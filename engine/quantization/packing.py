@@ -79,8 +79,11 @@ def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
 
 
 def modules_kept(model: PreTrainedModel) -> list[str]:
-    """Return patterns of the modules that are left as they are: output head, tied weights, float32 parts, and linear
-    layers whose weight the architecture takes by itself instead of calling the layer (Mamba)."""
+    """Return patterns of the modules that are not packed as others: output head, tied weights, float32 parts, and
+    linear layers whose weight the architecture takes by itself instead of calling the layer (Mamba).
+
+    What becomes of the head is said by engine/quantization/vocabulary.py.
+    """
     in_float32 = list(model._keep_in_fp32_modules or ())
     kept: list[str] = HfQuantizer.get_modules_to_not_convert(model, None, in_float32)
     return [*(name for name in kept if name != _taken_for_the_head(model)), *_taken_apart(model)]

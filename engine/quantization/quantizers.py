@@ -1,8 +1,9 @@
 """How transformers is told to quantise while it loads, and what is done to the model afterwards.
 
-Linear layers become bitsandbytes' own (NF4 with double quantisation, or INT8 rows); the fused experts of a mixture of
-experts, which bitsandbytes leaves in 16 bit, are packed tensor by tensor as they are read. A model without experts
-is a standard bitsandbytes checkpoint when it is saved; one with packed experts names the format of this module.
+Linear layers become bitsandbytes' own (NF4 with double quantisation, or INT8 rows). What bitsandbytes leaves in 16 bit
+is packed tensor by tensor as it is read: the fused experts of a mixture of experts, and embedding and output head, in
+8 bit. A model with any of these names the format of this module when it is saved; without, it is a standard
+bitsandbytes checkpoint.
 
 Order for the caller: register(), from_pretrained(quantization_config=quantization_config_for(...)), save_pretrained if
 a quantised copy is wanted, then finish(). A copy is loaded with from_pretrained and no configuration, then finish().
@@ -28,6 +29,14 @@ from transformers.quantizers.quantizers_utils import get_module_from_name, shoul
 
 from engine.api.plan import Precision
 from engine.quantization.int8_linear import replace_int8_linears
+from engine.quantization.int8_vocabulary import (
+    Int8Embedding,
+    Int8Head,
+    is_int8_vocabulary,
+    lay_in_place,
+    pack_rows,
+    use_int8_vocabulary,
+)
 from engine.quantization.nf4_linear import replace_nf4_linears
 from engine.quantization.packed_experts import (
     PACKED,
@@ -43,9 +52,10 @@ from engine.quantization.packed_experts import (
 from engine.quantization.packed_experts import register as register_experts
 from engine.quantization.packing import expert_shapes, modules_kept
 from engine.quantization.report import QuantizationReport, describe, share_tables
+from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2  # 2: embedding and head in 8 bit
 
 
 class PackedConfig(BitsAndBytesConfig):
@@ -104,10 +114,10 @@ class _AsItIs(ConversionOps):
         return self
 
 
-class _PackExperts(ConversionOps):
-    """Packs expert weights that were just read; leaves everything else to the operation of bitsandbytes."""
+class _Pack(ConversionOps):
+    """Packs experts, embedding and head that were just read; leaves all else to the operation of bitsandbytes."""
 
-    def __init__(self, quantizer: "_PacksExperts", linears: ConversionOps) -> None:
+    def __init__(self, quantizer: "_PacksMore", linears: ConversionOps) -> None:
         self._quantizer = quantizer
         self._linears = linears
 
@@ -119,8 +129,11 @@ class _PackExperts(ConversionOps):
         model, missing = others["model"], others.get("missing_keys")
         for name, value in input_dict.items():
             module, local = get_module_from_name(model, name)
-            shape = packed_shapes_of(module).get(local)
             dense = value[0] if isinstance(value, list) else value
+            if isinstance(module, Int8Head | Int8Embedding) and local == "weight":
+                result.update(self._vocabulary(name, dense, module))
+                continue
+            shape = packed_shapes_of(module).get(local)
             packs_on, destination = self._quantizer.device_of(name), self._quantizer.destination_of(name)
             if shape is None:
                 dense = dense.to(packs_on)
@@ -136,8 +149,15 @@ class _PackExperts(ConversionOps):
                 missing.discard(name)
         return result
 
+    def _vocabulary(self, name: str, dense: torch.Tensor, module: Int8Head | Int8Embedding) -> dict[str, torch.Tensor]:
+        if dense.shape != module.weight.shape:  # transformers takes packed weights of any size
+            raise ValueError(f"{name} is {tuple(dense.shape)} and should be {tuple(module.weight.shape)}")
+        packs_on, destination = self._quantizer.device_of(name), self._quantizer.destination_of(name)
+        codes, scales = pack_rows(dense, packs_on, module.scale.dtype, destination)
+        return {name: codes, f"{name.removesuffix('weight')}scale": scales}
 
-class _PacksExperts:
+
+class _PacksMore:
     """What both quantisers add to those of bitsandbytes. Mixed in first."""
 
     quantization_config: PackedConfig
@@ -166,17 +186,21 @@ class _PacksExperts:
         module, local = get_module_from_name(model, param_name)
         if is_packed(module):
             return local in packed_shapes_of(module)
+        if is_int8_vocabulary(module):
+            return local == "weight"
         return bool(super().param_needs_quantization(model, param_name, **others))  # type: ignore[misc]
 
     def get_quantize_ops(self) -> ConversionOps:
         """Return the operation for one parameter."""
-        return _PackExperts(self, super().get_quantize_ops())  # type: ignore[misc]
+        return _Pack(self, super().get_quantize_ops())  # type: ignore[misc]
 
     def _process_model_before_weight_loading(
         self, model: PreTrainedModel, device_map: object = None, **others: object
     ) -> None:
+        vocabulary = frozenset(vocabulary_shapes(model))
         super()._process_model_before_weight_loading(model, device_map=device_map, **others)  # type: ignore[misc]
         self._device_map = device_map if isinstance(device_map, dict) else {"": "cpu"}
+        use_int8_vocabulary(model, vocabulary)
         for name, module in model.named_modules():
             if not should_convert_module(name, self.modules_to_not_convert):
                 continue
@@ -190,11 +214,12 @@ class _PacksExperts:
     def update_weight_conversions(
         self, weight_conversions: list[WeightTransform], model: PreTrainedModel
     ) -> list[WeightTransform]:
-        """Have dense experts put together in main memory, so that the device never holds a layer of them."""
+        """Have what is packed here read in main memory, so that the device never holds it in 16 bit."""
         conversions: list[WeightTransform] = super().update_weight_conversions(weight_conversions, model)  # type: ignore[misc]
         if self.pre_quantized:
             return conversions
         wanted = {f"{name}.{local}" for name, module in model.named_modules() for local in packed_shapes_of(module)}
+        wanted |= {f"{name}.weight" for name, module in model.named_modules() if is_int8_vocabulary(module)}
         converters = [item for item in conversions if isinstance(item, WeightConverter)]
         for converter in converters:
             if any(_ends_with(name, target) for name in wanted for target in converter.target_patterns):
@@ -205,9 +230,9 @@ class _PacksExperts:
         return [*conversions, *whole]
 
     def postprocess_model(self, model: PreTrainedModel, **others: object) -> object:
-        """Name the format that the model would be saved in: plain bitsandbytes where there are no packed experts."""
+        """Name the format that the model would be saved in: plain bitsandbytes where nothing else is packed."""
         result: object = super().postprocess_model(model, **others)  # type: ignore[misc]
-        if not any(is_packed(module) for module in model.modules()):
+        if not any(is_packed(module) or is_int8_vocabulary(module) for module in model.modules()):
             plain = self.quantization_config.plain()
             plain.llm_int8_skip_modules = sorted(self.modules_to_not_convert)
             setattr(model.config, "quantization_config", plain)  # noqa: B010
@@ -220,11 +245,11 @@ def _ends_with(name: str, pattern: str) -> bool:
     return re.search(rf"(?:{pattern})$", name) is not None
 
 
-class PackedInt4Quantizer(_PacksExperts, Bnb4BitHfQuantizer):  # type: ignore[misc]
+class PackedInt4Quantizer(_PacksMore, Bnb4BitHfQuantizer):  # type: ignore[misc]
     """NF4 with double quantisation for linear layers, NF4 for experts."""
 
 
-class PackedInt8Quantizer(_PacksExperts, Bnb8BitHfQuantizer):  # type: ignore[misc]
+class PackedInt8Quantizer(_PacksMore, Bnb8BitHfQuantizer):  # type: ignore[misc]
     """INT8 rows for linear layers and experts."""
 
 
@@ -254,5 +279,6 @@ def finish(model: PreTrainedModel, *, on_processor: bool = True) -> Quantization
     replace_int8_linears(model, model.dtype)
     if on_processor:
         replace_nf4_linears(model)
+    lay_in_place(model)
     share_tables(model)
     return describe(model)

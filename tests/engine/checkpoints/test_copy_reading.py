@@ -192,6 +192,10 @@ def _other_numbers(tensors: dict[str, torch.Tensor]) -> None:
     tensors[name] = tensors[name].float()
 
 
+def _other_words(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["lm_head.weight"] = tensors["lm_head.weight"].float()
+
+
 def _one_more(tensors: dict[str, torch.Tensor]) -> None:
     tensors["odd"] = torch.ones(2)
 
@@ -200,7 +204,7 @@ def _no_norm(tensors: dict[str, torch.Tensor]) -> None:
     del tensors["model.norm.weight"]
 
 
-@pytest.mark.parametrize("change", [_smaller_norm, _no_norm, _smaller_scales, _other_numbers])
+@pytest.mark.parametrize("change", [_smaller_norm, _no_norm, _smaller_scales, _other_numbers, _other_words])
 def test_copy_that_is_not_whole_is_made_anew(
     change: Callable[[dict[str, torch.Tensor]], None], llama: Path, tmp_path: Path, read: list[str]
 ) -> None:

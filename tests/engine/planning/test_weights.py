@@ -53,6 +53,27 @@ def test_a_token_reads_one_row_of_an_embedding_and_its_own_experts() -> None:
     assert read_bytes_per_token(facts(tied=True), shape) == 2 * (1000 + 3 * 4096 + 128)
 
 
+def test_embedding_and_head_have_8_bit_in_both_packed_precisions() -> None:
+    rows, columns = 1000, 64
+    words = Matrix(rows, columns)
+    blocks = (
+        Block("embed", vocabulary=(words,), looked_up_elements=words.elements),
+        Block("layer", (Matrix(64, 64),)),
+        Block("head", vocabulary=(words,)),
+    )
+    untied = replace(facts(), blocks=blocks)
+    for precision in (Precision.INT8, Precision.INT4):
+        shape = Shape(precision, Precision.BF16)
+        layer = block_bytes(untied, blocks[1], shape)
+        tables = weight_bytes(untied, shape) - weight_bytes(replace(untied, blocks=blocks[1:2]), shape)
+        assert tables == 2 * rows * (columns + 2)
+        assert read_bytes_per_token(untied, shape) == weight_bytes(untied, shape) - rows * (columns + 2)
+        assert layer < 64 * 64 * 2
+    plain = Shape(Precision.BF16, Precision.BF16)
+    assert weight_bytes(untied, plain) == 2 * (2 * words.elements + 64 * 64)
+    assert read_bytes_per_token(untied, plain) == 2 * (words.elements + 64 * 64)
+
+
 def test_published_packed_weights_count_as_the_files_hold_them() -> None:
     packed = facts(Published(Precision.INT4, "GPTQ, 4-bit"))
     shape = Shape(Precision.INT4, Precision.FP16)

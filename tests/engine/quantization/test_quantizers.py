@@ -20,6 +20,7 @@ from engine.quantization.packed_experts import (
 from engine.quantization.packing import NF4_TABLE_BYTES, packed_bytes, packed_parameter_names, packed_shapes
 from engine.quantization.quantizers import finish, quantization_config_for
 from engine.quantization.report import resident_bytes
+from engine.quantization.vocabulary import vocabulary_shapes
 from tests.tiny_checkpoints import make
 
 EXPERTS = ("qwen3_moe", "mixtral", "gpt_oss", "deepseek_v3", "qwen3_next")
@@ -77,7 +78,9 @@ def test_a_copy_is_bit_equal_and_the_bytes_are_as_planned(name, precision, tiny_
     # LLM.int8 as published warns at every call.
     assert not [record for record in caplog.records if record.name.startswith("bitsandbytes")]
     packed = sum(packed_bytes(precision, shape, interleaved=kernel_works()) for shape in shapes.values())
-    dense = sum(item.nbytes for key, item in empty.named_parameters() if key not in shapes)
+    words = {key: shape for key, shape in vocabulary_shapes(empty).items() if key in dict(empty.named_parameters())}
+    packed += sum(rows * (columns + 2) for rows, columns in words.values())
+    dense = sum(item.nbytes for key, item in empty.named_parameters() if key not in {*shapes, *words})
     others = sum(item.nbytes for key, item in first.named_buffers() if not key.endswith(("SCB", "scale", "absmax")))
     plain_nf4 = any(getattr(module, "quant_state", None) for module in first.modules())
     tables = NF4_TABLE_BYTES if plain_nf4 else 0
