@@ -4763,6 +4763,10 @@
         <translation>Wo der Tastaturfokus ist</translation>
     </message>
     <message>
+        <source>Whether model and draft model have the same vocabulary is looked at when they are loaded.</source>
+        <translation>Ob Modell und Entwurfsmodell dasselbe Vokabular haben, wird beim Laden geprüft.</translation>
+    </message>
+    <message>
         <source>While another window is in front, the desktop says which conversation was answered, but not what.</source>
         <translation>Während ein anderes Fenster vorn ist, sagt der Desktop, welche Unterhaltung beantwortet wurde, aber nicht was.</translation>
     </message>
@@ -5057,6 +5061,14 @@
     <message>
         <source>cuda error</source>
         <translation>CUDA-Fehler</translation>
+    </message>
+    <message>
+        <source>cuda flash</source>
+        <translation>cuda flash</translation>
+    </message>
+    <message>
+        <source>cuda memory-efficient</source>
+        <translation>cuda memory-efficient</translation>
     </message>
     <message>
         <source>data sheet</source>
