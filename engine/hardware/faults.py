@@ -127,6 +127,8 @@ def release() -> None:
     gc.collect()
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
+        # Pinned main memory is kept by PyTorch as well: what waited there for a card would be missed by the next plan.
+        torch.accelerator.empty_host_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
     allocator.give_back()

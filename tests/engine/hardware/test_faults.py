@@ -140,6 +140,15 @@ def test_free_memory_is_a_number_and_releasing_works_without_a_card() -> None:
     release()
 
 
+def test_pinned_main_memory_is_given_back_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given.append("graphics memory"))
+    monkeypatch.setattr(torch.accelerator, "empty_host_cache", lambda: given.append("main memory"))
+    release()
+    assert given == ["graphics memory", "main memory"]
+
+
 def test_a_lost_device_is_told_with_the_librarys_text_folded() -> None:
     report = device_lost(RuntimeError("CUDA error: unknown error")).report
     assert report.kind is ErrorKind.DEVICE_LOST
