@@ -62,6 +62,7 @@ PATTERNS: tuple[str, ...] = (
     mark("There is no model “{0}” on this computer."),
     mark("There is no revision “{0}” of {1} on this computer."),
     mark("There is {0}."),
+    mark("There was not enough main memory to load {0}: {1} GiB of it were to wait there."),
     mark("There was not enough {0} to load {1}: {2} GiB were planned of {3} GiB free on {4}."),
     mark("Use starter, a folder with a model, a GGUF file, or the name of a model that has been downloaded."),
     mark("Use the CPU"),

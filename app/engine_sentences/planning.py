@@ -15,6 +15,7 @@ PATTERNS: tuple[str, ...] = (
     mark(", as the package bitsandbytes is not installed."),
     mark(", {0} GiB of them by way of main memory at {1} GB/s ({2})"),
     mark("8-bit rows (bitsandbytes)"),
+    mark("; the other cards can't help with that"),
     mark("At most: {0}."),
     mark("At most: {0}.{1}"),
     mark("Choose auto or bf16."),

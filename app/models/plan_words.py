@@ -92,18 +92,28 @@ def speed_text(plan: Plan) -> str:
 
 
 def device_lines(plan: Plan) -> list[str]:
-    """Return what goes to which device, one line for each; empty if all goes to one."""
+    """Return what goes to which device, or what waits in main memory; empty if all goes to one."""
+    if plan.offloaded:
+        return [tr("{parts} in main memory").format(parts=_counted(plan))]
     by_device: dict[str, list[str]] = {}
     for module, device in plan.device_map.items():
         by_device.setdefault(device, []).append(module)
     return [
-        tr("{parts} on {place}").format(parts=_modules(modules), place=_place(device))
-        for device, modules in by_device.items()
+        tr("{parts} on {place}").format(parts=_modules(modules), place=device) for device, modules in by_device.items()
     ]
 
 
-def _place(device: str) -> str:
-    return tr("the processor (main memory)") if device == _CPU else device
+def _counted(plan: Plan) -> str:
+    """Return `embedding table and 38 of 80 layers`: which layers those are, far from each other, tells nobody much."""
+    waiting = sum(1 for module in plan.offloaded if _LAYER.fullmatch(module))
+    layers = sum(1 for module in plan.device_map if _LAYER.fullmatch(module))
+    tables = len(plan.offloaded) - waiting
+    named = (tr("embedding tables") if tables > 1 else tr("embedding table")) if tables else ""
+    if not waiting:
+        return named
+    counted = tr("all {count} layers") if waiting == layers else tr("{number} of {count} layers")
+    counted = counted.format(number=waiting, count=layers)
+    return tr("{tables} and {layers}").format(tables=named, layers=counted) if named else counted
 
 
 def _modules(modules: Iterable[str]) -> str:

@@ -356,6 +356,10 @@
         <translation>; andere daneben: {0}</translation>
     </message>
     <message>
+        <source>; the other cards can&apos;t help with that</source>
+        <translation>; die anderen Karten können dabei nicht helfen</translation>
+    </message>
+    <message>
         <source>A SOCKS proxy needs the Python package socksio, which is not installed.</source>
         <translation>Ein SOCKS-Proxy braucht das Python-Paket socksio, das nicht installiert ist.</translation>
     </message>
@@ -4231,6 +4235,10 @@
         <translation>In der Datei war keine Unterhaltung.</translation>
     </message>
     <message>
+        <source>There was not enough main memory to load {0}: {1} GiB of it were to wait there.</source>
+        <translation>Um {0} zu laden, fehlte Arbeitsspeicher: {1} GiB davon sollten dort warten.</translation>
+    </message>
+    <message>
         <source>There was not enough memory.</source>
         <translation>Es war nicht genug Speicher da.</translation>
     </message>
@@ -4971,6 +4979,10 @@
         <translation>nach Freigabe durch den Herausgeber</translation>
     </message>
     <message>
+        <source>all {count} layers</source>
+        <translation>alle {count} Schichten</translation>
+    </message>
+    <message>
         <source>always the likeliest token</source>
         <translation>immer das wahrscheinlichste Token</translation>
     </message>
@@ -5093,6 +5105,14 @@
     <message>
         <source>edited by you</source>
         <translation>von Ihnen bearbeitet</translation>
+    </message>
+    <message>
+        <source>embedding table</source>
+        <translation>Einbettungstabelle</translation>
+    </message>
+    <message>
+        <source>embedding tables</source>
+        <translation>Einbettungstabellen</translation>
     </message>
     <message>
         <source>everything fits into endless memory</source>
@@ -5621,10 +5641,6 @@
     <message>
         <source>the method in quantization_config is no name</source>
         <translation>das Verfahren in quantization_config ist kein Name</translation>
-    </message>
-    <message>
-        <source>the processor (main memory)</source>
-        <translation>der Prozessor (Arbeitsspeicher)</translation>
     </message>
     <message>
         <source>the product is wrong</source>
@@ -6499,6 +6515,10 @@
         <translation>{number} ms</translation>
     </message>
     <message>
+        <source>{number} of {count} layers</source>
+        <translation>{number} von {count} Schichten</translation>
+    </message>
+    <message>
         <source>{number} of {total}</source>
         <translation>{number} von {total}</translation>
     </message>
@@ -6533,6 +6553,10 @@
     <message>
         <source>{number} years ago</source>
         <translation>vor {number} Jahren</translation>
+    </message>
+    <message>
+        <source>{parts} in main memory</source>
+        <translation>{parts} im Arbeitsspeicher</translation>
     </message>
     <message>
         <source>{parts} on {place}</source>
@@ -6593,6 +6617,10 @@
     <message>
         <source>{size}/s</source>
         <translation>{size}/s</translation>
+    </message>
+    <message>
+        <source>{tables} and {layers}</source>
+        <translation>{tables} und {layers}</translation>
     </message>
     <message>
         <source>{tier}: share in use</source>

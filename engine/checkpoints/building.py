@@ -97,7 +97,7 @@ def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel 
     except SafetensorError as error:
         failure = incomplete(blueprint.files, "its weights were damaged while they were read", str(error))
     except _UNBUILDABLE as error:
-        failure = _explained(blueprint, error)
+        failure = explained(blueprint, error)
     except BaseException:
         model = None
         release()
@@ -171,7 +171,8 @@ def _should_fit(blueprint: Blueprint) -> bool:
     return free_bytes(blueprint.device) > parts.needed_bytes - parts.overhead_bytes
 
 
-def _explained(blueprint: Blueprint, error: Exception) -> EngineError:
+def explained(blueprint: Blueprint, error: Exception) -> EngineError:
+    """Return what to tell when the library raised the error while the model was made."""
     match fault_of(error):
         case Fault.OUT_OF_MEMORY:
             return _out_of_memory(blueprint, error)
@@ -188,11 +189,19 @@ def _explained(blueprint: Blueprint, error: Exception) -> EngineError:
 
 def _out_of_memory(blueprint: Blueprint, error: Exception) -> EngineError:
     plan = blueprint.plan
-    memory = "main memory" if is_main_memory(error) or blueprint.device.type == "cpu" else "graphics memory"
+    in_main = is_main_memory(error)
+    if in_main and plan.offloaded:
+        waiting = in_gib(plan.parts.offloaded_bytes)
+        told = f"There was not enough main memory to load {plan.name}: {waiting} GiB of it were to wait there."
+    else:
+        memory = "main memory" if in_main or blueprint.device.type == "cpu" else "graphics memory"
+        told = (
+            f"There was not enough {memory} to load {plan.name}: {in_gib(plan.parts.needed_bytes)} GiB were planned of"
+            f" {in_gib(plan.parts.free_bytes)} GiB free on {plan.device_name}."
+        )
     return EngineError(
         ErrorKind.OUT_OF_MEMORY,
-        f"There was not enough {memory} to load {plan.name}: {in_gib(plan.parts.needed_bytes)} GiB were planned of"
-        f" {in_gib(plan.parts.free_bytes)} GiB free on {plan.device_name}.",
+        told,
         "Close other programs, load it with a lower precision, or choose a smaller model.",
         str(error),
         remedies=tuple(_remedies(blueprint)),

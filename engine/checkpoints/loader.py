@@ -20,7 +20,7 @@ from engine.api.events import LoadPhase
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, PrecisionChoice
 from engine.checkpoints import copies, starter
-from engine.checkpoints.building import DTYPES, Blueprint, build
+from engine.checkpoints.building import DTYPES, Blueprint, build, explained
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.inspection import Inspection, facts_for, inspect
 from engine.checkpoints.progress import ReportProgress, WeightProgress
@@ -238,25 +238,30 @@ def _load_model(
         model = build(blueprint, WeightProgress(sizes, report, cancellation))
         if identity:
             _keep_copy(model, identity, inspection, data_folder, report, cancellation)
-    if blueprint.packed or _is_bitsandbytes(inspection):
-        # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.
-        from engine.quantization import quantizers
-
-        quantizers.finish(model, on_processor=blueprint.device.type == "cpu")
-    if plan.offloaded:
-        _offload(model, plan)
+    _finish(model, blueprint, is_packed=blueprint.packed or _is_bitsandbytes(inspection))
     if inspection.files.kind is CheckpointKind.STARTER:
         for name, value in starter.RECOMMENDED_SAMPLING.items():
             setattr(model.generation_config, name, value)
     return model
 
 
-def _offload(model: PreTrainedModel, plan: Plan) -> None:
+def _finish(model: PreTrainedModel, blueprint: Blueprint, *, is_packed: bool) -> None:
+    """Make the model ready to compute where it is. Raises EngineError; nothing stays in memory then."""
     try:
-        offload(model, plan.offloaded, torch.device(plan.device))
-    except BaseException:
+        if is_packed:
+            # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.
+            from engine.quantization import quantizers
+
+            quantizers.finish(model, on_processor=blueprint.device.type == "cpu")
+        if blueprint.plan.offloaded:
+            offload(model, blueprint.plan.offloaded, blueprint.device)
+        return
+    except Exception as error:  # whatever the libraries raise where there is no memory
+        failure = explained(blueprint, error)
+    # Only here, after the except block, does no traceback hold the tensors any more.
+    if failure.report.kind is not ErrorKind.DEVICE_LOST:  # nothing on a lost device can be touched
         _clear(model)
-        raise
+    raise failure
 
 
 def _keep_copy(

@@ -261,8 +261,8 @@ def _compute_format(facts: CheckpointFacts, target: Target, precision: Precision
 
 
 def _spreads(targets: tuple[Target, ...]) -> tuple[tuple[Target, ...], ...]:
-    """One card if it fits, else all of them."""
-    return (targets[:1], targets) if len(targets) > 1 else (targets,)
+    """One card if it fits, else one more: a card that holds nothing must not be counted."""
+    return tuple(targets[: count + 1] for count in range(len(targets)))
 
 
 def _shapes(facts: CheckpointFacts, precision: Precision, target: Target, window: int) -> Iterator[Shape]:

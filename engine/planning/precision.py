@@ -55,7 +55,7 @@ def plan(hardware: Hardware, facts: CheckpointFacts, wishes: Wishes) -> Plan:
     why = too_big_reason(hardware, facts, wishes, precisions, targets)
     found = slow(hardware, facts, wishes, precisions, targets, window)
     if found is not None:
-        return _plan(facts, wishes, found, Fit.SLOW, slow_reason(facts, found, why))
+        return _plan(facts, wishes, found, Fit.SLOW, slow_reason(facts, found, why, len(targets)))
     needed = unlimited(facts, precisions[-1], targets[:1], min(MINIMUM_CONTEXT_TOKENS, window))
     return _plan(facts, wishes, needed, Fit.TOO_BIG, why)
 

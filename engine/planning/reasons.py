@@ -49,13 +49,14 @@ def reason(
     return f"{label} because {too_large}{missing}. In {WORDS[precision]}: {sums}."
 
 
-def slow_reason(facts: CheckpointFacts, found: Rung, why: str) -> str:
-    """Say that main memory has to help, and why."""
+def slow_reason(facts: CheckpointFacts, found: Rung, why: str, cards: int) -> str:
+    """Say that main memory has to help, and why; cards: how many there are."""
     alone = found.targets[0].kind is DeviceKind.CPU
     where = "on the processor alone" if alone else "partly from main memory"
     parts = found.placement.parts
     held = hundredths(parts.offloaded_bytes) / 100
     moved = f", and {held:.2f} GiB in main memory" if parts.offloaded_bytes else ""
+    moved += "; the other cards can't help with that" if parts.offloaded_bytes and cards > 1 else ""
     sums = arithmetic(parts, found.window, found.targets)
     label = LABELS[found.shape.precision]
     if facts.published is not None and facts.stays_packed:

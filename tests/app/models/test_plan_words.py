@@ -43,14 +43,29 @@ def test_memory_adds_up_to_the_digit() -> None:
 
 def test_layers_are_gathered_by_device() -> None:
     layers = {f"model.layers.{index}": "cuda:0" if index < 16 else "cuda:1" for index in range(32)}
-    plan = changed(device_map={"model.embed_tokens": "cuda:0", **layers, "model.norm": "cuda:1", "lm_head": "cpu"})
+    plan = changed(device_map={"model.embed_tokens": "cuda:0", **layers, "model.norm": "cuda:1"})
     assert device_lines(plan) == [
         "model.embed_tokens, layers 0-15 on cuda:0",
         "layers 16-31, model.norm on cuda:1",
-        "lm_head on the processor (main memory)",
     ]
     assert device_lines(changed(device_map={"h.7": "cuda:0"})) == ["layer 7 on cuda:0"]
     assert device_lines(PLAN) == []
+
+
+@pytest.mark.parametrize(
+    ("tables", "waiting", "line"),
+    [
+        (1, 0, "embedding table in main memory"),
+        (2, 0, "embedding tables in main memory"),
+        (1, 38, "embedding table and 38 of 80 layers in main memory"),
+        (0, 38, "38 of 80 layers in main memory"),
+        (0, 80, "all 80 layers in main memory"),
+    ],
+)
+def test_what_waits_in_main_memory_is_counted(tables: int, waiting: int, line: str) -> None:
+    places = {f"model.embed_{index}": "cpu" for index in range(tables)}
+    places |= {f"model.layers.{index}": "cpu" if index < waiting else "cuda:0" for index in range(80)}
+    assert device_lines(changed(device="cuda:0", device_map={**places, "lm_head": "cuda:0"})) == [line]
 
 
 def test_speed_is_a_bound_with_its_reason_or_nothing() -> None:

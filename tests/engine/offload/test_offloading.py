@@ -9,13 +9,14 @@ import pytest
 import torch
 from transformers import AutoConfig
 
+from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
 from engine.checkpoints import copies, loader
 from engine.generation.chat_session import ChatSession
 from engine.kv import opening
 from engine.offload import streaming
 from engine.planning.placement import STREAMING_SLOTS
-from tests import tiny_checkpoints
+from tests import tiny_checkpoints, tiny_published
 from tests.chat_probe import answered, ask, user
 from tests.engine.offload.spreading import blocks_of, load, load_spread
 
@@ -62,6 +63,21 @@ def test_packed_weights_wait_too_and_are_read_from_the_copy(
     assert len(list((tmp_path / "spread").rglob("*.safetensors"))) == 1
 
 
+@pytest.mark.parametrize("choice", [PrecisionChoice.BF16, *_PACKED])
+@pytest.mark.parametrize("form", ["fp8", "gptq"])
+def test_what_was_published_packed_waits_as_it_is_unpacked_or_packed_again(
+    form: str, choice: PrecisionChoice, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = AutoConfig.from_pretrained(tiny_checkpoints.make("llama", tiny_folder))
+    config.hidden_size, config.intermediate_size, config.head_dim = 64, 128, 16  # GPTQ packs whole words
+    source = tiny_checkpoints.save(config, tmp_path / "source")
+    path, _ = tiny_published.publish(form, source, tmp_path / "published")
+    whole = ChatSession(load(path, tmp_path, choice))
+    spread = ChatSession(load_spread(path, tmp_path, choice, monkeypatch))
+    assert spread.plan.offloaded
+    assert _answers(spread) == _answers(whole)
+
+
 def test_the_device_holds_two_layers_at_a_time(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,17 +120,30 @@ def test_all_memory_comes_back(tiny_folder: Path, tmp_path: Path, monkeypatch: p
     assert loaded.model is not None  # somebody may still hold what is left of it
 
 
-def test_memory_that_runs_out_while_layers_are_put_aside_leaves_nothing(
-    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), "GiB free on"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "were to wait there"),
+    ],
+)
+def test_memory_that_runs_out_while_layers_are_put_aside_is_told_with_ways_out_and_leaves_nothing(
+    error: Exception, words: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tiny_checkpoints.make("llama", tiny_folder)
-    monkeypatch.setattr(streaming, "kept", _out_of_memory)
-    with pytest.raises(torch.OutOfMemoryError):
+    weights: list[weakref.ref[torch.Tensor]] = []
+
+    def out_of_memory(content: torch.Tensor, device: torch.device) -> list[torch.Tensor]:
+        weights.append(weakref.ref(content))
+        raise error
+
+    monkeypatch.setattr(streaming, "kept", out_of_memory)
+    with pytest.raises(EngineError, match=words) as caught:
         load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch)
-
-
-def _out_of_memory(*_: object) -> list[torch.Tensor]:
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+    assert caught.value.report.kind is ErrorKind.OUT_OF_MEMORY
+    assert [remedy.precision for remedy in caught.value.report.remedies] == list(_PACKED)
+    error.__traceback__ = None  # the test's own hold on it
+    assert [each() for each in weights] == [None]
 
 
 def test_kv_outlives_another_share_of_the_card(

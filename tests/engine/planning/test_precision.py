@@ -188,6 +188,21 @@ def test_one_card_if_it_fits_else_all_of_them() -> None:
         check_sums(found)
 
 
+def test_a_card_that_holds_nothing_is_not_counted() -> None:
+    found = planned("llama-3.1-8b", machine(3, 4, 1, ram_gib=9), 131_072)  # one has no room even to work in
+    assert {*found.device_map.values()} == {"cuda:0", "cuda:1"}
+    assert found.device_name == "2 x RTX"
+    assert found.parts.needed_bytes <= found.parts.free_bytes
+    check_sums(found)
+
+
+def test_cards_that_hold_too_little_together_say_that_one_is_used_with_main_memory() -> None:
+    found = planned("llama-3.1-70b", machine(40, 8, ram_gib=40), choice=PrecisionChoice.INT8)
+    assert found.offloaded
+    assert found.precision_reason.endswith("GiB in main memory; the other cards can't help with that.")
+    check_sums(found)
+
+
 def test_a_tied_head_stays_beside_its_embedding() -> None:
     found = planned("gemma-3-4b", machine(6, 6), choice=PrecisionChoice.BF16)
     facts = facts_for("gemma-3-4b")
