@@ -25,7 +25,7 @@ def plan_with_draft(
     if drafted.fit is Fit.TOO_BIG:
         return precision.plan(hardware, facts, wishes), drafted
     taken = taken_bytes(drafted)
-    plan = precision.plan(without(hardware, device, taken), facts, wishes)
+    plan = precision.plan(without(hardware, device, taken, drafted.parts.offloaded_bytes), facts, wishes)
     if 0 < plan.context_window < drafted.context_window:
         drafted = _draft_plan(hardware, draft, plan.context_window, device)
     why = (
@@ -42,13 +42,13 @@ def taken_bytes(drafted: Plan) -> int:
     return parts.weights_bytes + parts.kv_bytes + parts.working_bytes + recorded
 
 
-def without(hardware: Hardware, device: str, taken: int) -> Hardware:
-    """Return the hardware with so much less memory free on the device."""
+def without(hardware: Hardware, device: str, taken: int, waiting: int) -> Hardware:
+    """Return the hardware with so much less memory free on the device, and in main memory what waits there for it."""
     gpus = tuple(
         structs.replace(gpu, free_bytes=max(0, gpu.free_bytes - taken)) if device == f"cuda:{gpu.index}" else gpu
         for gpu in hardware.gpus
     )
-    in_ram = 0 if device.startswith("cuda") else taken
+    in_ram = waiting if device.startswith("cuda") else taken
     return structs.replace(hardware, gpus=gpus, ram_available_bytes=max(0, hardware.ram_available_bytes - in_ram))
 
 

@@ -26,7 +26,7 @@ PACKED = (Precision.INT8, Precision.INT4)
 _MATRIX_CHUNKS = (512, 128)
 _COMPUTE_DTYPES = {"float16": Precision.FP16, "bfloat16": Precision.BF16}
 _KERNELS = {Precision.INT8: "int8", Precision.INT4: "nf4"}
-_SLOW_CONTEXT_TOKENS = 4096
+SLOW_CONTEXT_TOKENS = 4096
 _LEFT_OF_RAM_BYTES = GIB * 3 // 2
 _ENDLESS_BYTES = 2**62
 
@@ -156,16 +156,18 @@ def slow(
 ) -> Rung | None:
     """Return the faster of card with main memory and processor alone, in whichever precision; or None.
 
-    precisions: those to try on the card.
+    precisions: those to try on the card. The smallest useful window is tried if a longer one doesn't fit.
     """
     if targets[0].kind is not DeviceKind.CUDA:
         return None
-    window = min(window, _SLOW_CONTEXT_TOKENS)
     ram = processor(hardware)
-    candidates = list(_streaming(facts, precisions, targets[0], _spare_bytes(hardware), window))
-    if wishes.device == "auto" and _goes_to_processor(hardware, facts, wishes.precision, ram):
-        candidates += fitting(facts, precisions_for(hardware, facts, ram, wishes.precision), (ram,), window)
-    return min(candidates, key=lambda rung: _exchange_seconds(facts, rung), default=None)
+    for tokens in (min(window, SLOW_CONTEXT_TOKENS), min(window, MINIMUM_CONTEXT_TOKENS)):
+        candidates = list(_streaming(facts, precisions, targets[0], _spare_bytes(hardware), tokens))
+        if wishes.device == "auto" and _goes_to_processor(hardware, facts, wishes.precision, ram):
+            candidates += fitting(facts, precisions_for(hardware, facts, ram, wishes.precision), (ram,), tokens)
+        if candidates:
+            return min(candidates, key=lambda rung: _exchange_seconds(facts, rung))
+    return None
 
 
 def _can_wait(facts: CheckpointFacts, target: Target) -> bool:

@@ -8,6 +8,7 @@ from engine.planning.ladder import (
     DEFAULT_CONTEXT_TOKENS,
     MINIMUM_CONTEXT_TOKENS,
     PACKED,
+    SLOW_CONTEXT_TOKENS,
     Rung,
     Wishes,
     kernel_works,
@@ -114,7 +115,7 @@ def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int, *, is_sl
     wanted = wishes.context_tokens
     if not window:
         return "No useful window fits."
-    if is_slow and window < wanted_window(facts, wishes):
+    if is_slow and window == SLOW_CONTEXT_TOKENS < wanted_window(facts, wishes):
         return f"{window:,} tokens is the most that Hearth uses where main memory has to help, as reading is slow."
     if window < wanted_window(facts, wishes):
         return f"{window:,} tokens is what fits into the memory that is left."

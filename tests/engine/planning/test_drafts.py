@@ -7,7 +7,7 @@ import pytest
 from engine.api.hardware import Gpu, Hardware
 from engine.api.plan import Fit, PrecisionChoice
 from engine.planning import precision
-from engine.planning.drafts import plan_with_draft, taken_bytes
+from engine.planning.drafts import plan_with_draft, taken_bytes, without
 from engine.planning.ladder import Wishes
 from engine.planning.sizes import GIB
 from tests.plan_table import facts_for
@@ -59,3 +59,10 @@ def test_other_cards_keep_what_they_have() -> None:
     found, _ = plan_with_draft(machine(24, 24), MODEL, Wishes(device="cuda:1", precision=PrecisionChoice.BF16), DRAFT)
     assert found.device == "cuda:1"
     assert found.parts.free_bytes == 24 * GIB - found.draft_bytes
+
+
+def test_what_waits_for_the_draft_is_missing_from_main_memory() -> None:
+    rest = without(machine(24, ram_gib=28), "cuda:0", 3 * GIB, 2 * GIB)
+    assert (rest.gpus[0].free_bytes, rest.ram_available_bytes) == (21 * GIB, 26 * GIB)
+    alone = without(machine(ram_gib=28), "cpu", 3 * GIB, 0)
+    assert alone.ram_available_bytes == 25 * GIB

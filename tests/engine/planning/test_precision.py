@@ -188,6 +188,13 @@ def test_one_card_if_it_fits_else_all_of_them() -> None:
         check_sums(found)
 
 
+def test_where_all_is_slow_a_short_window_comes_before_a_refusal() -> None:
+    found = planned("llama-3.1-8b", machine(3, ram_gib=24), choice=PrecisionChoice.BF16, device="cuda:0")
+    assert (found.fit, found.context_window) == (Fit.SLOW, 2048)
+    assert found.context_reason == "2,048 tokens is what fits into the memory that is left."
+    check_sums(found)
+
+
 def test_a_card_that_holds_nothing_is_not_counted() -> None:
     found = planned("llama-3.1-8b", machine(3, 4, 1, ram_gib=9), 131_072)  # one has no room even to work in
     assert {*found.device_map.values()} == {"cuda:0", "cuda:1"}
