@@ -212,8 +212,8 @@ def test_a_disk_that_hangs_delays_no_answer_and_no_end(
     answer(session, private([user("Hello")], "d"))
     session.forget("c")
     session.describe_warmth()
+    assert hang.hangs.wait(PATIENCE_SECONDS), "its thread had no turn yet, or nothing to do"
     session.close(0.3)
-    assert hang.hangs.wait(PATIENCE_SECONDS)
     assert not hang.went_on, "somebody has waited for the disk"
     hang.goes_on.set()
     assert session._warm.tiers.disk.flush(PATIENCE_SECONDS)
