@@ -12,11 +12,9 @@ from app.terminal.engine_session import EngineSession, OnEvent
 from app.terminal.interrupts import Interrupts
 from engine.api.commands import Command, FinishWriting, Generate
 from engine.api.events import Terminal
-from tests.app.hearth_process import start_hearth
+from tests.app.hearth_process import PATIENCE_SECONDS, start_hearth, wait_for
 from tests.app.terminal.conftest import Run
 from tests.engine_scripts import Script
-
-PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -65,8 +63,7 @@ def test_the_answer_ends_before_the_writing_and_ctrl_c_leaves_it(tmp_path: Path,
     answer = process.stdout.read()  # to its end
     assert process.poll() is None
     assert "Paris" in answer
-    while not writes.exists():
-        assert process.poll() is None
+    wait_for(writes.exists, process)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
