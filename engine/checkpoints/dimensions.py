@@ -25,7 +25,7 @@ def dimensions_of(
     is_eager: bool,
 ) -> Dimensions:
     """Return the dimensions of the text model; is_eager: attention has no fused kernel."""
-    heads = whole(text, "num_attention_heads") or first_of(text, "n_head") or 1
+    heads = _heads(text)
     hidden = whole(text, "hidden_size")
     intermediate, copies = _dense_mlp(blocks, hidden)
     key_heads = first_of(text, "num_key_value_heads", "num_kv_heads") or heads
@@ -60,12 +60,23 @@ def experts_per_token(text: PreTrainedConfig) -> int:
     return first_of(text, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
 
 
+def expanded_latent(text: PreTrainedConfig) -> int:
+    """Return the values that each position becomes while latent attention reads it, 0 for other attention."""
+    if not whole(text, "kv_lora_rank"):
+        return 0
+    plain, value, turned = (whole(text, name) for name in ("qk_nope_head_dim", "v_head_dim", "qk_rope_head_dim"))
+    return _heads(text) * (plain + value + plain + turned)
+
+
+def _heads(text: PreTrainedConfig) -> int:
+    return whole(text, "num_attention_heads") or first_of(text, "n_head") or 1
+
+
 def _widths(text: PreTrainedConfig, heads: int, hidden: int) -> tuple[int, int, int]:
     """Return the widths of a key and a value, and what a position becomes if latent attention unpacks it."""
     if whole(text, "kv_lora_rank"):
-        plain, value = whole(text, "qk_nope_head_dim"), whole(text, "v_head_dim")
-        width = plain + whole(text, "qk_rope_head_dim")
-        return width, value, heads * (plain + value) + heads * width
+        width = whole(text, "qk_nope_head_dim") + whole(text, "qk_rope_head_dim")
+        return width, whole(text, "v_head_dim"), expanded_latent(text)
     width = whole(text, "head_dim") or hidden // heads
     return width, width, 0
 

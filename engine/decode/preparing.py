@@ -15,10 +15,10 @@ from engine.hardware.faults import Fault, fault_of
 from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
 from engine.offload.spread import is_offloaded, is_spread
+from engine.planning.recorded import CHECKED_IDS
 
 # The check feeds ids over the border between the two shortest reaches.
 _CHECKED_LENGTH = 254
-_CHECKED_IDS = 4
 # The kinds of position factors that depend on the length, which a recorded step would keep as they were.
 _LENGTH_DEPENDENT = ("dynamic", "longrope")
 
@@ -110,14 +110,14 @@ def _is_right(
     agrees: Callable[[torch.Tensor, torch.Tensor], bool],
 ) -> bool:
     """Compare logits one id at a time, then those of as many as are recorded together."""
-    length = min(_CHECKED_LENGTH, kv.capacity - _CHECKED_IDS)
+    length = min(_CHECKED_LENGTH, kv.capacity - CHECKED_IDS)
     vocabulary = int(model.config.get_text_config().vocab_size)
-    ids = [(17 + 7919 * index) % vocabulary for index in range(length + _CHECKED_IDS)]
+    ids = [(17 + 7919 * index) % vocabulary for index in range(length + CHECKED_IDS)]
     feed(ids[:length])
     expected = [feed([token_id]) for token_id in ids[length:]]
     kv.rewind(length)
     found = [steps.feed([token_id])[-1].clone() for token_id in ids[length:]]
-    count = max(count for count in steps.counts if count <= _CHECKED_IDS)
+    count = max(count for count in steps.counts if count <= CHECKED_IDS)
     if count > 1:
         kv.rewind(length)
         if together := _fed_together(steps, ids[length : length + count]):

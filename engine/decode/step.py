@@ -14,9 +14,6 @@ from engine.decode.experts import experts_for_few_rows
 from engine.kv.slab import KvSlab
 from engine.kv.slab_layers import FixedStep
 
-# Positions that are read, two lengths to an octave: of what attention reads at most a third is masked, from here on.
-_SHORTEST_REACH = 256
-
 
 class DecodeStep:
     """Feeds `count` ids at once. Owns its input tensors on the model's device; runs on the compute lane."""
@@ -42,11 +39,3 @@ class DecodeStep:
                 input_ids=self.ids, past_key_values=self._kv.cache, use_cache=True
             ).logits
         return logits[0].float()
-
-
-def reach_for(length: int, capacity: int) -> int:
-    """Return how many positions a step reads that holds `length` with the ids it feeds."""
-    reach = _SHORTEST_REACH
-    while reach < length:
-        reach = reach * 3 // 2 if reach & (reach - 1) == 0 else reach * 4 // 3
-    return min(reach, capacity)

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 import torch
 from transformers import PreTrainedModel
 
+from engine.checkpoints.dimensions import expanded_latent
 from engine.decode.experts import gathered_bytes
 from engine.decode.recording import Recorder
-from engine.decode.step import DecodeStep, reach_for
+from engine.decode.step import DecodeStep
 from engine.kv.slab import KvSlab
 from engine.planning import recorded
 
@@ -41,6 +42,8 @@ class Steps:
         self._recorder = recorder
         self._compiles = compiles
         self._counts = _COMPILED_COUNTS if compiles else recorded.counts_for(gathered_bytes(model))
+        expanded_bytes = expanded_latent(model.config.get_text_config()) * model.dtype.itemsize
+        self._longest = recorded.longest_reach(kv.capacity, expanded_bytes)
         self._prepared: dict[int, _Prepared] = {}
         self._refused: set[int] = set()
 
@@ -54,9 +57,10 @@ class Steps:
         self._refused.add(count)
         self._prepared.pop(count, None)
 
-    def can_feed(self, count: int) -> bool:
-        """Return whether so many ids may be fed at once, and fit behind what the KV holds."""
-        return count in self.counts and self._kv.length + count <= self._kv.capacity
+    def can_feed(self, count: int, length: int | None = None) -> bool:
+        """Return whether so many ids may be fed at once behind `length` positions, by default those that are held."""
+        held = self._kv.length if length is None else length
+        return count in self.counts and held + count <= self._longest
 
     @torch.inference_mode()
     def feed(self, ids: Sequence[int]) -> torch.Tensor:
@@ -94,7 +98,7 @@ class Steps:
         return prepared
 
     def _replay(self, prepared: _Prepared, length: int) -> torch.Tensor:
-        reach = reach_for(length, self._kv.capacity)
+        reach = recorded.reach_for(length, self._longest)
         replay = prepared.replays.get(reach)
         if replay is None:
             prepared.replays[reach] = self._recorder(lambda: self._compute(prepared, reach))

@@ -96,9 +96,9 @@ class PipelinedDecoder:
         return (chosen,)
 
     def _launched_behind(self, flight: _Flight) -> _Flight | None:
-        """Feed what a step on its way chooses; nothing where the KV ends, or where recording a longer one failed."""
+        """Feed what a step on its way chooses; nothing where it may not be fed, or can't be recorded."""
         length = flight.length + 1
-        if length >= self._runner.kv.capacity:
+        if not self._steps.can_feed(1, length):
             return None
         return self._launched(lambda: self._steps.launch_behind(flight.chosen, length), length, flight.drawer)
 

@@ -36,7 +36,7 @@ def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], conte
     working = _working_bytes(facts, shape, context_tokens)
     pool = from_reserve = 0
     if len(targets) == 1 and targets[0].kind is DeviceKind.CUDA and recorded.applies(facts, shape):
-        working += recorded.logit_bytes(facts)
+        working = max(working, recorded.aside_bytes(facts, shape)) + recorded.logit_bytes(facts)
         pool = recorded.pool_bytes(facts, shape, context_tokens)
         # Decoding is quicker by it, not possible only with it: a bound that is rarely reached costs no precision.
         from_reserve = min(pool, targets[0].reserve_bytes // 2)

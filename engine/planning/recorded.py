@@ -13,6 +13,15 @@ from engine.planning.loading import ELEMENT_BYTES, Shape
 COUNTS = (1, 2, 4, 8, 16)
 # Weights of the chosen experts are put together to be multiplied: more than so much is read by plain passes.
 GATHERED_LIMIT_BYTES = 2**28
+# Latent attention makes keys and values anew of all that a step reads: what makes more of them is read by plain passes.
+EXPANDED_LIMIT_BYTES = 2**27
+# Positions that are read, two lengths to an octave: of what attention reads at most a third is masked, from here on.
+_SHORTEST_REACH = 256
+# What is recorded first is checked, with so many ids at once and over the border of the shortest reach.
+CHECKED_IDS = 4
+_CHECKED_REACH = 2 * _SHORTEST_REACH
+# Experts' weights in 16 bit with the same ones as they are packed, in 8 bit at most.
+_WHILE_UNPACKED = 1.5
 _FLOAT32_BYTES = 4
 # Small tensors share segments of 20 MiB and of 2 MiB, and a large one is rounded up (c10::cuda::CUDACachingAllocator).
 _SEGMENTS_BYTES = 24 * 2**20
@@ -28,6 +37,22 @@ def counts_for(gathered_bytes: int) -> tuple[int, ...]:
     return tuple(count for count in COUNTS if count == 1 or count * gathered_bytes <= GATHERED_LIMIT_BYTES)
 
 
+def reach_for(length: int, longest: int) -> int:
+    """Return how many positions a step reads that holds `length` with the ids it feeds."""
+    reach = _SHORTEST_REACH
+    while reach < length:
+        reach = reach * 3 // 2 if reach & (reach - 1) == 0 else reach * 4 // 3
+    return min(reach, longest)
+
+
+def longest_reach(capacity: int, expanded_bytes: int) -> int:
+    """Return how many positions a recorded step reads at most, where latent attention makes so much of each."""
+    if not expanded_bytes:
+        return capacity
+    fitting = EXPANDED_LIMIT_BYTES // expanded_bytes // _SHORTEST_REACH * _SHORTEST_REACH
+    return min(capacity, max(fitting, _CHECKED_REACH))
+
+
 def applies(facts: CheckpointFacts, shape: Shape) -> bool:
     """Return whether decoding may be recorded on a card: nothing but keys and values of all positions is kept."""
     keeps_states = any(layer.constant_bytes or layer.float32_bytes for layer in facts.layers)
@@ -37,6 +62,13 @@ def applies(facts: CheckpointFacts, shape: Shape) -> bool:
 def logit_bytes(facts: CheckpointFacts) -> int:
     """Return the buffers that hold the logits of each number of ids."""
     return sum(_counts(facts)) * facts.dimensions.vocabulary * _FLOAT32_BYTES
+
+
+def aside_bytes(facts: CheckpointFacts, shape: Shape) -> int:
+    """Return what a step of most ids takes of ordinary memory, where it is run before it is recorded."""
+    ids, element = _counts(facts)[-1], ELEMENT_BYTES[shape.compute]
+    gathered = max(_gathered_bytes(facts), _widest_bytes(facts, shape))
+    return ids * (gathered + facts.dimensions.vocabulary * (element + _FLOAT32_BYTES))
 
 
 def pool_bytes(facts: CheckpointFacts, shape: Shape, context_tokens: int) -> int:
@@ -49,8 +81,23 @@ def pool_bytes(facts: CheckpointFacts, shape: Shape, context_tokens: int) -> int
     logits = ids * size.vocabulary * (element + _FLOAT32_BYTES)
     # What was gathered for fewer ids is no use for more of them, which are recorded later, but for a smaller weight.
     widest = _gathered_bytes(facts, largest=True)
-    gathered = sum(_counts(facts)) * widest + _gathered_bytes(facts) - widest
-    return masks + pieces + logits + _unpacked_bytes(facts, shape) + gathered + _SEGMENTS_BYTES
+    gathered = sum(_counts(facts)) * _widest_bytes(facts, shape) + _gathered_bytes(facts) - widest
+    first = max(count for count in _counts(facts) if count <= CHECKED_IDS)
+    expanded = _expanded_bytes(size.expanded_latent * element, context_tokens, first * widest)
+    return masks + pieces + logits + _unpacked_bytes(facts, shape) + gathered + expanded + _SEGMENTS_BYTES
+
+
+def _expanded_bytes(each: int, context_tokens: int, gathered: int) -> int:
+    """Return what latent attention makes of all positions, each reach anew: a shorter one's memory is no use for it.
+
+    gathered: a piece of memory that is there before, and free while attention is computed.
+    """
+    longest = longest_reach(context_tokens, each)
+    reaches, length = set[int](), 1
+    while each and length <= longest:
+        reaches.add(reach_for(length, longest))
+        length = max(reaches) + 1
+    return sum(each * reach for reach in reaches if each * reach > gathered)
 
 
 def _counts(facts: CheckpointFacts) -> tuple[int, ...]:
@@ -65,6 +112,12 @@ def _gathered_bytes(facts: CheckpointFacts, *, largest: bool = False) -> int:
     sizes = [[one.rows * one.columns for one in block.experts] for block in facts.blocks if block.experts]
     values = max((max(each) if largest else sum(each) for each in sizes), default=0)
     return facts.dimensions.experts_per_token * values * 2
+
+
+def _widest_bytes(facts: CheckpointFacts, shape: Shape) -> int:
+    """Return the largest weight that one id gathers, with what is alive while it is unpacked."""
+    widest = _gathered_bytes(facts, largest=True)
+    return int(widest * _WHILE_UNPACKED) if packs(facts, shape.precision) else widest
 
 
 def _unpacked_bytes(facts: CheckpointFacts, shape: Shape) -> int:

@@ -101,7 +101,7 @@ def unpack(packed: torch.Tensor, scales: torch.Tensor, shape: PackedShape, dtype
     if shape.is_mxfp4:
         return mxfp4.unpack(packed, scales, dtype)
     if shape.precision is Precision.INT8:
-        return packed.to(dtype) * scales.to(dtype).unsqueeze(-1)
+        return packed.to(dtype).mul_(scales.to(dtype).unsqueeze(-1))
     size = (packed.shape[0], shape.rows, shape.columns)
     if shape.rows * shape.columns % NF4_BLOCK:  # blocks end inside an expert
         each = [unpack_nf4(codes, absmax, size[1:], dtype) for codes, absmax in zip(packed, scales, strict=True)]

@@ -13,10 +13,10 @@ from engine.api.warmth import TierBudgets
 from engine.bench import random_weights
 from engine.checkpoints import loader
 from engine.decode.recording import CudaRecorder
-from engine.decode.step import reach_for
 from engine.generation.chat_session import ChatSession
 from engine.hardware.bitsandbytes_library import bitsandbytes_problem
 from engine.hardware.faults import release
+from engine.planning.recorded import reach_for
 from engine.planning.targets import CUDA_OVERHEAD_BYTES
 from tests.chat_probe import ask, filling, user
 

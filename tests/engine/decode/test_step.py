@@ -7,8 +7,9 @@ import torch
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from engine.decode import attention, split_attention
-from engine.decode.step import DecodeStep, reach_for
+from engine.decode.step import DecodeStep
 from engine.kv.slab import KvSlab
+from engine.planning.recorded import reach_for
 from tests import tiny_checkpoints
 
 FIXABLE = ["llama", "qwen3", "mistral", "gemma2", "gemma3", "phi3", "gpt_neox", "gpt2", "opt", "bloom", "falcon",

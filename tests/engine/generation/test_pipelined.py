@@ -18,6 +18,7 @@ from engine.decode.steps import Steps, _Prepared
 from engine.generation.chat_session import ChatSession
 from engine.generation.decoding import PipelinedDecoder
 from engine.generation.sampler import Sampler, decide
+from engine.planning import recorded as recordable
 from tests import tiny_checkpoints
 from tests.chat_probe import GREEDY, answered, ask, cold_ids, load_session, user
 
@@ -109,6 +110,29 @@ def test_a_longer_reach_that_can_not_be_recorded_means_eager_from_there(
     assert llama._runner.decode.way is DecodeWay.EAGER
     assert (before.statistics.decode, answer.statistics.decode) == ("graph", "eager"), "each answer tells its own"
     assert "capturing" in llama._runner.decode.reason
+
+
+def test_steps_that_would_make_too_many_keys_anew_are_fed_plainly(
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordable, "EXPANDED_LIMIT_BYTES", 1)
+    session = load_session(str(tiny_checkpoints.make("deepseek_v3", tiny_folder)), tiny_folder, context=1024)
+    steps, fed = session._runner.decode.steps, []
+    assert steps is not None
+    replay = steps._replay
+
+    def note(prepared: _Prepared, length: int) -> torch.Tensor:
+        fed.append(length)
+        return replay(prepared, length)
+
+    monkeypatch.setattr(steps, "_replay", note)
+    prompt = [user("word " * 120)]
+    answer = ask(session, prompt, maximum_tokens=40)
+    assert answer.token_ids == cold_ids(session, prompt, 40)
+    read = answer.statistics.prompt_tokens
+    assert read < 512 < read + len(answer.token_ids), "the answer crosses the border"
+    assert max(fed) == 512
+    assert session._runner.decode.way is DecodeWay.GRAPH
 
 
 def test_an_answer_begins_although_its_reach_can_not_be_recorded(

@@ -21,7 +21,7 @@ from engine.planning.targets import CUDA_OVERHEAD_BYTES, targets_of
 from tests import tiny_checkpoints
 from tests.plan_table import facts_for, machine_with
 
-BF16, INT4 = (Shape(precision, Precision.BF16) for precision in (Precision.BF16, Precision.INT4))
+BF16, INT8, INT4 = (Shape(one, Precision.BF16) for one in (Precision.BF16, Precision.INT8, Precision.INT4))
 MIB = 2**20
 
 
@@ -30,6 +30,8 @@ MIB = 2**20
     [
         ("llama-3.1-8b", BF16, 25.2), ("llama-3.1-8b", INT4, 178.3), ("llama-3.2-1b", INT4, 60.8),
         ("gemma-3-1b", BF16, 44.0), ("qwen3-30b-a3b", BF16, 180.0), ("qwen3-0.6b", INT4, 25.2),
+        ("deepseek-v2-lite", BF16, 266.4), ("deepseek-v2-lite", INT8, 289.5), ("deepseek-v2-lite", INT4, 230.7),
+        ("qwen3-30b-a3b", INT8, 195.1), ("qwen3-30b-a3b", INT4, 186.7),
     ],
 )  # fmt: skip
 def test_the_pool_is_never_larger_than_planned(name: str, shape: Shape, measured_mb: float) -> None:
@@ -58,6 +60,40 @@ def test_the_plan_of_one_card_counts_pool_and_logits() -> None:
 @pytest.mark.parametrize("name", ["granite-4.0-h-tiny", "qwen3-next-80b-a3b", "lfm2-1.2b"])
 def test_nothing_is_recorded_of_a_model_that_keeps_states(name: str) -> None:
     assert not recorded.applies(facts_for(name), BF16)
+
+
+def test_of_latent_attention_only_steps_are_recorded_that_make_few_keys_anew() -> None:
+    each = facts_for("deepseek-v2-lite").dimensions.expanded_latent * 2
+    assert recorded.longest_reach(32768, 0) == 32768
+    assert recorded.longest_reach(4096, each) == 4096
+    longest = recorded.longest_reach(32768, each)
+    assert longest == 9216
+    assert longest * each <= recorded.EXPANDED_LIMIT_BYTES < (longest + 256) * each
+    assert recorded.longest_reach(32768, 10 * MIB) == 512, "the check of what was recorded needs two reaches"
+
+
+def test_a_step_that_is_run_before_it_is_recorded_has_its_room() -> None:
+    """DeepSeek-V2-Lite in chunks of 128 took 106 MB while its first step was recorded, and 208 MB for two ids."""
+    facts, card = facts_for("deepseek-v2-lite"), targets_of(machine_with(80), "auto")
+    shape = replace(BF16, attention=card[0].attention, chunk_tokens=128)
+    alone, spread = (place(facts, shape, targets, 2048) for targets in (card, card * 2))
+    assert alone is not None
+    assert spread is not None
+    assert alone.parts.working_bytes - recorded.logit_bytes(facts) >= 208e6
+    assert spread.parts.working_bytes // 2 < 106e6, "nothing is recorded there"
+
+
+def test_what_latent_attention_makes_anew_is_counted_for_each_reach() -> None:
+    """Without a mixture, whose gathered weights leave free pieces that are large enough for it."""
+    facts = facts_for("deepseek-v2-lite")
+    dense = replace(facts, dimensions=replace(facts.dimensions, experts_per_token=0))
+    each = facts.dimensions.expanded_latent * 2
+    flat = replace(dense, dimensions=replace(dense.dimensions, expanded_latent=0))
+    for context, reaches in ((256, 256), (1024, 256 + 384 + 512 + 768 + 1024)):
+        added = recorded.pool_bytes(dense, BF16, context) - recorded.pool_bytes(flat, BF16, context)
+        assert added == reaches * each
+    most = recorded.pool_bytes(dense, BF16, 163840) - recorded.pool_bytes(flat, BF16, 163840)
+    assert most < 4.5 * recorded.EXPANDED_LIMIT_BYTES
 
 
 def test_nothing_is_recorded_where_windows_are_short() -> None:
