@@ -6075,12 +6075,12 @@
         <translation>{0} Tokens sind der übliche Kontext von Hearth.</translation>
     </message>
     <message>
-        <source>{0} tokens is the most that Hearth uses where main memory has to help, as reading is slow.</source>
-        <translation>{0} Tokens sind das Meiste, was Hearth verwendet, wo der Arbeitsspeicher aushelfen muss, weil das Lesen langsam ist.</translation>
-    </message>
-    <message>
         <source>{0} tokens is the most this model was made for.</source>
         <translation>{0} Tokens sind das Meiste, wofür dieses Modell gemacht ist.</translation>
+    </message>
+    <message>
+        <source>{0} tokens is the most where main memory has to help, as more would be slower still.</source>
+        <translation>Mehr als {0} Token verwendet Hearth nicht, wo der Arbeitsspeicher aushelfen muss, denn mehr wäre noch langsamer.</translation>
     </message>
     <message>
         <source>{0} tokens is what fits into the memory that is left.</source>

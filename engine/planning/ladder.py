@@ -28,6 +28,7 @@ _COMPUTE_DTYPES = {"float16": Precision.FP16, "bfloat16": Precision.BF16}
 _KERNELS = {Precision.INT8: "int8", Precision.INT4: "nf4"}
 SLOW_CONTEXT_TOKENS = 4096
 _LEFT_OF_RAM_BYTES = GIB * 3 // 2
+_NOT_MUCH = 1.5
 _ENDLESS_BYTES = 2**62
 
 
@@ -160,13 +161,15 @@ def slow(
     """
     if targets[0].kind is not DeviceKind.CUDA:
         return None
-    ram = processor(hardware)
+    ram, spare = processor(hardware), _spare_bytes(hardware)
     for tokens in (min(window, SLOW_CONTEXT_TOKENS), min(window, MINIMUM_CONTEXT_TOKENS)):
-        candidates = list(_streaming(facts, precisions, targets[0], _spare_bytes(hardware), tokens))
+        streaming = _streaming(facts, precisions, targets[0], spare, tokens)
+        candidates = [] if streaming is None else [streaming]
         if wishes.device == "auto" and _goes_to_processor(hardware, facts, wishes.precision, ram):
             candidates += fitting(facts, precisions_for(hardware, facts, ram, wishes.precision), (ram,), tokens)
-        if candidates:
-            return min(candidates, key=lambda rung: _exchange_seconds(facts, rung))
+        best = min(candidates, key=lambda rung: _exchange_seconds(facts, rung), default=None)
+        if best is not None:
+            return _longer_streaming(facts, precisions, best, spare, window) if best is streaming else best
     return None
 
 
@@ -183,17 +186,27 @@ def _spare_bytes(hardware: Hardware) -> int:
 
 def _streaming(
     facts: CheckpointFacts, precisions: tuple[Precision, ...], card: Target, spare_bytes: int, window: int
-) -> Iterator[Rung]:
-    """Yield ways to copy layers to the card when their turn comes, the best for each precision.
+) -> Rung | None:
+    """Return the fastest way to copy layers to the card when their turn comes.
 
     All layers that wait are copied for each chunk that is read: long chunks are worth a little room.
     """
-    for precision in precisions if _can_wait(facts, card) else ():
-        shapes = _shapes(facts, precision, card, window)
-        found = [_aside(facts, shape, card, spare_bytes, window, streams=True) for shape in shapes]
-        rungs = [rung for rung in found if rung is not None]
-        if rungs:
-            yield min(rungs, key=lambda rung: _exchange_seconds(facts, rung))
+    shapes = (shape for precision in precisions for shape in _shapes(facts, precision, card, window))
+    tries = (_aside(facts, shape, card, spare_bytes, window, streams=True) for shape in shapes)
+    rungs = [rung for rung in tries if rung is not None] if _can_wait(facts, card) else []
+    return min(rungs, key=lambda rung: _exchange_seconds(facts, rung), default=None)
+
+
+def _longer_streaming(
+    facts: CheckpointFacts, precisions: tuple[Precision, ...], best: Rung, spare_bytes: int, window: int
+) -> Rung:
+    """Return a way to stream with a window up to the wished one, if it is not much slower than the best, or that."""
+    while window > best.window:
+        longer = _streaming(facts, precisions, best.targets[0], spare_bytes, window)
+        if longer is not None and _exchange_seconds(facts, longer) <= _NOT_MUCH * _exchange_seconds(facts, best):
+            return longer
+        window //= 2
+    return best
 
 
 def _goes_to_processor(hardware: Hardware, facts: CheckpointFacts, choice: PrecisionChoice, ram: Target) -> bool:

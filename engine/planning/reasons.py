@@ -115,8 +115,8 @@ def context_reason(facts: CheckpointFacts, wishes: Wishes, window: int, *, is_sl
     wanted = wishes.context_tokens
     if not window:
         return "No useful window fits."
-    if is_slow and window == SLOW_CONTEXT_TOKENS < wanted_window(facts, wishes):
-        return f"{window:,} tokens is the most that Hearth uses where main memory has to help, as reading is slow."
+    if is_slow and SLOW_CONTEXT_TOKENS <= window < wanted_window(facts, wishes):
+        return f"{window:,} tokens is the most where main memory has to help, as more would be slower still."
     if window < wanted_window(facts, wishes):
         return f"{window:,} tokens is what fits into the memory that is left."
     if wanted is not None and window == wanted:

@@ -418,10 +418,19 @@ def test_a_processor_that_unpacks_says_so() -> None:
     assert "moves 50 GB/s" in planned("qwen3-30b-a3b", machine(4, ram_gib=64), context=4096).speed_reason
 
 
+def test_a_card_that_streams_has_a_longer_window_where_that_costs_little() -> None:
+    near = planned("qwen3-14b", machine(8, ram_gib=64), context=8192, choice=PrecisionChoice.INT4)
+    assert (near.fit, near.context_window) == (Fit.SLOW, 8192)
+    far = planned("qwen3-14b", machine(8, ram_gib=64), context=40960, choice=PrecisionChoice.INT4)
+    assert (far.fit, far.device) == (Fit.SLOW, "cuda:0")
+    assert 4096 < far.context_window < 40960
+    assert "as more would be slower still" in far.context_reason
+
+
 def test_a_window_that_is_short_as_all_is_slow_does_not_blame_the_memory() -> None:
-    found = planned("llama-3.1-8b", machine(4, ram_gib=64), context=16384)
-    assert (found.fit, found.context_window) == (Fit.SLOW, 4096)
-    assert found.context_reason.startswith("4,096 tokens is the most that Hearth uses where main memory has to help")
+    found = planned("qwen3-30b-a3b", machine(4, ram_gib=64), context=16384)
+    assert (found.fit, found.device, found.context_window) == (Fit.SLOW, "cpu", 4096)
+    assert found.context_reason.startswith("4,096 tokens is the most where main memory has to help")
     assert planned("llama-3.1-8b", machine(4, ram_gib=64), context=4096).context_reason.endswith("you asked for it.")
 
 
