@@ -128,7 +128,8 @@ def release() -> None:
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
         # Pinned main memory is kept by PyTorch as well: what waited there for a card would be missed by the next plan.
-        torch.accelerator.empty_host_cache()
+        if (give_back := getattr(torch.accelerator, "empty_host_cache", None)) is not None:  # PyTorch 2.11 has none
+            give_back()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()
     allocator.give_back()

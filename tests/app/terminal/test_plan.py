@@ -73,7 +73,7 @@ def test_too_big_is_a_report_and_one_sentence(starter_home: Path) -> None:
 
 
 def test_a_precision_that_does_not_fit_leads_back_to_auto(starter_home: Path) -> None:
-    result = plan("meta-llama/llama-3.1-8b-instruct", "--vram", "8", "--ram", "4", "--precision", "int8")
+    result = plan("meta-llama/llama-3.1-8b-instruct", "--vram", "4", "--ram", "4", "--precision", "int8")
     assert result.returncode == 1
     assert result.stderr.strip().endswith("Leave the precision to Hearth (auto), or choose a smaller model.")
 
