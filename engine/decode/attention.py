@@ -4,12 +4,13 @@ Stands in for transformers' `sdpa`, so that unmodified model code calls it; what
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
+from torch.nn import functional
 from transformers import AttentionInterface, PreTrainedModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 
 from engine.decode import chunk_attention, packed_heads, row_order, split_attention
 
@@ -19,6 +20,7 @@ _transformers_own: Callable[..., tuple[torch.Tensor, None]] = sdpa_attention_for
 # WORKAROUND torch 2.10 to 2.13: in 16 bit Apple's kernel lets three of four positions see what comes after them, unless
 # a mask says what they may see (pytorch#195910).
 _NEED_A_MASK = frozenset({"mps"})
+_CARDS = frozenset({"cuda"})
 # What would change the result and isn't looked at here.
 _OTHER_MEANING = ("position_bias", "softcap", "cache")
 
@@ -68,10 +70,9 @@ def attend(
     **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Return (batch, queries, heads, value_dim) for query (batch, heads, queries, head_dim), as transformers asks."""
-    if attention_mask is None and query.shape[2] > 1 and query.device.type in _NEED_A_MASK:
-        is_causal = options.get("is_causal")
-        if getattr(module, "is_causal", True) if is_causal is None else is_causal:
-            attention_mask = _not_ahead(query.shape[2], key.shape[2], query.device)
+    goes_without = attention_mask is None and query.shape[2] > 1
+    if goes_without and query.device.type in _NEED_A_MASK and _looks_back(module, options):
+        attention_mask = _not_ahead(query.shape[2], key.shape[2], query.device)
     scaling = options.get("scaling")
     is_known = scaling is None or isinstance(scaling, int | float)
     if is_known and not any(options.get(name) is not None for name in _OTHER_MEANING):
@@ -83,10 +84,31 @@ def attend(
             return chunk_attention.attend(query, key, value, scale).transpose(1, 2).contiguous(), None
         if row_order.applies(query, key, value, attention_mask):
             return row_order.attend(query, key, value, scale), None
+        if goes_without and _computes_all_scores(query, key, value):
+            keys, values = (repeat_kv(tensor, query.shape[1] // tensor.shape[1]) for tensor in (key, value))
+            found = functional.scaled_dot_product_attention(
+                query, keys, values, scale=scale, is_causal=_looks_back(module, options)
+            )
+            return found.transpose(1, 2).contiguous(), None
         is_kept = row_order.is_for(query, key, value)
         if not is_kept and (repeats := packed_heads.repeats_for(query, key, value)):
             return packed_heads.attend(query, key, value, attention_mask, scale, repeats), None
     return _transformers_own(module, query, key, value, attention_mask, **options)
+
+
+def _looks_back(module: torch.nn.Module, options: Mapping[str, object]) -> bool:
+    """Return whether a call without a mask means that nobody looks ahead, as transformers decides it."""
+    is_causal = options.get("is_causal")
+    return bool(getattr(module, "is_causal", True) if is_causal is None else is_causal)
+
+
+def _computes_all_scores(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+    """Return whether PyTorch would hold the scores of all heads at once if heads are to share keys.
+
+    Only the flash kernel lets them (compute capability 8.0); keys that are copied for each head cost far less.
+    """
+    shares = query.device.type in _CARDS and key.shape[1] != query.shape[1]
+    return shares and not chunk_attention.shares_keys(query, key, value)
 
 
 def _not_ahead(queries: int, length: int, device: torch.device) -> torch.Tensor:

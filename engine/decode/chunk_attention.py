@@ -37,7 +37,7 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: f
     """Return (1, heads, queries, dim); the queries are the last positions of the (1, key_heads, length, dim) keys."""
     queries, before = query.shape[2], key.shape[2] - query.shape[2]
     if query.device.type != "cpu":
-        shares = key.shape[1] != query.shape[1] and _shares_keys(query, key, value)
+        shares = key.shape[1] != query.shape[1] and shares_keys(query, key, value)
         if not shares:
             # A single key head is looked at by all without a copy.
             key, value = (repeat_kv(tensor, query.shape[1] // tensor.shape[1]) for tensor in (key, value))
@@ -52,14 +52,14 @@ def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: f
     return torch.lerp(own.float(), earlier.float(), share).to(query.dtype)
 
 
-def _shares_keys(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+def shares_keys(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     """Return whether the flash kernel takes this; without it PyTorch would compute all scores of all heads at once."""
     return can_use_flash_attention(SDPAParams(query, key, value, None, 0.0, False, key.shape[1] != query.shape[1]))
 
 
 def _has_kernel(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
     """Return whether a card has a kernel that is told in one word; what has none, PyTorch gives a mask."""
-    if _shares_keys(query, key, value):
+    if shares_keys(query, key, value):
         return True
     keys, values = (repeat_kv(tensor, query.shape[1] // key.shape[1]) for tensor in (key, value))
     return can_use_efficient_attention(SDPAParams(query, keys, values, None, 0.0, False, False))

@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 
 import pytest
 import torch
+from torch.nn import functional
 from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -164,6 +165,31 @@ def test_a_device_that_misreads_causal_is_given_a_mask(monkeypatch: pytest.Monke
     assert [mask is not None for mask in given] == [True, False, False]
 
 
+@pytest.mark.parametrize("has_flash", [True, False])
+@pytest.mark.parametrize("is_causal", [None, False])
+def test_without_the_flash_kernel_each_head_gets_its_own_keys(
+    has_flash: bool, is_causal: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below compute capability 8.0 PyTorch computes all scores of all heads at once where heads are to share keys."""
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(1, heads, 33, 16, generator=generator) for heads in (8, 2, 2))
+    given: list[int] = []
+    kernel = functional.scaled_dot_product_attention
+
+    def counting(query: torch.Tensor, key: torch.Tensor, *others: object, **options: object) -> torch.Tensor:
+        given.append(key.shape[1])
+        return kernel(query, key, *others, **options)  # type: ignore[arg-type]
+
+    layer = Layer(4)
+    expected, _ = attention._transformers_own(layer, query, key, value, None, is_causal=is_causal)
+    monkeypatch.setattr(attention, "_CARDS", frozenset({"cpu"}))
+    monkeypatch.setattr(chunk_attention, "shares_keys", lambda *_: has_flash)
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", counting)
+    found, _ = attention.attend(layer, query, key, value, None, is_causal=is_causal)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    assert given == [2 if has_flash else 8]
+
+
 def test_only_steps_of_fixed_shape_on_a_card_are_cut() -> None:
     query, key, _, mask = tensors(Case(8, 2))
     with split_attention.of_fixed_step():
@@ -249,7 +275,7 @@ def test_a_card_without_the_flash_kernel_is_given_keys_for_each_query_head(
         given.update(options, heads=key.shape[1])
         return query
 
-    monkeypatch.setattr(chunk_attention, "_shares_keys", lambda *_: has_flash)
+    monkeypatch.setattr(chunk_attention, "shares_keys", lambda *_: has_flash)
     monkeypatch.setattr(chunk_attention.functional, "scaled_dot_product_attention", kernel)
     query, key, value, _ = (tensor.to("meta") for tensor in tensors(Case(8, 2, 40)))
     chunk_attention.attend(query, key, value, 0.3)
