@@ -105,7 +105,7 @@ class Console:
 
     def _lines(self, child: subprocess.Popen[str]) -> Iterator[str]:
         """Yield the child's lines while keeping the live line moving."""
-        lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        lines: queue.Queue[str | None] = queue.Queue()
         reader = threading.Thread(target=_read, args=(child, lines), daemon=True)
         reader.start()
         while True:
@@ -133,7 +133,7 @@ class Console:
             self._out.write("\r\033[K")
 
 
-def _read(child: subprocess.Popen[str], lines: queue.SimpleQueue[str | None]) -> None:
+def _read(child: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     assert child.stdout is not None
     for line in child.stdout:
         lines.put(line)

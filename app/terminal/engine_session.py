@@ -30,7 +30,8 @@ class EngineSession:
     def __init__(
         self, argv: Sequence[str], log_path: Path | None = None, environment: Mapping[str, str] | None = None
     ) -> None:
-        self._events: queue.SimpleQueue[LinkEvent] = queue.SimpleQueue()
+        # Not a SimpleQueue: its get() waits for ever if a signal is handled while its timeout passes (CPython 3.11).
+        self._events: queue.Queue[LinkEvent] = queue.Queue()
         self._link = EngineLink(argv, self._events.put, log_path, environment)
         self._thread = threading.Thread(target=self._link.run, name="engine-link")
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from uuid import uuid4
 
 import msgspec
@@ -120,7 +120,7 @@ class EngineLink:
         self._on_event = on_event
         self._log_path = log_path
         self._environment = environment
-        self._inbox: SimpleQueue[_Note] = SimpleQueue()
+        self._inbox: Queue[_Note] = Queue()
         self._lock = threading.Lock()  # guards the next two, which submit() touches from any thread
         self._is_closed = False
         self._used_ids: set[str] = set()
