@@ -65,13 +65,13 @@ def connect_intents(parts: ChatParts) -> None:
 
 def _ask_privately(parts: ChatParts) -> None:
     """Begin a private conversation with what waits until it can be saved; sending it is the user's to do."""
-    composer = parts.window.page.composer
-    if composer.chips.queue:
+    window, conversations = parts.window, parts.conversations
+    if window.page.composer.chips.queue:
         parts.chat.waiting.edit(0)
-    text = composer.text
-    parts.window.begin_new_private()
-    parts.window.set_draft(text)
-    parts.context.set_draft(text)
+    left = conversations.page
+    window.begin_new_private()
+    if left is not None and not left.is_private:
+        conversations.take_draft(left.id)
 
 
 def connect_states(parts: ChatParts) -> None:

@@ -73,6 +73,31 @@ def test_what_can_not_be_saved_says_so_and_can_be_asked_privately(
     window.wait(lambda: window.texts() == ["Hello", "You said: Hello"] and window.hearth.chat.is_idle)
 
 
+def test_what_is_asked_privately_takes_its_attachments_along(
+    qtbot: QtBot, windows: list[Whole], folder_is_open: Callable[[bool], None]
+) -> None:
+    folder_is_open(False)
+    window = opened(qtbot, windows)
+    window.hearth.conversations.new_private()
+    window.composer.editor.setPlainText("Begun before")
+    window.hearth.window.begin_new()
+    window.composer.editor.long_text_pasted.emit("A long text")
+    window.say("Hello")
+    window.wait(lambda: window.composer.chips.queue == ("Hello",) and notices.NOT_SAVED_KEY in told(window))
+    left_id = window.hearth.conversations.current_id
+    row = next(each for each in window.notices.rows if each.notice.key == notices.NOT_SAVED_KEY)
+    next(each for each in row.choice_buttons if each.text() == "Ask in a private conversation").click()
+    window.wait(lambda: window.composer.text == "Hello\n\nBegun before")
+    assert window.hearth.conversations.is_private
+    assert [item.name for item in window.composer.attachments.items] == ["Pasted text"]
+    drafts = window.hearth.conversations.drafts
+    assert left_id is not None
+    assert (drafts.draft(left_id, "?"), drafts.attachments(left_id)) == ("", ())
+    window.composer.button.click()
+    window.wait(lambda: len(window.texts()) == 2 and window.hearth.chat.is_idle)
+    assert [each.name for each in window.hearth.transcript_model.entry(0).message.attachments] == ["Pasted text"]
+
+
 def test_a_message_that_can_not_be_saved_keeps_no_private_one_waiting(
     qtbot: QtBot, windows: list[Whole], folder_is_open: Callable[[bool], None]
 ) -> None:

@@ -279,6 +279,12 @@ class ConversationController(QObject):
         if page is not None:
             self.drafts.set_draft(page.id, text)
 
+    def take_draft(self, from_id: str) -> None:
+        """Let what is typed and attached in another conversation come to the shown page."""
+        page = self.kept_page()
+        self.drafts.move(from_id, page.id)
+        self.draft_restored.emit(self.drafts.draft(page.id, ""))
+
     @property
     def page(self) -> Conversation | None:
         """The shown conversation, or what would become one: None while nothing was written there yet."""

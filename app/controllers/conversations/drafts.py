@@ -1,5 +1,7 @@
 """What is being typed and attached in each conversation, kept in the store soon after each change for a restart."""
 
+from collections.abc import Iterable
+
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from app.controllers.store_requests import StoreRequests
@@ -58,6 +60,15 @@ class DraftKeeper(QObject):
             self._note_attached(conversation_id)
             self.attachments_changed.emit(conversation_id)
 
+    def move(self, from_id: str, to_id: str) -> None:
+        """Let what is typed and attached in one conversation stand before that of another, and not in the first."""
+        texts = (self._drafts.get(from_id, ""), self._drafts.get(to_id, ""))
+        attachments = (*self.attachments(from_id), *self.attachments(to_id))
+        self.set_draft(from_id, "")
+        self.set_attachments(from_id, ())
+        self.set_draft(to_id, _joined(texts))
+        self.set_attachments(to_id, attachments)
+
     def set_waiting(
         self, conversation_id: str, texts: tuple[str, ...], attachments: tuple[Attachment, ...] = ()
     ) -> None:
@@ -99,7 +110,7 @@ class DraftKeeper(QObject):
 
     def _save(self, conversation_id: str) -> None:
         parts = (*self._waiting.get(conversation_id, ()), self._drafts.get(conversation_id, ""))
-        text = "\n\n".join(part for part in parts if part.strip())
+        text = _joined(parts)
         self._requests.keep(lambda store: store.save_draft(conversation_id, text), key=("draft", conversation_id))
 
     def _save_attached(self, conversation_id: str) -> None:
@@ -108,3 +119,7 @@ class DraftKeeper(QObject):
         self._requests.keep(
             lambda store: store.save_draft_attachments(conversation_id, attachments), key=("attached", conversation_id)
         )
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "\n\n".join(text for text in texts if text.strip())
