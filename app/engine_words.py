@@ -80,7 +80,7 @@ def _best_runs(sentences: tuple[str, ...]) -> list[tuple[str, _Found | None]]:
     best: list[tuple[int, list[tuple[str, _Found | None]]]] = [(0, [])]
     for end in range(1, len(sentences) + 1):
         candidates = [(best[end - 1][0], [*best[end - 1][1], (sentences[end - 1], None)])]
-        for start in range(end):
+        for start in reversed(range(end)):  # of equals the shortest, or a place takes the sentence before it as well
             run = " ".join(sentences[start:end])
             found = _find(run)
             if found is not None:

@@ -67,6 +67,12 @@ def memory_rows(plan: Plan) -> list[tuple[str, str]]:
     return [*rows, (tr("needed"), grouped(sum(values) / 100, 2))]
 
 
+def memory_elsewhere(plan: Plan) -> list[tuple[str, str]]:
+    """Return how many GiB of weights wait in main memory, beside those of ``memory_rows``; empty if none do."""
+    size = plan.parts.offloaded_bytes
+    return [(tr("weights in main memory"), grouped(hundredths(size) / 100, 2))] if size else []
+
+
 def gib(size_bytes: int) -> str:
     """Return the size in GiB, rounded down to two digits."""
     return plain(f"{hundredths(size_bytes) / 100:.2f}")
@@ -85,7 +91,7 @@ def speed_text(plan: Plan) -> str:
         return ""
     speed = plan.expected_tokens_per_second
     shown = grouped(speed, 0 if speed >= 9.95 else 1)
-    reason = said(plan.speed_reason.removeprefix("At most: "))
+    reason = said(plan.speed_reason)
     if reason:
         return tr("At most {speed} tokens per second: {reason}").format(speed=shown, reason=reason)
     return tr("At most {speed} tokens per second.").format(speed=shown)
@@ -94,7 +100,7 @@ def speed_text(plan: Plan) -> str:
 def device_lines(plan: Plan) -> list[str]:
     """Return what goes to which device, or what waits in main memory; empty if all goes to one."""
     if plan.offloaded:
-        return [tr("{parts} in main memory").format(parts=_counted(plan))]
+        return [tr("In main memory: {parts}.").format(parts=_counted(plan))]
     by_device: dict[str, list[str]] = {}
     for module, device in plan.device_map.items():
         by_device.setdefault(device, []).append(module)

@@ -129,9 +129,7 @@ def _lines(plan: Plan, notes: tuple[str, ...]) -> Iterator[str]:
     yield ""
     yield "Memory in GiB"
     rows = plan_words.memory_rows(plan)
-    rows.append(("free", plan_words.gib(plan.parts.free_bytes)))
-    if plan.parts.offloaded_bytes:
-        rows.append(("weights in main memory", plan_words.gib(plan.parts.offloaded_bytes)))
+    rows += [("free", plan_words.gib(plan.parts.free_bytes)), *plan_words.memory_elsewhere(plan)]
     for words, value in rows:
         yield f"  {words:<{_MEMORY_WIDTH}}{value:>9}"
 

@@ -12,28 +12,8 @@
         <translation> (Link)</translation>
     </message>
     <message>
-        <source> The cards take turns with each token, so they hold more together but are no faster.</source>
-        <translation> Die Karten wechseln sich bei jedem Token ab; zusammen fassen sie also mehr, sind aber nicht schneller.</translation>
-    </message>
-    <message>
         <source> and {0} more</source>
         <translation> und {0} weitere</translation>
-    </message>
-    <message>
-        <source> as published, small enough to stay exact</source>
-        <translation> wie veröffentlicht, klein genug, um genau zu bleiben</translation>
-    </message>
-    <message>
-        <source> because {0} has no BF16</source>
-        <translation> weil {0} kein BF16 hat</translation>
-    </message>
-    <message>
-        <source> because {0} has no BF16 instructions and is several times faster with it</source>
-        <translation> weil {0} keine BF16-Befehle hat und damit um ein Mehrfaches schneller ist</translation>
-    </message>
-    <message>
-        <source> because {0} has no BF16, and FP16 is too small for what this kind of model computes</source>
-        <translation> weil {0} kein BF16 hat und FP16 zu klein ist für das, was diese Art von Modell berechnet</translation>
     </message>
     <message>
         <source> through the proxy</source>
@@ -272,14 +252,6 @@
         <translation>&amp;Ansicht</translation>
     </message>
     <message>
-        <source>, and {0} GiB in main memory</source>
-        <translation>, und {0} GiB im Arbeitsspeicher</translation>
-    </message>
-    <message>
-        <source>, and {0} GiB of tables in main memory, where a token looks up one row</source>
-        <translation>, und {0} GiB Tabellen im Arbeitsspeicher, in denen ein Token eine Zeile nachschlägt</translation>
-    </message>
-    <message>
         <source>, and {size} for its packed copy, which loads faster</source>
         <translation>, dazu {size} für die gepackte Kopie, die schneller lädt</translation>
     </message>
@@ -354,10 +326,6 @@
     <message>
         <source>; others beside it: {0}</source>
         <translation>; andere daneben: {0}</translation>
-    </message>
-    <message>
-        <source>; the other cards can&apos;t help with that</source>
-        <translation>; die anderen Karten können dabei nicht helfen</translation>
     </message>
     <message>
         <source>A SOCKS proxy needs the Python package socksio, which is not installed.</source>
@@ -660,20 +628,16 @@
         <translation>Höchstens {speed} Tokens pro Sekunde: {reason}</translation>
     </message>
     <message>
-        <source>At most: {0}.</source>
-        <translation>Höchstens: {0}.</translation>
-    </message>
-    <message>
-        <source>At most: {0}.{1}</source>
-        <translation>Höchstens: {0}.{1}</translation>
-    </message>
-    <message>
         <source>Attach files</source>
         <translation>Dateien anhängen</translation>
     </message>
     <message>
         <source>Attach to the message</source>
         <translation>An die Nachricht anhängen</translation>
+    </message>
+    <message>
+        <source>Attached: {names}</source>
+        <translation>Angehängt: {names}</translation>
     </message>
     <message>
         <source>Attachment: {name}</source>
@@ -1795,6 +1759,10 @@
     <message>
         <source>In RAM: {amount} is copied back at once instead of being read again.</source>
         <translation>Im RAM: {amount} wird sofort zurückkopiert, statt neu gelesen zu werden.</translation>
+    </message>
+    <message>
+        <source>In main memory: {parts}.</source>
+        <translation>Im Arbeitsspeicher: {parts}.</translation>
     </message>
     <message>
         <source>In place</source>
@@ -3635,6 +3603,10 @@
         <translation>Die Sicherung der Unterhaltungen ist nicht in Ordnung und wurde daher nicht behalten.</translation>
     </message>
     <message>
+        <source>The cards take turns with each token, so they hold more together but are no faster.</source>
+        <translation>Die Karten wechseln sich bei jedem Token ab; zusammen fassen sie also mehr, sind aber nicht schneller.</translation>
+    </message>
+    <message>
         <source>The certificate of {0} has expired, or is not valid yet.</source>
         <translation>Das Zertifikat von {0} ist abgelaufen, oder noch nicht gültig.</translation>
     </message>
@@ -5027,6 +4999,10 @@
         <translation>belegt oder nicht verfügbar</translation>
     </message>
     <message>
+        <source>by its data sheet</source>
+        <translation>laut Datenblatt</translation>
+    </message>
+    <message>
         <source>by {publisher}</source>
         <translation>von {publisher}</translation>
     </message>
@@ -5715,10 +5691,6 @@
         <translation>der KV dieser Architektur kann nicht an festen Adressen gehalten werden</translation>
     </message>
     <message>
-        <source>this kind of model can&apos;t be packed</source>
-        <translation>diese Art von Modell lässt sich nicht packen</translation>
-    </message>
-    <message>
         <source>this version does not know models of the kind “{0}”</source>
         <translation>diese Version kennt keine Modelle der Art „{0}“</translation>
     </message>
@@ -5795,6 +5767,10 @@
         <translation>Gewichte</translation>
     </message>
     <message>
+        <source>weights in main memory</source>
+        <translation>Gewichte im Arbeitsspeicher</translation>
+    </message>
+    <message>
         <source>weights in main memory are copied to the card for each token</source>
         <translation>Gewichte im Arbeitsspeicher werden für jedes Token auf die Karte kopiert</translation>
     </message>
@@ -5823,24 +5799,56 @@
         <translation>gestern</translation>
     </message>
     <message>
-        <source>you asked for it</source>
-        <translation>Sie haben darum gebeten</translation>
-    </message>
-    <message>
-        <source>you asked for it, though only {0} of this model can be packed</source>
-        <translation>Sie haben darum gebeten, obwohl sich nur {0} dieses Modells packen lassen</translation>
-    </message>
-    <message>
         <source>{0} = {1} of {2} GiB free on {3}</source>
         <translation>{0} = {1} von {2} GiB frei auf {3}</translation>
+    </message>
+    <message>
+        <source>{0} GiB are in main memory.</source>
+        <translation>{0} GiB liegen im Arbeitsspeicher.</translation>
+    </message>
+    <message>
+        <source>{0} GiB are in main memory; the other cards can&apos;t help with that.</source>
+        <translation>{0} GiB liegen im Arbeitsspeicher; die anderen Karten können dabei nicht helfen.</translation>
+    </message>
+    <message>
+        <source>{0} GiB of tables are in main memory, where a token looks up one row.</source>
+        <translation>{0} GiB Tabellen liegen im Arbeitsspeicher, in denen ein Token eine Zeile nachschlägt.</translation>
     </message>
     <message>
         <source>{0} and {1} both hold {2}</source>
         <translation>{0} und {1} enthalten beide {2}</translation>
     </message>
     <message>
+        <source>{0} as published, small enough to stay exact.</source>
+        <translation>{0} wie veröffentlicht, klein genug, um genau zu bleiben.</translation>
+    </message>
+    <message>
+        <source>{0} because this kind of model can&apos;t be packed.</source>
+        <translation>{0}, weil sich diese Art von Modell nicht packen lässt.</translation>
+    </message>
+    <message>
+        <source>{0} because you asked for it, though only {1} of this model can be packed.</source>
+        <translation>{0}, weil Sie darum gebeten haben, obwohl sich nur {1} dieses Modells packen lassen.</translation>
+    </message>
+    <message>
+        <source>{0} because you asked for it.</source>
+        <translation>{0}, weil Sie darum gebeten haben.</translation>
+    </message>
+    <message>
+        <source>{0} because {1} has no BF16 instructions and is several times faster with it.</source>
+        <translation>{0}, weil {1} keine BF16-Befehle hat und damit um ein Mehrfaches schneller ist.</translation>
+    </message>
+    <message>
+        <source>{0} because {1} has no BF16, and FP16 is too small for what this kind of model computes.</source>
+        <translation>{0}, weil {1} kein BF16 hat und FP16 zu klein ist für das, was diese Art von Modell berechnet.</translation>
+    </message>
+    <message>
+        <source>{0} because {1} has no BF16.</source>
+        <translation>{0}, weil {1} kein BF16 hat.</translation>
+    </message>
+    <message>
         <source>{0} because {1}{2}. In {3}: {4}.</source>
-        <translation>{0}, weil {1}{2}. In {3}: {4}.</translation>
+        <translation>{0}, denn {1}{2}. In {3}: {4}.</translation>
     </message>
     <message>
         <source>{0} can&apos;t be used: its driver has not answered for {1} seconds. Restart the computer.</source>
@@ -5889,10 +5897,6 @@
     <message>
         <source>{0} has become shorter</source>
         <translation>{0} ist kürzer geworden</translation>
-    </message>
-    <message>
-        <source>{0} has no BF16</source>
-        <translation>{0} hat kein BF16</translation>
     </message>
     <message>
         <source>{0} has no such file.</source>
@@ -6031,8 +6035,8 @@
         <translation>{0} mehr wurden auf einmal gebraucht, {1}</translation>
     </message>
     <message>
-        <source>{0} moves {1} GB/s ({2}), and each token reads the weights once{3}</source>
-        <translation>{0} bewegt {1} GB/s ({2}), und jedes Token liest die Gewichte einmal{3}</translation>
+        <source>{0} moves {1} GB/s ({2}), and each token reads the weights once{3}.</source>
+        <translation>{0} bewegt {1} GB/s ({2}), und jedes Token liest die Gewichte einmal{3}.</translation>
     </message>
     <message>
         <source>{0} names a file that is no .safetensors file in the folder</source>
@@ -6080,7 +6084,7 @@
     </message>
     <message>
         <source>{0} tokens is the most where main memory has to help, as more would be slower still.</source>
-        <translation>Mehr als {0} Token verwendet Hearth nicht, wo der Arbeitsspeicher aushelfen muss, denn mehr wäre noch langsamer.</translation>
+        <translation>Mehr als {0} Tokens verwendet Hearth nicht, wo der Arbeitsspeicher aushelfen muss, denn mehr wäre noch langsamer.</translation>
     </message>
     <message>
         <source>{0} tokens is what fits into the memory that is left.</source>
@@ -6091,8 +6095,8 @@
         <translation>{0} Tokens pro Sekunde</translation>
     </message>
     <message>
-        <source>{0} unpacks {1} billion 4-bit weights per second, and a token needs {2}</source>
-        <translation>{0} entpackt {1} Milliarden 4-Bit-Gewichte pro Sekunde, und ein Token braucht {2}</translation>
+        <source>{0} unpacks {1} billion 4-bit weights per second, and a token needs {2}.</source>
+        <translation>{0} entpackt {1} Milliarden 4-Bit-Gewichte pro Sekunde, und ein Token braucht {2}.</translation>
     </message>
     <message>
         <source>{0} up to {1} rows</source>
@@ -6131,8 +6135,8 @@
         <translation>{0} {1}, daher wird es nicht verwendet.</translation>
     </message>
     <message>
-        <source>{0} {1}, which is slow: {2} {3}{4}.</source>
-        <translation>{0} {1}, was langsam ist: {2} {3}{4}.</translation>
+        <source>{0} {1}, which is slow.</source>
+        <translation>{0} {1}, was langsam ist.</translation>
     </message>
     <message>
         <source>{0}, and bitsandbytes does not work on this {1}.</source>
@@ -6143,8 +6147,8 @@
         <translation>{0}, wie in {1} veröffentlicht</translation>
     </message>
     <message>
-        <source>{0}, as published in {1}, {2}, which is slow: {3} {4}{5}.</source>
-        <translation>{0}, wie in {1} veröffentlicht, {2}, was langsam ist: {3} {4}{5}.</translation>
+        <source>{0}, as published in {1}, {2}, which is slow.</source>
+        <translation>{0}, wie in {1} veröffentlicht, {2}, was langsam ist.</translation>
     </message>
     <message>
         <source>{0}, packed again from {1}</source>
@@ -6553,10 +6557,6 @@
     <message>
         <source>{number} years ago</source>
         <translation>vor {number} Jahren</translation>
-    </message>
-    <message>
-        <source>{parts} in main memory</source>
-        <translation>{parts} im Arbeitsspeicher</translation>
     </message>
     <message>
         <source>{parts} on {place}</source>

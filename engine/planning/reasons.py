@@ -30,44 +30,58 @@ def reason(
     targets: tuple[Target, ...],
 ) -> str:
     """Say why the precision is the one that was found, and that it fits."""
+    sentence = _reason_on_devices(hardware, facts, wishes, precisions, found, targets)
+    offloaded = found.placement.parts.offloaded_bytes
+    if not offloaded:
+        return sentence
+    held = hundredths(offloaded) / 100
+    return f"{sentence} " + f"{held:.2f} GiB of tables are in main memory, where a token looks up one row."
+
+
+def _reason_on_devices(
+    hardware: Hardware,
+    facts: CheckpointFacts,
+    wishes: Wishes,
+    precisions: tuple[Precision, ...],
+    found: Rung,
+    targets: tuple[Target, ...],
+) -> str:
     precision, target = found.shape.precision, targets[0]
     named, sums = _named(facts, precision), arithmetic(found.placement.parts, found.window, found.targets)
-    if found.placement.parts.offloaded_bytes:
-        held = hundredths(found.placement.parts.offloaded_bytes) / 100
-        sums += f", and {held:.2f} GiB of tables in main memory, where a token looks up one row"
     if facts.stays_packed:
         return f"{named}: {sums}."
-    label = f"{named}," if facts.published is not None else named
     if wishes.precision is not PrecisionChoice.AUTO:
-        return f"{label} because {_as_wished(facts, wishes.precision, precision, target)}: {sums}."
+        return f"{_as_wished(named, facts, wishes.precision, precision, target)} {sums}."
     if precision is precisions[0]:
-        why = _first_rung(found.targets[0], precision)
-        return f"{label if why else named}{why}: {sums}."
+        return f"{_first_rung(named, found.targets[0], precision) or f'{named}:'} {sums}."
     higher = precisions[precisions.index(precision) - 1]
     too_large = _does_not_fit(facts, higher, targets, found.window)
     skipped = PACKED[: PACKED.index(precision)] if precision in PACKED else ()
     missing = _without(hardware, facts, target, skipped, ", and ")
-    return f"{label} because {too_large}{missing}. In {WORDS[precision]}: {sums}."
+    return f"{named} because {too_large}{missing}. In {WORDS[precision]}: {sums}."
 
 
 def slow_reason(facts: CheckpointFacts, found: Rung, why: str, cards: int) -> str:
     """Say that main memory has to help, and why; cards: how many there are."""
-    alone = found.targets[0].kind is DeviceKind.CPU
-    where = "on the processor alone" if alone else "partly from main memory"
+    on_processor = found.targets[0].kind is DeviceKind.CPU
     parts = found.placement.parts
-    held = hundredths(parts.offloaded_bytes) / 100
-    moved = f", and {held:.2f} GiB in main memory" if parts.offloaded_bytes else ""
-    moved += "; the other cards can't help with that" if parts.offloaded_bytes and cards > 1 else ""
-    sums = arithmetic(parts, found.window, found.targets)
+    where = "on the processor alone" if on_processor else "partly from main memory"
     label = LABELS[found.shape.precision]
+    slow = f"{label} {where}, which is slow."
     if facts.published is not None and facts.stays_packed:
-        return f"{label}, as published in {facts.published.label}, {where}, which is slow: {why} {sums}{moved}."
-    sentence = f"{label} {where}, which is slow: {why} {sums}{moved}."
-    if facts.published is None:
-        return sentence
-    origin = facts.published.label
-    is_packed = found.shape.precision in PACKED
-    return f"{sentence} " + (f"It is packed again from {origin}." if is_packed else f"It is unpacked from {origin}.")
+        slow = f"{label}, as published in {facts.published.label}, {where}, which is slow."
+    # Each a whole sentence: only those are found again to be said in another language.
+    sentences = [slow, why, f"{arithmetic(parts, found.window, found.targets)}."]
+    if parts.offloaded_bytes:
+        held = f"{hundredths(parts.offloaded_bytes) / 100:.2f}"
+        alone = f"{held} GiB are in main memory."
+        beside_others = f"{held} GiB are in main memory; the other cards can't help with that."
+        sentences.append(beside_others if cards > 1 else alone)
+    if facts.published is not None and not facts.stays_packed:
+        origin = facts.published.label
+        is_packed = found.shape.precision in PACKED
+        sentences.append(f"It is packed again from {origin}." if is_packed else f"It is unpacked from {origin}.")
+    return " ".join(sentences)
 
 
 def too_big_reason(
@@ -137,26 +151,30 @@ def _named(facts: CheckpointFacts, precision: Precision) -> str:
     return f"{label}, packed again from {published}" if precision in PACKED else f"{label}, unpacked from {published}"
 
 
-def _as_wished(facts: CheckpointFacts, wished: PrecisionChoice, precision: Precision, target: Target) -> str:
+# Whole sentences, as only those are found again to be said in another language.
+def _as_wished(
+    label: str, facts: CheckpointFacts, wished: PrecisionChoice, precision: Precision, target: Target
+) -> str:
     if wished.value != precision.value:
-        packs_nothing = Precision(wished.value) in PACKED
-        return "this kind of model can't be packed" if packs_nothing else f"{target.name} has no BF16"
+        if Precision(wished.value) in PACKED:
+            return f"{label} because this kind of model can't be packed."
+        return f"{label} because {target.name} has no BF16."
     share = facts.packed_share
     if precision not in PACKED or share >= _MOST:
-        return "you asked for it"
-    return f"you asked for it, though only {share:.0%} of this model can be packed"
+        return f"{label} because you asked for it."
+    return f"{label} because you asked for it, though only {share:.0%} of this model can be packed."
 
 
-def _first_rung(target: Target, precision: Precision) -> str:
+def _first_rung(label: str, target: Target, precision: Precision) -> str:
     if precision is Precision.FP16:
-        return f" because {target.name} has no BF16"
+        return f"{label} because {target.name} has no BF16."
     if precision is not Precision.FP32:
         return ""
     if target.kind is DeviceKind.CUDA:
-        return f" because {target.name} has no BF16, and FP16 is too small for what this kind of model computes"
+        return f"{label} because {target.name} has no BF16, and FP16 is too small for what this kind of model computes."
     if not target.computes_bf16:
-        return f" because {target.name} has no BF16 instructions and is several times faster with it"
-    return " as published, small enough to stay exact"
+        return f"{label} because {target.name} has no BF16 instructions and is several times faster with it."
+    return f"{label} as published, small enough to stay exact."
 
 
 def _does_not_fit(facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int) -> str:

@@ -76,21 +76,20 @@ def speed_reason(
     tokens_per_second: float,
     placement: Placement,
 ) -> str:
-    """Say where the number comes from; empty if there is none."""
+    """Say what bounds the number; empty if there is none."""
     if not tokens_per_second:
         return ""
     target, cards = targets[0], len(targets)
     if tokens_per_second * _unpacking_seconds(facts, precision, target) > _MOSTLY:
         rate = CPU_INT4_VALUES_PER_CORE_AND_SECOND * target.cores / _GIGA
         needed = _unpacked_values(facts) / _GIGA
-        read = f"{target.name} unpacks {rate:.1f} billion 4-bit weights per second, and a token needs {needed:.1f}"
-        return f"At most: {read}."
-    source = "measured here" if target.bandwidth_source == "measured" else f"by its {target.bandwidth_source}"
+        return f"{target.name} unpacks {rate:.1f} billion 4-bit weights per second, and a token needs {needed:.1f}."
+    source = "measured here" if target.bandwidth_source == "measured" else "by its data sheet"
     rate = target.bandwidth_bytes_per_second / _GIGA
     moved = _copying(placement, target)
-    turns = " The cards take turns with each token, so they hold more together but are no faster." if cards > 1 else ""
-    read = f"{target.name} moves {rate:,.0f} GB/s ({source}), and each token reads the weights once{moved}"
-    return f"At most: {read}.{turns}"
+    read = f"{target.name} moves {rate:,.0f} GB/s ({source}), and each token reads the weights once{moved}."
+    turns = "The cards take turns with each token, so they hold more together but are no faster."
+    return f"{read} {turns}" if cards > 1 else read
 
 
 def _copying(placement: Placement, target: Target) -> str:

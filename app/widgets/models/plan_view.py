@@ -1,5 +1,7 @@
 """How a model would be loaded on this computer: the verdict, its reasons in sentences, the memory by part."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
@@ -47,7 +49,7 @@ class PlanView(QWidget):
             lines = [said(plan.precision_reason), said(plan.context_reason) if plan.fit is not Fit.TOO_BIG else ""]
             lines += [plan_words.speed_text(plan), *plan_words.device_lines(plan)]
             rows = plan_words.memory_rows(plan) if plan.parts.needed_bytes else []
-            self._show(plan_words.fit_label(plan), lines, rows)
+            self._show(plan_words.fit_label(plan), lines, rows, plan_words.memory_elsewhere(plan))
         elif isinstance(plan, ErrorReport):
             self._show(tr("How it would fit can't be told"), [said(plan.message), said(plan.hint)], [])
         else:
@@ -72,14 +74,21 @@ class PlanView(QWidget):
         label = item.widget() if item is not None else None
         return label.text() if isinstance(label, QLabel) else ""
 
-    def _show(self, verdict: str, lines: list[str], rows: list[tuple[str, str]]) -> None:
+    def _show(
+        self,
+        verdict: str,
+        lines: list[str],
+        rows: list[tuple[str, str]],
+        beside: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Show rows that add up, the last being their sum, and what lies beside it."""
         self.verdict.setText(verdict)
         for layout in (self._reasons, self._table):
             emptied(layout)
         for line in lines:
             if line:
                 self._reasons.addWidget(plain_label(line, wraps=True))
-        for place, (words, size) in enumerate(rows):
+        for place, (words, size) in enumerate([*rows, *beside]):
             role = "" if place == len(rows) - 1 else "muted"
             number = plain_label(f"{size} GiB", role)
             self._table.addWidget(plain_label(words[:1].upper() + words[1:], role), place, 0)

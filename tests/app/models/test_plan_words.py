@@ -55,11 +55,11 @@ def test_layers_are_gathered_by_device() -> None:
 @pytest.mark.parametrize(
     ("tables", "waiting", "line"),
     [
-        (1, 0, "embedding table in main memory"),
-        (2, 0, "embedding tables in main memory"),
-        (1, 38, "embedding table and 38 of 80 layers in main memory"),
-        (0, 38, "38 of 80 layers in main memory"),
-        (0, 80, "all 80 layers in main memory"),
+        (1, 0, "In main memory: embedding table."),
+        (2, 0, "In main memory: embedding tables."),
+        (1, 38, "In main memory: embedding table and 38 of 80 layers."),
+        (0, 38, "In main memory: 38 of 80 layers."),
+        (0, 80, "In main memory: all 80 layers."),
     ],
 )
 def test_what_waits_in_main_memory_is_counted(tables: int, waiting: int, line: str) -> None:
@@ -69,7 +69,7 @@ def test_what_waits_in_main_memory_is_counted(tables: int, waiting: int, line: s
 
 
 def test_speed_is_a_bound_with_its_reason_or_nothing() -> None:
-    plan = changed(expected_tokens_per_second=23.4, speed_reason="At most: the card moves 500 GB/s.")
+    plan = changed(expected_tokens_per_second=23.4, speed_reason="the card moves 500 GB/s.")
     assert speed_text(plan) == "At most 23 tokens per second: the card moves 500 GB/s."
     assert speed_text(changed(expected_tokens_per_second=0.0)) == ""
     assert speed_text(msgspec.structs.replace(plan, fit=Fit.TOO_BIG)) == ""

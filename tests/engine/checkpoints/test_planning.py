@@ -59,7 +59,7 @@ def test_what_was_published_in_another_form_is_planned_from_a_folder_and_from_th
 ) -> None:
     folder, _ = tiny_published.publish("fp8", tiny_checkpoints.make("qwen3_moe", tiny_folder), tmp_path)
     here = plan(str(folder), tmp_path / "data", supposed=None, device="cpu", precision=choice)
-    assert here.plan.precision_reason.startswith(f"{choice.name}, packed again from FP8, because you asked for it: ")
+    assert here.plan.precision_reason.startswith(f"{choice.name}, packed again from FP8 because you asked for it. ")
     assert (here.plan.packed_here, here.notes) == (True, ())
     loaded = loader.load(str(folder), choice, None, "cpu", tmp_path / "data", CancellationToken(), lambda *_: None)
     loader.free(loaded)

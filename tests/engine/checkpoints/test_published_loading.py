@@ -84,7 +84,7 @@ def test_it_is_what_the_plain_model_is(
     assert plan.parts.weights_bytes == pytest.approx(size, rel=0.01)
     how = "unpacked from" if choice is PrecisionChoice.BF16 else "packed again from"
     label = {"fp8": "FP8", "gptq": "GPTQ, 4-bit"}[form]
-    assert plan.precision_reason.startswith(f"{plan.precision.name}, {how} {label}, because you asked for it: ")
+    assert plan.precision_reason.startswith(f"{plan.precision.name}, {how} {label} because you asked for it. ")
 
 
 @pytest.mark.usefixtures("small")

@@ -78,7 +78,7 @@ PLAN = Plan(
         free_bytes=int(22.4 * GIB),
     ),
     expected_tokens_per_second=61.0,
-    speed_reason="At most: each token reads 15.26 GiB at 1,008 GB/s.",
+    speed_reason="each token reads 15.26 GiB at 1,008 GB/s.",
 )
 GPTQ_PLAN = msgspec.structs.replace(
     PLAN,
@@ -101,7 +101,7 @@ GPTQ_PLAN = msgspec.structs.replace(
         free_bytes=int(22.4 * GIB),
     ),
     expected_tokens_per_second=101.0,
-    speed_reason="At most: each token reads 9.22 GiB at 1,008 GB/s.",
+    speed_reason="each token reads 9.22 GiB at 1,008 GB/s.",
 )
 FILES = (
     *(HubFile(path=f"model-0000{n}-of-00004.safetensors", size_bytes=int(4.09 * GB)) for n in range(1, 5)),
