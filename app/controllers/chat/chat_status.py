@@ -3,7 +3,7 @@
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.chat.answer_runner import AnswerRunner
-from app.controllers.chat.jobs import Ask, Edit, Job, JobQueue
+from app.controllers.chat.jobs import Ask, Edit, Job, JobQueue, attached_names
 from app.controllers.conversations.conversation_controller import ConversationController
 from app.language import tr
 from app.models.waiting_item import WaitingItem
@@ -134,4 +134,4 @@ class ChatStatus(QObject):
 
     def _items(self, conversation_id: str | None) -> tuple[WaitingItem, ...]:
         waiting = self._queue.of(conversation_id)
-        return tuple(WaitingItem(job.label, isinstance(job, Ask | Edit)) for job in waiting)
+        return tuple(WaitingItem(job.label, isinstance(job, Ask | Edit), attached_names(job)) for job in waiting)

@@ -65,6 +65,12 @@ class Continue:
 Job = Ask | Edit | Regenerate | Continue
 
 
+def attached_names(job: Job) -> tuple[str, ...]:
+    """Return the names of the files that go with a job's text; without a text its label says them."""
+    attachments = job.attachments if isinstance(job, Ask | Edit) and job.text else ()
+    return tuple(each.name for each in attachments or ())
+
+
 class JobQueue:
     """Jobs of all conversations in the order they were asked for."""
 

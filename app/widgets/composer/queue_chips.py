@@ -4,15 +4,17 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from app.language import tr
+from app.language import joined, tr
 from app.models.waiting_item import WaitingItem
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.icon_button import IconButton
+from app.widgets.basics.icons import pixmap
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.theme import Theme
 
 _SHOWN_CHIPS = 3
+_CLIP_PX = 14
 _LOW_PX, _LOWEST_PX = 640, 540  # heights of a window below which one less is shown
 _WAITING_SHARE = 0.4  # of the room for words, where both don't fit; the rest is for the message
 
@@ -135,6 +137,8 @@ class _Chip(QFrame):
         row.addWidget(self.waiting)
         row.addSpacing(4)
         row.addWidget(self._words, 1)
+        self.attached = _AttachedMark(item.attached, theme)
+        row.addWidget(self.attached)
         row.addWidget(self.send_button)
         row.addWidget(self.edit_button)
         row.addWidget(self.remove_button)
@@ -170,7 +174,7 @@ class _Chip(QFrame):
     def _room_for_words(self) -> int:
         row = self.layout()
         assert row is not None
-        buttons = [part for part in self.parts if not part.isHidden()]
+        buttons = [part for part in (self.attached, *self.parts) if not part.isHidden()]
         gaps = row.spacing() * (3 + len(buttons))  # the one behind the reason is a double one
         sides = row.contentsMargins().left() + row.contentsMargins().right()
         return self.width() - sides - gaps - sum(part.sizeHint().width() for part in buttons)
@@ -186,3 +190,17 @@ class _Chip(QFrame):
     @Slot()
     def _on_edit(self) -> None:
         self.edit_requested.emit(self._place)
+
+
+class _AttachedMark(QLabel):
+    """That files go with a waiting message, and which: their chips have left the composer with it."""
+
+    def __init__(self, names: tuple[str, ...], theme: Theme) -> None:
+        super().__init__()
+        self.setPixmap(pixmap("paperclip", theme.colors.muted, _CLIP_PX, self.devicePixelRatioF()))
+        self.setContentsMargins(margins(4, 0, 4, 0))
+        words = tr("Attached: {names}").format(names=joined(names, ", "))
+        set_tooltip(self, words)
+        self.setAccessibleName(words)
+        if not names:
+            self.hide()

@@ -186,6 +186,14 @@ def test_waiting_messages_can_be_removed_and_edited(qtbot: QtBot, composer: Comp
     assert not composer.chips.isVisible()
 
 
+def test_a_waiting_message_says_which_files_go_with_it(composer: Composer) -> None:
+    composer.set_queue((WaitingItem("first", attached=("plan.docx", "costs.xlsx")), WaitingItem("second")))
+    first, second = composer.chips._chips
+    assert (first.attached.isVisible(), second.attached.isVisible()) == (True, False)
+    assert first.attached.accessibleName() == "Attached: plan.docx, costs.xlsx"
+    assert first.attached.geometry().right() < first.send_button.geometry().left()
+
+
 def test_the_reason_for_waiting_leaves_most_of_the_room_to_the_message(qtbot: QtBot, composer: Composer) -> None:
     composer.resize(460, 200)
     composer.set_queue((WaitingItem("A name for a sailing boat, please."),))
