@@ -62,6 +62,7 @@ from engine.generation.generate import Report
 from engine.hardware import machine
 from engine.hardware.faults import Fault, device_lost, fault_of
 from engine.kv import description, disk_folder
+from engine.kv.file_reader import FileReader, GivenUpError, Patience
 from engine.kv.opening import disk_bytes
 
 # A disk that hangs must not keep a model from being replaced.
@@ -86,6 +87,7 @@ class ChatEngine:
         self._lookups = lookups or Lookups()
         self._session: ChatSession | None = None
         self._lost: ErrorReport | None = None
+        self._files = FileReader("kv-folder")
         self._kv_folder = disk_folder.folder_of(data_folder)
         self._budgets = TierBudgets()
         self._started_at = time.time()
@@ -220,15 +222,16 @@ class ChatEngine:
         match command:
             case ForgetConversation(command_id=command_id, conversation_id=forgotten):
                 freed = session.forget(forgotten) if session else 0
-                freed += disk_folder.forget(root, forgotten)
+                freed += self._freed(lambda: disk_folder.forget(root, forgotten))
                 return ConversationForgotten(command_id=command_id, freed_bytes=freed)
             case ForgetOthers(command_id=command_id, conversation_ids=kept):
                 freed = session.forget_others(kept) if session else 0
-                freed += disk_folder.forget_others(root, kept, self._started_at)
+                freed += self._freed(lambda: disk_folder.forget_others(root, kept, self._started_at))
                 return ConversationForgotten(command_id=command_id, freed_bytes=freed)
             case ClearWarmState(command_id=command_id):
                 freed = session.clear_warm_state() if session else 0
-                return WarmStateCleared(command_id=command_id, freed_bytes=freed + disk_folder.clear(root))
+                freed += self._freed(lambda: disk_folder.clear(root))
+                return WarmStateCleared(command_id=command_id, freed_bytes=freed)
             case DescribeWarmth(command_id=command_id):
                 held, tiers = session.describe_warmth() if session else ((), self._tiers_without_model())
                 return WarmthDescribed(command_id=command_id, conversations=held, tiers=tiers)
@@ -241,8 +244,21 @@ class ChatEngine:
         self._close_seconds = 0.0
         return WritingFinished(command_id=command.command_id, unwritten_tokens=unwritten)
 
+    def _freed(self, work: Callable[[], int]) -> int:
+        """Return how many bytes that freed; 0 for a disk that hangs, where it is done as soon as that goes on."""
+        try:
+            return self._files.result(lambda _: work(), Patience(_FLUSH_SECONDS))
+        except GivenUpError:
+            return 0
+
     def _tiers_without_model(self) -> tuple[TierUse, ...]:
-        return description.tier_uses_without_model(self._kv_folder, disk_bytes(self._budgets, self._kv_folder))
+        root, budgets = self._kv_folder, self._budgets
+        try:
+            return self._files.result(
+                lambda _: description.tier_uses_without_model(root, disk_bytes(budgets, root)), Patience(_FLUSH_SECONDS)
+            )
+        except GivenUpError:
+            return ()
 
     def _generate(self, command: Generate, cancellation: CancellationToken, emit: Emit) -> Terminal:
         session = self._loaded_session()

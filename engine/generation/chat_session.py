@@ -290,7 +290,7 @@ class ChatSession:
 
     def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
         started = time.monotonic()
-        reuse = self._warm.prepare(command.conversation_id, prompt_ids)
+        reuse = self._warm.prepare(command.conversation_id, prompt_ids, should_stop=lambda: cancellation.is_cancelled)
         if not self._runner.pays_to_go_on(reuse.tokens, len(prompt_ids)):
             self._runner.kv.clear()
             reuse = Reuse(0)

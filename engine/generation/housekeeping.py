@@ -109,7 +109,7 @@ class Housekeeping:
             if self._warm.owner != owner_name(command.conversation_id):  # a branch: it goes on from what is there
                 self._warm.claim(command.conversation_id, prefix, is_private=command.is_private)
             return 0
-        self._warm.prepare(command.conversation_id, prefix, len(prefix))
+        self._warm.prepare(command.conversation_id, prefix, len(prefix), lambda: cancellation.is_cancelled)
         fed_before = runner.fed_tokens
         if runner.kv.length < len(prefix):
             self._reader.read(prefix, cancellation)
@@ -137,7 +137,7 @@ class Housekeeping:
         before, owner = runner.kv.ids.tolist(), self._warm.owner
         fed_before = runner.fed_tokens
         try:
-            self._warm.prepare(command.conversation_id, ids)
+            self._warm.prepare(command.conversation_id, ids, should_stop=lambda: cancellation.is_cancelled)
             written = self._continued(ids, cancellation)
         finally:
             self._warm.prepare(command.conversation_id, before, len(before))

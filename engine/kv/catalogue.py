@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.kv import disk_folder, item_files
 from engine.kv.disk_folder import StoredFile
+from engine.kv.file_reader import GoesOn
 from engine.kv.item_files import DamagedError, Header
 from engine.kv.tree import Item, ItemKind, KvTree
 
@@ -13,26 +14,36 @@ from engine.kv.tree import Item, ItemKind, KvTree
 SECONDS_PER_POSITION = 1e-4
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a model's folder holds: the keys of all files, and what is new of them; the damaged ones with the reason."""
+
+    keys: frozenset[str]
+    owners: dict[str, set[str]]
+    read: list[tuple[Header, StoredFile]]
+    damaged: dict[str, str]
+
+
 @dataclass
 class Found:
-    """Items that can be used and whose they are; the others by their keys, with what is wrong or without parents.
+    """Items that can be used and whose they are; by their keys those without parents.
 
     last_used: when the one used last was used.
     """
 
     headers: dict[str, Header] = field(default_factory=dict)
     owners: dict[str, set[str]] = field(default_factory=dict)
-    damaged: dict[str, str] = field(default_factory=dict)
     orphans: list[str] = field(default_factory=list)
     last_used: float = 0.0
 
 
-def take_up(folder: Path, fingerprint: str, tree: KvTree, known: Collection[str]) -> Found:
-    """Add to the tree what the folder holds beside what is known."""
-    found = Found()
+def see(folder: Path, fingerprint: str, known: Collection[str], goes_on: GoesOn) -> Seen:
+    """Read what the folder holds beside what is known."""
     owners = disk_folder.owners_of(folder)
+    files = disk_folder.files_of(folder)
     read: list[tuple[Header, StoredFile]] = []
-    for file in disk_folder.files_of(folder):
+    damaged: dict[str, str] = {}
+    for file in files:
         if file.key in known or file.key not in owners:  # nobody's: the one who writes it or tidy() sees to that
             continue
         try:
@@ -43,8 +54,15 @@ def take_up(folder: Path, fingerprint: str, tree: KvTree, known: Collection[str]
         except FileNotFoundError:
             continue
         except DamagedError as error:
-            found.damaged[file.key] = str(error)
-    for header, file in sorted(read, key=lambda pair: pair[0].metadata.start):
+            damaged[file.key] = str(error)
+        goes_on()
+    return Seen(frozenset(file.key for file in files), owners, read, damaged)
+
+
+def take_up(seen: Seen, tree: KvTree) -> Found:
+    """Add to the tree what was read."""
+    found = Found()
+    for header, file in sorted(seen.read, key=lambda pair: pair[0].metadata.start):
         metadata = header.metadata
         parent = tree.items.get(metadata.parent) or tree.root(metadata.root)
         if parent.key != metadata.parent or parent.end != metadata.start:
@@ -54,9 +72,10 @@ def take_up(folder: Path, fingerprint: str, tree: KvTree, known: Collection[str]
             continue  # it may reach back otherwise than the one in memory, which is written over it
         item = Item(metadata.kind, parent, header.ids, header.layout, file.key, metadata.earliest, metadata.parts)
         item = tree.add(item)
-        item.owners |= owners[file.key]
+        owners = seen.owners[file.key]
+        item.owners |= owners
         item.last_used = max(item.last_used, file.used_at + item.end * SECONDS_PER_POSITION)
         found.last_used = max(found.last_used, item.last_used)
         found.headers[file.key] = header
-        found.owners[file.key] = owners[file.key]
+        found.owners[file.key] = owners
     return found

@@ -8,25 +8,29 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import torch
 
 from engine.kv import catalogue, disk_folder, item_files
-from engine.kv.catalogue import SECONDS_PER_POSITION, Found
+from engine.kv.catalogue import SECONDS_PER_POSITION, Seen
 from engine.kv.disk_room import DiskRoom
 from engine.kv.disk_usage import DiskUsage
+from engine.kv.file_reader import HANGS_SECONDS, FileReader, GivenUpError, Patience
 from engine.kv.file_worker import FileWorker
+from engine.kv.folder_reader import FolderReader
 from engine.kv.item_files import SUFFIX, DamagedError, Header
 from engine.kv.memory_tier import Buffer
 from engine.kv.tree import Item, KvTree
 from engine.kv.use_clock import UseClock
 
-# A disk that is longer at one step isn't read from, nor waited for when something has to be gone from it,
-_HANGS_SECONDS = 5.0
-# and gets nothing more to write.
+# A disk that is this long at writing isn't read from, nor waited for when something has to be gone from it;
+_HANGS_SECONDS = HANGS_SECONDS
+# after this long it gets nothing more to write.
 _GIVEN_UP_SECONDS = 60.0
+_SAVE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 _Waiting = tuple[Item, str, Buffer]
@@ -35,11 +39,14 @@ _Waiting = tuple[Item, str, Buffer]
 class DiskTier:
     """Files below `root`, of all models together up to budget_bytes. All methods belong to the compute lane.
 
-    What has to be done on files while somebody waits for an answer is done by a worker. The lock guards what is known
-    of them, and is never held while one is worked on: a disk that hangs would hold up the answer.
+    No file is touched there: a disk that hangs would hold up the answer. A worker writes and deletes behind it, and
+    for what is read it waits no longer than that is worth. The lock guards what is known of files, and is never held
+    while one is worked on.
     """
 
-    def __init__(self, root: Path, model_name: str, fingerprint: str, budget_bytes: int) -> None:
+    def __init__(
+        self, root: Path, model_name: str, fingerprint: str, budget_bytes: int, reader: FileReader | None = None
+    ) -> None:
         self.root = root
         self.budget_bytes = budget_bytes
         self.problem = ""
@@ -58,6 +65,8 @@ class DiskTier:
         self._writing = ""
         self._is_writing_dropped = False
         self._kept: Collection[str] = ()
+        files = reader or FileReader("kv-reader")
+        self._reader = FolderReader(self._folder, fingerprint, self._room, self._usage, self.clock, files)
 
     def __contains__(self, item: Item) -> bool:
         return item.key in self._stored
@@ -65,12 +74,15 @@ class DiskTier:
     @property
     def used_bytes(self) -> int:
         """Bytes of the files of all models; as they were counted last where the disk hangs."""
-        return self._usage.last_count if self.hangs else self._usage.count()
+        if not self.hangs:
+            with suppress(GivenUpError):
+                return self._reader.used_bytes()
+        return self._usage.last_count
 
     @property
     def hangs(self) -> bool:
         """Whether the disk has done nothing for so long that nobody should wait for it."""
-        return self._worker.busy_seconds > _HANGS_SECONDS
+        return self._worker.busy_seconds > _HANGS_SECONDS or self._reader.rests
 
     @property
     def lacks_thread(self) -> bool:
@@ -105,45 +117,50 @@ class DiskTier:
 
     def read_catalogue(self, tree: KvTree) -> None:
         """Add to the tree what the folder holds for this model; delete what can't be used, or is over the budget."""
-        if self._folder.is_symlink():
+        if self.problem:
+            return
+        try:
+            seen = self._reader.open(self.budget_bytes)
+        except GivenUpError:
+            return
+        if seen is None:
             self.problem = "could not be used (its folder is a link)"  # what lies behind it would never be forgotten
             return
-        disk_folder.tidy(self.root)
-        self.clock.has_seen(disk_folder.make_room(self.root, self.budget_bytes))
-        self._room.look()
-        found = self._take_up(tree)
-        for key in found.orphans:
-            disk_folder.delete(self._folder, key)
-        if found.orphans:
-            _log.warning("%s stored items can't be used: what comes before them is missing", len(found.orphans))
+        for key in (orphans := self._take_up(seen, tree)):
+            self._worker.do_soon(partial(disk_folder.delete, self._folder, key))
+        if orphans:
+            _log.warning("%s stored items can't be used: what comes before them is missing", len(orphans))
         self.settle()
-        self._usage.count()
 
-    def look(self, tree: KvTree) -> None:
+    def look(self, tree: KvTree, should_stop: Callable[[], bool] = lambda: False) -> None:
         """Know of what other processes have stored since, and no longer of what they have deleted."""
-        if self.problem or self.hangs or not self._room.look():
+        if self.problem or self.hangs:
             return
-        self.miss_deleted()
-        self._take_up(tree)
+        stored = frozenset(self._stored)  # before looking: what is just being written gets its name meanwhile
+        with suppress(GivenUpError):
+            seen = self._reader.news(stored | self._doomed, should_stop)
+            if seen is not None:
+                self._miss(stored - seen.keys)
+                self._take_up(seen, tree)
 
     def miss_deleted(self) -> None:
         """Know no longer of what other processes have deleted; what of it is still used is written again."""
         if self.hangs:
             return
-        known = set(self._stored)  # before looking: what is just being written gets its name meanwhile
-        there = {found.key for found in disk_folder.files_of(self._folder)}
-        for key in known - there:
-            self._lose(key)
+        stored = frozenset(self._stored)
+        with suppress(GivenUpError):
+            self._miss(stored - self._reader.keys())
 
-    def _take_up(self, tree: KvTree) -> Found:
-        found = catalogue.take_up(self._folder, self._fingerprint, tree, self._stored.keys() | self._doomed)
+    def _take_up(self, seen: Seen, tree: KvTree) -> list[str]:
+        """Add what was found to the tree; return what is of no use without what came before it."""
+        found = catalogue.take_up(seen, tree)
         with self._lock:
             self._stored |= found.headers
             self._owners |= found.owners
         self.clock.has_seen(found.last_used)
-        for key, reason in found.damaged.items():
+        for key, reason in seen.damaged.items():
             self._discard(key, reason)
-        return found
+        return found.orphans
 
     def write_later(self, item: Item, root_name: str, buffer: Buffer) -> None:
         """Have the item written; the buffer must not change any more."""
@@ -155,33 +172,25 @@ class DiskTier:
             self._pending[item.key] = (item, root_name, buffer)
         self._worker.do_later(partial(self._write_waiting, item.key))
 
-    def read(self, item: Item, into: torch.Tensor) -> bool:
-        """Fill the tensor with an item's bytes; False if they are no longer there or not what was written."""
+    def read(self, item: Item, into: torch.Tensor, patience: Patience) -> bool:
+        """Fill the tensor with an item's bytes; False if they are no longer there, not what was written, or not in
+        time: the tensor may still be written to then."""
         header = self._stored.get(item.key)
         if header is None:
             return False
         try:
-            item_files.read_data(self._path(item.key), header, into)
+            used = self._reader.read(self._path(item.key), header, item, into, patience)
+            with self._lock:
+                if item.key in self._stored:
+                    self._stored[item.key] = used
             return True
+        except GivenUpError:
+            return False
         except FileNotFoundError:
-            self._lose(item.key)
+            self._miss([item.key])
         except DamagedError as error:
-            if self._is_renewed(item, header):
-                return self.read(item, into)
             self._discard(item.key, str(error))
         return False
-
-    def _is_renewed(self, item: Item, header: Header) -> bool:
-        """Return whether another process has written the item since its header was read, which is known then."""
-        try:
-            fresh = item_files.read_header(self._path(item.key), self._fingerprint)
-        except (DamagedError, FileNotFoundError):
-            return False
-        if fresh.metadata.checksum == header.metadata.checksum or not _describes(fresh, item):
-            return False
-        with self._lock:
-            self._stored[item.key] = fresh
-        return True
 
     def use(self, items: Iterable[Item]) -> None:
         """Note on disk when these were used."""
@@ -226,9 +235,12 @@ class DiskTier:
             self._is_writing_dropped = bool(self._writing)
             self._stored.clear()
         self.settle()
+        freed: list[int] = []
+        self._worker.do_soon(lambda: freed.append(disk_folder.clear(self.root)))
+        self.settle()
         with self._lock:
             self._owners.clear()
-        return disk_folder.clear(self.root)
+        return sum(freed)
 
     def flush(self, timeout_seconds: float, should_stop: Callable[[], bool] = lambda: False) -> bool:
         """Wait until everything is written, or somebody waits for the caller; return whether it is.
@@ -237,8 +249,10 @@ class DiskTier:
         """
         return self._worker.flush(timeout_seconds, should_stop)
 
-    def close(self, timeout_seconds: float) -> None:
-        """Write what waits, as far as the time allows; nothing is written afterwards."""
+    def close(self, timeout_seconds: float, save: Callable[[], None] = lambda: None) -> None:
+        """Save what was learnt and write what waits, as far as the time allows; nothing is written afterwards."""
+        with suppress(GivenUpError):
+            self._reader.save(save, max(timeout_seconds, _SAVE_SECONDS))
         self.flush(timeout_seconds)
         self.problem = self.problem or "closed"
         with self._lock:
@@ -370,21 +384,16 @@ class DiskTier:
             try:
                 os.utime(self._path(key), (at, at))
             except FileNotFoundError:
-                self._lose(key)
+                self._miss([key])
             except OSError:
                 continue
 
-    def _lose(self, key: str) -> None:
-        """Know no longer of a file that another process has deleted."""
+    def _miss(self, keys: Iterable[str]) -> None:
+        """Know no longer of files that another process has deleted."""
         with self._lock:
-            self._stored.pop(key, None)
-            self._owners.pop(key, None)
-
-
-def _describes(header: Header, item: Item) -> bool:
-    """Return whether a file's tensors are what the item says of its own."""
-    told = header.metadata
-    return (header.layout.places, told.earliest, told.parts) == (item.layout.places, item.earliest, item.parts)
+            for key in keys:
+                self._stored.pop(key, None)
+                self._owners.pop(key, None)
 
 
 def _file_time(item: Item) -> float:

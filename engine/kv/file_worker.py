@@ -22,12 +22,14 @@ Work = Callable[[], object]
 class FileWorker:
     """Two queues: what is soon done goes before what takes long. All methods belong to the compute lane.
 
+    Its thread lets those that compute go first, unless one of them waits for it (gives_way=False).
     Its lock guards the queues alone and is never held while work is done.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, gives_way: bool = True) -> None:
         self.lacks_thread = False
         self._name = name
+        self._gives_way = gives_way
         self._lock = threading.Lock()
         self._soon: deque[Work] = deque()
         self._later: deque[Work] = deque()
@@ -108,7 +110,8 @@ class FileWorker:
             return self._thread is not None
 
     def _do_all(self) -> None:
-        _give_way()
+        if self._gives_way:
+            _give_way()
         while self._do_next():
             pass
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 import xxhash
 
+from engine.kv.file_reader import GoesOn
 from engine.kv.layout import DTYPE_NAMES, DTYPES, Layout
 from engine.kv.plain_files import create_plain, open_plain
 from engine.kv.slab import Ids
@@ -39,6 +40,10 @@ _UNREADABLE = (
     struct.error,
     msgspec.MsgspecError,
 )
+
+
+def _goes_on() -> None:
+    """Tell nobody."""
 
 
 class DamagedError(Exception):
@@ -89,7 +94,7 @@ def write(
     fingerprint: str,
     data: torch.Tensor,
     has_room: Callable[[int], bool] = lambda size_bytes: True,
-    goes_on: Callable[[], None] = lambda: None,
+    goes_on: GoesOn = _goes_on,
 ) -> bool:
     """Write an item's bytes; False where there is no room for them. Raises OSError.
 
@@ -142,15 +147,37 @@ def read_header(path: Path, fingerprint: str) -> Header:
         raise DamagedError(_reason(error)) from error
 
 
-def read_data(path: Path, header: Header, into: torch.Tensor) -> None:
-    """Read the tensors' bytes and compare them with the checksum. Raises DamagedError, FileNotFoundError."""
+def read_renewed(path: Path, header: Header, item: Item, into: torch.Tensor, goes_on: GoesOn = _goes_on) -> Header:
+    """Read the tensors' bytes; return the header they belong to: another process may have written the item since.
+
+    Raises as read_data().
+    """
+    try:
+        read_data(path, header, into, goes_on)
+        return header
+    except DamagedError as error:
+        try:
+            fresh = read_header(path, header.metadata.fingerprint)
+        except (DamagedError, FileNotFoundError):
+            raise error from None
+        if fresh.metadata.checksum == header.metadata.checksum or not _describes(fresh, item):
+            raise
+    return read_renewed(path, fresh, item, into, goes_on)
+
+
+def read_data(path: Path, header: Header, into: torch.Tensor, goes_on: GoesOn = _goes_on) -> None:
+    """Read the tensors' bytes and compare them with the checksum. Raises DamagedError, FileNotFoundError.
+
+    goes_on is called whenever the disk has given some of it.
+    """
     content = into.numpy().data
     try:
         with open_plain(path) as file:
             file.seek(header.data_offset)
             done = 0
-            while done < len(content) and (count := file.readinto(content[done:])):
+            while done < len(content) and (count := file.readinto(content[done : done + _CHUNK_BYTES])):
                 done += count
+                goes_on()
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -175,6 +202,12 @@ def _parsed(text: bytes, fingerprint: str, data_offset: int, size_bytes: int) ->
     if metadata.key != key_of(metadata.kind, metadata.parent, ids):
         raise DamagedError("its ids have changed")
     return Header(metadata, ids, layout, tensors, data_offset)
+
+
+def _describes(header: Header, item: Item) -> bool:
+    """Return whether a file's tensors are what the item says of its own."""
+    told = header.metadata
+    return (header.layout.places, told.earliest, told.parts) == (item.layout.places, item.earliest, item.parts)
 
 
 def _tensors_text(layout: Layout) -> bytes:

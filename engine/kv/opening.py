@@ -16,6 +16,7 @@ from engine.hardware import faults
 from engine.hardware.ram import read_ram
 from engine.kv import disk_folder
 from engine.kv.disk_tier import DiskTier
+from engine.kv.file_reader import HANGS_SECONDS, FileReader, GivenUpError, Patience
 from engine.kv.memory_tier import MemoryTier, PinnedArena, on_device
 from engine.kv.rates import Rates
 from engine.kv.slab import KvSlab
@@ -36,7 +37,7 @@ def open_tiers(
 ) -> Tiers:
     """Return the tiers. root: the folder of all KV on disk; without it or a fingerprint nothing is kept there."""
     page_bytes = kv.page_layout(PAGE_TOKENS).size_bytes
-    rates = Rates(root, fingerprint, plan.name, page_bytes / PAGE_TOKENS)
+    disk, rates = _open_disk(plan, fingerprint, budgets, root, page_bytes / PAGE_TOKENS)
     on_cuda = device.type == "cuda"
     ram_bytes = budgets.ram_bytes
     if ram_bytes is None:
@@ -44,11 +45,6 @@ def open_tiers(
     pins = on_cuda and page_bytes and ram_bytes >= page_bytes
     allocate = PinnedArena(page_bytes, ram_bytes).allocate if pins else on_device(torch.device("cpu"))
     beside = _device_bytes(budgets, plan, device) if on_cuda else 0
-    disk = None
-    if fingerprint and root is not None:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", plan.name).strip("-.")[:_LONGEST_NAME] or "model"
-        budget = disk_bytes(budgets, root)
-        disk = DiskTier(root, f"{name}-{fingerprint[:_HASH_CHARACTERS]}", fingerprint, budget)
     return Tiers(
         MemoryTier(beside, on_device(device)) if beside else None,
         MemoryTier(ram_bytes, allocate),
@@ -56,6 +52,27 @@ def open_tiers(
         rates,
         on_cuda=on_cuda,
     )
+
+
+def _open_disk(
+    plan: Plan, fingerprint: str, budgets: TierBudgets, root: Path | None, bytes_per_token: float
+) -> tuple[DiskTier | None, Rates]:
+    """Return the tier on disk, if there is one, and what was measured before; a disk that hangs isn't used."""
+
+    def read_rates() -> Rates:
+        return Rates(root, fingerprint, plan.name, bytes_per_token)
+
+    if not fingerprint or root is None:
+        return None, read_rates()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plan.name).strip("-.")[:_LONGEST_NAME] or "model"
+    reader, folder = FileReader("kv-reader"), f"{name}-{fingerprint[:_HASH_CHARACTERS]}"
+    try:
+        rates, budget = reader.result(lambda _: (read_rates(), disk_bytes(budgets, root)), Patience(HANGS_SECONDS))
+    except GivenUpError:
+        disk = DiskTier(root, folder, fingerprint, DEFAULT_DISK_BYTES, reader)
+        disk.problem = "could not be used (it doesn't answer)"
+        return disk, Rates(None, fingerprint, plan.name, bytes_per_token)
+    return DiskTier(root, folder, fingerprint, budget, reader), rates
 
 
 def disk_bytes(budgets: TierBudgets, root: Path) -> int:

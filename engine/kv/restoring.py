@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,10 +11,13 @@ import torch
 from engine.api.prompt import ReusedPart
 from engine.api.warmth import Tier
 from engine.hardware.faults import Fault, fault_of, release
+from engine.kv.file_reader import Patience
 from engine.kv.slab import Ids, KvSlab, Piece, PiecesMissingError, State, common_prefix
 from engine.kv.tiers import Tiers
 from engine.kv.tree import Item, KvTree
 
+# A disk may take this long for what is read again sooner.
+_LEAST_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -100,8 +103,11 @@ class Restorer:
         size = sum(item.size_bytes for item in source.items)
         return source if self._tiers.rates.pays(slowest, size, tokens) else Source(source.live, source.live)
 
-    def restore(self, source: Source, ids: Ids) -> Reuse | None:
-        """Put the source into the slab; None if something of it was gone or damaged, which is then no longer known."""
+    def restore(self, source: Source, ids: Ids, should_stop: Callable[[], bool]) -> Reuse | None:
+        """Put the source into the slab, as far as it comes in time or until a Stop; None if that has to be tried anew.
+
+        Something of it was gone or damaged then, and is no longer known, or on a disk that is now left alone.
+        """
         kv = self._kv
         if source.length <= source.live:
             kv.rewind(source.live)
@@ -109,29 +115,38 @@ class Restorer:
         started = time.perf_counter()
         slowest = self._tiers.slowest_of(source.items)
         known = len(self._tree.items)
-        if not self._put_back(ids, source):
+        patience = Patience(self._worth_seconds(source.length - source.live), should_stop)
+        if not self._put_back(ids, source, patience):
+            if patience.was_lost:
+                return Reuse(kv.length) if should_stop() else None
             if len(self._tree.items) == known:  # nothing of it was damaged, it is of no use as a whole
                 for item in source.items:
                     self._tiers.drop(self._tree.remove(item))
             return None
         seconds = time.perf_counter() - started
-        if kv.length == source.length:
-            self._tiers.rates.learn_restore(slowest, sum(item.size_bytes for item in source.items), seconds)
+        is_whole = kv.length == source.length
+        if is_whole or patience.was_lost:
+            copied = (item for item in source.items if is_whole or item.end <= kv.length)
+            self._tiers.rates.learn_restore(slowest, sum(item.size_bytes for item in copied), seconds)
         restored = max(kv.length - source.live, 0)
         return Reuse(kv.length, restored, slowest if restored else None, seconds)
 
-    def _put_back(self, ids: Ids, source: Source) -> bool:
+    def _worth_seconds(self, tokens: int) -> float:
+        """Return how long so many may take: to read them again takes as long, and a busy machine a moment more."""
+        return max(self._tiers.rates.reading_seconds(tokens), _LEAST_SECONDS)
+
+    def _put_back(self, ids: Ids, source: Source, patience: Patience) -> bool:
         """Fill the slab; return False if what was stored is gone or doesn't fit. Without memory the slab is empty."""
         kv, length = self._kv, source.length
         reach = length if kv.turn is None or len(ids) <= kv.turn else max(length, kv.turn + 1)
         try:
             state = None
             if source.state is not None:
-                views = self._views(source.state)
+                views = self._views(source.state, patience)
                 if views is None:
                     return False
                 state = _state_of(source.state, views)
-            kv.restore(ids[:length], reach, self._pieces(source), state)
+            kv.restore(ids[:length], reach, self._pieces(source, patience), state)
             self._tiers.synchronize()
             return True
         except PiecesMissingError:  # said where they were found to be
@@ -151,19 +166,20 @@ class Restorer:
         release()
         return True
 
-    def _pieces(self, source: Source) -> Iterator[Piece]:
-        """Return the source's pages one after the other, not all in memory at once; up to a damaged one."""
+    def _pieces(self, source: Source, patience: Patience) -> Iterator[Piece]:
+        """Return the source's pages one after the other, not all in memory at once; up to one that can't be had."""
         for page in source.pages:
-            views = self._views(page)
+            views = self._views(page, patience)
             if views is None:
                 return
             yield Piece(page.start, min(page.end, source.length), views)
 
-    def _views(self, item: Item) -> Mapping[str, torch.Tensor] | None:
-        """Return an item's tensors; None if it can't be had, and is then no longer known."""
-        data = self._tiers.fetch(item)
+    def _views(self, item: Item, patience: Patience) -> Mapping[str, torch.Tensor] | None:
+        """Return an item's tensors; None if it can't be had. What is gone or damaged is then no longer known."""
+        data = self._tiers.fetch(item, patience)
         if data is None:
-            self._tiers.drop(self._tree.remove(item))
+            if not patience.was_lost:
+                self._tiers.drop(self._tree.remove(item))
             return None
         return item.layout.views(data)
 

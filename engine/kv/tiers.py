@@ -7,6 +7,7 @@ import torch
 
 from engine.api.warmth import Tier
 from engine.kv.disk_tier import DiskTier
+from engine.kv.file_reader import Patience
 from engine.kv.memory_tier import Buffer, MemoryTier
 from engine.kv.rates import Rates
 from engine.kv.tree import Item, ItemKind
@@ -74,8 +75,9 @@ class Tiers:
         # What waits is asked first: what was written meanwhile is on disk then, and never seems to be in neither.
         return self.disk is not None and (self.disk.waiting(item) is not None or item in self.disk)
 
-    def fetch(self, item: Item) -> torch.Tensor | None:
-        """Return an item's bytes; None if they can't be had. A page's that come from disk are good until the next page.
+    def fetch(self, item: Item, patience: Patience) -> torch.Tensor | None:
+        """Return an item's bytes; None if they can't be had, or not in time: then holds() says that they are there.
+        A page's that come from disk are good until the next page.
 
         They aren't put into the tier in main memory: that is done while nobody waits, see store(). Raises RuntimeError
         or MemoryError where there is no memory to read into.
@@ -89,7 +91,10 @@ class Tiers:
         if self.disk is None or item not in self.disk:
             return None
         data = self._staging_for(item)
-        return data if self.disk.read(item, data) else None
+        if self.disk.read(item, data, patience):
+            return data
+        self._staging = torch.empty(0, dtype=torch.uint8)  # what was given up may still be written to
+        return None
 
     def _staging_for(self, item: Item) -> torch.Tensor:
         """Return memory to read an item into; pages share theirs, as they are used one after the other."""

@@ -68,8 +68,17 @@ class WarmConversations:
         source = self._restorer.best(self.tree.root(root_name(kv, kv.reach)), kv.ids, uses_slab=False)
         return source.length == kv.length
 
-    def prepare(self, conversation_id: str, ids: list[int], most: int | None = None) -> Reuse:
-        """Make the KV hold as much of the ids as is known, `most` at most (default: all but the last)."""
+    def prepare(
+        self,
+        conversation_id: str,
+        ids: list[int],
+        most: int | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Reuse:
+        """Make the KV hold as much of the ids as is known, `most` at most (default: all but the last).
+
+        What a disk doesn't give back in time, or before a Stop, isn't known.
+        """
         kv = self._kv
         wanted = np.asarray(ids, dtype=np.int64)
         root = self.tree.root(root_name(kv, len(ids)))
@@ -79,10 +88,10 @@ class WarmConversations:
         if not self._is_kept:
             return Reuse(0)
         if self.tiers.disk is not None:
-            self.tiers.disk.look(self.tree)
+            self.tiers.disk.look(self.tree, should_stop)
         while True:
             source = self._restorer.best(root, wanted[: len(ids) - 1 if most is None else most])
-            reuse = self._restorer.restore(source, wanted)
+            reuse = self._restorer.restore(source, wanted, should_stop)
             if reuse is not None:
                 return reuse
 
@@ -174,9 +183,10 @@ class WarmConversations:
 
     def close(self, timeout_seconds: float) -> None:
         """Write what waits and what was measured."""
-        self.tiers.rates.save()
         if self.tiers.disk is not None:
-            self.tiers.disk.close(timeout_seconds)
+            self.tiers.disk.close(timeout_seconds, self.tiers.rates.save)
+        else:
+            self.tiers.rates.save()
 
     def _keep(self, kv: KvSlab, owner: str, is_private: bool, should_stop: Callable[[], bool] | None) -> bool:
         name = root_name(kv, kv.reach)

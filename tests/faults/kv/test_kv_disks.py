@@ -2,7 +2,6 @@
 
 import errno
 import os
-import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable
@@ -29,6 +28,7 @@ from tests.faults.kv.folders import (
     the_model,
     warnings,
 )
+from tests.faults.kv.hang import Hang
 
 # The disk is the same for all of them; these have pages and both kinds of states.
 pytestmark = pytest.mark.parametrize("stored", ["gemma3", "lfm2"], indirect=True, scope="module")
@@ -163,23 +163,6 @@ def test_files_dropped_between_choosing_and_reading_are_a_miss(stored: Stored, f
     close(session)
 
 
-class Hang:
-    """Lets the writer's thread hang in a call until told to go on; went_on: those that somebody has waited for."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: object, name: str) -> None:
-        self.hangs, self.goes_on, self.is_on = threading.Event(), threading.Event(), threading.Event()
-        self.went_on: list[bool] = []
-        original = getattr(place, name)
-
-        def hang(*arguments: object, **options: object) -> object:
-            if threading.current_thread().name == "kv-writer" and self.is_on.is_set():
-                self.hangs.set()
-                self.went_on.append(self.goes_on.wait(PATIENCE_SECONDS))
-            return original(*arguments, **options)
-
-        monkeypatch.setattr(place, name, hang)
-
-
 # All that is done on files behind an answer.
 ON_FILES = [
     (item_files, "_write_all"),
@@ -200,7 +183,7 @@ def test_a_disk_that_hangs_delays_no_answer_and_no_end(
     stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, place: object, name: str
 ) -> None:
     monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", 1.0)
-    hang = Hang(monkeypatch, place, name)
+    hang = Hang(monkeypatch, "kv-writer", place, name)
     files_before = len(files(folder))
     session = ChatSession(stored.loaded, folder, TierBudgets(ram_bytes=2**26, disk_bytes=2**26))
     ask(session, [user("Hello")], conversation="d", maximum_tokens=4)
@@ -224,7 +207,7 @@ def test_a_disk_that_hangs_for_long_is_left_alone(
     stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It isn't read from, and nothing is kept in memory for it."""
-    hang = Hang(monkeypatch, item_files, "_write_all")
+    hang = Hang(monkeypatch, "kv-writer", item_files, "_write_all")
     session = ChatSession(stored.loaded, folder, TierBudgets(ram_bytes=0, disk_bytes=2**26))
     disk = session._warm.tiers.disk
     hang.is_on.set()

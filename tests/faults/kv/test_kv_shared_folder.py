@@ -12,9 +12,10 @@ from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
 from engine.kv import disk_folder, item_files
 from engine.kv.disk_tier import DiskTier
+from engine.kv.file_reader import Patience
 from engine.kv.tree import Item
 from tests.chat_probe import answered, ask, cold_ids, user
-from tests.faults.kv.folders import Stored, close, files, next_answer, warnings
+from tests.faults.kv.folders import PATIENCE_SECONDS, Stored, close, files, next_answer, warnings
 
 pytestmark = pytest.mark.parametrize("stored", ["llama", "gemma3", "lfm2"], indirect=True, scope="module")
 # Nothing in main memory: what is not on disk is read again.
@@ -111,7 +112,7 @@ def test_what_another_process_read_is_known(stored: Stored, tmp_path: Path) -> N
 def write_over(disk: DiskTier, item: Item) -> None:
     """Write an item as a process does whose sums are rounded otherwise."""
     data = torch.empty(item.size_bytes, dtype=torch.uint8)
-    assert disk.read(item, data)
+    assert disk.read(item, data, Patience(PATIENCE_SECONDS))
     data[0] ^= 1
     assert item_files.write(disk._path(item.key), item, "all", disk._fingerprint, data)
 
