@@ -6,6 +6,7 @@ counts what will really be loaded, for any architecture, before a byte of weight
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -81,10 +82,27 @@ def _class_in(mapping: Any, config: PreTrainedConfig) -> type[PreTrainedModel]: 
 
 
 def skeleton_of(config: PreTrainedConfig) -> PreTrainedModel:
-    """Return the model on the meta device. Raises whatever a wrong configuration makes transformers raise."""
-    with torch.device("meta"), Undrawn():
-        model: PreTrainedModel = auto_class_for(config).from_config(config, attn_implementation=attention_for(config))
+    """Return the model on the meta device, in BF16. Raises whatever a wrong configuration makes transformers raise.
+
+    What its class makes in 32 bit all the same is loaded in 32 bit, in each precision.
+    """
+    with torch.device("meta"), Undrawn(), _dtypes_kept(config):
+        model: PreTrainedModel = auto_class_for(config).from_config(
+            config, dtype=torch.bfloat16, attn_implementation=attention_for(config)
+        )
     return model
+
+
+@contextmanager
+def _dtypes_kept(config: PreTrainedConfig) -> Iterator[None]:
+    """Take back what building a model writes into its configuration: loading "auto" would go by it."""
+    parts = [config, *(part for name in config.sub_configs if (part := getattr(config, name, None)) is not None)]
+    before = [part.dtype for part in parts]
+    try:
+        yield
+    finally:
+        for part, dtype in zip(parts, before, strict=True):
+            part.dtype = dtype
 
 
 def facts_of(
@@ -187,15 +205,19 @@ def _block(
             words.append(Matrix(*vocabulary[full]))
         elif shape is None:
             kept += parameter.numel()
-            float32 += parameter.numel() if _stays_float32(full, always_float32) else 0
+            float32 += parameter.numel() if _stays_float32(full, parameter, always_float32) else 0
         elif len(shape) == _EXPERT_DIMENSIONS:
             experts.append(Matrix(shape[1], shape[2], shape[0]))
         else:
             linears.append(Matrix(shape[0], shape[1]))
-    for buffer in module.buffers():
-        size = -(-buffer.nbytes // _FLOAT32_BYTES)
-        kept += size
-        float32 += size
+    for inner, buffer in module.named_buffers():
+        if buffer.dtype is torch.bfloat16:
+            kept += buffer.numel()
+            float32 += buffer.numel() if _stays_float32(f"{name}.{inner}", buffer, always_float32) else 0
+        else:
+            size = -(-buffer.nbytes // _FLOAT32_BYTES)
+            kept += size
+            float32 += size
     return Block(
         name=name,
         packed=tuple(linears),
@@ -229,8 +251,8 @@ def _layer_list(skeleton: PreTrainedModel, count: int) -> str:
     return found[0] if found else ""
 
 
-def _stays_float32(name: str, parts: Collection[str]) -> bool:
-    return any(part in name for part in parts)
+def _stays_float32(name: str, tensor: torch.Tensor, parts: Collection[str]) -> bool:
+    return tensor.dtype is torch.float32 or any(part in name for part in parts)
 
 
 def _is_embedding(module: nn.Module, inner: str) -> bool:

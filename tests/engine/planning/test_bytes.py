@@ -68,6 +68,10 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
         vision_config={**_DENSE, "image_size": 28, "patch_size": 14, "model_type": "pixtral"},
         tie_word_embeddings=False,
     ),
+    "zamba": lambda: transformers.ZambaConfig(
+        **{**_NO_WIDTH, "num_key_value_heads": 4}, layers_block_type=["linear_attention", "hybrid"],
+        attention_hidden_size=256, attention_head_dim=64, mamba_d_state=64, mamba_dt_rank=32, n_mamba_heads=2,
+    ),
     "lfm2": lambda: transformers.Lfm2Config(
         **_NO_WIDTH, layer_types=["conv", "full_attention"], block_multiple_of=64, tie_embedding=False
     ),
