@@ -14,3 +14,20 @@ def whole(config: PreTrainedConfig, name: str) -> int:
 def first_of(config: PreTrainedConfig, *names: str) -> int:
     """Return the first of the attributes that is a whole number above 0, 0 if none is."""
     return next((value for name in names if (value := whole(config, name))), 0)
+
+
+def selective_width(config: PreTrainedConfig) -> int:
+    """Return the inner width of Mamba layers without heads. Hybrids call that of their MLP intermediate_size."""
+    expanded = whole(config, "hidden_size") * whole(config, "mamba_expand")
+    return expanded or whole(config, "intermediate_size") or whole(config, "hidden_size") * whole(config, "expand")
+
+
+def scan_shape(config: PreTrainedConfig) -> tuple[int, int]:
+    """Return heads and head width of Mamba 2 layers, 0 heads without any.
+
+    Mamba 2 itself calls them as hybrids call those of their attention.
+    """
+    width = first_of(config, "mamba_d_head", "mamba_head_dim", "mamba_headdim")
+    heads = first_of(config, "mamba_n_heads", "mamba_num_heads", "num_heads")
+    heads = heads or (whole(config, "n_mamba_heads") if width else 0)  # Zamba says so of Mamba layers without heads
+    return heads, (width or whole(config, "head_dim")) if heads else 0

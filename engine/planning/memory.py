@@ -11,7 +11,7 @@ from typing import Any
 from transformers import PreTrainedConfig
 from transformers.cache_utils import get_layer_types_and_kwargs
 
-from engine.planning.configuration import first_of, whole
+from engine.planning.configuration import first_of, scan_shape, selective_width, whole
 
 _WINDOWED_TYPES = frozenset({"sliding_attention", "chunked_attention", "hybrid_sliding"})
 _STATE_TYPES = frozenset({"linear_attention", "conv"})
@@ -160,12 +160,10 @@ def _state_elements(config: PreTrainedConfig, kind: str) -> tuple[int, int]:
 def _state_space_elements(config: PreTrainedConfig) -> tuple[int, int]:
     state = first_of(config, "state_size", "mamba_d_state", "ssm_state_size")
     kernel = first_of(config, "conv_kernel", "mamba_d_conv", "conv_kernel_size")
-    heads = first_of(config, "num_heads", "mamba_n_heads", "mamba_num_heads")
-    width = first_of(config, "head_dim", "mamba_d_head", "mamba_head_dim") if heads else 0
-    inner = heads * width or first_of(config, "intermediate_size", "mamba_d_ssm")
+    heads, width = scan_shape(config)
     if not heads:
-        expand = first_of(config, "expand", "mamba_expand")
-        inner = whole(config, "intermediate_size") or whole(config, "hidden_size") * expand
+        inner = selective_width(config)
         return inner * kernel, inner * state
-    groups = first_of(config, "n_groups", "mamba_n_groups")
+    inner = heads * width
+    groups = first_of(config, "n_groups", "mamba_n_groups", "mamba_ngroups")
     return (inner + 2 * groups * state) * kernel, inner * state

@@ -6,7 +6,7 @@ of models/mamba; the fused kernels that need less come in packages that Hearth d
 
 from transformers import PreTrainedConfig
 
-from engine.planning.configuration import first_of, whole
+from engine.planning.configuration import first_of, scan_shape, selective_width, whole
 from engine.planning.facts import RecurrentWork
 
 _DELTA_CHUNK = 64
@@ -19,7 +19,7 @@ def recurrent_work(config: PreTrainedConfig) -> RecurrentWork | None:
         return _gated_delta(config)
     if not first_of(config, "state_size", "mamba_d_state", "ssm_state_size"):
         return None
-    return _chunk_scan(config) if _heads(config) else _selective_scan(config)
+    return _chunk_scan(config) if scan_shape(config)[0] else _selective_scan(config)
 
 
 def _gated_delta(config: PreTrainedConfig) -> RecurrentWork:
@@ -33,8 +33,8 @@ def _gated_delta(config: PreTrainedConfig) -> RecurrentWork:
 
 
 def _chunk_scan(config: PreTrainedConfig) -> RecurrentWork:
-    heads = _heads(config)
-    inner = heads * first_of(config, "mamba_d_head", "mamba_head_dim", "head_dim")
+    heads, width = scan_shape(config)
+    inner = heads * width
     state = first_of(config, "state_size", "mamba_d_state", "ssm_state_size")
     groups = first_of(config, "n_groups", "mamba_n_groups") or 1
     chunk = first_of(config, "chunk_size", "mamba_chunk_size") or _SCAN_CHUNK
@@ -45,12 +45,5 @@ def _chunk_scan(config: PreTrainedConfig) -> RecurrentWork:
 
 def _selective_scan(config: PreTrainedConfig) -> RecurrentWork:
     state = first_of(config, "state_size", "mamba_d_state", "ssm_state_size")
-    expand = first_of(config, "expand", "mamba_expand") or 1
-    hidden = whole(config, "hidden_size")
-    inner = whole(config, "mamba_intermediate_size") or hidden * expand
-    return RecurrentWork(6 * inner, 3 * inner * state + 2 * inner + hidden)
-
-
-def _heads(config: PreTrainedConfig) -> int:
-    # `num_heads` is what Mamba 2 itself says; hybrids call their attention heads otherwise.
-    return first_of(config, "mamba_n_heads", "mamba_num_heads", "num_heads")
+    inner = selective_width(config)
+    return RecurrentWork(6 * inner, 3 * inner * state + 2 * inner + whole(config, "hidden_size"))

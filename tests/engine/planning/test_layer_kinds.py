@@ -44,6 +44,18 @@ CONFIGS: dict[str, Callable[[], PretrainedConfig]] = {
         **{key: value for key, value in _LATENT.items() if key not in ("n_routed_experts", "n_group", "topk_group")},
         num_experts=4, linear_num_heads=4, linear_head_dim=12, layer_types=["linear_attention", "full_attention"],
     ),
+    "a recurrence of another width than its MLP": lambda: transformers.JambaConfig(
+        **{**_COMMON, "intermediate_size": 112}, num_key_value_heads=1, mamba_d_state=8, mamba_dt_rank=4,
+        attn_layer_period=2, attn_layer_offset=1,
+    ),
+    "heads of another width than attention's": lambda: transformers.NemotronHConfig(
+        **_COMMON, num_key_value_heads=1, head_dim=24, mamba_num_heads=4, mamba_head_dim=8, ssm_state_size=8,
+        n_groups=2, chunk_size=16, layers_block_type=["linear_attention", "full_attention"],
+    ),
+    "heads under another name": lambda: transformers.Zamba2Config(
+        **_COMMON, num_key_value_heads=4, n_mamba_heads=4, mamba_d_state=8, mamba_ngroups=2, chunk_size=16,
+        layers_block_type=["linear_attention", "hybrid"],
+    ),
 }  # fmt: skip
 
 
