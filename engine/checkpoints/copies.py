@@ -16,7 +16,6 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from transformers import GenerationConfig, PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
@@ -129,16 +128,9 @@ def keep(
         tell(0, 1)
         name, source = identity.folder_name, identity.source
         kept = copy_folders.add(data_folder, name, source, wanted, lambda folder: _save(model, folder, tell), cap_bytes)
-    except (
-        OSError,
-        SafetensorError,
-        ValueError,
-        RuntimeError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        MemoryError,
-    ) as error:
+    except Cancelled:
+        raise
+    except Exception as error:  # transformers turns weights back to their published form, packed ones or not
         if fault_of(error) is Fault.DEVICE_LOST:
             raise device_lost(error) from error
         _log.warning("no quantised copy of %s could be kept: %r", identity.source, error)
