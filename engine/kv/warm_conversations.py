@@ -21,10 +21,12 @@ from engine.kv.slab import Ids, KvSlab, State, common_prefix
 from engine.kv.tiers import Tiers, Wanted
 from engine.kv.tree import PAGE_TOKENS, Item, ItemKind, KvTree, key_of
 
-# States that a conversation keeps: one before and one behind each of its last answers.
+# States that a conversation keeps at least: one before and one behind each of its last answers.
 _STATES_KEPT = 8
 # Those that grow with the conversation are as large as its whole KV.
 _GROWN_STATES_KEPT = 2
+# Older ones stay while all of a conversation's take no more than this part of main memory's tier.
+_STATES_SHARE = 16
 _log = logging.getLogger(__name__)
 
 
@@ -215,7 +217,7 @@ class WarmConversations:
         is_complete = self.tiers.store(
             [each for each in wanted if each.item.end <= len(ids)], self._running, should_stop
         )
-        self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
+        self._drop_old_states(owner)
         self._prune()
         return is_complete
 
@@ -238,7 +240,7 @@ class WarmConversations:
             self._claim(item, owner, is_private=is_private)
         self.tiers.touch(chain)
         stored = self.tiers.store(wanted, self._running)
-        self._drop_old_states(owner, _GROWN_STATES_KEPT if kv.grows_states else _STATES_KEPT)
+        self._drop_old_states(owner)
         self._prune()
         return stored
 
@@ -315,11 +317,15 @@ class WarmConversations:
     def _remove(self, item: Item) -> int:
         return self.tiers.drop(self.tree.remove(item))
 
-    def _drop_old_states(self, owner: str, kept: int) -> None:
+    def _drop_old_states(self, owner: str) -> None:
         states = [item for item in self.tree.of(owner) if item.kind is ItemKind.STATE]
-        states.sort(key=lambda item: item.last_used)
-        for item in states[:-kept]:
-            self._disown(item, owner)
+        states.sort(key=lambda item: item.last_used, reverse=True)
+        least = _GROWN_STATES_KEPT if self._kv.grows_states else _STATES_KEPT
+        room = self.tiers.ram.budget_bytes // _STATES_SHARE - sum(item.size_bytes for item in states[:least])
+        for item in states[least:]:
+            room -= item.size_bytes
+            if room < 0:
+                self._disown(item, owner)
 
     def _prune(self) -> None:
         """Take what no tier holds any more out of the tree, unless something stands behind it."""

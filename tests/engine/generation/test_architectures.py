@@ -96,3 +96,15 @@ def test_a_short_follow_up_of_a_long_conversation_is_read_id_by_id(session: Chat
     second = ask(session, follow_up)
     assert second.statistics.reused_tokens in (held, held - 1)
     assert second.token_ids == cold_ids(session, follow_up)
+
+
+@pytest.mark.parametrize("name", ["lfm2"], indirect=True)
+def test_a_small_state_is_kept_of_every_turn(session: ChatSession, name: str) -> None:
+    first = ask(session, [OPENING], maximum_tokens=4)
+    talk = [OPENING, answered(session, first)]
+    for number in range(6):
+        talk += [user(f"And {number}?")]
+        talk += [answered(session, ask(session, talk, maximum_tokens=4))]
+    edited = ask(session, [*talk[:2], user("And why?")], maximum_tokens=4)
+    held = first.statistics.prompt_tokens + len(first.token_ids)
+    assert edited.statistics.prefilled_tokens <= edited.statistics.prompt_tokens - held + 1
