@@ -132,9 +132,13 @@ class KvCheck:
             hook.remove()
 
     def beginning(self, number: int) -> Pairs:
-        """Return what a model that reads forwards finds equal: what it says after 9 ids, with more behind or not."""
+        """Return what a model that reads forwards finds equal: what it says after 9 ids, whatever stands behind them.
+
+        As many stand there: products of other numbers of rows are rounded otherwise.
+        """
         ids, expected = self._sample(number)
-        return [(self._plain_logits(ids[:9])[-1], expected[8])]
+        others = check_ids(self._vocabulary, CHECK_IDS, number + _TRIES)
+        return [(self._plain_logits([*ids[:9], *others[9:]])[8], expected[8])]
 
     def put_back(self, number: int) -> Pairs:
         """Put a state back behind which something else was read; return what to compare, nothing without a state.
