@@ -79,14 +79,20 @@ def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
 
 
 def modules_kept(model: PreTrainedModel) -> list[str]:
-    """Return patterns of the modules that are not packed as others: output head, tied weights, float32 parts, and
-    linear layers whose weight the architecture takes by itself instead of calling the layer (Mamba).
+    """Return patterns of the modules that are not packed as others: output head, tied weights, float32 parts, linear
+    layers whose weight the architecture takes by itself instead of calling the layer (Mamba), and those without any
+    values (the shared expert of a model that has none).
 
     What becomes of the head is said by engine/quantization/vocabulary.py.
     """
     in_float32 = list(model._keep_in_fp32_modules or ())
     kept: list[str] = HfQuantizer.get_modules_to_not_convert(model, None, in_float32)
-    return [*(name for name in kept if name != _taken_for_the_head(model)), *_taken_apart(model)]
+    return [*(name for name in kept if name != _taken_for_the_head(model)), *_taken_apart(model), *_empty(model)]
+
+
+def _empty(model: PreTrainedModel) -> list[str]:
+    linears = (item for item in model.named_modules() if isinstance(item[1], torch.nn.Linear))
+    return [name for name, module in linears if not module.weight.numel()]
 
 
 def _taken_for_the_head(model: PreTrainedModel) -> str:
@@ -127,7 +133,7 @@ def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
     ]
     implementation = model.config._experts_implementation
     try:
-        # The usual one multiplies by groups, which the meta device does in BF16 only; a plan's skeleton is in float32.
+        # The usual one multiplies by groups, which the meta device does in BF16 only.
         model.set_experts_implementation("batched_mm")
         with torch.no_grad():
             model(input_ids=torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)

@@ -57,6 +57,19 @@ def test_what_is_packed_beside_experts_does_not_hang_on_the_dtype() -> None:
     assert packed_parameter_names(skeleton) == packed_parameter_names(loaded)
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("precision", BOTH)
+def test_experts_that_share_nothing_leave_layers_without_values(precision, tmp_path) -> None:
+    config = transformers.Glm4MoeConfig(
+        vocab_size=384, hidden_size=64, intermediate_size=64, moe_intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=2, head_dim=32, n_routed_experts=4, num_experts_per_tok=2,
+        n_shared_experts=0, first_k_dense_replace=1,
+    )  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    model = load(tmp_path, precision)
+    assert model(torch.arange(5).unsqueeze(0)).logits.isfinite().all()
+
+
 @pytest.mark.parametrize("precision", BOTH)
 @pytest.mark.parametrize("name", [*EXPERTS, *DENSE])
 def test_a_copy_is_bit_equal_and_the_bytes_are_as_planned(name, precision, tiny_folder, tmp_path, caplog) -> None:
