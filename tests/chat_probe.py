@@ -78,7 +78,9 @@ def ask(session: ChatSession, messages: list[PromptMessage], **options: object) 
     return result
 
 
-def cold_ids(session: ChatSession, messages: list[PromptMessage], maximum_tokens: int = 16) -> tuple[int, ...]:
+def cold_ids(
+    session: ChatSession, messages: list[PromptMessage], maximum_tokens: int = 16, *, use_cache: bool = True
+) -> tuple[int, ...]:
     """Return what transformers' generate answers to the same prompt ids, end token taken off."""
     prompt = session._prompts.build(messages, False, 0.0)
     with torch.inference_mode():
@@ -87,6 +89,7 @@ def cold_ids(session: ChatSession, messages: list[PromptMessage], maximum_tokens
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
             max_new_tokens=maximum_tokens,
             do_sample=False,
+            use_cache=use_cache,
             eos_token_id=sorted(session._end_ids),
         )
     ids = output[0, len(prompt) :].tolist()

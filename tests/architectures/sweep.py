@@ -14,7 +14,8 @@ import os
 import signal
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -25,12 +26,14 @@ from engine.api.errors import EngineError
 from engine.hardware import machine
 from engine.kv import opening, tree, warm_conversations
 from tests.architectures.checks import Check, Different, byte_checks, save, text_checks
+from tests.architectures.tiny_config import tiny_config
 
 # A page is as long as an answer here, so that conversations have several.
 _PAGE_TOKENS = 16
 _LIMIT_SECONDS = 300
 _OUTCOMES = ("right", "refused", "different", "broken")
 _BROKEN = 3
+Checks = Callable[[], Iterator[tuple[str, Check]]]
 
 
 def main() -> None:
@@ -39,19 +42,25 @@ def main() -> None:
     parser.add_argument("--bytes", action="store_true", help="hold planned bytes against real ones in three precisions")
     parser.add_argument("--out", type=Path, default=None, help="JSON lines of all checks")
     wanted = parser.parse_args()
-    warnings.simplefilter("ignore")
-    for module in (opening, tree, warm_conversations):
-        module.PAGE_TOKENS = _PAGE_TOKENS  # type: ignore[attr-defined]
+    prepare()
     counted: collections.Counter[str] = collections.Counter()
     with tempfile.TemporaryDirectory() as folder, (wanted.out or Path(os.devnull)).open("a") as out:
         machine.describe(Path(folder))  # measured once, for all
         for name in wanted.architectures or sorted(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES):
-            counted[_in_own_process(name, Path(folder), out, with_bytes=wanted.bytes)] += 1
+            checks = partial(_checks, name, Path(folder) / name, with_bytes=wanted.bytes)
+            counted[in_own_process(name, checks, out)] += 1
     print(", ".join(f"{count} {outcome}" for outcome, count in counted.most_common()))
 
 
-def _in_own_process(name: str, folder: Path, out: TextIO, *, with_bytes: bool) -> str:
-    """Return what became of an architecture, in a word."""
+def prepare() -> None:
+    """Let small conversations be as large ones, and transformers be quiet."""
+    warnings.simplefilter("ignore")
+    for module in (opening, tree, warm_conversations):
+        module.PAGE_TOKENS = _PAGE_TOKENS  # type: ignore[attr-defined]
+
+
+def in_own_process(name: str, checks: Checks, out: TextIO) -> str:
+    """Return what became of the checks of an architecture, in a word."""
     out.flush()
     child = os.fork()
     if child == 0:
@@ -59,7 +68,7 @@ def _in_own_process(name: str, folder: Path, out: TextIO, *, with_bytes: bool) -
         signal.alarm(_LIMIT_SECONDS)
         worst = _BROKEN
         try:
-            worst = _run(name, folder / name, out, with_bytes=with_bytes)
+            worst = _run(name, checks, out)
         finally:
             out.flush()
             os._exit(worst)
@@ -71,9 +80,9 @@ def _in_own_process(name: str, folder: Path, out: TextIO, *, with_bytes: bool) -
     return _OUTCOMES[_BROKEN]
 
 
-def _run(name: str, folder: Path, out: TextIO, *, with_bytes: bool) -> int:
+def _run(name: str, checks: Checks, out: TextIO) -> int:
     worst = 0
-    for check, work in _checks(name, folder, with_bytes=with_bytes):
+    for check, work in checks():
         try:
             outcome, said = 0, work()
         except EngineError as error:
@@ -91,7 +100,7 @@ def _run(name: str, folder: Path, out: TextIO, *, with_bytes: bool) -> int:
 
 def _checks(name: str, folder: Path, *, with_bytes: bool) -> Iterator[tuple[str, Check]]:
     def build() -> str:
-        save(name, folder / "model")
+        save(tiny_config(name), folder / "model")
         return ""
 
     yield "build", build

@@ -45,7 +45,7 @@ SMALL: Values = {name: value for value, names in _VALUES_AND_NAMES for name in n
     "sep_token_id": EOS_ID, "pad_token_id": 0, "rms_norm_eps": 1e-6, "tie_word_embeddings": False,
 }  # fmt: skip
 _STAYS_NONE = ("head_dim", "rotary_dim", "sliding_window")
-_KINDS_OF_LAYERS = ("layer_types", "mlp_layer_types", "layers_block_type", "indexer_types")
+KINDS_OF_LAYERS = ("layer_types", "mlp_layer_types", "layers_block_type", "indexer_types")
 _PARTS = ("text_config", "vision_config", "audio_config")
 
 _GEMMA4: Values = {"global_head_dim": 128, "attention_k_eq_v": True, "num_global_key_value_heads": 1,
@@ -111,16 +111,21 @@ SPECIAL: dict[str, Values] = {
 
 def tiny_config(model_type: str) -> PreTrainedConfig:
     """Return a configuration with small numbers of the class that model_type stands for."""
-    kind: type[PreTrainedConfig] = CONFIG_MAPPING[model_type]
-    values: dict[str, Any] = _shrunk(kind, SPECIAL.get(model_type, {}))
+    kind, values = tiny_values(model_type)
     return kind(**values)
+
+
+def tiny_values(model_type: str) -> tuple[type[PreTrainedConfig], dict[str, Any]]:
+    """Return that class and what it is to be made of."""
+    kind: type[PreTrainedConfig] = CONFIG_MAPPING[model_type]
+    return kind, _shrunk(kind, SPECIAL.get(model_type, {}))
 
 
 def _shrunk(kind: type[PreTrainedConfig], special: Mapping[str, object]) -> Values:
     other_names: dict[str, str] = getattr(kind, "attribute_map", None) or {}
     computed = {name for name in dir(kind) if _is_computed(kind, name)}
     values: Values = {}
-    for name, default in _defaults(kind, other_names).items():
+    for name, default in defaults(kind).items():
         if name in computed or other_names.get(name) in computed:
             continue
         if isinstance(default, PreTrainedConfig):
@@ -129,7 +134,7 @@ def _shrunk(kind: type[PreTrainedConfig], special: Mapping[str, object]) -> Valu
                 values[name] = _shrunk(type(default), inner if isinstance(inner, dict) else {})
         elif name in SMALL and not (default is None and name in _STAYS_NONE):
             values[name] = SMALL[name]
-        elif name in _KINDS_OF_LAYERS and isinstance(default, list):
+        elif name in KINDS_OF_LAYERS and isinstance(default, list):
             values[name] = _each_kind(default)
     for name, other in other_names.items():
         if name in values and other in values:
@@ -142,7 +147,9 @@ def _shrunk(kind: type[PreTrainedConfig], special: Mapping[str, object]) -> Valu
     return values | {name: value for name, value in special.items() if name not in parts}
 
 
-def _defaults(kind: type[PreTrainedConfig], other_names: Mapping[str, str]) -> Values:
+def defaults(kind: type[PreTrainedConfig]) -> Values:
+    """Return what a class that is told nothing holds, under all of its names."""
+    other_names: dict[str, str] = getattr(kind, "attribute_map", None) or {}
     found = kind()
     told: Values = found.to_dict()
     names = {*told, *other_names} - {"per_layer_config"}
