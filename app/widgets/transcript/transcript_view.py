@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 from app.conversations.records import MessageState
 from app.language import tr
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.widgets.basics.faded_edges import FADE_PX, fade_edges
 from app.widgets.basics.theme import TEXT_COLUMN_PX
 from app.widgets.transcript.held_place import place_at
 from app.widgets.transcript.live_rows import LiveRows
@@ -22,7 +23,7 @@ from app.widgets.transcript.reading_place import TOP_MARGIN_PX, ReadingPlace
 from app.widgets.transcript.row_heights import BOTTOM_MARGIN_PX, EstimateHeight, RowHeights
 
 SIDE_MARGIN = 24
-_PART_MARGIN = 8  # a match is not left at the very edge
+_PART_MARGIN = FADE_PX  # a match is not left where words fade
 _KEPT_PAGES = 1.5
 _AHEAD_PAGES = 0.5
 _MANY_PARTS = 100  # more than fit on a page
@@ -67,6 +68,7 @@ class TranscriptView(QAbstractScrollArea):
         self.setAccessibleName(tr("Conversation"))
         self.verticalScrollBar().setSingleStep(48)
         self.viewport().setAutoFillBackground(False)
+        fade_edges(self)
         model.modelReset.connect(self._on_reset)
         model.rowsInserted.connect(self._on_rows_inserted)
         model.rowsAboutToBeRemoved.connect(self._on_rows_about_to_be_removed)
@@ -330,7 +332,7 @@ class TranscriptView(QAbstractScrollArea):
         """Leave on screen what was there until the page has all that it shows."""
         if filling != self._is_filling:
             self._is_filling = filling
-            self.viewport().setUpdatesEnabled(not filling)
+            self.setUpdatesEnabled(not filling)
 
     def _wanted_value(self) -> int:
         anchor = self._anchor

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from app.conversations.records import Message, MessageState
 from app.models.transcript_model import TranscriptEntry, TranscriptModel
+from app.widgets.basics.faded_edges import FADE_PX, FadedEdge
 from app.widgets.basics.theme import LIGHT, theme_for
 from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.text.formula_process import FormulaProcess
@@ -89,6 +90,26 @@ def assert_rows_touch(page: Transcript, model: TranscriptModel) -> None:
         numbers = model.row_of(above.message_id), model.row_of(below.message_id)
         if numbers[0] is not None and numbers[1] == numbers[0] + 1:
             assert above.geometry().bottom() + 1 == below.geometry().top()
+
+
+def test_the_page_fades_where_it_goes_on_and_nothing_found_is_left_there(
+    page: Transcript, page_model: TranscriptModel
+) -> None:
+    page_model.set_entries(long_conversation(40))
+    settle()
+    view = page.view
+    above, below = view.findChildren(FadedEdge)
+    assert (above.isVisible(), below.isVisible()) == (True, False)
+    view.verticalScrollBar().setValue(view.verticalScrollBar().maximum() // 2)
+    settle()
+    assert (above.isVisible(), below.isVisible()) == (True, True)
+    row = view.first_row
+    message = view.live_widget(row)
+    assert message is not None
+    found = FADE_PX // 2 - top_of(view, message)
+    view.show_part(row, found, 10)
+    settle()
+    assert top_of(view, message) + found >= FADE_PX
 
 
 def test_ten_thousand_messages_open_with_the_widgets_of_those_in_view(
