@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from app.language import grouped, tr
 from app.widgets.editors.drop_target import local_files
+from app.widgets.editors.long_paragraphs import LongParagraphs
 from app.widgets.editors.paragraph_sides import ParagraphSides
 from app.widgets.editors.wrap_mode import wrap_mode_for
 from engine.api.codec import clean_text
@@ -59,6 +60,7 @@ class PastingEdit(QPlainTextEdit):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         ParagraphSides(self)
+        LongParagraphs(self)
 
     @property
     def text(self) -> str:
