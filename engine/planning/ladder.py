@@ -116,16 +116,6 @@ def fitting(
                     yield Rung(shape, used, placement, window)
 
 
-def less_context(facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int) -> Rung | None:
-    """Return the longest window that fits in the precision, if that is at least the smallest useful one."""
-    tries = [
-        partial(_on_devices, facts, shape, used)
-        for used in _spreads(targets)
-        for shape in _shapes(facts, precision, used[0], window)
-    ]
-    return _longest(tries, window)
-
-
 def tables_aside(
     hardware: Hardware,
     facts: CheckpointFacts,
@@ -133,18 +123,29 @@ def tables_aside(
     targets: tuple[Target, ...],
     window: int,
 ) -> Rung | None:
-    """Return the best precision, or else the longest window, that fits a card with the tables in main memory."""
-    if not _can_wait(facts, targets[0]):
-        return None
-    tries = {
-        precision: [
-            partial(_aside, facts, shape, targets[0], _spare_bytes(hardware), streams=False)
-            for shape in _shapes(facts, precision, targets[0], window)
-        ]
-        for precision in precisions
-    }
-    whole = (attempt(window) for attempts in tries.values() for attempt in attempts)
-    return next((found for found in whole if found is not None), None) or _longest(tries[precisions[-1]], window)
+    """Return the best precision that fits a card with the whole window and the tables in main memory."""
+    tries = (
+        attempt for precision in precisions for attempt in _aside_tries(hardware, facts, precision, targets, window)
+    )
+    return next((found for attempt in tries if (found := attempt(window)) is not None), None)
+
+
+def less_context(
+    hardware: Hardware, facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int
+) -> Rung | None:
+    """Return the longest window that fits in the precision, if that is at least the smallest useful one.
+
+    The tables go to main memory where that makes it much longer: steps can't be recorded then.
+    """
+    tries = [
+        partial(_on_devices, facts, shape, used)
+        for used in _spreads(targets)
+        for shape in _shapes(facts, precision, used[0], window)
+    ]
+    whole = _longest(tries, window)
+    aside = _longest(_aside_tries(hardware, facts, precision, targets, window), window)
+    is_longer = aside is not None and (whole is None or aside.window > _NOT_MUCH * whole.window)
+    return aside if is_longer else whole
 
 
 def slow(
@@ -247,6 +248,18 @@ def _longest(tries: Sequence[Callable[[int], Rung | None]], window: int) -> Rung
 def _on_devices(facts: CheckpointFacts, shape: Shape, targets: tuple[Target, ...], window: int) -> Rung | None:
     placement = place(facts, shape, targets, window)
     return None if placement is None else Rung(shape, targets, placement, window)
+
+
+def _aside_tries(
+    hardware: Hardware, facts: CheckpointFacts, precision: Precision, targets: tuple[Target, ...], window: int
+) -> list[Callable[[int], Rung | None]]:
+    """Return ways to have the tables in main memory, each for a window."""
+    if not _can_wait(facts, targets[0]):
+        return []
+    return [
+        partial(_aside, facts, shape, targets[0], _spare_bytes(hardware), streams=False)
+        for shape in _shapes(facts, precision, targets[0], window)
+    ]
 
 
 def _aside(

@@ -1,6 +1,7 @@
 """(hardware, checkpoint, wishes) -> Plan: precision, devices and context window, each with its reason. Pure.
 
-The ladder: 16 bit, 8 bit, 4 bit, a smaller context, main memory (offload, or the processor alone), refusal.
+The ladder: 16 bit, 8 bit, 4 bit, tables in main memory, a smaller context, main memory for more than tables (layers,
+or the processor alone), refusal.
 """
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
@@ -46,10 +47,9 @@ def plan(hardware: Hardware, facts: CheckpointFacts, wishes: Wishes) -> Plan:
     precisions = precisions_for(hardware, facts, targets[0], wishes.precision)
     found, fit = next(fitting(facts, precisions, targets, window), None), Fit.FITS
     if found is None:
-        found, fit = less_context(facts, precisions[-1], targets, window), Fit.LESS_CONTEXT
-    if found is None:
         found = tables_aside(hardware, facts, precisions, targets, window)
-        fit = Fit.FITS if found is not None and found.window == window else Fit.LESS_CONTEXT
+    if found is None:
+        found, fit = less_context(hardware, facts, precisions[-1], targets, window), Fit.LESS_CONTEXT
     if found is not None:
         return _plan(facts, wishes, found, fit, reason(hardware, facts, wishes, precisions, found, targets))
     why = too_big_reason(hardware, facts, wishes, precisions, targets)
