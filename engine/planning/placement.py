@@ -36,10 +36,11 @@ def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], conte
     working = _working_bytes(facts, shape, context_tokens)
     pool = from_reserve = 0
     if len(targets) == 1 and targets[0].kind is DeviceKind.CUDA and recorded.applies(facts, shape):
-        working = max(working, recorded.aside_bytes(facts, shape)) + recorded.logit_bytes(facts)
+        logits = recorded.logit_bytes(facts)
+        working = max(working, recorded.aside_bytes(facts, shape)) + logits
         pool = recorded.pool_bytes(facts, shape, context_tokens)
-        # Decoding is quicker by it, not possible only with it: a bound that is rarely reached costs no precision.
-        from_reserve = min(pool, targets[0].reserve_bytes // 2)
+        # Decoding is quicker by both, not possible only with them: a bound that is rarely reached costs no precision.
+        from_reserve = min(pool + logits, targets[0].reserve_bytes // 2)
     room = [target.room_bytes - working - pool + from_reserve for target in targets]
     room[0] -= table_bytes(facts, shape)
     device_map: dict[str, str] = {}
@@ -85,10 +86,12 @@ def place_aside(
     kv = sum(_memory_bytes(block, shape, context_tokens) for block in facts.blocks)
     working = _working_bytes(facts, shape, context_tokens)
     room = target.room_bytes - kv - working - table_bytes(facts, shape)
-    for count in range(len(layers) + 1 if streams else 1):
+    # As many layers as there are places for them would all be on the card.
+    counts = (0, *range(STREAMING_SLOTS + 1, len(layers) + 1)) if streams else (0,)
+    for count in counts:
         streamed = _evenly(layers, count)
         largest = max((sizes[name] for name in streamed), default=0)
-        slots = min(STREAMING_SLOTS, count) * largest
+        slots = STREAMING_SLOTS * largest
         offloaded = sum(sizes[name] for name in (*tables, *streamed))
         held = sum(sizes.values()) - offloaded
         if held + slots <= room and 0 < offloaded <= spare_bytes:

@@ -37,3 +37,12 @@ def test_a_window_that_has_to_be_shorter_is_worth_a_table_if_that_makes_it_much_
     assert few.context_window > 2 * MINIMUM_CONTEXT_TOKENS
     assert not many.offloaded, "steps can be recorded"
     assert few.context_window < many.context_window < 32768
+
+
+def test_no_layer_waits_where_the_card_has_room_for_all_of_them() -> None:
+    """One or two layers that wait would stay on the card once they are there: it holds everything then."""
+    plans = [planned("qwen3-4b", 3.25 + step / 100, 2048) for step in range(20)]
+    layers = [sum(".layers." in name for name in found.offloaded) for found in plans]
+    assert layers[0] > 2
+    assert not {1, 2}.intersection(layers)
+    assert plans[-1].fit is Fit.FITS

@@ -49,9 +49,9 @@ def test_the_plan_of_one_card_counts_pool_and_logits() -> None:
     assert spread is not None
     pool = recorded.pool_bytes(facts, BF16, 4096)
     assert alone.parts.overhead_bytes == CUDA_OVERHEAD_BYTES + pool
-    assert alone.parts.reserve_bytes == card[0].reserve_bytes - min(pool, card[0].reserve_bytes // 2)
     assert spread.parts.overhead_bytes == 2 * CUDA_OVERHEAD_BYTES  # layers of several cards wait for each other
     logits = (1 + 2 + 4 + 8 + 16) * facts.dimensions.vocabulary * 4
+    assert alone.parts.reserve_bytes == card[0].reserve_bytes - min(pool + logits, card[0].reserve_bytes // 2)
     assert alone.parts.working_bytes == spread.parts.working_bytes // 2 + logits
     found = plan(hardware, facts, Wishes(4096))
     assert found.parts.overhead_bytes > CUDA_OVERHEAD_BYTES
