@@ -96,7 +96,7 @@ class ExceptionHooks:
         if self._on_report is not None:
             try:
                 self._on_report(report)
-            except Exception:
+            except Exception:  # what was to be told is in the log already
                 _log.exception("the report could not be shown")
 
 

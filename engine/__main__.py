@@ -102,7 +102,7 @@ def serve(
         status = run(stdin, stdout, compute_factory, transfer_factory, lookup_factory, library_factory)
     except _Terminated:
         status = EXIT_ORDERLY
-    except Exception:
+    except Exception:  # a bug of ours, which the app is to be told by the status
         _log.exception("the engine's reading thread failed")
         status = EXIT_BUG
     leave(status)

@@ -128,9 +128,8 @@ def _output_of(command: list[str], timeout_seconds: float) -> str:
         output, _ = child.communicate(timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
         child.kill()
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # what hangs inside a driver can't be ended, nor waited for
+        # What hangs inside a driver can't be ended, nor waited for.
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.communicate(timeout=_END_SECONDS)
         raise
     if child.returncode:

@@ -130,7 +130,7 @@ def _fed_together(steps: Steps, ids: Sequence[int]) -> list[torch.Tensor]:
     """Return logits after each of the ids; nothing where only single ids can be recorded (experts one by one)."""
     try:
         return list(steps.feed(ids))
-    except Exception as error:
+    except Exception as error:  # whatever the model raises where it takes single ids only
         if fault_of(error) is not None:
             raise
     for count in steps.counts:

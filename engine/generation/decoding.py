@@ -105,7 +105,7 @@ class PipelinedDecoder:
     def _launched(self, launch: Callable[[], torch.Tensor], length: int, drawer: Sampler) -> _Flight | None:
         try:
             logits = launch()
-        except Exception as error:
+        except Exception as error:  # whatever capturing or the model raises: plain passes may do without it
             self._runner.cannot_record(1, error)
             return None
         return _Flight(logits, length, drawer.ahead())

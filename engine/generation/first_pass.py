@@ -32,7 +32,7 @@ def first_pass(work: Callable[[], _Outcome]) -> _Outcome:
     """
     try:
         return work()
-    except Exception as error:
+    except Exception as error:  # a publisher's program may raise anything
         if fault_of(error) is not None:
             raise
         said = "".join(traceback.format_exception(error))

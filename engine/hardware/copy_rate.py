@@ -58,29 +58,13 @@ def copy_ram(available_bytes: int) -> Copied:
 def copy_gpu(index: int, free_bytes: int) -> Copied:
     """Measure one CUDA device with its own clock; median of five runs, the memory is given back before it returns."""
     size = _buffer_bytes(_GPU_BUFFER_BYTES, free_bytes)
-    if not size:
-        return _NOTHING
-    try:
-        with torch.cuda.device(index):
-            seconds = _gpu_seconds(lambda: _buffers(size, f"cuda:{index}"))
-    except (RuntimeError, AssertionError):
-        seconds = 0.0
-    _give_back(torch.cuda.empty_cache)
-    return Copied(2 * size / seconds) if seconds > 0 else _NOTHING
+    return _copied_by_gpu(index, 2 * size, lambda: _buffers(size, f"cuda:{index}"))
 
 
 def copy_to_gpu(index: int, free_bytes: int) -> Copied:
     """Measure pinned main memory to one CUDA device, counting each byte once; as copy_gpu otherwise."""
     size = _buffer_bytes(_TRANSFER_BUFFER_BYTES, free_bytes)
-    if not size:
-        return _NOTHING
-    try:
-        with torch.cuda.device(index):
-            seconds = _gpu_seconds(lambda: _transfer_buffers(size, index))
-    except (RuntimeError, AssertionError):
-        seconds = 0.0
-    _give_back(torch.cuda.empty_cache)
-    return Copied(size / seconds) if seconds > 0 else _NOTHING
+    return _copied_by_gpu(index, size, lambda: _transfer_buffers(size, index))
 
 
 def copy_mps(free_bytes: int) -> Copied:
@@ -94,6 +78,18 @@ def copy_mps(free_bytes: int) -> Copied:
         seconds = 0.0
     _give_back(torch.mps.empty_cache)
     return Copied(2 * size / seconds) if seconds > 0 else _NOTHING
+
+
+def _copied_by_gpu(index: int, moved_bytes: int, buffers: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> Copied:
+    if not moved_bytes:
+        return _NOTHING
+    try:
+        with torch.cuda.device(index):
+            seconds = _gpu_seconds(buffers)
+    except (RuntimeError, AssertionError):
+        seconds = 0.0
+    _give_back(torch.cuda.empty_cache)
+    return Copied(moved_bytes / seconds) if seconds > 0 else _NOTHING
 
 
 def _gpu_seconds(buffers: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> float:

@@ -72,9 +72,8 @@ def output_of(command: list[str]) -> str:
         output, _ = process.communicate(timeout=_NVIDIA_SMI_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
-        with contextlib.suppress(
-            subprocess.TimeoutExpired
-        ):  # what hangs inside a driver can't be ended, nor waited for
+        # What hangs inside a driver can't be ended, nor waited for.
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=_END_SECONDS)
         raise
     if process.returncode:

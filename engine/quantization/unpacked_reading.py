@@ -59,7 +59,6 @@ def from_published(
     Takes the configuration from plain_config(). Raises whatever from_pretrained raises, and
     ValueError for a packed weight that isn't whole.
     """
-
     _read_now.set(published)
     return load(model_class, _Reads, folder, **options)  # type: ignore[arg-type]
 

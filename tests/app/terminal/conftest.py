@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 from app import cli
+from app.terminal.engine_session import EngineSession, OnEvent
+from app.terminal.interrupts import Interrupts
+from engine.api.commands import Command
+from engine.api.events import Terminal
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
@@ -47,3 +51,17 @@ def hearth(use_script: Callable[..., None], capsys: pytest.CaptureFixture[str], 
         return Result(status, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
+    """A list that fills with the commands that go to the engine."""
+    sent: list[Command] = []
+    run = EngineSession.run
+
+    def spy(session: EngineSession, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
+        sent.append(command)
+        return run(session, command, on_event, interrupts)
+
+    monkeypatch.setattr(EngineSession, "run", spy)
+    return sent

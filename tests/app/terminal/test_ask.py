@@ -7,11 +7,8 @@ import pytest
 from app.conversations.records import Message, MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
-from app.terminal.engine_session import EngineSession, OnEvent
-from app.terminal.interrupts import Interrupts
 from engine.api.commands import Command, Generate, LoadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
-from engine.api.events import Terminal
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import GIB, TierBudgets
 from tests.app.terminal.conftest import Run
@@ -192,49 +189,32 @@ def test_ways_out_are_named_as_options(hearth: Run, use_script: Callable[..., No
     )
 
 
-def commands_of(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
-    """Return a list that fills with the commands that go to the engine."""
-    seen: list[Command] = []
-    run = EngineSession.run
-
-    def recording(session: EngineSession, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
-        seen.append(command)
-        return run(session, command, on_event, interrupts)
-
-    monkeypatch.setattr(EngineSession, "run", recording)
-    return seen
-
-
-def test_what_is_not_stored_is_private_and_the_settings_budgets_hold(
-    hearth: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_stored_is_private_and_the_settings_budgets_hold(hearth: Run, commands: list[Command]) -> None:
     paths = locate()
     paths.make_folders()
     paths.settings_file.write_text('{"warm_disk_gib": 2}', encoding="utf-8")
-    seen = commands_of(monkeypatch)
     hearth("ask", "Hello")
-    load, generate = seen
+    load, generate = commands
     assert isinstance(load, LoadCheckpoint)
     assert load.budgets == TierBudgets(disk_bytes=2 * GIB)
     assert isinstance(generate, Generate)
     assert generate.is_private
-    seen.clear()
+    commands.clear()
     hearth("chat", "--conversation", "Rome", stdin="One\n/new\nTwo\n")
-    assert [command.is_private for command in seen if isinstance(command, Generate)] == [False, False]
+    assert [command.is_private for command in commands if isinstance(command, Generate)] == [False, False]
 
 
 def test_what_makes_decoding_quicker_comes_from_the_settings_or_the_options(
-    hearth: Run, monkeypatch: pytest.MonkeyPatch
+    hearth: Run, commands: list[Command]
 ) -> None:
     paths = locate()
     paths.make_folders()
     paths.settings_file.write_text('{"draft_checkpoint": "small"}', encoding="utf-8")
-    seen = commands_of(monkeypatch)
 
     def wanted(*options: str) -> tuple[str, bool, bool]:
-        seen.clear()
+        commands.clear()
         hearth("ask", "Hello", *options)
-        load, generate = seen
+        load, generate = commands
         assert isinstance(load, LoadCheckpoint)
         assert isinstance(generate, Generate)
         return load.draft, generate.speculates, load.compiles

@@ -8,43 +8,26 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.terminal.engine_session import EngineSession, OnEvent
-from app.terminal.interrupts import Interrupts
 from engine.api.commands import Command, FinishWriting, Generate
-from engine.api.events import Terminal
 from tests.app.hearth_process import PATIENCE_SECONDS, start_hearth, wait_for
 from tests.app.terminal.conftest import Run
 from tests.engine_scripts import Script
 
 
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
-    """A list that fills with the commands that go to the engine."""
-    found: list[Command] = []
-    run = EngineSession.run
-
-    def recording(session: EngineSession, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
-        found.append(command)
-        return run(session, command, on_event, interrupts)
-
-    monkeypatch.setattr(EngineSession, "run", recording)
-    return found
-
-
-def test_what_is_stored_is_written_to_the_end(hearth: Run, seen: list[Command]) -> None:
+def test_what_is_stored_is_written_to_the_end(hearth: Run, commands: list[Command]) -> None:
     assert hearth("ask", "Hello", "--conversation", "Rome").out == "You said: Hello\n"
-    assert isinstance(seen[-1], FinishWriting)
-    assert isinstance(seen[-2], Generate)
-    assert seen[-1].conversation_id == seen[-2].conversation_id
-    seen.clear()
+    assert isinstance(commands[-1], FinishWriting)
+    assert isinstance(commands[-2], Generate)
+    assert commands[-1].conversation_id == commands[-2].conversation_id
+    commands.clear()
     hearth("chat", "--conversation", "Rome", stdin="One\nTwo\n")
-    assert [type(command) for command in seen[-3:]] == [Generate, Generate, FinishWriting]
+    assert [type(command) for command in commands[-3:]] == [Generate, Generate, FinishWriting]
 
 
-def test_what_is_not_stored_is_not_waited_for(hearth: Run, seen: list[Command]) -> None:
+def test_what_is_not_stored_is_not_waited_for(hearth: Run, commands: list[Command]) -> None:
     hearth("ask", "Hello")
     hearth("chat", stdin="One\n")
-    assert not [command for command in seen if isinstance(command, FinishWriting)]
+    assert not [command for command in commands if isinstance(command, FinishWriting)]
 
 
 def test_an_engine_that_dies_while_it_writes_spoils_nothing(hearth: Run, use_script: Callable[..., None]) -> None:

@@ -9,26 +9,10 @@ from app.paths import locate
 from app.settings.file import save
 from app.settings.model_settings import ModelSettings
 from app.settings.schema import Settings
-from app.terminal.engine_session import EngineSession, OnEvent
-from app.terminal.interrupts import Interrupts
 from engine.api.commands import Command, Generate, LoadCheckpoint
-from engine.api.events import Terminal
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
 from tests.app.terminal.conftest import Run
-
-
-@pytest.fixture
-def commands(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
-    sent: list[Command] = []
-    run = EngineSession.run
-
-    def spy(session: EngineSession, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
-        sent.append(command)
-        return run(session, command, on_event, interrupts)
-
-    monkeypatch.setattr(EngineSession, "run", spy)
-    return sent
 
 
 @pytest.fixture
