@@ -13,7 +13,7 @@ class UseClock:
         self._ahead = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """Return a time that is later than all returned or seen before."""
+        """Return a time that is not before any returned or seen until now."""
         passed = time.monotonic()
         self._ahead = max(self._ahead, time.time() - passed)  # the other one stands still while a machine sleeps
         return passed + self._ahead

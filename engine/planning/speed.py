@@ -23,8 +23,9 @@ TRANSFER_BYTES_PER_SECOND = 12 * _GIGA
 # A processor unpacks 4-bit weights value by value; measured with bitsandbytes' NF4 on an EPYC with AVX-512.
 CPU_INT4_VALUES_PER_CORE_AND_SECOND = 0.85 * _GIGA
 # Only for comparing slow ways to run a model: where nothing was measured, what one core multiplies and adds up in a
-# second (AVX2 at 3.5 GHz), and the length of a question and its answer.
-_UNKNOWN_RAM_RATE = 20 * _GIGA
+# second (AVX2 at 3.5 GHz), and the length of a question and its answer. Of a card what the slowest moves that computes
+# such models (GTX 1650), of Apple's GPUs the M1, of main memory a slow desktop's.
+_UNKNOWN_RATES = {DeviceKind.CUDA: 128 * _GIGA, DeviceKind.MPS: 68 * _GIGA, DeviceKind.CPU: 20 * _GIGA}
 _CPU_RATE_PER_CORE = 100 * _GIGA
 _QUESTION_TOKENS, _ANSWER_TOKENS = 1000, 250
 
@@ -58,7 +59,7 @@ def exchange_seconds(
 ) -> float:
     """Return about how long a question and its answer take, to compare slow ways to run a model, measured or not."""
     known = [
-        target if target.bandwidth_bytes_per_second else replace(target, bandwidth_bytes_per_second=_UNKNOWN_RAM_RATE)
+        replace(target, bandwidth_bytes_per_second=target.bandwidth_bytes_per_second or _UNKNOWN_RATES[target.kind])
         for target in targets
     ]
     answering = _ANSWER_TOKENS / expected_tokens_per_second(facts, shape, known, placement, context_tokens)

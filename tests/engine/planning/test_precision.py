@@ -418,6 +418,14 @@ def test_a_processor_that_unpacks_says_so() -> None:
     assert "moves 50 GB/s" in planned("qwen3-30b-a3b", machine(4, ram_gib=64), context=4096).speed_reason
 
 
+def test_a_card_that_nobody_knows_the_bandwidth_of_is_not_taken_for_slow_main_memory() -> None:
+    hardware = machine(8, ram_gib=64)
+    unknown = msgspec.structs.replace(hardware.gpus[0], bandwidth_bytes_per_second=0.0, bandwidth_source="")
+    for name in ("phi-4", "qwen3-14b"):
+        found = planned(name, msgspec.structs.replace(hardware, gpus=(unknown,)), context=4096)
+        assert (found.device, found.expected_tokens_per_second) == ("cuda:0", 0.0)
+
+
 def test_a_card_that_streams_has_a_longer_window_where_that_costs_little() -> None:
     near = planned("qwen3-14b", machine(8, ram_gib=64), context=8192, choice=PrecisionChoice.INT4)
     assert (near.fit, near.context_window) == (Fit.SLOW, 8192)
