@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -105,6 +106,11 @@ class _ScrubbingFormatter(logging.Formatter):
         return scrubbed(super().format(record))
 
 
+class _LogFile(logging.handlers.RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say nothing on the terminal: a full disk is told by those who have something to save there."""
+
+
 def start_logging(path: Path, level: int = logging.INFO) -> Callable[[], None]:
     """Send the log of all modules to a file of at most 1 MB (two older ones kept); returns what ends that.
 
@@ -112,7 +118,7 @@ def start_logging(path: Path, level: int = logging.INFO) -> Callable[[], None]:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handler: logging.Handler = logging.handlers.RotatingFileHandler(
+        handler: logging.Handler = _LogFile(
             path, maxBytes=_LOG_BYTES, backupCount=_LOG_FILES - 1, encoding="utf-8", errors="backslashreplace"
         )
     except OSError:
@@ -126,7 +132,8 @@ def start_logging(path: Path, level: int = logging.INFO) -> Callable[[], None]:
     def stop() -> None:
         root.removeHandler(handler)
         root.setLevel(previous)
-        handler.close()
+        with suppress(OSError):  # of a full disk, which is no reason for another failure
+            handler.close()
 
     return stop
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from app.language import tr
+from engine.api.codec import clean_text
 
 _APPLICATION = "hearth"
 
@@ -17,7 +18,8 @@ class FolderUnusable(Exception):
 
     def __init__(self, folder: Path, reason: str) -> None:
         self.folder = folder
-        self.message = tr("Hearth can't use the folder {folder} ({reason}).").format(folder=folder, reason=reason)
+        shown = clean_text(str(folder))
+        self.message = tr("Hearth can't use the folder {folder} ({reason}).").format(folder=shown, reason=reason)
         self.hint = tr("Make the folder writable, or set HEARTH_HOME to another one.")
         super().__init__(f"{self.message} {self.hint}")
 
@@ -75,6 +77,9 @@ class Paths:
         """Create what is missing, and return what can't be had."""
         problems: list[FolderUnusable] = []
         for folder in (self.data, self.config, self.cache, self.logs):
+            if not _is_readable(folder):
+                problems.append(FolderUnusable(folder, tr("its name is no valid text")))
+                continue
             try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
@@ -83,6 +88,15 @@ class Paths:
             if not os.access(folder, os.W_OK | os.X_OK):
                 problems.append(FolderUnusable(folder, tr("it can't be written to")))
         return problems
+
+
+def _is_readable(folder: Path) -> bool:
+    """Return whether the folder's name is UTF-8: the libraries that read models take no other."""
+    try:
+        os.fsencode(folder).decode("utf-8")
+    except UnicodeError:
+        return False
+    return True
 
 
 def locate(environment: Mapping[str, str] = os.environ) -> Paths:

@@ -7,6 +7,7 @@ returns or raises; the terminal event is sent here and nowhere else.
 """
 
 import logging
+import re
 import threading
 import time
 import traceback
@@ -49,6 +50,11 @@ _TRANSFERS_AT_ONCE = 2
 _LOOKUPS_AT_ONCE = 4
 _ABOUT_DISK = ListCheckpoints | DeleteCheckpoint | DiscardDownload | MoveCache
 _ABOUT_HUB = SearchCheckpoints | InspectCheckpoint | CheckConnection
+
+# How Linux and Windows say that a library found no memory; PyTorch hands on Windows' words as an OSError.
+_NO_MEMORY_FOR_LIBRARY = re.compile(
+    "failed to map segment|cannot allocate memory(?! in static TLS)|paging file", re.IGNORECASE
+)
 
 _log = logging.getLogger(__name__)
 
@@ -288,7 +294,11 @@ class _Lane:
                     emit(LoadProgress(command_id=command.command_id, phase=LoadPhase.IMPORTING, done=0, total=0))
                 try:
                     self._handler = self._factory()
-                except ImportError as error:
+                except (ImportError, OSError) as error:
+                    if _NO_MEMORY_FOR_LIBRARY.search(str(error)):
+                        raise MemoryError(str(error)) from error
+                    if isinstance(error, OSError):
+                        raise
                     raise EngineError(
                         ErrorKind.INTERNAL,
                         "A library that the engine needs could not be loaded.",

@@ -198,12 +198,7 @@ class EngineProcess:
 def _spawn(
     argv: Sequence[str], log_path: Path | None, environment: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
-    variables = dict(os.environ if environment is None else environment)
-    # The engine is the one that belongs to this app, also when Hearth runs from a source folder.
-    root = str(Path(engine.__path__[0]).parent)
-    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (root, variables.get("PYTHONPATH"))))
-    if "OMP_WAIT_POLICY" not in variables:
-        variables.setdefault(*_SHORT_WAIT)
+    variables = _variables(os.environ if environment is None else environment)
     with _open_log(log_path) as log:
         if sys.platform == "win32":
             return subprocess.Popen(
@@ -223,6 +218,19 @@ def _spawn(
             env=variables,
             start_new_session=True,
         )
+
+
+def _variables(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the engine's environment: what somebody has set for other programs must not break its libraries."""
+    variables = dict(given)
+    # The engine is the one that belongs to this app, also when Hearth runs from a source folder.
+    root = str(Path(engine.__path__[0]).parent)
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (root, variables.get("PYTHONPATH"))))
+    variables["PYTHONUTF8"] = "1"  # safetensors takes no path in another encoding
+    variables.pop("PYTHONOPTIMIZE", None)  # transformers reads its own docstrings
+    if "OMP_WAIT_POLICY" not in variables:
+        variables.setdefault(*_SHORT_WAIT)
+    return variables
 
 
 def _open_log(log_path: Path | None) -> IO[bytes]:

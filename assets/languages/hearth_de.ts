@@ -5339,6 +5339,10 @@
         <translation>seine Anordnung „{0}“ ist eine, die compressed-tensors nicht mehr liest</translation>
     </message>
     <message>
+        <source>its name is no valid text</source>
+        <translation>der Name ist kein gültiger Text</translation>
+    </message>
+    <message>
         <source>its tensors lie elsewhere</source>
         <translation>seine Tensoren liegen anderswo</translation>
     </message>

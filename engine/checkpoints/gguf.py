@@ -4,6 +4,8 @@ import functools
 import gc
 import importlib
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,7 @@ _SHARE_BEFORE_TENSORS = 0.8
 _SHARE_OF_TENSORS = 0.95
 _FIELDS_EXPECTED = 150_000
 _FIELDS_BETWEEN = 2_000
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def convert(source: Path, folder: Path, name: str, tell: Tell) -> None:
@@ -108,13 +111,26 @@ def _write_tokenizer(source: Path, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name, local_files_only=True)
     metadata, _ = read_gguf_metadata(str(source))
     _restore_digit_splitting(tokenizer, str(metadata.get("tokenizer.ggml.pre", "")))
-    tokenizer.save_pretrained(str(folder))
+    with _writing():
+        tokenizer.save_pretrained(str(folder))
     path = folder / "tokenizer_config.json"
     settings = json.loads(path.read_text(encoding="utf-8"))
     # How this file was read is nothing that a reader of the copy should be told.
     for key in ("is_local", "local_files_only", "gguf_file"):
         settings.pop(key, None)
     path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), encoding="utf-8")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """Raise OSError where the disk is at fault: libraries in Rust have exceptions of their own for that."""
+    try:
+        yield
+    except Exception as error:
+        told = None if isinstance(error, OSError) else _OS_ERROR.search(str(error))
+        if told is None:
+            raise
+        raise OSError(int(told[1]), os.strerror(int(told[1]))) from error
 
 
 def _restore_digit_splitting(tokenizer: PreTrainedTokenizerBase, pre_tokenizer_name: str) -> None:
@@ -147,4 +163,5 @@ def _write_model(source: Path, folder: Path, name: str) -> None:
             "\n".join(missing),
         )
     model.config._name_or_path = name
-    model.save_pretrained(str(folder))
+    with _writing():
+        model.save_pretrained(str(folder))

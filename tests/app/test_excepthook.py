@@ -146,3 +146,12 @@ def test_without_a_writable_folder_the_log_goes_to_stderr(
     stop_after(start_logging(tmp_path / "file" / "hearth.log"))
     logging.getLogger("app").warning("heard")
     assert "heard" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+def test_a_log_on_a_full_disk_fails_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """What has to be saved there tells that the disk is full, in one sentence."""
+    stop = start_logging(Path("/dev/full"))
+    logging.getLogger("app").warning("x" * 100_000)
+    stop()
+    assert capsys.readouterr().err == ""

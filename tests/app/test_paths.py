@@ -53,3 +53,11 @@ def test_a_read_only_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FolderUnusable, match="can't be written"):
         paths.make_folders()
     paths.data.chmod(0o700)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_a_folder_whose_name_is_no_text_is_refused_in_words_that_can_be_shown(tmp_path: Path) -> None:
+    with pytest.raises(FolderUnusable, match="no valid text") as caught:
+        locate({"HEARTH_HOME": os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff")}).make_folders()
+    assert caught.value.message.encode("utf-8")
+    assert not list(tmp_path.iterdir())

@@ -328,6 +328,26 @@ def test_a_library_that_is_broken_is_told_and_tried_again(sent: Sent) -> None:
     assert lanes.close(PATIENCE_SECONDS)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        ImportError("libc10.so: cannot apply additional memory protection after relocation: Cannot allocate memory"),
+        OSError(1455, "The paging file is too small for this operation to complete"),
+    ],
+)
+def test_a_library_without_memory_is_told_as_what_it_is(sent: Sent, error: Exception) -> None:
+    def factory() -> Handler:
+        raise error
+
+    lanes = Lanes(factory, factory, sent.send)
+    lanes.accept(LoadCheckpoint(command_id="a", checkpoint="starter"))
+    failed = sent.terminal("a")
+    assert isinstance(failed, CommandFailed)
+    assert failed.error.kind is ErrorKind.OUT_OF_MEMORY
+    assert lanes.close(PATIENCE_SECONDS)
+
+
 def test_closing_ends_what_runs_and_what_waits(sent: Sent) -> None:
     lanes = Lanes(lambda: Behaving(until_cancelled), lambda: Behaving(until_cancelled), sent.send)
     for index in range(4):

@@ -63,6 +63,18 @@ def test_threads_wait_shortly_for_work_unless_somebody_wants_it_otherwise(
     assert (tmp_path / "log").read_text() == f"<{expected}>"
 
 
+def test_what_is_set_for_other_programs_does_not_reach_the_engine(inbox: Inbox, tmp_path: Path) -> None:
+    """transformers reads its own docstrings, and safetensors takes paths in UTF-8 alone."""
+    told = "import sys; sys.stderr.write(f'<{sys.flags.optimize} {sys.getfilesystemencoding()}>')"
+    odd = {"PYTHONOPTIMIZE": "2", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log", os.environ | odd)
+    try:
+        assert isinstance(inbox.get(timeout=30), StreamEnded)
+    finally:
+        process.end()
+    assert (tmp_path / "log").read_text() == "<0 utf-8>"
+
+
 def test_frames_go_both_ways_and_shutdown_ends_with_status_0(start: Callable[..., EngineProcess], inbox: Inbox) -> None:
     process = start(*scripted_engine_command())
     ready = next_event(inbox)

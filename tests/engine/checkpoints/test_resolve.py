@@ -1,5 +1,6 @@
 """What a person calls a model leads to the right folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,25 @@ def test_real_gguf_file_answers_like_the_checkpoint_it_was_made_from(tmp_path: P
     assert loaded.tokenizer.encode("Paris, 2024") == reference.tokenizer.encode("Paris, 2024")
     loader.free(loaded)
     loader.free(reference)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+@pytest.mark.parametrize("most_bytes", [2_000, 100_000], ids=["tokenizer", "weights"])
+def test_a_disk_without_room_for_what_a_gguf_file_becomes_is_told_as_that(
+    tmp_path: Path, tiny_folder: Path, most_bytes: int
+) -> None:
+    """And not as a damaged file: the libraries that write have exceptions of their own."""
+    import resource
+
+    from tests.tiny_gguf import write_gguf
+
+    path = write_gguf(tiny_checkpoints.make("llama", tiny_folder), tmp_path / "tiny.gguf")
+    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, hard))
+    try:
+        with pytest.raises(EngineError, match="could not be prepared on disk: File too large") as caught:
+            find(str(path), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.report.kind is ErrorKind.DISK
+    assert not list((tmp_path / "checkpoints").iterdir())
