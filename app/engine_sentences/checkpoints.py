@@ -6,6 +6,7 @@ from app.language import mark
 PATTERNS: tuple[str, ...] = (
     mark(" and {0} more"),
     mark("Check that the folder is still there and that you may read it."),
+    mark("Check whether it is connected, then try again."),
     mark("Choose a .gguf file, or the folder that the model's files lie in."),
     mark("Choose a smaller model of the same family as draft model, or none."),
     mark("Choose a text-generation (chat or instruct) model."),
@@ -41,6 +42,7 @@ PATTERNS: tuple[str, ...] = (
     mark("TensorFlow Lite"),
     mark("The GGUF file {0} cannot be read: it is damaged, or of a kind this version does not know."),
     mark("The GGUF file {0} lacks parts of the model ({1})."),
+    mark("The disk or file server with the model {0} doesn't answer."),
     mark("The draft model can't be used. {0}"),
     mark("The file's own description was read; it is converted when it is loaded for the first time."),
     mark("The files of {0} cannot be read."),

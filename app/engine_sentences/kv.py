@@ -8,6 +8,7 @@ PATTERNS: tuple[str, ...] = (
     mark("a tensor of {0} in a cache layer can't be stored"),
     mark("a {0} as a name in a cache layer can't be stored"),
     mark("a {0} in a cache layer can't be stored"),
+    mark("could not be used (it doesn't answer)"),
     mark("could not be used (its folder is a link)"),
     mark("could not be written ({0})"),
     mark("it belongs to another model or version"),

@@ -828,6 +828,10 @@
         <translation>Prüfen Sie die Adresse des Proxys.</translation>
     </message>
     <message>
+        <source>Check whether it is connected, then try again.</source>
+        <translation>Prüfen Sie, ob sie verbunden sind, und versuchen Sie es dann noch einmal.</translation>
+    </message>
+    <message>
         <source>Check whether this network wants a login first, then go on with the download.</source>
         <translation>Prüfen Sie, ob dieses Netz zuerst eine Anmeldung will, und setzen Sie den Download dann fort.</translation>
     </message>
@@ -3667,6 +3671,10 @@
         <translation>Der Datenträger ist voll, {0} passt nicht.</translation>
     </message>
     <message>
+        <source>The disk or file server with the model {0} doesn&apos;t answer.</source>
+        <translation>Die Festplatte oder der Dateiserver mit dem Modell {0} antwortet nicht.</translation>
+    </message>
+    <message>
         <source>The disk reported an error, so the conversation is not saved.</source>
         <translation>Der Datenträger meldete einen Fehler, daher ist die Unterhaltung nicht gespeichert.</translation>
     </message>
@@ -5029,6 +5037,10 @@
     <message>
         <source>conversation</source>
         <translation>Unterhaltung</translation>
+    </message>
+    <message>
+        <source>could not be used (it doesn&apos;t answer)</source>
+        <translation>konnte nicht verwendet werden (er antwortet nicht)</translation>
     </message>
     <message>
         <source>could not be used (its folder is a link)</source>

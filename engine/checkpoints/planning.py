@@ -28,6 +28,7 @@ from engine.checkpoints.resolve import locate
 from engine.checkpoints.safety import check, unbuildable, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
 from engine.hardware import machine
+from engine.hub.waiting import awaited
 from engine.planning import precision
 from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
@@ -36,6 +37,9 @@ from engine.planning.targets import targets_of
 from engine.quantization.published import Environment, everything_installed, requirement
 
 _DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)}
+
+# Reading configuration and headers takes a moment, on a busy machine with a cold disk some seconds.
+_FILES_SECONDS = 20.0
 
 _NOT_COMPARED = "Whether model and draft model have the same vocabulary is looked at when they are loaded."
 
@@ -67,8 +71,8 @@ def plan_checkpoint(
     memory counts as free.
     Raises EngineError as loading would, but for memory, and Cancelled.
     """
-    found = _find(command.checkpoint, looked_up[0], data_folder)
-    draft = _find(command.draft, looked_up[1], data_folder) if command.draft else None
+    found = _find_in_time(command.checkpoint, looked_up[0], data_folder, cancellation)
+    draft = _find_in_time(command.draft, looked_up[1], data_folder, cancellation) if command.draft else None
     cancellation.raise_if_cancelled()
     hardware = machine.describe(data_folder)
     if replaced is not None:
@@ -99,6 +103,21 @@ def plan_checkpoint(
 
 def _facts(found: _Found, environment: Environment) -> CheckpointFacts:
     return _shape_facts(found, environment) if found.shape else facts_for(found.inspection, environment)
+
+
+def _find_in_time(
+    reference: str, looked_up: LookedUp | None, data_folder: Path, cancellation: CancellationToken
+) -> _Found:
+    """Return what is known of the checkpoint. Raises EngineError where its files hang: others wait for this lane."""
+    try:
+        return awaited(lambda: _find(reference, looked_up, data_folder), cancellation, _FILES_SECONDS)
+    except TimeoutError as error:
+        raise EngineError(
+            ErrorKind.DISK,
+            f"The disk or file server with the model {Path(reference).name} doesn't answer.",
+            "Check whether it is connected, then try again.",
+            reference,
+        ) from error
 
 
 def _find(reference: str, looked_up: LookedUp | None, data_folder: Path) -> _Found:

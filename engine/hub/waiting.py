@@ -1,6 +1,7 @@
 """Waiting for the network without sitting in it: a job on a thread of its own, left behind as soon as it is cancelled.
 
-A request that waits for an answer can't be woken up. Each has a time limit, after which its thread ends by itself.
+A request that waits for an answer can't be woken up. Each has a time limit, after which its thread ends by itself; one
+that reads files of a dead server ends with the process.
 """
 
 import math

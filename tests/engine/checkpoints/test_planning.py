@@ -1,5 +1,7 @@
 """Plans of what is on this computer, without loading or converting it; the memory of the model to be replaced."""
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
 from engine.api.commands import PlanCheckpoint, SupposedMachine
-from engine.api.errors import EngineError, ErrorKind
+from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.events import CheckpointPlanned, PlanSource
 from engine.api.hardware import Gpu
 from engine.api.plan import Fit, MemoryParts, PrecisionChoice
@@ -70,6 +72,56 @@ def test_what_was_published_in_another_form_is_planned_from_a_folder_and_from_th
     there = planning.plan_checkpoint(command, (looked_up, None), None, tmp_path / "data", CancellationToken())
     assert there.source is PlanSource.HUB
     assert (there.plan.precision, there.plan.weight_bytes) == (here.plan.precision, here.plan.weight_bytes)
+
+
+class _Hanging:
+    """A disk that answers nothing for as long as the test runs."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_asked, self._ends = threading.Event(), threading.Event()
+        monkeypatch.setattr(planning, "check", self._check)
+
+    def _check(self, files: CheckpointFiles) -> None:
+        self.is_asked.set()
+        self._ends.wait()
+        raise OSError
+
+    def end(self) -> None:
+        self._ends.set()
+
+
+@pytest.fixture
+def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[_Hanging]:
+    found = _Hanging(monkeypatch)
+    yield found
+    found.end()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("hanging")
+def test_files_that_hang_are_told_and_hold_nobody_up(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planning, "_FILES_SECONDS", 0.2)
+    with pytest.raises(EngineError, match="disk or file server with the model llama-0 doesn't answer") as caught:
+        plan(str(tiny_checkpoints.make("llama", tiny_folder)), tmp_path)
+    assert caught.value.report.kind is ErrorKind.DISK
+
+
+@pytest.mark.timeout(60)
+def test_a_plan_of_files_that_hang_is_stopped_at_once(hanging: _Hanging, tiny_folder: Path, tmp_path: Path) -> None:
+    cancellation = CancellationToken()
+
+    def stop() -> None:
+        assert hanging.is_asked.wait(30)
+        cancellation.cancel()
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    command = PlanCheckpoint(command_id="p", checkpoint=str(tiny_checkpoints.make("llama", tiny_folder)))
+    with pytest.raises(Cancelled):
+        planning.plan_checkpoint(command, (None, None), None, tmp_path, cancellation)
+    thread.join()
 
 
 def test_the_starter_model_is_planned_before_it_is_converted(converted_starter: Path, tmp_path: Path) -> None:
