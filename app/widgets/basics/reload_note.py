@@ -1,13 +1,15 @@
 """The line below settings which says what a change waits for, with the button that does it."""
 
-from PySide6.QtCore import Signal, Slot
+import shiboken6
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from app.language import tr
 
 
 class _Note(QFrame):
-    """Hidden until it is shown; hides itself when the button is pressed."""
+    """Hidden until it is shown; hides itself when the button is pressed, and gives the keyboard back."""
 
     wanted = Signal()
 
@@ -27,10 +29,19 @@ class _Note(QFrame):
         row.setContentsMargins(12, 8, 12, 8)  # words and button stand in line with those above and below
         row.addWidget(text, 1)
         row.addWidget(self.button)
+        self._came_from: QWidget | None = None  # what had the keyboard when it was shown: the setting that was changed
         self.hide()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Remember whose change it is about."""
+        self._came_from = self.window().focusWidget()
+        super().showEvent(event)
 
     @Slot()
     def _on_clicked(self) -> None:
+        came_from = self._came_from
+        if self.button.hasFocus() and came_from is not None and shiboken6.isValid(came_from) and came_from.isVisible():
+            came_from.setFocus(Qt.FocusReason.OtherFocusReason)  # Qt would go to the next in line, which may be Reset
         self.hide()
         self.wanted.emit()
 

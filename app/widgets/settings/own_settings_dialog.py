@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QDialog, QFrame, QHBoxLayout, QPushButton, QScroll
 
 from app.language import plain, tr
 from app.settings.schema import Choice, Field, FieldKind, Settings, field_of
+from app.widgets.access.tab_order import put_in_order, stops_in
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.plain_label import plain_label
@@ -62,6 +63,7 @@ class OwnSettingsDialog(QDialog):
     def add_note(self, note: QWidget) -> None:
         """Put something between the fields and the buttons."""
         self._outer.insertWidget(1, note)
+        put_in_order([*stops_in(note), self._close])
 
     def done(self, result: int) -> None:
         """Hand over what was typed a moment ago."""
@@ -78,13 +80,13 @@ class OwnSettingsDialog(QDialog):
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(page)
         fade_edges(scroll)
-        close = QPushButton(tr("Close"))
-        close.setDefault(True)
-        close.clicked.connect(self.accept)
+        self._close = QPushButton(tr("Close"))
+        self._close.setDefault(True)
+        self._close.clicked.connect(self.accept)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(24, 8, 24, 16)
         buttons.addStretch(1)
-        buttons.addWidget(close)
+        buttons.addWidget(self._close)
         self._outer = QVBoxLayout(self)
         self._outer.setContentsMargins(0, 0, 0, 0)
         self._outer.setSpacing(0)

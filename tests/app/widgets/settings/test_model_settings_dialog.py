@@ -1,6 +1,7 @@
 """The settings of one model as they are shown and changed."""
 
 import msgspec
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QLabel
 from pytestqt.qtbot import QtBot
 
@@ -70,6 +71,24 @@ def test_what_waits_for_a_reload_says_so_with_the_button(qtbot: QtBot, theme: Th
     with qtbot.waitSignal(dialog.reload_requested):
         dialog.reload_note.button.click()
     assert dialog.reload_note.isHidden()
+
+
+def test_reloading_by_keyboard_leaves_it_where_the_change_was_made(qtbot: QtBot, theme: Theme) -> None:
+    """Enter pressed twice on the button must not reset what was chosen."""
+    dialog = made(qtbot)
+    dialog.activateWindow()
+    dialog.show_values({"precision": "int4"})
+    precision(dialog).setFocus()
+    qtbot.waitUntil(precision(dialog).hasFocus)
+    qtbot.keyClick(precision(dialog), Qt.Key.Key_Up)
+    for _ in range(100):
+        if dialog.reload_note.button.hasFocus():
+            break
+        qtbot.keyClick(dialog.focusWidget(), Qt.Key.Key_Tab)
+    assert dialog.reload_note.button.hasFocus()
+    with qtbot.waitSignal(dialog.reload_requested):
+        qtbot.keyClick(dialog.reload_note.button, Qt.Key.Key_Space)
+    assert dialog.focusWidget() is precision(dialog)
 
 
 def test_a_conversation_names_the_model_where_it_follows_it(qtbot: QtBot, theme: Theme) -> None:
