@@ -70,7 +70,7 @@ def memory_rows(plan: Plan) -> list[tuple[str, str]]:
 def memory_elsewhere(plan: Plan) -> list[tuple[str, str]]:
     """Return how many GiB of weights wait in main memory, beside those of ``memory_rows``; empty if none do."""
     size = plan.parts.offloaded_bytes
-    return [(tr("weights in main memory"), grouped(hundredths(size) / 100, 2))] if size else []
+    return [(tr("in main memory"), grouped(hundredths(size) / 100, 2))] if size else []
 
 
 def gib(size_bytes: int) -> str:

@@ -129,7 +129,7 @@ def _lines(plan: Plan, notes: tuple[str, ...]) -> Iterator[str]:
     yield ""
     yield "Memory in GiB"
     rows = plan_words.memory_rows(plan)
-    rows += [("free", plan_words.gib(plan.parts.free_bytes)), *plan_words.memory_elsewhere(plan)]
+    rows += [*plan_words.memory_elsewhere(plan), ("free", plan_words.gib(plan.parts.free_bytes))]
     for words, value in rows:
         yield f"  {words:<{_MEMORY_WIDTH}}{value:>9}"
 

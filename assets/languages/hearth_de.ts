@@ -5183,6 +5183,10 @@
         <translation>in Mistrals eigenem Format (consolidated.safetensors)</translation>
     </message>
     <message>
+        <source>in main memory</source>
+        <translation>im Arbeitsspeicher</translation>
+    </message>
+    <message>
         <source>in reserve</source>
         <translation>als Reserve</translation>
     </message>
@@ -5781,10 +5785,6 @@
     <message>
         <source>weights</source>
         <translation>Gewichte</translation>
-    </message>
-    <message>
-        <source>weights in main memory</source>
-        <translation>Gewichte im Arbeitsspeicher</translation>
     </message>
     <message>
         <source>weights in main memory are copied to the card for each token</source>

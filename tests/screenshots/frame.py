@@ -20,6 +20,8 @@ def draw(studio: Studio) -> None:
     studio.draw_popup("model-picker", studio.window.choose_model)
     demo_frame.show_no_card(studio.window)
     studio.draw_popup("model-picker-no-card", studio.window.choose_model)
+    demo_frame.show_offloaded(studio.window)
+    studio.draw_popup("model-picker-offloaded", studio.window.choose_model)
     demo_frame.show_memory(studio.window)
     for action in studio.window.menuBar().actions():
         name, menu = action.text().replace("&", "").lower(), action.menu()

@@ -22,6 +22,7 @@ from app.widgets.window.main_window import MainWindow
 from engine.api.hardware import Gpu, Hardware
 from engine.api.plan import MemoryParts
 from tests.app.widgets.demo_conversation import NOW, PLAN
+from tests.app.widgets.models.demo_hub import OFFLOADED_PLAN
 
 _Dialog = TypeVar("_Dialog", bound=QDialog)
 _GIB = 2**30
@@ -56,6 +57,13 @@ def show_no_card(window: MainWindow) -> None:
     """Let the model menu speak of a computer without a graphics card."""
     window.set_plan(ON_PROCESSOR)
     window.model_button.show_hardware(NO_CARD)
+
+
+def show_offloaded(window: MainWindow) -> None:
+    """Let the model menu speak of a model that waits in main memory for the most part."""
+    card = Gpu(0, OFFLOADED_PLAN.device_name, (8, 6), 6 * _GIB, int(0.3 * _GIB), True)
+    window.set_plan(OFFLOADED_PLAN)
+    window.model_button.show_hardware(msgspec.structs.replace(HARDWARE, gpus=(card,)))
 
 
 def show_memory(window: MainWindow) -> None:

@@ -103,6 +103,36 @@ GPTQ_PLAN = msgspec.structs.replace(
     expected_tokens_per_second=101.0,
     speed_reason="each token reads 9.22 GiB at 1,008 GB/s.",
 )
+OFFLOADED_PLAN = msgspec.structs.replace(
+    GPTQ_PLAN,
+    fit=Fit.SLOW,
+    precision_reason="INT4, as published in 4-bit GPTQ, partly from main memory, which is slow. 4 bit would need 11.20 "
+    "GiB and 5.81 are free on NVIDIA GeForce RTX 3050, even with only 2,048 tokens. 3.90 GiB of weights + 0.62 for "
+    "4,096 tokens + 0.44 to work in + 0.40 for CUDA + 0.40 in reserve = 5.76 of 5.81 GiB free on NVIDIA GeForce RTX "
+    "3050. 5.32 GiB are in main memory.",
+    device_name="NVIDIA GeForce RTX 3050",
+    context_window=4_096,
+    context_reason="4,096 tokens is the most where main memory has to help, as more would be slower still.",
+    weight_bytes=int(3.901 * GIB),
+    kv_bytes=int(0.625 * GIB),
+    parts=MemoryParts(
+        weights_bytes=int(3.901 * GIB),
+        kv_bytes=int(0.625 * GIB),
+        working_bytes=int(0.441 * GIB),
+        overhead_bytes=int(0.401 * GIB),
+        reserve_bytes=int(0.401 * GIB),
+        offloaded_bytes=int(5.321 * GIB),
+        free_bytes=int(5.811 * GIB),
+    ),
+    device_map={
+        "model.embed_tokens": "cpu",
+        **{f"model.layers.{layer}": "cpu" if layer % 2 else "cuda:0" for layer in range(40)},
+        "lm_head": "cuda:0",
+    },
+    expected_tokens_per_second=2.4,
+    speed_reason="NVIDIA GeForce RTX 3050 moves 168 GB/s (by its data sheet), and each token reads the weights once, "
+    "4.6 GiB of them by way of main memory at 12 GB/s (taken for granted).",
+)
 FILES = (
     *(HubFile(path=f"model-0000{n}-of-00004.safetensors", size_bytes=int(4.09 * GB)) for n in range(1, 5)),
     HubFile(path="config.json", size_bytes=728, present_bytes=728),

@@ -92,6 +92,8 @@ class DemoPages:
         for place, name in enumerate(("models-find", "models-gated", "models-quantised")):
             self._look_at(place)
             yield State(name)
+        self.page.show_plan((demo_hub.GPTQ.hub_id, demo_hub.OFFLOADED_PLAN))
+        yield State("models-offloaded")
         self.page.show_details(demo_hub.details(demo_hub.GPTQ, disk_free_bytes=3 * demo_hub.GB))
         yield State("models-low-disk")
         yield State("models-low-disk-small", SMALL)

@@ -47,6 +47,9 @@ def test_the_plan_is_words_and_memory_by_part(opened: Opened) -> None:
     assert panel.plan.reasons[0] == demo_hub.PLAN.precision_reason
     assert panel.plan.rows[0][0] == "Weights"
     assert panel.plan.rows[-1] == ("Needed", "19.61 GiB")
+    opened.page.show_plan((demo_hub.QWEN.hub_id, demo_hub.OFFLOADED_PLAN))
+    assert panel.plan.rows[-2:] == [("Needed", "5.76 GiB"), ("In main memory", "5.32 GiB")]
+    assert panel.plan.reasons[-1] == "In main memory: embedding table and 20 of 40 layers."
     opened.page.show_plan((demo_hub.QWEN.hub_id, None))
     assert panel.plan.rows == []
     opened.page.show_plan((demo_hub.QWEN.hub_id, demo_hub.NO_NETWORK))
