@@ -238,21 +238,23 @@ def _load_model(
         model = build(blueprint, WeightProgress(sizes, report, cancellation))
         if identity:
             _keep_copy(model, identity, inspection, data_folder, report, cancellation)
-    _finish(model, blueprint, is_packed=blueprint.packed or _is_bitsandbytes(inspection))
+    _finish(model, blueprint, data_folder, is_packed=blueprint.packed or _is_bitsandbytes(inspection))
     if inspection.files.kind is CheckpointKind.STARTER:
         for name, value in starter.RECOMMENDED_SAMPLING.items():
             setattr(model.generation_config, name, value)
     return model
 
 
-def _finish(model: PreTrainedModel, blueprint: Blueprint, *, is_packed: bool) -> None:
+def _finish(model: PreTrainedModel, blueprint: Blueprint, data_folder: Path, *, is_packed: bool) -> None:
     """Make the model ready to compute where it is. Raises EngineError; nothing stays in memory then."""
     try:
         if is_packed:
             # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.
-            from engine.quantization import quantizers
+            from engine.quantization import quantizers, trials
 
             quantizers.finish(model, on_processor=blueprint.device.type == "cpu")
+            if blueprint.device.type == "cpu":
+                trials.settle(model, data_folder)
         if blueprint.plan.offloaded:
             offload(model, blueprint.plan.offloaded, blueprint.device)
         return

@@ -69,14 +69,25 @@ def with_bandwidth(gpu: Gpu, folder: Path, driver: str, *, measure: bool = True)
 
 
 def _known(folder: Path, key: str, measure: Callable[[], Copied] | None) -> float:
-    known = _of_this_process.get(key, _Known(MachineFile.read(folder).bandwidth(key), math.inf))
+    known = _of_this_process.get(key) or _remembered(folder, key)
     if measure is not None and (not known.bytes_per_second or time.monotonic() > known.good_until):
         copied = measure()
         # Only other programs can have made it slower: the better number is the truer one.
         best = max(copied.bytes_per_second, known.bytes_per_second)
-        known = _Known(best, math.inf if copied.is_undisturbed else time.monotonic() + _DISTURBED_GOOD_FOR_SECONDS)
-        if copied.bytes_per_second and copied.is_undisturbed:
-            keep_bandwidth(folder, key, best)
+        known = _Known(best, _good_until(is_undisturbed=copied.is_undisturbed))
+        if copied.bytes_per_second:
+            keep_bandwidth(folder, key, best, is_undisturbed=copied.is_undisturbed)
     if known.bytes_per_second:
         _of_this_process[key] = known
     return known.bytes_per_second
+
+
+def _remembered(folder: Path, key: str) -> _Known:
+    found = MachineFile.read(folder).bandwidth(key)
+    if found is None:
+        return _Known(0.0, math.inf)
+    return _Known(found.bytes_per_second, _good_until(is_undisturbed=found.is_undisturbed))
+
+
+def _good_until(*, is_undisturbed: bool) -> float:
+    return math.inf if is_undisturbed else time.monotonic() + _DISTURBED_GOOD_FOR_SECONDS

@@ -13,6 +13,7 @@ _MOST_BYTES = 256 * 1024
 _MOST_ENTRIES = 32
 _GOOD_FOR_SECONDS = 30 * 86400.0
 _FAILURE_GOOD_FOR_SECONDS = 86400.0  # it may be mended without a new version of anything
+_DISTURBED_GOOD_FOR_SECONDS = 3600.0  # other programs were busy: enough for the next start, no word about the machine
 _PLAUSIBLE = (1e8, 1e14)  # bytes per second; anything else is a damaged file
 
 
@@ -21,6 +22,7 @@ class Measured(msgspec.Struct, frozen=True):
 
     bytes_per_second: float
     at: float
+    is_undisturbed: bool = True
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -32,7 +34,15 @@ class Tried(msgspec.Struct, frozen=True):
     at: float
 
 
-_Entry = TypeVar("_Entry", Measured, Tried)
+class Chosen(msgspec.Struct, frozen=True):
+    """What was the fastest by name, up to how many rows (0: any), and when it was tried (seconds since 1970)."""
+
+    rungs: tuple[tuple[int, str], ...]
+    at: float
+    is_undisturbed: bool
+
+
+_Entry = TypeVar("_Entry", Measured, Tried, Chosen)
 
 
 class MachineFile(msgspec.Struct, frozen=True):
@@ -40,6 +50,7 @@ class MachineFile(msgspec.Struct, frozen=True):
 
     bandwidths: dict[str, Measured] = {}
     kernels: dict[str, Tried] = {}
+    choices: dict[str, Chosen] = {}
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -52,13 +63,18 @@ class MachineFile(msgspec.Struct, frozen=True):
         except (OSError, msgspec.DecodeError, RecursionError):
             return cls()
 
-    def bandwidth(self, key: str) -> float:
-        """Return bytes per second; 0 if that was not measured, too long ago, or can't be true."""
+    def bandwidth(self, key: str) -> Measured | None:
+        """Return what was measured; None if nothing was, too long ago, or if it can't be true."""
         found = self.bandwidths.get(key)
-        if found is None or not _is_fresh(found.at):
-            return 0.0
+        if found is None or not _is_fresh(found.at, _good_for_seconds(found)):
+            return None
         least, most = _PLAUSIBLE
-        return found.bytes_per_second if least < found.bytes_per_second < most else 0.0
+        return found if least < found.bytes_per_second < most else None
+
+    def choice(self, key: str) -> tuple[tuple[int, str], ...]:
+        """Return what was the fastest; empty if it was not tried, or too long ago."""
+        found = self.choices.get(key)
+        return found.rungs if found is not None and _is_fresh(found.at, _good_for_seconds(found)) else ()
 
     def tried(self, key: str) -> Tried | None:
         """Return the kernels that worked; None if they were not tried, or too long ago."""
@@ -68,10 +84,10 @@ class MachineFile(msgspec.Struct, frozen=True):
         return found if _is_fresh(found.at, _FAILURE_GOOD_FOR_SECONDS if found.problem else _GOOD_FOR_SECONDS) else None
 
 
-def keep_bandwidth(folder: Path, key: str, bytes_per_second: float) -> None:
+def keep_bandwidth(folder: Path, key: str, bytes_per_second: float, *, is_undisturbed: bool) -> None:
     """Add a bandwidth to the folder's file, at once and as a whole. A folder that can't be written to is no error."""
     before = MachineFile.read(folder)
-    entry = {key: Measured(bytes_per_second, time.time())}
+    entry = {key: Measured(bytes_per_second, time.time(), is_undisturbed)}
     _write(folder, msgspec.structs.replace(before, bandwidths=_newest(before.bandwidths | entry)))
 
 
@@ -82,6 +98,13 @@ def keep_kernels(
     before = MachineFile.read(folder)
     entry = {key: Tried(attention, quantization, problem, time.time())}
     _write(folder, msgspec.structs.replace(before, kernels=_newest(before.kernels | entry)))
+
+
+def keep_choice(folder: Path, key: str, rungs: tuple[tuple[int, str], ...], *, is_undisturbed: bool) -> None:
+    """Add what was the fastest, in the same way."""
+    before = MachineFile.read(folder)
+    entry = {key: Chosen(rungs, time.time(), is_undisturbed)}
+    _write(folder, msgspec.structs.replace(before, choices=_newest(before.choices | entry)))
 
 
 def _newest(entries: dict[str, _Entry]) -> dict[str, _Entry]:
@@ -101,6 +124,10 @@ def _write(folder: Path, content: MachineFile) -> None:
             Path(temporary).unlink(missing_ok=True)
 
 
-def _is_fresh(at: float, good_for_seconds: float = _GOOD_FOR_SECONDS) -> bool:
+def _good_for_seconds(found: Measured | Chosen) -> float:
+    return _GOOD_FOR_SECONDS if found.is_undisturbed else _DISTURBED_GOOD_FOR_SECONDS
+
+
+def _is_fresh(at: float, good_for_seconds: float) -> bool:
     # A clock that was set back makes the time lie ahead: measured anew.
     return 0 <= time.time() - at <= good_for_seconds

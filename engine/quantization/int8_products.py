@@ -6,7 +6,7 @@ format. The activations keep their precision in every one of them: quantising th
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -126,6 +126,10 @@ class Ladder:
                 return rung.product
         return self.rungs[-1].product
 
+    def found(self) -> tuple[tuple[int, str], ...]:
+        """Return the rungs by name, with 0 for any number of rows."""
+        return tuple((rung.rows or 0, rung.name) for rung in self.rungs)
+
     def describe(self) -> str:
         """Return which product serves which number of rows, for people: `packed kernel up to 8 rows, ...`."""
         parts = [rung.name if rung.rows is None else f"{rung.name} up to {rung.rows} rows" for rung in self.rungs]
@@ -137,10 +141,30 @@ _ladders: dict[tuple[str, torch.dtype], Ladder] = {}
 
 def ladder_for(device: torch.device, dtype: torch.dtype) -> Ladder:
     """Return the products to use on the device for activations of that type; tried once per process."""
-    key = (str(device), dtype)
+    key = _key(device, dtype)
     if key not in _ladders:
         _ladders[key] = _try_products(device, dtype)
     return _ladders[key]
+
+
+def recall(device: torch.device, dtype: torch.dtype, rungs: Sequence[tuple[int, str]]) -> bool:
+    """Have ladder_for() take what Ladder.found() once told; return whether there still are such products."""
+    candidates = _candidates(device, dtype)
+    rows = [count for count, _ in rungs]
+    if not rungs or rows[-1] or 0 in rows[:-1] or any(name not in candidates for _, name in rungs):
+        return False
+    kept = (Rung(count or None, name, candidates[name][0]) for count, name in rungs)
+    _ladders.setdefault(_key(device, dtype), Ladder(tuple(kept)))
+    return True
+
+
+def is_tried(device: torch.device, dtype: torch.dtype) -> bool:
+    """Return whether ladder_for() knows by now."""
+    return _key(device, dtype) in _ladders
+
+
+def _key(device: torch.device, dtype: torch.dtype) -> tuple[str, torch.dtype]:
+    return str(device), dtype
 
 
 def _candidates(device: torch.device, dtype: torch.dtype) -> dict[str, tuple[Product, range]]:

@@ -3,7 +3,6 @@
 A model has to be on the meta device (or anywhere else); nothing is allocated and nothing is changed.
 """
 
-import inspect
 import math
 import re
 from collections import deque
@@ -17,6 +16,7 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.quantizers.quantizers_utils import should_convert_module
 
 from engine.api.plan import Precision
+from engine.quantization.class_source import source_of
 
 NF4_BLOCK = 64  # values that share one absmax
 _NESTED_BLOCK = 256  # absmax values that share a second one
@@ -119,10 +119,7 @@ def _taken_apart(model: PreTrainedModel) -> list[str]:
 @cache
 def weights_named(kind: type) -> frozenset[str]:
     """Return the children whose weight the code of a module's class takes by itself."""
-    try:
-        return frozenset(_OWN_WEIGHT.findall(inspect.getsource(kind)))
-    except (OSError, TypeError):  # built in, or without a source file
-        return frozenset()
+    return frozenset(_OWN_WEIGHT.findall(source_of(kind)))
 
 
 def _called(model: PreTrainedModel, names: set[str]) -> set[str]:

@@ -1,12 +1,12 @@
 """Which of embedding and output head INT8 and INT4 keep in 8 bit. Reads a model's code and names: no weights needed."""
 
-import inspect
 import re
 from functools import cache
 
 from torch import nn
 from transformers import PreTrainedModel
 
+from engine.quantization.class_source import source_of
 from engine.quantization.int8_vocabulary import is_known_embedding
 
 # By its name, a weight is asked for in a string; in code it would be taken as numbers of 16 bit.
@@ -61,12 +61,4 @@ def _is_suitable(model: PreTrainedModel, name: str) -> bool:
 def _takes_weight(kind: type, local: str) -> bool:
     """Tell whether code of a module's class takes the weight of its part of that name by itself."""
     pattern = re.compile(rf"\b{local}\.weight\b{_NOT_QUOTED}|{_ASKED_FOR}")
-    return any(pattern.search(_source(one)) for one in kind.__mro__ if not one.__module__.startswith(_OTHER_BASES))
-
-
-@cache
-def _source(kind: type) -> str:
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):  # without a source file
-        return ""
+    return any(pattern.search(source_of(one)) for one in kind.__mro__ if not one.__module__.startswith(_OTHER_BASES))
