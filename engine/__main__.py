@@ -218,9 +218,11 @@ def main() -> NoReturn:
 
     def build_compute() -> Handler:
         with without_collections():
+            from engine.hardware import allocator, bitsandbytes_library, threads
+
+            bitsandbytes_library.bitsandbytes_problem()  # before others import it, which takes twice as long
             from engine.bench import folders
             from engine.chat_engine import ChatEngine
-            from engine.hardware import allocator, threads
 
         allocator.keep_working_memory()
         threads.use_physical_cores()

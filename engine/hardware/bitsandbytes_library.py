@@ -4,7 +4,7 @@ import functools
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -80,10 +80,11 @@ def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 @contextmanager
 def _alone() -> Iterator[list[str]]:
-    """Keep the library's log to a list of its errors, and the package `kernels` out of its reach.
+    """Keep the library's log to a list of its errors, and the package `kernels` and the compiler out of its reach.
 
     WORKAROUND bitsandbytes 0.50.2: on import and first use it fetches native code by `kernels`, if that is installed,
-    and warns if it is not (backends/cpu/ops.py, backends/mps/ops.py).
+    and warns if it is not (backends/cpu/ops.py, backends/mps/ops.py). It hands two functions that are not needed here
+    to torch.compile (backends/default/ops.py), for which PyTorch loads its compiler: a third of the engine's start.
     """
     logger = logging.getLogger(_LOGGER)
     collected = _Errors()
@@ -91,6 +92,8 @@ def _alone() -> Iterator[list[str]]:
     missing = object()
     kernels = sys.modules.get("kernels", missing)
     sys.modules["kernels"] = None  # type: ignore[assignment]
+    compiles = torch.compile
+    setattr(torch, "compile", _as_it_is)  # noqa: B010 - put back below
     logger.addHandler(collected)
     logger.propagate = False
     try:
@@ -98,12 +101,18 @@ def _alone() -> Iterator[list[str]]:
             warnings.simplefilter("ignore")
             yield collected.messages
     finally:
+        setattr(torch, "compile", compiles)  # noqa: B010
         logger.propagate = before
         logger.removeHandler(collected)
         if kernels is missing:
             sys.modules.pop("kernels", None)
         else:
             sys.modules["kernels"] = kernels  # type: ignore[assignment]
+
+
+def _as_it_is(function: Callable[..., object] | None = None, **_options: object) -> object:
+    """Stand in for torch.compile, which is called with a function or makes a decorator."""
+    return _as_it_is if function is None else function
 
 
 class _Errors(logging.Handler):

@@ -308,3 +308,19 @@ def test_garbage_is_looked_for_again_when_the_libraries_are_loaded(monkeypatch: 
     with pytest.raises(ImportError), without_collections():
         raise ImportError("a library is missing")
     assert gc.isenabled()
+
+
+def test_the_engine_starts_without_loading_a_compiler(tmp_path: Path) -> None:
+    program = (
+        "import os, sys\nimport engine.__main__ as engine\n"
+        "def serve(stdin, stdout, compute, *others):\n"
+        "    compute()\n"
+        "    import torch\n"
+        "    found = [name in sys.modules for name in ('bitsandbytes', 'torch._inductor.compile_fx')]\n"
+        "    print(*found, torch.compile.__module__)\n"
+        "    sys.stdout.flush()\n    os._exit(0)\n"
+        f"engine.serve = serve\nsys.argv = ['engine', '--data', {str(tmp_path)!r}]\nengine.main()\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=300)
+    # The engine's own stdout is stderr, as its pipe is for frames only.
+    assert "True False torch" in run.stderr.splitlines(), run.stderr
