@@ -16,7 +16,7 @@ from engine.quantization.int8_gemv import GEMV_ROWS, gemv, takes
 
 Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
-# Rows of activations that are tried; a product serves up to the count it won at.
+# Rows of activations that are tried; a product serves up to the count it won at, unpacking all above.
 _TRIED_ROWS = (1, 4, 8, 16, 64, 256)
 _TRIED_SHAPE = (4096, 4096)
 _ROUNDS = 5
@@ -24,6 +24,7 @@ _CPU_STEP, _DEVICE_STEP = 16, 32  # columns that the packed kernel takes at once
 _STATES_ALIGNMENT = 32  # bytes
 _BUDGET_SECONDS = 1.5  # for all of it; on a busy machine the order of the candidates decides the rest
 _SCRATCH_BYTES = 8 * 2**20
+_LEAST_ROWS = 64  # a product of fewer is slow for each
 _OUTLIER_EVERY, _OUTLIER = 97, 30.0
 _DIGIT = 254  # steps of one digit in the next larger one: -127 to 127 on both sides
 # Relative error against float32: formats round, and a broken kernel is off by about 1.
@@ -62,18 +63,25 @@ def whole(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> to
 
 def blockwise(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
     """Unpack some rows of the weight at a time into the same memory, so that it stays in the processor's cache."""
-    rows = max(1, _SCRATCH_BYTES // (weight.shape[1] * states.element_size()))
+    states = states.detach()  # results are written in place
+    rows = rows_at_once(weight.shape[1], states.element_size())
     scratch = states.new_empty(min(rows, weight.shape[0]), weight.shape[1])
     result = states.new_empty(states.shape[0], weight.shape[0])
-    # float16 would overflow before the scale is applied to the result; the other formats save a pass that way
-    is_narrow = states.dtype is torch.float16
+    # A scaled weight is rounded once more. float16 would overflow before the result is scaled.
+    scales_weight = states.dtype is torch.float16
     for start in range(0, weight.shape[0], rows):
-        piece = weight[start : start + rows]
+        here = slice(start, start + rows)
+        piece = weight[here]
         dense = scratch[: piece.shape[0]].copy_(piece)
-        if is_narrow:
-            dense.mul_(scale[start : start + rows].unsqueeze(1))
-        result[:, start : start + rows] = linear(states, dense)
-    return result if is_narrow else result.mul_(scale)
+        if scales_weight:
+            dense.mul_(scale[here].unsqueeze(1))
+        torch.mm(states, dense.t(), out=result[:, here])
+    return result if scales_weight else result.mul_(scale)
+
+
+def rows_at_once(columns: int, element_bytes: int) -> int:
+    """Return how many rows of a weight are unpacked at once on a processor, a multiple of 64."""
+    return max(_LEAST_ROWS, _SCRATCH_BYTES // (columns * element_bytes) // _LEAST_ROWS * _LEAST_ROWS)
 
 
 def own_kernel(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
@@ -102,6 +110,9 @@ def digits(states: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> t
     for power, product in enumerate(products[1:], 1):
         result = result.add_(product, alpha=_DIGIT**-power)
     return result.mul_(step).mul_(scale).to(scale.dtype)
+
+
+_UNPACKING = (blockwise, whole)
 
 
 @dataclass(frozen=True)
@@ -201,7 +212,9 @@ def _try_products(device: torch.device, dtype: torch.dtype) -> Ladder:
         first = next(name for name, (_, served) in possible.items() if rows in served)
         best = min(times, key=lambda name: times[name]) if tried else first
         fastest.append(Rung(rows, best, possible[best][0]))
-    return Ladder(_joined(fastest))
+    # Not what a disturbed trial of the last count says: only unpacking takes no longer for more rows.
+    name, unpacking = next((name, product) for name, (product, _) in candidates.items() if product in _UNPACKING)
+    return Ladder(_joined([*fastest, Rung(None, name, unpacking)]))
 
 
 def _right_ones(
@@ -211,7 +224,7 @@ def _right_ones(
     dense = weight.float() * scale.float().unsqueeze(1)
     right = {}
     for name, (product, served) in _candidates(device, dtype).items():
-        agrees = product in (blockwise, whole)
+        agrees = product in _UNPACKING
         for rows in () if agrees else (1, 3, 40):
             states = _activations(rows, device, dtype)
             agrees = _agrees(product, states, weight, scale, linear(states.float(), dense))
@@ -241,13 +254,13 @@ def _seconds(product: Product, states: torch.Tensor, weight: torch.Tensor, scale
 
 
 def _joined(fastest: list[Rung]) -> tuple[Rung, ...]:
-    """Join neighbours with the same product; the last one takes over for all larger numbers."""
+    """Join neighbours with the same product."""
     joined: list[Rung] = []
     for rung in fastest:
         if joined and joined[-1].name == rung.name:
             joined.pop()
         joined.append(rung)
-    return (*joined[:-1], Rung(None, joined[-1].name, joined[-1].product))
+    return tuple(joined)
 
 
 def _example(device: torch.device, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,10 +12,11 @@ def unpack_nf4(codes: torch.Tensor, absmax: torch.Tensor, size: tuple[int, ...],
     """Return the weights of that size; codes: two a byte, absmax: the largest magnitude of each block of 64 values.
 
     WORKAROUND bitsandbytes 0.50: its CPU kernel takes the scales of other blocks where a row of `size` is no whole
-    number of them, so the blocks are unpacked as rows of their own.
+    number of them, so the blocks are then unpacked as rows of their own, which takes longer.
     """
     count = math.prod(size)
-    flat = (count // NF4_BLOCK, NF4_BLOCK) if count % NF4_BLOCK == 0 else (count,)
+    row = size[-1] if size[-1] % NF4_BLOCK == 0 else NF4_BLOCK
+    flat = (count // row, row) if count and count % row == 0 else (count,)
     unpacked = torch.ops.bitsandbytes.dequantize_4bit.default(
         codes.reshape(-1, 1), absmax.reshape(-1).float(), NF4_BLOCK, "nf4", flat, dtype
     )

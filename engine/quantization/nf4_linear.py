@@ -16,11 +16,12 @@ from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
+from engine.quantization.int8_products import rows_at_once
 from engine.quantization.nf4 import unpack_nf4
 from engine.quantization.packing import NF4_BLOCK, is_interleavable
 
 _GROUP = 32  # rows of the weight that are interleaved with each other
-_SCRATCH_BYTES = 8 * 2**20
+_LAST_BITS, _SIDE_BY_SIDE = 0x0F0F, 0x1001
 _TRIED_SHAPE = (2048, 2048)
 _TRIED_ROWS = 16
 _LEAST_ROWS, _MOST_ROWS = 4, 64
@@ -60,7 +61,8 @@ class Nf4Linear(torch.nn.Module):
         return kernel_product(rows, self.weight, self.absmax, self.out_features)
 
     def _by_block(self, rows: torch.Tensor) -> torch.Tensor:
-        step = max(_GROUP, _SCRATCH_BYTES // (self.in_features * rows.element_size()) // _GROUP * _GROUP)
+        rows = rows.detach()  # results are written in place
+        step = rows_at_once(self.in_features, rows.element_size())
         if self.quant_state is not None and self.in_features % NF4_BLOCK:  # a block of values spans rows
             size = (self.out_features, self.in_features)
             return linear(rows, unpack_nf4(self.weight, _absmax(self.quant_state), size, rows.dtype))
@@ -73,7 +75,8 @@ class Nf4Linear(torch.nn.Module):
             else:
                 assert self.absmax is not None
                 codes, absmax = restore(self.weight[start:end]), self.absmax[:, start:end].t().float()
-            result[:, start:end] = linear(rows, unpack_nf4(codes, absmax, (end - start, self.in_features), rows.dtype))
+            dense = unpack_nf4(codes, absmax, (end - start, self.in_features), rows.dtype)
+            torch.mm(rows, dense.t(), out=result[:, start:end])
         return result
 
     def extra_repr(self) -> str:
@@ -121,11 +124,13 @@ def interleave(codes: torch.Tensor, features: int, columns: int) -> torch.Tensor
 def restore(interleaved: torch.Tensor) -> torch.Tensor:
     """Undo interleave() for some groups of rows: (features, columns / 2) bytes with two codes of one row each."""
     features, half = interleaved.shape
-    # Even and odd columns of one row as one 16-bit number: one transposing copy, then plain arithmetic.
+    # Even and odd columns of one row as one 16-bit number: one transposing copy, then plain arithmetic. Multiplied by
+    # this factor, the last four bits of both bytes stand side by side in the upper byte.
     pairs = interleaved.view(torch.int16).view(features // _GROUP, half, _GROUP // 2).transpose(1, 2).contiguous()
     result = interleaved.new_empty(features // _GROUP, 2, _GROUP // 2, half)
-    result[:, 0] = (pairs << 4).bitwise_and_(0xF0).bitwise_or_((pairs >> 8).bitwise_and_(0x0F))
-    result[:, 1] = (pairs >> 12).bitwise_and_(0x0F).bitwise_or_(pairs.bitwise_and_(0xF0))
+    result[:, 0] = pairs.bitwise_and(_LAST_BITS).mul_(_SIDE_BY_SIDE).bitwise_right_shift_(8)
+    pairs.bitwise_right_shift_(4).bitwise_and_(_LAST_BITS)
+    result[:, 1] = pairs.mul_(_SIDE_BY_SIDE).bitwise_right_shift_(8)
     return result.view(features, half)
 
 

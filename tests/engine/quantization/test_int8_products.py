@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
+from engine.quantization import int8_products
 from engine.quantization.int8_linear import Int8Linear, describe
 from engine.quantization.int8_products import Ladder, Rung, blockwise, digits, is_in_place, ladder_for, packed, whole
 
@@ -86,6 +87,20 @@ def test_the_ladder_covers_every_number_of_rows_and_is_tried_once() -> None:
     assert ladder is ladder_for(CPU, torch.bfloat16)
     assert [rung.rows for rung in ladder.rungs][-1] is None
     assert "INT8 weights times bfloat16 activations: " in describe(CPU, torch.bfloat16)
+
+
+def test_rows_above_those_tried_are_multiplied_by_unpacking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a trial may find anything fastest, and integer digits take twice as long for 500 rows."""
+
+    def disturbed(product, states, weight, scale) -> float:
+        return 1.0 if product is digits else 2.0
+
+    monkeypatch.setattr(int8_products, "_seconds", disturbed)
+
+    ladder = int8_products._try_products(CPU, torch.bfloat16)
+
+    assert [ladder.product_for(rows) for rows in (1, 256, 257, 2000)] == [digits, digits, blockwise, blockwise]
+    assert ladder.describe() == "integer digits up to 256 rows, then unpacking by block"
 
 
 def test_a_rung_serves_up_to_its_rows() -> None:
