@@ -38,7 +38,7 @@ from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
-from engine.generation.reading import PrefillPace, Reader
+from engine.generation.reading import Reader, pace_for
 from engine.generation.rolling import fit, kept_messages
 from engine.generation.sampler import Sampler, SamplingValues, decide
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
@@ -84,7 +84,7 @@ class ChatSession:
         self._choose_mode()
         self.plan = _completed_plan(loaded, self._runner, opens_thinking=self._prompts.opens_thinking)
         self._warm = self._opened(source, kv_folder, budgets)
-        pace = PrefillPace(self._runner.stops_inside_chunks, loaded.plan.prefill_chunk_tokens)
+        pace = pace_for(self._runner, plan.prefill_chunk_tokens)
         self._reader = Reader(self._runner, pace, self._make_room)
         self._speculation = Speculation(self._runner, self._opened_draft(), self._free_draft)
         self._published: GenerationConfig | None = loaded.model.generation_config

@@ -13,6 +13,10 @@ from engine.generation.shortage import MemoryRanOut, Shortage, shortage_of
 # which a Stop has to be answered. Larger chunks read faster: each reads all weights once, and all that was before it.
 _CHUNK_SECONDS = 1.0
 _WHOLE_CHUNK_SECONDS = 0.12
+# Where each chunk also unpacks all weights (8 and 4 bit on a processor) it may take longer, but none of its layers, for
+# which a Stop waits, longer than this.
+_UNPACKING_CHUNK_SECONDS = 2.0
+_LAYER_SECONDS = 0.07
 _SMALLEST_CHUNK = 32
 _SHRUNK_SHARE = 4
 
@@ -20,8 +24,11 @@ _SHRUNK_SHARE = 4
 class PrefillPace:
     """Finds the chunk size that takes the wanted time on this machine; lives as long as the model."""
 
-    def __init__(self, stops_inside_chunks: bool, largest_tokens: int) -> None:
+    def __init__(self, stops_inside_chunks: bool, largest_tokens: int, *, unpacked_layers: int = 0) -> None:
+        """unpacked_layers: how many layers unpack their weights for each chunk, one after the other."""
         self._seconds = _CHUNK_SECONDS if stops_inside_chunks else _WHOLE_CHUNK_SECONDS
+        if stops_inside_chunks:
+            self._seconds = max(self._seconds, min(unpacked_layers * _LAYER_SECONDS, _UNPACKING_CHUNK_SECONDS))
         self._largest = max(_SMALLEST_CHUNK, largest_tokens)
         self._chunk = _SMALLEST_CHUNK
 
@@ -43,6 +50,11 @@ class PrefillPace:
     def _limit(self, wanted: int) -> None:
         wanted = min(wanted, self._largest)
         self._chunk = max(_SMALLEST_CHUNK, wanted // _SMALLEST_CHUNK * _SMALLEST_CHUNK)
+
+
+def pace_for(runner: ModelRunner, largest_tokens: int) -> PrefillPace:
+    """Return the pace of a model that has chosen how it keeps its KV."""
+    return PrefillPace(runner.stops_inside_chunks, largest_tokens, unpacked_layers=runner.unpacked_layers)
 
 
 class Reader:

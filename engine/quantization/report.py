@@ -51,6 +51,11 @@ def _tensors(model: PreTrainedModel) -> Iterator[torch.Tensor]:
             yield from (state.offset, state.state2.absmax, state.state2.code)
 
 
+def is_packed(module: torch.nn.Module) -> bool:
+    """Tell whether weights in the module have fewer than 16 bit."""
+    return any(parameter.dtype in _PACKED_TYPES for parameter in module.parameters())
+
+
 def resident_bytes(model: PreTrainedModel) -> int:
     """Return the bytes of all tensors that the model holds, those of quantisation included; shared ones count once."""
     return sum({tensor.data_ptr(): tensor.nbytes for tensor in _tensors(model) if tensor.nbytes}.values())

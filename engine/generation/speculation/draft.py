@@ -9,7 +9,7 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.model_runner import KvMode, ModelRunner
-from engine.generation.reading import PrefillPace, Reader
+from engine.generation.reading import Reader, pace_for
 from engine.generation.sampler import Sampler
 from engine.generation.shortage import MemoryRanOut, Shortage
 
@@ -34,7 +34,7 @@ class DraftModel:
     def open(self) -> bool:
         """Allocate the KV; return whether what was read too far can be taken back. Raises what running a model does."""
         mode = self._runner.choose_mode()
-        pace = PrefillPace(self._runner.stops_inside_chunks, self._largest_chunk)
+        pace = pace_for(self._runner, self._largest_chunk)
         self._reader = Reader(self._runner, pace, _give_up)
         return mode is KvMode.SLAB and self._runner.kv.undoable_tokens > 0
 
