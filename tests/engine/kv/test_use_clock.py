@@ -121,6 +121,16 @@ def test_a_time_that_no_clock_shows_is_taken_back(tmp_path: Path, system_clock: 
     world.close()
 
 
+def test_a_night_that_the_machine_slept_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock that never goes back stands still meanwhile."""
+    told = 5000.0
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(time, "time", lambda: told)
+    clock = UseClock()
+    told += 8 * HOUR
+    assert clock.now() == told
+
+
 def test_time_passes_at_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long conversation's last pages are set back by seconds, which must not make it the older one."""
     passed = 1000.0

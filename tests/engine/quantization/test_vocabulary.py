@@ -13,7 +13,7 @@ from engine.api.plan import Precision
 from engine.checkpoints.skeleton import skeleton_of
 from engine.quantization import int8_vocabulary
 from engine.quantization.int8_products import Ladder, Rung, is_in_place, whole
-from engine.quantization.int8_vocabulary import Int8Embedding, Int8Head, lay_in_place, pack_rows
+from engine.quantization.int8_vocabulary import Int8Embedding, Int8Head, is_known_embedding, lay_in_place, pack_rows
 from engine.quantization.quantizers import finish, quantization_config_for
 from engine.quantization.vocabulary import vocabulary_shapes
 from tests import tiny_checkpoints
@@ -77,6 +77,21 @@ def test_what_is_not_sure_to_come_out_right_is_left() -> None:
     exact = skeleton_of(_config("llama"))
     exact._keep_in_fp32_modules_strict = {"lm_head"}
     assert vocabulary_shapes(exact).keys() == {"model.embed_tokens.weight"}
+
+
+def test_an_embedding_that_shortens_its_rows_is_left() -> None:
+    assert is_known_embedding(torch.nn.Embedding(8, 4))
+    assert not is_known_embedding(torch.nn.Embedding(8, 4, max_norm=1.0))
+
+
+def test_the_constant_is_rounded_as_the_embedding_does_it(tmp_path: Path) -> None:
+    table = _load(tiny_checkpoints.save(_config("gemma3"), tmp_path / "model"), Precision.INT8).get_input_embeddings()
+    assert isinstance(table, Int8Embedding)
+    constant = table.embed_scale = torch.tensor(48**0.5)  # as the publisher's code has it before a load rounds it
+    with torch.inference_mode():
+        rows = table.weight.to(table.scale.dtype) * table.scale.unsqueeze(1)
+        assert torch.equal(table(IDS[0]), rows[IDS[0]] * constant.to(torch.bfloat16))
+        assert not torch.equal(table(IDS[0]), rows[IDS[0]] * constant)
 
 
 def test_rows_of_any_size_are_packed_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
