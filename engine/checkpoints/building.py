@@ -16,7 +16,7 @@ from engine.checkpoints import text_part
 from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, incomplete
 from engine.checkpoints.own_memory import free_rests
 from engine.checkpoints.progress import WeightProgress, watched
-from engine.checkpoints.safety import unreadable, unsupported
+from engine.checkpoints.safety import check, unreadable, unsupported
 from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
@@ -171,6 +171,15 @@ def _should_fit(blueprint: Blueprint) -> bool:
     return free_bytes(blueprint.device) > parts.needed_bytes - parts.overhead_bytes
 
 
+def _has_gone(blueprint: Blueprint) -> bool:
+    """Return whether files that were found fit have been taken away or changed since."""
+    try:
+        check(blueprint.files)
+    except EngineError:
+        return True
+    return not (blueprint.folder / CONFIG_NAME).exists()
+
+
 def explained(blueprint: Blueprint, error: Exception) -> EngineError:
     """Return what to tell when the library raised the error while the model was made."""
     match fault_of(error):
@@ -182,7 +191,7 @@ def explained(blueprint: Blueprint, error: Exception) -> EngineError:
             return device_unfit(error)
     # transformers' own complaints are OSErrors too, but without a number of the system's.
     failed = isinstance(error, OSError) and error.errno is not None
-    if failed or not (blueprint.folder / CONFIG_NAME).exists():
+    if failed or _has_gone(blueprint):
         return unreadable(blueprint.files, repr(error))
     return unsupported(blueprint.files, "it could not be built from its files", repr(error))
 

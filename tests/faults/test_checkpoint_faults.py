@@ -375,11 +375,13 @@ def test_quantized_checkpoint_is_told_apart(broken: Path, tmp_path: Path) -> Non
     assert "quantized" in report.message
 
 
-def test_a_folder_that_vanishes_while_it_is_loaded(broken: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("taken", [".", "model.safetensors"])
+def test_a_folder_that_vanishes_while_it_is_loaded(broken: Path, tmp_path: Path, taken: str) -> None:
+    gone = broken / taken
     with pytest.raises(EngineError, match="cannot be read") as caught:
         loader.load(
             str(broken), PrecisionChoice.AUTO, None, "cpu", tmp_path, CancellationToken(), lambda *_: None,
-            make_room=lambda: shutil.rmtree(broken),
+            make_room=lambda: shutil.rmtree(gone) if gone.is_dir() else gone.unlink(),
         )  # fmt: skip
     assert caught.value.report.kind is ErrorKind.DISK
     assert "still there" in caught.value.report.hint
