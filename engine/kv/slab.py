@@ -126,11 +126,15 @@ class KvSlab:
     @property
     def held_bytes(self) -> int:
         """Bytes of the buffers and states that the held ids take."""
-        states = sum(
+        return self.page_layout(self.length).size_bytes + (self.state_bytes if self.length else 0)
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of what can't be cut in pages."""
+        return sum(
             layer.state_bytes if isinstance(layer, SlabLayer) else foreign_layers.state_bytes(layer)
             for _, layer in self._stateful()
         )
-        return self.page_layout(self.length).size_bytes + (states if self.length else 0)
 
     @property
     def reach(self) -> int:
@@ -368,10 +372,13 @@ def common_prefix(left: Ids, right: Ids) -> int:
 
 
 def _position_turn(config: PreTrainedConfig) -> int | None:
-    """Return the length after which LongRoPE takes its long factors; None for architectures without it."""
+    """Return the length after which LongRoPE takes its long factors; None for architectures without it.
+
+    Where kinds of layers have positions of their own, each kind is told apart.
+    """
     text = config.get_text_config()
     rope = getattr(text, "rope_parameters", None)
-    if not isinstance(rope, dict) or rope.get("rope_type") != "longrope":
-        return None
-    turn = rope.get("original_max_position_embeddings") or getattr(text, "original_max_position_embeddings", None)
-    return turn if isinstance(turn, int) else None
+    kinds = [each for each in (rope, *rope.values()) if isinstance(each, dict)] if isinstance(rope, dict) else []
+    name = "original_max_position_embeddings"
+    turns = [each.get(name) or getattr(text, name, None) for each in kinds if each.get("rope_type") == "longrope"]
+    return min((turn for turn in turns if isinstance(turn, int)), default=None)
