@@ -48,9 +48,15 @@ class WarmConversations:
 
     @property
     def needs_turn_states(self) -> bool:
-        """Whether another version of an answer needs what the model held before it; not where that is everything."""
+        """Whether another version of an answer needs what the model held before it; not where that is too much."""
         kv = self._kv
-        return self._is_kept and kv.can_be_put_back and kv.has_states and not kv.grows_states
+        if not self._is_kept or not kv.can_be_put_back or not kv.has_states:
+            return False
+        return not kv.grows_states or kv.state_bytes <= self._room_for_states
+
+    @property
+    def _room_for_states(self) -> int:
+        return self.tiers.ram.budget_bytes // _STATES_SHARE
 
     def common_length(self, ids: list[int]) -> int:
         """Return how many of the ids the slab holds, and could be rewound to."""
@@ -321,7 +327,7 @@ class WarmConversations:
         states = [item for item in self.tree.of(owner) if item.kind is ItemKind.STATE]
         states.sort(key=lambda item: item.last_used, reverse=True)
         least = _GROWN_STATES_KEPT if self._kv.grows_states else _STATES_KEPT
-        room = self.tiers.ram.budget_bytes // _STATES_SHARE - sum(item.size_bytes for item in states[:least])
+        room = self._room_for_states - sum(item.size_bytes for item in states[:least])
         for item in states[least:]:
             room -= item.size_bytes
             if room < 0:

@@ -74,7 +74,7 @@ def odd_config(model_type: str, seed: int) -> tuple[PreTrainedConfig, Values]:
     draw = random.Random(f"{model_type} {seed}")
     kind, values = tiny_values(model_type)
     told = defaults(kind)
-    changed = _numbers(draw, values, told) | _switches(draw, told)
+    changed = _numbers(draw, values, told, set(kind.attribute_map or {}) - set(values)) | _switches(draw, told)
     changed |= _kinds_of_layers(draw, values | changed)
     changed |= _rope(draw, values | changed, told)
     if "tie_word_embeddings" in values and draw.random() < 0.5:
@@ -82,10 +82,10 @@ def odd_config(model_type: str, seed: int) -> tuple[PreTrainedConfig, Values]:
     return kind(**values | changed), changed
 
 
-def _numbers(draw: random.Random, values: Values, told: Values) -> Values:
+def _numbers(draw: random.Random, values: Values, told: Values, other_names: set[str]) -> Values:
     fixed = {"hidden_size"} if any(name in told for name in _TIED_TO_THE_WIDTH) else set[str]()
     fixed |= {"vocab_size"} if "vocab_size_per_layer_input" in values else set()
-    named = [name for name in _NUMBERS if (name in values or name in told) and name not in fixed]
+    named = [name for name in _NUMBERS if (name in values or name in told) and name not in fixed | other_names]
     changed = {name: draw.choice(_NUMBERS[name]) for name in named if draw.random() < _LIKELY}
     heads = changed.get("num_attention_heads", values.get("num_attention_heads"))
     keys = changed.get("num_key_value_heads", values.get("num_key_value_heads"))

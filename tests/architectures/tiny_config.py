@@ -20,7 +20,8 @@ _VALUES_AND_NAMES: tuple[tuple[object, str], ...] = (
     (VOCABULARY_SIZE, "vocab_size unpadded_vocab_size vocab_size_per_layer_input"),
     (CONTEXT, "max_position_embeddings n_positions n_ctx max_seq_len"),
     (LAYERS, "num_hidden_layers n_layer n_layers num_layers decoder_layers encoder_layers"),
-    (128, "hidden_size n_embd d_model dim_model embedding_size emb_dim attention_hidden_size"),
+    (128, "hidden_size n_embd d_model dim_model embedding_size emb_dim attention_hidden_size"
+    " adapter_in_dim adapter_input_size adapter_out_dim"),
     (256, "intermediate_size ffn_dim decoder_ffn_dim encoder_ffn_dim ffn_hidden_size dim_ff dff intermediate_size_mlp"
     " dense_intermediate_size prefix_dense_intermediate_size mamba_d_ssm"),
     (64, "head_dim swa_head_dim global_head_dim kv_channels dim_head attention_head_dim moe_intermediate_size"
@@ -78,6 +79,7 @@ SPECIAL: dict[str, Values] = {
         "ffn_config": {"hidden_size": 128, "ffn_hidden_size": 256, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "dots1": {"layer_types": _ALTERNATING},
+    "dots3_note": {"text_config": _DOTS3},
     "dots3_note_text": _DOTS3,
     "gemma4": {"text_config": _GEMMA4},
     "gemma4_text": _GEMMA4,
