@@ -50,6 +50,7 @@ def test_rounding_costs_nobody_the_kv_and_hides_no_wrong_one(
     monkeypatch.setattr(kv_check, "_TOLERANCE", {torch.bfloat16: 1e-5})
     session = load_session(str(tiny_checkpoints.make(name, tiny_folder)), tiny_folder, PrecisionChoice.BF16)
     assert session._runner.mode is expected
+    assert session._runner.kv.can_be_put_back
 
 
 @pytest.mark.parametrize("choice", [PrecisionChoice.FP32, PrecisionChoice.BF16])
