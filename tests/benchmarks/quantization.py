@@ -12,13 +12,22 @@ import time
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from app.paths import locate
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import Precision
 from engine.checkpoints import starter
+from engine.checkpoints.skeleton import class_for
+from engine.quantization.copy_reading import from_copy
 from engine.quantization.quantizers import finish, quantization_config_for, register
 from engine.quantization.report import resident_bytes
 from tests.tiny_checkpoints import save
@@ -43,11 +52,14 @@ def load_quantized(folder: Path, precision: Precision, copy: Path | None = None)
 
 
 def load_copy(folder: Path) -> PreTrainedModel:
-    """Load a quantised checkpoint."""
+    """Load a quantised checkpoint as Hearth reads its copies."""
     register()
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.bfloat16, device_map={"": "cpu"}, local_files_only=True
-    )
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    model = from_copy(
+        class_for(config), str(folder), config=config, dtype=torch.bfloat16, device_map={"": "cpu"},
+        local_files_only=True,
+    )  # fmt: skip
+    assert isinstance(model, PreTrainedModel)
     finish(model)
     return model.eval()
 
