@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.api.cancellation import CancellationToken
-from engine.api.commands import FinishWriting, PrepareConversation
+from engine.api.commands import FinishWriting, Generate, PrepareConversation
+from engine.api.sampling import Sampling
 from engine.api.warmth import Tier, TierBudgets
+from engine.chat_engine import ChatEngine
 from engine.generation.chat_session import ChatSession
 from engine.kv import item_files
 from engine.kv.disk_tier import DiskTier
@@ -168,18 +170,19 @@ class SlowDisk:
         monkeypatch.setattr(item_files, "_write_all", slow)
 
 
+@pytest.mark.parametrize(("reading", "least"), [(PATIENCE_SECONDS, 0.0), (0.0, PATIENCE_SECONDS)])
 def test_at_the_end_a_slow_disk_is_given_the_time_that_reading_again_would_take(
-    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: float, least: float
 ) -> None:
     slow = SlowDisk(monkeypatch)
-    reading_takes(monkeypatch, PATIENCE_SECONDS)
+    reading_takes(monkeypatch, reading)
     session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
     ask(session, [OPENING], maximum_tokens=6)
     length = session._runner.kv.length
     assert slow.begun.wait(PATIENCE_SECONDS)
     timer = threading.Timer(0.2, slow.goes_on.set)
     timer.start()
-    assert session.finish_writing(FINISH, CancellationToken(), 0.0) == 0
+    assert session.finish_writing(FINISH, CancellationToken(), least) == 0
     timer.join()
     session.close(0.0)
     after = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
@@ -215,4 +218,21 @@ def test_at_the_end_all_is_written_also_where_little_may_wait_in_memory(
     ask(session, [OPENING], maximum_tokens=6)
     assert session._warm.unwritten_tokens
     assert session.finish_writing(FINISH, CancellationToken(), 0.0) == 0
+    close(session)
+
+
+def test_what_was_finished_is_not_waited_for_again_until_something_is_read(
+    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, waited = ChatEngine(tmp_path), list[float]()
+    session = engine._session = ChatSession(stored.loaded, tmp_path / "kv", BUDGETS)
+    few = Sampling(maximum_tokens=4)
+    generate = Generate(command_id="g", conversation_id="c", message_id="m", messages=[OPENING], sampling=few)
+    with monkeypatch.context() as patched:
+        patched.setattr(session, "close", waited.append)
+        for commands in ([generate], [generate, FINISH], [generate, FINISH, generate]):
+            for command in commands:
+                engine.handle(command, CancellationToken(), lambda _event: None)
+            engine.close()
+    assert waited[0] == waited[2] > waited[1] == 0.0
     close(session)
