@@ -17,7 +17,7 @@ from engine.api.commands import PlanCheckpoint
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import CheckpointPlanned, PlanSource
 from engine.api.plan import Fit
-from engine.checkpoints import gguf_description, known_shapes
+from engine.checkpoints import known_shapes
 from engine.checkpoints.conversion import is_complete
 from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles
 from engine.checkpoints.inspection import Inspection, facts_for, inspection_of, published_facts
@@ -139,6 +139,9 @@ def _find(reference: str, looked_up: LookedUp | None, data_folder: Path) -> _Fou
 
 
 def _found_here(reference: str, data_folder: Path) -> _Found:
+    # Imported here: only GGUF files are to need the package gguf.
+    from engine.checkpoints import gguf_description
+
     files, gguf_file = locate(reference, data_folder)
     own = files.kind in (CheckpointKind.STARTER, CheckpointKind.GGUF)
     if own and gguf_file is not None and not is_complete(files.folder):

@@ -2,7 +2,6 @@
 
 import math
 
-import bitsandbytes  # noqa: F401  (registers its operators)
 import torch
 
 from engine.quantization.packing import NF4_BLOCK
@@ -14,6 +13,9 @@ def unpack_nf4(codes: torch.Tensor, absmax: torch.Tensor, size: tuple[int, ...],
     WORKAROUND bitsandbytes 0.50: its CPU kernel takes the scales of other blocks where a row of `size` is no whole
     number of them, so the blocks are then unpacked as rows of their own, which takes longer.
     """
+    # Here, as all but NF4 works without it.
+    import bitsandbytes  # noqa: F401  (registers its operators)
+
     count = math.prod(size)
     row = size[-1] if size[-1] % NF4_BLOCK == 0 else NF4_BLOCK
     flat = (count // row, row) if count and count % row == 0 else (count,)

@@ -2,6 +2,8 @@
 
 import gc
 import json
+import subprocess
+import sys
 import weakref
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,30 @@ from engine.checkpoints import loader
 from tests import tiny_checkpoints
 
 Report = tuple[LoadPhase, int, int]
+
+ROOT = Path(__file__).parents[3]
+# argv: model, folder for data.
+WITHOUT_PACKAGES = """
+import sys
+sys.modules.update(dict.fromkeys(("bitsandbytes", "gguf")))  # as if they were not installed
+from pathlib import Path
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import PlanCheckpoint
+from engine.api.errors import EngineError
+from engine.api.plan import PrecisionChoice
+from engine.bench import run
+from engine.checkpoints import loader, planning
+from engine.generation.chat_session import ChatSession
+from tests.chat_probe import ask, user
+model, folder = sys.argv[1], Path(sys.argv[2])
+def load(choice):
+    return loader.load(model, choice, 512, "cpu", folder, CancellationToken(), lambda *_: None)
+print(len(ask(ChatSession(load(PrecisionChoice.BF16)), [user("Hello")], maximum_tokens=4).token_ids))
+try:
+    load(PrecisionChoice.INT4)
+except EngineError as error:
+    print(error.report.sentence())
+"""
 
 
 def load(
@@ -40,6 +66,15 @@ def load(
 @pytest.fixture(scope="module")
 def llama(tiny_folder: Path) -> Path:
     return tiny_checkpoints.make("llama", tiny_folder)
+
+
+def test_16_bit_works_without_the_packages_of_other_formats(llama: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_PACKAGES, str(llama), str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    tokens, sentence = done.stdout.splitlines()
+    assert int(tokens) > 0
+    assert sentence.startswith("INT4 does not work")
 
 
 @pytest.mark.parametrize("name", sorted(tiny_checkpoints.ARCHITECTURES))
