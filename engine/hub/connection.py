@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-import httpx2
-
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.hub import ConnectionStep, HubAccess
 from engine.hub.answers import mapping, text
 from engine.hub.failures import HUB_FAILURES, causes_of, explained
+from engine.hub.http_library import httpx2
 from engine.hub.session import HubSession, endpoint_of, is_offline, proxy_of, session_for
 from engine.hub.waiting import awaited
 

@@ -5,11 +5,11 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-import httpx2
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.hub import HubAccess
+from engine.hub.http_library import httpx2
 from engine.hub.refusals import Asked, refusal
 from engine.hub.session import NoHubAnswer, endpoint_of, proxy_of
 

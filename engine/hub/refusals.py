@@ -5,9 +5,8 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-import httpx2
-
 from engine.api.errors import ErrorKind
+from engine.hub.http_library import httpx2
 from engine.hub.session import tokens_page
 
 Refusal = tuple[ErrorKind, str, str, str]

@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-import httpx2
 from huggingface_hub.errors import HFValidationError
 from huggingface_hub.utils._http import hf_raise_for_status
 from huggingface_hub.utils._validators import validate_repo_id
@@ -22,6 +21,7 @@ from huggingface_hub.utils._validators import validate_repo_id
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.hub import HubAccess
+from engine.hub.http_library import httpx2
 from engine.hub.recent import RecentAnswers
 
 PUBLIC_ENDPOINT = "https://huggingface.co"

@@ -10,7 +10,7 @@ a quantised copy is wanted, then finish(). A copy is loaded with from_pretrained
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -166,6 +166,7 @@ class _PacksMore:
     # Module name to where its packed weights are kept, where that isn't the device that packs them.
     destinations: Mapping[str, torch.device] | None = None
     _device_map: dict[str, Any]
+    _packed_here: frozenset[str] = frozenset()  # parameters, by name
 
     def get_modules_to_not_convert(self, model: PreTrainedModel, *_: object, **__: object) -> list[str]:
         """Return what the planner counts as kept, too."""
@@ -210,16 +211,19 @@ class _PacksMore:
             if self.pre_quantized:
                 for local, shape in shapes.items():
                     make_place(module, local, shape)
+        self._packed_here = frozenset(_names_packed_here(model))
 
     def update_weight_conversions(
-        self, weight_conversions: list[WeightTransform], model: PreTrainedModel
+        self, weight_conversions: list[WeightTransform], *model: PreTrainedModel
     ) -> list[WeightTransform]:
-        """Have what is packed here read in main memory, so that the device never holds it in 16 bit."""
-        conversions: list[WeightTransform] = super().update_weight_conversions(weight_conversions, model)  # type: ignore[misc]
+        """Have what is packed here read in main memory, so that the device never holds it in 16 bit.
+
+        model: not given by transformers 5.17, which the machine of tests/gpu may have.
+        """
+        conversions: list[WeightTransform] = super().update_weight_conversions(weight_conversions, *model)  # type: ignore[misc]
         if self.pre_quantized:
             return conversions
-        wanted = {f"{name}.{local}" for name, module in model.named_modules() for local in packed_shapes_of(module)}
-        wanted |= {f"{name}.weight" for name, module in model.named_modules() if is_int8_vocabulary(module)}
+        wanted = self._packed_here
         converters = [item for item in conversions if isinstance(item, WeightConverter)]
         for converter in converters:
             if any(_ends_with(name, target) for name in wanted for target in converter.target_patterns):
@@ -239,6 +243,13 @@ class _PacksMore:
             setattr(model, "quantization_method", plain.quant_method)  # noqa: B010
         use_packed_experts(model)
         return result
+
+
+def _names_packed_here(model: PreTrainedModel) -> Iterator[str]:
+    for name, module in model.named_modules():
+        yield from (f"{name}.{local}" for local in packed_shapes_of(module))
+        if is_int8_vocabulary(module):
+            yield f"{name}.weight"
 
 
 def _ends_with(name: str, pattern: str) -> bool:

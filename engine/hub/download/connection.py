@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urljoin
 
-import httpx2
 from huggingface_hub.utils._http import hf_raise_for_status
 
 from engine.hub.download.record import WantedFile
 from engine.hub.download.retry import AddressExpired, Unresumable, WrongAnswer
+from engine.hub.http_library import httpx2
 from engine.hub.session import CONNECT_SECONDS, HubSession
 
 Blocks = Iterator[bytes | memoryview]

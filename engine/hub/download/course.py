@@ -3,14 +3,13 @@
 import threading
 import time
 
-import httpx2
-
 from engine.hub.download.connection import Connections
 from engine.hub.download.exposure import Exposure
 from engine.hub.download.fetching import FileProgress, Range
 from engine.hub.download.part import PartClosed
 from engine.hub.download.retry import LINE_SECONDS, Troubles, Unresumable, WrongAnswer, may_pass
 from engine.hub.download.width import MOST_CONNECTIONS, Width
+from engine.hub.http_library import httpx2
 
 _SHORTEST_BYTES = 32 * 1024
 _LONGEST_BYTES = 32 * 2**20

@@ -2,10 +2,10 @@
 
 import random
 
-import httpx2
 from huggingface_hub.errors import HfHubHTTPError
 
 from engine.hub.failures import causes_of
+from engine.hub.http_library import httpx2
 from engine.hub.refusals import retry_seconds
 
 MOST_ATTEMPTS = 8
