@@ -29,11 +29,11 @@ class Int8Head(nn.Module):
     weight: torch.Tensor
     scale: torch.Tensor
 
-    def __init__(self, head: nn.Linear) -> None:
+    def __init__(self, head: nn.Linear, place: torch.dtype = torch.int8) -> None:
         super().__init__()
         self.out_features, self.in_features = head.weight.shape
         self.bias = head.bias
-        _make_place(self, head.weight)
+        _make_place(self, head.weight, place)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return the product in the format of the activations."""
@@ -74,16 +74,19 @@ def is_known_embedding(module: nn.Module) -> bool:
     return isinstance(module, nn.Embedding) and module.max_norm is None and _scaling(type(module)) is not None  # type: ignore[arg-type] # a class can be hashed
 
 
-def use_int8_vocabulary(model: PreTrainedModel, names: frozenset[str]) -> None:
-    """Put modules without weights in the place of the embedding and the head whose weights are named."""
+def use_int8_vocabulary(model: PreTrainedModel, names: frozenset[str], place: torch.dtype = torch.int8) -> None:
+    """Put modules without weights in the place of the embedding and the head whose weights are named.
+
+    place: what the codes' empty parameters look like until they are set.
+    """
     for name in sorted(names):
         path = name.removesuffix(".weight")
         module = model.get_submodule(path)
         if isinstance(module, nn.Embedding):
             module.__class__ = _int8_kind(type(module))  # type: ignore[arg-type] # as above
-            _make_place(module, module.weight)
+            _make_place(module, module.weight, place)
         elif isinstance(module, nn.Linear):
-            model.set_submodule(path, Int8Head(module))
+            model.set_submodule(path, Int8Head(module, place))
     _tie_scales(model, names)
 
 
@@ -137,8 +140,8 @@ def _by_pieces(rows: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) ->
     return result
 
 
-def _make_place(module: nn.Module, weight: torch.Tensor) -> None:
-    codes = torch.empty(weight.shape, dtype=torch.int8, device="meta")
+def _make_place(module: nn.Module, weight: torch.Tensor, place: torch.dtype) -> None:
+    codes = torch.empty(weight.shape, dtype=place, device="meta")
     scales = torch.empty(weight.shape[0], dtype=weight.dtype, device="meta")
     module.weight = nn.Parameter(codes, requires_grad=False)
     module.scale = nn.Parameter(scales, requires_grad=False)
