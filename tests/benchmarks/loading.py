@@ -22,6 +22,7 @@ from engine.api.events import LoadPhase
 from engine.api.plan import PrecisionChoice
 from engine.bench import byte_tokenizer
 from engine.checkpoints import copies, copy_folders, loader, starter
+from engine.hardware import allocator
 from tests import tiny_checkpoints
 
 CHOICES = (PrecisionChoice.INT8, PrecisionChoice.INT4)
@@ -36,6 +37,7 @@ def main() -> None:
     arguments.add_argument("--device", default="cpu")
     arguments.add_argument("--json", action="store_true")
     options = arguments.parse_args()
+    allocator.keep_working_memory()  # as the engine does; memory that is taken anew costs more than the work in it
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
         models = {"starter": starter.REFERENCE}

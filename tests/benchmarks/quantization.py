@@ -27,6 +27,7 @@ from engine.api.cancellation import CancellationToken
 from engine.api.plan import Precision
 from engine.checkpoints import starter
 from engine.checkpoints.skeleton import class_for
+from engine.hardware import allocator
 from engine.quantization.copy_reading import from_copy
 from engine.quantization.quantizers import finish, quantization_config_for, register
 from engine.quantization.report import resident_bytes
@@ -128,6 +129,7 @@ def main() -> None:
     arguments.add_argument("--wide", action="store_true")
     arguments.add_argument("--json", action="store_true")
     options = arguments.parse_args()
+    allocator.keep_working_memory()  # as the engine does; memory that is taken anew costs more than the work in it
     logging.disable_progress_bar()
     with tempfile.TemporaryDirectory() as scratch:
         if options.wide:
