@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from engine.api.errors import EngineError, ErrorKind
-from tests.benchmarks.gpu_steps import Run
+from tests.benchmarks.gpu import chosen
+from tests.benchmarks.gpu_steps import Run, Step
 
 PATIENCE_SECONDS = 30.0
 
@@ -75,3 +76,9 @@ def test_the_time_ends_it(tmp_path: Path) -> None:
     assert ended.wait(PATIENCE_SECONDS)
     run.take([("late", dict)])
     assert read(tmp_path / "found.json")["late"] == {"skipped": "the time was up"}
+
+
+def test_single_steps_tell_of_the_machine_too() -> None:
+    steps: list[Step] = [(name, dict) for name in ("machine", "random weights", "tiers", "ladder bf16")]
+    assert [name for name, _ in chosen(steps, ["tiers"])] == ["machine", "random weights", "tiers"]
+    assert chosen(steps, None) == steps

@@ -111,11 +111,11 @@ def steps(data: Path, options: argparse.Namespace, whole: Run) -> list[Step]:
 
 
 def chosen(steps: list[Step], names: list[str] | None) -> list[Step]:
-    """Return the steps that were asked for, and the one that makes what they measure; None for all."""
+    """Return the steps that were asked for, what tells of the machine and what makes the weights; None for all."""
     unknown = set(names or ()) - {name for name, _ in steps}
     if unknown:
         sys.exit(f"There is no step {', '.join(sorted(unknown))}. There are: {', '.join(name for name, _ in steps)}.")
-    return [step for step in steps if names is None or step[0] in (*names, "random weights")]
+    return [step for step in steps if names is None or step[0] in (*names, "machine", "random weights")]
 
 
 def benchmark(
