@@ -26,6 +26,8 @@ class QuantizationFindings:
 
 def working_quantization_kernels(devices: tuple[str, ...]) -> QuantizationFindings:
     """Try INT8 and NF4 on `cpu`, `mps` and `cuda:0`, `cuda:1` ...; several cards have what works on each of them."""
+    if problem := bitsandbytes_problem():  # it packs the weights for both, whoever multiplies
+        return QuantizationFindings((), f"bitsandbytes: {problem}")
     names, problems = [], []
     is_lasting = True
     for kind in dict.fromkeys(device.partition(":")[0] for device in devices):
@@ -40,8 +42,6 @@ def working_quantization_kernels(devices: tuple[str, ...]) -> QuantizationFindin
                 problems.append(f"{kind} {name}: {failed}")
             else:
                 names.append(f"{kind} {name}")
-    if problem := bitsandbytes_problem():
-        problems = [f"bitsandbytes: {problem}", *(each for each in problems if " nf4: " not in each)]
     return QuantizationFindings(tuple(names), "; ".join(problems), is_lasting)
 
 
