@@ -7,6 +7,7 @@ PATTERNS: tuple[str, ...] = (
     mark("CUDA graphs need an NVIDIA card"),
     mark("PyTorch picks its flash kernel where no mask is needed, its memory-efficient one elsewhere"),
     mark("PyTorch's fused attention; query heads that share a key head read it once"),
+    mark("each token's row of a table is looked up in main memory"),
     mark("layers with the same input are multiplied at once"),
     mark("positions are turned by the conversation's length"),
     mark("recording the step failed: {0}"),

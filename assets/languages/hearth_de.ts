@@ -5091,6 +5091,10 @@
         <translation>Entwurfsmodell</translation>
     </message>
     <message>
+        <source>each token&apos;s row of a table is looked up in main memory</source>
+        <translation>Jedes Token schlägt seine Zeile einer Tabelle im Arbeitsspeicher nach</translation>
+    </message>
+    <message>
         <source>edited by you</source>
         <translation>von Ihnen bearbeitet</translation>
     </message>

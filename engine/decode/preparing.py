@@ -14,7 +14,7 @@ from engine.decode.steps import Steps
 from engine.hardware.faults import Fault, fault_of
 from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
-from engine.offload.spread import is_offloaded, is_spread
+from engine.offload.spread import is_offloaded, is_spread, streams_layers
 from engine.planning.recorded import CHECKED_IDS
 
 # The check feeds ids over the border between the two shortest reaches.
@@ -76,8 +76,10 @@ def _obstacle(model: PreTrainedModel, kv: KvSlab, rungs: Rungs) -> str:
     """Return why this model can't run as a step of fixed shape, empty if it can."""
     if not (rungs.graph or rungs.compiled):
         return "recording was not wanted"
-    if is_offloaded(model):
+    if streams_layers(model):
         return "weights in main memory are copied to the card for each token"
+    if is_offloaded(model):
+        return "each token's row of a table is looked up in main memory"
     if is_spread(model):
         return "the weights are spread over several devices, each layer waits for the one before"
     if not kv.can_be_fixed:

@@ -23,7 +23,7 @@ def offload(model: nn.Module, names: Sequence[str], device: torch.device) -> Non
             keep_in_main_memory(table, device)
     if layers := [module for module in modules if not is_table(module)]:
         StreamedLayers(model, layers, device)
-    model.__dict__[_MARK] = True
+    model.__dict__[_MARK] = bool(layers)
 
 
 def is_table(module: nn.Module) -> bool:
@@ -34,6 +34,11 @@ def is_table(module: nn.Module) -> bool:
 def is_offloaded(model: nn.Module) -> bool:
     """Tell whether some of the model's weights wait in main memory."""
     return _MARK in model.__dict__
+
+
+def streams_layers(model: nn.Module) -> bool:
+    """Tell whether layers wait there, which are copied for each pass; not only tables."""
+    return bool(model.__dict__.get(_MARK))
 
 
 def is_spread(model: nn.Module) -> bool:

@@ -37,5 +37,5 @@ def settle(model: PreTrainedModel, folder: Path) -> None:
 
 def _key(dtype: torch.dtype) -> str:
     # A virtual machine may come back on another processor of the same name.
-    processor = f"{cpu_name()} with {', '.join(cpu_features())}, {torch.get_num_threads()} threads"
-    return f"INT8 {dtype}; trial {_TRIAL_VERSION}; {processor}; torch {torch.__version__}"
+    parts = ("INT8", dtype, _TRIAL_VERSION, cpu_name(), *cpu_features(), torch.get_num_threads(), torch.__version__)
+    return "; ".join(map(str, parts))

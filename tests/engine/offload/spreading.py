@@ -23,10 +23,12 @@ def load(path: Path, data: Path, choice: PrecisionChoice) -> LoadedModel:
     return loader.load(str(path), choice, 512, "cpu", data, CancellationToken(), lambda *_: None)
 
 
-def load_spread(path: Path, data: Path, choice: PrecisionChoice, monkeypatch: pytest.MonkeyPatch) -> LoadedModel:
-    """Load with all tables and layers in main memory, as if the processor were a card."""
+def load_spread(
+    path: Path, data: Path, choice: PrecisionChoice, monkeypatch: pytest.MonkeyPatch, *, with_layers: bool = True
+) -> LoadedModel:
+    """Load with all tables in main memory, and all layers if wanted, as if the processor were a card."""
     places = {
-        block.name: OFFLOADED if block.is_table or block.memory is not None else "cpu:0"
+        block.name: OFFLOADED if block.is_table or (with_layers and block.memory is not None) else "cpu:0"
         for block in blocks_of(path, data)
         if block.name
     }

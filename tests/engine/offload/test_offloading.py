@@ -78,6 +78,18 @@ def test_what_was_published_packed_waits_as_it_is_unpacked_or_packed_again(
     assert _answers(spread) == _answers(whole)
 
 
+def test_why_steps_are_not_recorded_tells_layers_from_tables(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    reasons = [
+        ChatSession(load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch, with_layers=each)).plan.decode_reason
+        for each in (True, False)
+    ]
+    assert ["copied to the card" in reason for reason in reasons] == [True, False]
+    assert "row of a table" in reasons[1]
+
+
 def test_the_device_holds_two_layers_at_a_time(
     tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
