@@ -6,6 +6,7 @@ With --faults a 200 MB file arrives under 200 kills, drops, stalls and wrong ans
 
 import argparse
 import hashlib
+import json
 import mmap
 import os
 import statistics
@@ -24,6 +25,15 @@ from tests.loopback_hub import COMMIT, LoopbackHub
 
 _HUB_ID = download_trial.HUB_ID
 _MEGABYTE = 10**6
+_SPEED = (
+    "{megabytes} MB, {turns} turns: plain GET with SHA-256 {plain_seconds:.3f} s, download {seconds:.3f} s, ratio of "
+    "speeds {ratio:.3f} ({least:.3f} to {most:.3f}); processor time {plain_processor_seconds:.2f} s and "
+    "{processor_seconds:.2f} s"
+)
+_FAULTS = (
+    "{megabytes} MB under {faults} faults ({kills} killed, {others}) in {seconds:.0f} s: {what_arrived}, "
+    "{sent_twice_bytes} bytes sent twice ({sent_twice_share:.2%}), {gave_up} runs gave up"
+)
 
 
 def main() -> None:
@@ -35,6 +45,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="faults in all, a quarter of them kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--costs", action="store_true")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
@@ -44,10 +55,14 @@ def main() -> None:
         folder = Path(name)
         if arguments.costs:
             _measure_costs(folder)
-        elif arguments.faults:
-            _measure_faults(folder, arguments.megabytes or 200, arguments.count, arguments.seed)
+            return
+        found: dict[str, object] | dict[str, float]
+        if arguments.faults:
+            found = _measure_faults(folder, arguments.megabytes or 200, arguments.count, arguments.seed)
         else:
-            _measure_speed(folder, arguments.megabytes or 1000, arguments.turns)
+            found = _measure_speed(folder, arguments.megabytes or 1000, arguments.turns)
+    sentence = _FAULTS if arguments.faults else _SPEED
+    print(json.dumps(found, indent=1) if arguments.json else sentence.format(**found))
 
 
 def _serve(published: Path) -> None:
@@ -56,7 +71,8 @@ def _serve(published: Path) -> None:
         sys.stdin.read()
 
 
-def _measure_speed(folder: Path, megabytes: int, turns: int) -> None:
+def _measure_speed(folder: Path, megabytes: int, turns: int) -> dict[str, float]:
+    """Return medians of seconds and of the ratio of speeds with its ends, and the processor's seconds."""
     published = download_trial.publish(folder / "published", megabytes * _MEGABYTE, 1)
     command = [sys.executable, "-m", "tests.benchmarks.download", "--serve", str(published)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
@@ -70,15 +86,19 @@ def _measure_speed(folder: Path, megabytes: int, turns: int) -> None:
             ours.append(_download(endpoint, folder / f"cache-{turn}"))
             work.append((between - before, time.process_time() - between))
             rates = [megabytes / seconds for seconds in (plain[-1], ours[-1])]
-            print(f"turn {turn + 1}: plain GET {rates[0]:.0f} MB/s, download {rates[1]:.0f} MB/s")
+            print(
+                f"turn {turn + 1}: plain GET {rates[0]:.0f} MB/s, download {rates[1]:.0f} MB/s",
+                file=sys.stderr,
+                flush=True,
+            )
         server.stdin.close()
     ratios = [one / other for one, other in zip(plain, ours, strict=True)]
-    print(
-        f"{megabytes} MB, {turns} turns: plain GET with SHA-256 {statistics.median(plain):.3f} s, download "
-        f"{statistics.median(ours):.3f} s, ratio of speeds {statistics.median(ratios):.3f} "
-        f"({min(ratios):.3f} to {max(ratios):.3f}); processor time {statistics.median(each[0] for each in work):.2f} s "
-        f"and {statistics.median(each[1] for each in work):.2f} s"
-    )
+    return {
+        "megabytes": megabytes, "turns": turns, "plain_seconds": statistics.median(plain),
+        "seconds": statistics.median(ours), "ratio": statistics.median(ratios), "least": min(ratios),
+        "most": max(ratios), "plain_processor_seconds": statistics.median(each[0] for each in work),
+        "processor_seconds": statistics.median(each[1] for each in work),
+    }  # fmt: skip
 
 
 def _plain(endpoint: str) -> float:
@@ -110,7 +130,8 @@ def _download(endpoint: str, cache: Path) -> float:
     return seconds
 
 
-def _measure_faults(folder: Path, megabytes: int, count: int, seed: int) -> None:
+def _measure_faults(folder: Path, megabytes: int, count: int, seed: int) -> dict[str, object]:
+    """Return what was done to the download and what came of it."""
     size = megabytes * _MEGABYTE
     published = download_trial.publish(folder / "published", size, seed)
     kills = count // 4
@@ -118,12 +139,12 @@ def _measure_faults(folder: Path, megabytes: int, count: int, seed: int) -> None
     trial = download_trial.run(published, folder / "cache", kills, faults, kill_every_bytes=int(size / kills / 1.5))
     blob = next((folder / "cache").glob("*/snapshots/*/model.safetensors"))
     same = blob.read_bytes() == (published / download_trial.WEIGHTS).read_bytes()
-    made = ", ".join(f"{number} {kind}" for kind, number in trial.faults.items())
-    print(
-        f"{megabytes} MB under {trial.fault_count} faults ({trial.kills} killed, {made}) in {trial.seconds:.0f} s: "
-        f"{'bit-exact' if same else 'NOT THE SAME'}, {trial.sent_bytes - size} bytes sent twice "
-        f"({trial.fetched_again:.2%}), {trial.failures} runs gave up"
-    )
+    return {
+        "megabytes": megabytes, "faults": trial.fault_count, "kills": trial.kills,
+        "others": ", ".join(f"{number} {kind}" for kind, number in trial.faults.items()), "seconds": trial.seconds,
+        "what_arrived": "bit-exact" if same else "NOT THE SAME", "sent_twice_bytes": trial.sent_bytes - size,
+        "sent_twice_share": trial.fetched_again, "gave_up": trial.failures,
+    }  # fmt: skip
 
 
 def _measure_costs(folder: Path) -> None:

@@ -5,6 +5,7 @@ by the clock, the median and the longest of several rounds. Exit status 1 if one
 """
 
 import argparse
+import json
 import logging
 import os
 import signal
@@ -77,6 +78,7 @@ BUDGETS = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--window", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.window:
@@ -92,9 +94,19 @@ def main() -> None:
         for _ in range(options.rounds):
             for what, seconds in (*_link(paths), *_engine_ends(paths), *_window_ends(paths), *_store(Path(home))):
                 found[what].append(seconds)
-    for what, times in found.items():
-        print(f"{what:78} {statistics.median(times):6.3f} s (longest {max(times):.3f} s) of {BUDGETS[what]:g} s")
+    rows = {
+        what: {"median": statistics.median(times), "longest": max(times), "budget": BUDGETS[what]}
+        for what, times in found.items()
+    }
+    print(json.dumps(rows, indent=1) if options.json else readable(rows))
     sys.exit(any(max(times) > BUDGETS[what] for what, times in found.items()))
+
+
+def readable(rows: dict[str, dict[str, float]]) -> str:
+    return "\n".join(
+        f"{what:78} {row['median']:6.3f} s (longest {row['longest']:.3f} s) of {row['budget']:g} s"
+        for what, row in rows.items()
+    )
 
 
 @contextmanager

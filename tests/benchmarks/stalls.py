@@ -5,9 +5,11 @@ don't disturb. Each is measured the first time in a process, when nothing is mad
 """
 
 import gc
+import json
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -130,9 +132,15 @@ def main() -> None:
             application.processEvents()
         hearth.window.show_chat()
         longest_turn(application, lambda: None, PREPARE_MS / 1000 + 1)  # what is prepared in quiet time is ready then
-        for name, (first, second) in measure(hearth, tuple(ids.values()), application).items():
-            print(f"{name:28} {first * 1000:5.0f} ms, again {second * 1000:5.0f} ms", flush=True)
+        found = measure(hearth, tuple(ids.values()), application)
         hearth.shut_down()
+    print(json.dumps(found, indent=1) if "--json" in sys.argv else readable(found))
+
+
+def readable(found: Mapping[str, Sequence[float]]) -> str:
+    return "\n".join(
+        f"{name:28} {first * 1000:5.0f} ms, again {second * 1000:5.0f} ms" for name, (first, second) in found.items()
+    )
 
 
 if __name__ == "__main__":

@@ -14,9 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
+
+from tests.benchmarks import stalls
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -98,9 +100,19 @@ def main() -> None:
         _start(environment)
         starts = [_start(environment) for _ in range(5)]
         found = json.loads(_run("--inner", environment))
-        stalls = [sys.executable, "-m", "tests.benchmarks.stalls"]
-        turns = subprocess.run(stalls, env=environment, capture_output=True, check=True, text=True).stdout
-    shown, computed, memory, prepared = (statistics.median(values) for values in zip(*starts, strict=True))
+        command = [sys.executable, "-m", "tests.benchmarks.stalls", "--json"]
+        turns = subprocess.run(command, env=environment, capture_output=True, check=True, text=True).stdout
+    names = ("start", "start_processor", "start_memory", "prepared_memory")
+    found |= dict(zip(names, (statistics.median(values) for values in zip(*starts, strict=True)), strict=True))
+    found["turns"] = json.loads(turns)
+    if "--json" in sys.argv:
+        print(json.dumps(found, indent=1))
+    else:
+        _print(found)
+
+
+def _print(found: dict[str, Any]) -> None:
+    shown, computed = found["start"], found["start_processor"]
     print(f"window on screen after start        {shown:.2f} s, {computed:.2f} s of the processor (medians of 5)")
     print(f"open {LARGE_MESSAGES:,} messages                {found['open']:.2f} s until drawn")
     print(f"longest stall while streaming       {found['stall'] * 1000:.0f} ms after {HISTORY_MESSAGES:,} messages")
@@ -109,7 +121,8 @@ def main() -> None:
     stall = f"longest stall {found['find_stall'] * 1000:.0f} ms"
     print(f"find in {LARGE_MESSAGES:,} messages             {found['find']:.2f} s, {stall}")
     print(f"search of {SEARCHED_MESSAGES:,} messages          {found['search'] * 1000:.0f} ms (store)")
-    used = " MiB, ".join(f"{each / 2**20:.0f}" for each in (memory, prepared, found["memory"]))
+    memory = (found[name] / 2**20 for name in ("start_memory", "prepared_memory", "memory"))
+    used = " MiB, ".join(f"{each:.0f}" for each in memory)
     print(f"memory of the window's process      {used} MiB: on screen, prepared, after all of this")
     print(f"Stop to idle, while answering       {found['stop'] * 1000:.0f} ms")
     for name in pasted():
@@ -118,7 +131,7 @@ def main() -> None:
         opening, stall = found[f"{name} opened"], found[f"{name} stall"]
         print(f"{name:28} drawn after {opening:.2f} s, longest stall while it streams {stall * 1000:.0f} ms")
     print("longest turns of the event loop, the first time and the second:")
-    print(turns, end="")
+    print(stalls.readable(found["turns"]))
 
 
 def _run(argument: str, environment: dict[str, str]) -> str:
