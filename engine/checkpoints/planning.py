@@ -39,7 +39,7 @@ from engine.quantization.published import Environment, everything_installed, req
 _DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)}
 
 # Reading configuration and headers takes a moment, on a busy machine with a cold disk some seconds.
-_FILES_SECONDS = 20.0
+_FILES_SECONDS = 60.0
 
 _NOT_COMPARED = "Whether model and draft model have the same vocabulary is looked at when they are loaded."
 
