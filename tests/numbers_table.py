@@ -102,10 +102,14 @@ def _quantization(found: Found) -> Iterator[tuple[str, str]]:
 
 def _loading(found: Found) -> Iterator[tuple[str, str]]:
     for name, words in (("large", "a model of 1 GB"), ("starter", "the starter model")):
-        ratios = {row["precision"]: _times(row["whole_ratio"]) for row in found["rows"] if row["model"] == name}
+        rows = {row["precision"]: row for row in found["rows"] if row["model"] == name}
+        weights, whole = (
+            " and ".join(_times(rows[precision][f"{part}_ratio"]) for precision in ("int8", "int4"))
+            for part in ("weights", "whole")
+        )
         yield (
             f"loading {words} the second time in 8 and 4 bit, against the first",
-            f"{ratios['int8']} and {ratios['int4']} as fast",
+            f"the weights {weights} as fast, with tokenizer and all {whole}",
         )
 
 
