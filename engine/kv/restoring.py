@@ -16,8 +16,10 @@ from engine.kv.slab import Ids, KvSlab, Piece, PiecesMissingError, State, common
 from engine.kv.tiers import Tiers
 from engine.kv.tree import Item, KvTree
 
-# A disk may take this long for what is read again sooner.
+# A disk may take this long for what is read again sooner, and so long while it isn't known how soon that is (an engine
+# that was killed has saved no rate). One that hangs at a single step is given up before.
 _LEAST_SECONDS = 2.0
+_UNKNOWN_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -133,7 +135,7 @@ class Restorer:
 
     def _worth_seconds(self, tokens: int) -> float:
         """Return how long so many may take: to read them again takes as long, and a busy machine a moment more."""
-        return max(self._tiers.rates.reading_seconds(tokens), _LEAST_SECONDS)
+        return max(self._tiers.rates.reading_seconds(tokens) or _UNKNOWN_SECONDS, _LEAST_SECONDS)
 
     def _put_back(self, ids: Ids, source: Source, patience: Patience) -> bool:
         """Fill the slab; return False if what was stored is gone or doesn't fit. Without memory the slab is empty."""

@@ -1,10 +1,12 @@
 """A disk that hangs while it is read from: an answer waits a moment for it, a Stop not at all; the text is right."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import ClearWarmState, DescribeWarmth, ForgetConversation, ForgetOthers
@@ -13,6 +15,9 @@ from engine.api.warmth import Tier
 from engine.chat_engine import ChatEngine
 from engine.generation.chat_session import ChatSession
 from engine.kv import disk_folder, file_reader, folder_reader, item_files, opening, restoring
+from engine.kv.file_reader import GoesOn
+from engine.kv.item_files import Header
+from engine.kv.rates import Rates
 from tests.chat_probe import Listener, ask, command
 from tests.faults.kv.folders import BUDGETS, PATIENCE_SECONDS, Stored, close, files, next_answer, warnings
 from tests.faults.kv.hang import Hang
@@ -29,6 +34,7 @@ READ = [(item_files, "read_data"), (disk_folder, "additions"), (disk_folder, "fi
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(restoring, "_LEAST_SECONDS", 0.3)
+    monkeypatch.setattr(restoring, "_UNKNOWN_SECONDS", 0.3)
     monkeypatch.setattr(folder_reader, "_LOOK_SECONDS", 0.3)
     monkeypatch.setattr(folder_reader, "_CATALOGUE_SECONDS", 0.3)
     monkeypatch.setattr(opening, "HANGS_SECONDS", 0.3)
@@ -97,6 +103,23 @@ def test_what_came_in_time_is_used(stored: Stored, session: ChatSession, monkeyp
     is_cut_in_pages = not session._runner.kv.has_states  # a state is of no use without the rest
     assert bool(result.statistics.restored_tokens) is is_cut_in_pages
     hang.goes_on.set()
+
+
+def test_a_slow_disk_has_time_while_nobody_knows_how_long_reading_takes(
+    stored: Stored, session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restoring, "_LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(Rates, "reading_seconds", lambda *_: 0.0)  # as after an engine that was killed
+    read = item_files.read_data
+
+    def slowly(path: Path, header: Header, into: torch.Tensor, goes_on: GoesOn) -> None:
+        time.sleep(0.1)
+        read(path, header, into, goes_on)
+
+    monkeypatch.setattr(item_files, "read_data", slowly)
+    found = ask(session, stored.next_messages, maximum_tokens=6)
+    assert found.token_ids == stored.right_ids
+    assert found.statistics.restored_from is Tier.DISK
 
 
 def test_a_stop_waits_for_no_disk(stored: Stored, session: ChatSession, monkeypatch: pytest.MonkeyPatch) -> None:
