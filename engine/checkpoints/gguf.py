@@ -126,7 +126,7 @@ def _writing() -> Iterator[None]:
     """Raise OSError where the disk is at fault: libraries in Rust have exceptions of their own for that."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # tokenizers raises Exception itself, safetensors one of its own
         told = None if isinstance(error, OSError) else _OS_ERROR.search(str(error))
         if told is None:
             raise

@@ -28,7 +28,7 @@ _COMPUTE_DTYPES = {"float16": Precision.FP16, "bfloat16": Precision.BF16}
 _KERNELS = {Precision.INT8: "int8", Precision.INT4: "nf4"}
 SLOW_CONTEXT_TOKENS = 4096
 _LEFT_OF_RAM_BYTES = GIB * 3 // 2
-_NOT_MUCH = 1.5
+_NOT_MUCH = 1.5  # times as long
 _ENDLESS_BYTES = 2**62
 
 
