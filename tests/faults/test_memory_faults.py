@@ -1,7 +1,7 @@
 """Memory runs out or the card is lost (rows 20 to 23 of the fault catalogue): the real engine process, real limits.
 
 What a card would do is raised inside the real process by faulty_engine.py; main memory is really taken away with
-RLIMIT_AS while the process runs.
+RLIMIT_AS while the process (returning_engine.py) runs.
 """
 
 import os
@@ -40,7 +40,7 @@ StartEngine = Callable[..., LinkProbe]
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that is small, but whose step over 32 ids asks for 36.6 MiB at once: glibc takes 32 MiB from its heap."""
+    """A model that is small, but whose step over 32 ids asks for 36.6 MiB at once."""
     shape = {**tiny_checkpoints._DENSE, "num_hidden_layers": 1, "hidden_size": 16, "intermediate_size": 300_000}
     return tiny_checkpoints.save(LlamaConfig(**shape), tmp_path_factory.mktemp("wide") / "wide")
 
@@ -51,7 +51,8 @@ def start_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[St
     probes: list[LinkProbe] = []
 
     def start(*faulty: str) -> LinkProbe:
-        program = ["tests/faults/faulty_engine.py", *faulty, str(tmp_path / "once")] if faulty else ["-m", "engine"]
+        failing = ["tests/faults/faulty_engine.py", *faulty, str(tmp_path / "once")]
+        program = failing if faulty else ["tests/faults/returning_engine.py"]
         argv = [sys.executable, *program, "--data", str(tmp_path), "--offline"]
         probes.append(LinkProbe(argv, tmp_path / "engine.log"))
         return probes[-1]
