@@ -43,13 +43,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def report_text(error: BaseException, where: str = "", home: Path | None = None) -> str:
+def report_text(error: BaseException, where: str) -> str:
     """Return what a person can copy into a bug report: versions and traceback, nothing about the person."""
     lines = [f"{name} {version}" for name, version in versions().items()]
     if where:
         lines.append(f"in {where}")
     trace = "".join(traceback.format_exception(error))
-    return scrubbed("\n".join([*lines, "", trace]), home)
+    return scrubbed("\n".join([*lines, "", trace]))
 
 
 class ExceptionHooks:
@@ -111,7 +111,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         """Say nothing on the terminal: a full disk is told by those who have something to save there."""
 
 
-def start_logging(path: Path, level: int = logging.INFO) -> Callable[[], None]:
+def start_logging(path: Path) -> Callable[[], None]:
     """Send the log of all modules to a file of at most 1 MB (two older ones kept); returns what ends that.
 
     If the file can't be written, the log goes to stderr. Texts of conversations are never logged.
@@ -127,7 +127,7 @@ def start_logging(path: Path, level: int = logging.INFO) -> Callable[[], None]:
     root = logging.getLogger()
     previous = root.level
     root.addHandler(handler)
-    root.setLevel(level)
+    root.setLevel(logging.INFO)
 
     def stop() -> None:
         root.removeHandler(handler)

@@ -70,7 +70,7 @@ def _choice_of(choice: RemedyChoice) -> Choice:
 
 
 def answer_notice(
-    answer: Message, conversation: Conversation, *, is_shown: bool, when_full: WhenFull | None = None
+    answer: Message, conversation: Conversation, *, is_shown: bool, when_full: WhenFull | None
 ) -> Notice | None:
     """Return what to say about an answer that has just ended, None if the transcript says enough.
 
@@ -119,7 +119,7 @@ def needs_its_page(notice: Notice) -> bool:
     return bool(keys) and all(key.startswith((CONTINUE, RETRY, ANSWER_WITH, LEAVE_OUT)) for key in keys)
 
 
-def not_saved_notice(error: StoreError, *, is_message: bool = False) -> Notice:
+def not_saved_notice(error: StoreError, *, is_message: bool) -> Notice:
     """Return the notice that stays until everything is saved again; a message can be asked where nothing is saved."""
     return Notice(
         key=NOT_SAVED_KEY,
@@ -223,7 +223,7 @@ def folder_deleted_key(folder_id: str) -> str:
     return f"folder:{folder_id}"
 
 
-def load_failed_notice(error: ErrorReport, checkpoint: str, *, card_is_lost: bool = False) -> Notice:
+def load_failed_notice(error: ErrorReport, checkpoint: str, *, card_is_lost: bool) -> Notice:
     """Return what to say when a model could not be loaded; card_is_lost: after the graphics card had been lost."""
     again = card_is_lost or error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST)
     remedies = error.remedies

@@ -200,7 +200,7 @@ def version_of(database: Database) -> int:
     return database.number("PRAGMA user_version")
 
 
-def refuse_newer(database: Database, migrations: Sequence[str] = MIGRATIONS) -> None:
+def refuse_newer(database: Database, migrations: Sequence[str]) -> None:
     """Raise NewerDatabase if the file has seen more steps than this program knows."""
     version = version_of(database)
     if version > len(migrations):

@@ -237,17 +237,9 @@ class ConversationStore:
             self.save_conversation(created)
             return created
 
-    def delete_conversation(self, conversation_id: str) -> None:
-        """Hide the conversation; restore_conversations brings it back until purge_deleted."""
-        self.delete_conversations([conversation_id])
-
     def delete_conversations(self, conversation_ids: Iterable[str]) -> None:
-        """Hide all of these or, if that fails, none."""
+        """Hide all of these or, if that fails, none; restore_conversations brings them back until purge_deleted."""
         organizing.set_deleted(self.databases_of(conversation_ids), self._clock())
-
-    def restore_conversation(self, conversation_id: str) -> None:
-        """Undo delete_conversation."""
-        self.restore_conversations([conversation_id])
 
     def restore_conversations(self, conversation_ids: Iterable[str]) -> None:
         """Undo delete_conversations."""
@@ -337,10 +329,6 @@ class ConversationStore:
     def read_attachments(self, seconds: float) -> None:
         """Read some of them, for about so long; private conversations are not searched, so theirs are not read."""
         attachment_index.read_attachments(self._database, seconds)
-
-    def is_maintenance_due(self) -> bool:
-        """Return whether maintain() has something to do."""
-        return self._backups.is_due()
 
     def maintain(self) -> None:
         """If it is due, make the daily backup and then purge what was deleted 30 days ago; raises StoreError."""

@@ -58,7 +58,6 @@ class RenderTheme:
     table_header: str
     text_size_px: int = 15
     code_size_px: int = 13
-    text_family: str = "Inter"
     code_family: str = "JetBrains Mono"
 
     @property

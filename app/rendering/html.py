@@ -14,7 +14,7 @@ from markdown_it.token import Token
 
 from app.bidi import code_apart, has_right_to_left, is_right_to_left, isolate
 from app.rendering.blocks import Block, BlockKind, RenderTheme
-from app.rendering.continuing import NOTHING, Continuation, Cut, first_number
+from app.rendering.continuing import Continuation, Cut, first_number
 from app.rendering.directions import direction_mark, prose_of, quote_direction
 from app.rendering.formulas import formula_html
 from app.rendering.links import safe_url
@@ -32,9 +32,7 @@ _INLINE_TAGS = {"strong_open": "<b>", "strong_close": "</b>", "em_open": "<i>", 
                 "s_open": "<s>", "s_close": "</s>"}  # fmt: skip
 
 
-def write_blocks(
-    tokens: Sequence[Token], theme: RenderTheme, before: Continuation = NOTHING, cut: Cut | None = None
-) -> list[Block]:
+def write_blocks(tokens: Sequence[Token], theme: RenderTheme, before: Continuation, cut: Cut | None) -> list[Block]:
     """Return the blocks of one top-level group of tokens (their inline children already parsed).
 
     ``before``: what the group goes on from, its prefix among the tokens. ``cut``: where it goes on behind these tokens.

@@ -44,17 +44,6 @@ def render(text: str, theme: RenderTheme, streaming: bool = False) -> list[Block
     return MarkdownStream(theme).update(text, streaming)
 
 
-def render_plain(text: str, theme: RenderTheme) -> list[Block]:
-    """Return blocks that show the text exactly as it is."""
-    blocks: list[Block] = []
-    position = 0
-    while position < len(text):
-        end = _plain_end(text, position)
-        blocks.append(plain_block(text[position:end].removesuffix("\n"), theme))
-        position = end
-    return blocks
-
-
 class MarkdownStream:
     """Renders one growing text: blocks finished by an earlier call come back as the very same objects."""
 

@@ -87,7 +87,7 @@ def split_thinking(text: str, streaming: bool = False, opened: bool = False) -> 
     return passages
 
 
-def without_thinking(text: str, opened: bool = False) -> str:
+def without_thinking(text: str, opened: bool) -> str:
     """Return the answer alone; a text that is all thinking is returned as it is."""
     passages = split_thinking(text, opened=opened)
     answer = "".join(passage.text for passage in passages if not passage.is_thinking)

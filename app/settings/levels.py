@@ -3,8 +3,7 @@
 import msgspec
 
 from app.settings.model_settings import ModelSettings
-from app.settings.schema import Settings, overlaid, sampling_from
-from engine.api.sampling import Sampling
+from app.settings.schema import Settings
 
 _NOTHING = ModelSettings()
 
@@ -18,8 +17,3 @@ def for_model(settings: Settings, reference: str) -> Settings:
     """Return the settings as they are for a model: its own values over the application's."""
     own = own_of_model(settings, reference).own
     return msgspec.structs.replace(settings, **own) if own else settings
-
-
-def sampling_for(settings: Settings, reference: str, own: Sampling | None = None) -> Sampling:
-    """Return how the next token is chosen: the conversation's own over the model's over the application's."""
-    return overlaid(sampling_from(for_model(settings, reference)), own)

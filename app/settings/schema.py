@@ -104,7 +104,7 @@ def _bytes(gib: float | None) -> int | None:
     return None if gib is None else int(gib * GIB)
 
 
-def access_from(settings: Settings, token: str = "") -> HubAccess:
+def access_from(settings: Settings, token: str) -> HubAccess:
     """Return how the Hub is to be reached."""
     return HubAccess(
         endpoint=settings.hub_endpoint.strip(),

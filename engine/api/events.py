@@ -333,7 +333,6 @@ class CommandCancelled(_CommandEvent, frozen=True, tag="command_cancelled"):
     """Terminal: stopped by the user before there was anything to keep."""
 
 
-GenerationEvent = PrefillProgress | ContextRolled | TextGenerated | GenerationFinished
 Terminal = (
     CheckpointLoaded
     | CheckpointUnloaded

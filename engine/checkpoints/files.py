@@ -137,7 +137,7 @@ def weight_bytes_in_all(files: CheckpointFiles) -> int:
     return int(total) if isinstance(total, int | float) and 0 < total < _MOST_BYTES else 0
 
 
-def check_index(files: CheckpointFiles, names: list[str], tensors: Mapping[str, object], named: str = "") -> None:
+def check_index(files: CheckpointFiles, names: list[str], tensors: Mapping[str, object], named: str) -> None:
     """Compare the index with what its files hold. Raises EngineError(CHECKPOINT_INCOMPLETE) for tensors they lack."""
     index = named or INDEX_NAME
     if names in ([SINGLE_NAME], [named]) or not index.endswith(".json"):

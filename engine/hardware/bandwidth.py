@@ -31,7 +31,7 @@ class _Known:
 _of_this_process: dict[str, _Known] = {}
 
 
-def ram_bandwidth(folder: Path, cpu_name: str, cores: int, available_bytes: int, *, measure: bool = True) -> float:
+def ram_bandwidth(folder: Path, cpu_name: str, cores: int, available_bytes: int, *, measure: bool) -> float:
     """Return bytes read plus written per second in main memory; 0 if that is not known.
 
     folder keeps the result; measure False takes only what is remembered. A measurement takes about 0.2 s.
@@ -40,7 +40,7 @@ def ram_bandwidth(folder: Path, cpu_name: str, cores: int, available_bytes: int,
     return _known(folder, key, (lambda: copy_ram(available_bytes)) if measure else None)
 
 
-def mps_bandwidth(folder: Path, cpu_name: str, free_bytes: int, *, measure: bool = True) -> float:
+def mps_bandwidth(folder: Path, cpu_name: str, free_bytes: int, *, measure: bool) -> float:
     """Return the same for Apple's GPU."""
     key = f"MPS; {cpu_name}; torch {torch.__version__}"
     return _known(folder, key, (lambda: copy_mps(free_bytes)) if measure else None)

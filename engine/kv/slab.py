@@ -186,7 +186,7 @@ class KvSlab:
             for part in layer.parts.values():
                 part[:, :, layer.length :].zero_()
 
-    def agreeing(self, ids: Sequence[int], known: int = 0) -> int:
+    def agreeing(self, ids: Sequence[int], known: int) -> int:
         """Return how many leading ids are those held, `known` of which are known to be."""
         most = min(self.length, len(ids))
         return next((place for place in range(known, most) if self._ids[place] != ids[place]), most)

@@ -96,7 +96,7 @@ def shape_for(
     facts: CheckpointFacts,
     target: Target,
     precision: Precision,
-    layout: KvLayout = KvLayout.FULL,
+    layout: KvLayout,
     chunk_tokens: int = CHUNKS[-1],
 ) -> Shape:
     """Return how weights of the precision are loaded and computed with on the device."""

@@ -74,7 +74,7 @@ def is_known_embedding(module: nn.Module) -> bool:
     return isinstance(module, nn.Embedding) and module.max_norm is None and _scaling(type(module)) is not None  # type: ignore[arg-type] # a class can be hashed
 
 
-def use_int8_vocabulary(model: PreTrainedModel, names: frozenset[str], place: torch.dtype = torch.int8) -> None:
+def use_int8_vocabulary(model: PreTrainedModel, names: frozenset[str], place: torch.dtype) -> None:
     """Put modules without weights in the place of the embedding and the head whose weights are named.
 
     place: what the codes' empty parameters look like until they are set.

@@ -20,8 +20,6 @@ from engine.quantization.class_source import source_of
 
 NF4_BLOCK = 64  # values that share one absmax
 _NESTED_BLOCK = 256  # absmax values that share a second one
-# Tables of code values (16 and 256 float32) that all NF4 weights of a model share once it is finished.
-NF4_TABLE_BYTES = 4 * (16 + 256)
 _MATRIX_DIMENSIONS = 2
 _OWN_WEIGHT = re.compile(r"self\.(\w+)\.weight\b")
 _EXPERTS_DIMENSIONS = 3
@@ -57,13 +55,11 @@ def is_interleavable(shape: tuple[int, ...]) -> bool:
     return len(shape) == _MATRIX_DIMENSIONS and shape[0] % 32 == 0 and shape[1] % NF4_BLOCK == 0
 
 
-def packed_parameter_names(model: PreTrainedModel) -> frozenset[str]:
-    """Return the names of the parameters that INT8 and INT4 pack; all others keep 16 (or 32) bit."""
-    return frozenset(packed_shapes(model))
-
-
 def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
-    """Return name -> shape as it is packed (see packed_bytes) of each parameter that INT8 and INT4 pack."""
+    """Return name -> shape as it is packed (see packed_bytes) of each parameter that INT8 and INT4 pack.
+
+    All others keep 16 (or 32) bit.
+    """
     kept = modules_kept(model)
     shapes: dict[str, tuple[int, ...]] = {}
     for name, module in model.named_modules():

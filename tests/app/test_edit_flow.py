@@ -216,7 +216,8 @@ def test_an_edit_comes_back_with_its_deleted_message_and_is_kept_again(
     window.wait(lambda: kept() == [("Look again", ["a.txt"])])
     window.hearth.messages.messages.delete(editor.edit.message.id)
     window.wait(lambda: window.texts() == [])
-    window.hearth.messages.messages.undo_last()
+    deletions = window.hearth.messages.messages
+    deletions.undo(next(reversed(deletions._undoable)))
     window.wait(lambda: window.texts()[:1] == ["Look"])
     assert editor_of(window).editor.text == "Look again"
     window.wait(lambda: kept() == [("Look again", ["a.txt"])])

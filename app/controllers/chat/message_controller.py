@@ -90,12 +90,6 @@ class MessageController(QObject):
             outdates=branch_key(deletion.conversation_id) if leaf_id is not None else None,
         )
 
-    @Slot()
-    def undo_last(self) -> None:
-        """Bring back what was deleted last, if that is still possible."""
-        if self._undoable:
-            self.undo(next(reversed(self._undoable)))
-
     def shut_down(self) -> None:
         """Leave what is deleted to the next start, which removes it for good."""
         self._purge_timer.stop()

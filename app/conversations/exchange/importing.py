@@ -15,7 +15,7 @@ from typing import Any
 from app.conversations.errors import StoreError
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.found import Source, folder_id
-from app.conversations.exchange.intake import Outcome, TakenIn, add_folder, remove_folder_if_empty, take_in
+from app.conversations.exchange.intake import Outcome, TakenIn, add_folder, take_in
 from app.conversations.exchange.parsing import ParsingProcess
 from app.conversations.exchange.reading import FoldersFound, Item, Parsed, Unreadable
 from app.conversations.records import Conversation, Folder
@@ -131,10 +131,3 @@ class ImportJob:
 
 def _add_folder(folder: Folder, store: ConversationStore) -> bool:
     return add_folder(store.database, folder)
-
-
-def take_back(report: ImportReport, store: ConversationStore) -> None:
-    """Undo an import: its conversations go to the deleted ones, folders that it made go if nothing else is in them."""
-    store.delete_conversations([conversation.id for conversation in report.added])
-    for each in report.folder_ids:
-        remove_folder_if_empty(store.database, each)

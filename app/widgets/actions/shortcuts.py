@@ -74,7 +74,7 @@ class Shortcuts(QObject):
         usual = next(iter(usual_keys(name)), "")
         return self.with_key(name, usual)
 
-    def owner_of(self, key: str, other_than: str = "") -> str:
+    def owner_of(self, key: str, other_than: str) -> str:
         """Return the name of the action that has the key, "" for none."""
         if key:
             for name, action in self._actions.items():

@@ -15,7 +15,6 @@ from app.widgets.basics.mirroring import is_mirrored
 from app.widgets.basics.restyling import Restyling
 
 TEXT_COLUMN_PX = 760
-SPACING_PX = 4  # every distance is a multiple of this
 RADIUS_LARGE_PX = 12  # bubbles and the composer
 _STYLED = "hearth_has_style"
 _GIVEN_DARK = "hearth_was_given_dark_colors"
@@ -115,7 +114,6 @@ class Theme:
             table_header=colors.code_background,
             text_size_px=self.text_size_px,
             code_size_px=self.code_size_px,
-            text_family=TEXT_FAMILY,
             code_family=CODE_FAMILY,
         )
 

@@ -51,9 +51,9 @@ class PieceStack(Generic[Shown]):
         """The height of all pieces in pixels, as they were measured last."""
         return self._heights.total
 
-    def without_widget(self, first: int = 0) -> Iterator[int]:
-        """Yield the numbers of the pieces that have none, from one piece on."""
-        return (number for number in range(first, len(self._pieces)) if self._pieces[number].widget is None)
+    def without_widget(self) -> Iterator[int]:
+        """Yield the numbers of the pieces that have none."""
+        return (number for number, piece in enumerate(self._pieces) if piece.widget is None)
 
     def take(self, number: int, blocks: tuple[Block, ...]) -> Piece[Shown]:
         """Let a piece, or the first one behind the last, have these blocks, and return it."""

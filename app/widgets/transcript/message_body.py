@@ -8,7 +8,7 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from app.rendering.blocks import Block
-from app.rendering.markdown import MarkdownStream, render_plain
+from app.rendering.markdown import MarkdownStream
 from app.rendering.spoken import spoken
 from app.rendering.thinking import NO_THINKING, Thinking
 from app.widgets.basics.theme import Theme
@@ -47,7 +47,6 @@ class MessageBody(BlockColumn):
         self._text = ""
         self.words = ""  # what a finished message says, thoughts apart, without markup
         self._streaming = False
-        self._is_plain = False
         self._stream = MarkdownStream(theme.render_theme())
         self._thinking = NO_THINKING
         self._free_at = 0.0
@@ -65,7 +64,7 @@ class MessageBody(BlockColumn):
 
         Calls may come at any rate: drawing that would take too much of the thread's time is put off and joined.
         """
-        self._text, self._streaming, self._is_plain, self._thinking = text, streaming, False, thinking
+        self._text, self._streaming, self._thinking = text, streaming, thinking
         pause = self._free_at - time.perf_counter()
         if streaming and pause > 0:
             if not self._late.isActive():
@@ -73,21 +72,12 @@ class MessageBody(BlockColumn):
             return
         self._on_turn()
 
-    def set_plain_text(self, text: str) -> None:
-        """Show the text exactly as it is, wrapped, without any markup."""
-        self._text, self._streaming, self._is_plain = text, False, True
-        self.draw_now()
-
     def set_theme(self, theme: Theme) -> None:
         """Draw everything again in another theme or text size."""
         if theme != self.theme:
             self._theme = theme
             self._stream = MarkdownStream(theme.render_theme())
             self.draw_now()
-
-    def plain_text(self) -> str:
-        """Return the source text (Markdown as the model wrote it), as Copy should copy it."""
-        return self._text
 
     @Slot()
     def draw_now(self) -> None:
@@ -115,7 +105,7 @@ class MessageBody(BlockColumn):
     @property
     def is_behind(self) -> bool:
         """Whether the end of a long text is not read yet: it is missing, or stands there as it was written."""
-        return not self._is_plain and self._stream.is_behind
+        return self._stream.is_behind
 
     @Slot()
     def _on_turn(self) -> None:
@@ -176,6 +166,4 @@ class MessageBody(BlockColumn):
         return any(leaf.textCursor().hasSelection() for leaf in leaves_in(self))
 
     def _blocks(self, seconds: float) -> list[Block]:
-        if self._is_plain:
-            return render_plain(self._text, self.theme.render_theme())
         return self._stream.update(self._text, self._streaming, self._thinking, seconds)

@@ -51,7 +51,6 @@ class Part:
         self._users = 0
         self._is_closed = False
         counters = _read_counters(self.path, self._record_path, digest, size_bytes)
-        self.was_there = counters is not None
         try:
             self._open(counters)
         except BaseException:
@@ -197,9 +196,9 @@ def present_bytes(blobs: Path, digest: str, size_bytes: int) -> int:
     return sum(counters) if counters is not None else 0
 
 
-def part_files(blobs: Path, digest: str = "*") -> list[Path]:
-    """Return the files that belong to the part of a digest, or to any."""
-    return [*blobs.glob(f"{digest}{_SUFFIX}"), *blobs.glob(f"{digest}.hearth-record*.incomplete")]
+def part_files(blobs: Path) -> list[Path]:
+    """Return the files that belong to the parts of all digests."""
+    return [*blobs.glob(f"*{_SUFFIX}"), *blobs.glob("*.hearth-record*.incomplete")]
 
 
 def _unit_count(size_bytes: int) -> int:

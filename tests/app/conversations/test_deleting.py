@@ -138,7 +138,7 @@ def test_nothing_is_purged_before_its_time_and_nothing_left_after_it(
 def test_a_conversation_that_is_purged_takes_its_deleted_messages_along(store: ConversationStore) -> None:
     fill(store, chain())
     deletion = store.delete_messages("c", "second")
-    store.delete_conversation("c")
+    store.delete_conversations(["c"])
     store.purge_deleted(9e12)
     assert deletion is not None
     assert store.restore_messages("c", deletion.id, None) == []

@@ -157,11 +157,11 @@ def test_the_daily_backup_is_made_once_a_day_and_seven_are_kept(open_store: Open
     store = open_store()
     for day in range(KEPT_DAILY + 3):
         store._backups._clock = lambda day=day: day * DAY + 1e9
-        assert store.is_maintenance_due()
+        assert store._backups.is_due()
         store.maintain()
         newest = Backups(database).newest_first()[0]
         os.utime(newest, (day * DAY + 1e9, day * DAY + 1e9))
-        assert not store.is_maintenance_due()
+        assert not store._backups.is_due()
     assert len(Backups(database).newest_first()) == KEPT_DAILY
 
 

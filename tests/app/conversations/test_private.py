@@ -36,7 +36,7 @@ def test_nothing_of_a_private_conversation_is_on_disk(store: ConversationStore, 
     fill(store)
     store.rename("p", f"{SECRET} again")
     store.save_copies(a_conversation("p2", title=SECRET, is_private=True), [a_message(SECRET, conversation_id="p2")])
-    store.delete_conversation("p2")
+    store.delete_conversations(["p2"])
     secret = Attachment(name="secret.txt", text=SECRET, size_bytes=1)
     store.save_message(a_message("q2", conversation_id="p", sequence=9, attachments=(secret,)))
     assert not store.is_reading_due()
@@ -75,12 +75,12 @@ def test_a_private_conversation_is_as_good_as_any_other(store: ConversationStore
 
 def test_deleting_can_be_undone_and_then_is_for_good(store: ConversationStore) -> None:
     fill(store)
-    store.delete_conversation("p")
+    store.delete_conversations(["p"])
     assert [each.id for each in store.list_conversations()] == ["c"]
     assert [each.id for each in store.list_conversations(deleted=True)] == ["p"]
-    store.restore_conversation("p")
+    store.restore_conversations(["p"])
     assert len(store.list_conversations()) == 2
-    store.delete_conversation("p")
+    store.delete_conversations(["p"])
     assert store.purge_deleted(older_than=1e18) == ["p"]
     assert store.load_messages("p") == []
 

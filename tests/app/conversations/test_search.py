@@ -89,7 +89,7 @@ def test_a_changed_message_is_found_by_its_new_words_only(store: ConversationSto
 
 def test_deleted_conversations_are_not_found(store: ConversationStore) -> None:
     store.save_turn(a_conversation(), [a_message(content="secret")])
-    store.delete_conversation("c")
+    store.delete_conversations(["c"])
     assert found(store, "secret") == []
 
 
@@ -283,7 +283,7 @@ def test_what_is_no_longer_attached_is_not_found(store: ConversationStore) -> No
     assert found(store, "public") == []
     store.save_message(attached)
     read_all(store)
-    store.delete_conversation("c")
+    store.delete_conversations(["c"])
     assert found(store, "secret") == []
     store.purge_deleted(older_than=2**40)
     assert not store.database.execute("SELECT rowid FROM attachment_search WHERE attachment_search MATCH 'secret'")

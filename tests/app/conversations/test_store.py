@@ -162,8 +162,8 @@ def test_a_name_wins_over_a_title_and_the_last_changed_over_the_rest(store: Conv
     assert store.find_by_name("work").id == "named"
     store.save_conversation(a_conversation("named too", name="work", updated_at=2.0))
     assert store.find_by_name("work").id == "named too"
-    store.delete_conversation("named")
-    store.delete_conversation("named too")
+    store.delete_conversations(["named"])
+    store.delete_conversations(["named too"])
     assert store.find_by_name("work").id == "titled"
     assert store.find_by_name("Work") is None
 
@@ -177,13 +177,13 @@ def test_find_or_create_makes_a_name_once(store: ConversationStore) -> None:
 def test_delete_can_be_undone_until_it_is_purged(open_store: Callable[..., ConversationStore]) -> None:
     store = open_store(clock=lambda: 100.0)
     store.save_turn(a_conversation(), [a_message()])
-    store.delete_conversation("c")
+    store.delete_conversations(["c"])
     assert store.list_conversations() == []
     assert [each.deleted_at for each in store.list_conversations(deleted=True)] == [100.0]
     assert store.purge_deleted(older_than=100.0) == []
-    store.restore_conversation("c")
+    store.restore_conversations(["c"])
     assert [each.id for each in store.list_conversations()] == ["c"]
-    store.delete_conversation("c")
+    store.delete_conversations(["c"])
     assert store.purge_deleted(older_than=101.0) == ["c"]
     assert store.load_messages("c") == []
     store._database.execute("INSERT INTO message_search (message_search, rank) VALUES ('integrity-check', 1)")
@@ -193,7 +193,7 @@ def test_what_was_deleted_a_month_ago_goes_with_the_daily_backup(open_store: Cal
     now = [0.0]
     store = open_store(clock=lambda: now[0])
     store.save_conversation(a_conversation())
-    store.delete_conversation("c")
+    store.delete_conversations(["c"])
     now[0] = DELETED_KEPT_SECONDS + 1
     store.maintain()
     assert store.load_conversation("c") is None

@@ -6,7 +6,8 @@ import pytest
 
 from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.formulas import source_of
-from app.rendering.markdown import render, render_plain
+from app.rendering.html import plain_block
+from app.rendering.markdown import render
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
 
@@ -221,13 +222,6 @@ def test_line_ends_and_nul() -> None:
 
 
 def test_plain_text_is_not_read_as_markup() -> None:
-    (block,) = render_plain("# no\n  <b>no</b> [no](x) **no**", THEME)
+    block = plain_block("# no\n  <b>no</b> [no](x) **no**", THEME)
     assert words(block.html).replace("&lt;", "<").replace("&gt;", ">") == "# no  <b>no</b> [no](x) **no**"
     assert "white-space:pre-wrap" in block.html
-
-
-def test_long_plain_text_comes_in_pieces_that_make_up_the_whole() -> None:
-    text = "".join(f"line {number}\n" for number in range(5000))
-    pieces = render_plain(text, THEME)
-    assert len(pieces) > 5
-    assert "\n".join(piece.text for piece in pieces) == text.removesuffix("\n")

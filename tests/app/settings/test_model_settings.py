@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.settings.file import load, save
-from app.settings.levels import for_model, own_of_model, sampling_for
+from app.settings.levels import for_model, own_of_model
 from app.settings.model_settings import MODEL_KEYS, ModelSettings
 from app.settings.model_tables import with_own
-from app.settings.schema import Settings, field_of, sampling_from
+from app.settings.schema import Settings, field_of, overlaid, sampling_from
 from app.settings.validation import BadValue
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
@@ -23,10 +23,11 @@ BASE = Settings(temperature=0.7, top_k=40, system_prompt="Be kind.", models={"or
 
 
 def test_the_application_the_model_and_the_conversation_stand_over_each_other() -> None:
-    assert sampling_for(BASE, "org/other") == sampling_from(BASE) == Sampling(temperature=0.7, top_k=40)
-    assert sampling_for(BASE, "org/model") == Sampling(temperature=0.5, top_k=40)
-    assert sampling_for(BASE, "org/model", Sampling(top_k=1, seed=7)) == Sampling(temperature=0.5, top_k=1, seed=7)
-    assert sampling_for(BASE, "org/model", Sampling(temperature=0.0)).temperature == 0.0
+    other, model = (sampling_from(for_model(BASE, reference)) for reference in ("org/other", "org/model"))
+    assert other == sampling_from(BASE) == Sampling(temperature=0.7, top_k=40)
+    assert model == overlaid(model, None) == Sampling(temperature=0.5, top_k=40)
+    assert overlaid(model, Sampling(top_k=1, seed=7)) == Sampling(temperature=0.5, top_k=1, seed=7)
+    assert overlaid(model, Sampling(temperature=0.0)).temperature == 0.0
 
 
 def test_how_a_model_is_loaded_and_its_instructions_are_its_own_too() -> None:

@@ -33,6 +33,10 @@ def undo_keys(desk: Desk) -> list[str]:
     return [each.action_key for each in desk.notices.values() if each.action_key.startswith(notices.UNDO_MESSAGES)]
 
 
+def undo_newest(desk: Desk, messages: MessageController) -> None:
+    messages.on_notice_action(undo_keys(desk)[-1])
+
+
 def test_a_deleted_answer_goes_with_what_follows_and_comes_back_with_undo(
     desk: Desk, messages: MessageController
 ) -> None:
@@ -79,13 +83,13 @@ def test_undo_from_another_conversation_shows_where_it_was(desk: Desk, messages:
     desk.settle()
     desk.conversations.new()
     desk.talk("Other", "Thing")
-    messages.undo_last()
+    undo_newest(desk, messages)
     desk.settle()
     assert desk.conversations.current_id == first
     assert desk.texts() == ["One", "First"]
 
 
-def test_undo_last_goes_back_one_deletion_at_a_time(desk: Desk, messages: MessageController) -> None:
+def test_the_newest_undo_goes_back_one_deletion_at_a_time(desk: Desk, messages: MessageController) -> None:
     _, first_id = desk.talk("One", "First")
     question_id, second_id = desk.talk("Two", "Second")
     for message_id in (second_id, question_id, first_id):
@@ -93,10 +97,10 @@ def test_undo_last_goes_back_one_deletion_at_a_time(desk: Desk, messages: Messag
         desk.settle()
     assert desk.texts() == ["One"]
     for texts in (["One", "First"], ["One", "First", "Two"], ["One", "First", "Two", "Second"]):
-        messages.undo_last()
+        undo_newest(desk, messages)
         desk.settle()
         assert desk.texts() == texts
-    messages.undo_last()
+    assert not undo_keys(desk)
 
 
 def test_undo_in_the_wrong_order_says_what_is_missing(desk: Desk, messages: MessageController) -> None:
@@ -110,7 +114,7 @@ def test_undo_in_the_wrong_order_says_what_is_missing(desk: Desk, messages: Mess
     messages.on_notice_action(inner)
     desk.settle()
     assert "restored_later" in desk.notices
-    messages.undo_last()
+    undo_newest(desk, messages)
     desk.settle()
     assert desk.texts() == ["One", "First", "Two", "Second"]
 
@@ -131,7 +135,7 @@ def test_undo_while_an_answer_is_written_leaves_that_on_screen(desk: Desk, messa
     desk.chat.regenerate(question_id)
     command = desk.next_generate(1)
     desk.say(command, "Second", 1)
-    messages.undo_last()
+    undo_newest(desk, messages)
     desk.settle()
     assert desk.texts() == ["One", "Second"]
     desk.finish(command, "Second", 1)

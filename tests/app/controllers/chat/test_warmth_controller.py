@@ -147,9 +147,9 @@ def test_a_ready_engine_drops_what_was_deleted_but_not_what_can_be_brought_back(
     def fill(store: ConversationStore) -> None:
         for conversation_id in ("kept", "deleted just now", "purged"):
             store.save_conversation(conversation(conversation_id))
-        store.delete_conversation("purged")
+        store.delete_conversations(["purged"])
         store.purge_deleted(time.time() + 1)
-        store.delete_conversation("deleted just now")
+        store.delete_conversations(["deleted just now"])
 
     thread.submit(fill).result(30)
     controller = WarmthController(requests, engine.commands.append, ConversationListModel())

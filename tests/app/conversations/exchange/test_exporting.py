@@ -34,7 +34,7 @@ def test_deleted_and_private_ones_stay_out(store: ConversationStore, tmp_path: P
     store.save_conversation(a_conversation("kept", title="Kept"))
     store.save_conversation(a_conversation("gone", title="Gone"))
     store.save_conversation(a_conversation("secret", title="Secret", is_private=True))
-    store.delete_conversation("gone")
+    store.delete_conversations(["gone"])
     text = export(store, tmp_path / "all.json")
     assert "Kept" in text
     assert "Gone" not in text

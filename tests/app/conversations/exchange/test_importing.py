@@ -10,8 +10,8 @@ from app.conversations import organizing
 from app.conversations.errors import StoreError
 from app.conversations.exchange.exporting import ExportJob
 from app.conversations.exchange.found import Source
-from app.conversations.exchange.importing import ImportJob, ImportReport, take_back
-from app.conversations.exchange.intake import add_folder
+from app.conversations.exchange.importing import ImportJob, ImportReport
+from app.conversations.exchange.intake import add_folder, remove_folder_if_empty
 from app.conversations.exchange.writing import AtomicFile, JsonWriter
 from app.conversations.records import Conversation, Folder, Message
 from app.conversations.store_thread import StoreThread
@@ -100,7 +100,12 @@ def test_a_file_never_changes_messages_of_another_conversation(store_thread: Sto
 def test_undo_hides_what_was_imported_and_nothing_else(store_thread: StoreThread, tmp_path: Path) -> None:
     kept(store_thread, a_conversation("mine"), [])
     report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt()))
-    store_thread.submit(lambda store: take_back(report, store)).result()
+    ids = [each.id for each in report.added]
+    store_thread.submit(lambda store: store.delete_conversations(ids)).result()
+    for folder_id in report.folder_ids:
+        store_thread.submit(
+            lambda store, folder_id=folder_id: remove_folder_if_empty(store.database, folder_id)
+        ).result()
     assert [each.id for each in listed(store_thread)] == ["mine"]
     assert folders(store_thread) == []
     assert len(store_thread.submit(lambda store: store.list_conversations(deleted=True)).result()) == 1

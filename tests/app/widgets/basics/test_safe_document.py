@@ -68,7 +68,6 @@ os.write(2, b"NOW-THE-HOSTILE-TEXT\\n")
 from app.widgets.text.formulas import formulas
 view.setHtml(sys.argv[1])
 body.set_text(sys.argv[2])
-body.set_plain_text(sys.argv[1])
 for widget in (view, body):
     widget.resize(500, 700)
     widget.grab()

@@ -310,16 +310,6 @@ def test_a_click_on_a_link_reports_it(make_body: MakeBody, qtbot: QtBot) -> None
     assert heard.args == ["https://example.com/"]
 
 
-def test_plain_text_stays_plain(make_body: MakeBody) -> None:
-    body = make_body("")
-    body.set_plain_text("# no **markup** <img src=x>\n  indented")
-    (view,) = body.block_widgets
-    assert isinstance(view, TextView)
-    assert view.toPlainText() == "# no **markup** <img src=x>\n  indented"
-    assert body.plain_text() == "# no **markup** <img src=x>\n  indented"
-    assert body.natural_width(600) < 400
-
-
 def test_copying_a_selection_gives_plain_text(make_body: MakeBody) -> None:
     body = make_body("# Title\n\n**bold** [link](https://example.com)")
     (view,) = body.block_widgets
@@ -408,7 +398,6 @@ def test_odd_texts_are_shown(make_body: MakeBody, text: str) -> None:
     for end in range(min(len(text), 20)):
         stream(body, text[:end])
     body.set_text(text)
-    body.set_plain_text(text)
     assert body.heightForWidth(300) >= 0
 
 

@@ -373,7 +373,7 @@ def test_another_theme_changes_the_drawing_only(qtbot: QtBot, paper: QWidget, th
     larger = theme.with_text_size(24)
     widget.set_row_style(replace(widget.row_style, theme=larger))
     assert widget.row_style.theme == larger
-    assert widget.body.plain_text() == "Hi"
+    assert widget.body.words == "Hi"
 
 
 @pytest.mark.parametrize("message", [user(1, "And the sun?"), answer(2, "It pulls, too.")])
