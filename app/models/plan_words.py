@@ -8,6 +8,7 @@ from app.engine_words import said
 from app.language import grouped, joined, plain, tr
 from engine.api.gib import adding_up, hundredths
 from engine.api.plan import Fit, Plan
+from engine.api.rates import decimals
 
 _LAYER = re.compile(r"(.*)\.(\d+)")
 _CPU = "cpu"
@@ -90,7 +91,7 @@ def speed_text(plan: Plan) -> str:
     if not plan.expected_tokens_per_second or plan.fit is Fit.TOO_BIG:
         return ""
     speed = plan.expected_tokens_per_second
-    shown = grouped(speed, 0 if speed >= 9.95 else 1)
+    shown = grouped(speed, 0 if speed >= 9.95 else decimals(speed))
     reason = said(plan.speed_reason)
     if reason:
         return tr("At most {speed} tokens per second: {reason}").format(speed=shown, reason=reason)

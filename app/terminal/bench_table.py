@@ -14,6 +14,7 @@ from engine.api.benchmark import (
 )
 from engine.api.hardware import Hardware
 from engine.api.plan import Plan, Precision
+from engine.api.rates import written
 from engine.api.warmth import Tier
 
 _WIDTH = 110
@@ -88,9 +89,9 @@ def _ways(plan: Plan) -> Iterator[str]:
 
 def _hardware(rates: HardwareRates) -> Row:
     copies = rates.copy_bytes_per_second
-    copied = f"copies {copies.median / 1e9:,.1f} GB/s ({_ends(copies, 1e9)})"
+    copied = f"copies {written(copies.median / 1e9)} GB/s ({_ends(copies, 1e9)})"
     if rates.bandwidth_bytes_per_second != copies.median:
-        copied += f", at best {rates.bandwidth_bytes_per_second / 1e9:,.1f}"
+        copied += f", at best {written(rates.bandwidth_bytes_per_second / 1e9)}"
     matrices = rates.matrix_operations_per_second
     if matrices is None:
         return (copied,)
@@ -115,9 +116,9 @@ def _decode(measured: PrecisionReport) -> list[Row]:
             rows.append((f"{row.context_tokens:,}", f"skipped: {row.skipped}"))
             continue
         share = f"{row.share_of_bound:.0%}" if row.share_of_bound else "not known"
-        bound = f"{row.bound_tokens_per_second:,.1f}" if row.bound_tokens_per_second else ""
+        bound = written(row.bound_tokens_per_second) if row.bound_tokens_per_second else ""
         rate = row.tokens_per_second
-        rows.append((f"{row.context_tokens:,}", f"{rate.median:,.1f}", _ends(rate), share, bound))
+        rows.append((f"{row.context_tokens:,}", written(rate.median), _ends(rate), share, bound))
     return rows
 
 
@@ -128,9 +129,9 @@ def _prefill(measured: PrecisionReport) -> list[Row]:
         if rate is None:
             rows.append((f"{row.prompt_tokens:,}", f"skipped: {row.skipped}"))
             continue
-        against = (f"{plain.median:,.0f}", f"{row.ratio_to_plain:.2f} x") if plain else (row.plain_skipped, "")
+        against = (written(plain.median, 0), f"{row.ratio_to_plain:.2f} x") if plain else (row.plain_skipped, "")
         share = f"{row.share_of_matrix_rate:.0%}" if row.share_of_matrix_rate else ""
-        rows.append((f"{row.prompt_tokens:,}", f"{rate.median:,.0f}", _ends(rate, digits=0), *against, share))
+        rows.append((f"{row.prompt_tokens:,}", written(rate.median, 0), _ends(rate, digits=0), *against, share))
     return rows
 
 
@@ -156,8 +157,8 @@ def _tiers(measured: PrecisionReport) -> list[Row]:
                 _TIERS[row.tier],
                 f"{row.restored_tokens:,}",
                 _seconds(row.restore_seconds.median),
-                f"{row.tokens_per_second:,.0f}",
-                f"{row.bytes_per_second / 1e9:.2f} GB/s",
+                written(row.tokens_per_second, 0),
+                f"{written(row.bytes_per_second / 1e9, 2)} GB/s",
                 f"{row.times_faster_than_reading:.0f} x faster",
             )
         )
@@ -174,7 +175,7 @@ def _rivals(measured: PrecisionReport) -> list[Row]:
         is_own = row.rival is Rival.HEARTH
         faster = "" if is_own else f"{row.hearth_times_faster:.2f} x as fast"
         same = "" if is_own else f"{row.same_tokens} of {row.compared_tokens} tokens"
-        rows.append((name, f"{row.context_tokens:,}", f"{rate.median:,.1f}", _ends(rate), faster, same))
+        rows.append((name, f"{row.context_tokens:,}", written(rate.median), _ends(rate), faster, same))
     return rows
 
 
@@ -207,7 +208,7 @@ def _indented(*paragraphs: str) -> Iterator[str]:
 
 
 def _ends(spread: Spread, unit: float = 1.0, digits: int = 1) -> str:
-    return f"{spread.lowest / unit:,.{digits}f} .. {spread.highest / unit:,.{digits}f}"
+    return f"{written(spread.lowest / unit, digits)} .. {written(spread.highest / unit, digits)}"
 
 
 def _big(operations: float) -> str:

@@ -18,6 +18,7 @@ from app.terminal.output import Output
 from engine.api.commands import DescribeHardware, DescribeWarmth
 from engine.api.events import CommandFailed, HardwareDescribed, WarmthDescribed
 from engine.api.hardware import Gpu, Hardware
+from engine.api.rates import written
 from engine.api.warmth import TierUse
 
 _GIB = 2**30
@@ -143,7 +144,7 @@ def _rate(bytes_per_second: float, source: str) -> str:
     if not bytes_per_second:
         return "not known"
     where = "from its data sheet" if source == "data sheet" else source
-    return f"{bytes_per_second / 1e9:,.0f} GB/s, {where}"
+    return f"{written(bytes_per_second / 1e9, 0)} GB/s, {where}"
 
 
 def _tier(use: TierUse) -> str:

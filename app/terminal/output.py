@@ -11,7 +11,7 @@ from typing import TextIO
 
 from app.controllers import phases
 from app.models.speculation_words import guessed_words
-from app.models.warmth_words import reused_words
+from app.models.warmth_words import reused_words, token_words
 from engine.api.events import (
     BenchmarkProgress,
     Event,
@@ -21,6 +21,7 @@ from engine.api.events import (
     TextGenerated,
 )
 from engine.api.plan import Plan
+from engine.api.rates import written
 
 _ERASE_LINE = "\r\x1b[K"
 
@@ -180,7 +181,7 @@ def statistics_line(statistics: Statistics, plan: Plan) -> str:
     guessed = f", guessed ahead {words}" if (words := guessed_words(statistics)) else ""
     return (
         f"{plan.name} ({plan.precision.value.upper()} on {plan.device_name or plan.device}): "
-        f"{statistics.generated_tokens:,} tokens, {statistics.tokens_per_second:.1f} tokens/s, "
+        f"{token_words(statistics.generated_tokens)}, {written(statistics.tokens_per_second)} tokens/s, "
         f"first token after {statistics.time_to_first_token_seconds:.2f} s, "
-        f"reused {reused_words(statistics)}, read {statistics.prefilled_tokens:,} tokens{guessed}"
+        f"reused {reused_words(statistics)}, read {token_words(statistics.prefilled_tokens)}{guessed}"
     )

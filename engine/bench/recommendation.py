@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.api.benchmark import DecodeRow, MachineState, PrecisionReport
 from engine.api.plan import Fit, Plan, Precision
+from engine.api.rates import written
 
 # About as fast as people read.
 READING_TOKENS_PER_SECOND = 10.0
@@ -96,7 +97,7 @@ def _speed(model: str, best: _Candidate) -> str:
     else:
         words = "slower than people read"
     device = best.plan.device_name or best.plan.device
-    rate, label = f"{best.rate:,.1f} tokens per second", _LABELS[best.plan.precision]
+    rate, label = f"{written(best.rate)} tokens per second", _LABELS[best.plan.precision]
     return f"{model} writes {rate} in {label} on {device} behind {best.row.context_tokens:,} tokens, {words}"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.api.rates import written
 from engine.api.warmth import Tier
 from engine.kv.plain_files import create_plain, open_plain
 
@@ -126,8 +127,8 @@ def _reason(file: _File, model: ModelRate, tier: Tier) -> str:
     rate = file.tiers.get(tier)
     if rate is None or not model.tokens_per_second or not model.bytes_per_token:
         return "not measured yet"
-    restored = f"{rate.bytes_per_second / model.bytes_per_token:,.0f} tokens per second"
-    read = f"{model.tokens_per_second:,.0f}"
+    restored = f"{written(rate.bytes_per_second / model.bytes_per_token, 0)} tokens per second"
+    read = written(model.tokens_per_second, 0)
     if _pays(rate, model.bytes_per_token, model.tokens_per_second):
         return f"restores {restored}, reading again does {read}"
     return f"reading again is faster: {read} tokens per second, restoring {restored}"

@@ -7,6 +7,7 @@ or the processor alone), refusal.
 from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, Precision, PrecisionChoice
+from engine.api.rates import rounded
 from engine.planning.facts import CheckpointFacts
 from engine.planning.ladder import (
     DEFAULT_CONTEXT_TOKENS,
@@ -102,7 +103,7 @@ def _plan(facts: CheckpointFacts, wishes: Wishes, rung: Rung, fit: Fit, why: str
         kv_layout=shape.kv_layout,
         prefill_chunk_tokens=shape.chunk_tokens,
         parts=parts,
-        expected_tokens_per_second=round(speed, 1),
+        expected_tokens_per_second=rounded(speed),
         speed_reason=speed_reason(facts, shape.precision, rung.targets, speed, rung.placement),
         left_out=facts.left_out,
     )

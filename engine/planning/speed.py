@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.api.plan import Precision
+from engine.api.rates import written
 from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
@@ -82,13 +83,13 @@ def speed_reason(
         return ""
     target, cards = targets[0], len(targets)
     if tokens_per_second * _unpacking_seconds(facts, precision, target) > _MOSTLY:
-        rate = CPU_INT4_VALUES_PER_CORE_AND_SECOND * target.cores / _GIGA
-        needed = _unpacked_values(facts) / _GIGA
-        return f"{target.name} unpacks {rate:.1f} billion 4-bit weights per second, and a token needs {needed:.1f}."
+        rate = written(CPU_INT4_VALUES_PER_CORE_AND_SECOND * target.cores / _GIGA)
+        needed = written(_unpacked_values(facts) / _GIGA)
+        return f"{target.name} unpacks {rate} billion 4-bit weights per second, and a token needs {needed}."
     source = "measured here" if target.bandwidth_source == "measured" else "by its data sheet"
     rate = target.bandwidth_bytes_per_second / _GIGA
     moved = _copying(placement, target)
-    read = f"{target.name} moves {rate:,.0f} GB/s ({source}), and each token reads the weights once{moved}."
+    read = f"{target.name} moves {written(rate, 0)} GB/s ({source}), and each token reads the weights once{moved}."
     turns = "The cards take turns with each token, so they hold more together but are no faster."
     return f"{read} {turns}" if cards > 1 else read
 
@@ -98,7 +99,7 @@ def _copying(placement: Placement, target: Target) -> str:
         return ""
     size, measured = in_gib(placement.streamed_bytes), target.transfer_bytes_per_second
     source, rate = "measured here" if measured else "taken for granted", (measured or TRANSFER_BYTES_PER_SECOND) / _GIGA
-    return f", {size} GiB of them by way of main memory at {rate:,.0f} GB/s ({source})"
+    return f", {size} GiB of them by way of main memory at {written(rate, 0)} GB/s ({source})"
 
 
 def _unpacking_seconds(facts: CheckpointFacts, precision: Precision, target: Target) -> float:

@@ -9,6 +9,7 @@ from app.models.amounts import seconds
 from app.models.speculation_words import guessed_words
 from app.models.warmth_words import place_name, reused_words, token_words
 from engine.api.events import FinishReason, Statistics
+from engine.api.rates import decimals
 from engine.api.sampling import Sampling
 
 FitsWidth = Callable[[str], bool]
@@ -83,7 +84,7 @@ def statistics_details(message: Message) -> list[tuple[str, str]]:
 
 def rate(value: float) -> str:
     """Return a rate with as many digits as it deserves."""
-    return grouped(value, 0 if value >= 9.95 else 1)
+    return grouped(value, 0 if value >= 9.95 else decimals(value))
 
 
 def _measured(statistics: Statistics) -> list[tuple[str, str]]:

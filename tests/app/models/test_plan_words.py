@@ -71,6 +71,7 @@ def test_what_waits_in_main_memory_is_counted(tables: int, waiting: int, line: s
 def test_speed_is_a_bound_with_its_reason_or_nothing() -> None:
     plan = changed(expected_tokens_per_second=23.4, speed_reason="the card moves 500 GB/s.")
     assert speed_text(plan) == "At most 23 tokens per second: the card moves 500 GB/s."
+    assert speed_text(changed(expected_tokens_per_second=0.043)) == "At most 0.043 tokens per second."
     assert speed_text(changed(expected_tokens_per_second=0.0)) == ""
     assert speed_text(msgspec.structs.replace(plan, fit=Fit.TOO_BIG)) == ""
 

@@ -74,6 +74,12 @@ def test_the_statistics_line_says_what_was_reused_and_read() -> None:
     )
 
 
+def test_the_statistics_line_of_one_slow_token() -> None:
+    line = statistics_line(Statistics(1, 0, 1, 1, 40.0, 40.0, 23.0, 0.043), PLAN)
+    assert "1 token, 0.043 tokens/s," in line
+    assert line.endswith("read 1 token")
+
+
 def test_the_statistics_line_says_where_reused_tokens_came_from() -> None:
     statistics = Statistics(6450, 6412, 38, 8, 0.2, 0.2, 0.4, 21.3, 6412, Tier.DISK, 0.21)
     assert statistics_line(statistics, PLAN).endswith("reused 6,412 (from disk in 0.2 s), read 38 tokens")

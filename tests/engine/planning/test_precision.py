@@ -418,6 +418,13 @@ def test_a_processor_that_unpacks_says_so() -> None:
     assert "moves 50 GB/s" in planned("qwen3-30b-a3b", machine(4, ram_gib=64), context=4096).speed_reason
 
 
+def test_a_speed_of_less_than_a_token_in_ten_seconds_is_no_unknown_one() -> None:
+    crawling = msgspec.structs.replace(machine(), ram_bandwidth_bytes_per_second=5e8)
+    found = planned("llama-3.1-8b", crawling, choice=PrecisionChoice.BF16)
+    assert 0 < found.expected_tokens_per_second < 0.05
+    assert "moves 0.50 GB/s" in found.speed_reason
+
+
 def test_a_card_that_nobody_knows_the_bandwidth_of_is_not_taken_for_slow_main_memory() -> None:
     hardware = machine(8, ram_gib=64)
     unknown = msgspec.structs.replace(hardware.gpus[0], bandwidth_bytes_per_second=0.0, bandwidth_source="")

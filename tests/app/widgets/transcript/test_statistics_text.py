@@ -45,7 +45,9 @@ def test_a_narrow_line_keeps_what_matters_most() -> None:
     assert shortened(parts, lambda line: False) == "reused 6,412, read 38"
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.42, "0.4"), (9.94, "9.9"), (31.1, "31"), (1234.0, "1,234")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.042, "0.042"), (0.42, "0.4"), (9.94, "9.9"), (31.1, "31"), (1234.0, "1,234")]
+)
 def test_rates(value: float, text: str) -> None:
     assert rate(value) == text
 
