@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from queue import Empty, Queue
-from uuid import uuid4
-
-import msgspec
 
 from app.language import tr
 from app.worker.engine_death import (
@@ -33,6 +30,7 @@ from app.worker.engine_death import (
 )
 from app.worker.engine_process import EngineProcess, FromEngine, StreamEnded
 from app.worker.open_commands import OpenCommands
+from app.worker.reload import RELOAD_PREFIX, Reload
 from engine.api.commands import Cancel, Command, LoadCheckpoint, Shutdown
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import (
@@ -43,9 +41,7 @@ from engine.api.events import (
     EngineReady,
     Event,
 )
-from engine.api.plan import OFFLOADED, Plan
 
-RELOAD_PREFIX = "reload-"
 SHUTDOWN_SECONDS = 2.0
 _TERMINATE_SECONDS = 0.5
 _EXIT_GRACE_SECONDS = 0.5
@@ -127,8 +123,7 @@ class EngineLink:
         # All below belongs to run()'s thread.
         self._open = OpenCommands(on_event)
         self._process: EngineProcess | None = None
-        self._last_load: LoadCheckpoint | None = None
-        self._reload_id = ""  # of the load that was announced with the engine of now
+        self._reload = Reload()
         self._deaths: list[float] = []
         self._failure = EngineDeath(DeathCause.NOT_STARTED)
         self._exit_noticed: float | None = None
@@ -236,9 +231,10 @@ class EngineLink:
             self._end_failed(command, unsendable_report(error))
 
     def _cancel(self, note: Cancel) -> None:
-        if note.command_id == self._reload_id:
-            self._last_load = None  # who stops that load wants no model, also of an engine that comes later
-        if note.command_id == self._reload_id and self._is_renewing:
+        is_reload = note.command_id == self._reload.announced_id
+        if is_reload:
+            self._reload.forget()  # who stops that load wants no model, also of an engine that comes later
+        if is_reload and self._is_renewing:
             self._drop_reload()
         elif self._open.cancel(note.command_id, time.monotonic()):
             if self._process is not None:
@@ -261,13 +257,13 @@ class EngineLink:
         if command is None:
             return
         if isinstance(event, CheckpointLoaded) and isinstance(command, LoadCheckpoint):
-            self._last_load = _on_the_same_card(command, event.plan)
+            self._reload.keep(command, event.plan)
         elif isinstance(event, CheckpointUnloaded):
-            self._last_load = None
+            self._reload.forget()
         elif isinstance(event, CommandFailed) and event.error.kind is ErrorKind.DEVICE_LOST:
             # A CUDA context that met an illegal access stays poisoned (pytorch#44624); only a new process helps.
             if command.command_id.startswith(RELOAD_PREFIX):
-                self._last_load = None  # loading it again would most likely end the same way
+                self._reload.forget()  # loading it again would most likely end the same way
             self._lose_process(DeathCause.DEVICE_LOST, event.error.details)
 
     def _watch_liveness(self) -> None:
@@ -290,8 +286,7 @@ class EngineLink:
             self._fail(EngineDeath(DeathCause.NOT_STARTED, problem=str(error)))
 
     def _announce(self, state: EngineState, message: str, details: str = "") -> None:
-        self._reload_id = f"{RELOAD_PREFIX}{uuid4().hex}" if self._last_load is not None else ""
-        self._on_event(EngineStateChanged(state, message, details, self._reload_id))
+        self._on_event(EngineStateChanged(state, message, details, self._reload.announce()))
 
     def _lose_process(self, cause: DeathCause, problem: str = "") -> None:
         """End what is left of the process and every open command, then start anew unless that happens too often."""
@@ -304,7 +299,7 @@ class EngineLink:
         death = EngineDeath(cause, None if process.was_killed else exit_status, problem, process.log_tail())
         _log.warning("lost engine process %s: %s, exit status %s", process.process_id, cause.name, exit_status)
         if any(command.command_id.startswith(RELOAD_PREFIX) for command in self._open.commands()):
-            self._last_load = None  # loading it again would most likely end the same way
+            self._reload.forget()  # loading it again would most likely end the same way
         self._open.end_all(lambda each: CommandFailed(command_id=each.command_id, error=command_report(each, death)))
         now = time.monotonic()
         self._deaths = [*(died for died in self._deaths if now - died < DEATH_WINDOW_SECONDS), now]
@@ -316,15 +311,15 @@ class EngineLink:
             self._load_again()
 
     def _load_again(self) -> None:
-        if self._last_load is None:
+        command = self._reload.command()
+        if command is None:
             self._drop_reload()
         elif self._process is not None:
-            self._accept(msgspec.structs.replace(self._last_load, command_id=self._reload_id))
+            self._accept(command)
 
     def _drop_reload(self) -> None:
         """End the load that was announced before it has begun."""
-        reload_id, self._reload_id = self._reload_id, ""
-        if reload_id:
+        if reload_id := self._reload.withdraw():
             self._on_event(CommandCancelled(command_id=reload_id))
 
     def _fail(self, death: EngineDeath) -> None:
@@ -343,7 +338,7 @@ class EngineLink:
         if self._process is None or self._is_renewing:
             return  # the next start takes the new arguments
         self._is_renewing = True
-        self._last_load = self._open.newest_load() or self._last_load
+        self._reload.want(self._open.newest_load())
         self._announce(EngineState.STARTING, tr("The engine is starting again."))
         self._shut_down()
         self._is_renewing = False
@@ -389,11 +384,3 @@ class EngineLink:
             except Exception:  # of on_event: the others must still be told
                 _log.exception("an event could not be delivered")
         self._on_event(last_word)
-
-
-def _on_the_same_card(command: LoadCheckpoint, plan: Plan) -> LoadCheckpoint:
-    """Return the load that is repeated after a death: a card that has gone is told, not quietly replaced by the CPU."""
-    is_on_one_card = {plan.device, OFFLOADED} >= {*plan.device_map.values()}
-    if command.device == "auto" and plan.device.startswith("cuda") and is_on_one_card:
-        return msgspec.structs.replace(command, device=plan.device)
-    return command

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.worker import open_commands
-from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent, _on_the_same_card
+from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent
+from app.worker.reload import on_the_same_card
 from engine.api.commands import (
     DescribeHardware,
     DownloadCheckpoint,
@@ -350,7 +351,7 @@ def test_a_model_is_loaded_again_where_it_was(
     """A card that is gone after a fault is told about, not quietly replaced by the processor."""
     command = msgspec.structs.replace(load(), device=wanted)
     plan = msgspec.structs.replace(PLAN, device=loaded_on, device_map=device_map)
-    assert _on_the_same_card(command, plan).device == again
+    assert on_the_same_card(command, plan).device == again
 
 
 @pytest.mark.usefixtures("patient_link")
