@@ -23,7 +23,7 @@ def run(text: str, options: ChatOptions, paths: Paths, output: Output) -> int:
         raise TerminalFailure("The question is empty. Write it after `hearth ask`, or pipe it in and write - instead.")
     with (
         Dialogue(options, paths.database) as dialogue,
-        session_for(paths) as session,
+        session_for(paths, keeps_answers=not dialogue.is_private) as session,
     ):
         plan = load_model(session, options, output)
         answered = answer_question(session, dialogue, question, options, plan, output)

@@ -29,7 +29,7 @@ def run(options: ChatOptions, paths: Paths, output: Output) -> int:
     """
     with (
         Dialogue(options, paths.database) as dialogue,
-        session_for(paths) as session,
+        session_for(paths, keeps_answers=not dialogue.is_private) as session,
     ):
         plan = load_model(session, options, output)
         return _Chat(session, dialogue, options, plan, output).run()

@@ -3,11 +3,13 @@
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from app.paths import Paths
 from app.settings.file import load
 from app.terminal.interrupts import Interrupts
+from app.worker.engine_death import Advice
 from app.worker.engine_link import EngineLink, LinkEvent
 from app.worker.engine_process import engine_command
 from engine.api.commands import Command
@@ -15,24 +17,34 @@ from engine.api.events import EngineReady, Event, Terminal
 
 # How long a Ctrl+C may wait until it is looked at; also the rhythm of on_event(None).
 _LOOK_SECONDS = 0.05
+_NOTHING_KEPT = Advice(kept="", answer="Ask again.", load="Try again.", start="Start `hearth` again.")
+_KEPT = replace(_NOTHING_KEPT, kept="What was written is kept in the conversation.")
 OnEvent = Callable[[Event | None], None]
 
 
-def session_for(paths: Paths) -> "EngineSession":
-    """Return a session with the engine of this environment, its folder for downloads as the settings say."""
+def session_for(paths: Paths, *, keeps_answers: bool = False) -> "EngineSession":
+    """Return a session with the engine of this environment, its folder for downloads as the settings say.
+
+    keeps_answers: whether answers are stored as they grow, which is told where one breaks off.
+    """
     settings, _ = load(paths.settings_file)
-    return EngineSession(engine_command(paths.data, hub_cache=settings.hub_cache), paths.engine_log)
+    argv = engine_command(paths.data, hub_cache=settings.hub_cache)
+    return EngineSession(argv, paths.engine_log, advice=_KEPT if keeps_answers else _NOTHING_KEPT)
 
 
 class EngineSession:
     """Starts the engine on entering and ends it on leaving, whatever happened between."""
 
     def __init__(
-        self, argv: Sequence[str], log_path: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        log_path: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        advice: Advice = _NOTHING_KEPT,
     ) -> None:
         # Not a SimpleQueue: its get() waits for ever if a signal is handled while its timeout passes (CPython 3.11).
         self._events: queue.Queue[LinkEvent] = queue.Queue()
-        self._link = EngineLink(argv, self._events.put, log_path, environment)
+        self._link = EngineLink(argv, self._events.put, log_path, environment, advice)
         self._thread = threading.Thread(target=self._link.run, name="engine-link")
 
     def __enter__(self) -> "EngineSession":

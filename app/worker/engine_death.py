@@ -34,6 +34,19 @@ class DeathCause(Enum):
 
 
 @dataclass(frozen=True)
+class Advice:
+    """What people are told to do about a lost engine, in the window's words; kept: what is left of an answer."""
+
+    kept: str = mark("What was written is kept.")
+    answer: str = mark("Press Continue or send your message again.")
+    load: str = mark("Load the model again.")
+    start: str = mark("Restart the engine or Hearth. Your conversations are safe.")
+
+
+IN_THE_WINDOW = Advice()
+
+
+@dataclass(frozen=True)
 class EngineDeath:
     """One lost engine: why, its exit status (minus the signal's number), and what it last wrote to its log."""
 
@@ -55,18 +68,18 @@ class EngineDeath:
         return "\n".join(part for part in parts if part)
 
 
-def command_report(command: Command, death: EngineDeath) -> ErrorReport:
+def command_report(command: Command, death: EngineDeath, advice: Advice = IN_THE_WINDOW) -> ErrorReport:
     """Return what to tell about a command that was open when the engine was lost."""
     kept = ""
     match command:
         case Generate():
             stopped = tr("The engine stopped unexpectedly while answering.")
             ended = tr("The engine was ended by the system while answering, probably because memory ran out.")
-            hint, kept = tr("Press Continue or send your message again."), " " + tr("What was written is kept.")
+            hint, kept = tr(advice.answer), tr(advice.kept)
         case LoadCheckpoint():
             stopped = tr("The engine stopped unexpectedly while loading the model.")
             ended = tr("The engine was ended by the system while loading the model, probably because memory ran out.")
-            hint = tr("Load the model again.")
+            hint = tr(advice.load)
         case DownloadCheckpoint():
             stopped = tr("The engine stopped unexpectedly while downloading.")
             ended = tr("The engine was ended by the system while downloading, probably because memory ran out.")
@@ -78,7 +91,7 @@ def command_report(command: Command, death: EngineDeath) -> ErrorReport:
         hint = f"{hint} {again}"
     return ErrorReport(
         kind=ErrorKind.ENGINE_DIED,
-        message=_what_happened(death, stopped, ended) + kept,
+        message=" ".join(filter(None, (_what_happened(death, stopped, ended), kept))),
         hint=hint,
         details=death.details(),
         remedies=_lighter(command) if death.is_out_of_memory and isinstance(command, LoadCheckpoint) else (),
@@ -90,12 +103,12 @@ def _lighter(load: LoadCheckpoint) -> tuple[Remedy, ...]:
     return tuple(remedy for precision, remedy in _LIGHTER.items() if precision not in tried)
 
 
-def failed_report(death: EngineDeath) -> ErrorReport:
+def failed_report(death: EngineDeath, advice: Advice = IN_THE_WINDOW) -> ErrorReport:
     """Return what to tell about a command that was sent while no engine is to be had any more."""
     return ErrorReport(
         kind=ErrorKind.ENGINE_DIED,
         message=failed_sentence(death),
-        hint=tr("Restart the engine or Hearth. Your conversations are safe."),
+        hint=tr(advice.start),
         details=death.details(),
     )
 

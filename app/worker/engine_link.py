@@ -19,6 +19,8 @@ from app.language import tr
 from app.worker.engine_death import (
     DEATH_LIMIT,
     DEATH_WINDOW_SECONDS,
+    IN_THE_WINDOW,
+    Advice,
     DeathCause,
     EngineDeath,
     command_report,
@@ -111,8 +113,10 @@ class EngineLink:
         on_event: OnEvent,
         log_path: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        advice: Advice = IN_THE_WINDOW,
     ) -> None:
         self._argv = list(argv)
+        self._advice = advice
         self._on_event = on_event
         self._log_path = log_path
         self._environment = environment
@@ -223,7 +227,7 @@ class EngineLink:
         if self._is_stopping:
             return  # _close() ends it
         if self._process is None:
-            self._end_failed(command, failed_report(self._failure))
+            self._end_failed(command, failed_report(self._failure, self._advice))
             return
         try:
             self._process.send(command)
@@ -300,7 +304,10 @@ class EngineLink:
         _log.warning("lost engine process %s: %s, exit status %s", process.process_id, cause.name, exit_status)
         if any(command.command_id.startswith(RELOAD_PREFIX) for command in self._open.commands()):
             self._reload.forget()  # loading it again would most likely end the same way
-        self._open.end_all(lambda each: CommandFailed(command_id=each.command_id, error=command_report(each, death)))
+        handed_on = self._open.take_behind_overdue()
+        self._open.end_all(lambda each: self._failed_by(each, death))
+        if any(isinstance(command, LoadCheckpoint) for command in handed_on):
+            self._reload.forget()  # another model is wanted
         now = time.monotonic()
         self._deaths = [*(died for died in self._deaths if now - died < DEATH_WINDOW_SECONDS), now]
         if len(self._deaths) >= DEATH_LIMIT:
@@ -309,6 +316,11 @@ class EngineLink:
             self._announce(EngineState.RESTARTING, restart_sentence(death), death.details())
             self._start_process()
             self._load_again()
+        for command in handed_on:
+            self._accept(command)
+
+    def _failed_by(self, command: Command, death: EngineDeath) -> CommandFailed:
+        return CommandFailed(command_id=command.command_id, error=command_report(command, death, self._advice))
 
     def _load_again(self) -> None:
         command = self._reload.command()

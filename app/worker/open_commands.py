@@ -14,10 +14,15 @@ TRANSFER_KILL_SECONDS = 30.0
 
 
 class _OpenCommand:
-    """One command that was accepted and has not ended."""
+    """One command that was accepted and has not ended.
 
-    def __init__(self, command: Command) -> None:
+    behind: those that had been told to stop when it came, and might not have done so.
+    """
+
+    def __init__(self, command: Command, behind: frozenset[str]) -> None:
         self.command = command
+        self.behind = behind
+        self.is_heard_of = False
         self.held = EventJoiner()
         self.cancelled_at: float | None = None
 
@@ -45,7 +50,8 @@ class OpenCommands:
 
     def add(self, command: Command) -> None:
         """Take on a command, whose id must be new."""
-        self._open[command.command_id] = _OpenCommand(command)
+        stopping = (id_ for id_, opened in self._open.items() if opened.cancelled_at is not None)
+        self._open[command.command_id] = _OpenCommand(command, frozenset((*self._overdue, *stopping)))
 
     def commands(self) -> list[Command]:
         """Return the open commands in the order they came."""
@@ -66,6 +72,7 @@ class OpenCommands:
         if isinstance(event, Terminal):
             self.end(event.command_id, event)
             return opened.command
+        opened.is_heard_of = True
         self._emit_all(opened.held.add(event, now))
         return None
 
@@ -82,6 +89,17 @@ class OpenCommands:
         opened = self._open.pop(command_id)
         self._emit_all(opened.held.flush(0.0))
         self._emit(terminal)
+
+    def take_behind_overdue(self) -> list[Command]:
+        """Take out what was sent after a Stop that the engine ignores, so that none of it can have begun behind it."""
+        taken = [
+            opened.command
+            for opened in self._open.values()
+            if opened.cancelled_at is None and not opened.is_heard_of and not opened.behind.isdisjoint(self._overdue)
+        ]
+        for command in taken:
+            del self._open[command.command_id]
+        return taken
 
     def end_all(self, terminal_of: Callable[[Command], Terminal]) -> None:
         """End every command, as the engine that ran them is gone."""

@@ -87,9 +87,9 @@ def speed_reason(
         needed = written(_unpacked_values(facts) / _GIGA)
         return f"{target.name} unpacks {rate} billion 4-bit weights per second, and a token needs {needed}."
     source = "measured here" if target.bandwidth_source == "measured" else "by its data sheet"
-    rate = target.bandwidth_bytes_per_second / _GIGA
+    moves = written(target.bandwidth_bytes_per_second / _GIGA, 0)
     moved = _copying(placement, target)
-    read = f"{target.name} moves {written(rate, 0)} GB/s ({source}), and each token reads the weights once{moved}."
+    read = f"{target.name} moves {moves} GB/s ({source}), and each token reads the weights once{moved}."
     turns = "The cards take turns with each token, so they hold more together but are no faster."
     return f"{read} {turns}" if cards > 1 else read
 

@@ -7,13 +7,21 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from app.worker import engine_link
 from app.worker.engine_link import EngineState, EngineStateChanged
 from engine.api.errors import ErrorKind
-from engine.api.events import CheckpointLoaded, CommandCancelled, CommandFailed, FinishReason, GenerationFinished
+from engine.api.events import (
+    CheckpointLoaded,
+    CommandCancelled,
+    CommandFailed,
+    FinishReason,
+    GenerationFinished,
+    LoadPhase,
+)
 from tests.engine_scripts import Script
 from tests.link_probe import PATIENCE_SECONDS, LinkProbe, generate, is_running, load
 
@@ -127,6 +135,24 @@ def test_stop_of_a_hung_engine_returns_soon_and_the_engine_is_killed(start_link:
     assert "did not react" in next(
         event.message for event in probe.events if isinstance(event, EngineStateChanged) and event.state == "restarting"
     )
+
+
+@pytest.mark.parametrize("fault", ["freeze", "hang"])
+def test_what_is_asked_after_stopping_a_load_that_hangs_is_done_by_the_next_engine(
+    start_link: StartLink, fault: Literal["freeze", "hang"]
+) -> None:
+    probe = start_link(Script(answer="Paris", fault=fault, fault_on="load_checkpoint", fault_after=2), once=True)
+    probe.submit(load("dead"))
+    probe.submit(generate("before"))
+    probe.wait_for(lambda: LoadPhase.LOADING in [event.phase for event in probe.of("dead")])
+    probe.link.cancel("dead")
+    probe.submit(load("other"))
+    probe.submit(generate("question"))
+    assert isinstance(probe.terminal("other"), CheckpointLoaded)
+    assert isinstance(probe.terminal("question"), GenerationFinished)
+    assert probe.terminals("dead") == [CommandCancelled(command_id="dead")]
+    assert isinstance(probe.terminal("before"), CommandFailed), "it was sent to the engine that was given up"
+    assert not probe.reloads()
 
 
 def test_an_engine_that_streams_on_after_stop_is_silenced_and_then_killed(start_link: StartLink) -> None:

@@ -132,10 +132,21 @@ def test_the_partial_answer_of_a_dead_engine_is_kept(hearth: Run, use_script: Ca
     result = hearth("ask", "One", "--conversation", "Rome")
     assert result.status == 1
     assert result.out.startswith("Hearth keeps")
-    assert "stopped" in result.err or "ended" in result.err
+    assert "memory ran out. What was written is kept in the conversation. Ask again. " in result.err
     answer = messages_of("Rome")[1]
     assert answer.state is MessageState.INTERRUPTED
     assert result.out.rstrip("\n") == answer.content
+
+
+def test_what_is_not_stored_is_not_said_to_be_kept(hearth: Run, use_script: Callable[..., None]) -> None:
+    use_script("exit")
+    assert hearth("ask", "One").err.endswith("The engine stopped unexpectedly while answering. Ask again.\n")
+
+
+def test_a_dead_engine_is_told_in_words_for_a_terminal(hearth: Run, use_script: Callable[..., None]) -> None:
+    use_script("exit")
+    told = hearth("chat", stdin="One\nTwo\nThree\nFour\n").err
+    assert told.endswith("was not started again. Start `hearth` again.\n")
 
 
 def test_an_empty_name_is_refused(hearth: Run) -> None:
