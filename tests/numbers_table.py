@@ -19,20 +19,30 @@ Found = dict[str, Any]
 
 
 def rendered() -> str:
-    """Return what stands between the marks in the README: the machine, and a row for each number with its command."""
+    """Return what stands between the marks in the README: the machine, and a row for each number with its command.
+
+    What a stranger hardly asks for (how processes start, stop and end) is folded away behind the rest.
+    """
     found = json.loads(cpu.RESULTS.read_text(encoding="utf-8"))
-    lines = [_machine(found["machine"]), "", "| what | number | command |", "|---|---|---|"]
-    for name, rows in _ROWS.items():
-        command = f"`{_command(name)}`"
-        for what, number in rows(found["results"][name]):
-            lines.append(f"| {what} | {number} | {command} |")
-            command = _SAME
-    return "\n".join(lines) + "\n\n"
+    shown = _table(found["results"], [name for name in _ROWS if name != "lifecycle"])
+    folded = _table(found["results"], ["lifecycle"])
+    summary = "<details><summary>Starting, stopping and ending, against their budgets</summary>"
+    return "\n".join([_machine(found["machine"]), "", *shown, "", summary, "", *folded, "", "</details>", "", ""])
 
 
 def in_readme() -> str:
     """Return what stands there now. Raises AttributeError where the marks are missing."""
     return _TABLE.search(README.read_text(encoding="utf-8")).group()  # type: ignore[union-attr]
+
+
+def _table(results: Found, names: list[str]) -> list[str]:
+    lines = ["| what | number | command |", "|---|---|---|"]
+    for name in names:
+        command = f"`{_command(name)}`"
+        for what, number in _ROWS[name](results[name]):
+            lines.append(f"| {what} | {number} | {command} |")
+            command = _SAME
+    return lines
 
 
 def _machine(found: Found) -> str:
