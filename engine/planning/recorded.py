@@ -17,6 +17,8 @@ GATHERED_LIMIT_BYTES = 2**28
 EXPANDED_LIMIT_BYTES = 2**27
 # Positions that are read, two lengths to an octave: of what attention reads at most a third is masked, from here on.
 _SHORTEST_REACH = 256
+# Of an output head in 8 bit so much is unpacked at once for several ids, where that is the fastest way.
+HEAD_PIECE_BYTES = 2**23
 # What is recorded first is checked, with so many ids at once and over the border of the shortest reach.
 CHECKED_IDS = 4
 _CHECKED_REACH = 2 * _SHORTEST_REACH
@@ -68,7 +70,8 @@ def aside_bytes(facts: CheckpointFacts, shape: Shape) -> int:
     """Return what a step of most ids takes of ordinary memory, where it is run before it is recorded."""
     ids, element = _counts(facts)[-1], ELEMENT_BYTES[shape.compute]
     gathered = max(_gathered_bytes(facts), _widest_bytes(facts, shape))
-    return ids * (gathered + facts.dimensions.vocabulary * (element + _FLOAT32_BYTES))
+    logits = facts.dimensions.vocabulary * (element + _FLOAT32_BYTES)
+    return ids * (gathered + logits) + _head_piece_bytes(facts, shape)
 
 
 def pool_bytes(facts: CheckpointFacts, shape: Shape, context_tokens: int) -> int:
@@ -125,4 +128,13 @@ def _unpacked_bytes(facts: CheckpointFacts, shape: Shape) -> int:
     if not packs(facts, shape.precision):
         return 0
     sizes = {one.rows * one.columns for block in facts.blocks for one in block.packed}
-    return sum(sizes) * ELEMENT_BYTES[shape.compute]
+    # The logits of several ids may lie in the head's piece of memory, and its next piece is a second one then.
+    return sum(sizes) * ELEMENT_BYTES[shape.compute] + 2 * _head_piece_bytes(facts, shape)
+
+
+def _head_piece_bytes(facts: CheckpointFacts, shape: Shape) -> int:
+    """Return what is unpacked of the output head at once."""
+    if not packs(facts, shape.precision):
+        return 0
+    head = max((one.rows * one.columns for block in facts.blocks for one in block.vocabulary), default=0)
+    return min(head * ELEMENT_BYTES[shape.compute], HEAD_PIECE_BYTES)

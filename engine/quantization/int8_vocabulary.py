@@ -14,10 +14,11 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from engine.planning.recorded import HEAD_PIECE_BYTES
 from engine.quantization.int8_products import is_in_place, ladder_for, whole
 
 _LARGEST_CODE = 127
-_PIECE_BYTES = 64 * 2**20  # of the head that is unpacked at once where that is the fastest way
+_PACKED_AT_ONCE_BYTES = 64 * 2**20
 _SMALLEST_SCALE = 1e-30
 # What families with an embedding of their own do with the rows: multiply them by a constant, or nothing.
 _SCALED = re.compile(r"return super\(\)\.forward\(\w+\) \* self\.(\w+)(\.to\(self\.weight\.dtype\))?\s*$")
@@ -107,7 +108,7 @@ def pack_rows(
     scales = torch.empty(dense.shape[0], dtype=dtype, device=kept)
     limits = torch.finfo(dtype)
     smallest = max(limits.tiny * limits.eps, _SMALLEST_SCALE)
-    step = max(_PIECE_BYTES // (4 * max(dense.shape[1], 1)), 1)
+    step = max(_PACKED_AT_ONCE_BYTES // (4 * max(dense.shape[1], 1)), 1)
     for start in range(0, dense.shape[0], step):
         rows = dense[start : start + step].to(device).float()
         scale = (rows.abs().amax(dim=1) / _LARGEST_CODE).clamp_(min=smallest).to(dtype)
@@ -130,13 +131,13 @@ def lay_in_place(model: PreTrainedModel) -> None:
 
 
 def _by_pieces(rows: torch.Tensor, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    step = max(_PIECE_BYTES // (weight.shape[1] * rows.element_size()), 1)
-    if step >= weight.shape[0]:
-        return whole(rows, weight, scale)
+    """Unpack a piece of the head at a time, which is the space that is planned for it."""
+    rows = rows.detach()  # results are written in place
+    step = max(HEAD_PIECE_BYTES // (weight.shape[1] * rows.element_size()), 1)
     result = rows.new_empty(rows.shape[0], weight.shape[0])
     for start in range(0, weight.shape[0], step):
         here = slice(start, start + step)
-        result[:, here] = whole(rows, weight[here], scale[here])
+        torch.mm(rows, (weight[here] * scale[here].unsqueeze(1)).t(), out=result[:, here])
     return result
 
 

@@ -29,7 +29,8 @@ MIB = 2**20
     ("name", "shape", "measured_mb"),
     [
         ("llama-3.1-8b", BF16, 25.2), ("llama-3.1-8b", INT4, 178.3), ("llama-3.2-1b", INT4, 60.8),
-        ("gemma-3-1b", BF16, 44.0), ("qwen3-30b-a3b", BF16, 180.0), ("qwen3-0.6b", INT4, 25.2),
+        ("gemma-3-1b", BF16, 44.0), ("qwen3-30b-a3b", BF16, 180.0), ("qwen3-0.6b", INT8, 25.2),
+        ("qwen3-0.6b", INT4, 25.2),
         ("deepseek-v2-lite", BF16, 266.4), ("deepseek-v2-lite", INT8, 289.5), ("deepseek-v2-lite", INT4, 230.7),
         ("qwen3-30b-a3b", INT8, 195.1), ("qwen3-30b-a3b", INT4, 186.7),
     ],
@@ -94,6 +95,17 @@ def test_what_latent_attention_makes_anew_is_counted_for_each_reach() -> None:
         assert added == reaches * each
     most = recorded.pool_bytes(dense, BF16, 163840) - recorded.pool_bytes(flat, BF16, 163840)
     assert most < 4.5 * recorded.EXPANDED_LIMIT_BYTES
+
+
+@pytest.mark.parametrize("shape", [INT8, INT4])
+def test_the_pieces_that_a_head_in_8_bit_is_unpacked_in_are_planned(shape: Shape) -> None:
+    """Unpacked for the 16 ids of a step, Qwen3-0.6B's took 64 MiB twice, of which nothing was planned."""
+    facts = facts_for("qwen3-0.6b")
+    without = replace(facts, blocks=tuple(replace(block, vocabulary=()) for block in facts.blocks))
+    pieces = [recorded.pool_bytes(one, shape, 8192) for one in (facts, without)]
+    assert pieces[0] - pieces[1] == 2 * recorded.HEAD_PIECE_BYTES
+    pieces = [recorded.aside_bytes(one, shape) for one in (facts, without)]
+    assert pieces[0] - pieces[1] == recorded.HEAD_PIECE_BYTES
 
 
 def test_nothing_is_recorded_where_windows_are_short() -> None:

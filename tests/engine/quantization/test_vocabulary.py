@@ -99,7 +99,7 @@ def test_rows_of_any_size_are_packed_piece_by_piece(monkeypatch: pytest.MonkeyPa
     dense[5] = 0
     original = dense.clone()
     expected = pack_rows(dense, "cpu", torch.float32)
-    monkeypatch.setattr(int8_vocabulary, "_PIECE_BYTES", 4 * 24 * 5)
+    monkeypatch.setattr(int8_vocabulary, "_PACKED_AT_ONCE_BYTES", 4 * 24 * 5)
     for found, wanted in zip(pack_rows(dense, "cpu", torch.float32), expected, strict=True):
         assert torch.equal(found, wanted)
     assert torch.equal(dense, original), "it may be a file that is read by mapping"
@@ -117,10 +117,14 @@ def test_a_head_that_is_unpacked_is_so_piece_by_piece(monkeypatch: pytest.Monkey
     head.weight, head.scale = pack_rows(plain.weight.detach(), "cpu", torch.bfloat16)
     ladder = Ladder((Rung(None, "unpacking", whole),))
     monkeypatch.setattr(int8_vocabulary, "ladder_for", lambda *_: ladder)
-    monkeypatch.setattr(int8_vocabulary, "_PIECE_BYTES", 2 * 32 * 7)
+    monkeypatch.setattr(int8_vocabulary, "HEAD_PIECE_BYTES", 2 * 32 * 7)
     states = torch.randn(2, 9, 32, dtype=torch.bfloat16)
     with torch.inference_mode():
-        found, expected = head(states), linear(states, head.weight * head.scale.unsqueeze(1)) + plain.bias
+        with torch.profiler.profile(record_shapes=True) as profile:
+            found = head(states)
+        expected = linear(states, head.weight * head.scale.unsqueeze(1)) + plain.bias
+    pieces = [event.input_shapes[0] for event in profile.events() if event.name == "aten::mul"]
+    assert pieces == [[7, 32]] * 14 + [[2, 32]]
     assert found.shape == (2, 9, 100)
     assert torch.allclose(found.float(), expected.float(), rtol=2e-2, atol=2e-2)
 
