@@ -22,7 +22,8 @@ from engine.planning.facts import CheckpointFacts
 from engine.planning.ladder import Wishes
 from engine.planning.precision import plan
 from engine.planning.sizes import GIB
-from engine.quantization.published import Environment, read
+from engine.quantization.published.config import read
+from engine.quantization.published.environment import Environment
 
 FILE = Path(__file__).parents[1] / "engine" / "planning" / "PLANS.md"
 CONTEXTS = (4096, 32768)

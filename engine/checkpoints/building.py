@@ -21,7 +21,9 @@ from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
 from engine.planning.sizes import in_gib
 from engine.quantization import reading_class
-from engine.quantization.published import LoadOptions, PublishedQuantization, lost_scales
+from engine.quantization.published.config import PublishedQuantization
+from engine.quantization.published.elements import lost_scales
+from engine.quantization.published.load_options import LoadOptions
 
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 PACKED = (Precision.INT8, Precision.INT4)
@@ -86,7 +88,7 @@ def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel 
             model, loading = _from_pretrained(blueprint)
         _refuse_random_weights(blueprint.files, loading)
         if blueprint.options is not None:
-            from engine.quantization.published_repair import settle
+            from engine.quantization.published.repair import settle
 
             settle(model, DTYPES[blueprint.plan.compute])
         free_rests(model)
@@ -130,10 +132,10 @@ def _from_pretrained(blueprint: Blueprint) -> tuple[PreTrainedModel, dict[str, o
 
         loads = partial(copy_reading.from_copy, model_class)
     elif blueprint.unpacks is not None and not blueprint.is_copy:
-        from engine.quantization import unpacked_reading
+        from engine.quantization.published import reading
 
-        config = unpacked_reading.plain_config(config, model_class)
-        loads = partial(unpacked_reading.from_published, model_class, blueprint.unpacks)
+        config = reading.plain_config(config, model_class)
+        loads = partial(reading.from_published, model_class, blueprint.unpacks)
     elif plan.offloaded:
         config = config if model_class.config_class is type(config) else config.get_text_config()
         loads = partial(reading_class.load, model_class, None)

@@ -17,16 +17,9 @@ from engine.checkpoints.resolve import resolve
 from engine.checkpoints.safety import check, unbuildable, unsupported
 from engine.checkpoints.skeleton import Source, auto_class_for, facts_of, skeleton_of
 from engine.planning.facts import CheckpointFacts, Published
-from engine.quantization.published import (
-    Environment,
-    PublishedQuantization,
-    elements_of,
-    load_options,
-    read,
-    requirement,
-    unpacks,
-    unpacks_here,
-)
+from engine.quantization.published.config import PublishedQuantization, elements_of, read
+from engine.quantization.published.environment import Environment, requirement, unpacks, unpacks_here
+from engine.quantization.published.load_options import load_options
 
 _LONGEST_KIND = 40
 # More than tied weights that are published twice, or vision parts that are left out, can explain.

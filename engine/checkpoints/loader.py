@@ -33,7 +33,8 @@ from engine.planning import precision
 from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.targets import targets_of
-from engine.quantization.published import Environment, load_options, requirement, this_environment, unpacks_here
+from engine.quantization.published.environment import Environment, requirement, this_environment, unpacks_here
+from engine.quantization.published.load_options import load_options
 
 _WITHOUT_DRAFT = Remedy(label="Load without a draft model", draft="")
 

@@ -34,7 +34,7 @@ from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.shapes import Shape, shape_of
 from engine.planning.targets import targets_of
-from engine.quantization.published import Environment, everything_installed, requirement
+from engine.quantization.published.environment import Environment, everything_installed, requirement
 
 _DTYPES = {"bfloat16": ("BF16", 2), "float16": ("F16", 2), "float32": ("F32", 4)}
 

@@ -18,8 +18,8 @@ from engine.checkpoints.files import (
     shard_names,
 )
 from engine.checkpoints.other_formats import refuse_other_purpose, without_config, without_weights
-from engine.quantization import published_tensors
-from engine.quantization.published import PublishedQuantization, elements_of, read
+from engine.quantization.published.config import PublishedQuantization, elements_of, read
+from engine.quantization.published.tensors import problem as tensors_problem
 
 _CODE_KEYS = frozenset(
     {
@@ -208,7 +208,7 @@ def _read_weights(
         raise incomplete(files, "its weight files are empty")
     check_index(files, names, tensors, named)
     headers = {name: (header.shape, header.dtype) for name, header in tensors.items()}
-    if problem := published_tensors.problem(published, headers):
+    if problem := tensors_problem(published, headers):
         raise EngineError(
             ErrorKind.CHECKPOINT_UNSUPPORTED,
             f"The model {files.name} cannot be loaded: {problem}.",

@@ -28,7 +28,7 @@ from engine.quantization.mxfp4 import GROUP
 from engine.quantization.packed_experts import PackedShape, is_packed, make_place, mark, use_packed_experts
 from engine.quantization.packed_experts import register as register_experts
 from engine.quantization.packing import expert_shapes
-from engine.quantization.published_kinds import KEPT_MXFP4
+from engine.quantization.published.kinds import KEPT_MXFP4
 
 
 class KeptMxfp4Config(Mxfp4Config):

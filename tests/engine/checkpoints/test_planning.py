@@ -25,7 +25,8 @@ from engine.checkpoints.published_files import PublishedFiles
 from engine.checkpoints.safety import check
 from engine.hardware import machine
 from engine.planning import shapes
-from engine.quantization.published import Environment, read
+from engine.quantization.published.config import read
+from engine.quantization.published.environment import Environment
 from tests import tiny_checkpoints, tiny_gguf, tiny_published
 
 GIB = 2**30

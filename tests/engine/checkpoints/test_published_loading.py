@@ -16,10 +16,11 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Plan, Precision, PrecisionChoice
 from engine.checkpoints import copies, copy_folders, loader
-from engine.quantization import packed_experts, quantizers, unpacked_reading
-from engine.quantization.published_forms import PackedWeight
+from engine.quantization import packed_experts, quantizers
+from engine.quantization.published import reading
+from engine.quantization.published.forms import PackedWeight
+from engine.quantization.published.unpacking import Read
 from engine.quantization.report import resident_bytes
-from engine.quantization.unpacking import Read
 from tests import tiny_checkpoints, tiny_published
 
 PROMPT = torch.tensor([[3, 17, 44, 101, 250, 9, 12]])
@@ -95,7 +96,7 @@ def test_what_was_packed_again_is_read_from_its_copy_the_next_time(
     packed, _ = pair("fp8", "experts", tmp_path, tiny_folder)
     first, _, size = computed(packed, choice, tmp_path / "data")
     assert len(list((tmp_path / "data" / copy_folders.FOLDER_NAME).iterdir())) == 1
-    for place, name in ((unpacked_reading, "unpack"), (packed_experts, "pack"), (quantizers, "pack")):
+    for place, name in ((reading, "unpack"), (packed_experts, "pack"), (quantizers, "pack")):
         monkeypatch.setattr(place, name, None)
     second, _, again = computed(packed, choice, tmp_path / "data")
     assert torch.equal(first, second)
@@ -114,8 +115,8 @@ def test_no_more_is_unpacked_at_once_than_is_packed_next(
         most.append(len(alive))
         return result
 
-    unpack = unpacked_reading.unpack
-    monkeypatch.setattr(unpacked_reading, "unpack", watched)
+    unpack = reading.unpack
+    monkeypatch.setattr(reading, "unpack", watched)
     packed, _ = pair("compressed int4", "dense", tmp_path, tiny_folder)
     computed(packed, PrecisionChoice.INT4, tmp_path / "data")
     assert len(most) == 14

@@ -11,7 +11,7 @@ from engine.checkpoints import loader
 from engine.checkpoints.inspection import facts_for, inspect
 from engine.checkpoints.loader import LoadedModel
 from engine.planning.facts import Block
-from engine.quantization.published import this_environment
+from engine.quantization.published.environment import this_environment
 
 
 def blocks_of(path: Path, data: Path) -> tuple[Block, ...]:

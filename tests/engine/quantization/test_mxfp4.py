@@ -17,14 +17,17 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision, PrecisionChoice
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
-from engine.quantization import mxfp4, mxfp4_quantizer, published
+from engine.quantization import mxfp4, mxfp4_quantizer
 from engine.quantization.packed_experts import (
     IMPLEMENTATION,
     _all_at_once,
     _expert_by_expert,
     is_packed,
 )
-from engine.quantization.published_kinds import KEPT_MXFP4
+from engine.quantization.published.config import read as read_config
+from engine.quantization.published.environment import Environment, unpacks
+from engine.quantization.published.kinds import KEPT_MXFP4
+from engine.quantization.published.load_options import load_options
 from engine.quantization.report import describe, resident_bytes
 from tests import tiny_checkpoints
 from tests.chat_probe import ask, user
@@ -225,16 +228,16 @@ def test_experts_outside_the_interface_are_unpacked(
 
 @pytest.mark.parametrize("device", ["cuda", "cpu", "mps"])
 def test_known_models_stay_packed_on_every_device(device: str) -> None:
-    environment = published.Environment(device)
-    found = published.read({"model_type": "gpt_oss", "quantization_config": SETTINGS})
+    environment = Environment(device)
+    found = read_config({"model_type": "gpt_oss", "quantization_config": SETTINGS})
     assert found is not None
-    assert not published.unpacks(found, environment)
-    options = published.load_options(found, environment)
+    assert not unpacks(found, environment)
+    options = load_options(found, environment)
     assert (options.keeps_mxfp4, options.unpacks, options.dtype) == (True, False, "")
     assert "dequantize" not in options.quantization_config
     other = dataclasses.replace(found, model="of_tomorrow")
-    assert published.unpacks(other, environment)
-    assert published.load_options(other, environment).quantization_config == SETTINGS | {"dequantize": True}
+    assert unpacks(other, environment)
+    assert load_options(other, environment).quantization_config == SETTINGS | {"dequantize": True}
 
 
 def test_plan_memory_and_answer(checkpoints: tuple[Path, Path], tmp_path: Path) -> None:

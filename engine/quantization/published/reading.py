@@ -15,10 +15,10 @@ from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.modeling_utils import LoadStateDictConfig
 
 from engine.quantization.opened_files import opened
-from engine.quantization.published import PublishedQuantization
-from engine.quantization.published_forms import PackedWeight, contents_of, names_of
+from engine.quantization.published.config import PublishedQuantization
+from engine.quantization.published.forms import PackedWeight, contents_of, names_of
+from engine.quantization.published.unpacking import unpack
 from engine.quantization.reading_class import load
-from engine.quantization.unpacking import unpack
 
 # How the checkpoint that this thread is reading was published: from_pretrained hands nothing on.
 _read_now: ContextVar[PublishedQuantization] = ContextVar("published")

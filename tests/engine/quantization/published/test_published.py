@@ -23,15 +23,20 @@ from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision
-from engine.quantization import published, published_tensors
-from engine.quantization.published_kinds import KINDS
-from engine.quantization.published_repair import settle
+from engine.quantization.published.config import PublishedQuantization, elements_of
+from engine.quantization.published.config import read as read_config
+from engine.quantization.published.elements import lost_scales
+from engine.quantization.published.environment import Environment, requirement, this_environment, unpacks_here
+from engine.quantization.published.kinds import KINDS
+from engine.quantization.published.load_options import load_options
+from engine.quantization.published.repair import settle
+from engine.quantization.published.tensors import Header, problem
 from tests import tiny_checkpoints
 
 NAMES = {package.name.split("[")[0]: "99.0" for kind in KINDS.values() for package in kind.packages}
-EVERYTHING = published.Environment("cuda", (12, 0), NAMES, has_compiler=True)
-NOTHING = published.Environment("cuda", (12, 0))
-CPU = published.Environment("cpu", versions=NAMES, has_compiler=True)
+EVERYTHING = Environment("cuda", (12, 0), NAMES, has_compiler=True)
+NOTHING = Environment("cuda", (12, 0))
+CPU = Environment("cpu", versions=NAMES, has_compiler=True)
 FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
 
 
@@ -51,8 +56,8 @@ GPTQ_3_BITS: dict[str, object] = {"quant_method": "gptq", "bits": 3}
 FP8_DYNAMIC = compressed(num_bits=8, type="float", strategy="channel", format="float-quantized")
 
 
-def read(settings: object) -> published.PublishedQuantization:
-    found = published.read({"quantization_config": settings}, "my-model")
+def read(settings: object) -> PublishedQuantization:
+    found = read_config({"quantization_config": settings}, "my-model")
     assert found is not None
     return found
 
@@ -92,11 +97,11 @@ def test_what_it_means(settings: dict[str, object], label: str, precision: Preci
 
 @pytest.mark.parametrize("config", [{}, {"quantization_config": None}, {"text_config": {}}, {"text_config": "odd"}])
 def test_not_quantized(config: dict[str, object]) -> None:
-    assert published.read(config) is None
+    assert read_config(config) is None
 
 
 def test_text_model_inside_is_read_like_transformers_does() -> None:
-    found = published.read({"text_config": {"quantization_config": {"quant_method": "gptq", "bits": 4}}})
+    found = read_config({"text_config": {"quantization_config": {"quant_method": "gptq", "bits": 4}}})
     assert found is not None
     assert found.kind == "gptq"
 
@@ -145,7 +150,7 @@ def test_odd_groups_of_compressed_tensors_are_no_crash(groups: object) -> None:
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"mlx"}))
 def test_each_kind_loads_with_everything_or_says_why_not(kind: str) -> None:
     settings = {"quant_method": kind} | (compressed() if kind == "compressed-tensors" else {})
-    sentence = published.requirement(read(settings), EVERYTHING)
+    sentence = requirement(read(settings), EVERYTHING)
     assert bool(sentence) == bool(KINDS[kind].never)
     assert not sentence or sentence.endswith(".")
 
@@ -154,25 +159,23 @@ def test_each_kind_loads_with_everything_or_says_why_not(kind: str) -> None:
     ("settings", "environment", "words"),
     [
         (GPTQ_3_BITS, NOTHING, ("optimum 1.24.0", "gptqmodel 1.4.3", "pip install")),
-        (GPTQ_3_BITS, published.Environment("cuda", (8, 0), NAMES | {"optimum": "1.23.9"}), ("optimum",)),
+        (GPTQ_3_BITS, Environment("cuda", (8, 0), NAMES | {"optimum": "1.23.9"}), ("optimum",)),
         ({"quant_method": "awq", "version": "gemv"}, NOTHING, ("pip install gptqmodel",)),
         (compressed(num_bits=3), NOTHING, ("'compressed-tensors>=0.15.0'",)),
-        ({"quant_method": "fbgemm_fp8"}, published.Environment("cuda", (8, 9), NAMES), ("9.0", "8.9")),
+        ({"quant_method": "fbgemm_fp8"}, Environment("cuda", (8, 9), NAMES), ("9.0", "8.9")),
         ({"quant_method": "hqq"}, CPU, ("NVIDIA",)),
         ({"quant_method": "eetq"}, EVERYTHING, ("fetched from the internet",)),
         ({"quant_method": "modelopt"}, EVERYTHING, ("ModelOpt",)),
         ({"quant_method": "bitnet"}, NOTHING, ("compiler",)),
-        ({"load_in_4bit": True}, published.Environment("mps", (0, 0), NAMES, ("mps int8",)), ("does not work",)),
+        ({"load_in_4bit": True}, Environment("mps", (0, 0), NAMES, ("mps int8",)), ("does not work",)),
         (compressed(actorder="group"), EVERYTHING, ("actorder",)),
         (compressed(format="marlin-24"), EVERYTHING, ("marlin-24",)),
         (compressed(transform_config={"config_groups": {"r": {}}}), EVERYTHING, ("rotated",)),
         (compressed(sparsity_config={"format": "sparse-24-bitmask"}), EVERYTHING, ("sparse-24-bitmask",)),
     ],
 )  # fmt: skip
-def test_what_is_lacking(
-    settings: dict[str, object], environment: published.Environment, words: tuple[str, ...]
-) -> None:
-    sentence = published.requirement(read(settings), environment)
+def test_what_is_lacking(settings: dict[str, object], environment: Environment, words: tuple[str, ...]) -> None:
+    sentence = requirement(read(settings), environment)
     assert all(word in sentence for word in words), sentence
 
 
@@ -184,7 +187,7 @@ def test_what_is_lacking(
     ],
 )  # fmt: skip
 def test_nothing_is_lacking_on_a_plain_installation(settings: dict[str, object]) -> None:
-    assert published.requirement(read(settings), published.this_environment("cpu")) == ""
+    assert requirement(read(settings), this_environment("cpu")) == ""
 
 
 @pytest.mark.parametrize(
@@ -194,31 +197,29 @@ def test_nothing_is_lacking_on_a_plain_installation(settings: dict[str, object])
         ({"quant_method": "mxfp4"}, EVERYTHING, True, False),
         ({"quant_method": "gptq"}, EVERYTHING, False, False),
         ({"quant_method": "gptq"}, NOTHING, True, True),
-        ({"quant_method": "awq"}, published.Environment("cpu"), True, True),
+        ({"quant_method": "awq"}, Environment("cpu"), True, True),
         (GPTQ_3_BITS, EVERYTHING, False, False),
         ({"load_in_8bit": True}, CPU, False, False),
         (compressed(), EVERYTHING, True, True),
         (compressed(num_bits=3), EVERYTHING, True, False),
         (FP8_DYNAMIC, EVERYTHING, False, False),
         (FP8_DYNAMIC, NOTHING, True, True),
-        (FP8_DYNAMIC, published.Environment("cuda", (8, 6)), True, True),
+        (FP8_DYNAMIC, Environment("cuda", (8, 6)), True, True),
         (FP8_DYNAMIC, CPU, True, True),
         (compressed(num_bits=8, type="float", strategy="block", format="float-quantized"), EVERYTHING, True, True),
     ],
 )
-def test_what_is_unpacked(
-    settings: dict[str, object], environment: published.Environment, unpacks: bool, here: bool
-) -> None:
+def test_what_is_unpacked(settings: dict[str, object], environment: Environment, unpacks: bool, here: bool) -> None:
     found = read(settings)
-    assert published.load_options(found, environment).unpacks is unpacks
-    assert published.unpacks_here(found, environment) is here
+    assert load_options(found, environment).unpacks is unpacks
+    assert unpacks_here(found, environment) is here
 
 
 def test_dtypes_that_kernels_insist_on() -> None:
     awq = read({"quant_method": "awq"})
-    assert published.load_options(awq, EVERYTHING).dtype == "float16"
-    assert published.load_options(awq, CPU).dtype == ""
-    nf4 = published.load_options(read({"load_in_4bit": True, "bnb_4bit_compute_dtype": "bfloat16"}), CPU, "float32")
+    assert load_options(awq, EVERYTHING).dtype == "float16"
+    assert load_options(awq, CPU).dtype == ""
+    nf4 = load_options(read({"load_in_4bit": True, "bnb_4bit_compute_dtype": "bfloat16"}), CPU, "float32")
     assert nf4.quantization_config["bnb_4bit_compute_dtype"] == "float32"
 
 
@@ -227,8 +228,8 @@ def test_mixed_groups_are_not_unpacked_with_the_scheme_of_the_first() -> None:
     four = {"targets": ["Linear"], "weights": {"num_bits": 4, "type": "int"}}
     mixed = read(compressed(config_groups={"a": four, "b": eight}))
     alike = read(compressed(config_groups={"a": four, "b": four | {"targets": ["re:.*mlp.*"]}}))
-    assert published.load_options(mixed, CPU).quantization_config["dequantize"] is False
-    assert published.load_options(alike, CPU).quantization_config["dequantize"] is True
+    assert load_options(mixed, CPU).quantization_config["dequantize"] is False
+    assert load_options(alike, CPU).quantization_config["dequantize"] is True
 
 
 # ---- what the tensors stand for -------------------------------------------------------------------------------------
@@ -264,11 +265,11 @@ def test_mixed_groups_are_not_unpacked_with_the_scheme_of_the_first() -> None:
     ],
 )  # fmt: skip
 def test_elements(settings: dict[str, object], name: str, shape: tuple[int, ...], dtype: str, elements: int) -> None:
-    assert published.elements_of(read(settings), shape, dtype, name) == elements
+    assert elements_of(read(settings), shape, dtype, name) == elements
 
 
 def test_elements_without_quantization() -> None:
-    assert published.elements_of(None, (3, 5), "I32", "a.scales") == 15
+    assert elements_of(None, (3, 5), "I32", "a.scales") == 15
 
 
 def test_lost_scales() -> None:
@@ -276,7 +277,7 @@ def test_lost_scales() -> None:
         "model.a.weight_scale", "model.a.input_scale", "model.a.k_scale", "model.b.experts.gate_up_proj_scales",
         "vision.c.weight_scale", "vision.c.weight", "audio.per_dim_scale", "lm_head.weight",
     ]  # fmt: skip
-    assert published.lost_scales(unexpected) == ["model.a.weight_scale", "model.b.experts.gate_up_proj_scales"]
+    assert lost_scales(unexpected) == ["model.a.weight_scale", "model.b.experts.gate_up_proj_scales"]
 
 
 FP8 = ((256, 384), "F8_E4M3")
@@ -300,17 +301,16 @@ FP8 = ((256, 384), "F8_E4M3")
         ({"quant_method": "fp8"}, {"a.weight": ((8, 96), "F6_E3M2"), "a.weight_scale_inv": ((), "F32")}, "of 6 bits"),
     ],
 )  # fmt: skip
-def test_tensors_that_do_not_fit(
-    settings: dict[str, object] | None, tensors: dict[str, published_tensors.Header], words: str
-) -> None:
-    problem = published_tensors.problem(read(settings) if settings else None, tensors)
-    assert words in problem
-    assert bool(problem) == bool(words)
+def test_tensors_that_do_not_fit(settings: dict[str, object] | None, tensors: dict[str, Header], words: str) -> None:
+    sentence = problem(read(settings) if settings else None, tensors)
+    assert words in sentence
+    assert bool(sentence) == bool(words)
 
 
 def test_reading_needs_neither_torch_nor_transformers() -> None:
     code = (
-        "import sys, engine.quantization.published as p, engine.checkpoints.local, engine.checkpoints.safety;"
+        "import sys, engine.quantization.published.environment as p;"
+        "import engine.checkpoints.local, engine.checkpoints.safety;"
         "p.this_environment('cpu'); print(sorted({'torch', 'transformers', 'bitsandbytes'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=180)
@@ -339,10 +339,10 @@ def write(path: Path, tensors: dict[str, torch.Tensor], source: Path, settings: 
 def load(path: Path, dtype: torch.dtype = torch.float32, unknown: bool = False) -> PreTrainedModel:
     """Load as the loader does; fails if a tensor was missing or left over. unknown: as if of an unknown model type."""
     config = AutoConfig.from_pretrained(path)
-    found = published.read(json.loads((path / "config.json").read_text()))
+    found = read_config(json.loads((path / "config.json").read_text()))
     assert found is not None
     found = dataclasses.replace(found, model="") if unknown else found
-    options = published.load_options(found, published.this_environment("cpu"), "float32")
+    options = load_options(found, this_environment("cpu"), "float32")
     config.quantization_config = dict(options.quantization_config)
     model, loading = cast(
         "tuple[PreTrainedModel, dict[str, object]]",
@@ -358,12 +358,10 @@ def load(path: Path, dtype: torch.dtype = torch.float32, unknown: bool = False) 
 
 
 def counted(path: Path) -> int:
-    found = published.read(json.loads((path / "config.json").read_text()))
+    found = read_config(json.loads((path / "config.json").read_text()))
     with safe_open(path / "model.safetensors", framework="np") as opened:
         parts = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118 - not a mapping
-        return sum(
-            published.elements_of(found, part.get_shape(), part.get_dtype(), name) for name, part in parts.items()
-        )
+        return sum(elements_of(found, part.get_shape(), part.get_dtype(), name) for name, part in parts.items())
 
 
 def values_in(path: Path) -> int:

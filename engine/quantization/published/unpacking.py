@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from engine.quantization.published_forms import Form, PackedWeight
+from engine.quantization.published.forms import Form, PackedWeight
 
 _STRIP_VALUES = 2**24
 _FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)

@@ -38,7 +38,7 @@ def is_scale(name: str) -> bool:
     return last in _SCALES or last.endswith(_SCALE_ENDINGS) or _BITSANDBYTES_STATE in name
 
 
-def without_their_scales(unused: Iterable[str]) -> list[str]:
+def lost_scales(unused: Iterable[str]) -> list[str]:
     """Return the names of unused tensors that scale weights which were used: the model is wrong without them.
 
     Scales of activations and of the KV cache are left out, and whole modules that nothing used (a vision tower).

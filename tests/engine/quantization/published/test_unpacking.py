@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from engine.quantization import published, unpacking
-from engine.quantization.published_forms import Contents, contents_of
+from engine.quantization.published import unpacking
+from engine.quantization.published.config import read as read_config
+from engine.quantization.published.forms import Contents, contents_of
 from tests import tiny_published
 
 DTYPES = {
@@ -17,7 +18,7 @@ FP8 = {"quant_method": "fp8", "weight_block_size": [128, 128]}
 
 
 def contents(settings: Mapping[str, object], tensors: Mapping[str, torch.Tensor]) -> Contents:
-    found = published.read({"quantization_config": settings})
+    found = read_config({"quantization_config": settings})
     assert found is not None
     assert found.is_read_here
     headers = {name: (tuple(tensor.shape), DTYPES[tensor.dtype]) for name, tensor in tensors.items()}
@@ -105,6 +106,6 @@ def test_scales_that_do_not_fit_are_told(form: str, part: str) -> None:
     ],
 )  # fmt: skip
 def test_other_layouts_are_left_to_their_libraries(settings: dict[str, object]) -> None:
-    found = published.read({"quantization_config": settings})
+    found = read_config({"quantization_config": settings})
     assert found is not None
     assert not found.is_read_here

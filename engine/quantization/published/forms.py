@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from engine.quantization.compressed_scheme import CompressedScheme
-from engine.quantization.published_elements import is_scale
+from engine.quantization.published.compressed import CompressedScheme
+from engine.quantization.published.elements import is_scale
 
 _FLOATS_OF_BYTES = ("F8_E4M3", "F8_E5M2")
 _OTHER_FLOATS = ("F6_E2M3", "F6_E3M2")

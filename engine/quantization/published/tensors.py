@@ -6,8 +6,8 @@ loaded.
 
 from collections.abc import Mapping
 
-from engine.quantization.published import PublishedQuantization
-from engine.quantization.published_forms import Header, contents_of
+from engine.quantization.published.config import PublishedQuantization
+from engine.quantization.published.forms import Header, contents_of
 
 _FLOATS_OF_BYTES = ("F8_E4M3", "F8_E5M2", "F4", "F6_E2M3", "F6_E3M2")
 _WHOLE_NUMBERS = ("U8", "I8", "I16", "U16", "I32", "U32")
