@@ -52,7 +52,8 @@ from engine.api.events import (
     WritingFinished,
 )
 from engine.api.warmth import TierBudgets, TierUse
-from engine.checkpoints import loader, usage
+from engine.checkpoints import loader
+from engine.checkpoints.library import usage
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups, draft_key
 from engine.checkpoints.planning import plan_checkpoint

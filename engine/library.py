@@ -17,8 +17,8 @@ from engine.api.events import (
     Emit,
     Terminal,
 )
-from engine.checkpoints.deletion import delete_checkpoint, discard_download
-from engine.checkpoints.local import list_checkpoints
+from engine.checkpoints.library.deletion import delete_checkpoint, discard_download
+from engine.checkpoints.library.listing import list_checkpoints
 from engine.hub import moving, removal
 from engine.hub.cache import cache_folder
 

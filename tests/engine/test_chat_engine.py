@@ -36,7 +36,7 @@ from engine.api.events import (
 from engine.api.message import PromptMessage, Role
 from engine.api.sampling import Sampling
 from engine.chat_engine import ChatEngine
-from engine.checkpoints import usage
+from engine.checkpoints.library import usage
 
 GREEDY = Sampling(temperature=0.0, maximum_tokens=24)
 GONE_FROM = (LoadPhase.LOADING, LoadPhase.CHECKING)

@@ -310,7 +310,7 @@ def test_tensors_that_do_not_fit(settings: dict[str, object] | None, tensors: di
 def test_reading_needs_neither_torch_nor_transformers() -> None:
     code = (
         "import sys, engine.quantization.published.environment as p;"
-        "import engine.checkpoints.local, engine.checkpoints.safety;"
+        "import engine.checkpoints.library.listing, engine.checkpoints.safety;"
         "p.this_environment('cpu'); print(sorted({'torch', 'transformers', 'bitsandbytes'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=180)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints import copy_folders, usage
+from engine.checkpoints import copy_folders
+from engine.checkpoints.library import usage
 
 # What listing and planning read themselves: when that was read last says nothing about a use.
 _READ_BY_LISTS = ("config.json", "tokenizer_config.json", "generation_config.json")

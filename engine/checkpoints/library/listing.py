@@ -10,11 +10,11 @@ from pathlib import Path
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.errors import EngineError
 from engine.checkpoints import starter
-from engine.checkpoints.cached_rows import rows_of_cache
 from engine.checkpoints.files import CheckpointFiles
-from engine.checkpoints.own_files import made_of, model_files
+from engine.checkpoints.library.cached_rows import rows_of_cache
+from engine.checkpoints.library.own_files import made_of, model_files
+from engine.checkpoints.library.traces import Traces, traces_in, used_at
 from engine.checkpoints.safety import check
-from engine.checkpoints.traces import Traces, traces_in, used_at
 from engine.hub.cache import entries_of, is_folder
 from engine.hub.disk_use import freed_bytes
 

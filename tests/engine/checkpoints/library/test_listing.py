@@ -10,10 +10,10 @@ from huggingface_hub import constants
 
 from engine.api.checkpoint import CheckpointKind
 from engine.checkpoints import starter
-from engine.checkpoints.local import list_checkpoints
+from engine.checkpoints.library.listing import list_checkpoints
 from tests import tiny_checkpoints
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_what_was_never_meant_to_be_a_model_is_left_out(cache: Path, tmp_path: P
 def test_listing_needs_neither_torch_nor_transformers(tmp_path: Path, tiny_folder: Path) -> None:
     path = tiny_checkpoints.make("llama", tiny_folder)
     program = (
-        "import sys; from pathlib import Path; from engine.checkpoints.local import list_checkpoints\n"
+        "import sys; from pathlib import Path; from engine.checkpoints.library.listing import list_checkpoints\n"
         f"found = list_checkpoints(Path({str(tmp_path)!r}), [{str(path)!r}])\n"
         "print(len(found), 'torch' in sys.modules, 'transformers' in sys.modules)"
     )

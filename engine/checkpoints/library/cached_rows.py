@@ -16,9 +16,9 @@ from engine.checkpoints.files import (
     read_json,
     weight_bytes_in_all,
 )
-from engine.checkpoints.own_files import made_of
+from engine.checkpoints.library.own_files import made_of
+from engine.checkpoints.library.traces import Traces, used_at
 from engine.checkpoints.safety import check
-from engine.checkpoints.traces import Traces, used_at
 from engine.hub import cache, removal
 from engine.hub.cache import CachedSnapshot
 from engine.hub.disk_use import files_below

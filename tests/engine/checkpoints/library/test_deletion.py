@@ -10,9 +10,10 @@ from huggingface_hub import scan_cache_dir
 
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints import copy_folders, usage
-from engine.checkpoints.deletion import delete_checkpoint, discard_download
-from engine.checkpoints.local import list_checkpoints
+from engine.checkpoints import copy_folders
+from engine.checkpoints.library import usage
+from engine.checkpoints.library.deletion import delete_checkpoint, discard_download
+from engine.checkpoints.library.listing import list_checkpoints
 from engine.checkpoints.resolve import locate
 from engine.hub import removal
 from engine.hub.download import record

@@ -5,9 +5,9 @@ from pathlib import Path
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError
 from engine.checkpoints.files import CONFIG_NAME, INDEX_NAME, SINGLE_NAME, CheckpointFiles, listed_shards
+from engine.checkpoints.library.traces import Traces
 from engine.checkpoints.resolve import locate
 from engine.checkpoints.safety import KNOWN_FILES
-from engine.checkpoints.traces import Traces
 from engine.hub.disk_use import files_below, folder_bytes
 
 # Folders that belong to a model with all that is in them.

@@ -9,12 +9,13 @@ from pathlib import Path
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints import conversion as conversions
-from engine.checkpoints import copy_folders, starter, usage
-from engine.checkpoints.cached_rows import rows_of
+from engine.checkpoints import copy_folders, starter
 from engine.checkpoints.files import CheckpointFiles
-from engine.checkpoints.local import places_in
-from engine.checkpoints.own_files import conversion_of, made_of, model_files
-from engine.checkpoints.traces import Traces, traces_in
+from engine.checkpoints.library import usage
+from engine.checkpoints.library.cached_rows import rows_of
+from engine.checkpoints.library.listing import places_in
+from engine.checkpoints.library.own_files import conversion_of, made_of, model_files
+from engine.checkpoints.library.traces import Traces, traces_in
 from engine.hub import cache, removal
 from engine.hub.disk_use import freed_bytes
 from engine.hub.download import discard, unfinished

@@ -10,8 +10,8 @@ import pytest
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
-from engine.checkpoints import usage
-from engine.checkpoints.local import list_checkpoints
+from engine.checkpoints.library import usage
+from engine.checkpoints.library.listing import list_checkpoints
 from engine.checkpoints.resolve import resolve
 from engine.checkpoints.safety import check
 from engine.hub.download import record
