@@ -31,10 +31,14 @@ def scrubbed(text: str, home: Path | None = None) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return what this program runs on, by distribution metadata: nothing is imported for it."""
+    """Return what this program runs on, by distribution metadata: nothing is imported for it.
+
+    Of the kernel only its number: self-built ones carry names of machines and people in the rest.
+    """
     from importlib.metadata import PackageNotFoundError, version  # which takes the window's start some time
 
-    found = {"Python": platform.python_version(), "system": f"{platform.system()} {platform.release()}"}
+    kernel = "".join(re.findall(r"^[\d.]+", platform.release()))
+    found = {"Python": platform.python_version(), "system": f"{platform.system()} {kernel}".strip()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

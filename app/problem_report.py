@@ -36,7 +36,7 @@ _CREDENTIALS = re.compile(r"//[^/\s@]+@")
 def problem_report(paths: Paths, hardware: Hardware | None = None, details: str = "") -> str:
     """Return the report; details is the technical part of a notice it is about. Reads the ends of two files."""
     parts = [
-        ("Versions", [f"{name}: {version}" for name, version in _versions().items()]),
+        ("Versions", [f"{name}: {version}" for name, version in versions().items()]),
         ("Computer", _computer(hardware) if hardware is not None else []),
         ("What went wrong", details.splitlines()),
         ("Window's log", _tail(paths.app_log)),
@@ -90,12 +90,6 @@ def _names() -> list[str]:
     except (OSError, KeyError):  # a process of a user without a name
         pass
     return sorted((name for name in names if len(name) >= _LEAST_NAME and name != "root"), key=len, reverse=True)
-
-
-def _versions() -> dict[str, str]:
-    found = versions()
-    number = re.match(r"\S+(?: [\d.]+)?", found["system"])  # the rest of a kernel's name may name a machine
-    return found | {"system": number.group() if number else "unknown"}
 
 
 def _computer(hardware: Hardware) -> list[str]:

@@ -1,7 +1,6 @@
 """`hearth doctor`: what this computer has and where Hearth keeps things; safe to paste into a public bug report."""
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def _tiers(session: EngineSession, output: Output, interrupts: Interrupts) -> Ti
 
 def _report(hardware: Hardware | None, tiers: Tiers, problem: str, paths: Paths) -> dict[str, object]:
     return {
-        "versions": _versions(),
+        "versions": versions(),
         "paths": _folders(paths),
         "hardware": _safe_values(msgspec.to_builtins(hardware)),
         "tiers": _safe_values(msgspec.to_builtins(tiers)),
@@ -76,7 +75,7 @@ def _lines(hardware: Hardware | None, tiers: Tiers, problem: str, paths: Paths) 
 
 
 def _groups(hardware: Hardware | None, tiers: Tiers, problem: str, paths: Paths) -> Iterator[Group]:
-    own = _versions()
+    own = versions()
     if hardware is None:
         yield "This computer", [own["system"], problem]
     else:
@@ -149,13 +148,6 @@ def _rate(bytes_per_second: float, source: str) -> str:
 
 def _tier(use: TierUse) -> str:
     return f"{TIER_NAMES[use.tier]}: {use_words(use)}. {reason_sentence(use)}"
-
-
-def _versions() -> dict[str, str]:
-    # Of the kernel only its number: self-built ones carry names of machines and people in the rest.
-    found = versions()
-    number = re.match(r"\S+(?: [\d.]+)?", found["system"])
-    return found | {"system": number.group() if number else "unknown"}
 
 
 def _folders(paths: Paths) -> dict[str, str]:

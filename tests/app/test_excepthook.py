@@ -1,4 +1,5 @@
 import logging
+import platform
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -55,6 +56,13 @@ def test_a_report_has_versions_and_the_traceback() -> None:
     assert "thread store" in report
     assert "ValueError: no hf_… in ~/x" in report
     assert "test_excepthook" in report
+
+
+def test_a_kernel_that_was_built_here_is_told_by_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.release", lambda: "6.12.3-annas-laptop")
+    report = report_text(failure("bug"), "")
+    assert f"system {platform.system()} 6.12.3\n" in report
+    assert "anna" not in report
 
 
 def test_uncaught_exceptions_are_reported(reports: list[str]) -> None:

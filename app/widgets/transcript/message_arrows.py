@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QObject, Qt, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QApplication, QWidget
 
-from app.widgets.transcript.message_widget import MessageWidget
+from app.widgets.transcript.message_widget import message_around
 
 _STEPS = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1, Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}
 _VERTICAL = (Qt.Key.Key_Up, Qt.Key.Key_Down)
@@ -23,7 +23,7 @@ class MessageArrows(QObject):
     def _on_focus_changed(self, old: QWidget | None, new: QWidget | None) -> None:
         if old is not None:
             old.removeEventFilter(self)
-        if isinstance(new, QAbstractButton) and _message_around(new) is not None:
+        if isinstance(new, QAbstractButton) and message_around(new) is not None:
             new.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -31,7 +31,7 @@ class MessageArrows(QObject):
         if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
             return False
         step = _STEPS.get(Qt.Key(event.key()))
-        message = _message_around(watched)
+        message = message_around(watched)
         if step is None or message is None or event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier:
             return False
         if event.key() in _VERTICAL and message.editor is None:
@@ -45,9 +45,3 @@ class MessageArrows(QObject):
             stops[target].setFocus(Qt.FocusReason.OtherFocusReason)
             message.update_actions()
         return True
-
-
-def _message_around(watched: QObject | None) -> MessageWidget | None:
-    while watched is not None and not isinstance(watched, MessageWidget):
-        watched = watched.parent()
-    return watched

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QApplication, QMenu, QMenuBar, QWidget
 
 from app.models.transcript_model import TranscriptEntry
-from app.widgets.transcript.message_widget import MessageWidget
+from app.widgets.transcript.message_widget import MessageWidget, message_around
 from app.widgets.transcript.transcript import Transcript
 
 
@@ -94,10 +94,3 @@ class MessageFocus(QObject):
         found = [each for each in widget.focus_stops() if part and each.accessibleName() == part]
         (found[0] if found else widget).setFocus(Qt.FocusReason.OtherFocusReason)
         widget.update_actions()
-
-
-def message_around(widget: QWidget | None) -> MessageWidget | None:
-    """Return the message that a widget is a part of."""
-    while widget is not None and not isinstance(widget, MessageWidget):
-        widget = widget.parentWidget()
-    return widget

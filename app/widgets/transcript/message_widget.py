@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
     QColor,
@@ -368,3 +368,10 @@ class MessageWidget(QFrame):
     @Slot(object)
     def _on_step_requested(self, step: object) -> None:
         self.version_requested.emit((self.message_id, step))
+
+
+def message_around(part: QObject | None) -> MessageWidget | None:
+    """Return the message that a widget is a part of, or is itself."""
+    while part is not None and not isinstance(part, MessageWidget):
+        part = part.parent()
+    return part

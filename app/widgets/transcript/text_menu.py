@@ -5,7 +5,7 @@ from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QMenu, QWidget
+from PySide6.QtWidgets import QMenu
 
 from app.language import tr
 from app.rendering.links import safe_url
@@ -16,7 +16,7 @@ from app.widgets.text.table_text import markdown_of, table_at, values_of
 from app.widgets.text.text_selection import SelectionArea
 from app.widgets.text.text_view import TextView
 from app.widgets.transcript.message_actions import message_actions
-from app.widgets.transcript.message_widget import MessageWidget
+from app.widgets.transcript.message_widget import message_around
 
 
 def text_menu(page: SelectionArea, leaf: Leaf, place: QPoint) -> QMenu:
@@ -30,7 +30,7 @@ def text_menu(page: SelectionArea, leaf: Leaf, place: QPoint) -> QMenu:
     menu.addSeparator()
     _add_of_place(menu, leaf, place)
     menu.addSeparator()
-    message = _message_around(leaf)
+    message = message_around(leaf)
     if message is not None:
         message_actions(menu, message)
     return menu
@@ -64,9 +64,3 @@ def _add(menu: QMenu, words: str, do: Callable[[], object], enabled: bool = True
 
 def _copy(text: str) -> None:
     QGuiApplication.clipboard().setText(text)
-
-
-def _message_around(widget: QWidget | None) -> MessageWidget | None:
-    while widget is not None and not isinstance(widget, MessageWidget):
-        widget = widget.parentWidget()
-    return widget

@@ -16,7 +16,7 @@ from app.widgets.text.selected_text import copied_text, selected_markdown, selec
 from app.widgets.text.text_selection import SelectionArea, TextSelection
 from app.widgets.transcript.announcements import Announcements
 from app.widgets.transcript.message_rows import estimate_height, make_row
-from app.widgets.transcript.message_widget import MessageWidget, RowStyle
+from app.widgets.transcript.message_widget import MessageWidget, RowStyle, message_around
 from app.widgets.transcript.text_menu import text_menu
 from app.widgets.transcript.transcript_view import TranscriptView
 from engine.api.checkpoint import LocalCheckpoint
@@ -173,7 +173,7 @@ class Transcript(SelectionArea):
     def copy_markdown(self) -> None:
         """Copy what is selected as the Markdown that it was written as, or the message that has the keyboard."""
         text = selected_markdown(self, self._model)
-        current = _message_around(QApplication.focusWidget())
+        current = message_around(QApplication.focusWidget())
         if not text and current is not None:
             text = copied_text(current.entry.message)
         if text:
@@ -181,7 +181,7 @@ class Transcript(SelectionArea):
 
     def selectAll(self) -> None:
         """Select the message that has the keyboard, or had it last."""
-        current = _message_around(QApplication.focusWidget())
+        current = message_around(QApplication.focusWidget())
         row = self._model.row_of(current.message_id if current is not None else self._current_id)
         if row is not None:
             self.selection.select_row(row)
@@ -196,7 +196,7 @@ class Transcript(SelectionArea):
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab goes through the current message's buttons, then leaves the page."""
         focused = QApplication.focusWidget()
-        current = _message_around(focused)
+        current = message_around(focused)
         if current is None or focused is None:
             return super().focusNextPrevChild(forward)
         stops = [current, *current.focus_stops()]
@@ -306,9 +306,3 @@ def _close_edit(widget: MessageWidget) -> None:
         widget.editor.flush()
         if not widget.editor.edit.is_changed:
             widget.edits.end(widget.message_id)
-
-
-def _message_around(widget: QWidget | None) -> MessageWidget | None:
-    while widget is not None and not isinstance(widget, MessageWidget):
-        widget = widget.parentWidget()
-    return widget
