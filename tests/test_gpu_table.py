@@ -8,7 +8,7 @@ SPREAD = {"median": 80.04, "lowest": 79.0, "highest": 81.0, "rounds": 3}
 FOUND: dict[str, Any] = {
     "shape": "llama-3.1-8b",
     "machine": {"hardware": {"gpus": [{"name": "NVIDIA H100"}], "versions": {"torch": "2.11.0"}}},
-    "bench bf16": {
+    "decode bf16": {
         "precisions": [
             {
                 "decode": [
@@ -22,7 +22,7 @@ FOUND: dict[str, Any] = {
     },
     "ladder bf16": [{"rung": "graph", "rows": []}, {"rung": "compiled", "skipped": "the time was up"}],
     "memory bf16": {"planned_bytes": 2**31, "peak_bytes": 2**30, "peak_against_planned": 0.5},
-    "bench int8": {"skipped": "bitsandbytes is not installed."},
+    "decode int8": {"skipped": "bitsandbytes is not installed."},
     "rivals bf16": {"failed": "RuntimeError: no compiler"},
     "tiers": {"skipped": "the time was up"},
 }
@@ -31,11 +31,11 @@ FOUND: dict[str, Any] = {
 def test_numbers_stand_in_tables_and_reasons_below() -> None:
     lines = markdown(FOUND).splitlines()
     assert lines[0] == "llama-3.1-8b with random weights on NVIDIA H100; torch 2.11.0."
-    assert "| bench bf16 | 2,023 | 80.0 | 87% |" in lines
+    assert "| decode bf16 | 2,023 | 80.0 | 87% |" in lines
     assert "| memory bf16 | 2.00 | 1.00 | 0.500 |" in lines
     assert not any("32,000" in line for line in lines)
     assert lines[-3:] == [
-        "- bench int8 skipped: bitsandbytes is not installed.",
+        "- decode int8 skipped: bitsandbytes is not installed.",
         "- rivals bf16 failed: RuntimeError: no compiler",
         "- tiers skipped: the time was up",
     ]

@@ -53,7 +53,7 @@ def _measured(found: dict[str, Any], steps: str, part: str) -> Iterator[tuple[st
 
 
 def _decode(found: dict[str, Any]) -> Iterator[Row]:
-    rows = list(_measured(found, "bench", "decode"))
+    rows = list(_measured(found, "decode", "decode"))
     for step, rungs in found.items():
         if isinstance(rungs, list) and step.startswith(("ladder", "compiled")):
             rows += [(f"{step}: {rung['rung']}", row) for rung in rungs for row in rung.get("rows", [])]
@@ -63,7 +63,7 @@ def _decode(found: dict[str, Any]) -> Iterator[Row]:
 
 
 def _prefill(found: dict[str, Any]) -> Iterator[Row]:
-    for step, row in _measured(found, "bench", "prefill"):
+    for step, row in _measured(found, "reading", "prefill"):
         if rate := _median(row.get("tokens_per_second")):
             yield step, f"{row['prompt_tokens']:,}", f"{rate:,.0f}", f"{row['share_of_matrix_rate']:.0%}"
 
@@ -75,7 +75,7 @@ def _rivals(found: dict[str, Any]) -> Iterator[Row]:
 
 
 def _follow_ups(found: dict[str, Any]) -> Iterator[Row]:
-    for step, row in _measured(found, "bench", "follow_up"):
+    for step, row in _measured(found, "reading", "follow_up"):
         warm, cold = _median(row.get("warm_seconds")), _median(row.get("cold_seconds"))
         yield step, f"{row['history_tokens']:,}", f"{warm:.3f} s", f"{cold:.3f} s", f"{row['times_faster']:.1f} x"
 
