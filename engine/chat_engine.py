@@ -5,7 +5,8 @@ Owns the model, its KV and, on a GPU, all of the device's memory that Hearth use
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -53,13 +54,16 @@ from engine.api.events import (
 )
 from engine.api.warmth import TierBudgets, TierUse
 from engine.checkpoints import loader
+from engine.checkpoints.file_watch import FileWatch
 from engine.checkpoints.library import usage
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups, draft_key
 from engine.checkpoints.planning import plan_checkpoint
+from engine.checkpoints.progress import ReportProgress
 from engine.decode.rungs import Rungs
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
+from engine.generation.weights_guard import WeightsGuard
 from engine.hardware import machine
 from engine.hardware.faults import Fault, device_lost, fault_of
 from engine.kv import description, disk_folder
@@ -89,6 +93,7 @@ class ChatEngine:
         self._session: ChatSession | None = None
         self._lost: ErrorReport | None = None
         self._files = FileReader("kv-folder")
+        self._guard = WeightsGuard()
         self._kv_folder = disk_folder.folder_of(data_folder)
         self._budgets = TierBudgets()
         self._started_at = time.time()
@@ -160,10 +165,17 @@ class ChatEngine:
         raise EngineError(ErrorKind.INVALID_COMMAND, "This command doesn't belong on the compute lane.")
 
     def _load(self, command: LoadCheckpoint, cancellation: CancellationToken, emit: Emit) -> Terminal:
-        started = time.monotonic()
-
         def report(phase: LoadPhase, done: int, total: int) -> None:
             emit(LoadProgress(command_id=command.command_id, phase=phase, done=done, total=total))
+
+        references = (command.checkpoint, *([command.draft] if command.draft else []))
+        with FileWatch(references, self._data_folder, report) as watch:
+            return self._load_watched(command, cancellation, watch.report)
+
+    def _load_watched(
+        self, command: LoadCheckpoint, cancellation: CancellationToken, report: ReportProgress
+    ) -> Terminal:
+        started = time.monotonic()
 
         def make_room() -> None:
             # Told first: who hears no LOADING before a failure knows that the model from before still answers.
@@ -185,6 +197,7 @@ class ChatEngine:
         cancellation.raise_if_cancelled()
         session = _session_on(loaded, self._kv_folder, command.budgets, Rungs(compiled=command.compiles))
         self._session = session
+        self._guard.note()
         self._budgets = command.budgets
         plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
         usage.note_load(self._data_folder, command.checkpoint, command.draft)
@@ -209,11 +222,13 @@ class ChatEngine:
     ) -> Terminal:
         session = self._loaded_session()
         if isinstance(command, PrepareConversation):
-            read = session.prepare(command, cancellation)
+            with self._as_loaded(command.conversation_id, cancellation):
+                read = session.prepare(command, cancellation)
             return ConversationPrepared(command_id=command.command_id, read_tokens=read)
         names = {"command_id": command.command_id, "conversation_id": command.conversation_id}
         if isinstance(command, SuggestTitle):
-            title, read = session.suggest_title(command, cancellation)
+            with self._as_loaded(command.conversation_id, cancellation):
+                title, read = session.suggest_title(command, cancellation)
             return TitleSuggested(title=title, read_tokens=read, **names)
         tokens = session.count_tokens(command)
         return TokensCounted(prompt_tokens=tokens, context_window=session.plan.context_window, **names)
@@ -244,6 +259,24 @@ class ChatEngine:
             unwritten = self._session.finish_writing(command, cancellation, _CLOSE_SECONDS)
         self._close_seconds = 0.0
         return WritingFinished(command_id=command.command_id, unwritten_tokens=unwritten)
+
+    @contextmanager
+    def _as_loaded(self, conversation_id: str, cancellation: CancellationToken) -> Iterator[None]:
+        """Let the model work while its files are as they were.
+
+        Raises EngineError(MODEL_CHANGED) before it or behind it; what was read of the conversation is forgotten then.
+        """
+        session = self._loaded_session()
+        self._guard.check(session.plan.name, cancellation)
+        try:
+            yield
+        finally:
+            try:
+                self._guard.check(session.plan.name, cancellation)
+            except EngineError:
+                session.forget(conversation_id)
+                self._freed(lambda: disk_folder.forget(self._kv_folder, conversation_id))
+                raise
 
     def _freed(self, work: Callable[[], int]) -> int:
         """Return how many bytes that freed; 0 for a disk that hangs, where it is done as soon as that goes on."""
@@ -283,7 +316,8 @@ class ChatEngine:
         def rolled(first_kept: int) -> None:
             emit(ContextRolled(first_kept=first_kept, **ids))
 
-        result = session.answer(command, cancellation, Report(prefilled, generated, rolled))
+        with self._as_loaded(command.conversation_id, cancellation):
+            result = session.answer(command, cancellation, Report(prefilled, generated, rolled))
         return GenerationFinished(
             reason=result.reason,
             text=result.text,

@@ -94,6 +94,8 @@ def answer_notice(
         return _answer_notice(answer.error, text, "", "", choices)
     if answer.error.kind is ErrorKind.NO_MODEL_LOADED:
         return _answer_notice(answer.error, said(answer.error.message), tr("Load the model"), LOAD_MODEL)
+    if answer.error.kind is ErrorKind.MODEL_CHANGED:
+        return _answer_notice(answer.error, said(answer.error.message), tr("Load again"), LOAD_MODEL)
     if answer.error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
         return _answer_notice(answer.error, said(answer.error.message), *_going_on(answer.id, bool(answer.content)))
     return None

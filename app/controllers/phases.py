@@ -17,6 +17,7 @@ _LOAD_WORDS = {
     LoadPhase.CONVERTING: mark("Preparing the model for this computer"),
     LoadPhase.LOADING: mark("Loading the model"),
     LoadPhase.CHECKING: mark("Checking the model"),
+    LoadPhase.WAITING: mark("Waiting for a disk or file server that does not answer"),
 }
 _BENCHMARK_WORDS = {
     BenchmarkStep.PREPARING: mark("Preparing the model for this computer"),

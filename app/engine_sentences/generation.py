@@ -5,6 +5,7 @@ from app.language import mark
 # fmt: off
 # ruff: noqa: E501
 PATTERNS: tuple[str, ...] = (
+    mark("A file of {0} was changed while the model was in use, so its answers would be wrong."),
     mark("Choose another model, or start a new conversation."),
     mark("Choose another model."),
     mark("Close other programs, or load the model so that it needs less."),
@@ -13,6 +14,7 @@ PATTERNS: tuple[str, ...] = (
     mark("Load in FP32"),
     mark("Load it in FP32, or download it again."),
     mark("Load it in another precision, or choose another model."),
+    mark("Load the model again."),
     mark("Only an answer can be continued."),
     mark("Shorten the message, or choose a larger context in the settings."),
     mark("Shorten the message, start a new conversation, or choose a larger context in the settings."),

@@ -1,6 +1,7 @@
 """What to say when the engine is gone: one sentence for each command that was open, and one for the window. Pure."""
 
 import signal
+import sys
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -59,6 +60,11 @@ class EngineDeath:
     def is_out_of_memory(self) -> bool:
         """SIGKILL that we did not send: on Linux nearly always the kernel's out-of-memory killer."""
         return self.cause is DeathCause.EXITED and self.exit_status == -9
+
+    @property
+    def is_file_lost(self) -> bool:
+        """SIGBUS: on Linux a file that the model is mapped from was cut, or its disk has gone."""
+        return sys.platform == "linux" and self.cause is DeathCause.EXITED and self.exit_status == -signal.SIGBUS
 
     def details(self) -> str:
         """Return the technical part: exit status and the last lines of the log."""
@@ -147,6 +153,8 @@ def _what_happened(death: EngineDeath, stopped: str, ended: str) -> str:
         return tr("The engine did not react to Stop and had to be ended.")
     if death.cause is DeathCause.DEVICE_LOST:
         return tr("The connection to the graphics card was lost.")
+    if death.is_file_lost:
+        return tr("The engine had to end, as a file of the model was cut or could not be read any more.")
     return ended if death.is_out_of_memory else stopped
 
 

@@ -340,6 +340,10 @@
         <translation>Eine Datei (PEM) mit den Zertifikaten Ihrer Organisation, falls deren Netz sie verlangt.</translation>
     </message>
     <message>
+        <source>A file of {0} was changed while the model was in use, so its answers would be wrong.</source>
+        <translation>Eine Datei von {0} wurde geändert, während das Modell in Gebrauch war; seine Antworten wären deshalb falsch.</translation>
+    </message>
+    <message>
         <source>A good all-rounder in many languages, for graphics cards of middle size.</source>
         <translation>Ein guter Allrounder in vielen Sprachen, für Grafikkarten mittlerer Größe.</translation>
     </message>
@@ -3695,6 +3699,10 @@
         <translation>Der Rechenkern reagierte nicht auf „Anhalten“ und musste beendet werden.</translation>
     </message>
     <message>
+        <source>The engine had to end, as a file of the model was cut or could not be read any more.</source>
+        <translation>Der Rechenkern musste enden, weil eine Datei des Modells gekürzt wurde oder nicht mehr zu lesen war.</translation>
+    </message>
+    <message>
         <source>The engine has stopped.</source>
         <translation>Der Rechenkern hat sich beendet.</translation>
     </message>
@@ -4585,6 +4593,10 @@
     <message>
         <source>Views</source>
         <translation>Ansichten</translation>
+    </message>
+    <message>
+        <source>Waiting for a disk or file server that does not answer</source>
+        <translation>Warten auf eine Festplatte oder einen Dateiserver, der nicht antwortet</translation>
     </message>
     <message>
         <source>Waiting for the answer in “{title}”</source>

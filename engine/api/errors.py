@@ -29,6 +29,7 @@ class ErrorKind(StrEnum):
     NO_MODEL_LOADED = "no_model_loaded"
     OUT_OF_MEMORY = "out_of_memory"
     DEVICE_LOST = "device_lost"
+    MODEL_CHANGED = "model_changed"
     NETWORK = "network"
     OFFLINE = "offline"
     TOKEN_NEEDED = "token_needed"

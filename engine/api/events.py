@@ -32,12 +32,16 @@ class EngineReady(_Event, frozen=True, tag="engine_ready"):
 
 
 class LoadPhase(StrEnum):
-    """What a load is busy with, in the order it happens. The model loaded before stays until LOADING is told."""
+    """What a load is busy with, in the order it happens. The model loaded before stays until LOADING is told.
+
+    WAITING: for a disk that doesn't answer, at any time.
+    """
 
     IMPORTING = "importing"
     CONVERTING = "converting"
     LOADING = "loading"
     CHECKING = "checking"
+    WAITING = "waiting"
 
 
 class LoadProgress(_CommandEvent, frozen=True, tag="load_progress"):

@@ -27,6 +27,7 @@ _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _MOST_BYTES = 2**56
 _SHOWN_NAMES = 3
 _OPENING_BYTES = 64
+_LENGTH_BYTES = 8
 _LONGEST_NAME = 255
 # What lies under the name of a weight file when the file itself was never fetched.
 _STAND_INS = (
@@ -190,6 +191,7 @@ def read_tensors(files: CheckpointFiles, names: list[str]) -> dict[str, TensorHe
     places: dict[str, str] = {}
     for name in names:
         try:
+            _bring(files.folder / name)
             with safe_open(files.folder / name, framework="np") as opened:  # checks the length against the header
                 for key in opened.keys():  # noqa: SIM118 - not a mapping
                     if key in tensors:
@@ -220,6 +222,13 @@ def _is_weight_name(name: str) -> bool:
     """Whether a name leads to a weight file in the folder itself on every system, and can be shown."""
     plain = name.isprintable() and "\\" not in name and len(name) <= _LONGEST_NAME
     return plain and Path(name).name == name and name.endswith(".safetensors")
+
+
+def _bring(path: Path) -> None:
+    """Read the header where a disk that hangs holds up one thread only: safetensors reads with Python's lock held."""
+    with path.open("rb", buffering=0) as file:
+        length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
+        file.read(min(length, LARGEST_JSON_BYTES))
 
 
 def _fault(path: Path) -> str:

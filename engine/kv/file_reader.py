@@ -72,7 +72,8 @@ class FileReader:
     What was given up is still done when the disk goes on, unless it asks and hears that nobody waits.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, holds: str = "conversations") -> None:
+        self._holds = holds
         self._worker = FileWorker(name, gives_way=False)
         self._given_up: _Job[object] | None = None
         self._rests_until = 0.0
@@ -97,6 +98,6 @@ class FileReader:
 
     def _rest(self, job: _Job[_Found]) -> None:
         if not self.rests:
-            _log.warning("the disk with conversations took too long, it is left alone for a while")
+            _log.warning("the disk with %s took too long, it is left alone for a while", self._holds)
         self._given_up = job  # type: ignore[assignment] # only whether it is done is asked
         self._rests_until = time.monotonic() + _REST_SECONDS

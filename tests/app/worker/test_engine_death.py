@@ -1,3 +1,6 @@
+import signal
+import sys
+
 import pytest
 
 from app.worker.engine_death import (
@@ -27,6 +30,12 @@ def test_a_kill_by_the_system_points_at_memory() -> None:
     assert "memory ran out" in report.message
     assert "smaller" in report.hint
     assert "SIGKILL" in report.details
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere that signal has other causes")
+def test_a_model_file_that_was_cut_is_told() -> None:
+    report = command_report(generate("g"), EngineDeath(DeathCause.EXITED, -signal.SIGBUS))
+    assert "a file of the model was cut or could not be read any more" in report.message
 
 
 def test_our_own_kill_does_not_point_at_memory() -> None:

@@ -26,6 +26,10 @@ def test_a_load_is_told_in_percent_and_bytes() -> None:
     assert load(LoadPhase.CONVERTING, 135_000_000, 270_000_000).endswith(": 50 % (135 of 270 MB)")
 
 
+def test_a_disk_that_hangs_is_told() -> None:
+    assert load(LoadPhase.WAITING, 0, 0) == "Waiting for a disk or file server that does not answer"
+
+
 def test_steps_are_not_told_as_bytes() -> None:
     assert load(LoadPhase.LOADING, 3, 12) == "Loading the model: 25 %"
 
