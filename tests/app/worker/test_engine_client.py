@@ -139,6 +139,22 @@ def test_an_exception_on_the_thread_reaches_the_exception_hook(qtbot: QtBot, mon
     assert not is_running(process_ids[0])
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what the system calls a thread")
+def test_the_thread_is_called_by_a_name_of_its_own() -> None:
+    """Not by its class, which Qt would look up while the window's thread makes others, and can crash."""
+    names: list[str] = []
+
+    def on_event(_event: LinkEvent) -> None:
+        names.append(Path("/proc/thread-self/comm").read_text(encoding="ascii").strip())
+        link.stop()
+
+    link = EngineLink(scripted_engine_command(), on_event)
+    thread = EngineThread(link)
+    thread.start()
+    assert thread.wait(30_000)
+    assert names[0] == "engine-link"
+
+
 def test_many_events_keep_the_references_of_true(
     qtbot: QtBot, receiver: Receiver, start: Callable[..., EngineClient]
 ) -> None:
