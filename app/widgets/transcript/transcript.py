@@ -228,7 +228,7 @@ class Transcript(SelectionArea):
         widget.continue_requested.connect(self.continue_requested)
         widget.edit_requested.connect(self.edit_requested)
         widget.branch_requested.connect(self.branch_requested)
-        widget.version_requested.connect(self.version_requested)
+        widget.version_requested.connect(self._on_version_requested)
         widget.link_activated.connect(self.link_activated)
         widget.wished.connect(self.wished)
         widget.neighbour_requested.connect(self._on_neighbour_requested)
@@ -291,6 +291,16 @@ class Transcript(SelectionArea):
         row = self._model.row_of(message_id)
         if row is not None and 0 <= row + step < self._model.rowCount():
             self._focus_row(row + step)
+
+    @Slot(object)
+    def _on_version_requested(self, choice: object) -> None:
+        """Have the arrows stay under the pointer, with another version above them and another branch below."""
+        assert isinstance(choice, tuple)
+        row = self._model.row_of(choice[0])
+        end = self.view.end_of(row) if row is not None else 0
+        self.version_requested.emit(choice)
+        if row is not None and row < self._model.rowCount():
+            self.view.hold_end(row, end)
 
     @Slot(object)
     def _on_following_changed(self, following: object) -> None:

@@ -60,7 +60,7 @@ class TranscriptView(QAbstractScrollArea):
         self.is_needed: Callable[[int], bool] = lambda row: False  # rows that are kept however far away
         self._arrange_timer = QTimer(self, singleShot=True, interval=0)
         self._build_timer = QTimer(self, singleShot=True, interval=0)
-        self._arrange_timer.timeout.connect(self._on_arrange_due)
+        self._arrange_timer.timeout.connect(self._go_on)
         self._build_timer.timeout.connect(self._on_build_due)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -118,6 +118,17 @@ class TranscriptView(QAbstractScrollArea):
             self._anchor = ReadingPlace(row, None, offset)
             self._arrange()
         return self._live.at(row)
+
+    def end_of(self, row: int) -> int:
+        """Return how far below the top of what is seen a row ends."""
+        return self._heights.top(row + 1) - self._value
+
+    def hold_end(self, row: int, end: int) -> None:
+        """Have a row end there, as the one did whose place it took, as far as the page reaches."""
+        self._set_following(False)
+        self._measure(row)
+        self._anchor = ReadingPlace(row, None, end - self._heights[row])
+        self._arrange()
 
     @property
     def first_row(self) -> int:
@@ -244,10 +255,6 @@ class TranscriptView(QAbstractScrollArea):
         self._on_row_grown(message_id)
 
     @Slot()
-    def _on_arrange_due(self) -> None:
-        self._go_on()
-
-    @Slot()
     def _on_build_due(self) -> None:
         """Build one row ahead of the reader, so that scrolling finds it made; then guess what is far away."""
         if self._is_filling:
@@ -283,6 +290,7 @@ class TranscriptView(QAbstractScrollArea):
     def _page_bottom(self, extra_pages: float) -> int:
         return self._value + int(self.viewport().height() * (1 + extra_pages))
 
+    @Slot()
     def _go_on(self) -> None:
         """Arrange at once, or with the next messages of a page that fills."""
         self._arrange(_ROWS_AT_ONCE if self._is_filling else _MANY_ROWS)

@@ -5,6 +5,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from app.models.transcript_model import TranscriptModel
+from app.models.waiting_item import WaitingItem
 from app.widgets.access.tab_order import put_in_order, stops_in
 from app.widgets.basics.private_mark import PrivateMark
 from app.widgets.basics.theme import Theme
@@ -88,6 +89,11 @@ class ConversationPage(QWidget):
         self._busy = busy
         self.composer.set_busy(busy)
         self.transcript.set_busy(busy)
+
+    def set_queue(self, queue: tuple[WaitingItem, ...]) -> None:
+        """Show what waits to be sent."""
+        self.composer.set_queue(queue)
+        self.empty_state.set_asked(bool(queue))
 
     def set_private(self, is_private: bool) -> None:
         """Show that nothing of the conversation is saved, or that it is."""

@@ -70,6 +70,7 @@ class EmptyState(QFrame):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._is_private = False
+        self._is_asked = False
         self._model_name = ""
         self.private_icon = QLabel()
         self.private_icon.hide()
@@ -120,6 +121,13 @@ class EmptyState(QFrame):
         self.private_icon.setVisible(is_private)
         self.greeting.setText(tr(_PRIVATE_GREETING) if is_private else tr(_GREETING))
         self.set_model_name(self._model_name)
+        self.set_asked(self._is_asked)
+
+    def set_asked(self, is_asked: bool) -> None:
+        """Ask for nothing and propose nothing while the first message waits to be answered."""
+        self._is_asked = is_asked
+        self.greeting.setVisible(self._is_private or not is_asked)
+        self._show_examples()
 
     def set_phase(self, phase: str) -> None:
         """Say what is being got ready, "" when all is."""
@@ -140,11 +148,15 @@ class EmptyState(QFrame):
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show as many rows of examples as there is room for: what stands in the composer may need it."""
+        """Show the words and examples that there is room for."""
         super().resizeEvent(event)
         self._show_line()
+        self._show_examples()
+
+    def _show_examples(self) -> None:
+        """Show as many rows of them as there is room for: what stands in the composer may need it."""
         row = max(button.sizeHint().height() for button in self.examples) + 8
-        rows = (event.size().height() - _HEAD_PX) // row
+        rows = 0 if self._is_asked else (self.height() - _HEAD_PX) // row
         for place, button in enumerate(self.examples):
             button.setVisible(place // 2 < rows)
 

@@ -234,7 +234,7 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def set_queue(self, queue: object) -> None:
         """Show the messages that wait for the present answer."""
-        self.page.composer.set_queue(queue if isinstance(queue, tuple) else ())
+        self.page.set_queue(queue if isinstance(queue, tuple) else ())
 
     @Slot(object)
     def set_context_use(self, use: object) -> None:

@@ -1,5 +1,6 @@
 """What is read stays in its place while messages above turn out higher or lower than they were."""
 
+import msgspec
 import pytest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -110,3 +111,30 @@ def test_at_the_very_beginning_the_first_line_stays_while_formulas_are_drawn(
         QApplication.processEvents()
     assert row.height() > height
     assert (bar.value(), row.y()) == (0, place)
+
+
+@pytest.mark.parametrize("row", [0, 2, 3], ids=["the first question", "a later question", "an answer"])
+def test_the_arrows_between_versions_stay_where_they_were_pressed(
+    page: Transcript, page_model: TranscriptModel, row: int
+) -> None:
+    said = [user(1, "Go"), answer(2, PARAGRAPHS), user(3, "On"), answer(4, PARAGRAPHS), user(5, "On")]
+    others = [msgspec.structs.replace(each, id=f"other-{each.id}") for each in said[row:]]
+    others[0] = msgspec.structs.replace(others[0], content=others[0].content * 2)
+    versions = [entries(said), entries([*said[:row], *others, answer(6, PARAGRAPHS)])]
+    for number, shown in enumerate(versions):
+        shown[row] = msgspec.structs.replace(shown[row], version=number + 1, versions=2)
+    page.version_requested.connect(lambda choice: page_model.set_entries(versions[choice[1] == 1]))
+    page_model.set_entries(versions[0])
+    bar = page.view.verticalScrollBar()
+    while bar.value() and ((widget := page.view.live_widget(row)) is None or widget.geometry().bottom() < 300):
+        bar.setValue(bar.value() - 20)
+        QApplication.processEvents()
+    places = []
+    for step in (1, -1, 1):
+        widget = page.view.live_widget(row)
+        assert widget is not None
+        places.append(widget.geometry().bottom())
+        widget.version_requested.emit((widget.message_id, step))
+        for _ in range(10):
+            QApplication.processEvents()
+    assert len(set(places)) == 1

@@ -61,6 +61,18 @@ def test_the_empty_state_names_model_and_phase(shown: Shown) -> None:
     assert empty.model_line.text().startswith("SmolLM2 135M Instruct answers.")
 
 
+def test_nothing_is_asked_or_proposed_while_the_first_message_waits(shown: Shown) -> None:
+    empty = shown.window.page.empty_state
+    parts = [empty.greeting, *empty.examples]
+    assert all(part.isVisible() for part in parts)
+    shown.window.set_queue((WaitingItem("Why is the sky blue?"),))
+    shown.window.resize(shown.window.size() + QSize(0, 40))
+    QApplication.processEvents()
+    assert not any(part.isVisible() for part in parts)
+    shown.window.set_queue(())
+    assert all(part.isVisible() for part in parts)
+
+
 def test_messages_take_the_place_of_the_invitation(shown: Shown) -> None:
     fill(shown)
     assert shown.window.page.transcript.isVisible()
