@@ -66,8 +66,9 @@ from engine.generation.generate import Report
 from engine.generation.weights_guard import WeightsGuard
 from engine.hardware import machine
 from engine.hardware.faults import Fault, device_lost, fault_of
-from engine.kv import description, disk_folder
-from engine.kv.file_reader import FileReader, GivenUpError, Patience
+from engine.kv import description
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.file_reader import FileReader, GivenUpError, Patience
 from engine.kv.opening import disk_bytes
 
 # A disk that hangs must not keep a model from being replaced.

@@ -11,7 +11,7 @@ from engine.api.commands import FinishWriting, PrepareConversation, SuggestTitle
 from engine.api.message import PromptMessage, Role
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import Reader
-from engine.kv.disk_folder import owner_name
+from engine.kv.disk.folder import owner_name
 from engine.kv.warm_conversations import WarmConversations
 
 # So little is read with the next message as quickly.

@@ -3,7 +3,7 @@
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints.mapped_files import MappedFiles
-from engine.kv.file_reader import FileReader, GivenUpError, Patience
+from engine.kv.disk.file_reader import FileReader, GivenUpError, Patience
 
 # What lies in memory answers also where its disk hangs.
 _PATIENCE_SECONDS = 2.0

@@ -4,7 +4,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
-from engine.kv import disk_folder, rates
+from engine.kv import rates
+from engine.kv.disk import folder as disk_folder
 from engine.kv.slab import KvSlab, common_prefix
 from engine.kv.tiers import Tiers
 from engine.kv.tree import Item, ItemKind

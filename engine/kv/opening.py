@@ -14,9 +14,9 @@ from engine.api.plan import Plan
 from engine.api.warmth import DEFAULT_DISK_BYTES, GIB, TierBudgets
 from engine.hardware import faults
 from engine.hardware.ram import read_ram
-from engine.kv import disk_folder
-from engine.kv.disk_tier import DiskTier
-from engine.kv.file_reader import HANGS_SECONDS, FileReader, GivenUpError, Patience
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.file_reader import HANGS_SECONDS, FileReader, GivenUpError, Patience
+from engine.kv.disk.tier import DiskTier
 from engine.kv.memory_tier import MemoryTier, PinnedArena, on_device
 from engine.kv.rates import Rates
 from engine.kv.slab import KvSlab

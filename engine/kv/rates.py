@@ -14,7 +14,7 @@ import msgspec
 
 from engine.api.rates import written
 from engine.api.warmth import Tier
-from engine.kv.plain_files import create_plain, open_plain
+from engine.kv.disk.plain_files import create_plain, open_plain
 
 _NAME = "rates.json"
 _MOST_BYTES = 256 * 1024

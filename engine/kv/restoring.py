@@ -11,7 +11,7 @@ import torch
 from engine.api.prompt import ReusedPart
 from engine.api.warmth import Tier
 from engine.hardware.faults import Fault, fault_of, release
-from engine.kv.file_reader import Patience
+from engine.kv.disk.file_reader import Patience
 from engine.kv.slab import Ids, KvSlab, Piece, PiecesMissingError, State, common_prefix
 from engine.kv.tiers import Tiers
 from engine.kv.tree import Item, KvTree

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 
 from engine.api.warmth import Tier
-from engine.kv.disk_tier import DiskTier
-from engine.kv.file_reader import Patience
+from engine.kv.disk.file_reader import Patience
+from engine.kv.disk.tier import DiskTier
 from engine.kv.memory_tier import Buffer, MemoryTier
 from engine.kv.rates import Rates
 from engine.kv.tree import Item, ItemKind

@@ -13,7 +13,7 @@ import torch
 
 from engine.api.prompt import ReusedPart
 from engine.hardware.faults import Fault, fault_of, release
-from engine.kv.disk_folder import owner_name
+from engine.kv.disk.folder import owner_name
 from engine.kv.foreign_layers import UnstorableError
 from engine.kv.layout import Layout
 from engine.kv.restoring import Restorer, Reuse, root_name

@@ -22,7 +22,7 @@ from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.hardware import allocator
-from engine.kv import disk_folder
+from engine.kv.disk import folder as disk_folder
 from tests.chat_probe import answered, ask, user
 
 HISTORIES = (200, 2000, 6600)

@@ -25,7 +25,7 @@ from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report
-from engine.kv import disk_folder
+from engine.kv.disk import folder as disk_folder
 from engine.kv.memory_tier import MemoryTier, on_device
 from engine.kv.slab import KvSlab
 from tests import tiny_checkpoints

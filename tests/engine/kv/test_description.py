@@ -13,7 +13,8 @@ from engine.api.warmth import ConversationWarmth, Tier, TierBudgets
 from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
-from engine.kv import description, disk_folder
+from engine.kv import description
+from engine.kv.disk import folder as disk_folder
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, user
 

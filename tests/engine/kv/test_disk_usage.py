@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from engine.kv.disk_usage import DiskUsage
-from engine.kv.item_files import SUFFIX
+from engine.kv.disk.item_files import SUFFIX
+from engine.kv.disk.usage import DiskUsage
 
 
 def test_what_is_just_being_changed_is_not_counted(tmp_path: Path) -> None:

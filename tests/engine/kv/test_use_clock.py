@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from engine.kv import disk_folder
-from engine.kv.disk_tier import DiskTier
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.tier import DiskTier
 from engine.kv.layout import Layout
 from engine.kv.memory_tier import MemoryTier, on_device
 from engine.kv.rates import Rates

@@ -18,8 +18,8 @@ from engine.checkpoints import loader
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Result
-from engine.kv import disk_folder
-from engine.kv.disk_folder import StoredFile
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.folder import StoredFile
 from tests import tiny_checkpoints
 from tests.chat_probe import Listener, answered, ask, cold_ids, command, user
 

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from engine import __main__ as engine_process
-from engine.kv import item_files
+from engine.kv.disk import item_files
 
 
 def main() -> None:

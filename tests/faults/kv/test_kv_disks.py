@@ -12,8 +12,12 @@ import torch
 
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_folder, disk_room, disk_tier, item_files, rates
-from engine.kv.item_files import SUFFIX
+from engine.kv import rates
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk import item_files
+from engine.kv.disk import room as disk_room
+from engine.kv.disk import tier as disk_tier
+from engine.kv.disk.item_files import SUFFIX
 from engine.kv.tiers import Tiers
 from tests.chat_probe import ask, cold_ids, user
 from tests.faults.kv.folders import (
@@ -182,7 +186,7 @@ ON_FILES = [
 def test_a_disk_that_hangs_delays_no_answer_and_no_end(
     stored: Stored, folder: Path, monkeypatch: pytest.MonkeyPatch, place: object, name: str
 ) -> None:
-    monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", 1.0)
+    monkeypatch.setattr(disk_tier, "HANGS_SECONDS", 1.0)
     hang = Hang(monkeypatch, "kv-writer", place, name)
     files_before = len(files(folder))
     session = ChatSession(stored.loaded, folder, TierBudgets(ram_bytes=2**26, disk_bytes=2**26))
@@ -213,7 +217,7 @@ def test_a_disk_that_hangs_for_long_is_left_alone(
     hang.is_on.set()
     ask(session, [user("Hello")], conversation="d", maximum_tokens=4)
     assert hang.hangs.wait(PATIENCE_SECONDS)
-    monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", 0.0)
+    monkeypatch.setattr(disk_tier, "HANGS_SECONDS", 0.0)
     result = ask(session, stored.next_messages, maximum_tokens=6)
     assert (result.token_ids, result.statistics.restored_tokens) == (stored.right_ids, 0)
     assert disk.pending_bytes

@@ -9,7 +9,7 @@ import pytest
 
 from engine.api.warmth import Tier
 from engine.generation.chat_session import ChatSession
-from engine.kv.item_files import SUFFIX
+from engine.kv.disk.item_files import SUFFIX
 from tests.chat_probe import ask, user
 from tests.faults.kv.folders import BUDGETS, KINDS, Stored, close, files, load, next_answer, store, the_model, warnings
 

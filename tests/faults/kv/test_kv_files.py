@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from engine.api.warmth import Tier
-from engine.kv import disk_folder, item_files
-from engine.kv.disk_tier import DiskTier
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk import item_files
+from engine.kv.disk.item_files import DamagedError, Header
+from engine.kv.disk.tier import DiskTier
 from engine.kv.foreign_layers import UnstorableError, take_apart
-from engine.kv.item_files import DamagedError, Header
 from engine.kv.layout import Layout
 from engine.kv.memory_tier import Buffer
 from engine.kv.rates import Rates, last_reason
@@ -317,7 +318,7 @@ def test_a_large_item_on_a_slow_disk_is_no_disk_that_hangs(tmp_path: Path, monke
     monkeypatch.setattr(item_files, "_CHUNK_BYTES", LAYOUT.size_bytes // 8)
     monkeypatch.setattr(item_files, "_write_all", slow)
     disk, tree = DiskTier(tmp_path, "model", FINGERPRINT, 2**20), KvTree()
-    monkeypatch.setattr("engine.kv.file_worker.time", SimpleNamespace(monotonic=lambda: passed))
+    monkeypatch.setattr("engine.kv.disk.file_worker.time", SimpleNamespace(monotonic=lambda: passed))
     ids, root = np.asarray([1]), tree.root("all")
     item = tree.add(Item(ItemKind.PAGE, root, ids, LAYOUT, key_of(ItemKind.PAGE, root.key, ids)))
     item.owners.add("c")

@@ -14,9 +14,11 @@ from engine.api.events import FinishReason
 from engine.api.warmth import Tier
 from engine.chat_engine import ChatEngine
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_folder, file_reader, folder_reader, item_files, opening, restoring
-from engine.kv.file_reader import GoesOn
-from engine.kv.item_files import Header
+from engine.kv import opening, restoring
+from engine.kv.disk import file_reader, folder_reader, item_files
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.file_reader import GoesOn
+from engine.kv.disk.item_files import Header
 from engine.kv.rates import Rates
 from tests.chat_probe import Listener, ask, command
 from tests.faults.kv.folders import BUDGETS, PATIENCE_SECONDS, Stored, close, files, next_answer, warnings

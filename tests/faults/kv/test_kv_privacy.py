@@ -19,7 +19,9 @@ from engine.api.commands import (
 from engine.api.events import ConversationForgotten, Terminal, WarmStateCleared
 from engine.chat_engine import ChatEngine
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_folder, disk_tier, item_files
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk import item_files
+from engine.kv.disk import tier as disk_tier
 from engine.kv.tree import Item
 from tests.chat_probe import answered, ask, cold_ids, user
 from tests.faults.kv.folders import (
@@ -62,7 +64,7 @@ def prompt(session: ChatSession, *messages: object) -> list[int]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may take long for a file, which is no disk that hangs, and has to be waited for."""
-    monkeypatch.setattr(disk_tier, "_HANGS_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(disk_tier, "HANGS_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture

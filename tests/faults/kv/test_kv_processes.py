@@ -16,7 +16,7 @@ from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import Tier
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_folder
+from engine.kv.disk import folder as disk_folder
 from tests import tiny_checkpoints
 from tests.chat_probe import ask, cold_ids, command, user
 from tests.faults.kv.folders import BUDGETS, OPENING, all_bytes, close, files, load

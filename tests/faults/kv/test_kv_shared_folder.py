@@ -10,9 +10,10 @@ import torch
 from engine.api.message import PromptMessage
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
-from engine.kv import disk_folder, item_files
-from engine.kv.disk_tier import DiskTier
-from engine.kv.file_reader import Patience
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk import item_files
+from engine.kv.disk.file_reader import Patience
+from engine.kv.disk.tier import DiskTier
 from engine.kv.tree import Item
 from tests.chat_probe import answered, ask, cold_ids, user
 from tests.faults.kv.folders import PATIENCE_SECONDS, Stored, close, files, next_answer, warnings

@@ -11,8 +11,8 @@ from engine.api.sampling import Sampling
 from engine.api.warmth import Tier, TierBudgets
 from engine.chat_engine import ChatEngine
 from engine.generation.chat_session import ChatSession
-from engine.kv import item_files
-from engine.kv.disk_tier import DiskTier
+from engine.kv.disk import item_files
+from engine.kv.disk.tier import DiskTier
 from engine.kv.rates import Rates
 from tests.chat_probe import answered, ask, cold_ids, user
 from tests.faults.kv.folders import BUDGETS, OPENING, PATIENCE_SECONDS, Stored, close, files, next_answer, warnings

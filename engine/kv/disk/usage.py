@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.kv import disk_folder
+from engine.kv.disk import folder as disk_folder
 
 # How often the files are counted anew where some change meanwhile, and how long the one who changes them is let go on.
 _MOST_COUNTS = 5

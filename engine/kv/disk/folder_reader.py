@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 
-from engine.kv import catalogue, disk_folder, item_files
-from engine.kv.catalogue import Seen
-from engine.kv.disk_room import DiskRoom
-from engine.kv.disk_usage import DiskUsage
-from engine.kv.file_reader import FileReader, GoesOn, Patience
-from engine.kv.item_files import Header
+from engine.kv.disk import catalogue, item_files
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.catalogue import Seen
+from engine.kv.disk.file_reader import FileReader, GoesOn, Patience
+from engine.kv.disk.item_files import Header
+from engine.kv.disk.room import DiskRoom
+from engine.kv.disk.usage import DiskUsage
 from engine.kv.tree import Item
 from engine.kv.use_clock import UseClock
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from engine.kv import disk_folder
+from engine.kv.disk import folder as disk_folder
 from engine.kv.use_clock import UseClock
 
 # What is always left free on the disk for others.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from engine.kv.file_worker import FileWorker
+from engine.kv.disk.file_worker import FileWorker
 
 # A disk that is longer at one step hangs.
 HANGS_SECONDS = 5.0

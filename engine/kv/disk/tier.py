@@ -14,20 +14,20 @@ from pathlib import Path
 
 import torch
 
-from engine.kv import catalogue, disk_folder, item_files
-from engine.kv.catalogue import SECONDS_PER_POSITION, Seen
-from engine.kv.disk_room import DiskRoom
-from engine.kv.disk_usage import DiskUsage
-from engine.kv.file_reader import HANGS_SECONDS, FileReader, GivenUpError, Patience
-from engine.kv.file_worker import FileWorker
-from engine.kv.folder_reader import FolderReader
-from engine.kv.item_files import SUFFIX, DamagedError, Header
+from engine.kv.disk import catalogue, item_files
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk.catalogue import SECONDS_PER_POSITION, Seen
+from engine.kv.disk.file_reader import HANGS_SECONDS, FileReader, GivenUpError, Patience
+from engine.kv.disk.file_worker import FileWorker
+from engine.kv.disk.folder_reader import FolderReader
+from engine.kv.disk.item_files import SUFFIX, DamagedError, Header
+from engine.kv.disk.room import DiskRoom
+from engine.kv.disk.usage import DiskUsage
 from engine.kv.memory_tier import Buffer
 from engine.kv.tree import Item, KvTree
 from engine.kv.use_clock import UseClock
 
-# A disk that is this long at writing isn't read from, nor waited for when something has to be gone from it;
-_HANGS_SECONDS = HANGS_SECONDS
+# A disk that hangs (HANGS_SECONDS at one file) is neither read from nor waited for when something has to be gone;
 # after this long it gets nothing more to write.
 _GIVEN_UP_SECONDS = 60.0
 _SAVE_SECONDS = 1.0
@@ -82,7 +82,7 @@ class DiskTier:
     @property
     def hangs(self) -> bool:
         """Whether the disk has done nothing for so long that nobody should wait for it."""
-        return self._worker.busy_seconds > _HANGS_SECONDS or self._reader.rests
+        return self._worker.busy_seconds > HANGS_SECONDS or self._reader.rests
 
     @property
     def lacks_thread(self) -> bool:
@@ -226,7 +226,7 @@ class DiskTier:
     def settle(self) -> None:
         """Wait until what was dropped is gone; not for a disk that hangs."""
         if self._worker.has_soon or self._is_writing_dropped:
-            self._worker.settle(_HANGS_SECONDS)
+            self._worker.settle(HANGS_SECONDS)
 
     def clear(self) -> int:
         """Delete everything of all models; return the bytes freed."""

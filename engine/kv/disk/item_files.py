@@ -16,9 +16,9 @@ import numpy as np
 import torch
 import xxhash
 
-from engine.kv.file_reader import GoesOn
+from engine.kv.disk.file_reader import GoesOn
+from engine.kv.disk.plain_files import create_plain, open_plain
 from engine.kv.layout import DTYPE_NAMES, DTYPES, Layout
-from engine.kv.plain_files import create_plain, open_plain
 from engine.kv.slab import Ids
 from engine.kv.tree import Item, ItemKind, key_of
 

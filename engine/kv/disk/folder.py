@@ -17,8 +17,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.kv.item_files import SUFFIX
-from engine.kv.plain_files import append_plain
+from engine.kv.disk.item_files import SUFFIX
+from engine.kv.disk.plain_files import append_plain
 
 NAME = "kv"
 _OWNER_MARK = ".of-"

@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.kv import disk_folder, item_files
-from engine.kv.disk_folder import StoredFile
-from engine.kv.file_reader import GoesOn
-from engine.kv.item_files import DamagedError, Header
+from engine.kv.disk import folder as disk_folder
+from engine.kv.disk import item_files
+from engine.kv.disk.file_reader import GoesOn
+from engine.kv.disk.folder import StoredFile
+from engine.kv.disk.item_files import DamagedError, Header
 from engine.kv.tree import Item, ItemKind, KvTree
 
 # Of items used together the end goes first, as it is of no use alone: a file's time is set back by its position.
