@@ -85,6 +85,9 @@ class Product(nn.Module):
         return plain.split_with_sizes(self.sizes)[index]
 
 
+Fits = Callable[[Product, Sequence[nn.Linear]], bool]
+
+
 class _Last:
     """The input that a product was given last, and what has not been taken of the result."""
 
@@ -133,9 +136,10 @@ def install(model: PreTrainedModel, run: Callable[[], object]) -> None:
     groups = [group for group in linear_groups(model, run) if _is_suitable(group, kernel)]
     if not _pays(groups, kernel):
         return
+    fits = _fitting()
     for group in groups:
         if group.owns_weights:
-            _replace(group.layers, kernel)
+            _replace(group.layers, kernel, fits)
             if model.device.type == "cuda":  # else each freed weight stays reserved, as the next product is larger
                 torch.cuda.empty_cache()
         elif _pays_as_vector(group.layers[0]):
@@ -230,10 +234,10 @@ def _finish(device: torch.device) -> None:
 
 
 @torch.inference_mode()
-def _replace(layers: Sequence[nn.Linear], kernel: Kernel) -> None:
-    """Move the layers' weights into a product and free them; plain if the kernel packs this one wrongly."""
+def _replace(layers: Sequence[nn.Linear], kernel: Kernel, fits: Fits) -> None:
+    """Move the layers' weights into a product and free them; plain if the kernel packs such ones wrongly."""
     product = Product(layers, kernel)
-    if kernel is Kernel.PACKED and not _is_right(product, layers):
+    if kernel is Kernel.PACKED and not fits(product, layers):
         product = Product(layers, Kernel.PLAIN)
     layers[0].add_module("product", product)  # so that it is found, moved and freed with the model
     for index, layer in enumerate(layers):
@@ -241,6 +245,23 @@ def _replace(layers: Sequence[nn.Linear], kernel: Kernel) -> None:
         layer.register_parameter("bias", None)
         layer.__class__ = ProductLinear
         layer.__dict__.update(_product=product, _index=index)
+
+
+def _fitting() -> Fits:
+    """Return what tells whether a packed product is right, and tries only the first of each shape.
+
+    How a weight is laid out depends on its shape alone. The plain product that it is held against lays the weight out
+    as well, so that trying all of them takes as long as packing them.
+    """
+    known: dict[tuple[torch.Size, bool], bool] = {}
+
+    def fits(product: Product, layers: Sequence[nn.Linear]) -> bool:
+        kind = (product.weight.shape, product.bias is not None)
+        if kind not in known:
+            known[kind] = _is_right(product, layers)
+        return known[kind]
+
+    return fits
 
 
 def _is_right(product: Product, layers: Sequence[nn.Linear]) -> bool:

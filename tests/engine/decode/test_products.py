@@ -1,6 +1,6 @@
 """Products of linear layers that share an input: the same numbers as the layers by themselves, everywhere."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,36 @@ def test_packed_weights_give_the_same_logits(name: str, tiny_folder: Path, alway
     assert "packed" in products.describe(model)
     for count, wanted in expected.items():
         torch.testing.assert_close(logits(model, count), wanted, rtol=0.03, atol=0.03)
+
+
+@needs_bf16_products
+def test_each_shape_is_tried_once(tiny_folder: Path, always: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load("llama", tiny_folder)
+    before = logits(model, 24)
+    tried: list[Product] = []
+    is_right = products._is_right
+
+    def noting(product: Product, layers: Sequence[nn.Linear]) -> bool:
+        tried.append(product)
+        return is_right(product, layers)
+
+    monkeypatch.setattr(products, "_is_right", noting)
+    products.install(model, passing(model))
+    made = list(products._products(model))
+    assert len(made) == 3 * 4 + 1
+    assert len(tried) == len({product.weight.shape for product in made}) < len(made)
+    torch.testing.assert_close(logits(model, 24), before, rtol=0.03, atol=0.03)
+
+
+@needs_bf16_products
+def test_a_shape_that_is_packed_wrongly_stays_plain_everywhere(
+    tiny_folder: Path, always: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load("llama", tiny_folder)
+    monkeypatch.setattr(products, "_is_right", lambda product, layers: len(layers) != 3)
+    products.install(model, passing(model))
+    kernels = {len(product.sizes): product.kernel for product in products._products(model)}
+    assert kernels == {3: Kernel.PLAIN, 1: Kernel.PACKED, 2: Kernel.PACKED}
 
 
 @needs_bf16_products
