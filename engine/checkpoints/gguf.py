@@ -3,7 +3,6 @@
 import functools
 import gc
 import importlib
-import json
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from transformers.integrations.gguf.reader import read_gguf_metadata
 
 from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.checkpoints.progress import WatchedBar, watched
+from engine.checkpoints.tokenizer_writing import make_quick_to_read
 
 # Modules as plain objects: parts of them are replaced for the time of one conversion.
 gguf: Any = importlib.import_module("gguf")
@@ -113,12 +113,7 @@ def _write_tokenizer(source: Path, folder: Path) -> None:
     _restore_digit_splitting(tokenizer, str(metadata.get("tokenizer.ggml.pre", "")))
     with _writing():
         tokenizer.save_pretrained(str(folder))
-    path = folder / "tokenizer_config.json"
-    settings = json.loads(path.read_text(encoding="utf-8"))
-    # How this file was read is nothing that a reader of the copy should be told.
-    for key in ("is_local", "local_files_only", "gguf_file"):
-        settings.pop(key, None)
-    path.write_text(json.dumps(settings, indent=2, ensure_ascii=False), encoding="utf-8")
+    make_quick_to_read(folder, tokenizer.backend_tokenizer)
 
 
 @contextmanager

@@ -83,7 +83,8 @@ def modules_kept(model: PreTrainedModel) -> list[str]:
     """
     in_float32 = list(model._keep_in_fp32_modules or ())
     kept: list[str] = HfQuantizer.get_modules_to_not_convert(model, None, in_float32)
-    return [*(name for name in kept if name != _taken_for_the_head(model)), *_taken_apart(model), *_empty(model)]
+    packed_after_all = _taken_for_the_head(model)
+    return [*(name for name in kept if name != packed_after_all), *_taken_apart(model), *_empty(model)]
 
 
 def _empty(model: PreTrainedModel) -> list[str]:
