@@ -218,9 +218,11 @@ def main() -> NoReturn:
 
     def build_compute() -> Handler:
         with without_collections():
-            from engine.hardware import allocator, bitsandbytes_library, threads
+            from engine.hardware import allocator, bitsandbytes_library, threads, transformers_library
 
-            bitsandbytes_library.bitsandbytes_problem()  # before others import it, which takes twice as long
+            # Before others import these, which takes twice as long.
+            bitsandbytes_library.bitsandbytes_problem()
+            transformers_library.import_models()
             from engine.bench import folders
             from engine.chat_engine import ChatEngine
 
