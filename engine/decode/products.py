@@ -66,7 +66,7 @@ class Product(nn.Module):
         return functional.linear(states, weight, bias)
 
     def part(self, index: int, states: torch.Tensor) -> torch.Tensor:
-        """Return what the index-th layer makes of states."""
+        """Return what the index-th layer makes of states: (..., in) -> (..., out of that layer)."""
         sizes, last = self.sizes, self._last
         if len(sizes) == 1:
             return self.forward(states)

@@ -103,7 +103,7 @@ class Sampler:
         return drawer
 
     def distribution(self, logits: torch.Tensor) -> Distribution:
-        """Return what the next id is drawn from; one id where the best is taken."""
+        """Return what the next id is drawn from, by logits (vocabulary,); one id where the best is taken."""
         values = self._values
         if values.repetition_penalty != 1.0:
             logits = self._penalised(logits)

@@ -77,7 +77,7 @@ def _parse_one(text: str, endpoint: str) -> HubAddress | None:
     if address is not None or _SCHEME.match(text):
         return address
     if text.startswith("hf://"):
-        return _of_segments(_segments(text.removeprefix("hf://")), is_link=True)
+        return _of_segments(_segments(text.removeprefix("hf://")))
     if text.startswith(("/", "~", ".")) or (text.count("/") > 1 and "@" not in text):
         return None
     hub_id, _, revision = text.partition("@")
@@ -102,14 +102,14 @@ def _parse_link(text: str, endpoint: str) -> HubAddress | None:
         segments = segments[len(below) :]
     elif place[0] not in _HOSTS:
         return None
-    return _of_segments(segments, is_link=True)
+    return _of_segments(segments)
 
 
 def _segments(path: str) -> list[str]:
     return [part for each in path.split("/") if (part := unquote(each).strip(_AROUND))]
 
 
-def _of_segments(segments: list[str], *, is_link: bool) -> HubAddress | None:
+def _of_segments(segments: list[str]) -> HubAddress | None:
     if segments[:2] == ["api", "models"]:
         segments = segments[2:]
     kind = segments[1] if segments[:1] == ["api"] and len(segments) > 1 else segments[0] if segments else ""
@@ -128,7 +128,7 @@ def _of_segments(segments: list[str], *, is_link: bool) -> HubAddress | None:
     name = name.partition(":")[0].removesuffix(".git").rstrip(".")
     if not revision and len(rest) > 1 and rest[0] in _REVISION_PAGES:
         revision = "/".join(rest[1:4]) if rest[1] == "refs" else rest[1]  # refs/pr/1
-    return _checked(name, revision, is_link=is_link)
+    return _checked(name, revision, is_link=True)
 
 
 def _checked(hub_id: str, revision: str, *, is_link: bool) -> HubAddress | None:

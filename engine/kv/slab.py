@@ -252,7 +252,7 @@ class KvSlab:
 
     @torch.inference_mode()
     def copy_page(self, start: int, end: int, into: Mapping[str, torch.Tensor]) -> None:
-        """Copy the keys and values of positions from start to end into the tensors of a page."""
+        """Copy keys and values of positions from start to end into the tensors of a page, as page_layout names them."""
         for index, layer in self._paged():
             for name, buffer in layer.parts.items():
                 into[f"{name}.{index}"].copy_(buffer[0, :, start:end], non_blocking=True)

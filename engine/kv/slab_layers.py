@@ -110,7 +110,7 @@ class SlabLayer(CacheLayerMixin):  # type: ignore[no-untyped-call] # transformer
         self.hold(0)
 
     def put_back(self, keys: torch.Tensor, values: torch.Tensor, start: int) -> None:
-        """Hold these positions, the first being `start`, in place of all that was held."""
+        """Hold these, (1, heads, positions, width), in place of all that was held; the first is position `start`."""
         self.reset()
         held = keys.shape[-2]
         self.keys[:, :, :held].copy_(keys)
@@ -154,7 +154,7 @@ class WindowedSlabLayer(SlabLayer):  # type: ignore[no-untyped-call] # as above
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Append states; return them with the positions before that their first query sees.
+        """Append states, (1, heads, length, head_dim); return them and those before that their first query sees.
 
         Up to slack + 1 positions at a time can be undone with rewind; more take temporary memory for all of them.
         """

@@ -50,7 +50,11 @@ class PackedShape:
         return (BLOCKS if self.is_mxfp4 else PACKED), SCALES
 
     def empty(self, device: torch.device | str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return tensors to pack into: the weights and their scales."""
+        """Return tensors to pack into, uninitialised: the weights and their scales.
+
+        INT8: (experts, rows, columns) int8, (experts, rows) float32. INT4: (experts, half a layer's values) uint8 and
+        (experts, blocks of 64 values) float16. MXFP4: as mxfp4.empty.
+        """
         if self.is_mxfp4:
             return mxfp4.empty(self.experts, self.rows, self.columns, device)
         if self.precision is Precision.INT8:

@@ -33,7 +33,7 @@ class _Grid:
     columns: int
 
     def apply(self, numbers: torch.Tensor, start: int) -> None:
-        """Turn numbers of the rows from start into weights, in place."""
+        """Turn numbers (rows, columns), the first of them row `start` of the weight, into weights, in place."""
         rows = self.row_of[start : start + numbers.shape[0]]
         scales = self.scales[rows]
         whole = numbers.shape[1] // self.columns * self.columns
@@ -48,7 +48,10 @@ class _Grid:
 
 
 def unpack(weight: PackedWeight, read: Read, dtype: torch.dtype) -> torch.Tensor:
-    """Return the plain weight in that type."""
+    """Return the plain weight in that type: (rows, columns), or (experts, rows, columns) where it was stored so.
+
+    read: gives a stored tensor by its name. Unpacked strip by strip in float32, on the device of what was read.
+    """
     stored = read(weight.numbers)
     packed = stored.view(torch.uint8) if weight.form is Form.FP4 else stored
     columns = _columns(weight, packed, read)
