@@ -40,7 +40,7 @@ _EXPLAINED = (
     ("llama-3.1-8b", 8, 4096), ("llama-3.1-8b", 8, 32768), ("llama-3.1-8b", 12, 4096), ("llama-3.1-8b", 24, 32768),
     ("qwen3-8b-fp8", 12, 4096), ("qwen3-8b-fp8", 24, 4096), ("gemma-3-12b", 16, 32768), ("qwen3-30b-a3b", 24, 32768),
     ("qwen3-32b", 24, 32768), ("gpt-oss-20b", 16, 4096), ("llama-3.1-70b", 48, 4096), ("llama-3.1-70b", 80, 4096),
-    ("mistral-7b", 4, 4096), ("llama-3.1-70b", 24, 4096),
+    ("mistral-7b", 4, 4096), ("llama-3.1-70b", 24, 4096), ("qwen3-30b-a3b", 8, 4096),
 )  # fmt: skip
 _WORDS = {
     Precision.FP32: "32-bit", Precision.BF16: "bf16", Precision.FP16: "fp16", Precision.INT8: "8-bit",
@@ -57,7 +57,7 @@ shape, by graphics memory in GiB.
 - `4-bit, 12k`: it fits with a context window of that many thousand tokens only. On a card that just holds the rest,
   the table of embeddings lies in main memory, where a token looks up one row of it.
 - `4-bit + RAM`, `CPU 8-bit`: slow. The card computes, and layers that it has no room for are copied to it when their
-  turn comes; or the processor computes, if that is faster (as with many models that use few of their experts).
+  turn comes (of mixtures only the experts that a token goes to); or the processor computes, if that is faster.
 - `MXFP4`: as published (gpt-oss). Qwen3 8B FP8 and DeepSeek-V3 are published in FP8, whose kernels come in packages
   that Hearth does not install: it is unpacked into 16 bit, or packed again into 8 or 4.
 - `-`: refused, with the arithmetic.

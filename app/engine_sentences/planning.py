@@ -8,6 +8,7 @@ PATTERNS: tuple[str, ...] = (
     mark(", as the package bitsandbytes is not installed."),
     mark(", {0} GiB of them by way of main memory at {1} GB/s ({2})"),
     mark("8-bit rows (bitsandbytes)"),
+    mark("A token has only those experts copied to the card that it goes to."),
     mark("Choose auto or bf16."),
     mark("Close other programs, or choose a smaller model."),
     mark("GiB of weights"),

@@ -112,15 +112,23 @@ def device_lines(plan: Plan) -> list[str]:
 
 def _counted(plan: Plan) -> str:
     """Return `embedding table and 38 of 80 layers`: which layers those are, far from each other, tells nobody much."""
-    waiting = sum(1 for module in plan.offloaded if _LAYER.fullmatch(module))
-    layers = sum(1 for module in plan.device_map if _LAYER.fullmatch(module))
-    tables = len(plan.offloaded) - waiting
+    layers = [module for module in plan.device_map if _LAYER.fullmatch(module)]
+    whole = sum(1 for module in plan.offloaded if _LAYER.fullmatch(module))
+    inside = tuple(f"{layer}." for layer in layers)
+    experts = sum(1 for module in plan.offloaded if module.startswith(inside))
+    tables = len(plan.offloaded) - whole - experts
     named = (tr("embedding tables") if tables > 1 else tr("embedding table")) if tables else ""
+    waiting = whole or experts
     if not waiting:
         return named
-    counted = tr("all {count} layers") if waiting == layers else tr("{number} of {count} layers")
-    counted = counted.format(number=waiting, count=layers)
+    counted = _of_layers(waiting == len(layers), are_experts=not whole).format(number=waiting, count=len(layers))
     return tr("{tables} and {layers}").format(tables=named, layers=counted) if named else counted
+
+
+def _of_layers(is_all: bool, *, are_experts: bool) -> str:
+    if are_experts:
+        return tr("the experts of all {count} layers") if is_all else tr("the experts of {number} of {count} layers")
+    return tr("all {count} layers") if is_all else tr("{number} of {count} layers")
 
 
 def _modules(modules: Iterable[str]) -> str:

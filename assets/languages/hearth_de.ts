@@ -392,6 +392,10 @@
         <translation>Ein kleines Modell, gut bei Fakten, beim Rechnen und bei langen Texten.</translation>
     </message>
     <message>
+        <source>A token has only those experts copied to the card that it goes to.</source>
+        <translation>Für ein Token werden nur die Experten auf die Karte kopiert, zu denen es geht.</translation>
+    </message>
+    <message>
         <source>Abo&amp;ut this answer</source>
         <translation>Übe&amp;r diese Antwort</translation>
     </message>
@@ -5641,6 +5645,14 @@
     <message>
         <source>the download of {0} has not finished</source>
         <translation>der Download von {0} ist nicht fertig</translation>
+    </message>
+    <message>
+        <source>the experts of all {count} layers</source>
+        <translation>die Experten aller {count} Schichten</translation>
+    </message>
+    <message>
+        <source>the experts of {number} of {count} layers</source>
+        <translation>die Experten von {number} der {count} Schichten</translation>
     </message>
     <message>
         <source>the file is far too large</source>

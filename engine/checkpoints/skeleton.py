@@ -20,7 +20,7 @@ from engine.checkpoints.safety import unsupported
 from engine.offload.spread import is_table
 from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
-from engine.quantization.packing import packed_shapes
+from engine.quantization.packing import expert_shapes, packed_shapes
 from engine.quantization.undrawn import Undrawn
 from engine.quantization.vocabulary import vocabulary_shapes
 
@@ -218,6 +218,7 @@ def _block(
             size = -(-buffer.nbytes // _FLOAT32_BYTES)
             kept += size
             float32 += size
+    expert_modules = [f"{name}.{inner}" for inner, part in module.named_modules() if any(expert_shapes(part))]
     return Block(
         name=name,
         packed=tuple(linears),
@@ -226,9 +227,16 @@ def _block(
         kept_elements=kept,
         float32_elements=float32,
         looked_up_elements=looked_up,
-        published_bytes=sum(size for tensor, size in tensor_bytes.items() if tensor.startswith(f"{name}.")),
+        published_bytes=_bytes_in([name], tensor_bytes),
         memory=memory,
+        expert_modules=tuple(expert_modules),
+        published_expert_bytes=_bytes_in(expert_modules, tensor_bytes),
     )
+
+
+def _bytes_in(modules: Collection[str], tensor_bytes: Mapping[str, int]) -> int:
+    starts = tuple(f"{name}." for name in modules)
+    return sum(size for tensor, size in tensor_bytes.items() if tensor.startswith(starts))
 
 
 def _units(skeleton: PreTrainedModel, layers: str) -> Iterator[tuple[str, nn.Module]]:

@@ -1,7 +1,9 @@
 """Copies from main memory to where a model is computed: beside the computing on a card, at once anywhere else."""
 
 import logging
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate
 from typing import Protocol
 
 import torch
@@ -97,6 +99,18 @@ def copy_pieces(pieces: Sequence[torch.Tensor], target: torch.Tensor) -> None:
     for piece in pieces:
         target[begin : begin + len(piece)].copy_(piece, non_blocking=True)
         begin += len(piece)
+
+
+def copy_spans(pieces: Sequence[torch.Tensor], target: torch.Tensor, spans: Iterable[tuple[int, int]]) -> None:
+    """Copy what lies between first and last byte in the pieces, put together, to the same place of the target."""
+    starts = [0, *accumulate(len(piece) for piece in pieces)]
+    for begin, end in spans:
+        while begin < end:
+            index = bisect_right(starts, begin) - 1
+            until = min(end, starts[index + 1])
+            part = pieces[index][begin - starts[index] : until - starts[index]]
+            target[begin:until].copy_(part, non_blocking=True)
+            begin = until
 
 
 def _piece_bytes(size: int) -> int:

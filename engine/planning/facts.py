@@ -32,6 +32,8 @@ class Block:
     looked_up_elements: embedding values, packed or not, of which a token reads one row. is_table: they are all it has,
     and no other module uses them.
     published_bytes: as the files hold it, for checkpoints that are published packed. memory: with elements of 1 byte.
+    expert_modules: names of the modules that hold the experts and are told which of them each id goes to.
+    published_expert_bytes: those of published_bytes that are in them.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Block:
     published_bytes: int = 0
     memory: LayerMemory | None = None
     vocabulary: tuple[Matrix, ...] = ()
+    expert_modules: tuple[str, ...] = ()
+    published_expert_bytes: int = 0
 
     @property
     def elements(self) -> int:

@@ -1,5 +1,6 @@
 """What can be tried, best first, and which of it fits: precisions, devices, chunk sizes, context windows. Pure."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ from engine.api.hardware import Hardware
 from engine.api.plan import KvLayout, Precision, PrecisionChoice
 from engine.planning.facts import CheckpointFacts
 from engine.planning.loading import Shape
-from engine.planning.placement import Placement, place, place_aside
+from engine.planning.placement import Aside, Placement, place, place_aside
 from engine.planning.sizes import GIB
 from engine.planning.speed import exchange_seconds
 from engine.planning.targets import DeviceKind, Target, processor
@@ -188,12 +189,13 @@ def _spare_bytes(hardware: Hardware) -> int:
 def _streaming(
     facts: CheckpointFacts, precisions: tuple[Precision, ...], card: Target, spare_bytes: int, window: int
 ) -> Rung | None:
-    """Return the fastest way to copy layers to the card when their turn comes.
+    """Return the fastest way to copy layers, or their experts alone, to the card when their turn comes.
 
-    All layers that wait are copied for each chunk that is read: long chunks are worth a little room.
+    All that waits is copied for each chunk that is read: long chunks are worth a little room.
     """
     shapes = (shape for precision in precisions for shape in _shapes(facts, precision, card, window))
-    tries = (_aside(facts, shape, card, spare_bytes, window, streams=True) for shape in shapes)
+    ways = itertools.product(shapes, (Aside.EXPERTS, Aside.LAYERS))
+    tries = (_aside(facts, shape, card, spare_bytes, window, aside) for shape, aside in ways)
     rungs = [rung for rung in tries if rung is not None] if _can_wait(facts, card) else []
     return min(rungs, key=lambda rung: _exchange_seconds(facts, rung), default=None)
 
@@ -257,15 +259,15 @@ def _aside_tries(
     if not _can_wait(facts, targets[0]):
         return []
     return [
-        partial(_aside, facts, shape, targets[0], _spare_bytes(hardware), streams=False)
+        partial(_aside, facts, shape, targets[0], _spare_bytes(hardware), aside=Aside.TABLES)
         for shape in _shapes(facts, precision, targets[0], window)
     ]
 
 
 def _aside(
-    facts: CheckpointFacts, shape: Shape, card: Target, spare_bytes: int, window: int, *, streams: bool
+    facts: CheckpointFacts, shape: Shape, card: Target, spare_bytes: int, window: int, aside: Aside
 ) -> Rung | None:
-    placement = place_aside(facts, shape, card, window, spare_bytes, streams=streams)
+    placement = place_aside(facts, shape, card, window, spare_bytes, aside)
     return None if placement is None else Rung(shape, (card,), placement, window)
 
 

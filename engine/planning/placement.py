@@ -1,7 +1,8 @@
 """Which module goes to which device, and the bytes that come to lie there. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from msgspec import structs
 
@@ -11,7 +12,7 @@ from engine.planning.facts import Block, CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
 from engine.planning.targets import DeviceKind, Target
-from engine.planning.weights import block_bytes, table_bytes
+from engine.planning.weights import block_bytes, loaded_expert_bytes, table_bytes
 from engine.planning.working import working_bytes
 
 # Layers whose weights wait in main memory have so many places on the card: one computes while another is filled.
@@ -22,13 +23,34 @@ STREAMING_SLOTS = 2
 class Placement:
     """Module name to device, and the sum of bytes by part. The map is empty if all lies on one device.
 
-    streamed_bytes: weights that are copied to the device for every pass.
+    streamed_bytes: weights that are copied to the device for every pass over a chunk of ids. token_bytes: those of them
+    that one id needs.
     """
 
     device_map: dict[str, str]
     parts: MemoryParts
     weights_by_device: dict[str, int]
     streamed_bytes: int = 0
+    token_bytes: int = 0
+
+
+class Aside(Enum):
+    """What may wait in main memory beside tables: nothing, whole layers, or of each layer only its experts.
+
+    Of experts that wait, those are copied that an id goes to, if few ids are fed.
+    """
+
+    TABLES = auto()
+    LAYERS = auto()
+    EXPERTS = auto()
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """Modules of one layer, and their bytes."""
+
+    names: tuple[str, ...]
+    size: int
 
 
 def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], context_tokens: int) -> Placement | None:
@@ -73,37 +95,59 @@ def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], conte
 
 
 def place_aside(
-    facts: CheckpointFacts, shape: Shape, target: Target, context_tokens: int, spare_bytes: int, *, streams: bool
+    facts: CheckpointFacts, shape: Shape, target: Target, context_tokens: int, spare_bytes: int, aside: Aside
 ) -> Placement | None:
     """Leave in main memory what a card has no room for; return None if that isn't enough, or has spare_bytes only.
 
-    First the tables, of which a token looks up one row; then, if it streams, as few layers as will do, evenly spread,
-    so that copying one goes on while others compute. The card computes everything and holds all KV.
+    First the tables, of which a token looks up one row; then layers or their experts, of as few layers as will do,
+    evenly spread, so that copying one goes on while others compute. The card computes everything and holds all KV.
     """
     sizes = {block.name: block_bytes(facts, block, shape) for block in facts.blocks}
     tables = [block.name for block in facts.blocks if block.is_table]
-    layers = [block.name for block in facts.blocks if block.memory is not None and block.name]
+    waiting = _may_wait(facts, shape, aside)
     kv = sum(_memory_bytes(block, shape, context_tokens) for block in facts.blocks)
     working = _working_bytes(facts, shape, context_tokens)
     room = target.room_bytes - kv - working - table_bytes(facts, shape)
     # As many layers as there are places for them would all be on the card.
-    counts = (0, *range(STREAMING_SLOTS + 1, len(layers) + 1)) if streams else (0,)
-    for count in counts:
-        streamed = _evenly(layers, count)
-        largest = max((sizes[name] for name in streamed), default=0)
-        slots = STREAMING_SLOTS * largest
-        offloaded = sum(sizes[name] for name in (*tables, *streamed))
+    for count in (0, *range(STREAMING_SLOTS + 1, len(waiting) + 1)):
+        chosen = [waiting[name] for name in _evenly(list(waiting), count)]
+        slots = STREAMING_SLOTS * max((part.size for part in chosen), default=0)
+        streamed = sum(part.size for part in chosen)
+        offloaded = sum(sizes[name] for name in tables) + streamed
         held = sum(sizes.values()) - offloaded
         if held + slots <= room and 0 < offloaded <= spare_bytes:
-            aside = {*tables, *streamed}
             weights = {target.device: held + table_bytes(facts, shape)}
             return Placement(
-                device_map={name: OFFLOADED if name in aside else target.device for name in sizes},
+                device_map=_map(facts, target, {*tables, *(name for part in chosen for name in part.names)}),
                 parts=_parts(facts, shape, (target,), context_tokens, working + slots, weights, offloaded),
                 weights_by_device=weights,
-                streamed_bytes=sum(sizes[name] for name in streamed),
+                streamed_bytes=streamed,
+                token_bytes=int(streamed * (facts.expert_share if aside is Aside.EXPERTS else 1)),
             )
     return None
+
+
+def _may_wait(facts: CheckpointFacts, shape: Shape, aside: Aside) -> dict[str, _Waiting]:
+    """Return layer -> what of it may wait in main memory."""
+    if aside is Aside.TABLES:
+        return {}
+    layers = [block for block in facts.blocks if block.memory is not None and block.name]
+    if aside is Aside.LAYERS:
+        return {block.name: _Waiting((block.name,), block_bytes(facts, block, shape)) for block in layers}
+    return {
+        block.name: _Waiting(block.expert_modules, loaded_expert_bytes(facts, block, shape))
+        for block in layers
+        if block.expert_modules
+    }
+
+
+def _map(facts: CheckpointFacts, target: Target, aside: Collection[str]) -> dict[str, str]:
+    """Return where each module is; experts have a place of their own if that isn't their layer's."""
+    places: dict[str, str] = {}
+    for block in facts.blocks:
+        places[block.name] = OFFLOADED if block.name in aside else target.device
+        places.update({name: OFFLOADED for name in block.expert_modules if name in aside})
+    return places
 
 
 def _evenly(names: Sequence[str], count: int) -> list[str]:

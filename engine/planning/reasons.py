@@ -77,6 +77,8 @@ def slow_reason(facts: CheckpointFacts, found: Rung, why: str, cards: int) -> st
         alone = f"{held} GiB are in main memory."
         beside_others = f"{held} GiB are in main memory; the other cards can't help with that."
         sentences.append(beside_others if cards > 1 else alone)
+    if found.placement.token_bytes < found.placement.streamed_bytes:
+        sentences.append("A token has only those experts copied to the card that it goes to.")
     if facts.published is not None and not facts.stays_packed:
         origin = facts.published.label
         is_packed = found.shape.precision in PACKED

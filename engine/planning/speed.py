@@ -42,7 +42,7 @@ def expected_tokens_per_second(
     layers = tuple(layer.scaled(ELEMENT_BYTES[shape.compute]) for layer in facts.layers)
     conversation = kv_bytes(layers, min(context_tokens, TYPICAL_CONTEXT_TOKENS), shape.slack_tokens)
     # What was copied to a card is read there like all the rest.
-    seconds = transfer_seconds(placement, targets[0])
+    seconds = transfer_seconds(placement.token_bytes, targets[0])
     copied = placement.parts.offloaded_bytes
     for target in targets:
         held = (placement.weights_by_device[target.device] + copied) * share + conversation / len(targets)
@@ -50,9 +50,9 @@ def expected_tokens_per_second(
     return 1 / max(seconds, _unpacking_seconds(facts, shape.precision, targets[0]), 1e-9)
 
 
-def transfer_seconds(placement: Placement, target: Target) -> float:
-    """Return how long copying to the card takes in one pass, whether that is for one id or for a whole chunk."""
-    return placement.streamed_bytes / (target.transfer_bytes_per_second or TRANSFER_BYTES_PER_SECOND)
+def transfer_seconds(size_bytes: int, target: Target) -> float:
+    """Return how long copying to the card takes."""
+    return size_bytes / (target.transfer_bytes_per_second or TRANSFER_BYTES_PER_SECOND)
 
 
 def exchange_seconds(
@@ -68,7 +68,7 @@ def exchange_seconds(
         products = 2 * _QUESTION_TOKENS * (facts.parameters - _unread_values(facts))
         return products / (_CPU_RATE_PER_CORE * targets[0].cores) + answering
     passes = -(-_QUESTION_TOKENS // shape.chunk_tokens)
-    return passes * transfer_seconds(placement, targets[0]) + answering
+    return passes * transfer_seconds(placement.streamed_bytes, targets[0]) + answering
 
 
 def speed_reason(
@@ -95,9 +95,9 @@ def speed_reason(
 
 
 def _copying(placement: Placement, target: Target) -> str:
-    if not placement.streamed_bytes:
+    if not placement.token_bytes:
         return ""
-    size, measured = in_gib(placement.streamed_bytes), target.transfer_bytes_per_second
+    size, measured = in_gib(placement.token_bytes), target.transfer_bytes_per_second
     source, rate = "measured here" if measured else "taken for granted", (measured or TRANSFER_BYTES_PER_SECOND) / _GIGA
     return f", {size} GiB of them by way of main memory at {written(rate, 0)} GB/s ({source})"
 

@@ -84,6 +84,15 @@ def block_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> int:
     return packed + kept_bytes(block, shape.compute)
 
 
+def loaded_expert_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> int:
+    """Return what of block_bytes() is the experts'."""
+    if not facts.stays_packed:
+        return expert_bytes(block, shape)
+    if _is_named(facts):
+        return block.published_expert_bytes
+    return _published_bytes(facts, block) * _usual_packed_bytes(facts, block) // max(_usual_bytes(facts, block), 1)
+
+
 def weight_bytes(facts: CheckpointFacts, shape: Shape) -> int:
     """Return the bytes of all weights as they will be loaded."""
     return sum(block_bytes(facts, block, shape) for block in facts.blocks) + table_bytes(facts, shape)
@@ -120,20 +129,32 @@ def _looked_up_bytes(block: Block, shape: Shape) -> int:
 
 def _published_bytes(facts: CheckpointFacts, block: Block) -> int:
     """As the files hold the module; where nothing tells (no files, other names), by how publishers pack."""
-    named = sum(one.published_bytes for one in facts.blocks)
-    if named and named >= facts.published_bytes * _NAMED_SHARE:
+    if _is_named(facts):
         return block.published_bytes
     usual = sum(_usual_bytes(facts, one) for one in facts.blocks)
     return _ceiling(max(facts.published_bytes, usual) * _usual_bytes(facts, block), max(usual, 1))
 
 
+def _is_named(facts: CheckpointFacts) -> bool:
+    """Tell whether the files name their tensors as the model does."""
+    named = sum(one.published_bytes for one in facts.blocks)
+    return bool(named) and named >= facts.published_bytes * _NAMED_SHARE
+
+
 def _usual_bytes(facts: CheckpointFacts, block: Block) -> int:
     """Experts are packed and all else is kept in 16 bit; models without experts have their linear layers packed."""
+    packed = sum(matrix.elements for matrix in _usually_packed(facts, block))
+    return _usual_packed_bytes(facts, block) + (block.elements - packed) * 2
+
+
+def _usual_packed_bytes(facts: CheckpointFacts, block: Block) -> int:
     assert facts.published is not None
-    has_experts = any(one.experts for one in facts.blocks)
-    packed = sum(matrix.elements for matrix in (block.experts if has_experts else block.packed))
-    bits = _USUAL_BITS.get(facts.published.precision, 16)
-    return math.ceil(packed * bits / 8) + (block.elements - packed) * 2
+    packed = sum(matrix.elements for matrix in _usually_packed(facts, block))
+    return math.ceil(packed * _USUAL_BITS.get(facts.published.precision, 16) / 8)
+
+
+def _usually_packed(facts: CheckpointFacts, block: Block) -> tuple[Matrix, ...]:
+    return block.experts if any(one.experts for one in facts.blocks) else block.packed
 
 
 def _read_share(facts: CheckpointFacts) -> float:

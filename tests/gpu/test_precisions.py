@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from transformers import Qwen3MoeConfig
 
 from engine.api.cancellation import CancellationToken
 from engine.api.hardware import Hardware
@@ -17,9 +18,12 @@ from engine.checkpoints.inspection import facts_for, inspect
 from engine.generation.chat_session import ChatSession
 from engine.hardware import machine
 from engine.hardware.bitsandbytes_library import bitsandbytes_problem
+from engine.offload import streaming
 from engine.planning import precision
-from engine.planning.placement import STREAMING_SLOTS
+from engine.planning.placement import STREAMING_SLOTS, Aside
+from tests import tiny_checkpoints
 from tests.chat_probe import ask, user
+from tests.engine.offload.spreading import load_spread
 
 CHOICES = (PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4)
 SHAPE = "qwen3-0.6b"
@@ -98,3 +102,33 @@ def test_layers_that_wait_in_main_memory_compute_the_same(
     del split  # and its KV
     gc.collect()
     assert torch.cuda.memory_allocated() <= before
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_experts_that_wait_in_main_memory_compute_the_same(
+    choice: PrecisionChoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "moe_intermediate_size": 128, "num_hidden_layers": 6}
+    config = Qwen3MoeConfig(
+        **{**tiny_checkpoints._EXPERTS, **sizes, "head_dim": 32, "num_experts": 32, "num_experts_per_tok": 4}
+    )
+    path = tiny_checkpoints.save(config, tmp_path / "model")
+    conversations = [[user("Hello")], [user("Hello"), user("And then?")], [user("Goodbye")]]
+    whole = load(str(path), tmp_path, choice)
+    expected = [ask(whole, messages, maximum_tokens=8).token_ids for messages in conversations]
+    loader.free(whole.loaded)
+    copies: list[int] = []
+    copy_spans = streaming.copy_spans
+
+    def counted(pieces: object, target: torch.Tensor, spans: list[tuple[int, int]]) -> None:
+        copies.append(sum(end - begin for begin, end in spans))
+        copy_spans(pieces, target, spans)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(streaming, "copy_spans", counted)
+    spread = ChatSession(load_spread(path, tmp_path, choice, monkeypatch, Aside.EXPERTS, "cuda:0"))
+    experts = spread.loaded.model.get_submodule("model.layers.0.mlp.experts")
+    assert {each.device.type for each in experts.parameters()} == {"cuda"}
+    assert [ask(spread, messages, maximum_tokens=8).token_ids for messages in conversations] == expected
+    assert copies
+    assert max(copies) < sum(each.nbytes for each in experts.parameters())
+    loader.free(spread.loaded)

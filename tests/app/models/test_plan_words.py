@@ -68,6 +68,16 @@ def test_what_waits_in_main_memory_is_counted(tables: int, waiting: int, line: s
     assert device_lines(changed(device="cuda:0", device_map={**places, "lm_head": "cuda:0"})) == [line]
 
 
+@pytest.mark.parametrize(("waiting", "words"), [(33, "33 of 48 layers"), (48, "all 48 layers")])
+def test_experts_that_wait_are_counted_by_their_layers(waiting: int, words: str) -> None:
+    places = {"model.embed_tokens": "cpu"}
+    for index in range(48):
+        layer = f"model.layers.{index}"
+        places |= {layer: "cuda:0"} | ({f"{layer}.mlp.experts": "cpu"} if index < waiting else {})
+    plan = changed(device="cuda:0", device_map=places)
+    assert device_lines(plan) == [f"In main memory: embedding table and the experts of {words}."]
+
+
 def test_speed_is_a_bound_with_its_reason_or_nothing() -> None:
     plan = changed(expected_tokens_per_second=23.4, speed_reason="the card moves 500 GB/s.")
     assert speed_text(plan) == "At most 23 tokens per second: the card moves 500 GB/s."

@@ -1,4 +1,4 @@
-"""Plans that leave modules in main memory, for computers without a card: there the processor takes the card's part."""
+"""Plans that leave modules in main memory; on computers without a card the processor takes the card's part."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from engine.checkpoints import loader
 from engine.checkpoints.inspection import facts_for, inspect
 from engine.checkpoints.loader import LoadedModel
 from engine.planning.facts import Block
+from engine.planning.placement import Aside
 from engine.quantization.published.environment import this_environment
 
 
@@ -19,19 +20,25 @@ def blocks_of(path: Path, data: Path) -> tuple[Block, ...]:
     return facts_for(inspection, this_environment("cpu", (0, 0), ())).blocks
 
 
-def load(path: Path, data: Path, choice: PrecisionChoice) -> LoadedModel:
-    return loader.load(str(path), choice, 512, "cpu", data, CancellationToken(), lambda *_: None)
+def load(path: Path, data: Path, choice: PrecisionChoice, device: str = "cpu") -> LoadedModel:
+    return loader.load(str(path), choice, 512, device, data, CancellationToken(), lambda *_: None)
 
 
 def load_spread(
-    path: Path, data: Path, choice: PrecisionChoice, monkeypatch: pytest.MonkeyPatch, *, with_layers: bool = True
+    path: Path,
+    data: Path,
+    choice: PrecisionChoice,
+    monkeypatch: pytest.MonkeyPatch,
+    aside: Aside = Aside.LAYERS,
+    device: str = "cpu:0",
 ) -> LoadedModel:
-    """Load with all tables in main memory, and all layers if wanted, as if the processor were a card."""
-    places = {
-        block.name: OFFLOADED if block.is_table or (with_layers and block.memory is not None) else "cpu:0"
-        for block in blocks_of(path, data)
-        if block.name
-    }
+    """Load with all tables in main memory, and all layers or experts if wanted, as if the processor were a card."""
+    places: dict[str, str] = {}
+    for block in blocks_of(path, data):
+        waits = block.is_table or (aside is Aside.LAYERS and block.memory is not None)
+        places[block.name] = OFFLOADED if waits else device
+        places.update(dict.fromkeys(block.expert_modules if aside is Aside.EXPERTS else (), OFFLOADED))
+    places.pop("", None)
     planned = loader.plan_with_draft
 
     def plan_spread(*arguments: object) -> tuple[Plan, Plan | None]:
@@ -40,4 +47,4 @@ def load_spread(
 
     with monkeypatch.context() as patch:
         patch.setattr(loader, "plan_with_draft", plan_spread)
-        return load(path, data, choice)
+        return load(path, data, choice, device.removesuffix(":0"))

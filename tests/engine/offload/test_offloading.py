@@ -15,23 +15,14 @@ from engine.checkpoints import copies, loader
 from engine.generation.chat_session import ChatSession
 from engine.kv import opening
 from engine.offload import streaming
-from engine.planning.placement import STREAMING_SLOTS
+from engine.planning.placement import STREAMING_SLOTS, Aside
 from tests import tiny_checkpoints, tiny_published
-from tests.chat_probe import answered, ask, user
+from tests.engine.offload.answers import answers
 from tests.engine.offload.spreading import blocks_of, load, load_spread
 
 # Full attention, a scaled and tied embedding, experts, sinks, states, two tables, positions by length.
 _ARCHITECTURES = ("llama", "gemma3", "mixtral", "gpt_oss", "lfm2", "falcon_h1", "gpt2", "phi3_longrope")
 _PACKED = (PrecisionChoice.INT8, PrecisionChoice.INT4)
-
-
-def _answers(session: ChatSession) -> list[object]:
-    """Return the ids of a question, a follow-up and an edit, with what was read for each."""
-    first, other = [user("Hello there, what is this?")], [user("Hello there, what else?")]
-    result = ask(session, first, maximum_tokens=6)
-    follow_up = ask(session, [*first, answered(session, result), user("And then?")], maximum_tokens=6)
-    edited = ask(session, other, maximum_tokens=6)
-    return [(each.token_ids, each.statistics.reused_tokens) for each in (result, follow_up, edited)]
 
 
 @pytest.mark.parametrize("name", _ARCHITECTURES)
@@ -43,7 +34,7 @@ def test_answers_and_what_is_read_stay_the_same(
     spread = ChatSession(load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch))
     assert spread.plan.offloaded
     assert type(spread.loaded.model) is type(whole.loaded.model)
-    assert _answers(spread) == _answers(whole)
+    assert answers(spread) == answers(whole)
     assert spread.plan.kv_reuse == whole.plan.kv_reuse
     assert spread.plan.decode == "eager"
 
@@ -55,10 +46,10 @@ def test_packed_weights_wait_too_and_are_read_from_the_copy(
 ) -> None:
     path = tiny_checkpoints.make(name, tiny_folder)
     monkeypatch.setattr(copies, "_stored_bytes", lambda model: 1)  # else none is kept of models as small as these
-    expected = _answers(ChatSession(load(path, tmp_path / "whole", choice)))
+    expected = answers(ChatSession(load(path, tmp_path / "whole", choice)))
     for _ in ("packed while it is read", "from the copy"):
         spread = load_spread(path, tmp_path / "spread", choice, monkeypatch)
-        assert _answers(ChatSession(spread)) == expected
+        assert answers(ChatSession(spread)) == expected
         loader.free(spread)
     assert len(list((tmp_path / "spread").rglob("*.safetensors"))) == 1
 
@@ -75,7 +66,7 @@ def test_what_was_published_packed_waits_as_it_is_unpacked_or_packed_again(
     whole = ChatSession(load(path, tmp_path, choice))
     spread = ChatSession(load_spread(path, tmp_path, choice, monkeypatch))
     assert spread.plan.offloaded
-    assert _answers(spread) == _answers(whole)
+    assert answers(spread) == answers(whole)
 
 
 def test_why_steps_are_not_recorded_tells_layers_from_tables(
@@ -83,8 +74,8 @@ def test_why_steps_are_not_recorded_tells_layers_from_tables(
 ) -> None:
     path = tiny_checkpoints.make("llama", tiny_folder)
     reasons = [
-        ChatSession(load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch, with_layers=each)).plan.decode_reason
-        for each in (True, False)
+        ChatSession(load_spread(path, tmp_path, PrecisionChoice.FP32, monkeypatch, each)).plan.decode_reason
+        for each in (Aside.LAYERS, Aside.TABLES)
     ]
     assert ["copied to the card" in reason for reason in reasons] == [True, False]
     assert "row of a table" in reasons[1]

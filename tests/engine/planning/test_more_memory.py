@@ -46,3 +46,19 @@ def test_no_layer_waits_where_the_card_has_room_for_all_of_them() -> None:
     assert layers[0] > 2
     assert not {1, 2}.intersection(layers)
     assert plans[-1].fit is Fit.FITS
+
+
+@pytest.mark.parametrize("name", ["qwen3-30b-a3b", "gpt-oss-20b", "mixtral-8x7b"])
+def test_more_room_lets_fewer_experts_wait_and_a_token_copies_those_that_it_goes_to(name: str) -> None:
+    facts = facts_for(name)
+    plans = [planned(name, free, 4096) for free in (6, 8, 10)]
+    assert {found.device for found in plans} == {"cuda:0"}
+    for found in plans:
+        experts = [module for module in found.offloaded if module.endswith(".experts")]
+        assert experts
+        assert {found.device_map[module.rpartition(".mlp")[0]] for module in experts} == {"cuda:0"}
+        # No more than the experts' part of what waits, at 12 GB/s.
+        copying = found.parts.offloaded_bytes * facts.expert_share / 12e9
+        assert 0.5 / copying < found.expected_tokens_per_second < 1.5 / copying
+    assert sorted(plans, key=lambda found: found.expected_tokens_per_second) == plans
+    assert sorted(plans, key=lambda found: -len(found.offloaded)) == plans

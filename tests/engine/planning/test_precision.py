@@ -298,7 +298,7 @@ def test_a_measured_way_to_the_card_is_believed() -> None:
 
 
 def test_the_processor_alone_where_it_is_faster() -> None:
-    found = planned("qwen3-30b-a3b", machine(4, ram_gib=64))
+    found = planned("qwen3-30b-a3b", machine(2, ram_gib=64))
     assert (found.fit, found.device) == (Fit.SLOW, "cpu")
     assert "on the processor alone, which is slow. 4 bit would need" in found.precision_reason
     only = planned("llama-3.1-8b", machine())
@@ -415,7 +415,7 @@ def test_a_processor_that_unpacks_says_so() -> None:
     match = re.fullmatch(unpacks + r", and a token needs (\d+\.\d)\.", found.speed_reason)
     assert match is not None, found.speed_reason
     assert found.expected_tokens_per_second == pytest.approx(float(match[1]) / float(match[2]), abs=0.06)
-    assert "moves 50 GB/s" in planned("qwen3-30b-a3b", machine(4, ram_gib=64), context=4096).speed_reason
+    assert "moves 50 GB/s" in planned("qwen3-30b-a3b", machine(2, ram_gib=64), context=4096).speed_reason
 
 
 def test_a_speed_of_less_than_a_token_in_ten_seconds_is_no_unknown_one() -> None:
@@ -443,7 +443,7 @@ def test_a_card_that_streams_has_a_longer_window_where_that_costs_little() -> No
 
 
 def test_a_window_that_is_short_as_all_is_slow_does_not_blame_the_memory() -> None:
-    found = planned("qwen3-30b-a3b", machine(4, ram_gib=64), context=16384)
+    found = planned("qwen3-30b-a3b", machine(2, ram_gib=64), context=16384)
     assert (found.fit, found.device, found.context_window) == (Fit.SLOW, "cpu", 4096)
     assert found.context_reason.startswith("4,096 tokens is the most where main memory has to help")
     assert planned("llama-3.1-8b", machine(4, ram_gib=64), context=4096).context_reason.endswith("you asked for it.")

@@ -17,6 +17,7 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Precision, PrecisionChoice
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
+from engine.planning.placement import Aside
 from engine.quantization import mxfp4, mxfp4_quantizer
 from engine.quantization.packed_experts import (
     IMPLEMENTATION,
@@ -181,10 +182,11 @@ def test_experts_can_wait_in_main_memory(
     path, ids = checkpoints[0], torch.arange(3, 23).unsqueeze(0)
     tiny_checkpoints.edit_config(path, quantization_config=SETTINGS)
     whole = through_loader(path, tmp_path).model
-    spread = load_spread(path, tmp_path, PrecisionChoice.AUTO, monkeypatch).model
-    with torch.inference_mode():
-        for _ in range(2):
-            assert torch.equal(spread(ids).logits, whole(ids).logits)
+    for aside in (Aside.LAYERS, Aside.EXPERTS):
+        spread = load_spread(path, tmp_path, PrecisionChoice.AUTO, monkeypatch, aside).model
+        with torch.inference_mode():
+            for some in (ids, ids, ids[:, :3], ids[:, 4:5]):
+                assert torch.equal(spread(some).logits, whole(some).logits)
 
 
 def test_experts_left_in_16_bit_stay_so(checkpoints: tuple[Path, Path], tmp_path: Path) -> None:
