@@ -1,6 +1,7 @@
 """Bytes of a checkpoint's weights in each precision, as the tensors really take them. Pure arithmetic."""
 
 import math
+from collections.abc import Sequence
 
 from engine.api.plan import Precision
 from engine.planning.facts import Block, CheckpointFacts, Matrix
@@ -88,9 +89,10 @@ def loaded_expert_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> i
     """Return what of block_bytes() is the experts'."""
     if not facts.stays_packed:
         return expert_bytes(block, shape)
-    if _is_named(facts):
+    if _is_named(facts) and block.published_expert_bytes:
         return block.published_expert_bytes
-    return _published_bytes(facts, block) * _usual_packed_bytes(facts, block) // max(_usual_bytes(facts, block), 1)
+    usual = _usual_packed_bytes(facts, block.experts)
+    return _published_bytes(facts, block) * usual // max(_usual_bytes(facts, block), 1)
 
 
 def weight_bytes(facts: CheckpointFacts, shape: Shape) -> int:
@@ -115,10 +117,8 @@ def read_bytes_per_token(facts: CheckpointFacts, shape: Shape) -> int:
     plain = Shape(shape.compute, shape.compute)
     looked_up = (_looked_up_bytes(block, plain if facts.stays_packed else shape) for block in facts.blocks)
     unread = 0 if facts.tied_head else sum(looked_up)
-    if facts.stays_packed:
-        return max(int((total - unread) * _read_share(facts)), 0)
-    experts = sum(expert_bytes(block, shape) for block in facts.blocks)
-    return total - unread - int(experts * (1 - facts.expert_share))
+    experts = sum(loaded_expert_bytes(facts, block, shape) for block in facts.blocks)
+    return max(total - unread - int(experts * (1 - facts.expert_share)), 0)
 
 
 def _looked_up_bytes(block: Block, shape: Shape) -> int:
@@ -143,25 +143,15 @@ def _is_named(facts: CheckpointFacts) -> bool:
 
 def _usual_bytes(facts: CheckpointFacts, block: Block) -> int:
     """Experts are packed and all else is kept in 16 bit; models without experts have their linear layers packed."""
-    packed = sum(matrix.elements for matrix in _usually_packed(facts, block))
-    return _usual_packed_bytes(facts, block) + (block.elements - packed) * 2
+    has_experts = any(one.experts for one in facts.blocks)
+    packed = block.experts if has_experts else block.packed
+    return _usual_packed_bytes(facts, packed) + (block.elements - sum(matrix.elements for matrix in packed)) * 2
 
 
-def _usual_packed_bytes(facts: CheckpointFacts, block: Block) -> int:
+def _usual_packed_bytes(facts: CheckpointFacts, packed: Sequence[Matrix]) -> int:
     assert facts.published is not None
-    packed = sum(matrix.elements for matrix in _usually_packed(facts, block))
-    return math.ceil(packed * _USUAL_BITS.get(facts.published.precision, 16) / 8)
-
-
-def _usually_packed(facts: CheckpointFacts, block: Block) -> tuple[Matrix, ...]:
-    return block.experts if any(one.experts for one in facts.blocks) else block.packed
-
-
-def _read_share(facts: CheckpointFacts) -> float:
-    """Part of a published packed checkpoint that a token reads, by the number of values."""
-    everything = sum(block.elements for block in facts.blocks)
-    experts = sum(matrix.elements for block in facts.blocks for matrix in block.experts)
-    return 1 - experts / everything * (1 - facts.expert_share) if everything else 1.0
+    bits = _USUAL_BITS.get(facts.published.precision, 16)
+    return math.ceil(sum(matrix.elements for matrix in packed) * bits / 8)
 
 
 def _interleavable(matrix: Matrix) -> bool:

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from engine.api.plan import Precision
 from engine.planning.facts import Block, CheckpointFacts, Dimensions, Matrix, Published
 from engine.planning.loading import ELEMENT_BYTES, Shape
-from engine.planning.weights import block_bytes, experts_bytes, matrix_bytes, read_bytes_per_token, weight_bytes
+from engine.planning.weights import (
+    block_bytes,
+    experts_bytes,
+    loaded_expert_bytes,
+    matrix_bytes,
+    read_bytes_per_token,
+    weight_bytes,
+)
 from engine.quantization import packing
 
 LENGTHS = st.one_of(st.integers(1, 400), st.integers(1, 40).map(lambda count: 32 * count))
@@ -82,3 +89,24 @@ def test_published_packed_weights_count_as_the_files_hold_them() -> None:
     usual = 8 * 4096 * 4.25 / 8 + 2 * (1000 + 4096 + 128)
     assert weight_bytes(unnamed, shape) == pytest.approx(usual, rel=0.001)
     assert weight_bytes(replace(unnamed, published_bytes=40_000), shape) == pytest.approx(40_000, rel=0.001)
+
+
+def test_a_token_reads_little_of_published_experts_and_all_of_what_stayed_in_16_bit() -> None:
+    shape = Shape(Precision.INT4, Precision.BF16)
+    experts, dense = 8 * 4096 * 4.25 / 8, 2 * (4096 + 128)
+    usual = facts(Published(Precision.INT4, "MXFP4"), named=False)
+    assert loaded_expert_bytes(usual, usual.blocks[1], shape) == pytest.approx(experts, rel=0.001)
+    assert read_bytes_per_token(usual, shape) == pytest.approx(experts / 4 + dense, rel=0.001)
+    assert loaded_expert_bytes(usual, usual.blocks[0], shape) == 0
+    named = facts(Published(Precision.INT4, "MXFP4"))
+    layer = replace(named.blocks[1], published_expert_bytes=4000)
+    named = replace(named, blocks=(named.blocks[0], layer))
+    assert loaded_expert_bytes(named, layer, shape) == 4000
+    assert read_bytes_per_token(named, shape) == 2000 + 1000
+
+
+def test_files_that_name_their_experts_otherwise_hide_none_of_them() -> None:
+    named = facts(Published(Precision.INT4, "MXFP4"))
+    layer = named.blocks[1]
+    assert not layer.published_expert_bytes
+    assert 0 < loaded_expert_bytes(named, layer, Shape(Precision.INT4, Precision.BF16)) < layer.published_bytes
