@@ -4,7 +4,6 @@ Chinese, Japanese, Thai and their like write no spaces, so that whole sentences 
 characters one by one (``spaced``), and a query looks for them side by side. So any part of a sentence is found.
 """
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,24 +13,20 @@ import msgspec
 from app.conversations import attachment_index
 from app.conversations.attachment import Attachment, one_line
 from app.conversations.database import Database, Row
+from app.conversations.excerpt import CHARACTERS, marks, snippet
 from app.conversations.folding import folded
 from app.conversations.rows import attachments_from
 from app.conversations.unspaced import UNSPACED, is_unspaced, spaced
 from app.language import tr
 from engine.api.codec import clean_text
+from engine.api.message import Role
 
-HIT_START = "\ue000"
-HIT_END = "\ue001"
 _LETTER = rf"[^\W{UNSPACED}]"  # of a word that has spaces around it
-_INDEXED = rf"[^\W_{UNSPACED}]"  # the same as the index cuts words: plan_b.txt has three
 _PARTS = re.compile(rf"[{UNSPACED}]+|{_LETTER}+")
 _MAXIMUM_WORDS = 32
-_SNIPPET_CHARACTERS = 110
-_BEFORE_CHARACTERS = 30
 _READ_CHARACTERS = 20_000  # of a message, or of a file at once, for its snippet
 # Common words are in every second message. Of so many newest ones the best are given: the rest can't be told apart.
 _RANKED = 400
-_MARKS = 50
 _SHORTEST_BEGINNING = 2  # one letter is the beginning of everything
 _SHORTEST_BEGINNING_IN_FILES = 3  # which is what their index knows
 _SHARE_OF_FILES = 5
@@ -39,7 +34,7 @@ _READ_CHARACTERS_OF_FILES = 1_000_000  # for the places in them; what is found b
 _NAME_CHARACTERS = 40
 _FOUND = """
 SELECT messages.number, messages.id, conversations.id, conversations.title, substr(messages.content, 1, :read),
-    messages.created_at, {columns}
+    messages.created_at, messages.role, {columns}
 FROM (
     SELECT {table}.rowid AS number, {table}.rank AS rank
     FROM {table} CROSS JOIN messages ON messages.number = {table}.rowid
@@ -88,7 +83,7 @@ def _said(database: Database, parts: list[str], limit: int) -> list[tuple[int, S
         _FOUND.format(table="message_search", columns="attached(messages.attachments)"),
         {"read": _READ_CHARACTERS, "query": query, "known": "[]", "ranked": _RANKED, "limit": limit},
     )
-    return [(int(str(row[0])), _hit(row, _place(str(row[4]), str(row[6]), parts))) for row in rows]
+    return [(int(str(row[0])), _hit(row, _place(row, str(row[7]), parts))) for row in rows]
 
 
 def _in_files(database: Database, parts: list[str], limit: int, known: str) -> list[SearchHit]:
@@ -106,7 +101,7 @@ def _in_files(database: Database, parts: list[str], limit: int, known: str) -> l
         attachments = [each for blob in blobs for each in attachments_from(blob[0])]
         place, read = _place_in_files(attachments, parts, left)
         left -= read
-        hits.append(_hit(row, place or snippet(str(row[4]), parts)))
+        hits.append(_hit(row, place or _said_at(row, parts)))
     return hits
 
 
@@ -114,14 +109,20 @@ def _hit(row: Row, place: str) -> SearchHit:
     return SearchHit(str(row[1]), str(row[2]), str(row[3]), place, float(str(row[5] or 0)))
 
 
-def _place(content: str, names: str, parts: list[str]) -> str:
+def _place(row: Row, names: str, parts: list[str]) -> str:
     """Return the place in what was said, else the name of the attachment that was found."""
-    if names and not _marks(folded(content), parts):
+    content = str(row[4])
+    if names and not marks(folded(content), parts):
         counts = {name: sum(folded(part) in folded(name) for part in parts) for name in names.split("\n")}
         best = max(counts, key=lambda name: counts[name])
         if counts[best] or not content.strip():
             return tr("Attachment: {name}").format(name=snippet(best, parts))
-    return snippet(content, parts)
+    return _said_at(row, parts)
+
+
+def _said_at(row: Row, parts: list[str]) -> str:
+    """Return the place in what was said. Only answers are shown as Markdown."""
+    return snippet(str(row[4]), parts, is_markdown=row[6] == Role.ASSISTANT.value)
 
 
 def _place_in_files(attachments: Sequence[Attachment], parts: list[str], most: int) -> tuple[str, int]:
@@ -134,7 +135,7 @@ def _place_in_files(attachments: Sequence[Attachment], parts: list[str], most: i
     best, count, read = (attachments[0], attachments[0].text[:_READ_CHARACTERS]), 0, 0
     for each, piece in _pieces(attachments):
         plain = folded(piece)
-        found = sum(bool(_marks(plain, [part])) for part in parts)
+        found = sum(bool(marks(plain, [part])) for part in parts)
         if found > count:
             best, count = (each, piece), found
         read += len(piece)
@@ -149,7 +150,7 @@ def _place_in_files(attachments: Sequence[Attachment], parts: list[str], most: i
 def _pieces(attachments: Sequence[Attachment]) -> Iterator[tuple[Attachment, str]]:
     for each in attachments:
         for start in range(0, len(each.text), _READ_CHARACTERS):
-            yield each, each.text[start : start + _READ_CHARACTERS + _SNIPPET_CHARACTERS]
+            yield each, each.text[start : start + _READ_CHARACTERS + CHARACTERS]
 
 
 def rebuild_index(database: Database) -> None:
@@ -160,40 +161,6 @@ def rebuild_index(database: Database) -> None:
     if database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'message_search'"):
         database.execute("INSERT INTO message_search (message_search) VALUES ('rebuild')")
     attachment_index.begin_anew(database)
-
-
-def snippet(text: str, parts: list[str]) -> str:
-    """Return the text's place with the first words that were looked for, on one line, those words marked."""
-    text = text.replace(HIT_START, " ").replace(HIT_END, " ")  # signs of some font's own
-    found = _marks(folded(text), parts)
-    first = found[0][0] if found else 0
-    start = max(0, first - _BEFORE_CHARACTERS)
-    space = text.find(" ", start, first) if start else -1
-    start = space + 1 if space >= 0 else start
-    end = min(len(text), start + _SNIPPET_CHARACTERS)
-    pieces, done = ["…" if start else ""], start
-    for begin, behind in found:
-        if begin >= done and behind <= end:
-            pieces += [text[done:begin], HIT_START, text[begin:behind], HIT_END]
-            done = behind
-    pieces += [text[done:end], "…" if end < len(text) else ""]
-    return " ".join("".join(pieces).split())
-
-
-def _marks(plain: str, parts: list[str]) -> list[tuple[int, int]]:
-    """Return where words are, or for the last part begin, as it says, and where unspaced parts stand; in order."""
-    marks: list[tuple[int, int]] = []
-    for place, part in enumerate(parts):
-        word = folded(part)
-        if word not in plain:  # many times faster than the pattern, and so it is in most of a file
-            continue
-        pattern = re.escape(word)
-        if not is_unspaced(part):
-            rest = rf"{_INDEXED}*" if place == len(parts) - 1 else rf"(?!{_INDEXED})"
-            pattern = rf"(?<!{_INDEXED}){pattern}{rest}"
-        found = itertools.islice(re.finditer(pattern, plain), _MARKS)
-        marks += [each.span() for each in found]
-    return sorted(marks)
 
 
 def _parts(text: str) -> list[str]:

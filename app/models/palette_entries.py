@@ -50,7 +50,7 @@ _HINTS = {
 class Entry:
     """One line: key tells it from others of its kind; detail stands below the title, end at the end of the line.
 
-    In detail what was found lies between search.HIT_START and HIT_END. parent_id: the message's conversation.
+    In detail what was found lies between excerpt.HIT_START and HIT_END. parent_id: the message's conversation.
     """
 
     kind: Kind

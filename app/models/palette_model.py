@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from app import language
-from app.conversations.search import HIT_END, HIT_START
+from app.conversations.excerpt import HIT_END, HIT_START
 from app.models.palette_entries import Entry, sectioned
 
 ENTRY_ROLE = Qt.ItemDataRole.UserRole + 1

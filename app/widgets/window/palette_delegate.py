@@ -4,7 +4,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, Q
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QTextCharFormat, QTextLayout, QTextOption
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from app.conversations.search import HIT_END, HIT_START
+from app.conversations.excerpt import HIT_END, HIT_START
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import ENTRY_ROLE
 from app.widgets.basics.chosen_row import paint_chosen

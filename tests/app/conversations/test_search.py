@@ -6,9 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.conversations.attachment import Attachment
+from app.conversations.excerpt import HIT_END, HIT_START
 from app.conversations.migrations import MIGRATIONS
 from app.conversations.records import MessageState
-from app.conversations.search import HIT_END, HIT_START
 from app.conversations.store import ConversationStore
 from tests.app.conversations.samples import a_conversation, a_message
 

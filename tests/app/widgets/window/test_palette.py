@@ -3,7 +3,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.conversations.search import HIT_END, HIT_START
+from app.conversations.excerpt import HIT_END, HIT_START
 from app.models.palette_entries import Entry, Kind
 from app.widgets.basics.theme import DARK, Theme
 from app.widgets.window.palette import Palette

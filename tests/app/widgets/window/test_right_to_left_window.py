@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from app.controllers.notices import deleted_notice
-from app.conversations.search import HIT_END, HIT_START
+from app.conversations.excerpt import HIT_END, HIT_START
 from app.models.palette_entries import Entry, Kind
 from app.models.palette_model import PaletteModel
 from app.widgets.basics.mirrored_style import Menu
