@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import msgspec
 from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers import notices, phases
@@ -81,6 +82,7 @@ class CheckpointController(QObject):
         self._reload_id = ""  # with which the engine that was started loads the model from before
         self._is_stopping = False
         self._card_is_lost = False
+        self._fatal: ErrorReport | None = None  # of the load that the engine has died of
         self._replaced: tuple[_Wanted, Plan] | None = None
         self.plan: Plan | None = None
         self.loading = ""
@@ -203,6 +205,7 @@ class CheckpointController(QObject):
         if self.plan is not None:
             self._replaced = (self._wanted, self.plan)
         self._wanted = wanted
+        self._fatal = None
         self._missed = ""
         self._is_stopping = False
         self._remedy = remedy
@@ -236,6 +239,7 @@ class CheckpointController(QObject):
             self._missed, self._wanted = self._wanted.reference, self._loaded
         wanted, remedy, card_was_lost, self._card_is_lost = self._wanted, self._remedy, self._card_is_lost, False
         self._loaded = wanted
+        self._fatal = None
         if not self._missed:  # else it says why the one that was wanted isn't here
             self.notice_cleared.emit(notices.MODEL_KEY)
         self.notice_cleared.emit(notices.ENGINE_KEY)
@@ -251,8 +255,15 @@ class CheckpointController(QObject):
     def _on_load_failed(self, error: ErrorReport) -> None:
         if error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
             self._replaced = None
+        self._fatal = error if error.kind is ErrorKind.ENGINE_DIED else None
         failed = self._wanted.reference
         self._end_load(self._taken_back())
+        self._raise_load_notice(error, failed)
+
+    def _raise_load_notice(self, error: ErrorReport, failed: str) -> None:
+        """Say that the load failed; where no engine is left, its button starts one too, and tells it alone."""
+        if self._has_failed and error.kind is ErrorKind.ENGINE_DIED:
+            self.notice_cleared.emit(notices.ENGINE_KEY)
         self.notice_raised.emit(notices.load_failed_notice(error, failed, card_is_lost=self._card_is_lost))
 
     def _taken_back(self) -> Plan | None:
@@ -300,7 +311,11 @@ class CheckpointController(QObject):
             self._reload_id = ""
             self._set_plan(None)
             self._end_load()
-            self._raise_engine_notice(change, Severity.ERROR)
+            if self._fatal is None:
+                self._raise_engine_notice(change, Severity.ERROR)
+            else:
+                told = msgspec.structs.replace(self._fatal, message=change.message)
+                self._raise_load_notice(told, self._wanted.reference)
 
     def _go_on_after(self, reload_id: str, *, had_failed: bool) -> None:
         """See that an engine which somebody has asked for brings one model: what is wanted, else the one of before."""
