@@ -152,7 +152,7 @@ CONVERSATION = MenuRow(
         ActionRow("conversation_settings", mark("Conversa&tion settings"), "Ctrl+Shift+I"),
         None,
         ActionRow("copy_answer", mark("&Copy last answer"), "Ctrl+Shift+C", (Need.ANSWER,)),
-        ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.ANSWER, Need.IDLE), is_in_chat=True),
+        ActionRow("regenerate", mark("Answer a&gain"), "Ctrl+R", (Need.QUESTION, Need.IDLE), is_in_chat=True),
         ActionRow("edit_last", mark("&Edit last message"), needs=(Need.QUESTION, Need.IDLE), is_in_chat=True),
         ActionRow("branch", mark("&Branch into a new conversation"), needs=(Need.ANSWER, Need.IDLE)),
         None,

@@ -46,9 +46,11 @@ class UserMessage(MessageWidget):
         inside.setSpacing(4)
         inside.addWidget(self.text_view)
         inside.addWidget(self.fold_button, 0, Qt.AlignmentFlag.AlignLeft)
+        self.answer_button = IconButton("refresh-cw", tr("Answer again"), style.theme)
+        self.answer_button.clicked.connect(self._on_answer_clicked)
         self.edit_button = IconButton("pencil", tr("Edit"), style.theme)
         self.edit_button.clicked.connect(self.begin_editing)
-        self.action_buttons = [self.more_button, self.copy_button, self.edit_button]
+        self.action_buttons = [self.more_button, self.copy_button, self.answer_button, self.edit_button]
         line = QHBoxLayout()
         line.setSpacing(_GAP_PX)
         line.addStretch(1)
@@ -81,20 +83,21 @@ class UserMessage(MessageWidget):
         super().show_entry(entry, is_last)
         self.attachments.set_attachments(entry.message.attachments)
         self._show_text()
-        self.edit_button.setEnabled(not self.row_style.busy)
+        self._show_allowed()
         self.name_for_reader(tr("You"), entry.message.content)
 
     def set_row_style(self, style: RowStyle) -> None:
         """Draw in another theme, or with other things allowed."""
         super().set_row_style(style)
-        self.edit_button.setEnabled(not style.busy)
+        self._show_allowed()
         self.attachments.set_theme(style.theme)
         self.attachments.setVisible(self.editor is None and bool(self.attachments.chips))
         self._apply_font()
 
     def height_at(self, width: int) -> int:
         """Return the height at a width; the bubble is as wide as its text, up to its share and beside its buttons."""
-        buttons = sum(button.sizeHint().width() + _GAP_PX for button in self.action_buttons)
+        shown = [button for button in self.action_buttons if not button.isHidden()]
+        buttons = sum(button.sizeHint().width() + _GAP_PX for button in shown)
         sides = self.column.contentsMargins()
         beside = width - sides.left() - sides.right() - buttons
         widest = min(int(width * BUBBLE_SHARE), beside) - 2 * BUBBLE_PADDING_PX
@@ -104,8 +107,18 @@ class UserMessage(MessageWidget):
         self.column.activate()
         return self.column.totalSizeHint().height()
 
+    def _always_revealed(self) -> bool:
+        return self.is_last  # its answer was deleted
+
+    def _show_allowed(self) -> None:
+        is_idle = not self.row_style.busy
+        self.edit_button.setEnabled(is_idle)
+        self.answer_button.setEnabled(is_idle)
+        self.answer_button.setVisible(self.is_last and self.editor is None)
+
     def _show_editor(self, editing: bool) -> None:
         super()._show_editor(editing)
+        self._show_allowed()
         self._place_actions()
         self.bubble.setVisible(not editing and bool(self.entry.message.content))
         self.attachments.setVisible(not editing and bool(self.attachments.chips))
@@ -137,6 +150,10 @@ class UserMessage(MessageWidget):
         middle = _BELOW_TEXT_PX + self.text_view.line_px / 2
         below = round(middle - self.edit_button.sizeHint().height() / 2) if self.editor is None else 0
         self._actions.setContentsMargins(0, 0, 0, max(0, below))
+
+    @Slot()
+    def _on_answer_clicked(self) -> None:
+        self.regenerate_requested.emit(self.message_id)
 
     @Slot()
     def _on_fold_clicked(self) -> None:

@@ -138,10 +138,10 @@ class ConversationPage(QWidget):
 
     @Slot()
     def regenerate_last(self) -> None:
-        """Ask for another version of the last answer."""
-        entry = self.transcript.last_of(Role.ASSISTANT)
-        if entry is not None:
-            self._on_regenerate(entry.message.id)
+        """Ask for another version of the last answer, or for one to a message that has none any more."""
+        rows = self._model.rowCount()
+        if rows:
+            self._on_regenerate(self._model.entry(rows - 1).message.id)
 
     @Slot()
     def branch_last(self) -> None:

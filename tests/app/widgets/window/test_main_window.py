@@ -73,6 +73,22 @@ def test_nothing_is_asked_or_proposed_while_the_first_message_waits(shown: Shown
     assert all(part.isVisible() for part in parts)
 
 
+def test_a_message_whose_answer_was_deleted_is_answered_again(qtbot: QtBot, shown: Shown) -> None:
+    fill(shown)
+    shown.transcript.set_entries(entries([user(1, "Hi"), answer(2, "Hello"), user(3, "How are you?")]))
+    QApplication.processEvents()
+    first, last = (shown.window.page.transcript.view.live_widget(row) for row in (0, 2))
+    assert isinstance(first, UserMessage)
+    assert isinstance(last, UserMessage)
+    assert not first.answer_button.isVisible()
+    qtbot.mouseClick(last.answer_button, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(shown.window, Qt.Key.Key_R, CONTROL)
+    assert shown.asked_for("regenerate_requested") == [last.message_id] * 2
+    shown.transcript.append(entries([answer(4, "Fine.")])[0])
+    QApplication.processEvents()
+    assert not last.answer_button.isVisible()
+
+
 def test_messages_take_the_place_of_the_invitation(shown: Shown) -> None:
     fill(shown)
     assert shown.window.page.transcript.isVisible()
