@@ -2,9 +2,6 @@
 
 import msgspec
 
-from app.models.checkpoint_list_model import CheckpointListModel
-from app.models.download_list_model import DownloadListModel
-from app.models.hub_result_list_model import HubResultListModel
 from app.models.hub_rows import DownloadRow, DownloadState, HubRow, Recommendation
 from app.models.plan_words import ModelFit
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
@@ -213,12 +210,3 @@ STEPS = (
     ConnectionStep(name="Encryption", succeeded=True, words="The certificate is one that this computer trusts."),
     ConnectionStep(name="Token", succeeded=False, words="The Hub doesn't know the access token. Enter another one."),
 )
-
-
-def filled_models() -> tuple[HubResultListModel, DownloadListModel, CheckpointListModel]:
-    """Return the three lists, with all that is above."""
-    results, downloads, checkpoints = HubResultListModel(), DownloadListModel(), CheckpointListModel()
-    results.set_rows(ROWS)
-    downloads.set_rows(DOWNLOADS)
-    checkpoints.set_checkpoints(LOCAL)
-    return results, downloads, checkpoints
