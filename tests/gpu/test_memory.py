@@ -59,9 +59,28 @@ def settle(card: torch.device) -> int:
 
 
 def fill(session: ChatSession) -> None:
-    """Answer a prompt that leaves room for a few tokens only."""
+    """Answer a prompt that leaves room for a few tokens only, in chunks as large as they are planned.
+
+    That is the second time: chunks begin small. Of recorded steps, all numbers of ids have their logits.
+    """
+    steps = session._runner.decode.steps
+    assert steps is not None, session._runner.decode.reason
+    for count in steps.counts:
+        replay(session, count, count)
     question = filling(session, session.plan.context_window - 8)
-    assert ask(session, [question], maximum_tokens=4).statistics.prompt_tokens > session.plan.context_window * 0.9
+    for _ in range(2):
+        session.clear_warm_state()
+        assert ask(session, [question], maximum_tokens=4).statistics.prompt_tokens > session.plan.context_window * 0.9
+    assert session._reader.pace.chunk == session.plan.prefill_chunk_tokens
+
+
+@torch.inference_mode()
+def replay(session: ChatSession, count: int, length: int) -> None:
+    """Run the recorded step of so many ids, the last of which is at that position."""
+    steps = session._runner.decode.steps
+    assert steps is not None, session._runner.decode.reason
+    session._runner.kv.wipe()
+    steps._replay(steps._place([1] * count, length - count), length)
 
 
 def test_what_is_recorded_keeps_its_workspace_when_another_recording_goes(card: torch.device) -> None:
@@ -108,9 +127,7 @@ def test_the_pool_of_recorded_steps_is_what_was_planned(
     for count in steps.counts:
         length = count
         while length <= capacity:
-            session._runner.kv.wipe()
-            with torch.inference_mode():
-                steps._replay(steps._place([1] * count, length - count), length)
+            replay(session, count, length)
             length = reach_for(length, capacity) + 1
     segments = torch.cuda.memory_snapshot()
     pool = sum(one["total_size"] for one in segments if tuple(one["segment_pool_id"]) != (0, 0))
