@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
+from packaging.version import Version
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from engine.decode import attention, split_attention
@@ -22,6 +24,8 @@ CAPACITY = 128
 def model(request: pytest.FixtureRequest, tiny_folder: Path) -> PreTrainedModel:
     path = tiny_checkpoints.make(str(request.param), tiny_folder)
     found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    if request.param == "bloom" and Version(transformers.__version__) < Version("5.23"):
+        pytest.skip("transformers made Bloom's biases for the ids so far, not for the length that a step reads")
     return found.eval()
 
 
@@ -60,7 +64,8 @@ def test_logits_are_those_of_a_plain_forward(model: PreTrainedModel) -> None:
 def test_logits_stay_the_same_where_attention_is_a_cards(
     model: PreTrainedModel, pieces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if model.config._attn_implementation != "sdpa" or model.config.model_type in ("deepseek_v3", "falcon"):
+    computes_itself = model.config._attn_implementation != "sdpa" or getattr(model.config, "attn_logit_softcapping", 0)
+    if computes_itself or model.config.model_type in ("deepseek_v3", "falcon"):
         pytest.skip("computes its attention itself, or in a width that a CPU has no kernel for")
     answered = []
 
