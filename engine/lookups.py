@@ -9,7 +9,7 @@ from engine.api.events import CheckpointInspected, CheckpointsFound, ConnectionC
 from engine.checkpoints import known_shapes
 from engine.checkpoints.lookups import Lookups, draft_key
 from engine.checkpoints.presence import is_local
-from engine.checkpoints.published_files import LookedUp, look_up, look_up_shape
+from engine.checkpoints.remote_files import LookedUp, look_up, look_up_shape
 from engine.hub.address import parse
 from engine.hub.connection import check_connection
 from engine.hub.details import details_of

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from engine.api.errors import EngineError
 
 if TYPE_CHECKING:  # the engine starts without waiting for the Hub's library
-    from engine.checkpoints.published_files import PublishedFiles, PublishedShape
+    from engine.checkpoints.remote_files import RemoteFiles, RemoteShape
 
 _MOST_KEPT = 256  # more than the plans of one page of results
 
@@ -21,16 +21,16 @@ class Lookups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: dict[str, PublishedFiles | PublishedShape | EngineError] = {}
+        self._found: dict[str, RemoteFiles | RemoteShape | EngineError] = {}
 
-    def put(self, command_id: str, found: "PublishedFiles | PublishedShape | EngineError") -> None:
+    def put(self, command_id: str, found: "RemoteFiles | RemoteShape | EngineError") -> None:
         """Keep what was found for the command."""
         with self._lock:
             self._found[command_id] = found
             while len(self._found) > _MOST_KEPT:
                 del self._found[next(iter(self._found))]
 
-    def take(self, command_id: str) -> "PublishedFiles | PublishedShape | EngineError | None":
+    def take(self, command_id: str) -> "RemoteFiles | RemoteShape | EngineError | None":
         """Return what was found for the command and forget it; None if nothing was looked up."""
         with self._lock:
             return self._found.pop(command_id, None)

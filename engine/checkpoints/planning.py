@@ -23,7 +23,7 @@ from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, Checkpoint
 from engine.checkpoints.inspection import Inspection, facts_for, inspection_of, published_facts
 from engine.checkpoints.loader import LoadedModel, environment_of, refuse_missing_kernels
 from engine.checkpoints.machines import supposed_hardware, with_freed
-from engine.checkpoints.published_files import LookedUp, PublishedFiles, PublishedShape
+from engine.checkpoints.remote_files import LookedUp, RemoteFiles, RemoteShape
 from engine.checkpoints.resolve import locate
 from engine.checkpoints.safety import check, unbuildable, unsupported
 from engine.checkpoints.skeleton import Source, facts_of, skeleton_of
@@ -121,11 +121,11 @@ def _find_in_time(
 
 
 def _find(reference: str, looked_up: LookedUp | None, data_folder: Path) -> _Found:
-    if isinstance(looked_up, PublishedShape):
+    if isinstance(looked_up, RemoteShape):
         shape = looked_up.shape
         inspection = _inspected(looked_up.files, CheckpointContents(shape.config), shape.config)
         return _Found(inspection, PlanSource.HUB, shape, looked_up.note, looked_up.weight_bytes)
-    if isinstance(looked_up, PublishedFiles):
+    if isinstance(looked_up, RemoteFiles):
         config = json.loads(looked_up.config_text)
         return _Found(_inspected(looked_up.files, looked_up.contents, config), PlanSource.HUB)
     try:

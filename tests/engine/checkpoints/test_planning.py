@@ -21,7 +21,7 @@ from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.inspection import inspect
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.machines import freed_bytes, supposed_hardware, with_freed
-from engine.checkpoints.published_files import PublishedFiles
+from engine.checkpoints.remote_files import RemoteFiles
 from engine.checkpoints.safety import check
 from engine.hardware import machine
 from engine.planning import shapes
@@ -68,7 +68,7 @@ def test_what_was_published_in_another_form_is_planned_from_a_folder_and_from_th
     loader.free(loaded)
     assert (loaded.plan.precision, loaded.plan.weight_bytes) == (here.plan.precision, here.plan.weight_bytes)
     files = CheckpointFiles("owner/model", "model", CheckpointKind.HUB_CACHE, folder, "main")
-    looked_up = PublishedFiles(files, check(files), (folder / "config.json").read_bytes())
+    looked_up = RemoteFiles(files, check(files), (folder / "config.json").read_bytes())
     command = PlanCheckpoint(command_id="p", checkpoint="owner/model", device="cpu", precision=choice)
     there = planning.plan_checkpoint(command, (looked_up, None), None, tmp_path / "data", CancellationToken())
     assert there.source is PlanSource.HUB

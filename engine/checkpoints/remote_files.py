@@ -11,7 +11,7 @@ from engine.api.hub import HubAccess
 from engine.checkpoints import known_shapes
 from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles, TensorHeader
 from engine.checkpoints.other_formats import without_weights
-from engine.checkpoints.published_headers import HubFiles
+from engine.checkpoints.remote_headers import HubFiles
 from engine.checkpoints.safety import check, check_description
 from engine.hub.description import described, wanted_files
 from engine.hub.fitness import top_names
@@ -29,7 +29,7 @@ _NOT_READABLE = (ErrorKind.TOKEN_NEEDED, ErrorKind.TERMS_NOT_ACCEPTED)
 
 
 @dataclass(frozen=True)
-class PublishedFiles:
+class RemoteFiles:
     """What planning needs of a repository; the folder in files is gone, config_text is its config.json."""
 
     files: CheckpointFiles
@@ -38,7 +38,7 @@ class PublishedFiles:
 
 
 @dataclass(frozen=True)
-class PublishedShape:
+class RemoteShape:
     """What two small answers tell of a repository: configuration and number of parameters, none of its tensors.
 
     weight_bytes: of its weight files, 0 if not known. note: a sentence about what was assumed.
@@ -50,11 +50,11 @@ class PublishedShape:
     note: str
 
 
-LookedUp = PublishedFiles | PublishedShape | EngineError
+LookedUp = RemoteFiles | RemoteShape | EngineError
 """What the Hub told of a checkpoint, or why it told nothing."""
 
 
-def look_up_shape(hub_id: str, revision: str, access: HubAccess, cancellation: CancellationToken) -> PublishedShape:
+def look_up_shape(hub_id: str, revision: str, access: HubAccess, cancellation: CancellationToken) -> RemoteShape:
     """Ask the Hub for a checkpoint's configuration and number of parameters, without looking at its weights.
 
     A configuration that not everyone may read is taken from a known shape of the same kind and size, if there is one.
@@ -75,7 +75,7 @@ def look_up_shape(hub_id: str, revision: str, access: HubAccess, cancellation: C
         files = CheckpointFiles(hub_id, name, CheckpointKind.HUB_CACHE, Path(), commit)
         shape = shape_of(known)
         note = f"Planned by the known shape of {shape.title}, which has the same kind and size. {error.report.message}"
-        return PublishedShape(files, shape, weights, note)
+        return RemoteShape(files, shape, weights, note)
     with tempfile.TemporaryDirectory(prefix="hearth-") as folder_name:
         files = CheckpointFiles(hub_id, name, CheckpointKind.HUB_CACHE, Path(folder_name), commit)
         _place_names(files.folder, top_names(item) or [CONFIG_NAME], content)
@@ -85,7 +85,7 @@ def look_up_shape(hub_id: str, revision: str, access: HubAccess, cancellation: C
     parameters = described(item, config) or checkpoint
     shape = Shape(name, hub_id, parameters.parameters, exact=False, config=config)
     note = "Planned by its configuration and size alone; the headers of its weights were not read."
-    return PublishedShape(files, shape, weights, note)
+    return RemoteShape(files, shape, weights, note)
 
 
 def _place_names(folder: Path, names: list[str], config: bytes) -> None:
@@ -95,7 +95,7 @@ def _place_names(folder: Path, names: list[str], config: bytes) -> None:
             (folder / name).write_bytes(config if name == CONFIG_NAME else b"")
 
 
-def look_up(hub_id: str, revision: str, access: HubAccess, cancellation: CancellationToken) -> PublishedFiles:
+def look_up(hub_id: str, revision: str, access: HubAccess, cancellation: CancellationToken) -> RemoteFiles:
     """Ask the Hub what a checkpoint is made of and refuse what must not be loaded.
 
     Raises EngineError (NETWORK and any kind about checkpoints) and Cancelled.
@@ -114,7 +114,7 @@ def look_up(hub_id: str, revision: str, access: HubAccess, cancellation: Cancell
             return published.tensors(found, names, cancellation)
 
         contents = check(files, read)
-        return PublishedFiles(files, contents, (folder / CONFIG_NAME).read_bytes())
+        return RemoteFiles(files, contents, (folder / CONFIG_NAME).read_bytes())
 
 
 def _place(folder: Path, name: str, published: HubFiles) -> None:
