@@ -53,7 +53,7 @@ from engine.quantization.packed_experts import (
 )
 from engine.quantization.packed_experts import register as register_experts
 from engine.quantization.packing import expert_shapes, modules_kept
-from engine.quantization.report import QuantizationReport, describe, share_tables
+from engine.quantization.report import share_tables
 from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
@@ -285,8 +285,8 @@ def quantization_config_for(precision: Precision, compute_dtype: torch.dtype) ->
     return PackedConfig(precision, str(compute_dtype).removeprefix("torch."))
 
 
-def finish(model: PreTrainedModel, *, on_processor: bool = True) -> QuantizationReport:
-    """Make a loaded quantised model fast and say what it consists of; does nothing to a plain one.
+def finish(model: PreTrainedModel, *, on_processor: bool = True) -> None:
+    """Make a loaded quantised model fast; does nothing to a plain one.
 
     Save the quantised copy before: NF4 layers on the CPU are laid out anew and can't be saved any more. on_processor:
     layers in main memory are multiplied there, and don't just wait for their turn on a card.
@@ -297,4 +297,3 @@ def finish(model: PreTrainedModel, *, on_processor: bool = True) -> Quantization
         replace_nf4_linears(model)
     lay_in_place(model)
     share_tables(model)
-    return describe(model)

@@ -1,27 +1,12 @@
 """What a quantised model consists of, counted on its tensors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from transformers import PreTrainedModel
 
-from engine.planning.sizes import in_gib
-from engine.quantization.packing import expert_shapes
-
 _PACKED_TYPES = (torch.int8, torch.uint8)
-
-
-@dataclass(frozen=True)
-class QuantizationReport:
-    """What a finished model consists of; bytes of tensors as they lie in memory."""
-
-    packed_tensors: int
-    packed_bytes: int
-    dense_bytes: int
-    dense_expert_bytes: int
-    sentence: str
 
 
 def share_tables(model: PreTrainedModel) -> None:
@@ -59,15 +44,3 @@ def is_packed(module: torch.nn.Module) -> bool:
 def resident_bytes(model: PreTrainedModel) -> int:
     """Return the bytes of all tensors that the model holds, those of quantisation included; shared ones count once."""
     return sum({tensor.data_ptr(): tensor.nbytes for tensor in _tensors(model) if tensor.nbytes}.values())
-
-
-def describe(model: PreTrainedModel) -> QuantizationReport:
-    """Count what is packed and what was left in 16 (or 32) bit."""
-    packed = [parameter for parameter in model.parameters() if parameter.dtype in _PACKED_TYPES]
-    dense = sum(parameter.nbytes for parameter in model.parameters() if parameter.dtype not in _PACKED_TYPES)
-    left = sum(getattr(module, name).nbytes for module in model.modules() for name, _ in expert_shapes(module))
-    total = resident_bytes(model)
-    sentence = f"{len(packed)} weights are packed into {in_gib(total - dense)} GiB, {in_gib(dense)} GiB stay in 16 bit"
-    if left:
-        sentence += f", {in_gib(left)} GiB of them experts that can't be packed"
-    return QuantizationReport(len(packed), total - dense, dense, left, sentence + ".")
