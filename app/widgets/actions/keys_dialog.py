@@ -23,7 +23,7 @@ from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.faded_edges import fade_edges
 from app.widgets.basics.field_buttons import show_clear_button
 from app.widgets.basics.foreign_text import menu_text
-from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.plain_label import plain_label, setting_label
 
 ELSEWHERE = (
     (mark("Send the message"), mark("Enter")),
@@ -142,7 +142,7 @@ class KeysDialog(QDialog):
     def _build_editor(self) -> QFrame:
         frame = QFrame()
         frame.setProperty("surface", "card")
-        self.title = plain_label("", "heading", wraps=True)
+        self.title = setting_label("")
         self.key_edit = KeyEdit()
         self.key_edit.pressed.connect(self._on_pressed)
         self.key_edit.left.connect(self._on_left)
@@ -200,6 +200,8 @@ class KeysDialog(QDialog):
             self.title.setText(item.text(0))
         self.key_edit.setText(self._shortcuts.key_text(name) if name else "")
         self.key_edit.setEnabled(can_change)
+        for part in (self.key_edit, self.reset_button):  # without them the title has the line for itself
+            part.setVisible(can_change)
         self.reset_button.setEnabled(can_change and self._shortcuts.is_changed(name))
         if item is not None and item.isSelected() and item.parent() is not None and not can_change:
             problem = tr("This key can't be changed.")

@@ -23,7 +23,7 @@ from engine.api.codec import clean_text
 
 _TYPING_DELAY_MS = 600
 _LONG_TEXT_PX = 120
-_NUMBER_PX = 280
+_NUMBER_PX = 320  # what stands there for no number, in larger letters and other languages too
 _SHORTEST_CHOICE = 12
 _EXAMPLE = 1500  # which sign stands between thousands depends on the language
 _INSIDE_PX = 10  # a line has 2 px of its own: words begin where those of other fields do

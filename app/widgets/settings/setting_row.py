@@ -25,7 +25,7 @@ class SettingRow(QWidget):
         super().__init__(parent)
         self.field = field
         self._default = default
-        label = setting_label(tr(field.label))
+        label = self.label = setting_label(tr(field.label))
         self.control: SettingControl = make_control(field)
         self.control.widget.setAccessibleName(tr(field.label))
         self.control.widget.setAccessibleDescription(tr(field.help))
@@ -37,9 +37,6 @@ class SettingRow(QWidget):
         self.reset_button.setProperty("kind", "quiet")
         self.reset_button.setAccessibleName(tr("Reset {label}").format(label=tr(field.label)))
         self.reset_button.clicked.connect(self._on_reset)
-        keep_room = self.reset_button.sizePolicy()
-        keep_room.setRetainSizeWhenHidden(True)
-        self.reset_button.setSizePolicy(keep_room)
         self.origin = plain_label("", "small", wraps=True)
         self.origin.hide()
         self.problem = plain_label("", "danger", wraps=True)

@@ -43,6 +43,16 @@ def key_of(dialog: KeysDialog, words: str) -> str:
     return dict(dialog.rows)[words]
 
 
+def test_the_invitation_to_choose_has_the_line_for_itself(opened: Callable[[], KeysDialog]) -> None:
+    dialog = opened()
+    assert dialog.title.height() < 2 * dialog.title.fontMetrics().height()
+    height = dialog.editor.height()
+    dialog.select("new")
+    QApplication.processEvents()
+    assert dialog.key_edit.isVisible()
+    assert dialog.editor.height() == height
+
+
 def test_an_action_gets_another_key_by_keyboard_alone(
     qtbot: QtBot, shown: Shown, opened: Callable[[], KeysDialog]
 ) -> None:

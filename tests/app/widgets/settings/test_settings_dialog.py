@@ -48,6 +48,18 @@ def test_every_setting_has_a_row_on_its_page(qtbot: QtBot, dialog: SettingsDialo
         assert shown == [field.key for field in FIELDS if field.page == page]
 
 
+def test_a_name_has_the_line_for_itself_until_its_setting_can_be_reset(dialog: SettingsDialog) -> None:
+    dialog.pages.setCurrentRow(list(PAGES).index(MEMORY))
+    QApplication.processEvents()
+    row = dialog.row("warm_gpu_gib")
+    assert row.label.width() == row.width()
+    height = row.height()
+    row.show_value(2.0)
+    QApplication.processEvents()
+    assert row.label.width() <= row.width() - row.reset_button.width()
+    assert row.height() == height
+
+
 def test_only_the_first_page_is_made_before_the_dialog_is_seen(qtbot: QtBot, theme: Theme) -> None:
     dialog = SettingsDialog(Settings())
     qtbot.addWidget(dialog)
