@@ -6,7 +6,7 @@ A model has to be on the meta device (or anywhere else); nothing is allocated an
 import math
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import torch
@@ -22,6 +22,7 @@ NF4_BLOCK = 64  # values that share one absmax
 _NESTED_BLOCK = 256  # absmax values that share a second one
 _MATRIX_DIMENSIONS = 2
 _OWN_WEIGHT = re.compile(r"self\.(\w+)\.weight\b")
+_OWN_DTYPE = re.compile(r"self\.(\w+)\.weight\.dtype\b")
 _EXPERTS_DIMENSIONS = 3
 
 
@@ -103,20 +104,34 @@ def _taken_for_the_head(model: PreTrainedModel) -> str:
 
 
 def _taken_apart(model: PreTrainedModel) -> list[str]:
-    """Return the linear layers that a parent's code names by `.weight` and that a forward pass doesn't call."""
-    suspects = {
+    """Return the linear layers that a parent's code names by `.weight` and that a forward pass doesn't call.
+
+    Also those that it calls with what it has brought into their weight's type (the indexers of DeepSeek 3.2), which
+    would be bytes.
+    """
+    suspects = _linears_named(model, weights_named)
+    return sorted(suspects - (_called(model, suspects) - _linears_named(model, _types_named))) if suspects else []
+
+
+def _linears_named(model: PreTrainedModel, named_by: Callable[[type], frozenset[str]]) -> set[str]:
+    return {
         f"{name}.{local}".lstrip(".")
         for name, module in model.named_modules()
-        for local in weights_named(type(module))  # type: ignore[arg-type]
+        for local in named_by(type(module))
         if type(getattr(module, local, None)) is torch.nn.Linear
     }
-    return sorted(suspects - _called(model, suspects)) if suspects else []
 
 
 @cache
 def weights_named(kind: type) -> frozenset[str]:
     """Return the children whose weight the code of a module's class takes by itself."""
     return frozenset(_OWN_WEIGHT.findall(source_of(kind)))
+
+
+@cache
+def _types_named(kind: type) -> frozenset[str]:
+    """Return the children whose weight's type that code asks for."""
+    return frozenset(_OWN_DTYPE.findall(source_of(kind)))
 
 
 def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
@@ -130,7 +145,8 @@ def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
         # The usual one multiplies by groups, which the meta device does in BF16 only.
         model.set_experts_implementation("batched_mm")
         with torch.no_grad():
-            model(input_ids=torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=False)
+            # With KV: without it, transformers looks at the positions' values, which the meta device has none of.
+            model(input_ids=torch.zeros(1, 2, dtype=torch.long, device=model.device), use_cache=True)
     except (RuntimeError, NotImplementedError, TypeError, ValueError, AttributeError, IndexError, KeyError):
         return set()
     finally:

@@ -57,7 +57,7 @@ from engine.quantization.report import share_tables
 from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
-_FORMAT_VERSION = 2  # 2: embedding and head in 8 bit
+_FORMAT_VERSION = 3  # 2: embedding and head in 8 bit; 3: layers of Falcon-H1, Nemotron H and others are packed
 # WORKAROUND transformers 5.17, which a machine for tests/gpu may have: what is packed while it is read is cast to the
 # empty parameter's type first, and weights as whole numbers are nearly all 0. It is known by a method without a model.
 _CASTS_FIRST = "model" not in inspect.signature(HfQuantizer.update_weight_conversions).parameters

@@ -1,0 +1,25 @@
+"""Linear layers whose weight an architecture's code names are packed where they are called, as bytes they can't be."""
+
+import pytest
+
+from engine.checkpoints.skeleton import skeleton_of
+from engine.quantization.packing import packed_shapes
+from tests.architectures.tiny_config import tiny_config
+
+
+@pytest.mark.parametrize(
+    ("model_type", "place", "name", "is_packed"),
+    [
+        ("falcon_h1", "mamba.", "out_proj", True),
+        ("nemotron_h", "mixer.", "out_proj", True),
+        ("bamba", "mamba.", "out_proj", True),
+        ("jamba", "mamba.", "dt_proj", False),  # multiplied by the code itself
+        ("hunyuan_v1_moe", "gate.", "wg", False),  # its type says in what it is computed
+        ("dots3_note_text", "indexer.", "weights_proj", False),  # what it is called with is brought into its type
+    ],
+)
+def test_what_is_called_is_packed(model_type: str, place: str, name: str, is_packed: bool) -> None:
+    skeleton = skeleton_of(tiny_config(model_type))
+    named = {full for full, _ in skeleton.named_parameters() if full.endswith(f"{place}{name}.weight")}
+    assert named
+    assert named & set(packed_shapes(skeleton)) == (named if is_packed else set())
