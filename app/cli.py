@@ -32,6 +32,7 @@ from app.terminal.options import (
 )
 from app.terminal.output import Output, OutputFailed, silence, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
+from app.terminal.way_out import WayOut
 from engine.api.codec import clean_text
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature
@@ -121,12 +122,13 @@ def _run(options: argparse.Namespace, output: Output) -> int:
     paths = locate()
     if options.command == "window" and has_display(os.environ, sys.platform):
         return _open_window(paths)  # which opens as far as it can, and says itself what it can't write to
-    paths.make_folders()
-    stop_logging = start_logging(paths.app_log)
-    try:
-        return _run_in_terminal(options, paths, output)
-    finally:
-        stop_logging()
+    with WayOut():
+        paths.make_folders()
+        stop_logging = start_logging(paths.app_log)
+        try:
+            return _run_in_terminal(options, paths, output)
+        finally:
+            stop_logging()
 
 
 def _run_in_terminal(options: argparse.Namespace, paths: Paths, output: Output) -> int:

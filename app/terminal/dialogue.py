@@ -22,6 +22,8 @@ from engine.api.commands import WhenFull
 from engine.api.plan import Plan
 from engine.api.sampling import Sampling
 
+_LEAVING_SECONDS = 1.0
+
 
 class Dialogue:
     """Takes one turn after the other. With a name it continues that conversation, or begins it with its first turn."""
@@ -38,6 +40,9 @@ class Dialogue:
         if self._thread is not None:
             try:
                 self._thread.submit(self._find).result()
+            except KeyboardInterrupt:  # nothing was handed in that had to be kept
+                self._thread.close(_LEAVING_SECONDS)
+                raise
             except BaseException:
                 self._thread.close()
                 raise

@@ -1,9 +1,24 @@
 """Ctrl+C as a fact to look at instead of an exception, so that a save is never cut in the middle."""
 
+import math
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
+
+_handled_at = -math.inf
+
+
+def note_handled() -> None:
+    """Note that the main thread has come to handle a signal."""
+    global _handled_at
+    _handled_at = time.monotonic()
+
+
+def last_handled_at() -> float:
+    """Return when that was, on the monotonic clock."""
+    return _handled_at
 
 
 class Interrupts:
@@ -33,6 +48,7 @@ class Interrupts:
         return self._count > 0
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        note_handled()
         self._count += 1
         if self._count > 1:
             raise KeyboardInterrupt
