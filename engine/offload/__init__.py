@@ -1,1 +1,1 @@
-"""Weights that don't fit on a card wait in main memory: layers are copied when their turn comes, tables looked up."""
+"""Weights that don't fit on a card wait in main memory: layers or their experts are copied, tables looked up."""

@@ -40,15 +40,22 @@ def test_answers_and_what_is_read_stay_the_same(
 
 
 @pytest.mark.parametrize("choice", _PACKED)
-@pytest.mark.parametrize("name", ["llama", "mixtral"])
+@pytest.mark.parametrize(
+    ("name", "aside"), [("llama", Aside.LAYERS), ("mixtral", Aside.LAYERS), ("mixtral", Aside.EXPERTS)]
+)
 def test_packed_weights_wait_too_and_are_read_from_the_copy(
-    name: str, choice: PrecisionChoice, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    aside: Aside,
+    choice: PrecisionChoice,
+    tiny_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tiny_checkpoints.make(name, tiny_folder)
     monkeypatch.setattr(copies, "_stored_bytes", lambda model: 1)  # else none is kept of models as small as these
     expected = answers(ChatSession(load(path, tmp_path / "whole", choice)))
     for _ in ("packed while it is read", "from the copy"):
-        spread = load_spread(path, tmp_path / "spread", choice, monkeypatch)
+        spread = load_spread(path, tmp_path / "spread", choice, monkeypatch, aside)
         assert answers(ChatSession(spread)) == expected
         loader.free(spread)
     assert len(list((tmp_path / "spread").rglob("*.safetensors"))) == 1
