@@ -36,6 +36,20 @@ def load(reference: str, folder: Path, choice: PrecisionChoice, device: str = "c
     return ChatSession(loaded)
 
 
+def logits_behind_some(session: ChatSession) -> torch.Tensor:
+    """Return what a chunk of ids ends in, and each of a few that come singly behind it."""
+    runner, ids = session._runner, list(range(100, 164))
+    found = [runner.feed(ids), *(runner.feed([each]) for each in range(200, 208))]
+    runner.kv.clear()
+    return torch.stack([each.cpu() for each in found])
+
+
+def assert_alike(found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Hold logits against each other, not the likeliest ids: in 16 bit those of random weights are often level."""
+    difference = (found - expected).norm() / expected.norm()
+    assert difference < 0.05, float(difference)
+
+
 @pytest.fixture
 def starter(request: pytest.FixtureRequest) -> Path:
     """The data folder with the converted starter model; its package is too large to be carried everywhere."""
@@ -63,8 +77,7 @@ def test_logits_agree_with_the_processor(choice: PrecisionChoice, shape_folder: 
         with torch.inference_mode():
             logits.append(session.loaded.model(ids.to(session.loaded.device)).logits.float().cpu())
         loader.free(session.loaded)
-    difference = (logits[0] - logits[1]).norm() / logits[1].norm()
-    assert difference < 0.05
+    assert_alike(*logits)
 
 
 @pytest.mark.parametrize("choice", CHOICES)
@@ -73,7 +86,7 @@ def test_layers_that_wait_in_main_memory_compute_the_same(
 ) -> None:
     path = random_weights.make(SHAPE, shape_folder, "cuda")
     whole = load(str(path), tmp_path, choice)
-    expected = ask(whole, [user("Hello")], maximum_tokens=8).token_ids
+    expected = logits_behind_some(whole)
     loader.free(whole.loaded)
     describe, free = machine.describe, whole.plan.parts.needed_bytes
 
@@ -95,9 +108,9 @@ def test_layers_that_wait_in_main_memory_compute_the_same(
     assert len(split.plan.offloaded) > STREAMING_SLOTS
     held = split.plan.parts.weights_bytes + split.plan.parts.kv_bytes + split.plan.parts.working_bytes
     assert torch.cuda.memory_allocated() - before <= held
-    assert ask(split, [user("Hello")], maximum_tokens=8).token_ids == expected
-    follow_up = [user("Hello"), user("And then?")]
-    assert ask(split, follow_up, maximum_tokens=8).token_ids
+    assert_alike(logits_behind_some(split), expected)
+    for messages in ([user("Hello")], [user("Hello"), user("And then?")]):
+        assert ask(split, messages, maximum_tokens=8).token_ids
     loader.free(split.loaded)
     del split  # and its KV
     gc.collect()

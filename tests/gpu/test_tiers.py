@@ -35,7 +35,10 @@ def test_each_tier_gives_a_conversation_back(tier: str, shape_folder: Path, tmp_
     opening = filling(session, 1000)
     first = ask(session, [opening])
     follow_up = [opening, answered(session, first), user("And?")]
-    expected = ask(session, follow_up).token_ids
+    ask(session, follow_up)
+    # Once more: the last id goes alone then, as behind what is restored; among others it is rounded otherwise.
+    expected = ask(session, follow_up)
+    assert expected.statistics.prefilled_tokens == 1
     addresses = _addresses(session)
     if session._warm.tiers.disk is not None:
         session._warm.tiers.disk.flush(60)
@@ -43,7 +46,7 @@ def test_each_tier_gives_a_conversation_back(tier: str, shape_folder: Path, tmp_
     again = ask(session, follow_up)
     assert again.statistics.restored_from == tier
     assert again.statistics.prefilled_tokens == 1
-    assert again.token_ids == expected
+    assert again.token_ids == expected.token_ids
     assert _addresses(session) == addresses
     if tier == "ram":
         assert all(buffer.data.is_pinned() for _, buffer in session._warm.tiers.ram._held.values())

@@ -120,7 +120,7 @@ def test_a_head_that_is_unpacked_is_so_piece_by_piece(monkeypatch: pytest.Monkey
     monkeypatch.setattr(int8_vocabulary, "HEAD_PIECE_BYTES", 2 * 32 * 7)
     states = torch.randn(2, 9, 32, dtype=torch.bfloat16)
     with torch.inference_mode():
-        with torch.profiler.profile(record_shapes=True) as profile:
+        with torch.profiler.profile(record_shapes=True, acc_events=True) as profile:
             found = head(states)
         expected = linear(states, head.weight * head.scale.unsqueeze(1)) + plain.bias
     pieces = [event.input_shapes[0] for event in profile.events() if event.name == "aten::mul"]
