@@ -204,15 +204,20 @@ class ModelButton(QAbstractButton):
             self._paint_words(painter)
             self._paint_progress(painter)
 
+    def words_in(self, room: int) -> tuple[str, str]:
+        """Return name and summary as there is room for: who answers is not cut for the sake of how."""
+        metrics = QFontMetrics(self._name_font())
+        summary_width = QFontMetrics(self._summary_font()).horizontalAdvance(self.summary)
+        if metrics.horizontalAdvance(self.name) + _GAP_PX + summary_width <= room:
+            return self.name, self.summary
+        return metrics.elidedText(self.name, Qt.TextElideMode.ElideRight, room), ""
+
     def _paint_words(self, painter: QPainter) -> None:
         colors = self._theme.colors
         left, right = _PADDING_PX, self.width() - _PADDING_PX - _CHEVRON_PX - _GAP_PX
-        summary_metrics = QFontMetrics(self._summary_font())
-        summary_width = summary_metrics.horizontalAdvance(self.summary)
-        name_metrics = QFontMetrics(self._name_font())
-        name_room = right - left - (summary_width + _GAP_PX if self.summary else 0)
-        name = name_metrics.elidedText(self.name, Qt.TextElideMode.ElideRight, name_room)
-        name_width = name_metrics.horizontalAdvance(name)
+        name, summary = self.words_in(right - left)
+        name_width = QFontMetrics(self._name_font()).horizontalAdvance(name)
+        summary_width = QFontMetrics(self._summary_font()).horizontalAdvance(summary)
         direction = self.layoutDirection()
         painter.setFont(self._name_font())
         painter.setPen(QColor(colors.text))
@@ -221,7 +226,7 @@ class ModelButton(QAbstractButton):
         painter.setFont(self._summary_font())
         painter.setPen(QColor(colors.muted))
         place = QRect(left + name_width + _GAP_PX, 0, summary_width + 2, self.height())
-        draw_line(painter, turned(place, self.rect(), direction), direction, self.summary)
+        draw_line(painter, turned(place, self.rect(), direction), direction, summary)
         chevron = QRect(right + _GAP_PX, (self.height() - _CHEVRON_PX) // 2, _CHEVRON_PX, _CHEVRON_PX)
         icon("chevron-down", colors.muted).paint(painter, turned(chevron, self.rect(), direction))
 

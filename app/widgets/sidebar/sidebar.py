@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -40,7 +40,6 @@ class Sidebar(QFrame):
         self._model = model
         self.rows = SidebarModel(model, self, model.clock)
         self.setProperty("surface", "sidebar")
-        self.setMinimumWidth(SMALLEST_PX)
         self.setMaximumWidth(WIDEST_PX)
         self.new_button = QPushButton(tr("New conversation"))
         self.new_button.setProperty("kind", "begin")
@@ -114,6 +113,10 @@ class Sidebar(QFrame):
         self.search_button.set_theme(theme)
         self.list.titles.set_theme(theme)
         self.list.scheduleDelayedItemsLayout()
+
+    def minimumSizeHint(self) -> QSize:
+        """Return room for the words of the buttons, in each language and size of text."""
+        return super().minimumSizeHint().expandedTo(QSize(SMALLEST_PX, 0))
 
     def showEvent(self, event: QShowEvent) -> None:
         """Look at the calendar from now on."""

@@ -51,6 +51,17 @@ def test_it_says_which_model_how_and_why(button: ModelButton) -> None:
     assert button.accessibleName() == "Model: SmolLM2 135M Instruct BF16 · 8,192 tokens"
 
 
+def test_a_name_is_not_cut_for_the_sake_of_the_summary(button: ModelButton) -> None:
+    button.set_plan(PLAN)
+    plenty = button.sizeHint().width()
+    assert button.words_in(plenty) == (button.name, button.summary)
+    name_px = button.fontMetrics().horizontalAdvance(button.name)
+    assert button.words_in(name_px + 40) == (button.name, "")
+    cut, summary = button.words_in(80)
+    assert cut.endswith("…")
+    assert not summary
+
+
 def test_while_loading_it_says_how_far(button: ModelButton) -> None:
     button.set_plan(PLAN)
     button.set_loading("Loading the model: 43 % (116 of 270 MB)")

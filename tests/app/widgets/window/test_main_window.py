@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction, QColor, QGuiApplication, QPalette
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QMenu, QSplitter, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
@@ -87,6 +87,18 @@ def test_a_message_whose_answer_was_deleted_is_answered_again(qtbot: QtBot, show
     shown.transcript.append(entries([answer(4, "Fine.")])[0])
     QApplication.processEvents()
     assert not last.answer_button.isVisible()
+
+
+@pytest.mark.parametrize("text_size_px", [15, 32])
+def test_the_narrowest_sidebar_cuts_no_button(shown: Shown, text_size_px: int) -> None:
+    shown.window.apply_settings(Settings(theme=ThemeChoice.LIGHT, text_size_px=text_size_px))
+    sidebar = shown.window.sidebar
+    splitter = shown.window.centralWidget()
+    assert isinstance(splitter, QSplitter)
+    splitter.setSizes([1, 1000])
+    QApplication.processEvents()
+    assert sidebar.isVisible()
+    assert sidebar.new_button.width() >= sidebar.new_button.sizeHint().width()
 
 
 def test_messages_take_the_place_of_the_invitation(shown: Shown) -> None:
