@@ -41,5 +41,11 @@ def test_numbers_stand_in_tables_and_reasons_below() -> None:
     ]
 
 
+def test_a_rival_that_failed_says_why() -> None:
+    rows = [{"rival": "compiled", "skipped": "no compiler", "tokens_per_second": None}]
+    found = {"rivals bf16": {"precisions": [{"rivals": rows}]}}
+    assert markdown(found).splitlines()[-1] == "- rivals bf16, compiled: no compiler"
+
+
 def test_a_file_of_the_first_moment_will_do() -> None:
     assert markdown({"shape": "qwen3-0.6b", "seconds": 0.1}) == "qwen3-0.6b with random weights on no card."

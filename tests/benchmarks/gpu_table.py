@@ -101,6 +101,10 @@ def _missing(found: dict[str, Any]) -> Iterator[str]:
             for word in ("skipped", "failed"):
                 if reason := outcome.get(word):
                     yield f"- {step} {word}: {reason}"
+            for report in outcome.get("precisions", []):
+                yield from (
+                    f"- {step}, {row['rival']}: {row['skipped']}" for row in report.get("rivals", []) if row["skipped"]
+                )
 
 
 def _median(spread: dict[str, float] | None) -> float:
