@@ -7,6 +7,7 @@ Neither Qt nor the engine's libraries are imported here, so that `hearth ask` st
 import argparse
 import gc
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -266,7 +267,7 @@ def _add_chat_options(parser: argparse.ArgumentParser) -> None:
 
 def _precision(text: str) -> PrecisionChoice:
     try:
-        return PrecisionChoice(text)
+        return PrecisionChoice(text.lower())  # it is shown in capitals
     except ValueError:
         known = ", ".join(choice.value for choice in PrecisionChoice)
         raise argparse.ArgumentTypeError(f"{text!r} is no precision; there are {known}") from None
@@ -277,9 +278,19 @@ def _bounded(kind: Any) -> Callable[[str], Any]:  # noqa: ANN401  an annotated n
         try:
             return msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError as error:
-            raise argparse.ArgumentTypeError(f"{text!r} does not fit: {error}".replace("`", "")) from error
+            raise argparse.ArgumentTypeError(f"{text!r} is no {_expected(str(error))}") from error
 
     return parse
+
+
+def _expected(complaint: str) -> str:
+    """Return in words for people what msgspec expected, as in "Expected `int` >= 1" or "Expected `int`, got `str`"."""
+    number = "whole number" if "int" in complaint.partition(",")[0] else "number"
+    bound = re.search(r"(>=|<=|>|<) (-?[\d.]+)", complaint)
+    if bound is None:
+        return number
+    words = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below"}[bound[1]]
+    return f"{number} {words} {float(bound[2]):g}"
 
 
 def _settings(paths: Paths, output: Output) -> Settings:

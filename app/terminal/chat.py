@@ -1,5 +1,6 @@
 """`hearth chat`: a conversation in the terminal, or fed from a pipe with one message in each line."""
 
+import re
 import sys
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from engine.api.plan import Plan
 
 _NEW = "/new"
 _QUIT = "/quit"
+_COMMAND = re.compile(r"/[a-z]+")
 _PROMPT = "\nYou: "
 _GREETING = (
     "Type a message and press Enter. /new begins a new conversation, /quit or Ctrl+D leaves, Ctrl+C stops an answer."
@@ -51,11 +53,15 @@ class _Chat:
         if self._is_interactive:
             self._output.say(f"{self._plan.name} answers. {_GREETING}")
         for line in self._lines():
-            if line == _QUIT:
+            command = line.strip().lower()
+            if command == _QUIT:
                 break
-            if line == _NEW:
+            if command == _NEW:
                 self._dialogue.begin_again()
                 self._output.say("A new conversation.")
+                continue
+            if self._is_interactive and _COMMAND.fullmatch(command):
+                self._output.say(f"There is no {command}. {_GREETING}")
                 continue
             outcome = self._answer(line)
             if outcome != EXIT_OK and not self._is_interactive:

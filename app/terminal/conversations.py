@@ -48,6 +48,8 @@ def list_all(paths: Paths, output: Output, *, as_json: bool) -> int:
         keys = ("id", "title", "name", "created_at", "updated_at", "folder_id", "is_pinned")
         output.json({"conversations": [{key: getattr(each, key) for key in keys} for each in found]}, indent=2)
         return EXIT_OK
+    if not found:
+        output.say("There are no conversations yet.")
     for each in found:
         changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(each.updated_at))
         title = " ".join(each.title.split()) or UNTITLED

@@ -15,6 +15,7 @@ from app import cli
 from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from engine.api.plan import PrecisionChoice
 from tests.app.hearth_process import ROOT, start_hearth, wait_for
 
 
@@ -58,6 +59,28 @@ def test_wrong_usage_ends_with_status_two(arguments: tuple[str, ...], capsys: py
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "usage: hearth" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("--seed 1.5", "argument --seed: '1.5' is no whole number"),
+        ("--context 4k", "argument --context: '4k' is no whole number"),
+        ("--max-tokens 0", "argument --max-tokens: '0' is no whole number of at least 1"),
+        ("--temperature nan", "argument --temperature: 'nan' is no number of at least 0"),
+        ("--top-p 2", "argument --top-p: '2' is no number of at most 1"),
+    ],
+)
+def test_a_number_that_can_not_be_is_told_for_people(
+    arguments: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["ask", "x", *arguments.split()])
+    assert capsys.readouterr().err.endswith(f"{words}\n")
+
+
+def test_a_precision_may_be_written_as_it_is_shown() -> None:
+    assert cli.build_parser().parse_args(["ask", "x", "--precision", "INT8"]).precision is PrecisionChoice.INT8
 
 
 def test_every_option_of_the_contract_is_accepted() -> None:

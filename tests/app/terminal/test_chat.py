@@ -92,3 +92,17 @@ def test_while_the_user_types_the_engine_reads_ahead(
     assert isinstance(last, PrepareConversation)
     assert [turn.content for turn in last.messages] == ["One", "You said: One", "Two", "You said: Two"]
     assert last.is_private  # it has no name, so nothing of it may be on disk
+
+
+def test_a_command_that_there_is_not_is_told_to_a_person(
+    use_script: Callable[..., None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = iter(["/help", "/etc/hosts?", "/NEW ", " /Quit", "never"])
+    monkeypatch.setattr("builtins.input", lambda _prompt: next(lines))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    assert cli.main(["chat"]) == 0
+    written = capsys.readouterr()
+    assert "There is no /help. Type a message" in written.err
+    assert "A new conversation." in written.err
+    assert written.out == "You said: /etc/hosts?\n"

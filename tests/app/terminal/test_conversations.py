@@ -32,6 +32,11 @@ def kept() -> None:
     store.close()
 
 
+def test_an_empty_list_says_so(hearth: Run) -> None:
+    result = hearth("conversations", "list")
+    assert (result.status, result.out, result.err) == (0, "", "There are no conversations yet.\n")
+
+
 @pytest.mark.usefixtures("kept")
 def test_list(hearth: Run) -> None:
     first, second = hearth("conversations", "list").out.splitlines()
