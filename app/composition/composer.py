@@ -93,7 +93,7 @@ class ComposerParts(QObject):
         composer.attachment_put_back.connect(attachments.drop)
         composer.attachment_returned.connect(attachments.add)
         window.actions_by_name.attach.triggered.connect(composer.choose_files)
-        attachments.items_changed.connect(composer.set_attachments)
+        attachments.items_changed.connect(window.page.set_attachments)
         attachments.problem_changed.connect(composer.attachments.show_problem)
 
     @Slot()

@@ -4,6 +4,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from app.models.attachment_item import AttachmentItem
 from app.models.transcript_model import TranscriptModel
 from app.models.waiting_item import WaitingItem
 from app.widgets.access.tab_order import put_in_order, stops_in
@@ -94,6 +95,11 @@ class ConversationPage(QWidget):
         """Show what waits to be sent."""
         self.composer.set_queue(queue)
         self.empty_state.set_asked(bool(queue))
+
+    def set_attachments(self, items: tuple[AttachmentItem, ...]) -> None:
+        """Show what is attached, and what is still being read."""
+        self.composer.set_attachments(items)
+        self.empty_state.set_attached(bool(items))
 
     def set_private(self, is_private: bool) -> None:
         """Show that nothing of the conversation is saved, or that it is."""

@@ -71,6 +71,7 @@ class EmptyState(QFrame):
         super().__init__(parent)
         self._is_private = False
         self._is_asked = False
+        self._has_files = False
         self._model_name = ""
         self.private_icon = QLabel()
         self.private_icon.hide()
@@ -129,6 +130,11 @@ class EmptyState(QFrame):
         self.greeting.setVisible(self._is_private or not is_asked)
         self._show_examples()
 
+    def set_attached(self, has_files: bool) -> None:
+        """Propose nothing while files are attached: a question about something else would take them with it."""
+        self._has_files = has_files
+        self._show_examples()
+
     def set_phase(self, phase: str) -> None:
         """Say what is being got ready, "" when all is."""
         self.phase.set_phase(phase)
@@ -156,7 +162,7 @@ class EmptyState(QFrame):
     def _show_examples(self) -> None:
         """Show as many rows of them as there is room for: what stands in the composer may need it."""
         row = max(button.sizeHint().height() for button in self.examples) + 8
-        rows = 0 if self._is_asked else (self.height() - _HEAD_PX) // row
+        rows = 0 if self._is_asked or self._has_files else (self.height() - _HEAD_PX) // row
         for place, button in enumerate(self.examples):
             button.setVisible(place // 2 < rows)
 

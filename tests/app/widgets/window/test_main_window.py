@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, 
 from pytestqt.qtbot import QtBot
 
 from app.conversations.records import MessageState
+from app.models.attachment_item import AttachmentItem
 from app.models.notice import Notice
 from app.models.transcript_model import TranscriptEntry
 from app.models.waiting_item import WaitingItem
@@ -87,6 +88,16 @@ def test_a_message_whose_answer_was_deleted_is_answered_again(qtbot: QtBot, show
     shown.transcript.append(entries([answer(4, "Fine.")])[0])
     QApplication.processEvents()
     assert not last.answer_button.isVisible()
+
+
+def test_no_example_takes_away_what_is_attached(shown: Shown) -> None:
+    empty = shown.window.page.empty_state
+    shown.window.page.set_attachments((AttachmentItem("1", "report.pdf"),))
+    QApplication.processEvents()
+    assert not any(example.isVisible() for example in empty.examples)
+    assert empty.greeting.isVisible()
+    shown.window.page.set_attachments(())
+    assert all(example.isVisible() for example in empty.examples)
 
 
 @pytest.mark.parametrize("text_size_px", [15, 32])
