@@ -25,6 +25,8 @@ def run(text: str, options: ChatOptions, paths: Paths, output: Output) -> int:
         Dialogue(options, paths.database) as dialogue,
         session_for(paths, keeps_answers=not dialogue.is_private) as session,
     ):
+        for notice in dialogue.notices:
+            output.say(notice)
         plan = load_model(session, options, output)
         answered = answer_question(session, dialogue, question, options, plan, output)
         if options.json:

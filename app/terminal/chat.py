@@ -33,6 +33,8 @@ def run(options: ChatOptions, paths: Paths, output: Output) -> int:
         Dialogue(options, paths.database) as dialogue,
         session_for(paths, keeps_answers=not dialogue.is_private) as session,
     ):
+        for notice in dialogue.notices:
+            output.say(notice)
         plan = load_model(session, options, output)
         return _Chat(session, dialogue, options, plan, output).run()
 

@@ -42,7 +42,7 @@ class Export:
 
 def list_all(paths: Paths, output: Output, *, as_json: bool) -> int:
     """Print the conversations, one a line: when it was changed, its title, and its name if it has one."""
-    with _store(paths) as thread:
+    with _store(paths, output) as thread:
         found: list[Conversation] = thread.submit(lambda store: store.list_conversations()).result()
     if as_json:
         keys = ("id", "title", "name", "created_at", "updated_at", "folder_id", "is_pinned")
@@ -65,7 +65,7 @@ def export(wanted: Export, paths: Paths, output: Output) -> int:
     def target() -> Target:
         return StreamFile(output.raw) if is_stdout else AtomicFile(wanted.file.absolute())
 
-    with _store(paths) as thread:
+    with _store(paths, output) as thread:
         name = wanted.conversation
         ids = None if name is None else [thread.submit(lambda store: _find(store, name)).result()]
         writer = MarkdownWriter(split_thinking) if wanted.is_markdown else JsonWriter()
@@ -88,7 +88,7 @@ def export(wanted: Export, paths: Paths, output: Output) -> int:
 
 def import_files(files: list[Path], paths: Paths, output: Output) -> int:
     """Add what is in the files; the status says whether all of it could be read."""
-    with _store(paths) as thread, _files(files) as found:
+    with _store(paths, output) as thread, _files(files) as found:
         job = ImportJob(found, thread.submit, lambda report: output.phase(f"importing {len(report.added):,}"))
         try:
             report = job.run()
@@ -151,9 +151,11 @@ def _find(store: ConversationStore, name: str) -> str:
 
 
 @contextmanager
-def _store(paths: Paths) -> Iterator[StoreThread]:
+def _store(paths: Paths, output: Output) -> Iterator[StoreThread]:
     thread = StoreThread(paths.database)
     try:
+        for notice in thread.opened.result():
+            output.say(notice)
         yield thread
     finally:
         thread.close()

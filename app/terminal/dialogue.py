@@ -36,10 +36,12 @@ class Dialogue:
         self._tree = ConversationTree()
         self._is_stored = False
         self.name = options.conversation
+        self.notices: tuple[str, ...] = ()  # what has to be told of the stored conversations
         self.conversation = self._new_conversation()
         if self._thread is not None:
             try:
                 self._thread.submit(self._find).result()
+                self.notices = self._thread.opened.result()
             except KeyboardInterrupt:  # nothing was handed in that had to be kept
                 self._thread.close(_LEAVING_SECONDS)
                 raise

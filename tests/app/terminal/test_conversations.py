@@ -32,6 +32,15 @@ def kept() -> None:
     store.close()
 
 
+@pytest.mark.parametrize("arguments", [("conversations", "list"), ("ask", "Hello", "--conversation", "notes")])
+def test_a_damaged_file_is_told(hearth: Run, arguments: tuple[str, ...]) -> None:
+    locate().make_folders()
+    locate().database.write_bytes(b"no database")
+    result = hearth(*arguments)
+    assert result.status == 0
+    assert result.err.count("The file with your conversations was damaged") == 1
+
+
 def test_an_empty_list_says_so(hearth: Run) -> None:
     result = hearth("conversations", "list")
     assert (result.status, result.out, result.err) == (0, "", "There are no conversations yet.\n")
