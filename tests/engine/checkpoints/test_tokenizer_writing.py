@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, GemmaTokenizer, LlamaTokenizer, PreTrainedTokenizerFast, Qwen2Tokenizer
 
 from engine.checkpoints import tokenizer_writing
 
@@ -35,6 +35,21 @@ def test_it_is_the_same_and_merges_are_short(tmp_path: Path) -> None:
     assert after.added_tokens_decoder == before.added_tokens_decoder
     assert after.special_tokens_map == before.special_tokens_map
     assert after(TEXT).input_ids == before(TEXT).input_ids
+
+
+@pytest.mark.parametrize("kind", [LlamaTokenizer, GemmaTokenizer, Qwen2Tokenizer])
+def test_classes_that_put_it_together_by_themselves_make_the_same_of_it(kind: type, tmp_path: Path) -> None:
+    words = ["<unk>", "<s>", "</s>", "\u2581", "a", "b", "ab", "\u2581ab", "c"]
+    tokenizer = kind(vocab={word: number for number, word in enumerate(words)}, merges=[("a", "b"), ("\u2581", "ab")])
+    tokenizer.save_pretrained(tmp_path)
+    before = read(tmp_path)
+    tokenizer_writing.make_quick_to_read(tmp_path, tokenizer.backend_tokenizer)
+    after = read(tmp_path)
+    assert type(after) is kind
+    assert json.loads((tmp_path / "tokenizer.json").read_text("utf-8"))["model"]["merges"] == ["a b", "\u2581 ab"]
+    assert after.backend_tokenizer.to_str() == before.backend_tokenizer.to_str()
+    assert after.added_tokens_decoder == before.added_tokens_decoder
+    assert after("ab c<s>").input_ids == before("ab c<s>").input_ids
 
 
 def test_a_merge_with_a_space_in_it_stays_as_it_is(tmp_path: Path) -> None:
