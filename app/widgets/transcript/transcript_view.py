@@ -72,6 +72,7 @@ class TranscriptView(QAbstractScrollArea):
         model.modelReset.connect(self._on_reset)
         model.rowsInserted.connect(self._on_rows_inserted)
         model.rowsAboutToBeRemoved.connect(self._on_rows_about_to_be_removed)
+        model.rowsRemoved.connect(lambda: self._live.show_entry(model.rowCount() - 1))  # is the last one now
         model.dataChanged.connect(self._on_data_changed)
         self._on_reset()
 

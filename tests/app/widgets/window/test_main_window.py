@@ -88,6 +88,9 @@ def test_a_message_whose_answer_was_deleted_is_answered_again(qtbot: QtBot, show
     shown.transcript.append(entries([answer(4, "Fine.")])[0])
     QApplication.processEvents()
     assert not last.answer_button.isVisible()
+    shown.transcript.set_entries(shown.transcript.entries(0, 3))
+    QApplication.processEvents()
+    assert last.answer_button.isVisible()
 
 
 def test_no_example_takes_away_what_is_attached(shown: Shown) -> None:
