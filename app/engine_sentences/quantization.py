@@ -4,7 +4,6 @@ from app.language import mark
 
 # fmt: off
 PATTERNS: tuple[str, ...] = (
-    mark(", {0} GiB of them experts that can't be packed"),
     mark("Download or copy the model again to repair it."),
     mark("FBGEMM FP8"),
     mark("Four Over Six"),
@@ -41,7 +40,6 @@ PATTERNS: tuple[str, ...] = (
     mark("{0} in quantization_config is {1}"),
     mark("{0} is incomplete: config.json is damaged ({1})."),
     mark("{0} up to {1} rows"),
-    mark("{0} weights are packed into {1} GiB, {2} GiB stay in 16 bit"),
     mark("{0} {1} or later"),
     mark("{0}, and bitsandbytes does not work on this {1}."),
     mark("{0}, which needs a C compiler on this computer."),

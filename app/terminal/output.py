@@ -179,9 +179,10 @@ def printable(text: str) -> str:
 def statistics_line(statistics: Statistics, plan: Plan) -> str:
     """Return the one line below an answer: model, speed, first token, what was reused and what was read."""
     guessed = f", guessed ahead {words}" if (words := guessed_words(statistics)) else ""
+    speed = f"{written(statistics.tokens_per_second)} tokens/s, " if statistics.has_rate else ""
     return (
         f"{plan.name} ({plan.precision.value.upper()} on {plan.device_name or plan.device}): "
-        f"{token_words(statistics.generated_tokens)}, {written(statistics.tokens_per_second)} tokens/s, "
+        f"{token_words(statistics.generated_tokens)}, {speed}"
         f"first token after {statistics.time_to_first_token_seconds:.2f} s, "
         f"reused {reused_words(statistics)}, read {token_words(statistics.prefilled_tokens)}{guessed}"
     )

@@ -264,10 +264,6 @@
         <translation>, {0} GiB davon aus dem Arbeitsspeicher mit {1} GB/s ({2})</translation>
     </message>
     <message>
-        <source>, {0} GiB of them experts that can&apos;t be packed</source>
-        <translation>, davon {0} GiB Experten, die sich nicht packen lassen</translation>
-    </message>
-    <message>
         <source>0 always takes the most likely word; around 0.7 is lively; above 1.5 it soon makes no sense.</source>
         <translation>0 nimmt immer das wahrscheinlichste Wort; um 0,7 wird es lebendig; über 1,5 ergibt es bald keinen Sinn mehr.</translation>
     </message>
@@ -3148,12 +3144,12 @@
         <translation>Kürzen Sie sie, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
-        <source>Shorten the message, or choose a larger context in the settings.</source>
-        <translation>Kürzen Sie die Nachricht, oder wählen Sie in den Einstellungen mehr Kontext.</translation>
+        <source>Shorten the message, or choose a larger context window.</source>
+        <translation>Kürzen Sie die Nachricht, oder wählen Sie ein größeres Kontextfenster.</translation>
     </message>
     <message>
-        <source>Shorten the message, start a new conversation, or choose a larger context in the settings.</source>
-        <translation>Kürzen Sie die Nachricht, beginnen Sie eine neue Unterhaltung, oder wählen Sie in den Einstellungen mehr Kontext.</translation>
+        <source>Shorten the message, start a new conversation, or choose a larger context window.</source>
+        <translation>Kürzen Sie die Nachricht, beginnen Sie eine neue Unterhaltung, oder wählen Sie ein größeres Kontextfenster.</translation>
     </message>
     <message>
         <source>Show</source>
@@ -6153,10 +6149,6 @@
     <message>
         <source>{0} was reached{1}.</source>
         <translation>{0} wurde erreicht{1}.</translation>
-    </message>
-    <message>
-        <source>{0} weights are packed into {1} GiB, {2} GiB stay in 16 bit</source>
-        <translation>{0} Gewichte sind in {1} GiB gepackt, {2} GiB bleiben in 16 Bit</translation>
     </message>
     <message>
         <source>{0} were free</source>

@@ -128,6 +128,11 @@ class Statistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attention: str = ""
     decode: str = ""
 
+    @property
+    def has_rate(self) -> bool:
+        """Whether tokens_per_second says something: the first token comes with the end of reading, in no time."""
+        return self.generated_tokens > 1
+
 
 class GenerationFinished(_GenerationEvent, frozen=True, tag="generation_finished"):
     """Terminal: the whole text and all its ids (end token excluded). The text wins over what was streamed.

@@ -79,7 +79,7 @@ def _too_long(tokens: int, window: int) -> EngineError:
     return EngineError(
         ErrorKind.PROMPT_TOO_LONG,
         f"The conversation has {tokens:,} tokens, but the model's window holds {window:,}.",
-        "Shorten the message, start a new conversation, or choose a larger context in the settings.",
+        "Shorten the message, start a new conversation, or choose a larger context window.",
     )
 
 
@@ -87,5 +87,5 @@ def _message_too_long(tokens: int, window: int) -> EngineError:
     return EngineError(
         ErrorKind.PROMPT_TOO_LONG,
         f"This message alone has {tokens:,} tokens, but the model's window holds {window:,}.",
-        "Shorten the message, or choose a larger context in the settings.",
+        "Shorten the message, or choose a larger context window.",
     )

@@ -29,7 +29,7 @@ def statistics_parts(message: Message) -> list[str]:
         if statistics.generated_tokens:
             parts += [
                 token_words(answer_tokens(message)),
-                tr("{rate} tokens/s").format(rate=rate(statistics.tokens_per_second)),
+                tr("{rate} tokens/s").format(rate=rate(statistics.tokens_per_second)) if statistics.has_rate else "",
                 tr("first token {time}").format(time=seconds(statistics.time_to_first_token_seconds)),
             ]
         parts.append(
@@ -88,9 +88,10 @@ def rate(value: float) -> str:
 
 
 def _measured(statistics: Statistics) -> list[tuple[str, str]]:
+    speed = tr("{rate} tokens per second").format(rate=rate(statistics.tokens_per_second))
     written = [
         (tr("Written"), _in_time(statistics.generated_tokens, statistics.decode_seconds)),
-        (tr("Speed"), tr("{rate} tokens per second").format(rate=rate(statistics.tokens_per_second))),
+        (tr("Speed"), speed if statistics.has_rate else ""),
         (tr("Guessed ahead"), guessed_words(statistics)),
         (tr("First token after"), seconds(statistics.time_to_first_token_seconds)),
     ]

@@ -74,9 +74,10 @@ def test_the_statistics_line_says_what_was_reused_and_read() -> None:
     )
 
 
-def test_the_statistics_line_of_one_slow_token() -> None:
-    line = statistics_line(Statistics(1, 0, 1, 1, 40.0, 40.0, 23.0, 0.043), PLAN)
-    assert "1 token, 0.043 tokens/s," in line
+def test_the_statistics_line_of_slow_tokens_and_of_one() -> None:
+    assert "2 tokens, 0.043 tokens/s," in statistics_line(Statistics(1, 0, 1, 2, 40.0, 40.0, 46.0, 0.043), PLAN)
+    line = statistics_line(Statistics(1, 0, 1, 1, 40.0, 40.0, 0.0002, 5000.0), PLAN)
+    assert ": 1 token, first token after" in line, "one comes in no time"
     assert line.endswith("read 1 token")
 
 
