@@ -130,14 +130,19 @@ class Housekeeping:
         )
         ids = self._prompts.build(asked, True, command.started_at)
         known = self._warm.common_length(ids)
-        is_cheap = len(ids) - known <= _MOST_READ_FOR_TITLE and self._warm.can_return(ids, _MOST_TITLE_TOKENS)
+
+        def should_stop() -> bool:
+            return cancellation.is_cancelled
+
+        is_short = len(ids) - known <= _MOST_READ_FOR_TITLE
+        is_cheap = is_short and self._warm.can_return(ids, _MOST_TITLE_TOKENS, should_stop)
         if not is_cheap or len(ids) + _MOST_TITLE_TOKENS >= runner.kv.capacity:
             return "", 0
         cancellation.raise_if_cancelled()
         before, owner = runner.kv.ids.tolist(), self._warm.owner
         fed_before = runner.fed_tokens
         try:
-            self._warm.prepare(command.conversation_id, ids, should_stop=lambda: cancellation.is_cancelled)
+            self._warm.prepare(command.conversation_id, ids, should_stop=should_stop)
             written = self._continued(ids, cancellation)
         finally:
             self._warm.prepare(command.conversation_id, before, len(before))

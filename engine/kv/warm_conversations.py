@@ -65,7 +65,7 @@ class WarmConversations:
             return 0
         return kv.usable(common_prefix(kv.ids, np.asarray(ids, dtype=np.int64)), kv.length)
 
-    def can_return(self, ids: list[int], more: int) -> bool:
+    def can_return(self, ids: list[int], more: int, should_stop: Callable[[], bool]) -> bool:
         """Whether what the slab holds now can be had again after these ids were read, and so many more behind them."""
         kv = self._kv
         if not self._is_kept:
@@ -73,6 +73,8 @@ class WarmConversations:
         goes_on = common_prefix(kv.ids, np.asarray(ids, dtype=np.int64)) == kv.length
         if kv.can_rewind and goes_on and kv.fits(len(ids) + more):
             return True
+        if self.tiers.disk is not None:
+            self.tiers.disk.look(self.tree, should_stop)  # another process may have deleted it
         source = self._restorer.best(self.tree.root(root_name(kv, kv.reach)), kv.ids, uses_slab=False)
         return source.length == kv.length
 

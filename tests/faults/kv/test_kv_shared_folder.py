@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.api.cancellation import CancellationToken
+from engine.api.commands import SuggestTitle
 from engine.api.message import PromptMessage
 from engine.api.warmth import Tier, TierBudgets
 from engine.generation.chat_session import ChatSession
@@ -93,6 +95,18 @@ def test_what_another_process_deleted_is_written_again(stored: Stored, tmp_path:
     assert result.statistics.restored_tokens == length
     assert result.token_ids == cold_ids(after, [*messages, user("Why?")], 4)
     close(after)
+
+
+def test_a_title_leaves_alone_what_another_process_has_deleted(stored: Stored, tmp_path: Path) -> None:
+    here, there = opened(stored, tmp_path / "kv"), opened(stored, tmp_path / "kv")
+    written(here, stored.next_messages)
+    held = here._runner.kv.ids.tolist()
+    disk_folder.make_room(tmp_path / "kv", 0)
+    other = tuple(written(there, [user("Hello")], "other"))
+    here.suggest_title(SuggestTitle(command_id="t", conversation_id="other", messages=other), CancellationToken())
+    assert here._runner.kv.ids.tolist() == held
+    close(here)
+    close(there)
 
 
 def test_what_another_process_read_is_known(stored: Stored, tmp_path: Path) -> None:
