@@ -141,6 +141,7 @@ def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
         model.get_submodule(name).register_forward_pre_hook(lambda *_, name=name: called.add(name)) for name in names
     ]
     implementation = model.config._experts_implementation
+    before = [(module, dict(vars(module)), dict(module._buffers)) for module in model.modules()]
     try:
         # The usual one multiplies by groups, which the meta device does in BF16 only.
         model.set_experts_implementation("batched_mm")
@@ -153,6 +154,11 @@ def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
         model.set_experts_implementation(implementation)
         for hook in hooks:
             hook.remove()
+        for module, attributes, buffers in before:  # LongRoPE keeps its factors, which have no values here
+            vars(module).clear()
+            vars(module).update(attributes)
+            module._buffers.clear()
+            module._buffers.update(buffers)
     return called
 
 

@@ -23,3 +23,16 @@ def test_what_is_called_is_packed(model_type: str, place: str, name: str, is_pac
     named = {full for full, _ in skeleton.named_parameters() if full.endswith(f"{place}{name}.weight")}
     assert named
     assert named & set(packed_shapes(skeleton)) == (named if is_packed else set())
+
+
+def test_looking_leaves_nothing_behind() -> None:
+    config = tiny_config("bamba")
+    width = config.hidden_size // config.num_attention_heads // 4
+    config.rope_parameters = {
+        "rope_type": "longrope", "rope_theta": 1e4, "partial_rotary_factor": 0.5, "factor": 32.0,
+        "short_factor": [1.0] * width, "long_factor": [2.0] * width, "original_max_position_embeddings": 64,
+    }  # fmt: skip
+    skeleton = skeleton_of(config)
+    before = {name: set(vars(module)) for name, module in skeleton.named_modules()}
+    packed_shapes(skeleton)
+    assert {name: set(vars(module)) for name, module in skeleton.named_modules()} == before
