@@ -56,7 +56,7 @@ shape, by graphics memory in GiB.
   model computes (Gemma 2 and 3, GLM-4).
 - `4-bit, 12k`: it fits with a context window of that many thousand tokens only. On a card that just holds the rest,
   the table of embeddings lies in main memory, where a token looks up one row of it.
-- `4-bit + RAM`, `CPU 8-bit`: slow. The card computes, and layers that it has no room for are copied to it when their
+- `4-bit + RAM`, `CPU 8-bit`: slower. The card computes, and layers that it has no room for are copied to it when their
   turn comes (of mixtures only the experts that a token goes to); or the processor computes, if that is faster.
 - `MXFP4`: as published (gpt-oss). Qwen3 8B FP8 and DeepSeek-V3 are published in FP8, whose kernels come in packages
   that Hearth does not install: it is unpacked into 16 bit, or packed again into 8 or 4.

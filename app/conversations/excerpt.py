@@ -29,7 +29,6 @@ _LITERAL = (
     re.compile(r"(\\\[).+?(\\\])", re.DOTALL),
     re.compile(r"(?<![\\$\w])(\$)(?=[^\s$])[^$\n]*?(?<=[^\s\\])(\$)(?![\d$])"),
 )
-_STARS = (r"\*\*\*", r"\*\*", r"\*")
 _LEFT_OUT = (
     re.compile(r"^[ \t]*(</?think(?:ing)?>)", re.MULTILINE),
     re.compile(r"^ {0,3}(#{1,6}[ \t]+)", re.MULTILINE),

@@ -6171,8 +6171,8 @@
         <translation>{0} {1}, daher wird es nicht verwendet.</translation>
     </message>
     <message>
-        <source>{0} {1}, which is slow.</source>
-        <translation>{0} {1}, was langsam ist.</translation>
+        <source>{0} {1}, which is slower.</source>
+        <translation>{0} {1}, was langsamer ist.</translation>
     </message>
     <message>
         <source>{0}, and bitsandbytes does not work on this {1}.</source>
@@ -6183,8 +6183,8 @@
         <translation>{0}, wie in {1} veröffentlicht</translation>
     </message>
     <message>
-        <source>{0}, as published in {1}, {2}, which is slow.</source>
-        <translation>{0}, wie in {1} veröffentlicht, {2}, was langsam ist.</translation>
+        <source>{0}, as published in {1}, {2}, which is slower.</source>
+        <translation>{0}, wie in {1} veröffentlicht, {2}, was langsamer ist.</translation>
     </message>
     <message>
         <source>{0}, packed again from {1}</source>

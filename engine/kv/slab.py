@@ -244,18 +244,14 @@ class KvSlab:
 
     def page_layout(self, count: int) -> Layout:
         """Return how what `count` positions have lies in a page: (heads, count, width) for each part of a layer."""
-        tensors = []
-        for index, layer in self._paged():
-            for name, buffer in layer.parts.items():
-                tensors.append((f"{name}.{index}", buffer.dtype, (buffer.shape[1], count, buffer.shape[3])))
-        return Layout.of(tensors)
+        parts = self._parts()
+        return Layout.of([(name, buffer.dtype, (buffer.shape[1], count, buffer.shape[3])) for name, buffer in parts])
 
     @torch.inference_mode()
     def copy_page(self, start: int, end: int, into: Mapping[str, torch.Tensor]) -> None:
         """Copy keys and values of positions from start to end into the tensors of a page, as page_layout names them."""
-        for index, layer in self._paged():
-            for name, buffer in layer.parts.items():
-                into[f"{name}.{index}"].copy_(buffer[0, :, start:end], non_blocking=True)
+        for name, buffer in self._parts():
+            into[name].copy_(buffer[0, :, start:end], non_blocking=True)
 
     def state(self) -> State | None:
         """Return what can't be cut in pages; None if there is nothing of the kind. Raises UnstorableError."""
@@ -305,10 +301,12 @@ class KvSlab:
         start = max(piece.start, kept)
         if not piece.start <= start <= piece.end:
             raise ValueError(f"positions from {kept} to {piece.start} are missing")
-        for index, layer in self._paged():
-            for name, buffer in layer.parts.items():
-                source = piece.tensors[f"{name}.{index}"][:, start - piece.start : piece.end - piece.start]
-                buffer[0, :, start : piece.end].copy_(source, non_blocking=True)
+        parts = list(self._parts())
+        if len(parts) != len(piece.tensors):
+            raise ValueError(f"a page has {len(piece.tensors)} parts, and {len(parts)} have memory here")
+        for name, buffer in parts:
+            source = piece.tensors[name][:, start - piece.start : piece.end - piece.start]
+            buffer[0, :, start : piece.end].copy_(source, non_blocking=True)
         return piece.end
 
     def _put_back(self, state: State, length: int) -> None:
@@ -326,6 +324,11 @@ class KvSlab:
                 layer.put_recurrent_part_back(foreign_layers.put_together(fresh_part, content, state.tensors))
             else:
                 self._layers[index] = foreign_layers.put_together(fresh[index], content, state.tensors)
+
+    def _parts(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield what pages are cut from, (1, heads, capacity, width) each, with the name that it has in a page."""
+        for index, layer in self._paged():
+            yield from ((f"{name}.{index}", buffer) for name, buffer in layer.parts.items())
 
     def _paged(self) -> list[tuple[int, SlabLayer]]:
         """Return the layers that keep every position, with their places."""

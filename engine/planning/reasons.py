@@ -67,9 +67,9 @@ def slow_reason(facts: CheckpointFacts, found: Rung, why: str, cards: int) -> st
     parts = found.placement.parts
     where = "on the processor alone" if on_processor else "partly from main memory"
     label = LABELS[found.shape.precision]
-    slow = f"{label} {where}, which is slow."
+    slow = f"{label} {where}, which is slower."
     if facts.published is not None and facts.stays_packed:
-        slow = f"{label}, as published in {facts.published.label}, {where}, which is slow."
+        slow = f"{label}, as published in {facts.published.label}, {where}, which is slower."
     # Each a whole sentence: only those are found again to be said in another language.
     sentences = [slow, why, f"{arithmetic(parts, found.window, found.targets)}."]
     if parts.offloaded_bytes:

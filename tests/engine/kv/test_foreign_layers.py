@@ -113,3 +113,19 @@ def test_sliding_layers_stay_beside_foreign_sliding_layers(windowed: bool, tmp_p
     kv = KvSlab(model.config, 128, windowed=windowed, slack_tokens=8)
     found = torch.cat([feed(model, kv, IDS[begin : begin + 10]) for begin in range(0, 90, 10)])
     torch.testing.assert_close(found, plain(model, IDS), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen3_next"])
+def test_a_slab_that_has_no_memory_yet_does_not_say_that_it_holds_what_was_restored(
+    name: str, tiny_folder: Path
+) -> None:
+    model = load(tiny_checkpoints.make(name, tiny_folder))
+    kv = KvSlab(model.config, 128)
+    feed(model, kv, IDS[:40])
+    empty = KvSlab(model.config, 128)
+    with pytest.raises(ValueError, match="have memory here"):
+        kv_probe.save(kv).put_back(empty, 40)
+    assert empty.length == 0
+    feed(model, empty, IDS[:1])
+    kv_probe.save(kv).put_back(empty, 40)
+    assert torch.allclose(feed(model, empty, IDS[40:41])[-1], plain(model, IDS[:41])[-1], atol=TOLERANCE)

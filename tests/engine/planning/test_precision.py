@@ -300,7 +300,7 @@ def test_a_measured_way_to_the_card_is_believed() -> None:
 def test_the_processor_alone_where_it_is_faster() -> None:
     found = planned("qwen3-30b-a3b", machine(2, ram_gib=64))
     assert (found.fit, found.device) == (Fit.SLOW, "cpu")
-    assert "on the processor alone, which is slow. 4 bit would need" in found.precision_reason
+    assert "on the processor alone, which is slower. 4 bit would need" in found.precision_reason
     only = planned("llama-3.1-8b", machine())
     assert (only.device, only.fit, only.precision) == ("cpu", Fit.FITS, Precision.BF16)
     old = planned("llama-3.2-1b", machine(bf16=False))
@@ -402,7 +402,7 @@ def test_experts_that_stay_as_published_run_on_the_processor_too() -> None:
     packed = replace(facts_for("gpt-oss-20b"), published=Published(Precision.INT4, "MXFP4", on_processor=True))
     found = plan(machine(8), packed, Wishes(4096))
     assert (found.fit, found.device, found.precision) == (Fit.SLOW, "cpu", Precision.INT4)
-    assert found.precision_reason.startswith("INT4, as published in MXFP4, on the processor alone, which is slow. ")
+    assert found.precision_reason.startswith("INT4, as published in MXFP4, on the processor alone, which is slower. ")
     check_sums(found)
     elsewhere = replace(packed, published=Published(Precision.INT4, "GPTQ, 4-bit"))
     assert plan(machine(8), elsewhere, Wishes(4096)).fit is Fit.TOO_BIG

@@ -103,10 +103,10 @@ GPTQ_PLAN = msgspec.structs.replace(
 OFFLOADED_PLAN = msgspec.structs.replace(
     GPTQ_PLAN,
     fit=Fit.SLOW,
-    precision_reason="INT4, as published in 4-bit GPTQ, partly from main memory, which is slow. 4 bit would need 11.20 "
-    "GiB and 5.81 are free on NVIDIA GeForce RTX 3050, even with only 2,048 tokens. 3.90 GiB of weights + 0.62 for "
-    "4,096 tokens + 0.44 to work in + 0.40 for CUDA + 0.40 in reserve = 5.76 of 5.81 GiB free on NVIDIA GeForce RTX "
-    "3050. 5.32 GiB are in main memory.",
+    precision_reason="INT4, as published in 4-bit GPTQ, partly from main memory, which is slower. 4 bit would need "
+    "11.20 GiB and 5.81 are free on NVIDIA GeForce RTX 3050, even with only 2,048 tokens. 3.90 GiB of weights + 0.62 "
+    "for 4,096 tokens + 0.44 to work in + 0.40 for CUDA + 0.40 in reserve = 5.76 of 5.81 GiB free on NVIDIA GeForce "
+    "RTX 3050. 5.32 GiB are in main memory.",
     device_name="NVIDIA GeForce RTX 3050",
     context_window=4_096,
     context_reason="4,096 tokens is the most where main memory has to help, as more would be slower still.",
