@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
@@ -14,14 +16,22 @@ _VOCABULARY_FILES = (
     "added_tokens.json",
 )  # fmt: skip
 _IDENTITY_CHARACTERS = 16
+_UNREADABLE = "its tokenizer cannot be read"
+_TEMPLATES_FOLDER = "additional_chat_templates"
+_Stamps = tuple[tuple[str, int, int, int], ...]
 
 
 def load_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
     """Return the tokenizer with the publisher's chat template in chat_template.
 
+    The last one is kept: the same model in another precision or with another window has it at once.
     Raises EngineError: CHECKPOINT_INCOMPLETE if it is damaged, NO_CHAT_TEMPLATE if there is no template.
     """
-    tokenizer = read_tokenizer(files)
+    try:
+        written = tuple(sorted(_stamps(files.folder)))
+    except OSError as error:
+        raise incomplete(files, _UNREADABLE, repr(error)) from error
+    tokenizer = _kept_tokenizer(files, written)
     tokenizer.chat_template = _chat_template(files, tokenizer)
     return tokenizer
 
@@ -33,8 +43,22 @@ def read_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
             str(files.folder), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # the libraries below raise anything from KeyError to a bare Exception for bad files
-        raise incomplete(files, "its tokenizer cannot be read", repr(error)) from error
+        raise incomplete(files, _UNREADABLE, repr(error)) from error
     return tokenizer
+
+
+@lru_cache(maxsize=1)
+def _kept_tokenizer(files: CheckpointFiles, _written: _Stamps) -> PreTrainedTokenizerBase:
+    return read_tokenizer(files)
+
+
+def _stamps(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Yield the files that a tokenizer may be read from, by name, and what tells that one was written since."""
+    for place in (folder, folder / _TEMPLATES_FOLDER):
+        for path in place.iterdir() if place.is_dir() else ():
+            if path.is_file():
+                found = path.stat()
+                yield str(path), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def mean_the_same(first: PreTrainedTokenizerBase, second: PreTrainedTokenizerBase) -> bool:

@@ -27,6 +27,7 @@ from app.conversations.records import Message, MessageState, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from app.paths import Paths, locate
+from app.worker.engine_link import EngineState
 from app.worker.engine_process import EngineProcess, FromEngine, StreamEnded, engine_command
 from engine.api.commands import DescribeWarmth, Generate
 from engine.api.events import (
@@ -144,8 +145,7 @@ def _link(paths: Paths) -> Iterator[tuple[str, float]]:
         process.suspend()
         stopped = time.monotonic()
         yield STOP_FROZEN, _seconds_to_stop(probe, "frozen")
-        probe.submit(_generate("behind", _QUESTION, "behind"))
-        probe.terminal("behind")
+        probe.wait_for_state(EngineState.RESTARTING)
         assert not process.is_running()
         yield KILLED, time.monotonic() - stopped
 

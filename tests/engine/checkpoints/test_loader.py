@@ -238,6 +238,19 @@ def test_tokenizer_identity_follows_the_vocabulary_only(llama: Path, tiny_folder
     loader.free(third)
 
 
+def test_the_last_tokenizer_is_kept_until_one_of_its_files_is_written(tmp_path: Path) -> None:
+    path = tiny_checkpoints.save(tiny_checkpoints.ARCHITECTURES["llama"](), tmp_path / "kept")
+    first, again = load(path, tmp_path), load(path, tmp_path)
+    assert again.tokenizer is first.tokenizer
+    (path / "chat_template.jinja").write_text("other {{ messages }}")
+    assert load(path, tmp_path).tokenizer.chat_template == "other {{ messages }}"
+    templates = path / "additional_chat_templates"
+    templates.mkdir()
+    (templates / "tools.jinja").write_text("with tools")
+    assert load(path, tmp_path).tokenizer is not first.tokenizer
+    loader.free(first)
+
+
 def test_template_beside_the_processor_and_named_ones_are_found(tmp_path: Path) -> None:
     path = tiny_checkpoints.save(tiny_checkpoints.ARCHITECTURES["llama"](), tmp_path / "multimodal")
     (path / "chat_template.jinja").unlink()
