@@ -46,6 +46,12 @@ def _llama() -> PretrainedConfig:
     return transformers.LlamaConfig(**_DENSE)
 
 
+def llama_of_whole_blocks() -> PretrainedConfig:
+    """Return a configuration whose sizes are multiples of 64, as those of published models are."""
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "head_dim": 64}
+    return transformers.LlamaConfig(**{**_DENSE, **sizes, "num_attention_heads": 2, "num_key_value_heads": 2})
+
+
 def _qwen3() -> PretrainedConfig:
     return transformers.Qwen3Config(**_DENSE)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig
+from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import Generate, LoadCheckpoint, UnloadCheckpoint
@@ -75,12 +75,7 @@ def healthy(tiny_folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def sized(tiny_folder: Path) -> Path:
-    """A healthy checkpoint whose sizes are multiples of 64, as those of published models are."""
-    config = LlamaConfig(
-        vocab_size=384, hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, head_dim=64, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False,
-    )  # fmt: skip
-    return tiny_checkpoints.save(config, tiny_folder / "llama-64s")
+    return tiny_checkpoints.save(tiny_checkpoints.llama_of_whole_blocks(), tiny_folder / "llama-64s")
 
 
 @pytest.fixture

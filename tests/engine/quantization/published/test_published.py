@@ -11,14 +11,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    BitsAndBytesConfig,
-    GptOssConfig,
-    LlamaConfig,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig, GptOssConfig, PreTrainedModel
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from engine.api.errors import EngineError, ErrorKind
@@ -322,11 +315,7 @@ def test_reading_needs_neither_torch_nor_transformers() -> None:
 
 @pytest.fixture(scope="module")
 def llama(tiny_folder: Path) -> Path:
-    config = LlamaConfig(
-        vocab_size=384, hidden_size=128, intermediate_size=256, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, head_dim=64, bos_token_id=1, eos_token_id=2, pad_token_id=0, tie_word_embeddings=False,
-    )  # fmt: skip
-    return tiny_checkpoints.save(config, tiny_folder / "llama-128")
+    return tiny_checkpoints.save(tiny_checkpoints.llama_of_whole_blocks(), tiny_folder / "llama-128")
 
 
 def write(path: Path, tensors: dict[str, torch.Tensor], source: Path, settings: dict[str, object]) -> None:
