@@ -17,6 +17,7 @@ from transformers.quantizers.quantizers_utils import should_convert_module
 
 from engine.api.plan import Precision
 from engine.quantization.class_source import source_of
+from engine.quantization.plain_linears import is_linear
 
 NF4_BLOCK = 64  # values that share one absmax
 _NESTED_BLOCK = 256  # absmax values that share a second one
@@ -68,7 +69,7 @@ def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:
             continue
         if isinstance(module, Conv1D):
             shapes[f"{name}.weight"] = tuple(reversed(module.weight.shape))
-        elif type(module) is torch.nn.Linear:
+        elif is_linear(module):
             shapes[f"{name}.weight"] = tuple(module.weight.shape)
         else:
             shapes.update({f"{name}.{local}": shape for local, shape in expert_shapes(module)})
@@ -118,7 +119,7 @@ def _linears_named(model: PreTrainedModel, named_by: Callable[[type], frozenset[
         f"{name}.{local}".lstrip(".")
         for name, module in model.named_modules()
         for local in named_by(type(module))
-        if type(getattr(module, local, None)) is torch.nn.Linear
+        if is_linear(getattr(module, local, None))
     }
 
 

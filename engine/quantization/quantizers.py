@@ -53,11 +53,13 @@ from engine.quantization.packed_experts import (
 )
 from engine.quantization.packed_experts import register as register_experts
 from engine.quantization.packing import expert_shapes, modules_kept
+from engine.quantization.plain_linears import make_plain
 from engine.quantization.report import share_tables
 from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
-_FORMAT_VERSION = 3  # 2: embedding and head in 8 bit; 3: layers of Falcon-H1, Nemotron H and others are packed
+# 2: embedding and head in 8 bit; 3: layers of Falcon-H1, Nemotron H and others are packed; 4: those of Falcon
+_FORMAT_VERSION = 4
 # WORKAROUND transformers 5.17, which a machine for tests/gpu may have: what is packed while it is read is cast to the
 # empty parameter's type first, and weights as whole numbers are nearly all 0. It is known by a method without a model.
 _CASTS_FIRST = "model" not in inspect.signature(HfQuantizer.update_weight_conversions).parameters
@@ -204,6 +206,7 @@ class _PacksMore:
         self, model: PreTrainedModel, device_map: object = None, **others: object
     ) -> None:
         vocabulary = frozenset(vocabulary_shapes(model))
+        make_plain(model)
         super()._process_model_before_weight_loading(model, device_map=device_map, **others)  # type: ignore[misc]
         self._device_map = device_map if isinstance(device_map, dict) else {"": "cpu"}
         use_int8_vocabulary(model, vocabulary, model.dtype if _CASTS_FIRST and not self.pre_quantized else torch.int8)

@@ -9,9 +9,10 @@ from transformers import PreTrainedModel
 from engine.quantization.class_source import source_of
 from engine.quantization.int8_vocabulary import is_known_embedding
 
-# By its name, a weight is asked for in a string; in code it would be taken as numbers of 16 bit.
-_NOT_QUOTED = r"(?![\"'`])"
-_ASKED_FOR = rf"get_(?:in|out)put_embeddings\(\)\.weight\b{_NOT_QUOTED}"
+# By its name, a weight is asked for in a string, and its device is the same in 8 bit (Llama 4). Other code would take
+# it as numbers of 16 bit.
+_TAKEN = r"(?![\"'`]|\.device\b)"
+_ASKED_FOR = rf"get_(?:in|out)put_embeddings\(\)\.weight\b{_TAKEN}"
 _OTHER_BASES = ("torch.", "builtins", "abc", "transformers.modeling_utils", "transformers.generation")
 
 
@@ -60,5 +61,5 @@ def _is_suitable(model: PreTrainedModel, name: str) -> bool:
 @cache
 def _takes_weight(kind: type, local: str) -> bool:
     """Tell whether code of a module's class takes the weight of its part of that name by itself."""
-    pattern = re.compile(rf"\b{local}\.weight\b{_NOT_QUOTED}|{_ASKED_FOR}")
+    pattern = re.compile(rf"\b{local}\.weight\b{_TAKEN}|{_ASKED_FOR}")
     return any(pattern.search(source_of(one)) for one in kind.__mro__ if not one.__module__.startswith(_OTHER_BASES))

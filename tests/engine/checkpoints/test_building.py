@@ -107,10 +107,6 @@ def test_a_lost_card_is_told_and_not_touched(llama: Path, tmp_path: Path, monkey
     assert caught.value.report.kind is ErrorKind.DEVICE_LOST
 
 
-# Its linear layers are of a class of its own, which nothing packs.
-UNPACKED = {"falcon"}
-
-
 @pytest.mark.parametrize(
     ("choice", "precision"), [(PrecisionChoice.INT8, Precision.INT8), (PrecisionChoice.INT4, Precision.INT4)]
 )
@@ -119,12 +115,8 @@ def test_every_architecture_answers_packed(
     name: str, choice: PrecisionChoice, precision: Precision, tiny_folder: Path, tmp_path: Path
 ) -> None:
     loaded = load(tiny_checkpoints.make(name, tiny_folder), tmp_path, choice)
-    if name in UNPACKED:
-        assert loaded.plan.precision in (Precision.FP32, Precision.BF16)
-        assert "can't be packed" in loaded.plan.precision_reason
-    else:
-        assert loaded.plan.precision is precision
-        assert loaded.plan.quantization
+    assert loaded.plan.precision is precision
+    assert loaded.plan.quantization
     session = ChatSession(loaded)
     assert len(ask(session, [user("Hello")], maximum_tokens=4).token_ids) > 0
     loader.free(loaded)

@@ -99,7 +99,7 @@ def test_cards_below_8_0_compute_in_fp16_and_say_so() -> None:
 
 
 def test_a_model_that_cannot_be_packed_is_not_called_packed() -> None:
-    """Falcon has a linear layer of its own, which nothing packs."""
+    """An architecture may compute with weights of its own alone, which nothing packs."""
     plain = facts_for("smollm2-135m")
     blocks = tuple(
         replace(block, packed=(), kept_elements=block.kept_elements + sum(one.elements for one in block.packed))

@@ -13,6 +13,8 @@ from tests.architectures.tiny_config import tiny_config
         ("falcon_h1", "mamba.", "out_proj", True),
         ("nemotron_h", "mixer.", "out_proj", True),
         ("bamba", "mamba.", "out_proj", True),
+        ("falcon", "mlp.", "dense_h_to_4h", True),  # of a class of its own that computes what torch's does
+        ("llama4_text", "feed_forward.", "router", False),  # of another, which chooses as well
         ("jamba", "mamba.", "dt_proj", False),  # multiplied by the code itself
         ("hunyuan_v1_moe", "gate.", "wg", False),  # its type says in what it is computed
         ("dots3_note_text", "indexer.", "weights_proj", False),  # what it is called with is brought into its type

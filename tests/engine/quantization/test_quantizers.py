@@ -24,7 +24,7 @@ from engine.quantization.vocabulary import vocabulary_shapes
 from tests.tiny_checkpoints import make
 
 EXPERTS = ("qwen3_moe", "mixtral", "gpt_oss", "deepseek_v3", "qwen3_next")
-DENSE = ("llama", "gpt2", "falcon_h1")
+DENSE = ("llama", "gpt2", "falcon_h1", "falcon")
 BOTH = (Precision.INT8, Precision.INT4)
 
 
