@@ -100,8 +100,7 @@ def import_files(files: list[Path], paths: Paths, output: Output) -> int:
         output.line(line)
     for sentence in report.failures:
         output.say(sentence)
-    is_all = not (report.failures or report.unreadable_conversations or report.unreadable_messages)
-    return EXIT_OK if is_all else EXIT_FAILED
+    return EXIT_OK if report.is_whole else EXIT_FAILED
 
 
 @contextmanager
@@ -124,7 +123,7 @@ def _told(report: ImportReport) -> Iterator[str]:
     if report.added:
         programs = ", ".join(sorted(source.value for source in report.sources))
         yield f"Imported {_counted(len(report.added))} from {programs}."
-    elif not (report.failures or report.known):
+    elif not (report.failures or report.known or report.unreadable_files):
         yield "There was nothing to import."
     if report.known:
         yield f"Here already: {_counted(report.known)}."
@@ -132,6 +131,8 @@ def _told(report: ImportReport) -> Iterator[str]:
         yield f"Changed since they were imported, added as copies: {report.copies:,}."
     if report.unreadable_conversations:
         yield f"Could not be read: {_counted(report.unreadable_conversations)}."
+    if report.unreadable_files:
+        yield f"Files that could not be read to their end: {report.unreadable_files:,}."
     if report.unreadable_messages:
         yield f"Messages that could not be read: {report.unreadable_messages:,}."
 

@@ -1445,6 +1445,10 @@
         <translation>Februar</translation>
     </message>
     <message>
+        <source>Files that could not be read to their end: {count}.</source>
+        <translation>Nicht bis zum Ende lesbare Dateien: {count}.</translation>
+    </message>
+    <message>
         <source>Find</source>
         <translation>Suchen</translation>
     </message>

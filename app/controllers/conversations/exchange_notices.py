@@ -89,11 +89,10 @@ def imported_notice(report: ImportReport) -> Notice:
         sentences.append(tr("More files that could not be read: {count}.").format(count=grouped(more)))
     if report.was_cancelled:
         sentences.append(tr("The rest was cancelled."))
-    is_worse = bool(report.failures or report.unreadable_conversations or report.unreadable_messages)
     return Notice(
         key=IMPORT_KEY,
         text=" ".join(sentence for sentence in sentences if sentence),
-        severity=Severity.WARNING if is_worse else Severity.INFO,
+        severity=Severity.INFO if report.is_whole else Severity.WARNING,
         action=tr("Undo") if report.added else "",
         action_key=UNDO_IMPORT if report.added else "",
     )
@@ -102,8 +101,8 @@ def imported_notice(report: ImportReport) -> Notice:
 def _added(report: ImportReport) -> str:
     count = len(report.added)
     if not count:
-        is_nothing = report.failures or report.known or report.unreadable_conversations or report.was_cancelled
-        return "" if is_nothing else tr("There was no conversation in the file.")
+        says_why = not report.is_whole or report.known or report.was_cancelled
+        return "" if says_why else tr("There was no conversation in the file.")
     if len(report.sources) == 1:
         program = next(iter(report.sources)).value
         if count == 1:
@@ -125,6 +124,9 @@ def _left_out(report: ImportReport) -> list[str]:
     if report.unreadable_conversations:
         count = grouped(report.unreadable_conversations)
         said.append(tr("Could not be read: {count}.").format(count=count))
+    if report.unreadable_files:
+        count = grouped(report.unreadable_files)
+        said.append(tr("Files that could not be read to their end: {count}.").format(count=count))
     if report.unreadable_messages:
         count = grouped(report.unreadable_messages)
         said.append(tr("Messages that could not be read: {count}.").format(count=count))

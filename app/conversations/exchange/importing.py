@@ -27,17 +27,28 @@ Submit = Callable[[Callable[[ConversationStore], Any]], "Future[Any]"]
 
 @dataclass
 class ImportReport:
-    """What came of an import. failures are sentences, one for each file that could not be read (to its end)."""
+    """What came of an import. failures are sentences, one for each file in which there was nothing to be read.
+
+    known: were here before. unreadable_files: those in an archive or a folder, and what is missing of one that was cut
+    off, as nobody knows how many conversations that would have been.
+    """
 
     added: list[Conversation] = field(default_factory=list)
     copies: int = 0
     known: int = 0
     unreadable_conversations: int = 0
     unreadable_messages: int = 0
+    unreadable_files: int = 0
     sources: set[Source] = field(default_factory=set)
     folder_ids: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     was_cancelled: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that is in the files could be read."""
+        lost = self.unreadable_conversations, self.unreadable_messages, self.unreadable_files
+        return not (self.failures or any(lost))
 
 
 class ImportJob:
@@ -52,6 +63,7 @@ class ImportJob:
         self._lock = threading.Lock()
         self._process: ParsingProcess | None = None
         self._report = ImportReport()
+        self._seen: set[str] = set()
         self._folders: dict[str, Folder] = {}
 
     @property
@@ -66,14 +78,14 @@ class ImportJob:
 
     def run(self) -> ImportReport:
         """Import all files; what is in the store when this returns stays there."""
-        for path in self._paths:
+        for path in {path.resolve(): path for path in self._paths}.values():
             if self._report.was_cancelled:
                 break
             try:
                 self._import(path)
             except ExchangeError as error:
                 if not self._report.was_cancelled:
-                    self._report.failures.append(error.sentence())
+                    self._report.failures.append(self._told(path, error))
             except StoreError as error:
                 self._report.failures.append(error.sentence())
                 break
@@ -105,14 +117,16 @@ class ImportJob:
         if isinstance(item, FoldersFound):
             self._folders = {folder.id: folder for folder in item.folders}
         elif isinstance(item, Unreadable):
-            report.unreadable_conversations += 1
+            report.unreadable_files += item.is_file
+            report.unreadable_conversations += not item.is_file
         else:
             folder = self._folder(item)
             taken: TakenIn = self._submit(lambda store: take_in(store.database, item.document, folder)).result()
             report.sources.add(item.source)
             report.unreadable_messages += item.unreadable
             report.copies += taken.outcome is Outcome.COPIED
-            report.known += taken.outcome is Outcome.KNOWN
+            report.known += taken.outcome is Outcome.KNOWN and taken.conversation.id not in self._seen
+            self._seen.add(taken.conversation.id)
             if taken.outcome is not Outcome.KNOWN:
                 report.added.append(taken.conversation)
             if folder is not None:
@@ -121,6 +135,11 @@ class ImportJob:
                     report.folder_ids.append(folder.id)
         if self._on_progress is not None:
             self._on_progress(report)
+
+    def _told(self, path: Path, error: ExchangeError) -> str:
+        """Return the sentence, with the file's name before it where it is one of several and not named already."""
+        sentence = error.sentence()
+        return sentence if len(self._paths) == 1 or path.name in sentence else f"{path.name}: {sentence}"
 
     def _folder(self, item: Parsed) -> Folder | None:
         if item.source is Source.HEARTH:

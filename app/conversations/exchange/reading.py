@@ -55,7 +55,9 @@ class FoldersFound(msgspec.Struct, frozen=True, tag="folders"):
 
 
 class Unreadable(msgspec.Struct, frozen=True, tag="unreadable"):
-    """A conversation that can't be read."""
+    """A conversation that can't be read; is_file: one of several files, or the rest of one, with who knows how many."""
+
+    is_file: bool = False
 
 
 Item = Parsed | FoldersFound | Unreadable
@@ -138,7 +140,7 @@ def _read_several(contents: Iterable[tuple[bytes, bytes] | None], nothing: str) 
             continue
         except ExchangeError as error:
             damage = error
-            yield Unreadable()
+            yield Unreadable(is_file=True)
     if not found:
         raise damage or UnknownFormat(nothing, _KNOWN)
 
@@ -232,7 +234,7 @@ def _read_lines(content: bytes, beside: bytes) -> Iterator[Item]:
 def _read_own(raws: list[msgspec.Raw], is_whole: bool) -> Iterator[Item]:
     yield from map(_parsed_own, raws)
     if not is_whole:
-        yield Unreadable()
+        yield Unreadable(is_file=True)
 
 
 def _read_list(raws: list[msgspec.Raw], is_whole: bool) -> Iterator[Item]:
@@ -251,7 +253,9 @@ def _read_list(raws: list[msgspec.Raw], is_whole: bool) -> Iterator[Item]:
         yield from item
     if not found:
         raise UnknownFormat(_UNKNOWN, _KNOWN) if is_whole else ExchangeError(_DAMAGED)
-    yield from (Unreadable() for _ in range(unknown + (not is_whole)))
+    yield from (Unreadable() for _ in range(unknown))
+    if not is_whole:
+        yield Unreadable(is_file=True)
 
 
 def _raw_list(content: bytes) -> tuple[list[msgspec.Raw], bool]:

@@ -116,7 +116,7 @@ def test_the_status_tells_that_something_could_not_be_read(hearth: Run, tmp_path
     (tmp_path / "cut.json").write_text(json.dumps([*foreign.chatgpt(), *foreign.chatgpt()])[:-9])
     result = hearth("conversations", "import", str(tmp_path / "cut.json"))
     assert result.status == 1
-    assert result.out == "Imported 1 conversation from ChatGPT.\nCould not be read: 1 conversation.\n"
+    assert result.out == "Imported 1 conversation from ChatGPT.\nFiles that could not be read to their end: 1.\n"
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device")

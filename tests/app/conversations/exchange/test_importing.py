@@ -229,3 +229,34 @@ def test_the_branch_that_was_shown_is_shown(store_thread: StoreThread, tmp_path:
     leaf = messages[added.active_leaf_id or ""]
     assert (leaf.role, leaf.content) == (Role.ASSISTANT, "5")
     assert msgspec.structs.replace(leaf, sequence=0).created_at == 1700000001
+
+
+def test_the_same_file_twice_counts_once(store_thread: StoreThread, tmp_path: Path) -> None:
+    path = written(tmp_path / "c.json", foreign.chatgpt())
+    copy = written(tmp_path / "copy.json", foreign.chatgpt())
+    report = imported(store_thread, path, tmp_path / ".." / tmp_path.name / "c.json", copy)
+    assert (len(report.added), report.known, report.copies) == (1, 0, 0)
+    report = imported(store_thread, path, copy)
+    assert (len(report.added), report.known, report.copies) == (0, 1, 0)
+
+
+def test_what_is_missing_of_a_file_is_not_told_as_one_conversation(store_thread: StoreThread, tmp_path: Path) -> None:
+    folder = tmp_path / "export"
+    folder.mkdir()
+    written(folder / "a.json", foreign.chatgpt())
+    (folder / "b.json").write_text(json.dumps(foreign.chatgpt())[:-100])
+    (folder / "c.json").write_text(json.dumps([*foreign.chatgpt(), *foreign.chatgpt()])[:-9])
+    report = imported(store_thread, folder)
+    assert (report.unreadable_files, report.unreadable_conversations) == (2, 0)
+    assert not report.is_whole
+
+
+def test_of_several_files_each_failure_names_its_own(store_thread: StoreThread, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a.txt", "b.txt")]
+    for path in paths:
+        path.write_text("nothing of the kind")
+    report = imported(store_thread, *paths, tmp_path / "gone.json")
+    assert [sentence.partition(":")[0] for sentence in report.failures[:2]] == ["a.txt", "b.txt"]
+    assert report.failures[2].startswith("The file gone.json can't be read")
+    (alone,) = imported(store_thread, paths[0]).failures
+    assert alone.startswith("This is no file with conversations")
