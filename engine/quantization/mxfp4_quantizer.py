@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from transformers import PreTrainedModel
-from transformers.core_model_loading import WeightTransform
+from transformers.core_model_loading import WeightConverter, WeightTransform
 from transformers.integrations.mxfp4 import Mxfp4Dequantize
 from transformers.quantizers.auto import (
     AUTO_QUANTIZATION_CONFIG_MAPPING,
@@ -20,7 +20,6 @@ from transformers.quantizers.auto import (
     register_quantizer,
 )
 from transformers.quantizers.base import HfQuantizer
-from transformers.quantizers.quantizer_mxfp4 import Mxfp4HfQuantizer
 from transformers.utils.quantization_config import Mxfp4Config
 
 from engine.api.plan import Precision
@@ -29,6 +28,9 @@ from engine.quantization.packed_experts import PackedShape, is_packed, make_plac
 from engine.quantization.packed_experts import register as register_experts
 from engine.quantization.packing import expert_shapes
 from engine.quantization.published.kinds import KEPT_MXFP4
+
+# Of each tensor of experts, what it consists of in the files; transformers 5.17 has no list of it.
+_PARTS = {name: [f"{name}_blocks", f"{name}_scales"] for name in ("gate_up_proj", "down_proj")}
 
 
 class KeptMxfp4Config(Mxfp4Config):
@@ -39,10 +41,20 @@ class KeptMxfp4Config(Mxfp4Config):
         self.quant_method = KEPT_MXFP4  # type: ignore[assignment]
 
 
+class _Unpack(Mxfp4Dequantize):
+    """Unpacks to the type that the experts have in the model, as transformers does by itself since 5.23."""
+
+    def convert(self, input_dict: dict[str, Any], *patterns: Any, **others: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return name -> weights."""
+        unpacked: dict[str, Any] = super().convert(input_dict, *patterns, **others)
+        model: PreTrainedModel = others["model"]
+        return {name: weight.to(model.get_parameter(name).dtype) for name, weight in unpacked.items()}
+
+
 class KeptMxfp4Quantizer(HfQuantizer):
     """Makes places for MXFP4 experts before the weights are read."""
 
-    serialized_names = Mxfp4HfQuantizer.serialized_names
+    serialized_names = _PARTS
     is_trainable = False
 
     def is_serializable(self) -> bool:
@@ -51,12 +63,14 @@ class KeptMxfp4Quantizer(HfQuantizer):
 
     def get_load_operations(self) -> dict[str, Any]:
         """Return how the experts without places are read."""
-        return {"deserialize": Mxfp4Dequantize, "dequantize": Mxfp4Dequantize}
+        return {"deserialize": _Unpack, "dequantize": _Unpack}
 
     def get_weight_conversions(self) -> list[WeightTransform]:
         """Return what unpacks experts that have no places; names that the model knows are loaded as they are."""
-        conversions: list[WeightTransform] = super().get_weight_conversions()  # type: ignore[no-untyped-call]
-        return conversions if self._unpacks else []
+        if not self._unpacks:
+            return []
+        unpack = _Unpack(self)  # type: ignore[no-untyped-call]
+        return [WeightConverter(parts, name, [unpack]) for name, parts in self.serialized_names.items()]
 
     def _process_model_before_weight_loading(
         self, model: PreTrainedModel, checkpoint_files: Sequence[str] | None = None, **others: object
