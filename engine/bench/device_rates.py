@@ -69,8 +69,9 @@ def _matrices(device: torch.device, dtype: torch.dtype, cancellation: Cancellati
 
 
 def _products(size: int, device: torch.device, dtype: torch.dtype) -> Spread:
-    left = torch.ones(size, size, dtype=dtype, device=device)
-    right = torch.ones(size, size, dtype=dtype, device=device)
+    # As uneven as a model's: equal numbers cost a card less power, and it would multiply them an eighth quicker.
+    left = torch.empty(size, size, dtype=dtype, device=device).normal_()
+    right = torch.empty(size, size, dtype=dtype, device=device).normal_()
     result = torch.empty(size, size, dtype=dtype, device=device)
 
     def multiply() -> None:

@@ -16,6 +16,8 @@ _LEAST_BUFFER_BYTES = 32 * _MIB
 _SHARE_OF_FREE = 8
 _RUNS = 5
 _COPIES_PER_RUN = 2
+# What is measured begins before the first copy reaches the card: that is to be next to nothing of a run.
+_GPU_RUN_SECONDS, _MOST_GPU_COPIES = 0.005, 64
 _WAKE_SECONDS = 0.05  # an idle card clocks its memory down; it takes some copies to come back
 _RAM_BUDGET_SECONDS = 0.12
 _BUSY_CORES = 0.25  # of other programs' work, on average
@@ -95,17 +97,21 @@ def _copied_by_gpu(index: int, moved_bytes: int, buffers: Callable[[], tuple[tor
 def _gpu_seconds(buffers: Callable[[], tuple[torch.Tensor, torch.Tensor]]) -> float:
     source, target = buffers()
     _wake(lambda: target.copy_(source), torch.cuda.synchronize)
-    runs = []
-    for _ in range(_RUNS):
-        begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        begin.record()
-        for _ in range(_COPIES_PER_RUN):
-            target.copy_(source, non_blocking=True)
-        end.record()
-        end.synchronize()
-        runs.append(float(begin.elapsed_time(end)) / 1000 / _COPIES_PER_RUN)  # elapsed_time is in milliseconds
-    return statistics.median(runs)
+    found = _run_on_gpu(source, target, _COPIES_PER_RUN)
+    copies = max(_COPIES_PER_RUN, min(int(_GPU_RUN_SECONDS / max(found, 1e-9)), _MOST_GPU_COPIES))
+    return statistics.median(_run_on_gpu(source, target, copies) for _ in range(_RUNS))
+
+
+def _run_on_gpu(source: torch.Tensor, target: torch.Tensor, copies: int) -> float:
+    """Return the seconds of one of so many copies."""
+    begin = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    begin.record()
+    for _ in range(copies):
+        target.copy_(source, non_blocking=True)
+    end.record()
+    end.synchronize()
+    return float(begin.elapsed_time(end)) / 1000 / copies  # elapsed_time is in milliseconds
 
 
 def _mps_seconds(size: int) -> float:

@@ -277,6 +277,31 @@ def test_a_card_by_its_own_clock(fake_cuda: list[str]) -> None:
     assert fake_cuda[2:] == ["64 MiB on way to 1", "gave back"]
 
 
+def test_a_quick_cards_copies_are_not_the_time_that_the_first_one_takes_to_begin(
+    fake_cuda: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds_of_copy, seconds_to_begin = 0.00018, 0.000008  # 256 MiB on a card of 3 TB/s
+    clock = [0.0]
+
+    class Buffer:
+        def copy_(self, source: "Buffer", non_blocking: bool = False) -> None:
+            clock[0] += seconds_of_copy
+
+    class Event(FakeEvent):
+        def record(self) -> None:
+            self.at = clock[0]
+            clock[0] += seconds_to_begin
+
+        def elapsed_time(self, end: FakeEvent) -> float:
+            assert isinstance(end, Event)
+            return (end.at - self.at) * 1000
+
+    monkeypatch.setattr(copy_rate, "_buffers", lambda size, device: (Buffer(), Buffer()))
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    found = copy_gpu(0, 8 * GIB).bytes_per_second
+    assert found == pytest.approx(2 * 256 * 2**20 / seconds_of_copy, rel=0.005)
+
+
 def test_a_card_that_fails_gives_its_memory_back(fake_cuda: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
