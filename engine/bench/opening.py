@@ -67,7 +67,9 @@ def open_workbench(
         if not is_lost(error):
             loader.free(loaded)
         raise
-    return seconds + time.perf_counter() - started, workbench
+    seconds += time.perf_counter() - started
+    workbench.settle()
+    return seconds, workbench
 
 
 def bench_of(opening: Opening, workbench: Workbench, rates: HardwareRates | None) -> Bench:

@@ -35,6 +35,7 @@ _CLOSE_ENOUGH, _SMALLER = 0.96, 0.99
 # A card's own tier would hide main memory's.
 _BUDGETS = TierBudgets(device_bytes=0)
 _FLUSH_SECONDS = 120.0
+_SETTLE_SECONDS = 60.0
 # The first one finds the chunk size.
 _RATE_TOKENS = (64, 512, 513)
 _RATE_SECONDS = 3.0
@@ -108,6 +109,11 @@ class Workbench:
         self.session.close(_FLUSH_SECONDS)
         del self.session  # its buffers make room for the next one's
         self.session = ChatSession(self.loaded, self._folder, _BUDGETS, self._rungs)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until a session that was just opened disturbs nothing that is measured."""
+        self.session.settle(_SETTLE_SECONDS)
 
     def open_with(self, rungs: Rungs) -> None:
         """Make a session that may take other ways; what an earlier one did to the model's weights stays done."""

@@ -240,6 +240,10 @@ class ChatSession:
         self._speculation.forget()
         return self._warm.clear()
 
+    def settle(self, timeout_seconds: float) -> None:
+        """Wait until nothing of opening goes on behind: pinning memory makes a card wait. For whoever takes times."""
+        self._warm.tiers.wait_for_pinned_memory(timeout_seconds)
+
     def describe_warmth(self) -> tuple[tuple[ConversationWarmth, ...], tuple[TierUse, ...]]:
         """Return what is kept of which conversation, and how much the tiers hold."""
         kv = self._runner.kv

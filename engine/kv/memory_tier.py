@@ -43,11 +43,17 @@ class PinnedArena:
         self._lock = threading.Lock()
         self._memory: torch.Tensor | None = None
         self._free: list[int] = []
+        self._is_settled = threading.Event()
         thread = threading.Thread(target=self._pin, args=(size_bytes // slot_bytes,), name="kv-pinning", daemon=True)
         try:
             thread.start()
         except (RuntimeError, MemoryError) as error:
             _log.warning("no thread to pin memory for conversations with: %s", error)
+            self._is_settled.set()
+
+    def wait(self, timeout_seconds: float) -> None:
+        """Wait until memory is pinned, or it is known that it can't be."""
+        self._is_settled.wait(timeout_seconds)
 
     def allocate(self, size_bytes: int) -> Buffer:
         """Return a slot if one is free and large enough, else other memory."""
@@ -63,12 +69,13 @@ class PinnedArena:
     def _pin(self, slots: int) -> None:
         try:
             memory = torch.empty(slots * self._slot_bytes, dtype=torch.uint8, pin_memory=True)
+            with self._lock:
+                self._memory = memory
+                self._free = list(range(slots))
         except RuntimeError as error:
             _log.warning("no pinned memory for conversations: %s", error)
-            return
-        with self._lock:
-            self._memory = memory
-            self._free = list(range(slots))
+        finally:
+            self._is_settled.set()
 
 
 class MemoryTier:

@@ -43,13 +43,15 @@ def open_tiers(
     if ram_bytes is None:
         ram_bytes = int(min(read_ram().available_bytes // _SHARE, _LARGEST_RAM_BYTES))
     pins = on_cuda and page_bytes and ram_bytes >= page_bytes
-    allocate = PinnedArena(page_bytes, ram_bytes).allocate if pins else on_device(torch.device("cpu"))
+    arena = PinnedArena(page_bytes, ram_bytes) if pins else None
+    allocate = arena.allocate if arena is not None else on_device(torch.device("cpu"))
     beside = _device_bytes(budgets, plan, device) if on_cuda else 0
     return Tiers(
         MemoryTier(beside, on_device(device)) if beside else None,
         MemoryTier(ram_bytes, allocate),
         disk,
         rates,
+        arena=arena,
         on_cuda=on_cuda,
     )
 

@@ -8,7 +8,7 @@ import torch
 from engine.api.warmth import Tier
 from engine.kv.disk.file_reader import Patience
 from engine.kv.disk.tier import DiskTier
-from engine.kv.memory_tier import Buffer, MemoryTier
+from engine.kv.memory_tier import Buffer, MemoryTier, PinnedArena
 from engine.kv.rates import Rates
 from engine.kv.tree import Item, ItemKind
 from engine.kv.use_clock import UseClock
@@ -38,8 +38,10 @@ class Tiers:
         disk: DiskTier | None,
         rates: Rates,
         *,
+        arena: PinnedArena | None = None,
         on_cuda: bool = False,
     ) -> None:
+        self._arena = arena
         self._on_cuda = on_cuda
         self.device = device
         self.ram = ram
@@ -149,6 +151,11 @@ class Tiers:
         """Wait for copies from and to pinned memory."""
         if self._on_cuda:
             torch.cuda.synchronize()
+
+    def wait_for_pinned_memory(self, timeout_seconds: float) -> None:
+        """Wait until what is stored from now on lies in pinned memory, where there is to be any."""
+        if self._arena is not None:
+            self._arena.wait(timeout_seconds)
 
     def touch(self, items: Iterable[Item]) -> None:
         """Note that these were used now."""

@@ -14,6 +14,7 @@ from engine.generation.chat_session import ChatSession
 from tests.chat_probe import answered, ask, filling, user
 
 HISTORIES = (2048, 8192, 32_000)
+_SETTLE_SECONDS = 60.0
 _ROOMY = TierBudgets(device_bytes=8 * GIB, ram_bytes=16 * GIB, disk_bytes=16 * GIB)
 
 
@@ -38,6 +39,7 @@ def measure(
 def _row(loaded: LoadedModel, history: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         session = ChatSession(loaded, Path(folder), _ROOMY)
+        session.settle(_SETTLE_SECONDS)
         opening = filling(session, history)
         first = ask(session, [opening], maximum_tokens=2)
         read = first.statistics
@@ -55,6 +57,7 @@ def _row(loaded: LoadedModel, history: int) -> dict[str, object]:
         row["ram"] = _restored(session, follow_up, Tier.RAM, read.prefill_seconds, kv_bytes)
         session.close(120)
         again = ChatSession(loaded, Path(folder), _ROOMY)
+        again.settle(_SETTLE_SECONDS)
         row["disk"] = _restored(again, follow_up, Tier.DISK, read.prefill_seconds, kv_bytes)
         again.close(120)
     return row

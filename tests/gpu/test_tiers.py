@@ -1,10 +1,8 @@
 """Conversations kept beside the slab on a card, in pinned memory and on disk: same answers, same addresses."""
 
-import time
 from pathlib import Path
 
 import pytest
-import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.api.plan import PrecisionChoice
@@ -29,9 +27,7 @@ def test_each_tier_gives_a_conversation_back(tier: str, shape_folder: Path, tmp_
     path = random_weights.make(SHAPE, shape_folder, "cuda")
     loaded = loader.load(str(path), PrecisionChoice.BF16, 4096, "cuda", tmp_path, CancellationToken(), lambda *_: None)
     session = ChatSession(loaded, tmp_path / "kv", BUDGETS[tier])
-    deadline = time.monotonic() + 30
-    while tier == "ram" and _arena(session) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
+    session.settle(30)
     opening = filling(session, 1000)
     first = ask(session, [opening])
     follow_up = [opening, answered(session, first), user("And?")]
@@ -52,12 +48,6 @@ def test_each_tier_gives_a_conversation_back(tier: str, shape_folder: Path, tmp_
         assert all(buffer.data.is_pinned() for _, buffer in session._warm.tiers.ram._held.values())
     session.close(60)
     loader.free(loaded)
-
-
-def _arena(session: ChatSession) -> torch.Tensor | None:
-    arena = session._warm.tiers.ram._allocate.__self__  # type: ignore[attr-defined]
-    memory: torch.Tensor | None = arena._memory
-    return memory
 
 
 def _addresses(session: ChatSession) -> list[int]:

@@ -1,8 +1,6 @@
 """The tier in memory alone: what goes first, and pinned slots that come back when nobody holds them."""
 
 import threading
-import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,13 +12,6 @@ from engine.kv.tree import Item, ItemKind, KvTree, key_of
 
 SIZE = 64
 _PATIENCE_SECONDS = 30.0  # of a busy machine; nothing waits that long when all is well
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {_PATIENCE_SECONDS:.0f} s"
-        time.sleep(0.01)
 
 
 def chain(tree: KvTree, count: int, used_at: float, first_id: int) -> list[Item]:
@@ -59,7 +50,7 @@ def test_pinned_slots_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(torch, "empty", unpinned)
     arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
-    wait_until(lambda: arena._memory is not None)
+    arena.wait(_PATIENCE_SECONDS)
     first, second = arena.allocate(SIZE), arena.allocate(SIZE - 8)
     inside = {first.data.data_ptr(), second.data.data_ptr()}
     assert len(inside) == 2
@@ -75,7 +66,8 @@ def test_memory_that_can_not_be_pinned_is_used_unpinned(caplog: pytest.LogCaptur
     if torch.cuda.is_available():
         pytest.skip("memory can be pinned here")
     arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
-    wait_until(lambda: "no pinned memory" in caplog.text)
+    arena.wait(_PATIENCE_SECONDS)
+    assert "no pinned memory" in caplog.text
     assert arena.allocate(SIZE).data.nbytes == SIZE
 
 
@@ -87,5 +79,6 @@ def test_without_a_thread_to_pin_with_memory_is_used_unpinned(
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     arena = PinnedArena(slot_bytes=SIZE, size_bytes=2 * SIZE)
+    arena.wait(_PATIENCE_SECONDS)
     assert arena.allocate(SIZE).data.nbytes == SIZE
     assert "no thread" in caplog.text
