@@ -1,5 +1,6 @@
 """The benchmark for cards loses nothing: not by a step that fails, not by one that doesn't end."""
 
+import argparse
 import json
 import threading
 from pathlib import Path
@@ -7,8 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.api.benchmark import BenchmarkPart
+from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
-from tests.benchmarks.gpu import chosen
+from engine.api.plan import PrecisionChoice
+from engine.checkpoints import copies
+from tests import tiny_checkpoints
+from tests.benchmarks.gpu import benchmark, chosen
 from tests.benchmarks.gpu_steps import Run, Step
 
 PATIENCE_SECONDS = 30.0
@@ -23,7 +29,7 @@ def read(out: Path) -> dict[str, object]:
     return found
 
 
-def test_a_step_that_fails_stops_no_other(tmp_path: Path) -> None:
+def test_a_step_that_fails_stops_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "found.json"
     missing = EngineError(ErrorKind.PRECISION_UNAVAILABLE, "INT8 is missing.", "")
     run = Run(out, 60.0, end=lambda: None)
@@ -42,6 +48,7 @@ def test_a_step_that_fails_stops_no_other(tmp_path: Path) -> None:
     assert isinstance(before, dict)
     assert before["first"] == {"rate": 1}
     assert "unforeseen" in before
+    assert capsys.readouterr().err.count("Traceback (most recent call last)") == 2, "where it failed is told, too"
 
 
 def test_a_lost_card_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +85,33 @@ def test_the_time_ends_it(tmp_path: Path) -> None:
     assert read(tmp_path / "found.json")["late"] == {"skipped": "the time was up"}
 
 
+def test_the_time_that_was_gone_before_counts(tmp_path: Path) -> None:
+    ended = threading.Event()
+    run = Run(tmp_path / "found.json", 10.0, grace_seconds=0.0, end=ended.set, gone_seconds=600.0)
+    assert ended.wait(PATIENCE_SECONDS)
+    run.take([("late", dict)])
+    seconds = read(tmp_path / "found.json")["seconds"]
+    assert isinstance(seconds, float)
+    assert seconds >= 600.0
+
+
 def test_single_steps_tell_of_the_machine_too() -> None:
     steps: list[Step] = [(name, dict) for name in ("machine", "random weights", "tiers", "ladder bf16")]
     assert [name for name, _ in chosen(steps, ["tiers"])] == ["machine", "random weights", "tiers"]
     assert chosen(steps, None) == steps
+
+
+def test_what_was_packed_for_one_step_is_there_for_the_next(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for beside in ("_SMALL_FILES_BYTES", "_HEADER_BYTES_PER_TENSOR"):  # most of a tiny copy
+        monkeypatch.setattr(copies, beside, 0)
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    options = argparse.Namespace(context=512, device="cpu", shape="llama")
+
+    def measure(part: BenchmarkPart) -> list[Path]:
+        benchmark(path, tmp_path, PrecisionChoice.INT8, (part,), options, CancellationToken())
+        return list(tmp_path.rglob("*.safetensors"))
+
+    assert measure(BenchmarkPart.LOAD) == [], "of a first and a second load nothing stays"
+    assert len(measure(BenchmarkPart.HARDWARE)) == 1

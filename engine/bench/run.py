@@ -33,7 +33,7 @@ _NEEDS_RATES = frozenset({BenchmarkPart.HARDWARE, BenchmarkPart.DECODE, Benchmar
 
 @dataclass(frozen=True)
 class _Run:
-    """What one benchmark works with. folder: gone when it is over; packed copies and conversations lie there."""
+    """What one benchmark works with. folder: packed copies and conversations lie there."""
 
     command: RunBenchmark
     folder: Path
@@ -55,8 +55,17 @@ class _Run:
         return any(part in self.command.parts for part in parts)
 
 
-def measure(command: RunBenchmark, data_folder: Path, cancellation: CancellationToken, emit: Emit) -> Terminal:
-    """Measure and return BenchmarkFinished. Raises EngineError (as loading does; DISK) and Cancelled."""
+def measure(
+    command: RunBenchmark,
+    data_folder: Path,
+    cancellation: CancellationToken,
+    emit: Emit,
+    lasting: Path | None = None,
+) -> Terminal:
+    """Measure and return BenchmarkFinished. Raises EngineError (as loading does; DISK) and Cancelled.
+
+    lasting: a folder in which packed copies stay for later runs; by default nothing stays.
+    """
     watch = Watch()
 
     def tell(step: BenchmarkStep, done: int, total: int) -> None:
@@ -73,7 +82,7 @@ def measure(command: RunBenchmark, data_folder: Path, cancellation: Cancellation
     cancellation.raise_if_cancelled()
     with folder_for_now(data_folder) as folder:
         subject = found if isinstance(found, Subject) else make(found, folder, cancellation, tell_weights)
-        run = _Run(command, folder, subject, cancellation, emit)
+        run = _Run(command, lasting or folder, subject, cancellation, emit)
         reports = tuple(_with_ratios(list(_reports(run))))
         hardware = machine.describe(data_folder)
     on_card = any(report.plan is not None and report.plan.device.startswith("cuda") for report in reports)

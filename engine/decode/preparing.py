@@ -1,5 +1,7 @@
 """Which way the decode step runs for a loaded model: recorded where that is possible and right, else eager; and why."""
 
+import logging
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +23,7 @@ from engine.planning.recorded import CHECKED_IDS
 _CHECKED_LENGTH = 254
 # The kinds of position factors that depend on the length, which a recorded step would keep as they were.
 _LENGTH_DEPENDENT = ("dynamic", "longrope")
+_log = logging.getLogger(__name__)
 
 
 class DecodeWay(StrEnum):
@@ -65,11 +68,17 @@ def prepare(
     except Exception as error:  # compilers, drivers and architectures each have their own way to fail
         if fault_of(error) in (Fault.DEVICE_LOST, Fault.DEVICE_UNFIT):
             raise
-        return Decode(DecodeWay.EAGER, f"recording the step failed: {one_line(error)}")
+        return Decode(DecodeWay.EAGER, failed(error))
     if not is_right:
         return Decode(DecodeWay.EAGER, "the recorded step computed something else")
     reason = "the step is compiled" if way is DecodeWay.COMPILED else "the step is replayed as a CUDA graph"
     return Decode(way, reason, steps)
+
+
+def failed(error: Exception) -> str:
+    """Return why nothing could be recorded, in a line; the log tells where, which the line of a driver never does."""
+    _log.warning("recording the step failed:\n%s", "".join(traceback.format_exception(error)))
+    return f"recording the step failed: {one_line(error)}"
 
 
 def _obstacle(model: PreTrainedModel, kv: KvSlab, rungs: Rungs) -> str:
@@ -125,7 +134,12 @@ def _is_right(
         if together := _fed_together(steps, ids[length : length + count]):
             found += together
             expected += expected[:count]
-    return all(agrees(one, other) for one, other in zip(found, expected, strict=True))
+    pairs = list(zip(found, expected, strict=True))
+    is_right = all(agrees(one, other) for one, other in pairs)
+    if not is_right:
+        distances = (float((one - other).norm() / other.norm()) for one, other in pairs)
+        _log.warning("recorded logits differ from plain ones by %s", ", ".join(f"{each:.2g}" for each in distances))
+    return is_right
 
 
 def _fed_together(steps: Steps, ids: Sequence[int]) -> list[torch.Tensor]:
@@ -135,6 +149,7 @@ def _fed_together(steps: Steps, ids: Sequence[int]) -> list[torch.Tensor]:
     except Exception as error:  # whatever the model raises where it takes single ids only
         if fault_of(error) is not None:
             raise
+        failed(error)
     for count in steps.counts:
         if count > 1:
             steps.refuse(count)

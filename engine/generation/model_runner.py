@@ -25,7 +25,6 @@ from engine.generation.first_pass import ReadsBothWays, first_pass
 from engine.generation.kv_check import CHECK_IDS, KvCheck, Pairs, are_equal, check_ids, holds
 from engine.generation.window_check import logits_under_small_windows
 from engine.hardware.faults import Fault, fault_of
-from engine.hardware.reasons import one_line
 from engine.kv.slab import KvSlab
 from engine.quantization.report import is_packed
 
@@ -243,10 +242,11 @@ class ModelRunner:
         """
         if fault_of(error) in (Fault.DEVICE_LOST, Fault.DEVICE_UNFIT):
             raise error
+        reason = preparing.failed(error)
         if count > 1 and self.decode.steps is not None:
             self.decode.steps.refuse(count)
         else:
-            self.eagerly(f"recording the step failed: {one_line(error)}")
+            self.eagerly(reason)
 
     def eagerly(self, reason: str) -> None:
         """Run no recorded steps any more."""

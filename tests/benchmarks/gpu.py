@@ -4,9 +4,9 @@ For a shape with random weights: what `hearth bench` measures, in BF16, INT8 and
 with a full context; transformers' generate beside it; what each way of making a decode step quicker brings
 (gpu_ladder); and how fast each tier of conversations gives them back (gpu_tiers). --only takes some of these steps.
 
-Ends --minutes after its start, or half a minute later: the file is written after each step, what is under way then is
-stopped, and what is left is skipped. A precision that can't be had (bitsandbytes is missing, not enough memory) is told
-in its place, and a step that fails is no reason not to take the next.
+Ends --minutes after its start, with PyTorch's import, or half a minute later: the file is written after each step, what
+is under way then is stopped, and what is left is skipped. A precision that can't be had (bitsandbytes is missing, not
+enough memory) is told in its place, and a step that fails is no reason not to take the next.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import msgspec
+import psutil
 import torch
 
 from engine.api.benchmark import BenchmarkPart, BenchmarkReport
@@ -70,7 +71,7 @@ def main() -> None:
             shutil.rmtree(temporary, ignore_errors=True)
             os._exit(0)
 
-        whole = Run(out, options.minutes, end=end)
+        whole = Run(out, options.minutes, end=end, gone_seconds=time.time() - psutil.Process().create_time())
         whole.found["shape"] = options.shape
         whole.take(chosen(steps(data, options, whole), options.only))
     print(f"written to {out}", file=sys.stderr)
@@ -107,9 +108,9 @@ def steps(data: Path, options: argparse.Namespace, whole: Run) -> list[Step]:
         bench("reading bf16", PrecisionChoice.BF16, OTHER_PARTS),
         ladder("ladder bf16", PrecisionChoice.BF16, gpu_ladder.LADDER),
         ("tiers", lambda: gpu_tiers.measure(path, data, options, whole.cancellation)),
+        *(ladder(f"ladder {choice.value}", choice, gpu_ladder.LADDER) for choice in CHOICES[1:]),
         *(memory(choice) for choice in CHOICES[1:]),
         *(bench(f"reading {choice.value}", choice, PACKED_PARTS) for choice in CHOICES[1:]),
-        *(ladder(f"ladder {choice.value}", choice, gpu_ladder.LADDER) for choice in CHOICES[1:]),
         ladder("compiled bf16", PrecisionChoice.BF16, gpu_ladder.COMPILED),
     ]  # fmt: skip
 
@@ -135,7 +136,9 @@ def benchmark(
         command_id="benchmark", parts=parts, checkpoint=str(path), precisions=(choice,),
         context_tokens=options.context, device=options.device,
     )  # fmt: skip
-    finished = run.measure(command, data, cancellation, show)
+    # Packing takes long, and what is loaded for the first time has not been packed before.
+    lasting = None if BenchmarkPart.LOAD in parts else data
+    finished = run.measure(command, data, cancellation, show, lasting)
     assert isinstance(finished, BenchmarkFinished)
     report: BenchmarkReport = msgspec.structs.replace(finished.report, model=options.shape, has_random_weights=True)
     (measured,) = report.precisions

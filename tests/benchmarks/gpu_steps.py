@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Run:
     """The file with what was found so far, and the time that ends everything.
 
     When it is up, what is under way is cancelled; what doesn't end then is ended with the process by `end`.
+    gone_seconds: time that was gone before.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Run:
         minutes: float,
         grace_seconds: float = GRACE_SECONDS,
         end: Callable[[], None] = lambda: os._exit(0),
+        gone_seconds: float = 0.0,
     ) -> None:
         self.cancellation = CancellationToken()
         self.found: dict[str, object] = {}
@@ -42,10 +45,11 @@ class Run:
         self._lock = threading.Lock()
         self._left: list[str] = []
         self._is_lost = False
-        self._started = time.monotonic()
+        self._started = time.monotonic() - gone_seconds
+        left_seconds = max(0.0, minutes * 60 - gone_seconds)
         self._timers = [
-            threading.Timer(minutes * 60, self.cancellation.cancel),
-            threading.Timer(minutes * 60 + grace_seconds, self._end_hard),
+            threading.Timer(left_seconds, self.cancellation.cancel),
+            threading.Timer(left_seconds + grace_seconds, self._end_hard),
         ]
         for timer in self._timers:
             timer.daemon = True
@@ -74,10 +78,11 @@ class Run:
             return _TIME_UP
         except EngineError as error:
             self._is_lost = is_lost(error)
+            _tell(error)
             return {"skipped": error.report.sentence()}
         except Exception as error:  # of one step, which the others don't depend on
             self._is_lost = is_lost(error)
-            print(f"           failed: {one_line(error)}", file=sys.stderr, flush=True)
+            _tell(error)
             return {"failed": f"{type(error).__name__}: {one_line(error)}"}
 
     def _write(self) -> None:
@@ -91,3 +96,8 @@ class Run:
             self.found.update(dict.fromkeys(self._left, _TIME_UP))
             self._write()
             self._end()
+
+
+def _tell(error: Exception) -> None:
+    """Print all that is known: a card is lent for one run, and a line of it would have to be guessed from."""
+    print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)

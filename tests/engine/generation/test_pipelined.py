@@ -201,7 +201,7 @@ def test_a_lost_device_is_told(llama: ChatSession, monkeypatch: pytest.MonkeyPat
 
 
 def test_too_little_memory_to_record_is_no_reason_to_refuse_the_model(
-    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
@@ -210,11 +210,12 @@ def test_too_little_memory_to_record_is_no_reason_to_refuse_the_model(
     session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
     assert session.plan.decode == "eager"
     assert "out of memory" in session.plan.decode_reason
+    assert "test_pipelined.py" in caplog.text, "the log tells where it happened"
     assert ask(session, [OPENING]).token_ids == cold_ids(session, [OPENING])
 
 
 def test_single_ids_are_recorded_although_several_can_not_be(
-    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     compute = Steps._compute
 
@@ -228,6 +229,7 @@ def test_single_ids_are_recorded_although_several_can_not_be(
     assert session.plan.decode == DecodeWay.GRAPH
     assert session._runner.decode.steps is not None
     assert session._runner.decode.steps.counts == (1,)
+    assert "not permitted when stream is capturing" in caplog.text
     assert ask(session, [OPENING]).token_ids == cold_ids(session, [OPENING])
 
 
@@ -262,7 +264,7 @@ def test_what_can_not_be_recorded_says_why(name: str, reason: str, tiny_folder: 
 
 
 def test_a_step_that_computes_something_else_is_not_used(
-    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+    tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from engine.decode.step import DecodeStep
 
@@ -271,6 +273,7 @@ def test_a_step_that_computes_something_else_is_not_used(
     session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
     assert session.plan.decode == "eager"
     assert "something else" in session.plan.decode_reason
+    assert "differ from plain ones by" in caplog.text
 
 
 def test_without_a_card_decoding_is_eager_and_says_so(tiny_folder: Path) -> None:
