@@ -18,6 +18,7 @@ from engine.checkpoints.dimensions import dimensions_of, experts_per_token
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.safety import unsupported
 from engine.offload.spread import is_table
+from engine.planning.configuration import position_turn
 from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
 from engine.quantization.packing import expert_shapes, packed_shapes
@@ -137,6 +138,7 @@ def facts_of(
         tied_head=bool(skeleton.all_tied_weights_keys),
         published=published,
         packs=any(block.packed or block.experts for block in blocks) and (published is None or published.packs_again),
+        position_turn=position_turn(text),
         overflows_fp16=not _OVERFLOWING_FP16.isdisjoint((config.model_type, text.model_type)),
     )
 

@@ -286,11 +286,11 @@ class ChatSession:
             return nothing
         return outcome
 
-    def _decoder(self, chooser: Sampler) -> Decoder:
+    def _decoder(self, chooser: Sampler, cancellation: CancellationToken) -> Decoder:
         decode = self._runner.decode
         if decode.way is DecodeWay.GRAPH and decode.steps is not None:
             return PipelinedDecoder(self._runner, chooser, decode.steps)
-        return PlainDecoder(self._runner, chooser)
+        return PlainDecoder(self._runner, chooser, cancellation)
 
     def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
         started = time.monotonic()
@@ -306,7 +306,7 @@ class ChatSession:
 
         decided = decide(command.sampling, self._published)
         chooser = Sampler(decided, prompt_ids, self._runner.device)
-        decoder = self._decoder(chooser)
+        decoder = self._decoder(chooser, cancellation)
         if command.speculates:
             decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids, cancellation)
         generation = Generation(

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import torch
 
+from engine.api.cancellation import CancellationToken
 from engine.decode.steps import Steps
 from engine.generation.model_runner import ModelRunner
 from engine.generation.sampler import Sampler
@@ -23,15 +24,17 @@ class Decoder(Protocol):
 
 
 class PlainDecoder:
-    """One pass through the model for each id."""
+    """One pass through the model for each id. A Stop ends it between two layers: it may take long, as where weights
+    wait in main memory, or where all is read again (LongRoPE)."""
 
-    def __init__(self, runner: ModelRunner, sampler: Sampler) -> None:
+    def __init__(self, runner: ModelRunner, sampler: Sampler, cancellation: CancellationToken) -> None:
         self._runner = runner
         self._sampler = sampler
+        self._cancellation = cancellation
 
     def next_ids(self, token_id: int) -> Sequence[int]:
-        """Feed one id and choose the next."""
-        return (self._sampler.sample(self._runner.feed([token_id])),)
+        """Feed one id and choose the next. Raises Cancelled as well."""
+        return (self._sampler.sample(self._runner.feed([token_id], self._cancellation)),)
 
 
 class _Flight:

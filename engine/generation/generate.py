@@ -166,7 +166,7 @@ class Generation:
         return None
 
     def _next_ids(self, token_id: int, cancellation: CancellationToken) -> Sequence[int]:
-        """Feed one id and choose what follows. Raises MemoryRanOut; Cancelled only where much had to be read again."""
+        """Feed one id and choose what follows. Raises MemoryRanOut and Cancelled."""
         shortage: Shortage | None = None
         try:
             return self._decoder.next_ids(token_id)

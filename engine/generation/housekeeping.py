@@ -160,8 +160,8 @@ class Housekeeping:
             written.append(token_id)
             if "\n" in self._text(written).strip(" "):
                 break
-            cancellation.raise_if_cancelled()
-            logits = self._reader.runner.feed([token_id])
+            cancellation.raise_if_cancelled()  # also where it can't end between two layers
+            logits = self._reader.runner.feed([token_id], cancellation)
         return written
 
     def _text(self, ids: list[int]) -> str:

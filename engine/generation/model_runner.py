@@ -269,14 +269,15 @@ class ModelRunner:
     def chunk_size(self, wanted: int, total: int) -> int:
         """Return how many ids to feed at once on the way to total: all where chunks don't work, else wanted.
 
-        A prompt that is to pass the turn of its position factors passes it at once: else all is read twice. Windowed
-        layers can take back only so many ids, and need memory beside their buffers for more.
+        A prompt that is to pass the turn of its position factors passes it at once, as all is read again there: in a
+        pass no longer than planned. Windowed layers can take back only so many ids, and need memory beside their
+        buffers for more.
         """
         if not self.reads_in_chunks:
             return 1 if self.kv.length and self.keeps_kv else total - self.kv.length
         turn = self.kv.turn
         if turn is not None and self.kv.length <= turn < total:
-            return max(wanted, turn + 1 - self.kv.length)
+            return max(wanted, turn + 1) - self.kv.length
         return min(wanted, self.kv.undoable_tokens or wanted)
 
     def _forward(self, ids: Sequence[int], cached: bool, all_logits: bool = False) -> torch.Tensor:

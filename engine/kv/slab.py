@@ -22,6 +22,7 @@ from engine.kv import foreign_layers
 from engine.kv.composite_layers import HybridSlabLayer, slab_layers_of
 from engine.kv.layout import Layout
 from engine.kv.slab_layers import FixedStep, SlabLayer, WindowedSlabLayer
+from engine.planning.configuration import position_turn
 
 # Stands for layers that look at another layer's KV; older transformers leave them out.
 DummyLayer: type = getattr(cache_utils, "DummyLayer", type(None))
@@ -81,7 +82,7 @@ class KvSlab:
         self.cache = Cache(layers=self._layers)
         self._ids: list[int] = []
         self._reach = 0
-        self._turn = _position_turn(config)
+        self._turn = position_turn(config) or None
 
     @property
     def length(self) -> int:
@@ -372,16 +373,3 @@ def common_prefix(left: Ids, right: Ids) -> int:
     length = min(len(left), len(right))
     differing = np.flatnonzero(left[:length] != right[:length])
     return int(differing[0]) if len(differing) else length
-
-
-def _position_turn(config: PreTrainedConfig) -> int | None:
-    """Return the length after which LongRoPE takes its long factors; None for architectures without it.
-
-    Where kinds of layers have positions of their own, each kind is told apart.
-    """
-    text = config.get_text_config()
-    rope = getattr(text, "rope_parameters", None)
-    kinds = [each for each in (rope, *rope.values()) if isinstance(each, dict)] if isinstance(rope, dict) else []
-    name = "original_max_position_embeddings"
-    turns = [each.get(name) or getattr(text, name, None) for each in kinds if each.get("rope_type") == "longrope"]
-    return min((turn for turn in turns if isinstance(turn, int)), default=None)

@@ -31,3 +31,16 @@ def scan_shape(config: PreTrainedConfig) -> tuple[int, int]:
     heads = first_of(config, "mamba_n_heads", "mamba_num_heads", "num_heads")
     heads = heads or (whole(config, "n_mamba_heads") if width else 0)  # Zamba says so of Mamba layers without heads
     return heads, (width or whole(config, "head_dim")) if heads else 0
+
+
+def position_turn(config: PreTrainedConfig) -> int:
+    """Return the length after which LongRoPE turns all positions by its long factors; 0 without two sets of them.
+
+    Where kinds of layers have positions of their own, each kind is told apart.
+    """
+    text = config.get_text_config()
+    rope = getattr(text, "rope_parameters", None)
+    kinds = [each for each in (rope, *rope.values()) if isinstance(each, dict)] if isinstance(rope, dict) else []
+    name = "original_max_position_embeddings"
+    turns = [each.get(name) or getattr(text, name, None) for each in kinds if each.get("rope_type") == "longrope"]
+    return min((turn for turn in turns if isinstance(turn, int)), default=0)

@@ -130,7 +130,8 @@ class CheckpointFacts:
     """All that the planner asks about a checkpoint.
 
     expert_share: part of the experts that one token uses. overflows_fp16: FP16 can't hold what it
-    computes. left_out: the sentence about parts that aren't loaded.
+    computes. left_out: the sentence about parts that aren't loaded. position_turn: ids that a longer conversation reads
+    in one pass, and one more, as LongRoPE turns all positions there; 0 for others.
     """
 
     reference: str
@@ -148,6 +149,7 @@ class CheckpointFacts:
     packs: bool = True
     overflows_fp16: bool = False
     left_out: str = ""
+    position_turn: int = 0
 
     @property
     def layers(self) -> tuple[LayerMemory, ...]:

@@ -1,12 +1,12 @@
 """Which module goes to which device, and the bytes that come to lie there. Pure."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from msgspec import structs
 
-from engine.api.plan import OFFLOADED, MemoryParts
+from engine.api.plan import OFFLOADED, KvLayout, MemoryParts
 from engine.planning import recorded
 from engine.planning.facts import Block, CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
@@ -158,7 +158,11 @@ def _evenly(names: Sequence[str], count: int) -> list[str]:
 
 def _working_bytes(facts: CheckpointFacts, shape: Shape, context_tokens: int) -> int:
     work = min(shape.chunk_tokens, max(context_tokens, 1))
-    return working_bytes(facts, shape, work, context_tokens)
+    usual = working_bytes(facts, shape, work, context_tokens)
+    if not 0 < facts.position_turn < context_tokens:
+        return usual
+    at_once = facts.position_turn + 1  # also where layers keep windows, which go by smaller chunks else
+    return max(usual, working_bytes(facts, replace(shape, kv_layout=KvLayout.FULL), at_once, at_once))
 
 
 def _memory_bytes(block: Block, shape: Shape, tokens: int) -> int:

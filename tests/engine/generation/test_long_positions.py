@@ -1,14 +1,16 @@
 """LongRoPE: a conversation that passes the original window, or comes back below it, is read as a cold run reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
+from engine.api.cancellation import CancellationToken
+from engine.api.events import FinishReason
 from engine.generation.chat_session import ChatSession
 from tests import tiny_checkpoints
-from tests.chat_probe import answered, ask, cold_ids, load_session, user
+from tests.chat_probe import Listener, answered, ask, cold_ids, command, load_session, user
 
 SHORT = user("Tell me a story")
 LONG = user("Tell me a story about a small lighthouse and the sea. " * 5)
@@ -47,6 +49,31 @@ def test_an_answer_that_passes_the_original_window_while_it_is_written(session: 
     tokens = tiny_checkpoints.ORIGINAL_WINDOW
     cold = cold_ids(session, [SHORT], tokens, use_cache=False)  # only Phi 3 tells generate to read all again there
     assert ask(session, [SHORT], maximum_tokens=tokens).token_ids == cold
+
+
+def test_a_stop_is_not_kept_waiting_while_an_answer_passes_it(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner, cancellation = session._runner, CancellationToken()
+    turn = runner.kv.turn
+    assert turn is not None
+    passes: list[int] = []
+    forward = runner._forward
+
+    def stop_in_the_long_pass(ids: Sequence[int], cached: bool, all_logits: bool = False) -> torch.Tensor:
+        if len(ids) > turn:
+            cancellation.cancel()
+        logits = forward(ids, cached, all_logits)
+        passes.append(len(ids))
+        return logits
+
+    monkeypatch.setattr(runner, "_forward", stop_in_the_long_pass)
+    listener = Listener()
+    result = session.answer(command([SHORT], maximum_tokens=2 * turn), cancellation, listener.report())
+    assert result.reason is FinishReason.STOPPED
+    assert result.statistics.prompt_tokens + len(result.token_ids) == turn + 1
+    assert passes
+    assert max(passes) < turn
 
 
 def test_a_follow_up_that_passes_the_original_window(session: ChatSession) -> None:

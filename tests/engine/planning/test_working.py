@@ -2,7 +2,12 @@
 
 import pytest
 
+from engine.api.plan import Precision
+from engine.planning.loading import AttentionKernel, Shape
+from engine.planning.placement import place
+from engine.planning.targets import targets_of
 from tests.benchmarks.working_space import Case, facts_from, measured_bytes, predicted_bytes, shortened, text_config
+from tests.plan_table import facts_for, machine_with
 
 
 @pytest.mark.parametrize("case", [Case(512, 8191), Case(128, 2047), Case(512, 2047, packs=True)], ids=str)
@@ -21,3 +26,15 @@ def test_recurrent_layers_and_experts_are_counted(name: str) -> None:
     config = shortened(text_config(name))
     case = Case(512, 2047)
     assert 0.95 <= predicted_bytes(facts_from(config), case) / measured_bytes(config, case) <= 1.2
+
+
+def test_the_pass_that_turns_all_positions_is_planned_where_the_window_reaches_so_far() -> None:
+    facts, target = facts_for("phi-4-mini"), targets_of(machine_with(24), "cuda:0")
+    turn = facts.position_turn
+    shape = Shape(Precision.BF16, Precision.BF16, chunk_tokens=512, attention=AttentionKernel.FLASH)
+    short, long = (place(facts, shape, target, window) for window in (turn, turn + 1))
+    assert short is not None
+    assert long is not None
+    config = shortened(text_config("phi-4-mini"))
+    crossing = measured_bytes(config, Case(turn + 1, turn + 1))
+    assert short.parts.working_bytes < crossing <= long.parts.working_bytes
