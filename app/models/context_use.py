@@ -21,6 +21,7 @@ class ContextUse:
     """Tokens, template included. leaves_out: the oldest messages give way when there is no room left.
 
     answer_tokens: what is then kept free for the answer. has_history: there are messages that could give way.
+    lasting_tokens: of what can't give way, the message that is typed and the instructions.
     has_draft: something is being typed. is_exact: the engine has counted; otherwise it is guessed from the text.
     is_growing: an answer is being written. counts_thinking: the newest answer's thinking is part of what is taken.
     """
@@ -30,6 +31,7 @@ class ContextUse:
     answer_tokens: int = 0
     leaves_out: bool = True
     has_history: bool = True
+    lasting_tokens: int = 0
     has_draft: bool = True
     is_exact: bool = True
     is_growing: bool = False
@@ -81,7 +83,7 @@ class ContextUse:
             now = tr("To leave room for an answer the oldest messages will be left out; they stay on screen.")
             return " ".join([*sentences, soon if self.room is Room.LITTLE else now])
         way_out = tr("Shorten it, or load the model with a larger context.")
-        if self.has_history:
+        if self.has_history and not self.leaves_out:
             way_out = tr("Conversation > When the conversation is full lets it leave out the oldest messages.")
         if self.room is Room.LITTLE:
             nearly = tr("Nearly full: this conversation takes {used} of the {window} tokens that the model can hold.")
@@ -99,4 +101,4 @@ class ContextUse:
 
     @property
     def _gives_way(self) -> bool:
-        return self.leaves_out and self.has_history
+        return self.leaves_out and self.has_history and self.lasting_tokens < self.window_tokens

@@ -3148,6 +3148,10 @@
         <translation>Kürzen Sie sie, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
+        <source>Shorten the instructions or the message, or choose a larger context window.</source>
+        <translation>Kürzen Sie die Anweisungen oder die Nachricht, oder wählen Sie ein größeres Kontextfenster.</translation>
+    </message>
+    <message>
         <source>Shorten the message, or choose a larger context window.</source>
         <translation>Kürzen Sie die Nachricht, oder wählen Sie ein größeres Kontextfenster.</translation>
     </message>
@@ -3913,6 +3917,10 @@
     <message>
         <source>The installed PyTorch has no code for this graphics card.</source>
         <translation>Das installierte PyTorch hat keinen Code für diese Grafikkarte.</translation>
+    </message>
+    <message>
+        <source>The instructions and this message have {0} tokens, but the model&apos;s window holds {1}.</source>
+        <translation>Die Anweisungen und diese Nachricht haben {0} Tokens, aber das Modell fasst {1}.</translation>
     </message>
     <message>
         <source>The key of “{action}” can&apos;t be changed.</source>

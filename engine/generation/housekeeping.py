@@ -46,6 +46,9 @@ class Housekeeping:
         self._warm = warm
         self._tokenizer = tokenizer
         self._end_ids = end_ids
+        # What opens another channel, as thinking has in some templates: it is no text, and what follows is no title.
+        special = {token_id for token_id, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._control_ids = special.difference(end_ids)
 
     def prepare(self, command: PrepareConversation, cancellation: CancellationToken) -> int:
         """Bring the KV to what the next prompt begins with; return how many ids were read.
@@ -150,11 +153,13 @@ class Housekeeping:
         return _title_in(self._text(written)), runner.fed_tokens - fed_before
 
     def _continued(self, ids: list[int], cancellation: CancellationToken) -> list[int]:
-        """Return the likeliest next ids, up to the end of the line."""
+        """Return the likeliest next ids, up to the end of the line; none where the model begins something else."""
         logits = self._reader.read(ids, cancellation)
         written: list[int] = []
         while len(written) < _MOST_TITLE_TOKENS:
             token_id = int(logits.argmax())
+            if token_id in self._control_ids:
+                return []
             if token_id in self._end_ids:
                 break
             written.append(token_id)

@@ -36,7 +36,7 @@ def fit(command: Generate | DescribePrompt, prompts: PromptBuilder, window: int)
     ids = prompts.build(command.messages, command.continue_last, command.started_at)
     if command.when_full is WhenFull.STOP:
         if len(ids) >= window:
-            raise _too_long(len(ids), window)
+            raise _refusal(command, prompts, len(ids), window)
         return Fitting(ids)
     if len(ids) + room_for_answer(window, command.sampling.maximum_tokens) <= window:
         return Fitting(ids)
@@ -44,7 +44,7 @@ def fit(command: Generate | DescribePrompt, prompts: PromptBuilder, window: int)
     if found is None or len(found.ids) >= window:
         if len(ids) < window:
             return Fitting(ids)
-        raise _message_too_long(len(found.ids) if found is not None else len(ids), window)
+        raise _refusal(command, prompts, len(ids), window)
     return found
 
 
@@ -75,17 +75,21 @@ def _leading_system(messages: tuple[PromptMessage, ...]) -> int:
     return 1 if messages and messages[0].role is Role.SYSTEM else 0
 
 
-def _too_long(tokens: int, window: int) -> EngineError:
-    return EngineError(
-        ErrorKind.PROMPT_TOO_LONG,
-        f"The conversation has {tokens:,} tokens, but the model's window holds {window:,}.",
-        "Shorten the message, start a new conversation, or choose a larger context window.",
-    )
+def _refusal(command: Generate | DescribePrompt, prompts: PromptBuilder, tokens: int, window: int) -> EngineError:
+    """Return what to tell of a conversation of so many tokens: the least part of it that doesn't fit by itself."""
+    begin = _leading_system(command.messages)
+    last = command.messages[(_turn_starts(command.messages) or [begin])[-1] :]
 
+    def length(*parts: PromptMessage) -> int:
+        return len(prompts.build(parts, command.continue_last, command.started_at))
 
-def _message_too_long(tokens: int, window: int) -> EngineError:
-    return EngineError(
-        ErrorKind.PROMPT_TOO_LONG,
-        f"This message alone has {tokens:,} tokens, but the model's window holds {window:,}.",
-        "Shorten the message, or choose a larger context window.",
-    )
+    if (alone := length(*last)) >= window:
+        sentence = f"This message alone has {alone:,} tokens, but the model's window holds {window:,}."
+        hint = "Shorten the message, or choose a larger context window."
+    elif begin and (both := length(command.messages[0], *last)) >= window:
+        sentence = f"The instructions and this message have {both:,} tokens, but the model's window holds {window:,}."
+        hint = "Shorten the instructions or the message, or choose a larger context window."
+    else:
+        sentence = f"The conversation has {tokens:,} tokens, but the model's window holds {window:,}."
+        hint = "Shorten the message, start a new conversation, or choose a larger context window."
+    return EngineError(ErrorKind.PROMPT_TOO_LONG, sentence, hint)

@@ -195,10 +195,21 @@ class ContextController(QObject):
         if self._known is not None and self._known.key == key and draft_bytes:
             return max(1, self._known.tokens + (draft_bytes - self._known.draft_bytes) // BYTES_PER_TOKEN)
         typed = draft_bytes // BYTES_PER_TOKEN + TEMPLATE_TOKENS if draft_bytes else 0
+        return self._held_tokens(page, key) + typed
+
+    def _held_tokens(self, page: ContextPage, key: _Key) -> int:
+        """Return about how many tokens the page takes without what is typed."""
         told = self._tally.tokens_of(page.growing.id) if page.growing is not None else None
         if told is None and page.growing is not None and not page.growing.content:
             told = self._sent_tokens(page, key)
-        return (told if told is not None else self._untold_tokens(page, key)) + typed
+        return told if told is not None else self._untold_tokens(page, key)
+
+    def _lasting_tokens(self, page: ContextPage, key: _Key, used_tokens: int) -> int:
+        """Return about how many of them can't give way to an answer: the message that is typed and the instructions."""
+        if not self._typed_bytes:
+            return 0
+        instructions = utf8_length(page.conversation.system_prompt) // BYTES_PER_TOKEN
+        return max(0, used_tokens - self._held_tokens(page, key)) + instructions
 
     def _sent_tokens(self, page: ContextPage, key: _Key) -> int | None:
         """Return what was counted while the message was typed that is now to be answered; None if it was not."""
@@ -227,12 +238,14 @@ class ContextController(QObject):
         has_draft = bool(self._typed_bytes)
         if self._plan is not None and (page.leaf is not None or has_draft):
             counted = has_draft and self._known is not None and self._known.key == key
+            used_tokens = self._guess(page, key)
             use = ContextUse(
-                used_tokens=self._guess(page, key),
+                used_tokens=used_tokens,
                 window_tokens=self._plan.context_window,
                 answer_tokens=room_for_answer(self._plan.context_window, self._longest_answer(page)),
                 leaves_out=page.leaves_out,
                 has_history=page.has_history,
+                lasting_tokens=self._lasting_tokens(page, key, used_tokens),
                 has_draft=has_draft,
                 is_exact=counted and self._known is not None and self._known.draft_bytes == self._typed_bytes,
                 is_growing=page.growing is not None,

@@ -3,7 +3,7 @@ import pytest
 from app.models.context_use import ContextUse, Room
 
 
-def use(used: int, **changes: bool) -> ContextUse:
+def use(used: int, **changes: int) -> ContextUse:
     return ContextUse(used_tokens=used, window_tokens=8192, answer_tokens=2048, **changes)
 
 
@@ -36,6 +36,12 @@ def test_enough_room_is_told_in_numbers_only() -> None:
         (5800, {}, "Oldest messages will soon be left out", "the oldest messages will soon be left out;"),
         (9000, {"leaves_out": False}, "Does not fit", "Conversation > When the conversation is full lets it leave"),
         (8000, {"leaves_out": False}, "Nearly full", "Conversation > When the conversation is full lets"),
+        (
+            9000,
+            {"lasting_tokens": 8192},
+            "Does not fit",
+            "The model will not answer. Shorten it, or load the model with a larger context.",
+        ),
         (9000, {"has_history": False}, "Does not fit", "Shorten it, or load the model with a larger context."),
         (8000, {"has_history": False}, "Nearly full", "Nearly full: this conversation takes 8,000 of the 8,192"),
         (
@@ -47,7 +53,7 @@ def test_enough_room_is_told_in_numbers_only() -> None:
     ],
 )
 def test_what_will_happen_is_told_before_it_does(
-    used: int, changes: dict[str, bool], words: str, consequence: str
+    used: int, changes: dict[str, int], words: str, consequence: str
 ) -> None:
     assert use(used, **changes).words == words
     assert consequence in use(used, **changes).sentence

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import PrepareConversation, SuggestTitle
@@ -10,6 +11,7 @@ from engine.api.errors import Cancelled
 from engine.api.message import PromptMessage, Role
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import TierBudgets
+from engine.bench.byte_tokenizer import VOCABULARY_SIZE
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.generation.housekeeping import _title_in
@@ -162,6 +164,19 @@ def test_a_template_that_opens_the_thinking_gets_it_closed(tiny_folder: Path) ->
     session = session_with("llama", tiny_folder, OPENS_THINKING)
     assert session._prompts.opens_thinking
     assert not session_with("llama", tiny_folder, STRIPS_THINKING)._prompts.opens_thinking
+
+
+@pytest.mark.parametrize(("opened", "expected"), [("", "The ships and the letters"), ("<|im_start|>", "")])
+def test_what_follows_a_control_token_is_no_title(
+    opened: str, expected: str, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = session_with("llama", tiny_folder)
+    conversation = [OPENING, answered(session, ask(session, [OPENING]))]
+    written = session.loaded.tokenizer(f"{opened} The ships and the letters\n", add_special_tokens=False)["input_ids"]
+    logits = iter(torch.nn.functional.one_hot(torch.tensor(written), VOCABULARY_SIZE).float())
+    monkeypatch.setattr(session._reader, "read", lambda *_: next(logits))
+    monkeypatch.setattr(session._runner, "feed", lambda *_: next(logits))
+    assert title(session, conversation) == expected
 
 
 @pytest.mark.parametrize(

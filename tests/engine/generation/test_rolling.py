@@ -77,6 +77,25 @@ def test_a_message_that_is_too_long_by_itself_is_told_as_such(session: ChatSessi
         answer(session, [user("word " * 700)])
 
 
+@pytest.mark.parametrize("when_full", WhenFull)
+@pytest.mark.parametrize(
+    ("system", "question", "told"),
+    [
+        ("word " * 300, "Hi", "The instructions and this message have"),
+        ("word " * 50, "word " * 300, "This message alone has"),
+        ("word " * 75, "word " * 75, "The instructions and this message have"),
+    ],
+)
+def test_what_is_too_long_by_itself_is_named(
+    session: ChatSession, when_full: WhenFull, system: str, question: str, told: str
+) -> None:
+    conversation = [PromptMessage(role=Role.SYSTEM, content=system), user("Hello"), _said(), user(question)]
+    wanted = msgspec.structs.replace(command(conversation), when_full=when_full)
+    with pytest.raises(EngineError) as caught:
+        session.answer(wanted, CancellationToken(), Report(lambda *_: None, lambda *_: None))
+    assert caught.value.report.message.startswith(told)
+
+
 def test_a_long_last_message_is_kept_as_long_as_it_fits(session: ChatSession) -> None:
     long = user("w " * 200)
     conversation = [question(1), _said(), question(2), _said(), long]

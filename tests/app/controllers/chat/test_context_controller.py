@@ -122,6 +122,16 @@ def test_what_happens_when_it_is_full_goes_along(desk: Desk, meter: Meter) -> No
     assert not meter.use.leaves_out
 
 
+def test_a_message_that_is_too_long_by_itself_is_told_although_others_give_way(desk: Desk, meter: Meter) -> None:
+    desk.talk("One", "First")
+    meter.type("word " * 600)
+    meter.count(PLAN.context_window + SPOKEN - 1)
+    assert meter.use.words == "Oldest messages will be left out"
+    meter.type("word " * 601)
+    meter.count(PLAN.context_window + SPOKEN)
+    assert meter.use.words == "Does not fit"
+
+
 def test_a_message_that_was_too_long_does_not_count_for_the_next_one(desk: Desk, meter: Meter) -> None:
     desk.talk("One", "First")
     desk.fail(desk.send("word " * 3000), ErrorKind.PROMPT_TOO_LONG)
