@@ -11,7 +11,9 @@ import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled, EngineError, ErrorKind
+from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Sampling
+from engine.checkpoints import loader
 from engine.decode import preparing
 from engine.decode.preparing import DecodeWay
 from engine.decode.steps import Steps, _Prepared
@@ -274,6 +276,29 @@ def test_a_step_that_computes_something_else_is_not_used(
     assert session.plan.decode == "eager"
     assert "something else" in session.plan.decode_reason
     assert "differ from plain ones by" in caplog.text
+
+
+@pytest.mark.parametrize(("places", "way"), [((0, 5), "graph"), ((3, 3), "eager")])
+def test_a_token_between_two_experts_is_no_wrong_step(
+    places: tuple[int, int], way: str, tiny_folder: Path, recorded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 16 bit it goes to one or the other: what differs at another place with other ids is no fault of the step."""
+    prepare, asked = preparing.prepare, list[int]()
+
+    def with_doubts(model: object, kv: object, rungs: object, feed: object, agrees: object) -> preparing.Decode:
+        def doubts(found: torch.Tensor, wanted: torch.Tensor) -> bool:
+            number, place = divmod(len(asked), 2 * recordable.CHECKED_IDS)
+            asked.append(place)
+            return place != places[min(number, 1)] and bool(agrees(found, wanted))  # type: ignore[operator]
+
+        return prepare(model, kv, rungs, feed, doubts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(preparing, "prepare", with_doubts)
+    path = str(tiny_checkpoints.make("mixtral", tiny_folder))
+    loaded = loader.load(path, PrecisionChoice.BF16, 512, "cpu", tiny_folder, CancellationToken(), lambda *_: None)
+    session = ChatSession(loaded)
+    assert session.plan.decode == way
+    assert len(asked) > 2 * recordable.CHECKED_IDS
 
 
 def test_without_a_card_decoding_is_eager_and_says_so(tiny_folder: Path) -> None:
