@@ -54,6 +54,8 @@ def card(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip("needs an NVIDIA graphics card that PyTorch can use")
     with FileLock(shared_folder(tmp_path_factory) / "card.lock"):
         request.getfixturevalue("recordable_masks")
+        # Ids are compared in 32 bit; TORCH_ALLOW_TF32_CUBLAS_OVERRIDE, as some images set it, leaves 10 of 23 bits.
+        torch.set_float32_matmul_precision("highest")
         yield torch.device("cuda", 0)
         release()  # recorded steps of a session that nobody holds any more would be counted by the next test
 

@@ -12,6 +12,7 @@ from tests import tiny_checkpoints
 
 IDS = [(17 + 7919 * index) % 384 for index in range(48)]
 TOLERANCE = {torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 2e-2}
+ARCHITECTURES = ["llama", "gemma3", "mixtral", "gpt_oss", "deepseek_v3"]
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 
 
@@ -66,9 +67,9 @@ def test_a_conversation_in_pieces(
             assert_alike(split_attention.attend(query, key, value, mask, None, pieces), expected)
 
 
-def load(name: str, folder: Path, card: torch.device) -> PreTrainedModel:
+def load(name: str, folder: Path, card: torch.device, dtype: torch.dtype) -> PreTrainedModel:
     path = tiny_checkpoints.make(name, folder)
-    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16).to(card)
+    found: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=dtype).to(card)
     return found.eval()
 
 
@@ -78,16 +79,49 @@ def logits(model: PreTrainedModel) -> torch.Tensor:
     return found.float()
 
 
-@pytest.mark.parametrize("name", ["llama", "gemma3", "mixtral", "gpt_oss", "deepseek_v3"])
-def test_norms_and_products_compute_the_same(
-    name: str, card: torch.device, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(products, "_LEAST_GAIN", 0.0)
-    model = load(name, tiny_folder, card)
-    expected = logits(model)
+def change(model: PreTrainedModel) -> None:
+    """Give the model our norms and products."""
     norms.install(model)
+    products.install(model, lambda: model(input_ids=torch.tensor([IDS[:2]], device=model.device), use_cache=False))
     assert any(isinstance(module, norms.FusedNorm) for module in model.modules())
-    assert (logits(model) - expected).norm() < 0.08 * expected.norm()
-    products.install(model, lambda: model(input_ids=torch.tensor([IDS[:2]], device=card), use_cache=False))
     assert products.describe(model)
-    assert (logits(model) - expected).norm() < 0.08 * expected.norm()
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Products are shared whether that pays or not."""
+    monkeypatch.setattr(products, "_LEAST_GAIN", 0.0)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_a_model_with_our_norms_and_products_computes_the_same(
+    name: str, card: torch.device, tiny_folder: Path, always: None
+) -> None:
+    """In 32 bit: in 16 bit a rounding sends a token to another expert, and the logits of tiny models differ by 20 %."""
+    model = load(name, tiny_folder, card, torch.float32)
+    expected = logits(model)
+    change(model)
+    assert (logits(model) - expected).norm() < 1e-3 * expected.norm()
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_each_norm_and_product_computes_the_same_in_16_bit(
+    name: str, card: torch.device, tiny_folder: Path, always: None
+) -> None:
+    model = load(name, tiny_folder, card, torch.bfloat16)
+    heard: list[tuple[torch.nn.Module, torch.Tensor, torch.Tensor]] = []
+
+    def note(module: torch.nn.Module, given: tuple[torch.Tensor, ...], returned: object) -> None:
+        if isinstance(returned, torch.Tensor) and given:
+            heard.append((module, given[0], returned))
+
+    hooks = [module.register_forward_hook(note) for module in model.modules() if not list(module.children())]
+    logits(model)
+    for hook in hooks:
+        hook.remove()
+    change(model)
+    changed = [each for each in heard if isinstance(each[0], norms.FusedNorm | products.ProductLinear)]
+    assert {type(module) for module, _, _ in changed} == {norms.FusedNorm, products.ProductLinear}
+    with torch.inference_mode():
+        for module, given, expected in changed:
+            assert_alike(module(given), expected)
