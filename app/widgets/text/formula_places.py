@@ -15,6 +15,7 @@ from app.widgets.basics.fonts import code_font, code_size_px
 from app.widgets.basics.theme import Theme
 from app.widgets.text.formula_object import OBJECT_CHARACTER, FormulaObject, object_format
 from app.widgets.text.formulas import formulas
+from app.widgets.text.heading_sizes import has_headings, use_written_sizes
 
 _PIXEL_SIZE = QTextFormat.Property.FontPixelSize
 _BRUSH = QTextFormat.Property.ForegroundBrush
@@ -61,17 +62,17 @@ class FormulaPlaces:
         self._drawer.shapes.clear()
         self._awaited = []
         if SCHEME not in html:
-            self._view.setHtml(html)
+            self._show(html)
             return
         sources = [_source(name) for name in _MARK.findall(html)]
         stand_in = next((mark for mark in map(chr, _STAND_INS) if mark not in html), "")
         if not stand_in:  # no text for people has all of them
-            self._view.setHtml(_MARK.sub(lambda found: escape(_source(found[1])), html))
+            self._show(_MARK.sub(lambda found: escape(_source(found[1])), html))
             return
         document = self._view.document()
         cursor = QTextCursor(document)
         cursor.beginEditBlock()
-        self._view.setHtml(_MARK.sub(stand_in, html))  # as images, the line would be laid out for each of them
+        self._show(_MARK.sub(stand_in, html))  # as images, the line would be laid out for each of them
         places = [found.start() for found in re.finditer(stand_in, _WIDE.sub("xx", document.toRawText()))]
         look, source_format = _Look(QTextCharFormat(), 0, ""), QTextCharFormat()
         shown: list[tuple[_Awaited | None, int]] = []  # what is awaited at each place, and by how much it is longer
@@ -93,6 +94,16 @@ class FormulaPlaces:
             shown.append((_Awaited(source, place, length, look) if is_pending else None, length - 1))
         cursor.endEditBlock()
         self._awaited = _moved(reversed(shown))
+
+    def _show(self, html: str) -> None:
+        if not has_headings(html):
+            self._view.setHtml(html)
+            return
+        cursor = QTextCursor(self._view.document())
+        cursor.beginEditBlock()  # laid out once
+        self._view.setHtml(html)
+        use_written_sizes(self._view.document())
+        cursor.endEditBlock()
 
     def place_drawn(self) -> None:
         """Put the drawings that have come in the place of their sources; what is selected stays selected."""
