@@ -24,6 +24,7 @@ from app.rendering.table_html import TableWriter
 LIST_INDENT_PX = 32
 QUOTE_INDENT_PX = 16
 RIGHT_QUOTE = 256  # added to a quotation's level where its bars stand on the right
+LISTED_QUOTE = 512  # added for each list that it stands in
 _PARAGRAPH_GAP_PX = 12
 _ITEM_GAP_PX = 4
 _DEEPEST_INDENT = 8
@@ -101,6 +102,7 @@ class _BlockWriter:
         self._spoken: list[str] = []
         self._lists: list[_List] = []
         self._quotes: list[bool] = []  # those that are open, each with whether it is read from right to left
+        self._around_quotes = 0  # lists
         self._heading = ""
         self._table: TableWriter | None = None
         self._inline = InlineWriter(theme)
@@ -162,6 +164,8 @@ class _BlockWriter:
                 current.next_number += 1
 
     def open_quote(self, is_rtl: bool) -> None:
+        if not self._quotes:
+            self._around_quotes = min(len(self._lists), _DEEPEST_INDENT)
         self._quotes.append(self._quotes[-1] if self._quotes else is_rtl)  # all bars stand on one side
 
     def _write_blockquote_close(self, token: Token) -> None:
@@ -326,6 +330,7 @@ class _BlockWriter:
             return ""
         level = min(len(self._quotes), _DEEPEST_INDENT)
         side, state = ("right", level + RIGHT_QUOTE) if self._quotes[-1] else ("left", level)
+        state += self._around_quotes * LISTED_QUOTE
         return f" margin-{side}:{level * QUOTE_INDENT_PX}px; -qt-user-state:{state}; color:{self._theme.muted};"
 
 

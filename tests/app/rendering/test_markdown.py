@@ -6,7 +6,7 @@ import pytest
 
 from app.rendering.blocks import Block, BlockKind, RenderTheme
 from app.rendering.formulas import source_of
-from app.rendering.html import plain_block
+from app.rendering.html import LISTED_QUOTE, plain_block
 from app.rendering.markdown import render
 
 THEME = RenderTheme("#111111", "#666666", "#222222", "#dddddd", "#eeeeee", "#f0f0f0")
@@ -111,6 +111,13 @@ def test_quotes_are_levels_not_nested_frames() -> None:
     assert "-qt-user-state:1;" in block.html
     assert "-qt-user-state:2;" in block.html
     assert "<table" not in block.html
+
+
+def test_a_quote_knows_the_lists_that_it_stands_in() -> None:
+    (lists,) = {int(state) // LISTED_QUOTE for state in re.findall(r"user-state:(\d+)", one("- a\n  - b\n    > c").html)}
+    assert lists == 2
+    assert f"user-state:{LISTED_QUOTE + 1};" in one("- a\n  > - b").html
+    assert "user-state:1;" in one("> - a").html
 
 
 def test_links_carry_their_url() -> None:
