@@ -20,7 +20,8 @@ from app.widgets.models.flow_row import FlowRow
 from app.widgets.models.recommendation_card import RecommendationCard
 from app.widgets.models.scrolled import FittedScroll
 
-_WIDTH_PX = 560
+_WIDTH_PX = 640
+_BUTTONS_PX = 512  # the two quiet buttons stay below the others, whichever of those are there
 _ICON_PX = 16
 _AIR_PX = 16
 _LOW_PX = 480  # of the page: the third card would not be seen
@@ -186,6 +187,7 @@ class FirstStartPage(QWidget):
         hardware.addWidget(self._chip, 0, Qt.AlignmentFlag.AlignTop)
         hardware.addWidget(self.hardware, 1)
         buttons = FlowRow()
+        buttons.setMaximumWidth(_BUTTONS_PX)
         for button in (self.accept_button, self.starter_button, self.browse_button, self.skip_button):
             button.setAutoDefault(False)
             buttons.add(button, follows=button is self.skip_button)
@@ -206,9 +208,10 @@ class FirstStartPage(QWidget):
         column.addWidget(self.download)
         column.addWidget(self.phase)
         below = QWidget()
-        beneath = QVBoxLayout(below)
+        beneath = QHBoxLayout(below)
         beneath.setContentsMargins(24, 8, 24, 24)
-        beneath.addWidget(buttons)
+        beneath.addWidget(buttons, 1000)
+        beneath.addStretch(1)
         page = QVBoxLayout()
         page.setContentsMargins(0, 0, 0, 0)
         page.setSpacing(0)

@@ -2,10 +2,12 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtGui import QTextLayout
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.models.hub_rows import DownloadRequest, DownloadState
+from app.recommendations import SENTENCES
 from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.first_start_page import FirstStartPage
@@ -168,3 +170,27 @@ def test_the_buttons_stand_below_the_cards_and_the_page_scrolls_at_its_edge(
     if bar.isVisible():
         assert bar.mapTo(page, bar.rect().topRight()).x() == page.width() - 1
         assert not page.cards[2].visibleRegion().isEmpty(), "the third one is seen to be there"
+
+
+def test_no_sentence_of_a_card_ends_with_one_word_in_a_line(qtbot: QtBot, theme: Theme) -> None:
+    page = FirstStartPage(theme)
+    qtbot.addWidget(page)
+    page.resize(1100, 760)
+    page.show()
+    for words in SENTENCES:
+        page.set_recommendations((replace(demo_hub.RECOMMENDATIONS[0], words=words),))
+        QApplication.processEvents()
+        (label,) = (label for label in page.cards[0].findChildren(QLabel) if label.text() == words)
+        lines = lines_of(label)
+        assert len(lines) == 1 or len(lines[-1].split()) > 1, lines
+
+
+def lines_of(label: QLabel) -> list[str]:
+    layout = QTextLayout(label.text(), label.font())
+    layout.beginLayout()
+    lines = []
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(label.width())
+        lines.append(label.text()[line.textStart() : line.textStart() + line.textLength()])
+    layout.endLayout()
+    return lines
