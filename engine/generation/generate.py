@@ -100,9 +100,13 @@ class Generation:
             time_to_first_token_seconds=first - started,
             prefill_seconds=first - started,
             decode_seconds=decode_seconds,
-            tokens_per_second=len(self._ids) / decode_seconds if decode_seconds > 0 and self._ids else 0.0,
+            tokens_per_second=self._decoded(reason) / decode_seconds if decode_seconds > 0 else 0.0,
         )
         return Result(reason=reason, text=text, token_ids=tuple(self._ids), statistics=statistics)
+
+    def _decoded(self, reason: FinishReason) -> int:
+        """Return how many ids decoding chose: not the first, which reading the prompt gave, but the end if it came."""
+        return max(0, len(self._ids) - 1) + (reason is FinishReason.END and bool(self._ids))
 
     def _tell_rest(self) -> str:
         """Report what was held back, as nothing follows that could change how it reads; return the whole text."""

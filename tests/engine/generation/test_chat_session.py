@@ -11,7 +11,7 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import FinishReason
 from engine.generation.chat_session import ChatSession
-from engine.generation.generate import Report
+from engine.generation.generate import Report, Result
 from engine.kv.slab_layers import SlabLayer
 from tests import tiny_checkpoints
 from tests.chat_probe import GREEDY, Listener, answered, ask, cold_ids, command, load_session, user
@@ -128,6 +128,23 @@ def test_a_stop_while_decoding_keeps_the_text(session: ChatSession) -> None:
     result = session.answer(command([LONG], maximum_tokens=200), token, report)
     assert result.reason is FinishReason.STOPPED
     assert result.text == "".join(seen)
+
+
+def test_the_speed_counts_what_was_decoded_in_its_time(session: ChatSession) -> None:
+    """The first id comes with the end of reading, and an end that ends the answer is decoded as any other id."""
+
+    def decoded(result: Result) -> float:
+        return result.statistics.tokens_per_second * result.statistics.decode_seconds
+
+    limited = ask(session, [LONG], maximum_tokens=3)
+    assert decoded(limited) == pytest.approx(2)
+    assert decoded(ask(session, [LONG], maximum_tokens=1)) == 0
+    known = ask(session, [LONG], maximum_tokens=40).token_ids
+    place = next(i for i in range(3, 40) if known[i] not in known[:i])
+    session._end_ids |= {known[place]}
+    ended = ask(session, [LONG], maximum_tokens=40)
+    assert ended.reason is FinishReason.END
+    assert decoded(ended) == pytest.approx(len(ended.token_ids)) == pytest.approx(place)
 
 
 def test_the_maximum_and_the_full_context_end_an_answer(session: ChatSession, tiny_folder: Path) -> None:
