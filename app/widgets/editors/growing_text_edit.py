@@ -140,7 +140,7 @@ class GrowingTextEdit(PastingEdit):
         elif event.key() == Qt.Key.Key_Escape:
             if not self._composing:  # then it is the input method's
                 self.escaped.emit()
-        elif event.key() == Qt.Key.Key_Up and self.document().isEmpty() and not self._composing:
+        elif _is_plain_up(event) and self.document().isEmpty() and not self._composing:
             self.up_pressed.emit()
         elif event.key() in _PAGE_KEYS and not self.verticalScrollBar().maximum():
             event.ignore()  # all of the text is seen: the page around scrolls
@@ -213,3 +213,10 @@ class GrowingTextEdit(PastingEdit):
         # Qt scrolls to the cursor while the editor is still lower than its text, and does not scroll back.
         if self.height() >= self._wanted_height() and self.height() < self._maximum_height:
             self.verticalScrollBar().setValue(0)
+
+
+def _is_plain_up(event: QKeyEvent) -> bool:
+    return event.key() == Qt.Key.Key_Up and event.modifiers() in (
+        Qt.KeyboardModifier.NoModifier,
+        Qt.KeyboardModifier.KeypadModifier,
+    )

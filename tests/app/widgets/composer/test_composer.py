@@ -106,6 +106,11 @@ def test_escape_stops_only_while_busy(qtbot: QtBot, composer: Composer) -> None:
 
 
 def test_up_edits_the_last_message_only_when_empty(qtbot: QtBot, composer: Composer) -> None:
+    with qtbot.assertNotEmitted(composer.edit_last_requested):
+        for modifier in (Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier):
+            qtbot.keyClick(composer.editor, Qt.Key.Key_Up, modifier)
+    with qtbot.waitSignal(composer.edit_last_requested):
+        qtbot.keyClick(composer.editor, Qt.Key.Key_Up, Qt.KeyboardModifier.KeypadModifier)
     with qtbot.waitSignal(composer.edit_last_requested):
         qtbot.keyClick(composer.editor, Qt.Key.Key_Up)
     qtbot.keyClicks(composer.editor, "x")
