@@ -45,6 +45,7 @@ _BENCH_DESCRIPTION = (
     "built-in model takes about three minutes; close other programs first. What would take too long is left out, and "
     "said. The last line says in plain words how this computer does, and which setting to use."
 )
+_SETTINGS = "in the settings"  # the engine's sentences are the same for window and terminal
 _NO_DISPLAY = "There is no display here, so Hearth chats in the terminal (hearth --help shows more)."
 
 
@@ -128,6 +129,10 @@ def _run(options: argparse.Namespace, output: Output) -> int:
         stop_logging = start_logging(paths.app_log)
         try:
             return _run_in_terminal(options, paths, output)
+        except TerminalFailure as failure:
+            if _SETTINGS not in str(failure):
+                raise
+            raise TerminalFailure(f"{failure} They are in the window, or in {paths.settings_file}.") from failure
         finally:
             stop_logging()
 

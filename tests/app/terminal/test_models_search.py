@@ -110,6 +110,16 @@ def test_a_failure_is_one_sentence(api: LoopbackApi) -> None:
     assert result.stderr == "The Hub has a problem of its own (503). Try again in a few minutes.\n"
 
 
+def test_who_is_sent_to_the_settings_is_told_where_they_are(api: LoopbackApi, tmp_path: Path) -> None:
+    file = tmp_path / "config" / "settings.json"
+    file.parent.mkdir()
+    file.write_text('{"work_offline": true}', encoding="utf-8")
+    result = search(api, "chat", HEARTH_HOME=str(tmp_path))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.endswith(f"Switch “Work offline” off in the settings. They are in the window, or in {file}.\n")
+    assert result.stderr.count("\n") == 1
+
+
 def test_offline_it_asks_nothing(api: LoopbackApi) -> None:
     result = search(api, "chat", TRANSFORMERS_OFFLINE="1")
     assert result.returncode == 1
