@@ -31,8 +31,9 @@ from app.terminal.options import (
     TerminalFailure,
     WrongUsage,
 )
-from app.terminal.output import Output, OutputFailed, silence, standard_output
+from app.terminal.output import Output, OutputFailed, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
+from app.terminal.streams import silence
 from app.terminal.way_out import WayOut
 from engine.api.codec import clean_text
 from engine.api.plan import PrecisionChoice

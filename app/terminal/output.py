@@ -1,17 +1,16 @@
 """What a terminal shows: answers on stdout, everything else on stderr, nothing that could steer the terminal."""
 
-import io
 import json
 import os
 import shutil
 import sys
 import unicodedata
-from pathlib import Path
 from typing import TextIO
 
 from app.controllers import phases
 from app.models.speculation_words import guessed_words
 from app.models.warmth_words import reused_words, token_words
+from app.terminal.streams import is_gone, prepare_streams, silence
 from engine.api.events import (
     BenchmarkProgress,
     Event,
@@ -51,10 +50,8 @@ class Output:
         try:
             self._out.write(text)
             self._out.flush()
-        except BrokenPipeError:
-            raise
         except OSError as error:
-            raise OutputFailed(f"The output could not be written ({error.strerror or error}).") from error
+            raise _why(error) from error
 
     def raw(self, content: bytes) -> None:
         """Write bytes of UTF-8 on stdout as they are; on a terminal as text that can't steer it."""
@@ -66,10 +63,8 @@ class Output:
         try:
             binary.write(content)
             binary.flush()
-        except BrokenPipeError:
-            raise
         except OSError as error:
-            raise OutputFailed(f"The output could not be written ({error.strerror or error}).") from error
+            raise _why(error) from error
 
     def end_line(self) -> None:
         """End the answer's line."""
@@ -78,7 +73,8 @@ class Output:
     def json(self, value: object, *, indent: int | None = None) -> None:
         """Write one JSON object on stdout."""
         self.clear_progress()
-        ascii_only = (self._out.encoding or "ascii").lower().replace("-", "") != "utf8"
+        # On Windows the program that reads this most likely expects yet another encoding than we were given.
+        ascii_only = sys.platform == "win32" or (self._out.encoding or "ascii").lower().replace("-", "") != "utf8"
         self._write(json.dumps(value, ensure_ascii=ascii_only, indent=indent) + "\n")
 
     def line(self, text: str) -> None:
@@ -146,29 +142,16 @@ class Output:
             self._err.flush()
 
 
+def _why(error: OSError) -> Exception:
+    if is_gone(error):
+        return BrokenPipeError(error.errno, error.strerror)
+    return OutputFailed(f"The output could not be written ({error.strerror or error}).")
+
+
 def standard_output() -> Output:
-    """Return the output on this process's streams; all three are made robust against characters they can't hold.
-
-    A stream that was closed before the start (`>&-`, a service) is an empty one from here on, as in C.
-    """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  open to the end
-    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "replace"), (sys.stderr, "replace")):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=errors)
+    """Return the output on this process's streams, which are made ready for it."""
+    prepare_streams()
     return Output(sys.stdout, sys.stderr)
-
-
-def silence(stream: TextIO) -> None:
-    """Point a stream at nothing, so that whoever reads it is told that it has ended; one without a file stays."""
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError):
-        return
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, descriptor)
-    os.close(nothing)
 
 
 def printable(text: str) -> str:
