@@ -1,6 +1,9 @@
 """How much a file may hold and how long it may take: what is beyond is refused or cut, and said."""
 
+import sys
 from contextlib import suppress
+
+from app.process_memory import limit_memory
 
 SECONDS = 10.0
 MEMORY_BYTES = 512 * 2**20
@@ -21,10 +24,11 @@ PASTED_CHARACTERS = 20_000_000
 
 
 def limit_process() -> None:
-    """Bound this process's memory and time where the system can (not on Windows, memory not on macOS)."""
-    with suppress(ImportError, ValueError, OSError):
+    """Bound this process's memory and time where the system can (time not on Windows, memory not on macOS)."""
+    if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS) + 2, int(SECONDS) + 2))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_CPU, (int(SECONDS) + 2, int(SECONDS) + 2))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory(MEMORY_BYTES)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from app.mathematics.shapes import READY, Drawn, Shape, Wanted
+from app.process_memory import limit_memory
 
 MEMORY_BYTES = 768 * 2**20
 FORMULA_SECONDS = 1.0  # of the processor; models' formulas take 2 to 50 ms
@@ -24,7 +25,7 @@ class TookTooLong(BaseException):
 
 def main() -> None:
     """Draw until the input ends."""
-    _limit_memory()
+    limit_memory(MEMORY_BYTES)
     from app.mathematics.drawing import draw  # takes 0.2 s, and belongs under the limit
 
     _say(READY)
@@ -41,34 +42,27 @@ def main() -> None:
 @contextlib.contextmanager
 def _limited_time() -> Iterator[None]:
     """Raise TookTooLong inside once the processor has worked for too long."""
-    if not hasattr(signal, "setitimer"):  # Windows: the clock of the window's process alone
+    if sys.platform == "win32":  # only the clock of the window's process is there
         yield
-        return
-    is_running = True
+    else:
+        is_running = True
 
-    def stop(number: int, frame: object) -> None:
-        if is_running:
-            raise TookTooLong
+        def stop(number: int, frame: object) -> None:
+            if is_running:
+                raise TookTooLong
 
-    signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, FORMULA_SECONDS, _AGAIN_SECONDS)
-    try:
-        yield
-    finally:
-        is_running = False
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, stop)
+        signal.setitimer(signal.ITIMER_VIRTUAL, FORMULA_SECONDS, _AGAIN_SECONDS)
+        try:
+            yield
+        finally:
+            is_running = False
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
 def _say(drawn: Drawn) -> None:
     sys.stdout.buffer.write(msgspec.json.encode(drawn) + b"\n")
     sys.stdout.buffer.flush()
-
-
-def _limit_memory() -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
 
 if __name__ == "__main__":

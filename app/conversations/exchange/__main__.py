@@ -5,7 +5,6 @@ A file that makes it run out of memory, or crash, ends this process and not the 
 
 import struct
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -13,6 +12,7 @@ import msgspec
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.parsing import PREFIX, Frame, Refused
 from app.conversations.exchange.reading import NO_MEMORY, Unreadable, read_path
+from app.process_memory import limit_memory
 
 _MEMORY_BYTES = 6 * 2**30
 _LARGEST_FRAME_BYTES = struct.unpack(">I", b"\xff" * 4)[0]
@@ -20,7 +20,7 @@ _LARGEST_FRAME_BYTES = struct.unpack(">I", b"\xff" * 4)[0]
 
 def main() -> int:
     """Read the file named by the argument; the last frame says why if it could not be read."""
-    _limit_memory()
+    limit_memory(_MEMORY_BYTES)
     try:
         for item in read_path(Path(sys.argv[1])):
             _send(item)
@@ -41,14 +41,6 @@ def _send(item: Frame) -> None:
         sys.stdout.buffer.flush()
     else:
         _send(Unreadable())
-
-
-def _limit_memory() -> None:
-    if sys.platform != "win32":
-        import resource
-
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
 
 
 if __name__ == "__main__":
