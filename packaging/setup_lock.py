@@ -62,10 +62,12 @@ def child_guard() -> Iterator[dict[str, object]]:
     yield options
 
 
-def _dies_with(parent: int, libc: ctypes.CDLL) -> Callable[[], None]:
-    def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # killed between the fork and the line above
-            os._exit(1)
+if sys.platform == "linux":
 
-    return prepare
+    def _dies_with(parent: int, libc: ctypes.CDLL) -> Callable[[], None]:
+        def prepare() -> None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # killed between the fork and the line above
+                os._exit(1)
+
+        return prepare

@@ -32,8 +32,8 @@ _LIBRARY_THREADS = ("pytest_timeout", "tqdm_monitor", "TMonitor", "Dummy-")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest test first, lest one of several processes be left alone with it at the end."""
-    items.sort(key=lambda item: item.name != "test_types")
+    """Put the longest tests first, lest one of several processes be left alone with one at the end."""
+    items.sort(key=lambda item: not item.name.startswith("test_types["))
 
 
 def pytest_collection_finish() -> None:

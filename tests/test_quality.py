@@ -23,8 +23,9 @@ def test_style() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_types() -> None:
-    run(sys.executable, "-m", "mypy")
+@pytest.mark.parametrize("platform", ["linux", "win32", "darwin"])
+def test_types(platform: str) -> None:
+    run(sys.executable, "-m", "mypy", "--platform", platform, "--cache-dir", f".mypy_cache/{platform}")
 
 
 def test_what_mypy_does_not_read_is_imported_nowhere() -> None:

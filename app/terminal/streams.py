@@ -48,9 +48,9 @@ def _encoding(stream: TextIO) -> str | None:
     Windows gives files and pipes the code page of the region, which can't hold what models write. A byte order mark
     comes from PowerShell.
     """
-    if sys.platform != "win32" or stream.isatty() or "PYTHONIOENCODING" in os.environ:
-        return None
-    return "utf-8-sig" if stream is sys.stdin else "utf-8"
+    if sys.platform == "win32" and not stream.isatty() and "PYTHONIOENCODING" not in os.environ:
+        return "utf-8-sig" if stream is sys.stdin else "utf-8"
+    return None
 
 
 def _obey_sequences(stream: TextIO) -> None:

@@ -199,16 +199,10 @@ def _spawn(
     argv: Sequence[str], log_path: Path | None, environment: Mapping[str, str] | None
 ) -> subprocess.Popen[bytes]:
     variables = _variables(os.environ if environment is None else environment)
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     with _open_log(log_path) as log:
-        if sys.platform == "win32":
-            return subprocess.Popen(
-                argv,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=variables,
-                creationflags=subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP,
-            )
         # A session of its own: Ctrl+C in the terminal is for the app, which then shuts the engine down in order.
         return subprocess.Popen(
             argv,
@@ -217,6 +211,7 @@ def _spawn(
             stderr=log,
             env=variables,
             start_new_session=True,
+            creationflags=flags,
         )
 
 

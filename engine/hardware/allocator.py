@@ -30,7 +30,5 @@ def give_back() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    library = ctypes.CDLL(None)
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if hasattr(library, "gnu_get_libc_version") and hasattr(library, "malloc_trim") else None

@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -59,19 +60,15 @@ def _name_from_system() -> str:
     if sys.platform == "win32":
         import winreg
 
-        try:
-            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
-                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
-        except OSError:
-            return ""
-    program = shutil.which("sysctl") if sys.platform == "darwin" else None
-    if program is None:
-        return ""
-    query = [program, "-n", "machdep.cpu.brand_string"]
-    try:
-        return subprocess.run(query, capture_output=True, text=True, timeout=_SYSCTL_SECONDS, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
+        name = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+        with suppress(OSError), winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, name) as key:
+            return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+    if sys.platform == "darwin" and (program := shutil.which("sysctl")):
+        query = [program, "-n", "machdep.cpu.brand_string"]
+        with suppress(OSError, subprocess.SubprocessError):
+            done = subprocess.run(query, capture_output=True, text=True, timeout=_SYSCTL_SECONDS, check=True)
+            return done.stdout.strip()
+    return ""
 
 
 def _cpu_info(key: str) -> str:

@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,20 +93,16 @@ def _limit_of(folder: Path, is_v2: bool) -> Ram | None:
     return Ram(min(given), min(given) - max(0, used - reclaimable))
 
 
-def _address_space() -> Iterator[Ram]:
-    """Yield what `ulimit -v` leaves, if it is set: an allocation beyond it fails whatever memory is free."""
-    if sys.platform == "win32":
-        return
-    import resource
+def _address_space() -> list[Ram]:
+    """Return what `ulimit -v` leaves, if it is set: an allocation beyond it fails whatever memory is free."""
+    if sys.platform != "win32":
+        import resource
 
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if limit == resource.RLIM_INFINITY:
-        return
-    try:
-        used = int(psutil.Process().memory_info().vms)
-    except psutil.Error:
-        return
-    yield Ram(int(limit), int(limit) - used)
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if limit != resource.RLIM_INFINITY:
+            with suppress(psutil.Error):
+                return [Ram(int(limit), int(limit) - int(psutil.Process().memory_info().vms))]
+    return []
 
 
 def _number(file: Path) -> int | None:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def freed_bytes(paths: Iterable[Path]) -> int:
 
 def _occupied(path: Path, found: os.stat_result) -> int:
     # A file that is being downloaded is as long as it will be from the beginning, with holes.
-    if path.name.endswith(_WITH_HOLES) and hasattr(found, "st_blocks"):
+    if sys.platform != "win32" and path.name.endswith(_WITH_HOLES):
         return min(found.st_size, found.st_blocks * _BLOCK_BYTES)
     return found.st_size
 
