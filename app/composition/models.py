@@ -107,7 +107,7 @@ class ModelParts(QObject):
     def _connect_controllers(self) -> None:
         self.hub.rows_shown.connect(self.fits.request)
         self.tokens.token_changed.connect(self.hub.inspect_again)
-        self.recommendations.recommended.connect(self._on_recommended)
+        self.recommendations.rows_changed.connect(self._on_recommended)
         self.downloads.changed.connect(self._checkpoints.refresh)
         self.downloads.load_wanted.connect(self._load_and_chat)
         self.library.changed.connect(self._checkpoints.refresh)
@@ -190,8 +190,8 @@ class ModelParts(QObject):
                 self._window.show_chat()
             self._awaited = ""
 
-    @Slot(object)
-    def _on_recommended(self, _found: object) -> None:
+    @Slot()
+    def _on_recommended(self) -> None:
         self.hub.show_recommended(self.recommendations.rows())
 
     @Slot(object)

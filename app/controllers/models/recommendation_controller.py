@@ -18,13 +18,14 @@ from engine.api.plan import Plan
 
 
 class RecommendationController(QObject):
-    """Signals: hardware_described(text), recommended(tuple[Recommendation, ...], the best one first).
+    """Signals: hardware_described(text), recommended(tuple[Recommendation, ...], the best one first), rows_changed().
 
     One plan at a time is with the engine, so that an answer waits for no more.
     """
 
     hardware_described = Signal(object)
     recommended = Signal(object)
+    rows_changed = Signal()
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class RecommendationController(QObject):
         self._hardware_id = new_id()
         self._submit(DescribeHardware(command_id=self._hardware_id))
         self._waiting = list(self._candidates)
+        self.rows_changed.emit()
         self._ask_next()
 
     @Slot(object)
@@ -88,11 +90,16 @@ class RecommendationController(QObject):
         found = enumerate(ranked(self._candidates, self._plans))
         self.found = tuple(_recommendation(each, self._plans[each.hub_id], place == 0) for place, each in found)
         self.recommended.emit(self.found)
+        self.rows_changed.emit()
 
     def rows(self) -> tuple[HubRow, ...]:
-        """Return what was found as rows of the models page."""
+        """Return what was found as rows of the models page; the whole list while no plan is known."""
+        if not self._plans:
+            return tuple(HubRow(_checkpoint(each)) for each in self._candidates)
         candidates = {each.hub_id: each for each in self._candidates}
-        return tuple(_row(each, candidates[each.hub_id]) for each in self.found)
+        return tuple(
+            HubRow(_checkpoint(candidates[each.hub_id]), each.fit, is_recommended=each.is_best) for each in self.found
+        )
 
 
 def _recommendation(candidate: Candidate, plan: Plan, is_best: bool) -> Recommendation:
@@ -107,12 +114,11 @@ def _recommendation(candidate: Candidate, plan: Plan, is_best: bool) -> Recommen
     )
 
 
-def _row(found: Recommendation, candidate: Candidate) -> HubRow:
-    checkpoint = HubCheckpoint(
+def _checkpoint(candidate: Candidate) -> HubCheckpoint:
+    return HubCheckpoint(
         hub_id=candidate.hub_id,
         parameters=candidate.parameters,
         download_bytes=candidate.download_bytes,
         context_tokens=candidate.context_tokens,
         license=candidate.license,
     )
-    return HubRow(checkpoint, found.fit, is_recommended=found.is_best)

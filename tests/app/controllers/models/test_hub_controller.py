@@ -201,3 +201,16 @@ def test_what_suits_this_computer_is_planned_without_the_network(qtbot: QtBot, d
     desk.found(FOUND[:1])
     desk.hub.show_recommended(rows)
     assert [row.checkpoint for row in desk.results.rows] == [FOUND[0]]
+
+
+def test_the_list_is_shown_before_anything_is_known_and_stays_where_nothing_can_be_planned(desk: Hub) -> None:
+    commands: list[Command] = []
+    controller = RecommendationController(commands.append, CANDIDATES, lambda: desk.settings)
+    controller.rows_changed.connect(lambda: desk.hub.show_recommended(controller.rows()))
+    controller.request()
+    unknown = [("p/1", None), ("p/8", None), ("p/70", None)]
+    assert [(row.checkpoint.hub_id, row.fit) for row in desk.results.rows] == unknown
+    for _ in CANDIDATES:
+        controller.on_event(CommandFailed(command_id=commands[-1].command_id, error=ERROR))
+    assert controller.found == ()
+    assert [(row.checkpoint.hub_id, row.fit) for row in desk.results.rows] == unknown
