@@ -6,17 +6,20 @@ from app.controllers.conversations.conversation_controller import ConversationCo
 from app.controllers.conversations.jump_controller import JumpController
 from app.controllers.conversations.palette_controller import PaletteController
 from app.controllers.store_requests import StoreRequests
+from app.conversations.excerpt import marked_words
 from app.language import tr
 from app.models.amounts import file_size
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.palette_entries import Entry, Kind
 from app.models.transcript_model import TranscriptModel
+from app.rendering.shown_text import Pattern
 from app.settings.schema import FIELDS
 from app.widgets.actions.action_table import EDIT, MENUS, rows_of
 from app.widgets.basics.foreign_text import without_accelerator
 from app.widgets.basics.key_words import key_words
 from app.widgets.transcript.found_mark import FoundMark
+from app.widgets.transcript.found_words import FoundWords, words_pattern
 from app.widgets.window.main_window import MainWindow
 from app.widgets.window.palette import Palette
 
@@ -38,6 +41,7 @@ class PaletteParts(QObject):
         super().__init__(parent)
         self._checkpoints = checkpoints
         self._transcript = transcript
+        self._found_by: Pattern | None = None
         self.jumps = JumpController(conversations, self)
         self.search = PaletteController(
             listed,
@@ -96,6 +100,7 @@ class PaletteParts(QObject):
         if entry.kind is Kind.CONVERSATION:
             window.open_conversation(entry.key)
         elif entry.kind is Kind.MESSAGE:
+            self._found_by = words_pattern(marked_words(entry.detail))
             self.jumps.expect((entry.parent_id, entry.key))
             window.open_conversation(entry.parent_id)
         elif entry.kind is Kind.COMMAND:
@@ -109,7 +114,11 @@ class PaletteParts(QObject):
     def _on_arrived(self, message_id: str) -> None:
         row = self._transcript.row_of(message_id)
         if row is not None:
-            FoundMark(self._window.page.transcript.view.reveal(row), self._window.theme)
+            view = self._window.page.transcript.view
+            FoundMark(view.reveal(row), self._window.theme)
+            said = self._transcript.entry(row).message.content
+            if self._found_by is not None and self._found_by.search(said):  # else it is in an attached file
+                FoundWords(view, row, self._found_by, self._window.theme)
 
 
 def _settings() -> list[Entry]:

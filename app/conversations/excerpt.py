@@ -13,6 +13,7 @@ from app.conversations.unspaced import UNSPACED, is_unspaced
 HIT_START = "\ue000"
 HIT_END = "\ue001"
 INDEXED = rf"[^\W_{UNSPACED}]"  # of a word with spaces around it, as the index cuts words: plan_b.txt has three
+_MARKED = re.compile(f"{HIT_START}([^{HIT_END}]*){HIT_END}")
 CHARACTERS = 110
 _BEFORE_CHARACTERS = 30
 _MARKS = 50
@@ -72,6 +73,11 @@ def snippet(text: str, parts: Sequence[str], *, is_markdown: bool = False) -> st
             done = behind
     pieces += [text[done:end], "…" if end < len(text) or is_cut_behind else ""]
     return " ".join("".join(pieces).split())
+
+
+def marked_words(text: str) -> list[str]:
+    """Return what a snippet marks."""
+    return _MARKED.findall(text)
 
 
 def marks(plain: str, parts: Sequence[str]) -> list[_Span]:

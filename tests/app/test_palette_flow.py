@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, Qt
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QTextEdit
 from pytestqt.qtbot import QtBot
 
 from app.conversations.attachment import Attachment
@@ -16,13 +16,22 @@ from app.models.palette_entries import Entry, Kind
 from app.paths import locate
 from app.settings.schema import Theme
 from app.widgets.basics.theme import DARK
-from app.widgets.transcript import found_mark
+from app.widgets.text.page_texts import leaves_in
+from app.widgets.transcript import found_mark, found_words
 from app.widgets.transcript.found_mark import FoundMark
+from app.widgets.transcript.found_words import FoundWords
+from app.widgets.transcript.transcript_view import TranscriptView
 from engine.api.message import Role
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
 
 TURNS = 60
+LINES = "A line.\n\n" * 100
+SAID = {
+    7: "The needle is here.",
+    9: f"{LINES}The *silver* thimbles, all **thimbles**\n\n{LINES}",
+    11: f"<think>\nWhere is the bobbin?\n</think>\n\n{LINES}",
+}
 
 
 @pytest.fixture
@@ -37,7 +46,7 @@ def hearth(qtbot: QtBot) -> Iterator[Hearth]:
             parent_id=f"m{number - 1}" if number else None,
             sequence=number + 1,
             role=Role.USER if number % 2 == 0 else Role.ASSISTANT,
-            content="The needle is here." if number == 7 else f"Something else, number {number}. " * 20,
+            content=SAID.get(number, f"Something else, number {number}. " * 20),
             created_at=1.0,
             attachments=(Attachment(name="sewing.txt", text="Thread", size_bytes=6),) if number == 4 else (),
         )
@@ -81,6 +90,7 @@ def choose(qtbot: QtBot, hearth: Hearth) -> None:
 def lasting_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is marked for a moment is marked until the test has looked, however long a busy machine holds it up."""
     monkeypatch.setattr(found_mark, "_SHOWN_MS", 3_600_000)
+    monkeypatch.setattr(found_words, "_SHOWN_MS", 3_600_000)
 
 
 @pytest.mark.usefixtures("lasting_marks")
@@ -97,6 +107,48 @@ def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> No
     assert not transcript.view.is_following
     mark._timer.start(1)
     qtbot.waitUntil(lambda: not transcript.findChildren(FoundMark))
+
+
+@pytest.mark.usefixtures("lasting_marks")
+@pytest.mark.parametrize(("text", "found"), [("thimble", ["thimbles"] * 2), ("all silver", ["silver", "all"])])
+def test_the_words_are_marked_and_in_sight_also_in_a_long_message(
+    qtbot: QtBot, hearth: Hearth, text: str, found: list[str]
+) -> None:
+    assert [hit.key for hit in typed(qtbot, hearth, text)] == ["m9"]
+    choose(qtbot, hearth)
+    view = hearth.window.page.transcript.view
+    qtbot.waitUntil(lambda: bool(marks_in(view)))
+    assert [mark.cursor.selectedText() for _, mark in marks_in(view)] == found
+    leaf, first = marks_in(view)[0]
+    assert (
+        view.viewport().rect().contains(leaf.viewport().mapTo(view.viewport(), leaf.cursorRect(first.cursor).center()))
+    )
+    words = view.findChild(FoundWords)
+    assert isinstance(words, FoundWords)
+    words._timer.start(1)
+    qtbot.waitUntil(lambda: not marks_in(view))
+
+
+@pytest.mark.usefixtures("lasting_marks")
+def test_what_was_found_in_folded_thoughts_unfolds_and_other_marks_are_left_alone(qtbot: QtBot, hearth: Hearth) -> None:
+    assert [hit.key for hit in typed(qtbot, hearth, "bobbin")] == ["m11"]
+    choose(qtbot, hearth)
+    view = hearth.window.page.transcript.view
+    qtbot.waitUntil(lambda: bool(marks_in(view)))
+    words = view.findChild(FoundWords)
+    assert isinstance(words, FoundWords)
+    hearth.window.actions_by_name.by_name["find"].trigger()
+    field = QApplication.focusWidget()
+    assert field is not None
+    qtbot.keyClicks(field, "Where is")
+    qtbot.waitUntil(lambda: [mark.cursor.selectedText() for _, mark in marks_in(view)] == ["Where is"])
+    words._on_over()
+    assert [mark.cursor.selectedText() for _, mark in marks_in(view)] == ["Where is"]
+
+
+def marks_in(view: TranscriptView) -> list[tuple[QTextEdit, QTextEdit.ExtraSelection]]:
+    leaves = [leaf for leaf in leaves_in(view) if isinstance(leaf, QTextEdit)]
+    return [(leaf, mark) for leaf in leaves for mark in leaf.extraSelections()]
 
 
 @pytest.mark.usefixtures("lasting_marks")

@@ -49,6 +49,11 @@ class MatchMarks(QObject):
             self._current = -1
             self.refresh()
 
+    def forget(self, search: Search) -> None:
+        """Mark nothing any more, unless something else is looked for by now."""
+        if self._search is search:
+            self.show(None)
+
     def set_current(self, number: int) -> None:
         """Mark the match of this number (from 0) as the one that is visited; -1: it is in another text."""
         if number != self._current:

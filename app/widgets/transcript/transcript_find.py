@@ -7,12 +7,12 @@ from PySide6.QtWidgets import QApplication, QWidget
 from app.models.transcript_model import TranscriptModel
 from app.models.transcript_search import TranscriptSearch
 from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme
-from app.widgets.text.block_column import ThinkingBlock
 from app.widgets.text.formula_block import FormulaBlock
 from app.widgets.text.match_marks import Search
 from app.widgets.text.match_places import marks_of, place_of
-from app.widgets.text.page_texts import Leaf, PendingPiece, leaves_in
+from app.widgets.text.page_texts import Leaf, leaves_in
 from app.widgets.transcript.find_bar import FindBar
+from app.widgets.transcript.found_words import unfolded
 from app.widgets.transcript.message_body import MessageBody
 from app.widgets.transcript.message_widget import MessageWidget
 from app.widgets.transcript.transcript import Transcript
@@ -142,7 +142,7 @@ class TranscriptFind(QObject):
             body.catch_up()
         self._mark(widget)
         file = self._file_of(widget)
-        leaf, place = self._unfolded(widget, row, self._in_text(within, widget)) if file is None else (None, 0)
+        leaf, place = self._unfolded(row, self._in_text(within, widget)) if file is None else (None, 0)
         self._mark_all()
         self._line = self._line_of(widget, leaf, place)
         view.show_part(row, *self._part(widget, leaf, place))
@@ -202,22 +202,9 @@ class TranscriptFind(QObject):
             return None
         return files[self._visited[1]]
 
-    def _unfolded(self, widget: MessageWidget, row: int, within: int) -> tuple[Leaf | FormulaBlock | None, int]:
-        """Return the text that shows a match, and its number in there; what hides it unfolds."""
+    def _unfolded(self, row: int, within: int) -> tuple[Leaf | FormulaBlock | None, int]:
         pattern = self.search.pattern
-        while pattern is not None:
-            part, number = place_of(widget, pattern, within)
-            if part is None and isinstance(widget, UserMessage) and widget.is_folded:
-                widget.unfold()
-            elif isinstance(part, ThinkingBlock):
-                part.unfold()
-            elif isinstance(part, PendingPiece):
-                part.build()
-            else:
-                return part, number
-            self._transcript.view.remeasure(row)
-            self._mark(widget)
-        return None, 0
+        return (None, 0) if pattern is None else unfolded(self._transcript.view, row, pattern, within, self._mark)
 
     @Slot()
     def _on_arranged(self) -> None:
