@@ -103,8 +103,17 @@ def test_a_message_is_found_shown_and_marked(qtbot: QtBot, hearth: Hearth) -> No
     mark = transcript.findChild(FoundMark)
     assert isinstance(mark, FoundMark)
     place = mark.mapTo(transcript.view.viewport(), mark.rect().center())
+    row = hearth.transcript_model.row_of("m7")
+    assert row is not None
+    message = transcript.view.widget_of(row)
+    assert mark.geometry().contains(message.geometry())
+    assert mark.width() > message.width()  # it does not touch the text
     assert transcript.view.viewport().rect().contains(place)
     assert not transcript.view.is_following
+    top = mark.y() - message.y()
+    bar = transcript.view.verticalScrollBar()
+    bar.setValue(bar.value() + 10)
+    assert mark.y() - message.y() == top
     mark._timer.start(1)
     qtbot.waitUntil(lambda: not transcript.findChildren(FoundMark))
 
