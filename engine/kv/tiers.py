@@ -102,6 +102,10 @@ class Tiers:
         """Return memory to read an item into; pages share theirs, as they are used one after the other."""
         if item.kind is not ItemKind.PAGE:
             return torch.empty(item.size_bytes, dtype=torch.uint8)
+        # A copy to the card may still be reading the page before: since CUDA 12.4 NVIDIA no longer promises that memory
+        # which isn't pinned has been read when the call returns (API synchronization behavior).
+        if self._staging.nbytes:
+            self.synchronize()
         if self._staging.nbytes < item.size_bytes:
             self._staging = torch.empty(item.size_bytes, dtype=torch.uint8)
         return self._staging[: item.size_bytes]

@@ -1,0 +1,48 @@
+"""The tiers together: what comes from disk is read into memory that nobody looks at any more."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.kv.disk.file_reader import Patience
+from engine.kv.disk.tier import DiskTier
+from engine.kv.layout import Layout
+from engine.kv.memory_tier import MemoryTier, on_device
+from engine.kv.rates import Rates
+from engine.kv.tiers import Tiers, Wanted
+from engine.kv.tree import Item, ItemKind, KvTree, key_of
+
+LAYOUT = Layout.of([("k.0", torch.uint8, (1000,))])
+
+
+def test_a_page_is_read_once_copies_of_the_one_before_have_arrived(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree, disk = KvTree(), DiskTier(tmp_path, "model", "f" * 64, 2**20)
+    disk.read_catalogue(tree)
+    tiers = Tiers(None, MemoryTier(0, on_device(torch.device("cpu"))), disk, Rates(None, "f" * 64, "m", 1.0))
+    root, pages = tree.root("all"), []
+    for number in range(3):
+        ids = np.asarray([number])
+        page = tree.add(Item(ItemKind.PAGE, root, ids, LAYOUT, key_of(ItemKind.PAGE, root.key, ids)))
+        page.owners.add("c")
+        tiers.store([Wanted(page, "all", lambda views, number=number: views["k.0"].fill_(number))], {page.key})
+        pages.append(page)
+    assert disk.flush(30)
+    copying: list[torch.Tensor] = []  # on its way to a card
+    monkeypatch.setattr(tiers, "synchronize", copying.clear)
+    read = disk.read
+
+    def reading(item: Item, into: torch.Tensor, patience: Patience) -> bool:
+        assert not any(each.data_ptr() == into.data_ptr() for each in copying)
+        return read(item, into, patience)
+
+    monkeypatch.setattr(disk, "read", reading)
+    for number, page in enumerate(pages):
+        found = tiers.fetch(page, Patience(30))
+        assert found is not None
+        assert found.eq(number).all()
+        copying.append(found)
+    disk.close(30)
