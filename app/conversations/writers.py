@@ -21,6 +21,7 @@ else:
 _log = logging.getLogger(__name__)
 _SUFFIX = ".writer"
 _GUARD = "guard"
+_LOOK_SECONDS = 0.02  # on Windows, for a lock that another has
 
 
 class Writers:
@@ -122,7 +123,14 @@ def _locked(path: Path, wait: bool, create: bool = True) -> int | None:
 if sys.platform == "win32":
 
     def _lock(descriptor: int, wait: bool) -> None:
-        msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        # Not LK_LOCK: it looks once a second, and gives up after ten of them.
+        while True:
+            try:
+                return msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            except PermissionError:
+                if not wait:
+                    raise
+                time.sleep(_LOOK_SECONDS)
 
 else:
 

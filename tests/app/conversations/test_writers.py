@@ -1,3 +1,5 @@
+import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -5,9 +7,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from app.conversations import writers as writers_module
 from app.conversations.writers import Writers
 
 HOLD = """
@@ -102,3 +106,24 @@ def test_a_folder_that_was_taken_away_is_no_error_at_the_end(enter: Callable[[],
     shutil.rmtree(tmp_path / "writers")
     assert writers.others_alive() == []
     writers.leave()
+
+
+def test_windows_looks_again_soon_for_a_lock_that_another_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = [True, True, False, True]  # what it finds, in turn
+
+    def locking(_descriptor: int, mode: int, _count: int) -> None:
+        assert mode == 2, "the mode that waits looks once a second, and for ten seconds only"
+        if taken.pop(0):
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2, LK_LOCK=1))
+    there = importlib.util.spec_from_file_location("writers_of_windows", writers_module.__file__)
+    assert there is not None
+    windows = importlib.util.module_from_spec(there)
+    there.loader.exec_module(windows)
+    descriptor = windows._locked(tmp_path / "guard", wait=True)
+    assert descriptor is not None
+    os.close(descriptor)
+    assert windows._locked(tmp_path / "one.writer", wait=False) is None
+    assert taken == []
