@@ -9,6 +9,7 @@ from pathlib import Path
 from app.conversations.database import Database
 from app.conversations.errors import StorageFailed, StoreDamaged
 from app.language import tr
+from engine.api.files import replace_file
 
 KEPT_DAILY = 7
 KEPT_BEFORE_MIGRATION = 5
@@ -57,7 +58,7 @@ class Backups:
             try:
                 database.copy_to(part)
                 _check(part)
-                part.replace(target)
+                replace_file(part, target)
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:

@@ -14,6 +14,7 @@ from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
 from app.dates import moment
 from app.language import tr
+from engine.api.files import replace_file
 
 _log = logging.getLogger(__name__)
 _SIDE_FILES = ("-wal", "-shm", "-journal")
@@ -187,7 +188,7 @@ class Opening:
                     raise StoreDamaged(tr("This backup is damaged."))
             finally:
                 database.close()
-            part.replace(self._path)
+            replace_file(part, self._path)
         except OSError as error:
             raise StorageFailed(tr("The backup could not be copied."), tr("Free some space."), str(error)) from error
         finally:

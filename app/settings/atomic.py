@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from engine.api.files import replace_file
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write beside the path, flush to the disk, then take the path's place; raises OSError and leaves no debris."""
@@ -13,7 +15,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        replace_file(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise

@@ -18,6 +18,7 @@ import psutil
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import LoadPhase
+from engine.api.files import replace_file
 
 RECORD_NAME = "hearth.json"
 _TEMPORARY_PREFIX = ".converting-"
@@ -100,7 +101,7 @@ def put_in_place(temporary: Path, target: Path) -> None:
     if target.exists() and not is_complete(target):
         shutil.rmtree(target)
     try:
-        temporary.rename(target)
+        replace_file(temporary, target)
     except OSError:
         if not is_complete(target):  # else another process was faster, and its copy is as good
             raise

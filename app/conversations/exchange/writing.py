@@ -14,6 +14,7 @@ from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.markdown import SplitThinking, markdown_of
 from app.conversations.records import Folder
 from app.language import mark
+from engine.api.files import replace_file
 
 
 class DocumentWriter(Protocol):
@@ -94,7 +95,7 @@ class AtomicFile:
             file.flush()
             os.fsync(file.fileno())
             file.close()
-            self._part.replace(self._path)
+            replace_file(self._part, self._path)
             self._file = None
 
     def discard(self) -> None:

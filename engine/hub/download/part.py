@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.api.files import replace_file
 from engine.hub.download.boot import boot_id
 
 UNIT_BYTES = 2**20
@@ -76,7 +77,7 @@ class Part:
             if any(counters):
                 stream.flush()
                 sync_file(stream.fileno())
-        staged.replace(self._record_path)
+        replace_file(staged, self._record_path)
         self._record = os.open(self._record_path, flags, 0o666)
 
     def write(self, offset: int, block: bytes | memoryview) -> int:
@@ -180,7 +181,7 @@ class Part:
         with self._in_use():
             sync_file(self._data)
         self.close()
-        self.path.replace(blob)
+        replace_file(self.path, blob)
         self._record_path.unlink(missing_ok=True)
 
     def discard(self) -> None:

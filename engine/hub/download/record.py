@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.api.files import replace_file
 from engine.hub.cache import repositories, repository_folder
 from engine.hub.download.part import present_bytes
 
@@ -83,7 +84,7 @@ def write_record(folder: Path, record: Record) -> None:
     # By thread as well: two lanes may fetch the same model, as a branch and as the commit that it stands for.
     staged = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}.new")
     staged.write_bytes(msgspec.json.encode(record))
-    staged.replace(path)
+    replace_file(staged, path)
 
 
 def remove_record(folder: Path, commit: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from huggingface_hub.file_download import _create_symlink
 
+from engine.api.files import replace_file
 from engine.hub.cache import cache_folder
 from engine.hub.download.record import Record, WantedFile
 
@@ -64,4 +65,4 @@ def _point(refs: Path, revision: str, commit: str) -> None:
     # Not beside it: whatever lies in that folder counts as a branch.
     staged = refs.parent / f".hearth-ref-{os.getpid()}-{threading.get_ident()}"
     staged.write_text(commit, encoding="utf-8")
-    staged.replace(reference)
+    replace_file(staged, reference)
