@@ -4203,6 +4203,10 @@
         <translation>Danach</translation>
     </message>
     <message>
+        <source>There are: {0}.</source>
+        <translation>Es gibt: {0}.</translation>
+    </message>
+    <message>
         <source>There is no Hub at this address.</source>
         <translation>An dieser Adresse ist kein Hub.</translation>
     </message>
@@ -4565,10 +4569,6 @@
     <message>
         <source>Use another token</source>
         <translation>Anderes Token verwenden</translation>
-    </message>
-    <message>
-        <source>Use auto, cpu, cuda or mps.</source>
-        <translation>Verwenden Sie auto, cpu, cuda oder mps.</translation>
     </message>
     <message>
         <source>Use main, or one that its page shows.</source>

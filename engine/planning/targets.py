@@ -70,8 +70,11 @@ def targets_of(hardware: Hardware, device: str) -> tuple[Target, ...]:
     wanted = "cuda:0" if device == "cuda" else device
     found = tuple(card for card in cards if card.device == wanted)
     if not found:
+        there = ["auto", "cpu", *(["mps"] if hardware.has_mps else []), *(card.device for card in cards)]
         raise EngineError(
-            ErrorKind.INVALID_COMMAND, f"There is no device “{device}” on this computer.", "Use auto, cpu, cuda or mps."
+            ErrorKind.INVALID_COMMAND,
+            f"There is no device “{device}” on this computer.",
+            f"There are: {', '.join(there)}.",
         )
     return found
 

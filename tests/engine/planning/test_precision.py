@@ -188,6 +188,13 @@ def test_one_card_if_it_fits_else_all_of_them() -> None:
         check_sums(found)
 
 
+def test_a_device_that_is_not_there_is_told_with_those_that_are() -> None:
+    for hardware, there in ((machine(), "auto, cpu."), (machine(24, 24), "auto, cpu, cuda:0, cuda:1.")):
+        with pytest.raises(EngineError, match="no device “cuda:7”") as refused:
+            planned("llama-3.1-8b", hardware, device="cuda:7")
+        assert refused.value.report.hint == f"There are: {there}"
+
+
 def test_where_all_is_slow_a_short_window_comes_before_a_refusal() -> None:
     found = planned("llama-3.1-8b", machine(3, ram_gib=24), choice=PrecisionChoice.BF16, device="cuda:0")
     assert (found.fit, found.context_window) == (Fit.SLOW, 2048)
