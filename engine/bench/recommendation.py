@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from engine.api.benchmark import DecodeRow, MachineState, PrecisionReport
+from engine.api.benchmark import DecodeRow, MachineState, PrecisionReport, Rival
 from engine.api.plan import Fit, Plan, Precision
 from engine.api.rates import written
 
@@ -69,7 +69,7 @@ def _best(candidates: list[_Candidate]) -> _Candidate:
 def _candidates(precisions: tuple[PrecisionReport, ...]) -> list[_Candidate]:
     """Return what was measured, best quality first, at the usual context if all of them have it, else their longest."""
     rates = [
-        (report.plan, {place: row for place, row in enumerate(report.decode) if row.tokens_per_second is not None})
+        (report.plan, {place: row for place, row in enumerate(_rows(report)) if row.tokens_per_second is not None})
         for report in precisions
         if report.plan is not None
     ]
@@ -83,6 +83,14 @@ def _candidates(precisions: tuple[PrecisionReport, ...]) -> list[_Candidate]:
         assert row.tokens_per_second is not None
         found.append(_Candidate(plan, row, row.tokens_per_second.median))
     return sorted(found, key=lambda each: _QUALITY[each.plan.precision])
+
+
+def _rows(report: PrecisionReport) -> tuple[DecodeRow, ...]:
+    """Return what was measured of writing, beside the rivals if nowhere else."""
+    beside = (row for row in report.rivals if row.rival is Rival.HEARTH)
+    return report.decode or tuple(
+        DecodeRow(context_tokens=row.context_tokens, tokens_per_second=row.tokens_per_second) for row in beside
+    )
 
 
 def _place(measured: set[int]) -> int:
@@ -109,13 +117,19 @@ def _advice(best: _Candidate, candidates: list[_Candidate]) -> str:
         slow = best.rate < READING_TOKENS_PER_SECOND
         lower = ", a smaller model would help" if precision is Precision.INT4 else ", --precision int4 may help"
         return f"the recommended setting is {option}" + (lower if slow else "")
-    gains = ", ".join(f"{best.rate / each.rate:.1f} times as fast as {_LABELS[each.plan.precision]}" for each in others)
-    told = f"the recommended setting is {option} ({gains})"
-    faster = max(others, key=lambda each: each.rate)
-    if faster.rate / best.rate > _WORTH_IT and _QUALITY[faster.plan.precision] > _QUALITY[precision]:
-        price = _PRICES[_QUALITY[faster.plan.precision]]
-        return f"{told}, as only {_LABELS[faster.plan.precision]} is faster{price}"
-    return f"{told}{_PRICES[_QUALITY[precision]]}"
+    told = f"the recommended setting is {option}"
+    if slower := [each for each in others if each.rate < best.rate]:
+        told += f" ({', '.join(f'{best.rate / each.rate:.1f} times as fast as {_label(each)}' for each in slower)})"
+    told += _PRICES[_QUALITY[precision]]
+    # Only where nobody waits is one not taken that is much faster.
+    if faster := [each for each in others if each.rate > best.rate * _WORTH_IT]:
+        names = " and ".join(f"{_label(each)} ({each.rate / best.rate:.1f} times as fast)" for each in faster)
+        told += f", while {names} would cost quality that nobody has to give up for speed here"
+    return told
+
+
+def _label(candidate: _Candidate) -> str:
+    return _LABELS[candidate.plan.precision]
 
 
 def _trouble(best: _Candidate, state: MachineState) -> str:
