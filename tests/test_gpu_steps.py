@@ -12,7 +12,7 @@ from engine.api.benchmark import BenchmarkPart
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
-from engine.checkpoints import copies
+from engine.checkpoints import copies, copy_folders
 from tests import tiny_checkpoints
 from tests.benchmarks.gpu import benchmark, chosen
 from tests.benchmarks.gpu_steps import Run, Step
@@ -106,6 +106,7 @@ def test_what_was_packed_for_one_step_is_there_for_the_next(
 ) -> None:
     for beside in ("_SMALL_FILES_BYTES", "_HEADER_BYTES_PER_TENSOR"):  # most of a tiny copy
         monkeypatch.setattr(copies, beside, 0)
+    monkeypatch.setattr(copy_folders, "_LEFT_FREE_BYTES", 0)  # whatever is free on this disk
     path = tiny_checkpoints.make("llama", tiny_folder)
     options = argparse.Namespace(context=512, device="cpu", shape="llama")
 
