@@ -24,6 +24,8 @@ from engine.kv.tiers import Tiers
 from engine.kv.tree import PAGE_TOKENS
 
 _FORMAT_VERSION = 1
+# Those that compute, and the one that rounds weights to 8 and 4 bit.
+_DECIDING_LIBRARIES = ("torch", "transformers", "bitsandbytes")
 _LARGEST_RAM_BYTES = 4 * GIB
 _LARGEST_DEVICE_BYTES = 8 * GIB
 # Of what is free, so that others find room as well.
@@ -92,7 +94,7 @@ def fingerprint_of(
 ) -> str:
     """Return a hash of everything that decides what KV looks like for some ids; empty if the source isn't known.
 
-    source: what tells the weights from others. Versions are those of the libraries that compute.
+    source: what tells the weights from others.
     """
     if not source:
         return ""
@@ -109,7 +111,7 @@ def fingerprint_of(
         "template": template,
         "layout": repr(sorted(kv.page_layout(PAGE_TOKENS).places.items(), key=lambda named: named[0])),
         "kv": [mode, plan.kv_layout, attention],
-        "versions": [metadata.version("torch"), metadata.version("transformers")],
+        "versions": [metadata.version(name) for name in _DECIDING_LIBRARIES],
     }
     content = json.dumps(decisive, sort_keys=True, default=str)
     return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
