@@ -1,6 +1,6 @@
 """What can be done with one message, in one list: for its buttons, its menu, the menu bar and the keyboard."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -109,8 +109,8 @@ def offer_of(act: Act, entry: TranscriptEntry, *, is_busy: bool, has_models: boo
     return Offer(is_shown, is_enabled)
 
 
-def message_actions(menu: Menu, message: Actionable) -> list[QAction]:
-    """Add all that can be done with a message to a menu; return the actions."""
+def message_actions(menu: Menu, message: Actionable, keys: Mapping[Act, str] = KEYS) -> list[QAction]:
+    """Add all that can be done with a message to a menu, with the keys that do it there; return the actions."""
     added: list[QAction] = []
     for act in Act:
         offer = offer_of(act, message.entry, is_busy=message.is_busy, has_models=bool(message.models))
@@ -118,10 +118,15 @@ def message_actions(menu: Menu, message: Actionable) -> list[QAction]:
             continue
         if act in _BEGINS_GROUP and added:
             menu.addSeparator()
-        action = _added(menu, act, message)
+        action = _added(menu, act, message, keys.get(act, ""))
         action.setEnabled(offer.is_enabled)
         added.append(action)
     return added
+
+
+def with_key(words: str, key: str) -> str:
+    """Return the words of a menu with the key beside them, "" for none."""
+    return f"{words}\t{QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)}" if key else words
 
 
 def fill_models(menu: Menu, models: Sequence[LocalCheckpoint], choose: Callable[[str], None]) -> None:
@@ -131,13 +136,11 @@ def fill_models(menu: Menu, models: Sequence[LocalCheckpoint], choose: Callable[
         action.triggered.connect(lambda _checked=False, reference=checkpoint.reference: choose(reference))
 
 
-def _added(menu: Menu, act: Act, message: Actionable) -> QAction:
+def _added(menu: Menu, act: Act, message: Actionable, key: str) -> QAction:
     if act is Act.REGENERATE_WITH:
         submenu = menu.add_menu(tr(_WORDS[act]))
         fill_models(submenu, message.models, lambda reference: message.perform(act, reference))
         return submenu.menuAction()
-    key = QKeySequence(KEYS.get(act, "")).toString(QKeySequence.SequenceFormat.NativeText)
-    words = tr(_WORDS[act])
-    action = menu.addAction(f"{words}\t{key}" if key else words)
+    action = menu.addAction(with_key(tr(_WORDS[act]), key))
     action.triggered.connect(lambda: message.perform(act))
     return action

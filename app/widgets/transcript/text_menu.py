@@ -1,6 +1,6 @@
 """The menu of a text on the page of messages: what can be copied from there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from PySide6.QtCore import QPoint, Qt
@@ -15,7 +15,7 @@ from app.widgets.text.page_texts import Leaf
 from app.widgets.text.table_text import markdown_of, table_at, values_of
 from app.widgets.text.text_selection import SelectionArea
 from app.widgets.text.text_view import TextView
-from app.widgets.transcript.message_actions import message_actions
+from app.widgets.transcript.message_actions import KEYS, Act, message_actions, with_key
 from app.widgets.transcript.message_widget import message_around
 
 
@@ -24,7 +24,7 @@ def text_menu(page: SelectionArea, leaf: Leaf, place: QPoint) -> QMenu:
     menu = Menu(page)
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     selected = bool(page.selected_text())
-    _add(menu, tr("Cop&y"), page.copy, selected)
+    _add(menu, with_key(tr("Cop&y"), KEYS[Act.COPY] if selected else ""), page.copy, selected)
     _add(menu, tr("Copy as &Markdown"), page.copy_markdown, selected)
     _add(menu, tr("Select a&ll of the message"), leaf.selectAll)
     menu.addSeparator()
@@ -32,7 +32,10 @@ def text_menu(page: SelectionArea, leaf: Leaf, place: QPoint) -> QMenu:
     menu.addSeparator()
     message = message_around(leaf)
     if message is not None:
-        message_actions(menu, message)
+        others: Mapping[Act, str] = {
+            act: key for act, key in KEYS.items() if act is not Act.COPY
+        }  # it copies what is selected
+        message_actions(menu, message, others if selected else KEYS)
     return menu
 
 

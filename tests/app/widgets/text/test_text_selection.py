@@ -192,3 +192,17 @@ def test_the_menu_of_a_table_copies_its_values(page: Transcript, page_model: Tra
     words["Copy table as Markdown"].trigger()
     assert clipboard() == "| a | b |\n| --- | --- |\n| 1 | x\\|y |"
     menu.close()
+
+
+def test_the_menu_names_the_key_beside_what_it_copies_now(page: Transcript, leaves: list[Leaf]) -> None:
+    def with_key() -> list[str]:
+        page.open_menu(leaves[0], place_of(leaves[0], 3))
+        menu = QApplication.activePopupWidget()
+        assert isinstance(menu, QMenu)
+        said = [action.text().replace("&", "") for action in menu.actions() if "Ctrl+C" in action.text()]
+        menu.close()
+        return said
+
+    assert with_key() == ["Copy message\tCtrl+C"]
+    leaves[0].selectAll()
+    assert with_key() == ["Copy\tCtrl+C"]
