@@ -34,10 +34,33 @@ def test_numbers_stand_in_tables_and_reasons_below() -> None:
     assert "| decode bf16 | 2,023 | 80.0 | 87% |" in lines
     assert "| memory bf16 | 2.00 | 1.00 | 0.500 |" in lines
     assert not any("32,000" in line for line in lines)
-    assert lines[-3:] == [
+    assert lines[-4:] == [
+        "- ladder bf16: compiled skipped: the time was up",
         "- decode int8 skipped: bitsandbytes is not installed.",
         "- rivals bf16 failed: RuntimeError: no compiler",
         "- tiers skipped: the time was up",
+    ]
+
+
+def test_what_ran_eagerly_is_not_told_as_a_graph() -> None:
+    row = {"context_tokens": 2023, "tokens_per_second": SPREAD, "share_of_bound": 0.2}
+    eager = {"decode": "eager", "decode_reason": "recording the step failed: no", "rows": [row]}
+    found = {
+        "decode bf16": {"precisions": [{"plan": eager, "decode": [row]}]},
+        "ladder bf16": [
+            {"rung": "own loop", "wanted": "eager", **eager},
+            {"rung": "graph", "wanted": "graph", **eager},
+            {"rung": "last", "skipped": "the time was up"},
+        ],
+    }
+    lines = markdown(found).splitlines()
+    assert "| decode bf16, ran eagerly | 2,023 | 80.0 | 20% |" in lines
+    assert "| ladder bf16: own loop | 2,023 | 80.0 | 20% |" in lines
+    assert "| ladder bf16: graph, ran eagerly | 2,023 | 80.0 | 20% |" in lines
+    assert lines[-3:] == [
+        "- decode bf16 ran eagerly: recording the step failed: no",
+        "- ladder bf16: graph ran eagerly: recording the step failed: no",
+        "- ladder bf16: last skipped: the time was up",
     ]
 
 

@@ -13,6 +13,7 @@ from engine.api.plan import PrecisionChoice
 from engine.bench import decode, device_rates
 from engine.bench.opening import Opening, bench_of, open_workbench
 from engine.bench.subject import Subject
+from engine.decode.preparing import DecodeWay
 from engine.decode.rungs import Rungs
 
 # THE LADDER. Each rung has all that stand above it, as what was done to the weights stays done. Whoever gives
@@ -26,6 +27,7 @@ LADDER = (
 # Instead of the graph; apart, as compiling takes its time.
 COMPILED = (("compiled", Rungs(graph=False, compiled=True)),)
 _ROUNDS_SECONDS = 2.0
+
 Ladder = tuple[tuple[str, Rungs], ...]
 
 
@@ -57,6 +59,7 @@ def measure(
             rows.append(
                 {
                     "rung": name,
+                    "wanted": wanted(rungs),
                     "decode": plan.decode,
                     "decode_reason": plan.decode_reason,
                     "attention": plan.attention,
@@ -66,3 +69,10 @@ def measure(
     finally:
         workbench.close()
     return rows
+
+
+def wanted(rungs: Rungs) -> DecodeWay:
+    """Return the way of decoding that a rung asks for; what can't be had is eager."""
+    if rungs.compiled:
+        return DecodeWay.COMPILED
+    return DecodeWay.GRAPH if rungs.graph else DecodeWay.EAGER

@@ -99,5 +99,7 @@ class Run:
 
 
 def _tell(error: Exception) -> None:
-    """Print all that is known: a card is lent for one run, and a line of it would have to be guessed from."""
-    print("".join(traceback.format_exception(error)), file=sys.stderr, flush=True)
+    """Print all that is known of what nobody foresaw: a card is lent for one run."""
+    is_foreseen = isinstance(error, EngineError) and error.__cause__ is None
+    told = f"           {error}\n" if is_foreseen else "".join(traceback.format_exception(error))
+    print(told, file=sys.stderr, end="", flush=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_EAGER = "eager"
 Row = tuple[str, ...]
 
 
@@ -52,14 +53,32 @@ def _measured(found: dict[str, Any], steps: str, part: str) -> Iterator[tuple[st
                 yield from ((step, row) for row in precision.get(part) or [] if not row.get("skipped"))
 
 
-def _decode(found: dict[str, Any]) -> Iterator[Row]:
-    rows = list(_measured(found, "decode", "decode"))
+def _rungs(found: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (step and name, rung) of each ladder."""
     for step, rungs in found.items():
         if isinstance(rungs, list) and step.startswith(("ladder", "compiled")):
-            rows += [(f"{step}: {rung['rung']}", row) for rung in rungs for row in rung.get("rows", [])]
+            yield from ((f"{step}: {rung['rung']}", rung) for rung in rungs)
+
+
+def _ways(found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield (step, the way its tokens were decoded, why no better one) of what was to be recorded or compiled."""
+    for step, report in found.items():
+        if step.startswith("decode") and isinstance(report, dict):
+            plans = [precision.get("plan") or {} for precision in report.get("precisions", [])]
+            yield from ((step, plan.get("decode", ""), plan.get("decode_reason", "")) for plan in plans)
+    for name, rung in _rungs(found):
+        if rung.get("wanted", _EAGER) != _EAGER:
+            yield name, rung["decode"], rung["decode_reason"]
+
+
+def _decode(found: dict[str, Any]) -> Iterator[Row]:
+    rows = list(_measured(found, "decode", "decode"))
+    rows += [(name, row) for name, rung in _rungs(found) for row in rung.get("rows", [])]
+    eagerly = {step for step, way, _ in _ways(found) if way == _EAGER}
     for step, row in rows:
         if rate := _median(row.get("tokens_per_second")):
-            yield step, f"{row['context_tokens']:,}", f"{rate:.1f}", f"{row['share_of_bound']:.0%}"
+            name = f"{step}, ran eagerly" if step in eagerly else step
+            yield name, f"{row['context_tokens']:,}", f"{rate:.1f}", f"{row['share_of_bound']:.0%}"
 
 
 def _prefill(found: dict[str, Any]) -> Iterator[Row]:
@@ -96,6 +115,8 @@ def _memory(found: dict[str, Any]) -> Iterator[Row]:
 
 
 def _missing(found: dict[str, Any]) -> Iterator[str]:
+    yield from (f"- {step} ran eagerly: {reason}" for step, way, reason in _ways(found) if way == _EAGER)
+    yield from (f"- {name} skipped: {rung['skipped']}" for name, rung in _rungs(found) if rung.get("skipped"))
     for step, outcome in found.items():
         if isinstance(outcome, dict):
             for word in ("skipped", "failed"):
