@@ -176,7 +176,7 @@ class ChatEngine:
     def _load_watched(
         self, command: LoadCheckpoint, cancellation: CancellationToken, report: ReportProgress
     ) -> Terminal:
-        started = time.monotonic()
+        started = time.perf_counter()
 
         def make_room() -> None:
             # Told first: who hears no LOADING before a failure knows that the model from before still answers.
@@ -200,7 +200,7 @@ class ChatEngine:
         self._session = session
         self._guard.note()
         self._budgets = command.budgets
-        plan = msgspec.structs.replace(session.plan, load_seconds=time.monotonic() - started)
+        plan = msgspec.structs.replace(session.plan, load_seconds=time.perf_counter() - started)
         usage.note_load(self._data_folder, command.checkpoint, command.draft)
         _log.info("loaded %s as %s on %s, KV: %s", plan.name, plan.precision, plan.device, plan.kv_reuse)
         return CheckpointLoaded(command_id=command.command_id, plan=plan)

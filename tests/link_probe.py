@@ -1,9 +1,10 @@
 """Runs an EngineLink on a thread for tests, keeps every event, and checks at the end that nothing is left running."""
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import psutil
 
 from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent
 from engine.api.commands import Command, Generate, LoadCheckpoint
@@ -28,11 +29,7 @@ def load(command_id: str = "load") -> LoadCheckpoint:
 
 def is_running(process_id: int) -> bool:
     """True for a zombie too, so that an unreaped child is seen."""
-    try:
-        os.kill(process_id, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return psutil.pid_exists(process_id)
 
 
 class LinkProbe:

@@ -40,6 +40,7 @@ from pathlib import Path
 from typing import BinaryIO, NoReturn
 
 import msgspec
+import psutil
 
 # Before tests/, where `engine` is the folder of its tests.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -371,7 +372,7 @@ class ScriptedHandler:
                 print("scripted: about to exit", file=sys.stderr)
                 leave(self._script.exit_status)
             case "kill":
-                os.kill(os.getpid(), signal.SIGKILL)
+                psutil.Process().kill()
                 time.sleep(60)
             case "freeze":
                 os.kill(os.getpid(), signal.SIGSTOP)

@@ -293,12 +293,12 @@ class ChatSession:
         return PlainDecoder(self._runner, chooser, cancellation)
 
     def _run(self, command: Generate, prompt_ids: list[int], cancellation: CancellationToken, report: Report) -> Result:
-        started = time.monotonic()
+        started = time.perf_counter()
         reuse = self._warm.prepare(command.conversation_id, prompt_ids, should_stop=lambda: cancellation.is_cancelled)
         if not self._runner.pays_to_go_on(reuse.tokens, len(prompt_ids)):
             self._runner.kv.clear()
             reuse = Reuse(0)
-        prepared_seconds = time.monotonic() - started
+        prepared_seconds = time.perf_counter() - started
         report.prefilled(len(prompt_ids), reuse.tokens, 0)
 
         def keep() -> None:

@@ -78,20 +78,20 @@ class Generation:
 
         Raises MemoryRanOut. Whatever is raised, all that was written has been reported before, with its ids.
         """
-        started = time.monotonic()
+        started = time.perf_counter()
         self._prompt_ids = prompt_ids
         fed_before = self._runner.fed_tokens
         self._reused = self._runner.kv.length if self._runner.keeps_kv else 0
         try:
             token_id = self._first_id(cancellation)
-            first = time.monotonic()
+            first = time.perf_counter()
             self._prefilled = self._runner.fed_tokens - fed_before
             reason = FinishReason.STOPPED
             if token_id is not None:
                 reason = self._decode(token_id, maximum_tokens, cancellation)
         finally:
             text = self._tell_rest()
-        decode_seconds = time.monotonic() - first
+        decode_seconds = time.perf_counter() - first
         statistics = Statistics(
             prompt_tokens=len(prompt_ids),
             reused_tokens=self._reused,

@@ -102,7 +102,7 @@ class Reader:
 
     def _feed(self, chunk: list[int], size: int, cancellation: CancellationToken) -> torch.Tensor | Shortage:
         """Feed a chunk and learn from its time. A shortage is returned: the traceback of its error holds memory."""
-        started = time.monotonic()
+        started = time.perf_counter()
         try:
             logits = self.runner.feed(chunk, cancellation)
             if self.runner.device.type == "cuda":
@@ -113,5 +113,5 @@ class Reader:
                 raise
             return shortage
         if len(chunk) == size:
-            self.pace.learn(size, time.monotonic() - started)
+            self.pace.learn(size, time.perf_counter() - started)
         return logits

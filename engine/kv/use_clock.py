@@ -10,14 +10,14 @@ class UseClock:
     """
 
     def __init__(self) -> None:
-        self._ahead = time.time() - time.monotonic()
+        self._ahead = time.time() - time.perf_counter()
 
     def now(self) -> float:
         """Return a time that is not before any returned or seen until now."""
-        passed = time.monotonic()
+        passed = time.perf_counter()
         self._ahead = max(self._ahead, time.time() - passed)  # the other one stands still while a machine sleeps
         return passed + self._ahead
 
     def has_seen(self, used_at: float) -> None:
         """Go on from this time if it is later: of a clock that was ahead, or of another process."""
-        self._ahead = max(self._ahead, used_at - time.monotonic())
+        self._ahead = max(self._ahead, used_at - time.perf_counter())

@@ -124,7 +124,7 @@ def test_a_time_that_no_clock_shows_is_taken_back(tmp_path: Path, system_clock: 
 def test_a_night_that_the_machine_slept_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock that never goes back stands still meanwhile."""
     told = 5000.0
-    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(time, "perf_counter", lambda: 1000.0)
     monkeypatch.setattr(time, "time", lambda: told)
     clock = UseClock()
     told += 8 * HOUR
@@ -134,7 +134,7 @@ def test_a_night_that_the_machine_slept_counts(monkeypatch: pytest.MonkeyPatch) 
 def test_time_passes_at_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     """A long conversation's last pages are set back by seconds, which must not make it the older one."""
     passed = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: passed)
+    monkeypatch.setattr(time, "perf_counter", lambda: passed)
     monkeypatch.setattr(time, "time", lambda: 5000.0)
     clock = UseClock()
     clock.has_seen(90_000.0)
@@ -143,3 +143,15 @@ def test_time_passes_at_the_same_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     assert clock.now() - before == pytest.approx(60)
     clock.has_seen(10.0)
     assert clock.now() >= before + 60
+
+
+def test_what_is_used_in_one_moment_of_a_coarse_clock_has_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows these two go forward 64 times a second."""
+    passed = 1000.0
+    monkeypatch.setattr(time, "perf_counter", lambda: passed)
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(time, "time", lambda: 5000.0)
+    clock = UseClock()
+    before = clock.now()
+    passed += 0.001
+    assert clock.now() > before
