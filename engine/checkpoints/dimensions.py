@@ -30,7 +30,7 @@ def dimensions_of(
     intermediate, copies = _dense_mlp(blocks, hidden)
     key_heads = first_of(text, "num_key_value_heads", "num_kv_heads") or heads
     width, value_width, expanded = _widths(text, heads, hidden)
-    up, down = next((block.experts for block in blocks if len(block.experts) > 1), (None, None))[:2]
+    expert_rows, expert_intermediate = _expert_widths(blocks)
     attending = [memory for memory in memories if memory.bytes_per_token]
     return Dimensions(
         hidden=hidden,
@@ -44,9 +44,9 @@ def dimensions_of(
         expanded_latent=expanded,
         gated_copies=copies,
         norms_queries=any(_QUERY_NORM.search(name) for name, _ in skeleton.named_parameters()),
-        experts_per_token=experts_per_token(text) if up is not None else 0,
-        expert_intermediate=down.columns if down is not None else 0,
-        expert_rows=up.rows if up is not None else 0,
+        experts_per_token=experts_per_token(text) if expert_rows else 0,
+        expert_intermediate=expert_intermediate,
+        expert_rows=expert_rows,
         # The families that scale what their router chose do it in 32 bit.
         wide_scores=hasattr(text, "routed_scaling_factor"),
         matrix=_matrix(text, skeleton) if is_eager and attending else None,
@@ -57,7 +57,12 @@ def dimensions_of(
 
 def experts_per_token(text: PreTrainedConfig) -> int:
     """Return how many experts a token is sent to, 0 if the model has none."""
-    return first_of(text, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts")
+    if named := first_of(text, "num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts"):
+        return named
+    by_layer, inner = getattr(text, "moe_topk", None), getattr(text, "ffn_config", None)  # Hunyuan, DBRX
+    if isinstance(by_layer, list):
+        return max((one for one in by_layer if isinstance(one, int)), default=0)
+    return whole(inner, "moe_top_k") if isinstance(inner, PreTrainedConfig) else 0
 
 
 def expanded_latent(text: PreTrainedConfig) -> int:
@@ -79,6 +84,19 @@ def _widths(text: PreTrainedConfig, heads: int, hidden: int) -> tuple[int, int, 
         return width, whole(text, "v_head_dim"), expanded_latent(text)
     width = whole(text, "head_dim") or hidden // heads
     return width, width, 0
+
+
+def _expert_widths(blocks: tuple[Block, ...]) -> tuple[int, int]:
+    """Return the outputs of an expert's first products together, and the inputs of its last; 0 without experts."""
+    experts = next((block.experts for block in blocks if len(block.experts) > 1), ())
+    lasts = [one for one in experts[1:] if one.rows == experts[0].columns]
+    if not lasts:
+        return 0, 0
+    # Beside these JetMoE has narrower ones for attention. Gate and up are one weight, or two of the same shape.
+    last = max(lasts, key=lambda one: one.columns)
+    others = [one for one in experts if one is not last and one.columns == last.rows]
+    rows = sum(one.rows for one in others if one.rows in (last.columns, 2 * last.columns))
+    return rows or experts[0].rows, last.columns
 
 
 def _dense_mlp(blocks: tuple[Block, ...], hidden: int) -> tuple[int, int]:

@@ -33,6 +33,7 @@ from engine.planning import precision
 from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.targets import targets_of
+from engine.quantization.own_experts import adopt
 from engine.quantization.published.environment import Environment, requirement, this_environment, unpacks_here
 from engine.quantization.published.load_options import load_options
 
@@ -248,6 +249,7 @@ def _load_model(
 
 def _finish(model: PreTrainedModel, blueprint: Blueprint, data_folder: Path, *, is_packed: bool) -> None:
     """Make the model ready to compute where it is. Raises EngineError; nothing stays in memory then."""
+    adopt(model)
     try:
         if is_packed:
             # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.

@@ -59,7 +59,8 @@ def attend(
     if repeats > 1:
         rows = rows.repeat(1, 1, repeats, 1)
     found = functional.scaled_dot_product_attention(rows, key, value, attn_mask=mask, scale=scale)
-    return found[:, :, :sharing].reshape(batch, 1, heads, -1)
+    # Without gaps, as PyTorch's: JetMoE takes a view of it.
+    return found[:, :, :sharing].reshape(batch, 1, heads, -1).contiguous()
 
 
 @torch.inference_mode()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from engine.quantization.expert_forms import expert_shapes
 from engine.quantization.packed_experts import packed_shapes_of
-from engine.quantization.packing import expert_shapes
 
 _WHOLE_NUMBERS = (torch.int64, torch.int32)
 Span = tuple[int, int]  # first byte and the one behind the last
@@ -43,8 +43,8 @@ def expert_bytes_of(module: nn.Module, tensors: Sequence[torch.Tensor], begins: 
         return None
     experts = next(iter(counts.values()))
     # Weights, their scales and their biases.
-    named = [each for name, each in module.named_parameters(recurse=False) if name.startswith(tuple(counts))]
-    by_expert = {id(each) for each in named if each.shape[0] == experts}
+    named = [each for each in module.named_parameters(recurse=False) if each[0].startswith(tuple(counts))]
+    by_expert = {id(each) for name, each in named if each.shape[0] == experts or name in counts}
     parts, shared = [], []
     for tensor, begin in zip(tensors, begins, strict=True):
         if id(tensor) in by_expert:
@@ -57,9 +57,12 @@ def expert_bytes_of(module: nn.Module, tensors: Sequence[torch.Tensor], begins: 
 def chosen_by(given: Iterable[object], experts: int) -> frozenset[int] | None:
     """Return the experts that a call asks for; None for a call with so many ids that it may ask for most of them.
 
-    given: what the module is called with: states, the experts that each id goes to, and their weights. Waits for the
-    router, which is computed on the device.
+    given: what the module is called with: states, the experts that each id goes to, and their weights; or how many rows
+    go to each expert. Waits for the router, which is computed on the device.
     """
+    given = tuple(given)
+    for counts in (each for each in given if isinstance(each, list) and len(each) == experts):
+        return frozenset(index for index, count in enumerate(counts) if count) if sum(counts) < experts else None
     choices = [each for each in given if isinstance(each, torch.Tensor) and each.dtype in _WHOLE_NUMBERS]
     if len(choices) != 1 or choices[0].numel() >= experts:
         return None

@@ -23,10 +23,10 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import Mxfp4Config
 
 from engine.api.plan import Precision
+from engine.quantization.expert_forms import expert_shapes, is_dispatched
 from engine.quantization.mxfp4 import GROUP
 from engine.quantization.packed_experts import PackedShape, is_packed, make_place, mark, use_packed_experts
 from engine.quantization.packed_experts import register as register_experts
-from engine.quantization.packing import expert_shapes
 from engine.quantization.published.kinds import KEPT_MXFP4
 
 # Of each tensor of experts, what it consists of in the files; transformers 5.17 has no list of it.
@@ -101,7 +101,7 @@ def register() -> None:
 
 
 def _shapes(module: torch.nn.Module) -> dict[str, PackedShape]:
-    if is_packed(module):
+    if is_packed(module) or not is_dispatched(module):
         return {}
     shapes = {local: PackedShape(*shape, Precision.INT4, is_mxfp4=True) for local, shape in expert_shapes(module)}
     return shapes if all(shape.columns % GROUP == 0 for shape in shapes.values()) else {}

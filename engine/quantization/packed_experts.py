@@ -16,8 +16,9 @@ from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS, ExpertsInterfac
 
 from engine.api.plan import Precision
 from engine.quantization import mxfp4
+from engine.quantization.expert_forms import ExpertForm, expert_shapes, form_of, is_dispatched, stacked
 from engine.quantization.nf4 import unpack_nf4
-from engine.quantization.packing import NF4_BLOCK, expert_shapes
+from engine.quantization.packing import NF4_BLOCK
 
 IMPLEMENTATION = "hearth_packed"
 PACKED = "_packed"
@@ -83,11 +84,13 @@ def pack(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Pack dense expert weights (E, rows, columns), or (E, columns, rows) if transposed, expert by expert.
 
-    Only one dense expert is on the device at a time, wherever the weights are.
+    They may also be stacked in two dimensions. Only one dense expert is on the device at a time, wherever the weights
+    are.
     """
     packed, scales = shape.empty(device)
+    stack = weight.reshape(shape.experts, -1, weight.shape[-1])
     for index in range(shape.experts):
-        dense = weight[index].to(device)
+        dense = stack[index].to(device)
         dense = (dense.t() if transposed else dense).contiguous()
         if shape.precision is Precision.INT8:
             exact = dense.float()
@@ -133,7 +136,7 @@ def make_place(module: torch.nn.Module, local: str, shape: PackedShape) -> None:
     setattr(module, "_is_hf_initialized", True)  # noqa: B010
 
 
-def packed_shapes_of(module: torch.nn.Module) -> dict[str, PackedShape]:
+def packed_shapes_of(module: object) -> dict[str, PackedShape]:
     """Return what mark() was told about the module; empty for all others."""
     shapes = getattr(module, _MARK, None)
     return shapes if isinstance(shapes, dict) else {}
@@ -146,7 +149,7 @@ def is_packed(module: torch.nn.Module) -> bool:
 
 def use_packed_experts(model: PreTrainedModel) -> None:
     """Send the model's fused experts through the packed product, if any of them is packed."""
-    modules: list[Any] = [item for item in model.modules() if is_packed(item) or any(expert_shapes(item))]
+    modules: list[Any] = [item for item in model.modules() if is_dispatched(item)]
     if not any(is_packed(module) for module in modules):
         return
     for module in modules:
@@ -168,6 +171,13 @@ def packed_experts_forward(
     """
     if not getattr(module, _MARK, None):
         return _dense_forward(module, hidden_states, top_k_index, top_k_weights)
+    return experts_forward(module, hidden_states, top_k_index, top_k_weights)
+
+
+def experts_forward(
+    module: Experts, hidden_states: torch.Tensor, top_k_index: torch.Tensor, top_k_weights: torch.Tensor
+) -> torch.Tensor:
+    """Do the same for experts that are packed, and for those of an architecture's own in any precision."""
     chosen = top_k_index.numel()
     few = hidden_states.shape[0] <= _GATHER_TOKENS and chosen * _largest_expert_bytes(module, hidden_states.dtype)
     if hidden_states.device.type != "cpu" and few and few <= GATHER_LIMIT_BYTES:
@@ -182,28 +192,31 @@ def packed_experts_forward(
 
 
 def _largest_expert_bytes(module: Experts, dtype: torch.dtype) -> int:
-    return max(shape.rows * shape.columns for shape in module.packed_shapes.values()) * dtype.itemsize
+    """Return the bytes of a packed expert's largest weight once it is unpacked; 0 where none is packed."""
+    return max((shape.rows * shape.columns for shape in packed_shapes_of(module).values()), default=0) * dtype.itemsize
 
 
-def _names(module: Experts) -> tuple[str, str]:
-    return ("gate_up_proj" if module.has_gate else "up_proj"), "down_proj"
+def _form(module: Experts) -> ExpertForm:
+    form = form_of(module)
+    assert form is not None
+    return form
 
 
 def _stored(module: Experts, name: str) -> list[torch.Tensor]:
     return [getattr(module, name + suffix) for suffix in module.packed_shapes[name].suffixes]
 
 
-def _activate(module: Experts, projected: torch.Tensor) -> torch.Tensor:
+def _activate(module: Experts, products: list[torch.Tensor]) -> torch.Tensor:
+    projected = products[0] if len(products) == 1 else torch.cat(products, dim=-1)
     return module._apply_gate(projected) if module.has_gate else module.act_fn(projected)
 
 
 def _all_at_once(module: Experts, hidden: torch.Tensor, top_k_index: torch.Tensor) -> torch.Tensor:
     """Return (tokens * k, hidden) of every chosen expert; nothing here waits for the device."""
-    ids = top_k_index.reshape(-1)
+    form, ids = _form(module), top_k_index.reshape(-1)
     states = hidden.repeat_interleave(top_k_index.shape[-1], dim=0)
-    up, down = _names(module)
-    states = _activate(module, _batched(module, up, ids, states))
-    return _batched(module, down, ids, states)
+    states = _activate(module, [_batched(module, name, ids, states) for name in form.first])
+    return _batched(module, form.down, ids, states)
 
 
 def _batched(module: Experts, name: str, ids: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
@@ -217,11 +230,11 @@ def _expert_by_expert(module: Experts, hidden: torch.Tensor, top_k_index: torch.
     """Return (tokens * k, hidden): sorted by expert, so that each one is unpacked once."""
     k = top_k_index.shape[-1]
     ids, order = torch.sort(top_k_index.reshape(-1), stable=True)
-    counts = torch.bincount(ids, minlength=module.packed_shapes["down_proj"].experts).tolist()
+    experts, rows = _experts_and_rows(module)
     tokens = order // k
-    results = hidden.new_empty(ids.numel(), module.packed_shapes["down_proj"].rows)
+    results = hidden.new_empty(ids.numel(), rows)
     start = 0
-    for expert, count in enumerate(counts):
+    for expert, count in enumerate(torch.bincount(ids, minlength=experts).tolist()):
         if count:
             here = slice(start, start + count)
             results[order[here]] = _one_expert(module, expert, hidden[tokens[here]])
@@ -229,18 +242,36 @@ def _expert_by_expert(module: Experts, hidden: torch.Tensor, top_k_index: torch.
     return results
 
 
+def _experts_and_rows(module: Experts) -> tuple[int, int]:
+    """Return how many experts there are, and the outputs of each."""
+    down = _form(module).down
+    if shape := packed_shapes_of(module).get(down):
+        return shape.experts, shape.rows
+    experts, rows, _ = dict(expert_shapes(module))[down]  # type: ignore[arg-type] # a module
+    return experts, rows
+
+
 def _one_expert(module: Experts, expert: int, states: torch.Tensor) -> torch.Tensor:
-    up, down = _names(module)
-    states = _activate(module, _product(module, up, expert, states))
-    return _product(module, down, expert, states)
+    form = _form(module)
+    states = _activate(module, [expert_product(module, name, expert, states) for name in form.first])
+    return expert_product(module, form.down, expert, states)
 
 
-def _product(module: Experts, name: str, expert: int, states: torch.Tensor) -> torch.Tensor:
-    packed, scales = _stored(module, name)
+def expert_product(module: Experts, name: str, expert: int, states: torch.Tensor) -> torch.Tensor:
+    """Return states (rows, inputs) x one expert's weight of that name, packed or not."""
     bias = getattr(module, f"{name}_bias")[expert] if module.has_bias else None
-    here = slice(expert, expert + 1)
-    weight = unpack(packed[here], scales[here], module.packed_shapes[name], states.dtype)[0]
-    return linear(states, weight, bias)
+    return linear(states, _weight(module, name, expert, states.dtype), bias)
+
+
+def _weight(module: Experts, name: str, expert: int, dtype: torch.dtype) -> torch.Tensor:
+    """Return one expert's weight (rows, columns)."""
+    if name in packed_shapes_of(module):
+        packed, scales = _stored(module, name)
+        here = slice(expert, expert + 1)
+        return unpack(packed[here], scales[here], module.packed_shapes[name], dtype)[0]
+    form = _form(module)
+    weight = stacked(module, form, getattr(module, name))[expert]  # type: ignore[arg-type] # a module
+    return weight.t() if name in form.transposed else weight
 
 
 def _dense_forward(

@@ -6,7 +6,7 @@ A model has to be on the meta device (or anywhere else); nothing is allocated an
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -17,6 +17,7 @@ from transformers.quantizers.quantizers_utils import should_convert_module
 
 from engine.api.plan import Precision
 from engine.quantization.class_source import source_of
+from engine.quantization.expert_forms import expert_shapes
 from engine.quantization.plain_linears import is_linear
 
 NF4_BLOCK = 64  # values that share one absmax
@@ -161,20 +162,3 @@ def _called(model: PreTrainedModel, names: set[str]) -> set[str]:
             module._buffers.clear()
             module._buffers.update(buffers)
     return called
-
-
-def expert_shapes(module: torch.nn.Module) -> Iterator[tuple[str, tuple[int, int, int]]]:
-    """Yield parameter name and (experts, output features, input features) of a module of fused experts.
-
-    Fused experts are those that transformers dispatches through its experts interface; anything else yields nothing.
-    """
-    if not hasattr(module, "is_transposed") or not hasattr(module, "has_gate") or not hasattr(module, "_apply_gate"):
-        return
-    names = ("gate_up_proj" if module.has_gate else "up_proj", "down_proj")
-    weights = [module._parameters.get(name) for name in names]
-    if any(weight is None or weight.dim() != _EXPERTS_DIMENSIONS for weight in weights):
-        return
-    for name, weight in zip(names, weights, strict=True):
-        assert weight is not None
-        experts, first, second = weight.shape
-        yield name, (experts, second, first) if module.is_transposed else (experts, first, second)

@@ -30,6 +30,7 @@ from transformers.quantizers.quantizer_bnb_8bit import Bnb8BitHfQuantizer
 from transformers.quantizers.quantizers_utils import get_module_from_name, should_convert_module
 
 from engine.api.plan import Precision
+from engine.quantization.expert_forms import expert_shapes, form_of
 from engine.quantization.int8_linear import replace_int8_linears
 from engine.quantization.int8_vocabulary import (
     Int8Embedding,
@@ -40,6 +41,7 @@ from engine.quantization.int8_vocabulary import (
     use_int8_vocabulary,
 )
 from engine.quantization.nf4_linear import replace_nf4_linears
+from engine.quantization.own_experts import adopt
 from engine.quantization.packed_experts import (
     PACKED,
     SCALES,
@@ -52,14 +54,15 @@ from engine.quantization.packed_experts import (
     use_packed_experts,
 )
 from engine.quantization.packed_experts import register as register_experts
-from engine.quantization.packing import expert_shapes, modules_kept
+from engine.quantization.packing import modules_kept
 from engine.quantization.plain_linears import make_plain
 from engine.quantization.report import share_tables
 from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
-# 2: embedding and head in 8 bit; 3: layers of Falcon-H1, Nemotron H and others are packed; 4: those of Falcon
-_FORMAT_VERSION = 4
+# 2: embedding and head in 8 bit; 3: layers of Falcon-H1, Nemotron H and others are packed; 4: those of Falcon;
+# 5: experts of Llama 4, DBRX, JetMoE and others outside of transformers' interface
+_FORMAT_VERSION = 5
 # WORKAROUND transformers 5.17, which a machine for tests/gpu may have: what is packed while it is read is cast to the
 # empty parameter's type first, and weights as whole numbers are nearly all 0. It is known by a method without a model.
 _CASTS_FIRST = "model" not in inspect.signature(HfQuantizer.update_weight_conversions).parameters
@@ -149,7 +152,8 @@ class _Pack(ConversionOps):
                 )
                 result.update({each: tensor.to(destination) for each, tensor in converted.items()})
                 continue
-            packed, scales = pack(dense, shape, module.is_transposed, packs_on)
+            form = form_of(module)
+            packed, scales = pack(dense, shape, form is not None and local in form.transposed, packs_on)
             make_place(module, local, shape)
             result[name + PACKED], result[name + SCALES] = packed.to(destination), scales.to(destination)
             if isinstance(missing, set):
@@ -207,6 +211,7 @@ class _PacksMore:
     ) -> None:
         vocabulary = frozenset(vocabulary_shapes(model))
         make_plain(model)
+        adopt(model)
         super()._process_model_before_weight_loading(model, device_map=device_map, **others)  # type: ignore[misc]
         self._device_map = device_map if isinstance(device_map, dict) else {"": "cpu"}
         use_int8_vocabulary(model, vocabulary, model.dtype if _CASTS_FIRST and not self.pre_quantized else torch.int8)

@@ -9,6 +9,7 @@ import transformers
 from engine.checkpoints.skeleton import auto_class_for, skeleton_of
 from engine.planning.memory import layer_memory
 from tests import tiny_checkpoints
+from tests.architectures.tiny_config import tiny_config
 from tests.benchmarks.working_space import facts_from
 
 
@@ -55,6 +56,27 @@ def test_experts_are_told_from_linear_layers() -> None:
     layer = next(block for block in facts.blocks if block.experts)
     assert [dataclasses.astuple(matrix) for matrix in layer.experts] == [(64, 48, 4), (48, 32, 4)]
     assert (facts.expert_share, facts.dimensions.experts_per_token, facts.dimensions.expert_rows) == (0.5, 2, 64)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "share", "each", "rows", "intermediate"),
+    [
+        ("llama4_text", 0.5, 2, 512, 256),
+        ("dbrx", 0.5, 2, 512, 256),  # gate and up are two weights, and told in a part of the configuration
+        ("jetmoe", 0.5, 2, 512, 256),  # attention has narrower ones
+        ("hunyuan_v1_moe", 0.5, 2, 512, 256),  # published ones say for each layer how many
+    ],
+)
+def test_experts_of_every_kind_are_measured(
+    model_type: str, share: float, each: int, rows: int, intermediate: int
+) -> None:
+    config = tiny_config(model_type)
+    if model_type == "hunyuan_v1_moe":
+        config.moe_topk = [config.moe_topk] * config.num_hidden_layers
+    facts = facts_from(config)
+    found = facts.dimensions
+    assert (facts.expert_share, found.experts_per_token) == (share, each)
+    assert (found.expert_rows, found.expert_intermediate) == (rows, intermediate)
 
 
 def test_dimensions_say_what_a_pass_needs() -> None:

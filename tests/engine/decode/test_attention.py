@@ -76,6 +76,7 @@ def test_packed_heads_attend_as_by_themselves(case: Case, repeats: int, dtype: t
         found, _ = attention.attend(layer, query, key, value, seen, scaling=0.25)
         for each in (packed, found):
             assert each.shape == expected.shape
+            assert each.is_contiguous(), "as transformers' own: JetMoE takes a view of it"
             torch.testing.assert_close(each, expected, rtol=tolerance, atol=tolerance)
 
 

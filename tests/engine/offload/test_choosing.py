@@ -15,7 +15,9 @@ from engine.offload import streaming
 from engine.offload.choosing import ExpertBytes, chosen_by, expert_bytes_of
 from engine.offload.lanes import copy_spans
 from engine.planning.placement import Aside
+from engine.quantization.expert_forms import form_of
 from tests import tiny_checkpoints
+from tests.architectures.tiny_config import tiny_config
 from tests.engine.offload.answers import answers
 from tests.engine.offload.spreading import load, load_spread
 
@@ -24,6 +26,7 @@ _CPU = torch.device("cpu")
 # Each has its own router, and dense layers, shared experts, biases, states or transposed weights beside it.
 _NAMES = {"num_local_experts", "num_experts", "n_routed_experts"}
 _ARCHITECTURES = ("mixtral", "qwen3_moe", "qwen3_next", "gpt_oss", "deepseek_v3", "olmoe", "glm4_moe")
+_OWN = ("llama4_text", "dbrx", "jetmoe")  # outside of transformers' interface
 _OTHERS = {
     "olmoe": lambda: transformers.OlmoeConfig(**_LIKE_LLAMA, num_experts=_EXPERTS, num_experts_per_tok=_CHOSEN),
     "glm4_moe": lambda: transformers.Glm4MoeConfig(
@@ -56,7 +59,12 @@ class _Copied:
 
 
 def _make(name: str, folder: Path) -> Path:
-    config = _OTHERS[name]() if name in _OTHERS else tiny_checkpoints.ARCHITECTURES[name]()
+    if name in _OWN:
+        config = tiny_config(name)
+    else:
+        config = _OTHERS[name]() if name in _OTHERS else tiny_checkpoints.ARCHITECTURES[name]()
+    if name == "dbrx":
+        config.ffn_config.moe_num_experts = _EXPERTS
     for count in _NAMES.intersection(config.to_dict()):
         setattr(config, count, _EXPERTS)
     if hasattr(config, "first_k_dense_replace"):
@@ -66,8 +74,8 @@ def _make(name: str, folder: Path) -> Path:
 
 
 def _bytes_of_one(model: nn.Module) -> set[int]:
-    """Return what one expert of each layer has: weights, scales and biases."""
-    modules = [module for name, module in model.named_modules() if name.endswith(".experts")]
+    """Return what one expert of each module has: weights, scales and biases."""
+    modules = [module for module in model.modules() if form_of(module) is not None]
     return {sum(each.nbytes for each in module.parameters()) // _EXPERTS for module in modules}
 
 
@@ -76,12 +84,11 @@ def _check(path: Path, data: Path, choice: PrecisionChoice, monkeypatch: pytest.
     expected = answers(whole)
     loader.free(whole.loaded)
     spread = ChatSession(load_spread(path, data, choice, monkeypatch, Aside.EXPERTS))
-    assert any(name.endswith(".experts") for name in spread.plan.offloaded)
+    assert any(form_of(spread.loaded.model.get_submodule(name)) is not None for name in spread.plan.offloaded)
     copied = _Copied(monkeypatch)
     assert answers(spread) == expected
     assert copied.whole, "long chunks"
-    (each,) = _bytes_of_one(spread.loaded.model)
-    assert set(copied.chosen) == {_CHOSEN * each}
+    assert set(copied.chosen) == {_CHOSEN * each for each in _bytes_of_one(spread.loaded.model)}
     loader.free(spread.loaded)
 
 
@@ -90,6 +97,14 @@ def test_answers_stay_the_same_where_an_id_has_its_experts_copied_alone(
     name: str, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _check(_make(name, tiny_folder), tmp_path, PrecisionChoice.FP32, monkeypatch)
+
+
+@pytest.mark.parametrize("choice", [PrecisionChoice.FP32, PrecisionChoice.INT4])
+@pytest.mark.parametrize("name", _OWN)
+def test_experts_outside_of_the_interface_wait_as_others(
+    name: str, choice: PrecisionChoice, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _check(_make(name, tiny_folder), tmp_path, choice, monkeypatch)
 
 
 @pytest.mark.parametrize("choice", [PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4])
@@ -106,6 +121,8 @@ def test_few_ids_ask_for_their_experts_and_many_for_all() -> None:
     assert chosen_by((states, choice, weights), 8) == {1, 2, 5}
     assert chosen_by((states, choice.int(), weights), 8) == {1, 2, 5}
     assert chosen_by((states, choice, weights), 6) is None
+    assert chosen_by((states, [0, 2, 0, 0, 0, 1, 0, 0]), 8) == {1, 5}, "how many rows go to each"
+    assert chosen_by((states, [0, 4, 0, 0, 0, 4, 0, 0]), 8) is None
     assert chosen_by((states, weights, None), 8) is None, "a router inside"
     assert chosen_by((states, choice, choice), 8) is None, "nobody knows which"
 

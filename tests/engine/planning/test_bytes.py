@@ -72,6 +72,18 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
         **{**_NO_WIDTH, "num_key_value_heads": 4}, layers_block_type=["linear_attention", "hybrid"],
         attention_hidden_size=256, attention_head_dim=64, mamba_d_state=64, mamba_dt_rank=32, n_mamba_heads=2,
     ),
+    "llama4": lambda: transformers.Llama4TextConfig(
+        **_DENSE, intermediate_size_mlp=256, num_local_experts=4, num_experts_per_tok=1, attention_chunk_size=64
+    ),
+    "dbrx": lambda: transformers.DbrxConfig(
+        vocab_size=384, d_model=128, n_layers=2, n_heads=4, max_seq_len=2048, tie_word_embeddings=False,
+        attn_config={"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 1e4},
+        ffn_config={"hidden_size": 128, "ffn_hidden_size": 256, "moe_num_experts": 4, "moe_top_k": 2},
+    ),
+    "jetmoe": lambda: transformers.JetMoeConfig(
+        **{**_COMMON, "hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2}, kv_channels=64,
+        num_key_value_heads=2, num_local_experts=4, num_experts_per_tok=2,
+    ),
     "lfm2": lambda: transformers.Lfm2Config(
         **_NO_WIDTH, layer_types=["conv", "full_attention"], block_multiple_of=64, tie_embedding=False
     ),

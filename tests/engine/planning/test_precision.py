@@ -112,7 +112,7 @@ def test_a_model_that_cannot_be_packed_is_not_called_packed() -> None:
 
 
 def test_a_model_of_which_little_can_be_packed_says_so() -> None:
-    """Llama 4 has experts of its own, which nothing packs."""
+    """An architecture may have experts of its own, which nothing packs."""
     plain = replace(facts_for("qwen3-30b-a3b"), published=None)
     blocks = tuple(
         replace(block, experts=(), kept_elements=block.kept_elements + sum(one.elements for one in block.experts))
