@@ -15,7 +15,11 @@ from engine.api.plan import PrecisionChoice
 
 
 class ErrorKind(StrEnum):
-    """What went wrong, in the few classes that lead to different next steps."""
+    """What went wrong, in the few classes that lead to different next steps.
+
+    MESSAGE_TOO_LONG: by itself or with the instructions; PROMPT_TOO_LONG: with the messages before it, which may be
+    left out.
+    """
 
     CHECKPOINT_NOT_FOUND = "checkpoint_not_found"
     CHECKPOINT_INCOMPLETE = "checkpoint_incomplete"
@@ -26,6 +30,7 @@ class ErrorKind(StrEnum):
     PRECISION_UNAVAILABLE = "precision_unavailable"
     PROMPT_EMPTY = "prompt_empty"
     PROMPT_TOO_LONG = "prompt_too_long"
+    MESSAGE_TOO_LONG = "message_too_long"
     NO_MODEL_LOADED = "no_model_loaded"
     OUT_OF_MEMORY = "out_of_memory"
     DEVICE_LOST = "device_lost"

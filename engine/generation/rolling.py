@@ -28,7 +28,10 @@ def kept_messages(command: Generate | DescribePrompt, first_kept: int) -> tuple[
 
 
 def fit(command: Generate | DescribePrompt, prompts: PromptBuilder, window: int) -> Fitting:
-    """Return the prompt, shortened if the command allows it. Raises EngineError, PROMPT_TOO_LONG among others."""
+    """Return the prompt, shortened if the command allows it.
+
+    Raises EngineError, PROMPT_TOO_LONG and MESSAGE_TOO_LONG among others.
+    """
 
     def build(first_kept: int) -> list[int]:
         return prompts.build(kept_messages(command, first_kept), command.continue_last, command.started_at)
@@ -83,6 +86,7 @@ def _refusal(command: Generate | DescribePrompt, prompts: PromptBuilder, tokens:
     def length(*parts: PromptMessage) -> int:
         return len(prompts.build(parts, command.continue_last, command.started_at))
 
+    kind = ErrorKind.MESSAGE_TOO_LONG
     if (alone := length(*last)) >= window:
         sentence = f"This message alone has {alone:,} tokens, but the model's window holds {window:,}."
         hint = "Shorten the message, or choose a larger context window."
@@ -90,6 +94,7 @@ def _refusal(command: Generate | DescribePrompt, prompts: PromptBuilder, tokens:
         sentence = f"The instructions and this message have {both:,} tokens, but the model's window holds {window:,}."
         hint = "Shorten the instructions or the message, or choose a larger context window."
     else:
+        kind = ErrorKind.PROMPT_TOO_LONG
         sentence = f"The conversation has {tokens:,} tokens, but the model's window holds {window:,}."
         hint = "Shorten the message, start a new conversation, or choose a larger context window."
-    return EngineError(ErrorKind.PROMPT_TOO_LONG, sentence, hint)
+    return EngineError(kind, sentence, hint)

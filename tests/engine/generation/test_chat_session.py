@@ -168,7 +168,7 @@ def test_the_maximum_and_the_full_context_end_an_answer(session: ChatSession, ti
 def test_a_prompt_longer_than_the_window_names_both_numbers(session: ChatSession) -> None:
     with pytest.raises(EngineError) as caught:
         ask(session, [user("word " * 3000)])
-    assert caught.value.report.kind is ErrorKind.PROMPT_TOO_LONG
+    assert caught.value.report.kind is ErrorKind.MESSAGE_TOO_LONG
     assert "1,024" in caught.value.report.message
     assert ask(session, [user("Hello")]).token_ids == cold_ids(session, [user("Hello")])
 

@@ -76,7 +76,7 @@ def test_nothing_is_changed_by_it(session: ChatSession) -> None:
 def test_a_conversation_that_is_too_long_is_told_as_it_would_be(session: ChatSession) -> None:
     with pytest.raises(EngineError) as refused:
         session.describe_prompt(described([user("word " * 900)]))
-    assert refused.value.report.kind is ErrorKind.PROMPT_TOO_LONG
+    assert refused.value.report.kind is ErrorKind.MESSAGE_TOO_LONG
 
 
 def test_a_continued_answer_is_part_of_the_prompt(session: ChatSession) -> None:

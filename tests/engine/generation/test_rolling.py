@@ -71,7 +71,7 @@ def test_a_message_that_is_too_long_by_itself_is_told_as_such(session: ChatSessi
     conversation = [SYSTEM, question(1), _said(), user("word " * 700)]
     with pytest.raises(EngineError) as caught:
         answer(session, conversation)
-    assert caught.value.report.kind is ErrorKind.PROMPT_TOO_LONG
+    assert caught.value.report.kind is ErrorKind.MESSAGE_TOO_LONG
     assert caught.value.report.message.startswith("This message alone")
     with pytest.raises(EngineError, match="This message alone"):
         answer(session, [user("word " * 700)])
@@ -94,6 +94,7 @@ def test_what_is_too_long_by_itself_is_named(
     with pytest.raises(EngineError) as caught:
         session.answer(wanted, CancellationToken(), Report(lambda *_: None, lambda *_: None))
     assert caught.value.report.message.startswith(told)
+    assert caught.value.report.kind is ErrorKind.MESSAGE_TOO_LONG
 
 
 def test_a_long_last_message_is_kept_as_long_as_it_fits(session: ChatSession) -> None:

@@ -144,6 +144,15 @@ def test_too_long_with_a_stop_offers_to_leave_messages_out(desk: Desk) -> None:
     assert desk.record(again.conversation_id).when_full is WhenFull.ROLL
 
 
+def test_a_message_that_is_too_long_by_itself_leaves_nothing_out_for_it(desk: Desk) -> None:
+    desk.settings = Settings(when_full=WhenFull.STOP)
+    desk.open_shop()
+    desk.talk("One", "First")
+    desk.fail(desk.send("Two"), ErrorKind.MESSAGE_TOO_LONG)
+    assert notices.ANSWER_KEY not in desk.notices
+    assert prompted(desk.send("Three")) == ["One", "First", "Three"]
+
+
 @pytest.mark.parametrize("when_full", WhenFull)
 def test_a_single_message_that_is_too_long_offers_nothing(desk: Desk, when_full: WhenFull) -> None:
     desk.settings = Settings(when_full=when_full)
