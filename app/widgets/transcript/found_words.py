@@ -30,11 +30,11 @@ def words_pattern(words: Iterable[str]) -> Pattern | None:
 
 
 def unfolded(
-    view: TranscriptView, row: int, pattern: Pattern, number: int, mark: Callable[[MessageWidget], None]
+    view: TranscriptView, row: int, pattern: Pattern, number: int, search: Callable[[MessageWidget], None]
 ) -> tuple[Leaf | FormulaBlock | None, int]:
     """Return the text that shows a match of a message, and its number in there; what hides it unfolds.
 
-    mark: looks for the matches again in a message in which more can be seen now.
+    search: looks for the matches again in a message in which more can be seen now.
     """
     widget = view.widget_of(row)
     while True:
@@ -48,7 +48,7 @@ def unfolded(
         else:
             return part, place
         view.remeasure(row)
-        mark(widget)
+        search(widget)
 
 
 class FoundWords(QObject):
