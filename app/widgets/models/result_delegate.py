@@ -1,7 +1,7 @@
 """Draws one result of a search: name and how it fits, publisher and numbers, and what sets it apart."""
 
-from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter, QPen
+from PySide6.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QHelpEvent, QPainter
 from PySide6.QtWidgets import QAbstractItemView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QToolTip, QWidget
 
 from app.engine_words import said
@@ -10,6 +10,7 @@ from app.models import hub_words
 from app.models.hub_rows import HubRow
 from app.models.row_list_model import ROW_ROLE
 from app.widgets.basics.chosen_row import paint_chosen
+from app.widgets.basics.focus_ring import paint_focus
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.mirroring import draw_line, turned
@@ -93,9 +94,7 @@ class ResultDelegate(QStyledItemDelegate):
             painter.setBrush(QColor(colors.hover))
             painter.drawRoundedRect(whole, RADIUS_PX, RADIUS_PX)
         if state & QStyle.StateFlag.State_HasFocus:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(colors.accent), 1))
-            painter.drawRoundedRect(QRectF(whole).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
+            paint_focus(painter, whole, self._theme)
 
     def _paint_first_line(self, painter: QPainter, line: QRect, row: HubRow, direction: Qt.LayoutDirection) -> None:
         colors = self._theme.colors

@@ -1,12 +1,13 @@
 """The bar of what takes how much of the memory, with its legend; pointing at it or Tab gives the arithmetic."""
 
 from PySide6.QtCore import QPoint, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFocusEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QFocusEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QToolTip, QVBoxLayout, QWidget
 
 from app.language import joined, tr
 from app.models.amounts import memory
 from app.models.memory_picture import MemoryPicture, Part, part_words
+from app.widgets.basics.focus_ring import paint_focus
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
@@ -98,8 +99,7 @@ class MemoryBar(QWidget):
         if self.hasFocus():
             with QPainter(self) as painter:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                painter.setPen(QPen(QColor(self._theme.colors.accent), 1))
-                painter.drawRoundedRect(QRectF(self.rect()).adjusted(2.5, 0.5, -2.5, -0.5), 6, 6)
+                paint_focus(painter, self.rect().adjusted(2, 0, -2, 0), self._theme, 6)
 
 
 class _Bar(QWidget):

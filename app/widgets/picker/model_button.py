@@ -3,7 +3,7 @@
 import re
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QSizePolicy, QWidget
 
 from app.engine_words import said
@@ -13,6 +13,7 @@ from app.models.memory_picture import memory_picture
 from app.models.plan_words import ModelFit
 from app.models.warmth_words import token_words
 from app.widgets.access.announcing import announce
+from app.widgets.basics.focus_ring import paint_focus
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import icon
@@ -198,9 +199,7 @@ class ModelButton(QAbstractButton):
                 painter.setBrush(QColor(colors.pressed if self.isDown() else colors.hover))
                 painter.drawRoundedRect(self.rect(), RADIUS_PX, RADIUS_PX)
             if self.hasFocus():
-                painter.setBrush(Qt.BrushStyle.NoBrush)
-                painter.setPen(QPen(QColor(colors.accent), 1))
-                painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
+                paint_focus(painter, self.rect(), self._theme)
             self._paint_words(painter)
             self._paint_progress(painter)
 

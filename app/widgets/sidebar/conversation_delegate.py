@@ -34,6 +34,7 @@ from app.models.sidebar_model import SIDEBAR_ROW_ROLE
 from app.models.sidebar_rows import Group
 from app.widgets.basics.chosen_row import paint_chosen
 from app.widgets.basics.elided_title import elided_title
+from app.widgets.basics.focus_ring import paint_focus
 from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.icons import pixmap
@@ -219,9 +220,7 @@ class ConversationDelegate(QStyledItemDelegate):
             painter.setBrush(QColor(colors.pressed if is_active else colors.hover))
             painter.drawRoundedRect(row, RADIUS_PX, RADIUS_PX)
         if state & QStyle.StateFlag.State_HasFocus:
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(QColor(colors.accent), 1))
-            painter.drawRoundedRect(QRectF(row).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
+            paint_focus(painter, row, self._theme)
 
     def _paint_mark(self, painter: QPainter, row: QRect, direction: Qt.LayoutDirection, index: _Index) -> None:
         width = self._mark_width(index)

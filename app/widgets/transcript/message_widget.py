@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, Qt, Signal, Slot
 from PySide6.QtGui import (
     QAccessible,
-    QColor,
     QContextMenuEvent,
     QEnterEvent,
     QFocusEvent,
@@ -13,7 +12,6 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPainter,
     QPaintEvent,
-    QPen,
 )
 from PySide6.QtWidgets import QApplication, QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -23,9 +21,10 @@ from app.models.message_edit import MessageEdit, MessageEdits
 from app.models.message_wish import MessageWish, Wish
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.access.accessible_roles import read_as
+from app.widgets.basics.focus_ring import paint_focus
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.mirrored_style import Menu
-from app.widgets.basics.theme import RADIUS_PX, Theme
+from app.widgets.basics.theme import Theme
 from app.widgets.editors.pasting_edit import exceeds_editor
 from app.widgets.text.selected_text import copied_text
 from app.widgets.transcript.context_mark import ContextMark
@@ -331,12 +330,10 @@ class MessageWidget(QFrame):
         if self.hasFocus():
             with QPainter(self) as painter:
                 painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-                painter.setPen(QPen(QColor(self.row_style.theme.colors.accent), 1))
                 mark_px = self.context_mark.height() + self.column.spacing()
                 top = mark_px if self.entry.is_context_start else 0
                 bottom = self.column.contentsMargins().bottom() - _RING_PX
-                inset = QRectF(self.rect()).adjusted(0.5, top + 0.5, -0.5, -bottom - 0.5)  # whole pixels at any scale
-                painter.drawRoundedRect(inset, RADIUS_PX, RADIUS_PX)
+                paint_focus(painter, self.rect().adjusted(0, top, 0, -bottom), self.row_style.theme)
 
     def update_actions(self) -> None:
         """Show the action buttons while the message is pointed at, focused, or the newest."""

@@ -253,7 +253,7 @@ class Transcript(SelectionArea):
             f"#newest {{ background: {theme.colors.raised}; border: 1px solid {theme.colors.hairline};"
             f" border-radius: {_BUTTON_PX // 2}px; }}"
             f"#newest:hover {{ background: {theme.colors.hover}; }}"
-            f"#newest:focus {{ border: 1px solid {theme.colors.accent}; }}"
+            f"#newest:focus {{ border: 2px solid {theme.colors.accent}; }}"
         )
 
     def _focus_row(self, row: int) -> None:

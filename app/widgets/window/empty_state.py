@@ -150,7 +150,7 @@ class EmptyState(QFrame):
             " padding: 0px; min-height: 0px; }"
             f"#example:hover {{ background: {colors.hover}; }}"
             f"#example:pressed {{ background: {colors.pressed}; }}"
-            f"#example:focus {{ border: 1px solid {colors.accent}; }}"
+            f"#example:focus {{ border: 2px solid {colors.accent}; }}"
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
