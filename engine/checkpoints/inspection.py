@@ -116,6 +116,9 @@ def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTra
         raise unsupported(files, f"it is no text-generation model ({config.model_type})")
     if getattr(config, "is_decoder", True) is False and hasattr(config, "type_vocab_size"):
         raise unsupported(files, f"it reads text but does not write any ({config.model_type})")
+    if getattr(config, "rescale_prenorm_residual", False):
+        # WORKAROUND transformers 5.23: it divides weights of Mamba that it has just read, or fails if they are packed.
+        config.rescale_prenorm_residual = False  # says how to begin a training, and nothing else
     return config
 
 

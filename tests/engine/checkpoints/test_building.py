@@ -1,5 +1,6 @@
 """Building from a plan: modules in several places, what doesn't fit any more, and that nothing is left then."""
 
+import shutil
 from pathlib import Path
 
 import accelerate
@@ -120,6 +121,20 @@ def test_every_architecture_answers_packed(
     session = ChatSession(loaded)
     assert len(ask(session, [user("Hello")], maximum_tokens=4).token_ids) > 0
     loader.free(loaded)
+
+
+@pytest.mark.parametrize("name", ["mamba", "mamba2"])
+def test_weights_are_those_of_the_files_whatever_a_training_begins_with(
+    name: str, tiny_folder: Path, tmp_path: Path
+) -> None:
+    plain, scaled = tiny_checkpoints.make(name, tiny_folder), tmp_path / "scaled"
+    shutil.copytree(plain, scaled)
+    tiny_checkpoints.edit_config(scaled, rescale_prenorm_residual=True)
+    for choice in (PrecisionChoice.BF16, PrecisionChoice.INT4):
+        ids = torch.arange(3, 20).view(1, -1)
+        with torch.inference_mode():
+            found = [load(path, tmp_path, choice).model(ids).logits for path in (plain, scaled)]
+        assert torch.equal(*found), choice
 
 
 def test_the_plan_decides_how_windows_are_kept(tiny_folder: Path, tmp_path: Path) -> None:
