@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 
+import torch
 from transformers import PreTrainedModel
 
 from engine.api.benchmark import Rival, RivalRow
@@ -64,6 +65,8 @@ def measure(workbench: Workbench, tell: Tell, tell_compiling: Tell, *, is_asked_
         for other in others:
             _round(workbench, model, other, prompt_ids, tokens)
     workbench.session.forget(conversation)
+    if others[1].compile_seconds:
+        torch.compiler.reset()  # what was compiled keeps memory of a card, and counts against the next one's share
     return tuple(_row(each, own, len(prompt_ids)) for each in (own, *others))
 
 
