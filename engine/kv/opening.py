@@ -111,10 +111,17 @@ def fingerprint_of(
         "template": template,
         "layout": repr(sorted(kv.page_layout(PAGE_TOKENS).places.items(), key=lambda named: named[0])),
         "kv": [mode, plan.kv_layout, attention],
-        "versions": [metadata.version(name) for name in _DECIDING_LIBRARIES],
+        "versions": [_version(name) for name in _DECIDING_LIBRARIES],
     }
     content = json.dumps(decisive, sort_keys=True, default=str)
     return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:  # bitsandbytes: models in 16 bit do without
+        return ""
 
 
 def _device_bytes(budgets: TierBudgets, plan: Plan, device: torch.device) -> int:

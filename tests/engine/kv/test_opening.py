@@ -37,3 +37,15 @@ def test_versions_of_libraries_count(library: str, monkeypatch: pytest.MonkeyPat
     before, version = print_of(), metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "0.0.1" if name == library else version(name))
     assert print_of() != before
+
+
+def test_a_model_in_16_bit_is_kept_without_the_library_that_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, version = print_of(), metadata.version
+
+    def without(name: str) -> str:
+        if name == "bitsandbytes":
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    assert print_of() not in ("", before)
