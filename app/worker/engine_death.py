@@ -13,6 +13,13 @@ from engine.api.plan import PrecisionChoice
 DEATH_LIMIT = 3
 DEATH_WINDOW_SECONDS = 60.0
 
+# Exit statuses of Windows, from ntstatus.h; faults begin with the first, and are known by hexadecimal digits.
+_WINDOWS_FAULTS = 0xC0000000
+_WINDOWS_UNREADABLE_PAGE = 0xC0000006
+"""STATUS_IN_PAGE_ERROR"""
+_WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
+"""STATUS_NO_MEMORY and STATUS_COMMITMENT_LIMIT"""
+
 _STOPPED = mark("The engine stopped unexpectedly.")
 _ENDED = mark("The engine was ended by the system, probably because memory ran out.")
 
@@ -58,13 +65,16 @@ class EngineDeath:
 
     @property
     def is_out_of_memory(self) -> bool:
-        """SIGKILL that we did not send: on Linux nearly always the kernel's out-of-memory killer."""
-        return self.cause is DeathCause.EXITED and self.exit_status == -9
+        """SIGKILL that we did not send, on Linux nearly always the kernel's out-of-memory killer; Windows says it."""
+        return self.cause is DeathCause.EXITED and self.exit_status in (-9, *_WINDOWS_NO_MEMORY)
 
     @property
     def is_file_lost(self) -> bool:
         """SIGBUS: on Linux a file that the model is mapped from was cut, or its disk has gone."""
-        return sys.platform == "linux" and self.cause is DeathCause.EXITED and self.exit_status == -signal.SIGBUS
+        statuses = [_WINDOWS_UNREADABLE_PAGE]
+        if sys.platform == "linux":
+            statuses.append(-signal.SIGBUS)
+        return self.cause is DeathCause.EXITED and self.exit_status in statuses
 
     def details(self) -> str:
         """Return the technical part: exit status and the last lines of the log."""
@@ -161,6 +171,8 @@ def _what_happened(death: EngineDeath, stopped: str, ended: str) -> str:
 def _status_text(exit_status: int | None) -> str:
     if exit_status is None:
         return ""
+    if exit_status >= _WINDOWS_FAULTS:
+        return f"Exit status 0x{exit_status:08X}"
     if exit_status >= 0:
         return f"Exit status {exit_status}"
     try:

@@ -12,7 +12,7 @@ from app.worker.engine_death import (
     restart_sentence,
 )
 from engine.api.commands import Command, DownloadCheckpoint, UnloadCheckpoint
-from engine.api.errors import ErrorKind
+from engine.api.errors import ErrorKind, ErrorReport
 from tests.link_probe import generate, load
 
 
@@ -36,6 +36,17 @@ def test_a_kill_by_the_system_points_at_memory() -> None:
 def test_a_model_file_that_was_cut_is_told() -> None:
     report = command_report(generate("g"), EngineDeath(DeathCause.EXITED, -signal.SIGBUS))
     assert "a file of the model was cut or could not be read any more" in report.message
+
+
+def test_the_statuses_of_windows_are_understood() -> None:
+    def report(status: int) -> ErrorReport:
+        return command_report(generate("g"), EngineDeath(DeathCause.EXITED, status))
+
+    assert "memory ran out" in report(0xC0000017).message
+    assert "memory ran out" in report(0xC000012D).message
+    assert "a file of the model was cut or could not be read any more" in report(0xC0000006).message
+    assert report(0xC0000005).message.startswith("The engine stopped unexpectedly")
+    assert "0xC0000005" in report(0xC0000005).details
 
 
 def test_our_own_kill_does_not_point_at_memory() -> None:
