@@ -149,6 +149,7 @@ class Hearth(QObject):
             self.engine.restart,
             self.checkpoint_model,
             lambda: self.settings.settings,
+            lambda: self.chat.runner.message is not None,
             self,
         )
         self.model_settings = ModelSettingsParts(self.settings, self.checkpoints, self)

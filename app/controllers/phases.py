@@ -11,18 +11,20 @@ ANSWERING = mark("Answering")
 READING = mark("Reading")
 ENDING_THINKING = mark("Ending the thinking")
 STOPPING = mark("Stopping")
+LOADING = mark("Loading the model")
+LOADS_AFTER_ANSWER = mark("Loading the model after this answer")
 
 _LOAD_WORDS = {
     LoadPhase.IMPORTING: mark("Starting the engine"),
     LoadPhase.CONVERTING: mark("Preparing the model for this computer"),
-    LoadPhase.LOADING: mark("Loading the model"),
+    LoadPhase.LOADING: LOADING,
     LoadPhase.CHECKING: mark("Checking the model"),
     LoadPhase.WAITING: mark("Waiting for a disk or file server that does not answer"),
 }
 _BENCHMARK_WORDS = {
     BenchmarkStep.PREPARING: mark("Preparing the model for this computer"),
     BenchmarkStep.MAKING_WEIGHTS: mark("Making random weights"),
-    BenchmarkStep.LOADING: mark("Loading the model"),
+    BenchmarkStep.LOADING: LOADING,
     BenchmarkStep.HARDWARE: mark("Measuring memory and matrices"),
     BenchmarkStep.PREFILL: mark("Measuring reading"),
     BenchmarkStep.DECODE: mark("Measuring writing"),

@@ -2121,6 +2121,10 @@
         <translation>Modell wird geladen</translation>
     </message>
     <message>
+        <source>Loading the model after this answer</source>
+        <translation>Das Modell wird nach dieser Antwort geladen</translation>
+    </message>
+    <message>
         <source>Loading weights</source>
         <translation>Gewichte werden geladen</translation>
     </message>

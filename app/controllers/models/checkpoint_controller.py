@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from app.controllers import notices, phases
 from app.controllers.submitting import CancelCommand, Submit
 from app.conversations.records import new_id
-from app.language import mark, tr
+from app.language import tr
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice, Severity
 from app.settings.levels import for_model
@@ -29,8 +29,6 @@ from engine.api.events import (
     Terminal,
 )
 from engine.api.plan import Plan, PrecisionChoice
-
-_LOADING = mark("Loading the model")
 
 
 @dataclass(frozen=True)
@@ -63,6 +61,7 @@ class CheckpointController(QObject):
         restart_engine: Callable[[], None],
         checkpoints: CheckpointListModel,
         settings: Callable[[], Settings],
+        is_answering: Callable[[], bool],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -71,6 +70,7 @@ class CheckpointController(QObject):
         self._restart_engine = restart_engine
         self._checkpoints = checkpoints
         self._settings = settings
+        self._is_answering = is_answering
         self._engine_is_ready = False
         self._has_failed = False  # no engine is started any more, unless somebody asks for it
         self._is_asked_again = False
@@ -212,7 +212,7 @@ class CheckpointController(QObject):
         self._load_id = new_id()
         self.notice_cleared.emit(notices.MODEL_KEY)
         self._set_plan(None)
-        self._set_loading(tr(_LOADING) if self._engine_is_ready else tr(phases.STARTING_ENGINE))
+        self._set_loading(self._first_words())
         self._submit(
             LoadCheckpoint(
                 command_id=self._load_id,
@@ -225,6 +225,12 @@ class CheckpointController(QObject):
                 budgets=budgets_from(self._settings()),
             )
         )
+
+    def _first_words(self) -> str:
+        """Return what is told until the engine tells how far the load has come."""
+        if not self._engine_is_ready:
+            return tr(phases.STARTING_ENGINE)
+        return tr(phases.LOADS_AFTER_ANSWER if self._is_answering() else phases.LOADING)
 
     def _is_load(self, command_id: str) -> bool:
         return command_id == self._load_id or command_id.startswith(RELOAD_PREFIX)

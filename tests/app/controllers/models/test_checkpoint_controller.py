@@ -33,8 +33,14 @@ class Models:
         self.restarts = 0
         self.list = CheckpointListModel()
         self.settings = Settings(precision=PrecisionChoice.BF16, context_tokens=512)
+        self.is_answering = False
         self.controller = CheckpointController(
-            self.engine.commands.append, self.engine.cancelled.append, self._restart, self.list, lambda: self.settings
+            self.engine.commands.append,
+            self.engine.cancelled.append,
+            self._restart,
+            self.list,
+            lambda: self.settings,
+            lambda: self.is_answering,
         )
         self.notices: dict[str, Notice] = {}
         self.plans: list[object] = []
@@ -89,6 +95,19 @@ def test_a_load_is_told_from_start_to_end(models: Models) -> None:
     assert models.plans == [PLAN]
     assert models.chosen == ["owner/name"]
     assert len(models.engine.of(ListCheckpoints)) == 1
+
+
+def test_a_load_that_waits_for_an_answer_says_so(models: Models) -> None:
+    models.state(EngineState.READY)
+    models.is_answering = True
+    waiting = models.load("owner/name")
+    assert models.words[-1] == "Loading the model after this answer"
+    progress = LoadProgress(command_id=waiting.command_id, phase=LoadPhase.LOADING, done=0, total=0)
+    models.controller.on_event(progress)
+    assert models.words[-1] == "Loading the model"
+    models.is_answering = False
+    models.load("another")
+    assert models.words[-1] == "Loading the model"
 
 
 def test_a_failed_load_offers_another_model(models: Models) -> None:
