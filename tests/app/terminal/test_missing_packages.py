@@ -9,7 +9,7 @@ import pytest
 
 from tests.app.hearth_process import ROOT
 
-# Read by every Python that starts with this folder on its path, the engine's too: as if the package had never been there.
+# Read by each Python that starts with this folder on its path, the engine's too: as if the package were not there.
 HIDES_BITSANDBYTES = """
 import importlib.machinery
 import importlib.metadata
