@@ -30,7 +30,7 @@ from engine.api.commands import (
     SuggestTitle,
     UnloadCheckpoint,
 )
-from engine.api.errors import EngineError, ErrorKind, ErrorReport
+from engine.api.errors import EngineError, ErrorKind, ErrorReport, Remedy
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointUnloaded,
@@ -58,6 +58,7 @@ from engine.checkpoints.file_watch import FileWatch
 from engine.checkpoints.library import usage
 from engine.checkpoints.loader import LoadedModel
 from engine.checkpoints.lookups import Lookups, draft_key
+from engine.checkpoints.machines import with_freed
 from engine.checkpoints.planning import plan_checkpoint
 from engine.checkpoints.progress import ReportProgress
 from engine.decode.rungs import Rungs
@@ -170,11 +171,19 @@ class ChatEngine:
             emit(LoadProgress(command_id=command.command_id, phase=phase, done=done, total=total))
 
         references = (command.checkpoint, *([command.draft] if command.draft else []))
+
+        def announce(lighter: tuple[Remedy, ...]) -> None:
+            emit(LoadProgress(command_id=command.command_id, phase=LoadPhase.LOADING, done=0, total=0, lighter=lighter))
+
         with FileWatch(references, self._data_folder, report) as watch:
-            return self._load_watched(command, cancellation, watch.report)
+            return self._load_watched(command, cancellation, watch.report, announce)
 
     def _load_watched(
-        self, command: LoadCheckpoint, cancellation: CancellationToken, report: ReportProgress
+        self,
+        command: LoadCheckpoint,
+        cancellation: CancellationToken,
+        report: ReportProgress,
+        announce: Callable[[tuple[Remedy, ...]], None],
     ) -> Terminal:
         started = time.perf_counter()
 
@@ -193,10 +202,12 @@ class ChatEngine:
             report,
             make_room=make_room,
             draft=command.draft,
+            announce=announce,
         )
         report(LoadPhase.CHECKING, 0, 0)
         cancellation.raise_if_cancelled()
-        session = _session_on(loaded, self._kv_folder, command.budgets, Rungs(compiled=command.compiles))
+        rungs = Rungs(compiled=command.compiles)
+        session = _session_on(loaded, self._kv_folder, command.budgets, rungs, self._sifted)
         self._session = session
         self._guard.note()
         self._budgets = command.budgets
@@ -204,6 +215,13 @@ class ChatEngine:
         usage.note_load(self._data_folder, command.checkpoint, command.draft)
         _log.info("loaded %s as %s on %s, KV: %s", plan.name, plan.precision, plan.device, plan.kv_reuse)
         return CheckpointLoaded(command_id=command.command_id, plan=plan)
+
+    def _sifted(self, report: ErrorReport, loaded: LoadedModel) -> ErrorReport:
+        """Return the report with only those ways out that lead somewhere, once the model has been given up."""
+        is_lost = report.kind is ErrorKind.DEVICE_LOST  # then nothing on it can be touched
+        if is_lost or not report.remedies or loaded.alternatives is None:
+            return report
+        return loaded.alternatives.sifted(report, with_freed(machine.describe(self._data_folder), loaded))
 
     def _unload(self) -> None:
         session, self._session = self._session, None
@@ -317,8 +335,12 @@ class ChatEngine:
         def rolled(first_kept: int) -> None:
             emit(ContextRolled(first_kept=first_kept, **ids))
 
-        with self._as_loaded(command.conversation_id, cancellation):
-            result = session.answer(command, cancellation, Report(prefilled, generated, rolled))
+        try:
+            with self._as_loaded(command.conversation_id, cancellation):
+                result = session.answer(command, cancellation, Report(prefilled, generated, rolled))
+        except EngineError as error:
+            error.report = self._sifted(error.report, session.loaded)
+            raise
         return GenerationFinished(
             reason=result.reason,
             text=result.text,
@@ -329,7 +351,13 @@ class ChatEngine:
         )
 
 
-def _session_on(loaded: LoadedModel, kv_folder: Path, budgets: TierBudgets, rungs: Rungs) -> ChatSession:
+def _session_on(
+    loaded: LoadedModel,
+    kv_folder: Path,
+    budgets: TierBudgets,
+    rungs: Rungs,
+    sift: Callable[[ErrorReport, LoadedModel], ErrorReport],
+) -> ChatSession:
     """Return a session; where none can be made the model's memory is given back, unless its device is lost."""
     failure: EngineError | None = None
     try:
@@ -341,6 +369,7 @@ def _session_on(loaded: LoadedModel, kv_folder: Path, budgets: TierBudgets, rung
             loader.free(loaded)
         raise
     if failure.report.kind is not ErrorKind.DEVICE_LOST:
+        failure.report = sift(failure.report, loaded)
         loader.free(loaded)
     raise failure
 

@@ -67,7 +67,7 @@ from engine.api.commands import (
     UnloadCheckpoint,
     WhenFull,
 )
-from engine.api.errors import EngineError, ErrorKind
+from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointPlanned,
@@ -102,6 +102,8 @@ from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, PLAN, SCRIPTS, TOKENIZER_ID, Script, plan_for
 
 _BYTES_PER_WORD = 46_080
+# Written here, as what the engine makes them with brings PyTorch along.
+_LIGHTER = (Remedy("Load in INT8", PrecisionChoice.INT8), Remedy("Load in INT4", PrecisionChoice.INT4))
 
 
 def scripted_engine_command(script: str | Script = "answer", once: Path | None = None) -> list[str]:
@@ -309,6 +311,9 @@ class ScriptedHandler:
         while self._script.loads_after and not Path(self._script.loads_after).exists():
             cancellation.raise_if_cancelled()
             time.sleep(0.02)
+        precision = PLAN.precision if command.precision is PrecisionChoice.AUTO else Precision(command.precision.value)
+        lighter = tuple(one for one in _LIGHTER if one.precision is not command.precision)
+        emit(LoadProgress(command_id=command.command_id, phase=LoadPhase.LOADING, done=0, total=0, lighter=lighter))
         for step in range(1, self._script.steps + 1):
             self.go_wrong_at("load_checkpoint", step)
             self._pause()
@@ -322,12 +327,11 @@ class ScriptedHandler:
                     total=self._script.steps * 1_000_000,
                 )
             )
-        is_auto = command.precision is PrecisionChoice.AUTO
         plan = msgspec.structs.replace(
             PLAN,
             checkpoint=command.checkpoint,
             context_window=command.context_tokens or self._script.context_window,
-            precision=PLAN.precision if is_auto else Precision(command.precision.value),
+            precision=precision,
             device=PLAN.device if command.device == "auto" else command.device,
             opens_thinking=self._script.opens_thinking,
         )

@@ -8,7 +8,6 @@ from enum import Enum, auto
 from app.language import mark, tr
 from engine.api.commands import Command, DownloadCheckpoint, Generate, LoadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
-from engine.api.plan import PrecisionChoice
 
 DEATH_LIMIT = 3
 DEATH_WINDOW_SECONDS = 60.0
@@ -22,13 +21,6 @@ _WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
 
 _STOPPED = mark("The engine stopped unexpectedly.")
 _ENDED = mark("The engine was ended by the system, probably because memory ran out.")
-
-
-# What a load may do without when memory ran out: as the engine was ended, it could not say what would fit.
-_LIGHTER = {
-    PrecisionChoice.INT8: Remedy(label=mark("Load in INT8"), precision=PrecisionChoice.INT8),
-    PrecisionChoice.INT4: Remedy(label=mark("Load in INT4"), precision=PrecisionChoice.INT4),
-}
 
 
 class DeathCause(Enum):
@@ -84,8 +76,13 @@ class EngineDeath:
         return "\n".join(part for part in parts if part)
 
 
-def command_report(command: Command, death: EngineDeath, advice: Advice = IN_THE_WINDOW) -> ErrorReport:
-    """Return what to tell about a command that was open when the engine was lost."""
+def command_report(
+    command: Command, death: EngineDeath, advice: Advice = IN_THE_WINDOW, lighter: tuple[Remedy, ...] = ()
+) -> ErrorReport:
+    """Return what to tell about a command that was open when the engine was lost.
+
+    lighter: what the engine said would need less memory and work here.
+    """
     kept = ""
     match command:
         case Generate():
@@ -110,13 +107,8 @@ def command_report(command: Command, death: EngineDeath, advice: Advice = IN_THE
         message=" ".join(filter(None, (_what_happened(death, stopped, ended), kept))),
         hint=hint,
         details=death.details(),
-        remedies=_lighter(command) if death.is_out_of_memory and isinstance(command, LoadCheckpoint) else (),
+        remedies=lighter if death.is_out_of_memory else (),
     )
-
-
-def _lighter(load: LoadCheckpoint) -> tuple[Remedy, ...]:
-    tried = {load.precision, PrecisionChoice.INT8 if load.precision is PrecisionChoice.INT4 else load.precision}
-    return tuple(remedy for precision, remedy in _LIGHTER.items() if precision not in tried)
 
 
 def failed_report(death: EngineDeath, advice: Advice = IN_THE_WINDOW) -> ErrorReport:

@@ -34,7 +34,7 @@ from app.worker.engine_process import EngineProcess, FromEngine, StreamEnded
 from app.worker.open_commands import OpenCommands
 from app.worker.reload import RELOAD_PREFIX, Reload
 from engine.api.commands import Cancel, Command, LoadCheckpoint, Shutdown
-from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import (
     CheckpointLoaded,
     CheckpointUnloaded,
@@ -305,7 +305,7 @@ class EngineLink:
         if any(command.command_id.startswith(RELOAD_PREFIX) for command in self._open.commands()):
             self._reload.forget()  # loading it again would most likely end the same way
         handed_on = self._open.take_behind_overdue()
-        self._open.end_all(lambda each: self._failed_by(each, death))
+        self._open.end_all(lambda each, lighter: self._failed_by(each, death, lighter))
         if any(isinstance(command, LoadCheckpoint) for command in handed_on):
             self._reload.forget()  # another model is wanted
         now = time.monotonic()
@@ -319,8 +319,8 @@ class EngineLink:
         for command in handed_on:
             self._accept(command)
 
-    def _failed_by(self, command: Command, death: EngineDeath) -> CommandFailed:
-        return CommandFailed(command_id=command.command_id, error=command_report(command, death, self._advice))
+    def _failed_by(self, command: Command, death: EngineDeath, lighter: tuple[Remedy, ...]) -> CommandFailed:
+        return CommandFailed(command_id=command.command_id, error=command_report(command, death, self._advice, lighter))
 
     def _load_again(self) -> None:
         command = self._reload.command()
@@ -357,7 +357,7 @@ class EngineLink:
         process, self._process = self._process, None
         if process is not None:
             process.end(_TERMINATE_SECONDS)
-        self._open.end_all(lambda command: CommandCancelled(command_id=command.command_id))
+        self._open.end_all(lambda command, lighter: CommandCancelled(command_id=command.command_id))
         put_off, self._put_off = self._put_off, []
         if not self._is_stopping:
             self._start_process()
@@ -392,7 +392,7 @@ class EngineLink:
                 self._open.add(note.command)
         while len(self._open):
             try:
-                self._open.end_all(lambda command: CommandCancelled(command_id=command.command_id))
+                self._open.end_all(lambda command, lighter: CommandCancelled(command_id=command.command_id))
             except Exception:  # of on_event: the others must still be told
                 _log.exception("an event could not be delivered")
         self._on_event(last_word)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from app.worker.event_joiner import EventJoiner
 from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, LoadCheckpoint, PlanCheckpoint
-from engine.api.events import CommandCancelled, Event, Progress, Terminal
+from engine.api.errors import Remedy
+from engine.api.events import CommandCancelled, Event, LoadProgress, Progress, Terminal
 
 # Stop must feel immediate; an engine that then stays silent is in a state from which only a new process helps.
 CANCEL_SECONDS = 1.0
@@ -16,13 +17,15 @@ TRANSFER_KILL_SECONDS = 30.0
 class _OpenCommand:
     """One command that was accepted and has not ended.
 
-    behind: those that had been told to stop when it came, and might not have done so.
+    behind: those that had been told to stop when it came, and might not have done so. lighter: what the engine said
+    would need less memory.
     """
 
     def __init__(self, command: Command, behind: frozenset[str]) -> None:
         self.command = command
         self.behind = behind
         self.is_heard_of = False
+        self.lighter: tuple[Remedy, ...] = ()
         self.held = EventJoiner()
         self.cancelled_at: float | None = None
 
@@ -73,6 +76,8 @@ class OpenCommands:
             self.end(event.command_id, event)
             return opened.command
         opened.is_heard_of = True
+        if isinstance(event, LoadProgress) and event.lighter is not None:
+            opened.lighter = event.lighter
         self._emit_all(opened.held.add(event, now))
         return None
 
@@ -101,11 +106,11 @@ class OpenCommands:
             del self._open[command.command_id]
         return taken
 
-    def end_all(self, terminal_of: Callable[[Command], Terminal]) -> None:
-        """End every command, as the engine that ran them is gone."""
+    def end_all(self, terminal_of: Callable[[Command, tuple[Remedy, ...]], Terminal]) -> None:
+        """End every command, as the engine that ran them is gone; it may have said what would need less memory."""
         self._overdue.clear()
         for opened in list(self._open.values()):
-            self.end(opened.command.command_id, terminal_of(opened.command))
+            self.end(opened.command.command_id, terminal_of(opened.command, opened.lighter))
 
     def next_deadline(self) -> float | None:
         """Return when meet_deadlines() has to be called next, or None."""

@@ -7,7 +7,7 @@ import msgspec
 
 from engine.api.benchmark import BenchmarkReport, BenchmarkStep
 from engine.api.checkpoint import LocalCheckpoint
-from engine.api.errors import ErrorReport
+from engine.api.errors import ErrorReport, Remedy
 from engine.api.hardware import Hardware
 from engine.api.hub import ConnectionStep, DownloadPhase, HubCheckpoint, HubDetails
 from engine.api.plan import Plan, PrecisionChoice
@@ -45,11 +45,15 @@ class LoadPhase(StrEnum):
 
 
 class LoadProgress(_CommandEvent, frozen=True, tag="load_progress"):
-    """Bytes (or steps) of the phase done so far; total 0 means not known."""
+    """Bytes (or steps) of the phase done so far; total 0 means not known.
+
+    lighter: what would need less memory, told once before it is taken; None where nothing is told about that.
+    """
 
     phase: LoadPhase
     done: int
     total: int
+    lighter: tuple[Remedy, ...] | None = None
 
 
 class CheckpointLoaded(_CommandEvent, frozen=True, tag="checkpoint_loaded"):

@@ -11,8 +11,9 @@ from safetensors import SafetensorError
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
-from engine.api.plan import Plan, Precision, PrecisionChoice
+from engine.api.plan import Plan, Precision
 from engine.checkpoints import text_part
+from engine.checkpoints.alternatives import lighter
 from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, incomplete
 from engine.checkpoints.own_memory import free_rests
 from engine.checkpoints.progress import WeightProgress, watched
@@ -215,19 +216,14 @@ def _out_of_memory(blueprint: Blueprint, error: Exception) -> EngineError:
         told,
         "Close other programs, load it with a lower precision, or choose a smaller model.",
         str(error),
-        remedies=tuple(_remedies(blueprint)),
+        remedies=_remedies(blueprint),
     )
 
 
-def _remedies(blueprint: Blueprint) -> list[Remedy]:
-    remedies: list[Remedy] = []
-    if blueprint.options is None and blueprint.plan.precision is not Precision.INT4:
-        if blueprint.plan.precision is not Precision.INT8:
-            remedies.append(Remedy("Load in INT8", PrecisionChoice.INT8))
-        remedies.append(Remedy("Load in INT4", PrecisionChoice.INT4))
-    if blueprint.device.type != "cpu":
-        remedies.append(Remedy("Use the CPU", device="cpu"))
-    return remedies
+def _remedies(blueprint: Blueprint) -> tuple[Remedy, ...]:
+    """Return the ways out that need less; the loader leaves out those that lead nowhere on this computer."""
+    lower = lighter(blueprint.plan.precision) if blueprint.options is None else ()
+    return lower if blueprint.device.type == "cpu" else (*lower, Remedy("Use the CPU", device="cpu"))
 
 
 def _refuse_random_weights(files: CheckpointFiles, loading: dict[str, object]) -> None:

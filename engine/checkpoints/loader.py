@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,7 @@ from engine.api.events import LoadPhase
 from engine.api.hardware import Hardware
 from engine.api.plan import Fit, Plan, PrecisionChoice
 from engine.checkpoints import copies, starter
+from engine.checkpoints.alternatives import Alternatives, lighter
 from engine.checkpoints.building import DTYPES, Blueprint, build, explained
 from engine.checkpoints.files import CheckpointFiles
 from engine.checkpoints.inspection import Inspection, facts_for, inspect
@@ -46,7 +48,7 @@ class LoadedModel:
 
     is_published_packed: its publisher quantised it and it stays so, so that no other precision can be had of it.
     source: a hash that tells the weights from all others, empty if it can't be had. draft: a smaller one that proposes
-    ids; its chat template isn't looked at.
+    ids; its chat template isn't looked at. alternatives: how else it could be loaded.
     """
 
     model: PreTrainedModel
@@ -57,6 +59,7 @@ class LoadedModel:
     is_published_packed: bool = False
     source: str = ""
     draft: "LoadedModel | None" = None
+    alternatives: Alternatives | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,13 @@ def load(
     report: ReportProgress,
     make_room: Callable[[], None] = lambda: None,
     draft: str = "",
+    announce: Callable[[tuple[Remedy, ...]], None] = lambda remedies: None,
 ) -> LoadedModel:
     """Load the checkpoint as planned for the device (`auto`, `cpu`, `cuda`, `cuda:1`, `mps`), and its draft model.
 
     make_room is called once the checkpoint was found fit to load, before memory is counted: it frees the model
-    that is to be replaced, so that a wrong choice costs nothing.
+    that is to be replaced, so that a wrong choice costs nothing. announce is told, before memory is taken, what would
+    need less of it: an engine that the system ends for its memory can't say that any more.
     Raises EngineError (any kind about checkpoints, PRECISION_UNAVAILABLE, OUT_OF_MEMORY, DEVICE_LOST,
     INVALID_COMMAND for a device that is not there) and Cancelled. Nothing stays in memory after either.
     """
@@ -104,23 +109,54 @@ def load(
     plan_with_draft(hardware, source.facts, wishes, draft_facts)
     cancellation.raise_if_cancelled()
     make_room()
-    plan, draft_plan = plan_with_draft(machine.describe(data_folder), source.facts, wishes, draft_facts)
+    hardware = machine.describe(data_folder)
+    plan, draft_plan = plan_with_draft(hardware, source.facts, wishes, draft_facts)
+    alternatives = Alternatives(wishes, partial(_facts_on, source), draft_facts)
     for planned in (plan, draft_plan):
         if planned is not None and planned.fit is Fit.TOO_BIG:
-            raise precision.refusal(planned, choice if planned is plan else PrecisionChoice.AUTO)
+            refused = precision.refusal(planned, choice if planned is plan else PrecisionChoice.AUTO)
+            leads_back = alternatives.possible(refused.report.remedies, hardware)
+            raise refused if leads_back else precision.refusal(planned)
     cancellation.raise_if_cancelled()
-    loaded = _loaded(source, plan, data_folder, report, cancellation)
-    if proposer is not None and draft_plan is not None:
-        try:
-            loaded = replace(loaded, draft=_loaded(proposer, draft_plan, data_folder, report, cancellation))
-        except BaseException:
-            free(loaded)
-            raise
+    announce(alternatives.possible(lighter(plan.precision), hardware))
+    try:
+        loaded = _loaded(source, plan, data_folder, report, cancellation)
+        if proposer is not None and draft_plan is not None:
+            loaded = _with_draft(loaded, proposer, draft_plan, data_folder, report, cancellation)
+    except EngineError as error:
+        if error.report.kind is not ErrorKind.DEVICE_LOST:  # nothing on a lost device can be touched
+            error.report = alternatives.sifted(error.report, machine.describe(data_folder))
+        raise
     report(LoadPhase.CHECKING, 1, 1)
     plan = msgspec.structs.replace(
         plan, tokenizer_id=loaded.plan.tokenizer_id, load_seconds=time.perf_counter() - started
     )
-    return replace(loaded, plan=plan)
+    return replace(loaded, plan=plan, alternatives=alternatives)
+
+
+def _facts_on(source: _Source, device: str, hardware: Hardware) -> CheckpointFacts:
+    """Return the checkpoint's facts for a device. Raises EngineError where it isn't there or lacks the kernels."""
+    place = torch.device(targets_of(hardware, device)[0].device)
+    if source.inspection.published is None:
+        return source.facts
+    environment = environment_of(place, hardware)
+    refuse_missing_kernels(source.inspection, environment)
+    return facts_for(source.inspection, environment)
+
+
+def _with_draft(
+    loaded: LoadedModel,
+    proposer: _Source,
+    plan: Plan,
+    data_folder: Path,
+    report: ReportProgress,
+    cancellation: CancellationToken,
+) -> LoadedModel:
+    try:
+        return replace(loaded, draft=_loaded(proposer, plan, data_folder, report, cancellation))
+    except BaseException:
+        free(loaded)
+        raise
 
 
 def _found(

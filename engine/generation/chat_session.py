@@ -46,7 +46,6 @@ from engine.generation.speculation.draft import DraftModel
 from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told
 from engine.hardware import faults
 from engine.hardware.faults import Fault
-from engine.hardware.ram import read_ram
 from engine.kv import description
 from engine.kv.opening import fingerprint_of, open_tiers
 from engine.kv.restoring import Reuse
@@ -180,7 +179,6 @@ class ChatSession:
             self.loaded.plan,
             is_published_packed=self.loaded.is_published_packed,
             conversation_tokens=conversation_tokens,
-            main_memory_bytes=read_ram().available_bytes,
         )
         return out_of_memory(shortage, self.loaded.plan, ways_out, hint)
 

@@ -5,19 +5,13 @@ from dataclasses import dataclass
 import torch
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
-from engine.api.plan import Plan, Precision, PrecisionChoice
+from engine.api.plan import Plan
+from engine.checkpoints.alternatives import lighter
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 from engine.planning.sizes import in_gib
 
 _LEAST_CONTEXT_TOKENS = 2048
-_NEXT_LOWER = {
-    Precision.FP32: PrecisionChoice.INT8,
-    Precision.BF16: PrecisionChoice.INT8,
-    Precision.FP16: PrecisionChoice.INT8,
-    Precision.INT8: PrecisionChoice.INT4,
-}
-_LABELS = {PrecisionChoice.INT8: "Load in INT8", PrecisionChoice.INT4: "Load in INT4"}
 _MIB = 2**20
 
 
@@ -58,23 +52,17 @@ def out_of_memory(shortage: Shortage, plan: Plan, remedies: tuple[Remedy, ...], 
     )
 
 
-def remedies(
-    plan: Plan, *, is_published_packed: bool, conversation_tokens: int, main_memory_bytes: int
-) -> tuple[Remedy, ...]:
-    """Return the ways of loading the model that need less, gentlest first; only those that can help.
+def remedies(plan: Plan, *, is_published_packed: bool, conversation_tokens: int) -> tuple[Remedy, ...]:
+    """Return the ways of loading the model that need less, gentlest first; which of them lead nowhere is sifted later.
 
     is_published_packed: the files hold quantised weights, which can't be made smaller. conversation_tokens has to fit
-    into a smaller context. main_memory_bytes is what the CPU could use.
+    into a smaller context.
     """
-    found: list[Remedy] = []
-    lower = _NEXT_LOWER.get(plan.precision)
-    if lower is not None and not is_published_packed:
-        found.append(Remedy(label=_LABELS[lower], precision=lower))
+    found = [] if is_published_packed else list(lighter(plan.precision))
     smaller = max(plan.context_window // 2, _LEAST_CONTEXT_TOKENS)
     if conversation_tokens < smaller < plan.context_window:
         found.append(Remedy(label=f"Use {smaller:,} tokens of context", context_tokens=smaller))
-    needed = plan.weight_bytes + plan.kv_bytes
-    if plan.device != "cpu" and needed < main_memory_bytes:
+    if plan.device != "cpu":
         found.append(Remedy(label="Use the CPU", device="cpu"))
     return tuple(found)
 

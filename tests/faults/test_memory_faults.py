@@ -219,7 +219,7 @@ def test_memory_that_is_really_gone_in_prefill_and_back_for_the_next_message(
     report = failed(probe, ask("g", LONG), ErrorKind.OUT_OF_MEMORY)
     assert "36.6 MiB more were needed at once" in report.message
     assert "MiB were free" in report.message
-    assert labels(report) == ["Load in INT8"], "no smaller window than 1,024 tokens, and this is the CPU"
+    assert labels(report) == [], "in that little memory a load in INT8 would end for want of it, too"
     leave_only(process_id, None)
     assert answered(probe, ask("same", SHORT)).token_ids == expected
     baseline = process.memory_info().rss

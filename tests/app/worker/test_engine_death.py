@@ -12,7 +12,8 @@ from app.worker.engine_death import (
     restart_sentence,
 )
 from engine.api.commands import Command, DownloadCheckpoint, UnloadCheckpoint
-from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.plan import PrecisionChoice
 from tests.link_probe import generate, load
 
 
@@ -30,6 +31,14 @@ def test_a_kill_by_the_system_points_at_memory() -> None:
     assert "memory ran out" in report.message
     assert "smaller" in report.hint
     assert "SIGKILL" in report.details
+
+
+def test_only_what_the_engine_said_to_work_is_offered_when_memory_ran_out() -> None:
+    told = (Remedy("Load in INT4", PrecisionChoice.INT4),)
+    ended, crashed = EngineDeath(DeathCause.EXITED, -9), EngineDeath(DeathCause.EXITED, 1)
+    assert command_report(load(), ended).remedies == ()
+    assert command_report(load(), ended, lighter=told).remedies == told
+    assert command_report(load(), crashed, lighter=told).remedies == ()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere that signal has other causes")

@@ -1,8 +1,19 @@
+import msgspec
 import pytest
 
 from app.worker.open_commands import CANCEL_SECONDS, KILL_SECONDS, TRANSFER_KILL_SECONDS, OpenCommands
 from engine.api.commands import Command, DownloadCheckpoint, UnloadCheckpoint
-from engine.api.events import CheckpointUnloaded, CommandCancelled, Event, PrefillProgress, TextGenerated
+from engine.api.errors import Remedy
+from engine.api.events import (
+    CheckpointUnloaded,
+    CommandCancelled,
+    Event,
+    LoadPhase,
+    LoadProgress,
+    PrefillProgress,
+    TextGenerated,
+)
+from engine.api.plan import PrecisionChoice
 
 
 @pytest.fixture
@@ -91,9 +102,24 @@ def test_ending_all_forgets_what_was_overdue(emitted: list[Event]) -> None:
     table = opened(emitted, COMMAND, other)
     table.cancel("a", 0.0)
     table.meet_deadlines(1.0)
-    table.end_all(lambda command: CommandCancelled(command_id=command.command_id))
+    table.end_all(lambda command, lighter: CommandCancelled(command_id=command.command_id))
     assert emitted == [CANCELLED, CommandCancelled(command_id="b")]
     assert not table.meet_deadlines(100.0)
+
+
+def test_what_would_need_less_is_remembered_for_the_end(emitted: list[Event]) -> None:
+    table = opened(emitted, COMMAND)
+    step = LoadProgress(command_id="a", phase=LoadPhase.LOADING, done=0, total=0)
+    for lighter in ((Remedy("Load in INT4", PrecisionChoice.INT4),), None, None):
+        table.handle(msgspec.structs.replace(step, lighter=lighter), 0.0)
+    told: list[tuple[Remedy, ...]] = []
+
+    def end(command: Command, lighter: tuple[Remedy, ...]) -> CommandCancelled:
+        told.append(lighter)
+        return CommandCancelled(command_id=command.command_id)
+
+    table.end_all(end)
+    assert told == [(Remedy("Load in INT4", PrecisionChoice.INT4),)]
 
 
 def test_cancelling_an_unknown_command_does_nothing(emitted: list[Event]) -> None:

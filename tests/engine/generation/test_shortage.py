@@ -293,13 +293,14 @@ def test_the_pace_shrinks_to_a_quarter_and_stays_below() -> None:
 
 def labels(**changes: object) -> list[str]:
     plan = type(PLAN)(**{**{f: getattr(PLAN, f) for f in PLAN.__struct_fields__}, **changes})
-    options = {"is_published_packed": False, "conversation_tokens": 100, "main_memory_bytes": 2**40}
+    options = {"is_published_packed": False, "conversation_tokens": 100}
     return [remedy.label for remedy in remedies(plan, **options)]  # type: ignore[arg-type]
 
 
 def test_the_remedies_are_the_next_gentler_forms() -> None:
     assert labels(device="cuda:0", context_window=8192) == [
         "Load in INT8",
+        "Load in INT4",
         "Use 4,096 tokens of context",
         "Use the CPU",
     ]
@@ -309,12 +310,12 @@ def test_the_remedies_are_the_next_gentler_forms() -> None:
 
 def test_only_what_can_help_is_offered() -> None:
     plan = PLAN
-    options = {"is_published_packed": False, "conversation_tokens": 5000, "main_memory_bytes": 0}
+    options = {"is_published_packed": False, "conversation_tokens": 5000}
     cuda = type(plan)(**{**{f: getattr(plan, f) for f in plan.__struct_fields__},
                          "device": "cuda:0", "context_window": 8192})  # fmt: skip
-    assert [r.precision for r in remedies(cuda, **options)] == [PrecisionChoice.INT8], "too long, and no room in RAM"
-    options["is_published_packed"] = True
-    assert remedies(cuda, **options) == ()
+    in_8_bit, in_4_bit, on_processor = remedies(cuda, **options)  # too long for a smaller context
+    assert (in_8_bit.precision, in_4_bit.precision) == (PrecisionChoice.INT8, PrecisionChoice.INT4)
+    assert remedies(cuda, is_published_packed=True, conversation_tokens=5000) == (on_processor,)
 
 
 def test_the_numbers_are_told_in_units_that_can_be_read() -> None:
