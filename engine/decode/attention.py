@@ -90,8 +90,8 @@ def attend(
                 query, keys, values, scale=scale, is_causal=_looks_back(module, options)
             )
             return found.transpose(1, 2).contiguous(), None
-        is_kept = row_order.is_for(query, key, value)
-        if not is_kept and (repeats := packed_heads.repeats_for(query, key, value)):
+        are_kept = row_order.keeps_bits(query, key, value)
+        if not are_kept and (repeats := packed_heads.repeats_for(query, key, value)):
             return packed_heads.attend(query, key, value, attention_mask, scale, repeats), None
     return _transformers_own(module, query, key, value, attention_mask, **options)
 

@@ -15,7 +15,7 @@ from engine.hardware.faults import fault_of
 # From so many query heads to a key head it pays in 16 bit on every processor tried; fewer gain 6 times on one and lose
 # a quarter on another. In 32 bit two pay (see ARCHITECTURE.md).
 _LEAST_SHARING = 4
-_LEAST_GAIN = 1.2
+_LEAST_GAIN = 2.0  # where it pays it is 6 to 8 times: no busy moment is to decide about bits
 _TRIED_ROUNDS = 9
 _TRIED_LENGTH = 512
 

@@ -4,10 +4,11 @@ Where MKL has no 16-bit product of a single row, as on AMD processors, its gener
 long conversation. It adds in lanes and in groups of four; whatever adds in another order rounds otherwise, and after
 some tokens a text parts from transformers'. Here the same sums are made in the same order by 32-bit products of
 several rows: there a product of two 16-bit numbers is exact, and a sum runs from its first number to its last. Whether
-that gives the kernel's bits, and sooner, is tried when a shape is seen for the first time.
+that gives the kernel's bits, and whether sooner, is tried when a shape is seen for the first time.
 """
 
 import time
+from enum import Enum, auto
 
 import torch
 from torch.nn import functional
@@ -36,7 +37,17 @@ _MANTISSA, _BIAS = 2.0**23, 127 * 2.0**23
 _NOTHING = -1e30  # a score whose exp() is nought
 
 _Shape = tuple[torch.dtype, int, int, int]
-_chosen: dict[_Shape, bool] = {}
+
+
+class Trial(Enum):
+    """What came out of a trial."""
+
+    OTHER_BITS = auto()
+    SAME_BITS = auto()  # but not quicker, or the machine was busy just then
+    QUICKER = auto()  # with the same bits
+
+
+_found: dict[_Shape, Trial] = {}
 
 
 def applies(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None) -> bool:
@@ -44,24 +55,29 @@ def applies(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: t
 
     query: (batch, heads, queries, width); key and value: (batch, key_heads, length, width).
     """
-    return mask is None and key.shape[2] >= _LEAST_LENGTH and is_for(query, key, value)
+    return mask is None and key.shape[2] >= _LEAST_LENGTH and _trial(query, key, value) is Trial.QUICKER
 
 
-def is_for(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
-    """Return whether ids of this shape are attended to so behind a long conversation.
+def keeps_bits(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> bool:
+    """Return whether ids of this shape are left to the kernel where attend() isn't used, so that all have its bits.
 
-    Behind a short one they are left to the kernel then: heads put together would be quicker, with other bits.
+    It hangs on the processor alone, not on how quick the trial was: heads put together round otherwise, and on a busy
+    machine a text would become another one.
     """
+    return _trial(query, key, value) is not Trial.OTHER_BITS
+
+
+def _trial(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Trial:
     if query.shape[2] != 1 or query.device.type != "cpu" or query.shape[1] >= _MOST_SHARING * key.shape[1]:
-        return False
+        return Trial.OTHER_BITS
     if query.dtype not in (torch.bfloat16, torch.float16) or torch.compiler.is_compiling():
-        return False
+        return Trial.OTHER_BITS
     if query.shape[3] % _GROUP or key.shape[3] != value.shape[3]:
-        return False
+        return Trial.OTHER_BITS
     shape = (query.dtype, query.shape[1], key.shape[1], key.shape[3])
-    if shape not in _chosen:
-        _chosen[shape] = _tried(shape)
-    return _chosen[shape]
+    if shape not in _found:
+        _found[shape] = _tried(shape)
+    return _found[shape]
 
 
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
@@ -144,8 +160,8 @@ def _summed(numbers: torch.Tensor) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def _tried(shape: _Shape) -> bool:
-    """Return what applies() does, by running both ways in turns."""
+def _tried(shape: _Shape) -> Trial:
+    """Run both ways in turns."""
     dtype, heads, key_heads, width = shape
     alone, ordered = [], []
     for length in (*_TRIED_LENGTHS, *[_TRIED_LENGTHS[0]] * _TRIED_ROUNDS):
@@ -160,13 +176,13 @@ def _tried(shape: _Shape) -> bool:
         except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:  # a kernel without this shape
             if fault_of(error) is not None:
                 raise
-            return False
+            return Trial.OTHER_BITS
         if (found != expected.transpose(1, 2)).float().mean() > _MOST_OTHERS:
-            return False
+            return Trial.OTHER_BITS
         if length == _TRIED_LENGTHS[0]:
             alone.append(between - started)
             ordered.append(ended - between)
-    return min(alone) >= _LEAST_GAIN * min(ordered)
+    return Trial.QUICKER if min(alone) >= _LEAST_GAIN * min(ordered) else Trial.SAME_BITS
 
 
 def _cancelling(key_heads: int, length: int, width: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
