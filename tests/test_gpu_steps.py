@@ -12,10 +12,13 @@ from engine.api.benchmark import BenchmarkPart
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
+from engine.bench import rivals
 from engine.checkpoints import copies, copy_folders
 from tests import tiny_checkpoints
+from tests.benchmarks import gpu_rivals
 from tests.benchmarks.gpu import benchmark, chosen
 from tests.benchmarks.gpu_steps import Run, Step
+from tests.benchmarks.gpu_table import markdown
 
 PATIENCE_SECONDS = 30.0
 
@@ -118,3 +121,18 @@ def test_what_was_packed_for_one_step_is_there_for_the_next(
 
     assert measure(BenchmarkPart.LOAD) == [], "of a first and a second load nothing stays"
     assert len(measure(BenchmarkPart.HARDWARE)) == 1
+
+
+def test_generate_is_measured_behind_each_length_that_fits(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_rivals, "CONTEXTS", (100, 200, 32_000))
+    monkeypatch.setattr(rivals, "MOST_TOKENS", 8)
+    monkeypatch.setattr(rivals, "_ROUND_SECONDS", 0.01)
+    path = tiny_checkpoints.make("llama", tiny_folder)
+    found = gpu_rivals.measure(path, tmp_path, PrecisionChoice.FP32, 512, "cpu", CancellationToken())
+    (report,) = found["precisions"]  # type: ignore[misc]
+    behind = {(row["rival"], round(row["context_tokens"], -2)) for row in report["rivals"] if row["tokens_per_second"]}
+    assert behind == {(rival, length) for rival in ("hearth", "generate") for length in (100, 200)}
+    lines = markdown({"generate bf16": found}).splitlines()
+    assert len([line for line in lines if line.startswith("| generate bf16: generate |")]) == 2

@@ -20,7 +20,7 @@ from engine.hardware.reasons import one_line
 CONTEXTS = (2000, 500, 100)
 _BUDGET_SECONDS = 30.0
 _ROUND_SECONDS = 2.0
-_FEWEST_TOKENS, _MOST_TOKENS = 8, 128
+_FEWEST_TOKENS, MOST_TOKENS = 8, 128
 _LEAST_STEPS = 4
 _MOST_ROUNDS = 5
 _ON_REQUEST = "compiling takes minutes on a processor: ask for it with `hearth bench rivals`"
@@ -42,7 +42,17 @@ def measure(workbench: Workbench, tell: Tell, tell_compiling: Tell, *, is_asked_
 
     is_asked_for: the user named this part, and waits for a compiler on a processor as well.
     """
-    context = _context(workbench)
+    no_compiler = "" if is_asked_for or workbench.loaded.device.type != "cpu" else _ON_REQUEST
+    return measure_behind(_context(workbench), workbench, tell, tell_compiling, no_compiler)
+
+
+def measure_behind(
+    context: int, workbench: Workbench, tell: Tell, tell_compiling: Tell, no_compiler: str
+) -> tuple[RivalRow, ...]:
+    """Return the rows behind so many tokens; 0 is for a window that is too small. Raises Cancelled.
+
+    no_compiler: why none is to be tried; empty for where one is.
+    """
     own = _Entrant(Rival.HEARTH)
     others = [_Entrant(Rival.GENERATE), _Entrant(Rival.COMPILED)]
     model = workbench.plain_model
@@ -53,7 +63,7 @@ def measure(workbench: Workbench, tell: Tell, tell_compiling: Tell, *, is_asked_
     messages, conversation = workbench.prompt(context, 7), workbench.new_conversation()
     prompt_ids = workbench.prompt_ids(messages)
     tokens = _warm_up(workbench, own, messages, conversation)
-    others[1].skipped = _why_not_compiled(workbench, is_asked_for=is_asked_for)
+    others[1].skipped = no_compiler or compiler.problem(str(workbench.loaded.device))
     for other in others:
         if not other.skipped:
             (tell_compiling if other.rival is Rival.COMPILED else tell)(context)
@@ -72,16 +82,9 @@ def measure(workbench: Workbench, tell: Tell, tell_compiling: Tell, *, is_asked_
 
 def _context(workbench: Workbench) -> int:
     """Return the longest context that fits the window and that generate, which reads it each time, reads in time."""
-    fitting = [context for context in CONTEXTS if context + _MOST_TOKENS <= workbench.plan.context_window]
+    fitting = [context for context in CONTEXTS if context + MOST_TOKENS <= workbench.plan.context_window]
     quick = [context for context in fitting if workbench.seconds_to_read(context) * 4 <= _BUDGET_SECONDS]
     return quick[0] if quick else (fitting[-1] if fitting else 0)
-
-
-def _why_not_compiled(workbench: Workbench, *, is_asked_for: bool) -> str:
-    device = workbench.loaded.device
-    if device.type == "cpu" and not is_asked_for:
-        return _ON_REQUEST
-    return compiler.problem(str(device))
 
 
 def _warm_up(workbench: Workbench, own: _Entrant, messages: tuple[PromptMessage, ...], conversation: str) -> int:
@@ -89,7 +92,7 @@ def _warm_up(workbench: Workbench, own: _Entrant, messages: tuple[PromptMessage,
     workbench.ask(messages, conversation, _FEWEST_TOKENS)
     result = workbench.ask(messages, conversation, _FEWEST_TOKENS)
     per_token = max(result.statistics.decode_seconds, 1e-9) / max(decoded_steps(result), 1)
-    tokens = max(_FEWEST_TOKENS, min(_MOST_TOKENS, int(_ROUND_SECONDS / per_token)))
+    tokens = max(_FEWEST_TOKENS, min(MOST_TOKENS, int(_ROUND_SECONDS / per_token)))
     if workbench.records:
         workbench.ask(messages, conversation, tokens)
     return tokens

@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.gpu --out results.json`: everything that wants numbers from an NVIDIA card, in one run.
 
 For a shape with random weights: what `hearth bench` measures, in BF16, INT8 and INT4; planned against real peak memory
-with a full context; transformers' generate beside it; what each way of making a decode step quicker brings
+with a full context; transformers' generate beside it (gpu_rivals); what each way of making a decode step quicker brings
 (gpu_ladder); and how fast each tier of conversations gives them back (gpu_tiers). --only takes some of these steps.
 
 Ends --minutes after its start, with PyTorch's import, or half a minute later: the file is written after each step, what
@@ -33,7 +33,7 @@ from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.hardware import allocator, machine
 from engine.hardware.faults import release
-from tests.benchmarks import gpu_ladder, gpu_tiers
+from tests.benchmarks import gpu_ladder, gpu_rivals, gpu_tiers
 from tests.benchmarks.gpu_steps import Run, Step
 from tests.chat_probe import ask, filling
 
@@ -97,6 +97,11 @@ def steps(data: Path, options: argparse.Namespace, whole: Run) -> list[Step]:
             path, data, choice, options.context, options.device, whole.cancellation, rungs
         )
 
+    def generate(choice: PrecisionChoice) -> Step:
+        return f"generate {choice.value}", lambda: gpu_rivals.measure(
+            path, data, choice, options.context, options.device, whole.cancellation
+        )
+
     return [
         ("machine", lambda: {"hardware": msgspec.to_builtins(machine.describe(data)),
                              "cards": msgspec.to_builtins(card_states())}),
@@ -112,6 +117,7 @@ def steps(data: Path, options: argparse.Namespace, whole: Run) -> list[Step]:
         *(memory(choice) for choice in CHOICES[1:]),
         *(bench(f"reading {choice.value}", choice, PACKED_PARTS) for choice in CHOICES[1:]),
         ladder("compiled bf16", PrecisionChoice.BF16, gpu_ladder.COMPILED),
+        *(generate(choice) for choice in CHOICES),
     ]  # fmt: skip
 
 

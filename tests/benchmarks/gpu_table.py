@@ -88,9 +88,14 @@ def _prefill(found: dict[str, Any]) -> Iterator[Row]:
 
 
 def _rivals(found: dict[str, Any]) -> Iterator[Row]:
-    for _, row in _measured(found, "rivals", "rivals"):
+    for step, row in (*_measured(found, "rivals", "rivals"), *_measured(found, "generate", "rivals")):
         if rate := _median(row.get("tokens_per_second")):
-            yield row["rival"], f"{row['context_tokens']:,}", f"{rate:.1f}", f"{row['hearth_times_faster']:.2f} x"
+            yield (
+                f"{step}: {row['rival']}",
+                f"{row['context_tokens']:,}",
+                f"{rate:.1f}",
+                f"{row['hearth_times_faster']:.2f} x",
+            )
 
 
 def _follow_ups(found: dict[str, Any]) -> Iterator[Row]:

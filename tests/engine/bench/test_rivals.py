@@ -21,7 +21,7 @@ def test_what_was_compiled_for_a_rival_is_given_back(
     was_reset: list[bool] = []
     monkeypatch.setattr(torch.compiler, "reset", lambda: was_reset.append(True))
     monkeypatch.setattr(compiler, "problem", lambda _device: "")
-    monkeypatch.setattr(rivals, "_MOST_TOKENS", 8)
+    monkeypatch.setattr(rivals, "MOST_TOKENS", 8)
     monkeypatch.setattr(rivals, "write", lambda *_arguments, **_options: Written((5, 6, 7), 0.01))
     path = tiny_checkpoints.make("llama", tiny_folder)
     wanted = Opening(Subject(path, "llama", str(path), False), PrecisionChoice.FP32, 512, "cpu", tmp_path,
