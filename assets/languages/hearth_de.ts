@@ -5935,6 +5935,10 @@
         <translation>{0} konnte nicht gelöscht werden: {1}.</translation>
     </message>
     <message>
+        <source>{0} describes it in a way that this version cannot read</source>
+        <translation>{0} beschreibt es auf eine Weise, die diese Version nicht lesen kann</translation>
+    </message>
+    <message>
         <source>{0} does not answer ({1}). {2}</source>
         <translation>{0} antwortet nicht ({1}). {2}</translation>
     </message>
@@ -5989,6 +5993,10 @@
     <message>
         <source>{0} is damaged</source>
         <translation>{0} ist beschädigt</translation>
+    </message>
+    <message>
+        <source>{0} is damaged (it has more than {1} entries)</source>
+        <translation>{0} ist beschädigt (mehr als {1} Einträge)</translation>
     </message>
     <message>
         <source>{0} is damaged (nested too deeply)</source>

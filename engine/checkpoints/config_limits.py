@@ -29,7 +29,29 @@ _WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
 _EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 # Per layer, so a list may stand for one number.
 _LONGEST_LIST = 10_000
+# Where transformers makes something out of the number itself: a dictionary with a name for each label.
+_COUNTS = {"num_labels": (0, 100_000)}
+# No tensor and no loop can count further. Lengths "without end" are published as 10^30, and nobody counts those.
+_LARGEST_WHOLE = 2**63 - 1
+_ENDLESS = "max_length"
+# Many times what any published file lists, each packed product by its name included.
+_MOST_ENTRIES = 500_000
+_DEEPEST_NESTING = 50
 _LONGEST_SHOWN = 40
+
+
+def refuse_odd_structure(files: CheckpointFiles, name: str, content: object) -> None:
+    """Raise EngineError(CHECKPOINT_INCOMPLETE) for JSON that would take long to walk through: too deep or too long."""
+    entries, waiting = 0, [(content, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > _DEEPEST_NESTING:
+            raise incomplete(files, f"{name} is damaged (nested too deeply)")
+        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        entries += len(inner)
+        if entries > _MOST_ENTRIES:
+            raise incomplete(files, f"{name} is damaged (it has more than {_MOST_ENTRIES:,} entries)")
+        waiting += [(value, depth + 1) for value in inner if isinstance(value, dict | list)]
 
 
 def refuse_odd_sizes(files: CheckpointFiles, config: Mapping[str, object]) -> None:
@@ -45,8 +67,10 @@ def refuse_odd_sizes(files: CheckpointFiles, config: Mapping[str, object]) -> No
         for key, value in part.items():
             if isinstance(value, list) and len(value) > _LONGEST_LIST:
                 raise incomplete(files, f"{CONFIG_NAME} is damaged ({_shown(key)} has {len(value):,} entries)")
-    for key, value, is_listed in _floats("", config):
-        if math.isnan(value) or (math.isinf(value) and not is_listed):
+    for key, value, is_listed in _entries("", config):
+        if _is_no_number(value, is_listed) or _is_endless(key, value):
+            raise _damaged(files, key, value)
+        if value is not None and key in _COUNTS and not _is_within(value, _COUNTS[key]):
             raise _damaged(files, key, value)
 
 
@@ -81,16 +105,25 @@ def parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
         yield text
 
 
-def _floats(key: str, value: object, is_listed: bool = False) -> Iterator[tuple[str, float, bool]]:
-    """Yield each fraction at any depth, with its key and whether it is in a list: Mamba publishes endless limits."""
-    if isinstance(value, float):
-        yield key, value, is_listed
-    elif isinstance(value, dict):
+def _entries(key: str, value: object, is_listed: bool = False) -> Iterator[tuple[str, object, bool]]:
+    """Yield whatever is no list or dictionary at any depth, with its key and whether it is in a list."""
+    if isinstance(value, dict):
         for inner, each in value.items():
-            yield from _floats(str(inner), each)
+            yield from _entries(str(inner), each)
     elif isinstance(value, list):
         for each in value:
-            yield from _floats(key, each, True)
+            yield from _entries(key, each, True)
+    else:
+        yield key, value, is_listed
+
+
+def _is_no_number(value: object, is_listed: bool) -> bool:
+    """Whether it is none, or an endless one outside of a list: Mamba publishes endless limits in one."""
+    return isinstance(value, float) and (math.isnan(value) or (math.isinf(value) and not is_listed))
+
+
+def _is_endless(key: str, value: object) -> bool:
+    return isinstance(value, int) and abs(value) > _LARGEST_WHOLE and not key.endswith(_ENDLESS)
 
 
 def _each(value: object) -> list[object]:

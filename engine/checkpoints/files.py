@@ -17,6 +17,8 @@ SINGLE_NAME = "model.safetensors"
 CONFIG_NAME = "config.json"
 
 LARGEST_JSON_BYTES = 64 * 2**20
+# Reading what a description of that size can hold takes seconds and gigabytes; an index lists each tensor.
+_LARGEST_DESCRIPTION_BYTES = 16 * 2**20
 
 _ELEMENT_BITS = {
     "F64": 64, "I64": 64, "U64": 64, "C64": 64, "F32": 32, "I32": 32, "U32": 32, "F6_E2M3": 6, "F6_E3M2": 6, "F4": 4,
@@ -25,6 +27,7 @@ _BITS_OF_HALVES = 16
 _BITS_OF_BYTES = 8
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _MOST_BYTES = 2**56
+_INDEX_END = ".index.json"
 _SHOWN_NAMES = 3
 _OPENING_BYTES = 64
 _LENGTH_BYTES = 8
@@ -174,7 +177,8 @@ def read_json(files: CheckpointFiles, name: str) -> object:
     """Return the content of a JSON file of bounded size. Raises EngineError(CHECKPOINT_INCOMPLETE) if it is damaged."""
     path = files.folder / name
     try:
-        if path.stat().st_size > LARGEST_JSON_BYTES:
+        largest = LARGEST_JSON_BYTES if name.endswith(_INDEX_END) else _LARGEST_DESCRIPTION_BYTES
+        if path.stat().st_size > largest:
             raise incomplete(files, f"{name} is far too large")
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import CONFIG_MAPPING, AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints import text_part
 from engine.checkpoints.conversion import discard
-from engine.checkpoints.files import CheckpointContents, CheckpointFiles, incomplete
+from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, CheckpointFiles, incomplete
 from engine.checkpoints.progress import ReportProgress
 from engine.checkpoints.resolve import resolve
 from engine.checkpoints.safety import check, unbuildable, unsupported
@@ -110,8 +110,11 @@ def read_config(files: CheckpointFiles, content: Mapping[str, object]) -> PreTra
             str(files.folder), local_files_only=True, trust_remote_code=False
         )
     except Exception as error:  # unknown model types and odd values raise anything from KeyError to validation errors
-        kind = str(content.get("model_type"))[:_LONGEST_KIND]
-        raise unsupported(files, f"this version does not know models of the kind “{kind}”", repr(error)) from error
+        kind = str(content.get("model_type"))
+        why = f"this version does not know models of the kind “{kind[:_LONGEST_KIND]}”"
+        if kind in CONFIG_MAPPING:
+            why = f"{CONFIG_NAME} describes it in a way that this version cannot read"
+        raise unsupported(files, why, repr(error)) from error
     if auto_class_for(config) is None:
         raise unsupported(files, f"it is no text-generation model ({config.model_type})")
     if getattr(config, "is_decoder", True) is False and hasattr(config, "type_vocab_size"):

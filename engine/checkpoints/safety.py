@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints.config_limits import refuse_odd_sizes, refuse_other_weights
+from engine.checkpoints.config_limits import refuse_odd_sizes, refuse_odd_structure, refuse_other_weights
 from engine.checkpoints.files import (
     CONFIG_NAME,
     CheckpointContents,
@@ -49,7 +49,6 @@ KNOWN_FILES = frozenset({*_TOKENIZER_FILES, *_JSON_FILES, *_OTHER_FILES}) - {
 _WEIGHTS_KEY = "transformers_weights"
 _WEIGHT_NAMES = (".safetensors", ".safetensors.index.json")
 _CHAT_ARCHITECTURES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration")
-_DEEPEST_NESTING = 50
 _LONGEST_SHOWN = 60
 
 
@@ -90,7 +89,9 @@ def check_description(files: CheckpointFiles) -> Mapping[str, object]:
     _refuse_odd_files(files)
     for name in _JSON_FILES:
         if is_there(files, name):
-            _refuse_code(files, name, read_json(files, name))
+            content = read_json(files, name)
+            refuse_odd_structure(files, name, content)
+            _refuse_code(files, name, content)
     refuse_other_purpose(files)
     _refuse_other_models(files, config)
     refuse_odd_sizes(files, config)
@@ -154,31 +155,17 @@ def _refuse_code(files: CheckpointFiles, name: str, content: object) -> None:
                 "Choose a version of the model that transformers supports without custom code.",
                 f"{name}: {key}",
             )
-    if _depth(content) > _DEEPEST_NESTING:
-        raise incomplete(files, f"{name} is damaged (nested too deeply)")
 
 
-def _keys(content: object, depth: int = 0, inside_quantization: bool = False) -> Iterator[tuple[str, bool]]:
-    """Yield every key down to the deepest level allowed, and whether it stands inside a quantization_config."""
-    if depth > _DEEPEST_NESTING:
-        return
+def _keys(content: object, inside_quantization: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield every key at any depth, and whether it stands inside a quantization_config."""
     if isinstance(content, dict):
         for key, value in content.items():
             yield str(key), inside_quantization
-            yield from _keys(value, depth + 1, inside_quantization or str(key).startswith("quantization"))
+            yield from _keys(value, inside_quantization or str(key).startswith("quantization"))
     elif isinstance(content, list):
         for value in content:
-            yield from _keys(value, depth + 1, inside_quantization)
-
-
-def _depth(content: object) -> int:
-    deepest, waiting = 0, [(content, 0)]
-    while waiting and deepest <= _DEEPEST_NESTING:
-        item, depth = waiting.pop()
-        deepest = max(deepest, depth)
-        inner = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        waiting += [(value, depth + 1) for value in inner if isinstance(value, dict | list)]
-    return deepest
+            yield from _keys(value, inside_quantization)
 
 
 def _refuse_other_models(files: CheckpointFiles, config: Mapping[str, object]) -> None:

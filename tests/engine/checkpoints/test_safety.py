@@ -280,6 +280,11 @@ def test_garbage_config(folder: Path, content: str) -> None:
     assert "config.json" in report.message
 
 
+def test_a_config_far_too_large(folder: Path) -> None:
+    tiny_checkpoints.edit_config(folder, extra=" " * 17 * 2**20)
+    assert "config.json is far too large" in refused(folder).message
+
+
 def test_a_config_nested_too_deeply(folder: Path) -> None:
     deep: object = {"auto_map": {"AutoConfig": "evil.Config"}}
     for _ in range(60):
@@ -316,11 +321,19 @@ def test_sizes_that_no_model_has(folder: Path, part: str | None, key: str, value
     [
         {"rms_norm_eps": float("nan")}, {"rms_norm_eps": float("inf")}, {"rope_theta": float("-inf")},
         {"rope_parameters": {"rope_type": "yarn", "factor": float("nan")}}, {"short_factor": [1.0, float("nan")]},
+        {"sliding_window": 10**30}, {"rope_parameters": {"rope_type": "yarn", "factor": -(10**30)}},
+        {"num_labels": 10**9}, {"num_labels": "many"}, {"vision_config": {"num_labels": 10**9}},
+        {"id2label": {str(number): "" for number in range(600_000)}}, {"a": [[[]] * 300_000, [[]] * 300_000]},
     ],
 )  # fmt: skip
 def test_numbers_that_are_none(folder: Path, changes: dict[str, object]) -> None:
     tiny_checkpoints.edit_config(folder, **changes)
     assert "config.json is damaged" in refused(folder).message
+
+
+def test_a_length_without_end_is_as_some_publish_it(folder: Path) -> None:
+    tiny_checkpoints.edit_config(folder, model_max_length=10**30, num_labels=None)
+    assert check(files_of(folder)).tensors
 
 
 def test_an_endless_limit_in_a_list_is_as_mamba_publishes_it(folder: Path) -> None:
