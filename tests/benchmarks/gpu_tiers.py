@@ -22,7 +22,7 @@ def measure(
     path: Path, data: Path, options: argparse.Namespace, cancellation: CancellationToken
 ) -> list[dict[str, object]]:
     """Return a row for each history that fits: seconds to read it, and to restore it from each tier."""
-    longest = max(history for history in HISTORIES if history <= options.longest_history)
+    longest = max((history for history in HISTORIES if history <= options.longest_history), default=HISTORIES[0])
     loaded = loader.load(
         str(path), PrecisionChoice.BF16, longest + 1024, options.device, data, cancellation, lambda *_: None
     )

@@ -26,17 +26,17 @@ from tests.app.widgets.models.demo_hub import OFFLOADED_PLAN
 
 _Dialog = TypeVar("_Dialog", bound=QDialog)
 _GIB = 2**30
-_CARD = "NVIDIA GeForce RTX 4070"
+_CARD = "NVIDIA GeForce RTX 4090"
 HARDWARE = Hardware(
-    "Linux", "CPU", 8, (), 32 * _GIB, 20 * _GIB, _GIB, (Gpu(0, _CARD, (8, 9), 12 * _GIB, int(4.1 * _GIB), True),)
+    "Linux", "CPU", 8, (), 32 * _GIB, 20 * _GIB, _GIB, (Gpu(0, _CARD, (8, 9), 24 * _GIB, int(16.1 * _GIB), True),)
 )
 _SUMS = "4.60 GiB of weights + 1.20 for 8,192 tokens + 0.50 to work in + 0.50 for CUDA + 0.50 in reserve"
 ON_CARD = msgspec.structs.replace(
     PLAN,
     device="cuda:0",
     device_name=_CARD,
-    precision_reason=f"BF16: {_SUMS} = 7.30 of 11.00 GiB free on {_CARD}.",
-    parts=MemoryParts(int(4.6 * _GIB), int(1.2 * _GIB), _GIB // 2, _GIB // 2, _GIB // 2, 0, 11 * _GIB),
+    precision_reason=f"BF16: {_SUMS} = 7.30 of 23.00 GiB free on {_CARD}.",
+    parts=MemoryParts(int(4.6 * _GIB), int(1.2 * _GIB), _GIB // 2, _GIB // 2, _GIB // 2, 0, 23 * _GIB),
 )
 
 
