@@ -6,7 +6,7 @@ from tests.app.widgets.demo_frame import HARDWARE, NO_CARD
 
 def test_a_card_is_named_with_its_memory() -> None:
     words = hardware_words(HARDWARE)
-    assert words.startswith("NVIDIA GeForce RTX 4070 with 12")
+    assert words.startswith("NVIDIA GeForce RTX 4090 with 24")
     assert "main memory" in words
 
 
