@@ -34,6 +34,8 @@ _COUNTS = {"num_labels": (0, 100_000)}
 # No tensor and no loop can count further. Lengths "without end" are published as 10^30, and nobody counts those.
 _LARGEST_WHOLE = 2**63 - 1
 _ENDLESS = "max_length"
+_SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty")
+_ENDS = "eos_token_id"
 # Many times what any published file lists, each packed product by its name included.
 _MOST_ENTRIES = 500_000
 _DEEPEST_NESTING = 50
@@ -97,6 +99,24 @@ def refuse_other_weights(
                 raise incomplete(files, f"{CONFIG_NAME} speaks of {experts} experts, the weights hold fewer")
 
 
+def refuse_odd_sampling(files: CheckpointFiles, name: str, content: Mapping[str, object]) -> None:
+    """Raise EngineError(CHECKPOINT_INCOMPLETE) if what is recommended for writing can't be used.
+
+    transformers hands on whatever stands there, and the first answer would fail by it.
+    """
+    for key in _SAMPLING:
+        value = content.get(key)
+        if value is not None and not (isinstance(value, int | float) and abs(value) < math.inf):
+            raise _damaged(files, key, value, name)
+    ends = content.get(_ENDS)
+    ends = [] if ends is None else ends if isinstance(ends, list) else [ends]
+    if len(ends) > _LONGEST_LIST:
+        raise incomplete(files, f"{name} is damaged ({_ENDS} has {len(ends):,} entries)")
+    for value in ends:
+        if not isinstance(value, int):
+            raise _damaged(files, _ENDS, value, name)
+
+
 def parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """Yield the configuration and the one of the text model inside it, if there is one."""
     yield config
@@ -141,8 +161,8 @@ def _numbers(part: Mapping[str, object], keys: tuple[str, ...]) -> Iterator[int]
     return (value for value in values if isinstance(value, int) and not isinstance(value, bool))
 
 
-def _damaged(files: CheckpointFiles, key: str, value: object) -> Exception:
-    return incomplete(files, f"{CONFIG_NAME} is damaged ({_shown(key)} is {_shown(value)})")
+def _damaged(files: CheckpointFiles, key: str, value: object, name: str = CONFIG_NAME) -> Exception:
+    return incomplete(files, f"{name} is damaged ({_shown(key)} is {_shown(value)})")
 
 
 def _shown(value: object) -> str:

@@ -4,7 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from engine.api.errors import EngineError, ErrorKind
-from engine.checkpoints.config_limits import refuse_odd_sizes, refuse_odd_structure, refuse_other_weights
+from engine.checkpoints.config_limits import (
+    refuse_odd_sampling,
+    refuse_odd_sizes,
+    refuse_odd_structure,
+    refuse_other_weights,
+)
 from engine.checkpoints.files import (
     CONFIG_NAME,
     CheckpointContents,
@@ -35,7 +40,8 @@ _FETCHING_KEYS = frozenset(
     }
 )  # fmt: skip
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "tekken.json", "spiece.model")
-_JSON_FILES = (CONFIG_NAME, "tokenizer_config.json", "generation_config.json")
+_GENERATION_NAME = "generation_config.json"
+_JSON_FILES = (CONFIG_NAME, "tokenizer_config.json", _GENERATION_NAME)
 # Everything else that transformers may open by name while it loads a model and its tokenizer.
 _OTHER_FILES = (
     "special_tokens_map.json", "added_tokens.json", "merges.txt", "chat_template.jinja", "chat_template.json",
@@ -92,6 +98,10 @@ def check_description(files: CheckpointFiles) -> Mapping[str, object]:
             content = read_json(files, name)
             refuse_odd_structure(files, name, content)
             _refuse_code(files, name, content)
+            if not isinstance(content, dict):
+                raise incomplete(files, f"{name} is damaged")
+            if name == _GENERATION_NAME:
+                refuse_odd_sampling(files, name, content)
     refuse_other_purpose(files)
     _refuse_other_models(files, config)
     refuse_odd_sizes(files, config)

@@ -364,6 +364,27 @@ def test_quantized_weights_without_a_word_in_the_config(folder: Path) -> None:
     assert name in report.message
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]", '"x"', '{"temperature": "warm"}', '{"temperature": NaN}', '{"temperature": [1]}', '{"top_k": Infinity}',
+        '{"eos_token_id": 1.5}', '{"eos_token_id": [[1]]}', '{"eos_token_id": "</s>"}',
+        '{"eos_token_id": [' + "1, " * 20_000 + "1]}",
+    ],
+)  # fmt: skip
+def test_recommendations_that_no_answer_could_be_written_with(folder: Path, content: str) -> None:
+    (folder / "generation_config.json").write_text(content)
+    report = refused(folder)
+    assert report.kind is INCOMPLETE
+    assert "generation_config.json is damaged" in report.message
+
+
+@pytest.mark.parametrize("content", ["{}", '{"temperature": null, "top_k": 20, "eos_token_id": [1, 2]}'])
+def test_recommendations_may_be_left_out(folder: Path, content: str) -> None:
+    (folder / "generation_config.json").write_text(content)
+    assert check(files_of(folder)).tensors
+
+
 # ---- code -----------------------------------------------------------------------------------------------------------
 
 
