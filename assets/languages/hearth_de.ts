@@ -4059,12 +4059,20 @@
         <translation>Das Modell „{0}“ gibt es auf dem Hub nicht, oder es wird nicht allen gezeigt.</translation>
     </message>
     <message>
+        <source>The model&apos;s chat template can&apos;t be used for this conversation: it prints nothing.</source>
+        <translation>Die Chat-Vorlage des Modells kann für diese Unterhaltung nicht verwendet werden: Sie gibt nichts aus.</translation>
+    </message>
+    <message>
         <source>The model&apos;s chat template can&apos;t be used for this conversation: {0}.</source>
         <translation>Die Chat-Vorlage des Modells kann für diese Unterhaltung nicht verwendet werden: {0}.</translation>
     </message>
     <message>
         <source>The model&apos;s context window is full.</source>
         <translation>Der Kontext des Modells ist voll.</translation>
+    </message>
+    <message>
+        <source>The model&apos;s weights do not know “{0}”, which its tokenizer writes.</source>
+        <translation>Die Gewichte des Modells kennen „{0}“ nicht, das sein Tokenizer schreibt.</translation>
     </message>
     <message>
         <source>The models could not be moved: {0}.</source>

@@ -76,7 +76,7 @@ class ChatSession:
         tokenizer = loaded.tokenizer
         source = tokenizer.get_chat_template()
         self._prompts = PromptBuilder(
-            tokenizer, ChatTemplate(source, _special_tokens(loaded)), loaded.plan.tokenizer_id
+            tokenizer, ChatTemplate(source, _special_tokens(loaded)), loaded.plan.tokenizer_id, _words(loaded)
         )
         plan = loaded.plan
         self._runner = ModelRunner(loaded.model, loaded.device, plan.context_window, plan.kv_layout, rungs)
@@ -358,6 +358,12 @@ def _spoken_before(command: Generate) -> tuple[int, ...]:
 def _special_tokens(loaded: LoadedModel) -> dict[str, str]:
     named: Mapping[str, object] = loaded.tokenizer.special_tokens_map
     return {name: str(token) for name, token in named.items() if isinstance(token, str)}
+
+
+def _words(loaded: LoadedModel) -> int:
+    """Return how many ids the model has a row for: tokenizers may know more."""
+    vocabulary = int(loaded.model.config.get_text_config().vocab_size)
+    return int(getattr(loaded.model.get_input_embeddings(), "num_embeddings", vocabulary))
 
 
 def _end_ids(loaded: LoadedModel) -> frozenset[int]:

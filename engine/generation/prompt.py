@@ -45,10 +45,16 @@ class _TurnShape:
 
 
 class PromptBuilder:
-    """Builds prompt ids for one tokenizer and its chat template; keeps the ids of texts it has tokenised."""
+    """Builds prompt ids for one tokenizer and its chat template; keeps the ids of texts it has tokenised.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate, tokenizer_id: str) -> None:
+    words: rows of the model's table; None if they don't matter.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, template: ChatTemplate, tokenizer_id: str, words: int | None = None
+    ) -> None:
         self._tokenizer = tokenizer
+        self._words = words
         self._template = template
         self._tokenizer_id = tokenizer_id
         self._special = _special_strings(tokenizer)
@@ -61,9 +67,16 @@ class PromptBuilder:
     def build(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[int]:
         """Return the ids to be in the model before the next token is generated.
 
-        Raises EngineError: PROMPT_EMPTY without a user's text, TEMPLATE_FAILED where the template refuses.
+        Raises EngineError: PROMPT_EMPTY without a user's text, TEMPLATE_FAILED where the template refuses, prints
+        nothing, or what it prints has ids that the model has no rows for: a card would answer nothing any more.
         """
-        return [token_id for run in self.runs(messages, continue_last, started_at) for token_id in run.ids]
+        ids = [token_id for run in self.runs(messages, continue_last, started_at) for token_id in run.ids]
+        if not ids:
+            raise _unusable("The model's chat template can't be used for this conversation: it prints nothing.")
+        if self._words is not None and max(ids) >= self._words:
+            unknown = self._tokenizer.convert_ids_to_tokens(max(ids))
+            raise _unusable(f"The model's weights do not know “{unknown}”, which its tokenizer writes.")
+        return ids
 
     def runs(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[PromptRun]:
         """Return the ids of build with what they were made of. Raises EngineError as build does."""
@@ -258,6 +271,10 @@ class PromptBuilder:
         extra = {"split_special_tokens": True} if split_special else {}
         ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False, **extra)["input_ids"]
         return ids
+
+
+def _unusable(told: str) -> EngineError:
+    return EngineError(ErrorKind.TEMPLATE_FAILED, told, "Choose another model, or start a new conversation.")
 
 
 def _require_text(history: list[PromptMessage], messages: Sequence[PromptMessage], continue_last: bool) -> None:

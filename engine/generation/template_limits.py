@@ -21,7 +21,7 @@ _LIMIT_INDENT = 64
 _LONG_NUMBER = re.compile(r"\d{4}")
 # Filters and methods that fill up to a number.
 _FILLING = frozenset(
-    {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "slice", "tojson", "zfill"}
+    {"batch", "center", "expandtabs", "indent", "ljust", "rjust", "round", "slice", "to_bytes", "tojson", "zfill"}
 )  # fmt: skip
 
 
@@ -58,10 +58,10 @@ class LimitedEnvironment(ImmutableSandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, N805 - jinja2's
-        """Count what a method of a text would make."""
+        """Count what a method of a text or a number would make."""
         method = getattr(__obj, "__wrapped__", __obj)  # str.format comes wrapped by the sandbox
         owner = getattr(method, "__self__", None)
-        if isinstance(owner, str | bytes):
+        if isinstance(owner, str | bytes | int):
             _refuse_huge(str(getattr(method, "__name__", "")), (owner, *args), kwargs)
         return super().call(__context, __obj, *args, **kwargs)
 

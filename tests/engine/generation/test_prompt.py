@@ -152,6 +152,21 @@ def test_an_empty_prompt_is_refused(content: str) -> None:
     assert caught.value.report.kind is ErrorKind.PROMPT_EMPTY
 
 
+def test_a_word_that_the_weights_lack_is_named() -> None:
+    told = [turn(Role.USER, "Hello")]
+    words = max(builder().build(told, False, 0.0))
+    template = ChatTemplate(byte_tokenizer.CHAT_TEMPLATE, {})
+    assert PromptBuilder(tokenizer, template, "tiny", words + 1).build(told, False, 0.0)
+    with pytest.raises(EngineError, match="do not know") as caught:
+        PromptBuilder(tokenizer, template, "tiny", words).build(told, False, 0.0)
+    assert str(tokenizer.convert_ids_to_tokens(words)) in caught.value.report.message
+
+
+def test_a_template_that_prints_nothing_is_refused() -> None:
+    with pytest.raises(EngineError, match="prints nothing"):
+        builder("{# nothing #}").build([turn(Role.USER, "Hello")], False, 0.0)
+
+
 @pytest.mark.parametrize("strange", [10**6, -1])
 def test_ids_that_the_model_has_no_row_for_are_left_aside(strange: int) -> None:
     """A file that was imported may hold any numbers, and decoding passes over those that are none."""

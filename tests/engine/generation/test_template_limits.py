@@ -27,6 +27,7 @@ def render(source: str) -> str:
         "{{ ('a' * 10000).replace('a', 'b' * 10000) | length }}", "{{ range(99999) | join('x' * 9999) | length }}",
         "{{ ('x' * 10000).join(['a' * 10000] * 10000) | length }}", "{{ [1] | batch(500000000, 'x') | list | length }}",
         "{{ [1] | slice(500000000) | list | length }}", "{{ 1 | round(999999999) }}",
+        "{{ (7).to_bytes(3000000000) | length }}",
         "{{ messages | tojson(indent=999999999) | length }}", "{{ (('a' * 10000) * 10000) | length }}",
         "{% set n = namespace(x=9) %}{% for i in range(60) %}{% set n.x = n.x * n.x %}{% endfor %}",
         "{% set n = namespace(x='a' * 9999) %}{% for i in range(40) %}{% set n.x = n.x + n.x %}{% endfor %}",
