@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from engine.decode.shared_inputs import LinearGroup, linear_groups
+from engine.decode.shared_inputs import LinearGroup, linear_groups, possible_groups
 from engine.offload.spread import is_spread
 
 # Packing has to be so much faster for one row, on a weight of this model, to be worth its time.
@@ -133,6 +133,8 @@ def install(model: PreTrainedModel, run: Callable[[], object]) -> None:
     kernel = _kernel_for(model)
     if kernel is None:
         return
+    if not any(group.owns_weights and _is_suitable(group, kernel) for group in possible_groups(model)):
+        return  # such as where INT8 or INT4 has all layers: a pass for nothing is a part of each load
     groups = [group for group in linear_groups(model, run) if _is_suitable(group, kernel)]
     if not _pays(groups, kernel):
         return

@@ -1,6 +1,6 @@
 """Which linear layers are given the same tensor, so that their weights can be multiplied with it at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,9 +43,22 @@ def linear_groups(model: PreTrainedModel, run: Callable[[], object]) -> list[Lin
     finally:
         for hook in hooks:
             hook.remove()
+    return _grouped(model, siblings, ((id(states), layer) for states, layer in calls))
+
+
+def possible_groups(model: PreTrainedModel) -> list[LinearGroup]:
+    """Return the largest groups that linear_groups() may find, without a pass: as if siblings had the same input."""
+    siblings = _siblings(model)
+    return _grouped(model, siblings, ((0, layer) for layer in siblings))
+
+
+def _grouped(
+    model: PreTrainedModel, siblings: Mapping[nn.Linear, nn.Module], inputs: Iterable[tuple[int, nn.Linear]]
+) -> list[LinearGroup]:
+    """Group layers, each with what tells its input from others."""
     groups: dict[tuple[int, nn.Module, bool, torch.dtype], list[nn.Linear]] = {}
-    for states, layer in calls:
-        groups.setdefault((id(states), siblings[layer], layer.bias is not None, layer.weight.dtype), []).append(layer)
+    for given, layer in inputs:
+        groups.setdefault((given, siblings[layer], layer.bias is not None, layer.weight.dtype), []).append(layer)
     shared = _shared_parameters(model)
     return [group for layers in groups.values() for group in _by_ownership(layers, shared)]
 

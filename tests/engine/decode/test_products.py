@@ -198,3 +198,16 @@ def test_packed_products_take_strided_states_and_a_bias() -> None:
     for index, layer in enumerate(single):
         torch.testing.assert_close(product.part(index, states), layer(states), rtol=0.02, atol=0.02)
         torch.testing.assert_close(product.weight_of(index), layer.weight.data)
+
+
+@pytest.mark.parametrize("kernel", Kernel)
+def test_no_pass_is_run_where_no_layers_can_be_put_together(
+    kernel: Kernel, tiny_folder: Path, always: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load("llama", tiny_folder)
+    monkeypatch.setattr(products, "_kernel_for", lambda model: kernel)
+    for module in list(model.modules()):
+        if type(module) is nn.Linear:
+            module.__class__ = OneRowLinear  # as little a plain layer as a packed one
+    products.install(model, lambda: pytest.fail("a pass that can find nothing"))
+    assert products.describe(model) == ""

@@ -1,5 +1,6 @@
 """The check at load: what rounding does to one comparison is forgiven, what is wrong is found with any ids."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from engine.api.errors import EngineError
 from engine.api.plan import PrecisionChoice
 from engine.generation import kv_check
 from engine.generation.kv_check import Pairs, check_ids, holds
-from engine.generation.model_runner import KvMode
+from engine.generation.model_runner import KvMode, ModelRunner
+from engine.kv.slab_layers import SlabLayer
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, load_session, user
+from tests.work import work_of
 
 RIGHT = torch.tensor([1.0, -2.0, 3.0])
 OTHER_EXPERTS = torch.tensor([1.0, -1.0, 2.0])
@@ -63,6 +66,52 @@ def test_a_model_that_reads_both_ways_is_refused(choice: PrecisionChoice, tmp_pa
     path = str(tiny_checkpoints.save(config, tmp_path / "model"))
     with pytest.raises(EngineError, match="depends on the words behind it"):
         load_session(path, tmp_path, choice)
+
+
+def forgetting_one(layer: SlabLayer, length: int) -> None:
+    layer.hold(length - 1)
+
+
+def keeping_one(layer: SlabLayer, length: int) -> None:
+    layer.hold(min(layer.length, length + 1))
+
+
+def keeping_all(layer: SlabLayer, length: int) -> None:
+    pass
+
+
+@pytest.mark.parametrize("rewind", [forgetting_one, keeping_one, keeping_all])
+def test_a_wrong_way_back_is_found(
+    rewind: Callable[[SlabLayer, int], None], tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tiny_checkpoints.make("llama", tiny_folder))
+    monkeypatch.setattr(SlabLayer, "rewind", rewind)
+    assert load_session(path, tiny_folder, PrecisionChoice.BF16)._runner.mode is KvMode.GROWING
+
+
+@pytest.mark.parametrize("reads", [(1,), range(2, 25)], ids=["single", "chunk"])
+def test_ids_that_are_not_stored_are_found(
+    reads: Sequence[int], tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append = SlabLayer._append
+
+    def forgetful(layer: SlabLayer, keys: torch.Tensor, values: torch.Tensor, seen: int) -> tuple[torch.Tensor, ...]:
+        found = tuple(part.clone() for part in append(layer, keys, values, seen))
+        if keys.shape[-2] in reads:
+            layer.values[:, :, layer.length - keys.shape[-2] : layer.length].zero_()
+        return found
+
+    path = str(tiny_checkpoints.make("llama", tiny_folder))
+    monkeypatch.setattr(SlabLayer, "_append", forgetful)
+    assert load_session(path, tiny_folder, PrecisionChoice.BF16)._runner.mode is KvMode.GROWING
+
+
+@pytest.mark.parametrize(("name", "passes"), [("llama", 6), ("lfm2", 8)])
+def test_a_load_of_packed_weights_costs_few_passes(name: str, passes: int, tiny_folder: Path) -> None:
+    """A plain one and the check of the KV, five to chunks and going back, or three and four to states put back."""
+    path = str(tiny_checkpoints.make(name, tiny_folder))
+    work = work_of(lambda: load_session(path, tiny_folder, PrecisionChoice.INT8))
+    assert work[ModelRunner._forward.__name__] == passes
 
 
 def test_each_try_has_other_ids() -> None:
