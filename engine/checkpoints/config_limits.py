@@ -24,13 +24,17 @@ _LIMITS = {
     "num_experts_per_tok": (0, 10_000),
     "vocab_size": (1, 100_000_000),
 }
-_LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WIDTH_KEYS = ("hidden_size", "n_embd", "d_model")
 _EXPERT_KEYS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
 # Per layer, so a list may stand for one number.
 _LONGEST_LIST = 10_000
-# Where transformers makes something out of the number itself: a dictionary with a name for each label.
-_COUNTS = {"num_labels": (0, 100_000)}
+# At any depth, the parts for pictures too: where transformers makes as many of something as the number says, before a
+# tensor is asked for (labels with names, layers, kinds of attention, slices of a product, blocks of a scan).
+_LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+_COUNTS = {
+    **dict.fromkeys((*_LAYER_KEYS, "attention_types", "pretraining_tp"), (0, 1_000)),
+    **dict.fromkeys(("num_labels", "chunk_size", "mamba_chunk_size"), (0, 100_000)),
+}
 # No tensor and no loop can count further. Lengths "without end" are published as 10^30, and nobody counts those.
 _LARGEST_WHOLE = 2**63 - 1
 _ENDLESS = "max_length"
@@ -72,7 +76,8 @@ def refuse_odd_sizes(files: CheckpointFiles, config: Mapping[str, object]) -> No
     for key, value, is_listed in _entries("", config):
         if _is_no_number(value, is_listed) or _is_endless(key, value):
             raise _damaged(files, key, value)
-        if value is not None and key in _COUNTS and not _is_within(value, _COUNTS[key]):
+        is_name = is_listed and isinstance(value, str)  # kinds of attention, each list of them with its number
+        if value is not None and not is_name and key in _COUNTS and not _is_within(value, _COUNTS[key]):
             raise _damaged(files, key, value)
 
 

@@ -323,16 +323,20 @@ def test_sizes_that_no_model_has(folder: Path, part: str | None, key: str, value
         {"rope_parameters": {"rope_type": "yarn", "factor": float("nan")}}, {"short_factor": [1.0, float("nan")]},
         {"sliding_window": 10**30}, {"rope_parameters": {"rope_type": "yarn", "factor": -(10**30)}},
         {"num_labels": 10**9}, {"num_labels": "many"}, {"vision_config": {"num_labels": 10**9}},
+        {"vision_config": {"num_hidden_layers": 10**6}}, {"attention_types": [[["global", "local"], 10**9]]},
+        {"pretraining_tp": 10**9}, {"mamba_chunk_size": 10**9},
         {"id2label": {str(number): "" for number in range(600_000)}}, {"a": [[[]] * 300_000, [[]] * 300_000]},
     ],
 )  # fmt: skip
-def test_numbers_that_are_none(folder: Path, changes: dict[str, object]) -> None:
+def test_numbers_that_are_none_or_that_no_model_has(folder: Path, changes: dict[str, object]) -> None:
     tiny_checkpoints.edit_config(folder, **changes)
     assert "config.json is damaged" in refused(folder).message
 
 
 def test_a_length_without_end_is_as_some_publish_it(folder: Path) -> None:
-    tiny_checkpoints.edit_config(folder, model_max_length=10**30, num_labels=None)
+    tiny_checkpoints.edit_config(
+        folder, model_max_length=10**30, num_labels=None, attention_types=[[["global", "local"], 12]]
+    )
     assert check(files_of(folder)).tensors
 
 
