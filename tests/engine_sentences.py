@@ -20,7 +20,7 @@ _LEFT_OUT = (
     "planning/shapes/",
     "__main__.py",
     "api/",
-    "quantization/int8_gemv.py",
+    "quantization/int8/gemv.py",
 )
 _BUGS = {"ValueError", "TypeError", "RuntimeError", "KeyError", "AssertionError", "NotImplementedError", "IndexError"}
 _UNSAID_CALLS = ("_log.", "logging.", "re.", "warnings.", "TypeVar", "cast")

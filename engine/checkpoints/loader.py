@@ -35,7 +35,7 @@ from engine.planning import precision
 from engine.planning.drafts import plan_with_draft
 from engine.planning.facts import CheckpointFacts
 from engine.planning.targets import targets_of
-from engine.quantization.own_experts import adopt
+from engine.quantization.experts.own import adopt
 from engine.quantization.published.environment import Environment, requirement, this_environment, unpacks_here
 from engine.quantization.published.load_options import load_options
 
@@ -262,7 +262,7 @@ def _load_model(
     elif published is not None:
         options = load_options(published, environment, _dtype_name(plan))
     if options is not None and options.keeps_mxfp4:
-        from engine.quantization import mxfp4_quantizer
+        from engine.quantization.experts import mxfp4_quantizer
 
         mxfp4_quantizer.register()
     blueprint = Blueprint(
@@ -289,7 +289,8 @@ def _finish(model: PreTrainedModel, blueprint: Blueprint, data_folder: Path, *, 
     try:
         if is_packed:
             # Imported here: bitsandbytes takes seconds, and where it is broken everything else still works.
-            from engine.quantization import quantizers, trials
+            from engine.quantization import quantizers
+            from engine.quantization.int8 import trials
 
             quantizers.finish(model, on_processor=blueprint.device.type == "cpu")
             if blueprint.device.type == "cpu":

@@ -21,7 +21,7 @@ from engine.offload.spread import is_table
 from engine.planning.configuration import position_turn
 from engine.planning.facts import Block, CheckpointFacts, Matrix, Published
 from engine.planning.memory import LayerMemory, layer_memory
-from engine.quantization.expert_forms import expert_shapes
+from engine.quantization.experts.forms import expert_shapes
 from engine.quantization.packing import packed_shapes
 from engine.quantization.undrawn import Undrawn
 from engine.quantization.vocabulary import vocabulary_shapes

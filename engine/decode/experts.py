@@ -7,7 +7,7 @@ import torch
 from transformers import PreTrainedModel
 
 from engine.checkpoints.dimensions import experts_per_token
-from engine.quantization.packed_experts import PackedShape
+from engine.quantization.experts.packed import PackedShape
 
 # transformers' names: one grouped product over all rows, and one batched product over the chosen experts' weights.
 _MANY_ROWS, _FEW_ROWS = "grouped_mm", "batched_mm"

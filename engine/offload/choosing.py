@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from engine.quantization.expert_forms import expert_shapes
-from engine.quantization.packed_experts import packed_shapes_of
+from engine.quantization.experts.forms import expert_shapes
+from engine.quantization.experts.packed import packed_shapes_of
 
 _WHOLE_NUMBERS = (torch.int64, torch.int32)
 Span = tuple[int, int]  # first byte and the one behind the last

@@ -30,7 +30,7 @@ from transformers.modeling_utils import LoadStateDictConfig, caching_allocator_w
 from transformers.utils import logging as transformers_logging
 from transformers.utils.loading_report import LoadStateDictInfo
 
-from engine.quantization.int8_vocabulary import is_int8_vocabulary
+from engine.quantization.int8.vocabulary import is_int8_vocabulary
 from engine.quantization.opened_files import opened
 from engine.quantization.reading_class import load
 from engine.quantization.undrawn import Undrawn

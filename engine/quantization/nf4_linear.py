@@ -16,7 +16,7 @@ from bitsandbytes.nn.modules import Linear4bit, Params4bit
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from engine.quantization.int8_products import rows_at_once
+from engine.quantization.int8.products import rows_at_once
 from engine.quantization.nf4 import unpack_nf4
 from engine.quantization.packing import NF4_BLOCK, is_interleavable
 

@@ -17,7 +17,7 @@ from transformers.quantizers.quantizers_utils import should_convert_module
 
 from engine.api.plan import Precision
 from engine.quantization.class_source import source_of
-from engine.quantization.expert_forms import expert_shapes
+from engine.quantization.experts.forms import expert_shapes
 from engine.quantization.plain_linears import is_linear
 
 NF4_BLOCK = 64  # values that share one absmax

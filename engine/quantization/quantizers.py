@@ -30,19 +30,9 @@ from transformers.quantizers.quantizer_bnb_8bit import Bnb8BitHfQuantizer
 from transformers.quantizers.quantizers_utils import get_module_from_name, should_convert_module
 
 from engine.api.plan import Precision
-from engine.quantization.expert_forms import expert_shapes, form_of
-from engine.quantization.int8_linear import replace_int8_linears
-from engine.quantization.int8_vocabulary import (
-    Int8Embedding,
-    Int8Head,
-    is_int8_vocabulary,
-    lay_in_place,
-    pack_rows,
-    use_int8_vocabulary,
-)
-from engine.quantization.nf4_linear import replace_nf4_linears
-from engine.quantization.own_experts import adopt
-from engine.quantization.packed_experts import (
+from engine.quantization.experts.forms import expert_shapes, form_of
+from engine.quantization.experts.own import adopt
+from engine.quantization.experts.packed import (
     PACKED,
     SCALES,
     PackedShape,
@@ -53,7 +43,17 @@ from engine.quantization.packed_experts import (
     packed_shapes_of,
     use_packed_experts,
 )
-from engine.quantization.packed_experts import register as register_experts
+from engine.quantization.experts.packed import register as register_experts
+from engine.quantization.int8.linear import replace_int8_linears
+from engine.quantization.int8.vocabulary import (
+    Int8Embedding,
+    Int8Head,
+    is_int8_vocabulary,
+    lay_in_place,
+    pack_rows,
+    use_int8_vocabulary,
+)
+from engine.quantization.nf4_linear import replace_nf4_linears
 from engine.quantization.packing import modules_kept
 from engine.quantization.plain_linears import make_plain
 from engine.quantization.report import share_tables

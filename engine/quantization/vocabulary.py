@@ -7,7 +7,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from engine.quantization.class_source import source_of
-from engine.quantization.int8_vocabulary import is_known_embedding
+from engine.quantization.int8.vocabulary import is_known_embedding
 
 # By its name, a weight is asked for in a string, and its device is the same in 8 bit (Llama 4). Other code would take
 # it as numbers of 16 bit.

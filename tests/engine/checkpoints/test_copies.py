@@ -20,7 +20,8 @@ from engine.api.events import LoadPhase
 from engine.api.plan import Precision, PrecisionChoice
 from engine.checkpoints import conversion, copies, copy_folders, loader
 from engine.checkpoints.files import CheckpointFiles
-from engine.quantization import packed_experts, quantizers
+from engine.quantization import quantizers
+from engine.quantization.experts import packed as packed_experts
 from tests import tiny_checkpoints
 
 PROMPT = torch.tensor([[3, 17, 44, 101, 250, 9, 12]])

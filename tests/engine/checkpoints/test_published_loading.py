@@ -16,7 +16,8 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Plan, Precision, PrecisionChoice
 from engine.checkpoints import copies, copy_folders, loader
-from engine.quantization import packed_experts, quantizers
+from engine.quantization import quantizers
+from engine.quantization.experts import packed as packed_experts
 from engine.quantization.published import reading
 from engine.quantization.published.forms import PackedWeight
 from engine.quantization.published.unpacking import Read

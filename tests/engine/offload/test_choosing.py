@@ -15,7 +15,7 @@ from engine.offload import streaming
 from engine.offload.choosing import ExpertBytes, chosen_by, expert_bytes_of
 from engine.offload.lanes import copy_spans
 from engine.planning.placement import Aside
-from engine.quantization.expert_forms import form_of
+from engine.quantization.experts.forms import form_of
 from tests import tiny_checkpoints
 from tests.architectures.tiny_config import tiny_config
 from tests.engine.offload.answers import answers

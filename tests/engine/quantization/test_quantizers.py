@@ -7,9 +7,8 @@ import transformers
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from engine.api.plan import Precision
-from engine.quantization.expert_forms import expert_shapes
-from engine.quantization.nf4_linear import kernel_works
-from engine.quantization.packed_experts import (
+from engine.quantization.experts.forms import expert_shapes
+from engine.quantization.experts.packed import (
     PACKED,
     SCALES,
     _all_at_once,
@@ -18,6 +17,7 @@ from engine.quantization.packed_experts import (
     packed_shapes_of,
     unpack,
 )
+from engine.quantization.nf4_linear import kernel_works
 from engine.quantization.packing import packed_bytes, packed_shapes
 from engine.quantization.quantizers import finish, quantization_config_for
 from engine.quantization.report import resident_bytes

@@ -11,9 +11,9 @@ from transformers.quantizers.auto import AutoHfQuantizer
 
 from engine.api.plan import Precision
 from engine.checkpoints.skeleton import skeleton_of
-from engine.quantization import int8_vocabulary
-from engine.quantization.int8_products import Ladder, Rung, is_in_place, whole
-from engine.quantization.int8_vocabulary import Int8Embedding, Int8Head, is_known_embedding, lay_in_place, pack_rows
+from engine.quantization.int8 import vocabulary as int8_vocabulary
+from engine.quantization.int8.products import Ladder, Rung, is_in_place, whole
+from engine.quantization.int8.vocabulary import Int8Embedding, Int8Head, is_known_embedding, lay_in_place, pack_rows
 from engine.quantization.quantizers import finish, quantization_config_for
 from engine.quantization.vocabulary import vocabulary_shapes
 from tests import tiny_checkpoints

@@ -38,7 +38,7 @@ class ExpertForm:
         return (*self.first, self.down) if self.down else self.first
 
 
-# By class. What each is called with is said in engine/quantization/own_experts.py.
+# By class. What each is called with is said in engine/quantization/experts/own.py.
 _OWN_FORMS = {
     "Llama4TextExperts": ExpertForm((_GATE_UP,), _DOWN, frozenset({_GATE_UP, _DOWN})),
     "DbrxExpertGLU": ExpertForm(("w1", "v1"), "w2", frozenset({"w2"}), count="moe_num_experts"),

@@ -12,9 +12,9 @@ from transformers import PreTrainedModel
 from engine.hardware.copy_rate import busy_seconds_of_others
 from engine.hardware.cpu import cpu_features, cpu_name
 from engine.hardware.machine_file import MachineFile, keep_choice
-from engine.quantization.int8_linear import Int8Linear
-from engine.quantization.int8_products import is_tried, ladder_for, recall
-from engine.quantization.int8_vocabulary import Int8Head
+from engine.quantization.int8.linear import Int8Linear
+from engine.quantization.int8.products import is_tried, ladder_for, recall
+from engine.quantization.int8.vocabulary import Int8Head
 
 _TRIAL_VERSION = 1  # to be raised when products or their trial change
 _BUSY_CORES = 0.25  # of other programs' work, on average

@@ -7,7 +7,7 @@ from accelerate.hooks import add_hook_to_module, remove_hook_from_module
 from bitsandbytes.nn.modules import Int8Params, Linear8bitLt
 from transformers import PreTrainedModel
 
-from engine.quantization.int8_products import is_in_place, ladder_for
+from engine.quantization.int8.products import is_in_place, ladder_for
 
 _LARGEST_CODE = 127
 

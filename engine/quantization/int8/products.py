@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import linear
 
-from engine.quantization.int8_gemv import GEMV_ROWS, gemv, takes
+from engine.quantization.int8.gemv import GEMV_ROWS, gemv, takes
 
 Product = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 

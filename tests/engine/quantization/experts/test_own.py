@@ -12,9 +12,9 @@ from transformers import PreTrainedConfig, PreTrainedModel
 
 from engine.api.plan import Precision
 from engine.checkpoints.skeleton import auto_class_for, skeleton_of
-from engine.quantization.expert_forms import expert_shapes, form_of
-from engine.quantization.own_experts import adopt
-from engine.quantization.packed_experts import _all_at_once, _expert_by_expert, is_packed, packed_shapes_of, unpack
+from engine.quantization.experts.forms import expert_shapes, form_of
+from engine.quantization.experts.own import adopt
+from engine.quantization.experts.packed import _all_at_once, _expert_by_expert, is_packed, packed_shapes_of, unpack
 from engine.quantization.packing import packed_shapes
 from engine.quantization.quantizers import finish, quantization_config_for
 from tests import tiny_checkpoints

@@ -18,8 +18,8 @@ from engine.api.plan import Precision, PrecisionChoice
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
 from engine.planning.placement import Aside
-from engine.quantization import mxfp4, mxfp4_quantizer
-from engine.quantization.packed_experts import (
+from engine.quantization.experts import mxfp4, mxfp4_quantizer
+from engine.quantization.experts.packed import (
     IMPLEMENTATION,
     _all_at_once,
     _expert_by_expert,

@@ -23,10 +23,10 @@ from transformers.quantizers.base import HfQuantizer
 from transformers.utils.quantization_config import Mxfp4Config
 
 from engine.api.plan import Precision
-from engine.quantization.expert_forms import expert_shapes, is_dispatched
-from engine.quantization.mxfp4 import GROUP
-from engine.quantization.packed_experts import PackedShape, is_packed, make_place, mark, use_packed_experts
-from engine.quantization.packed_experts import register as register_experts
+from engine.quantization.experts.forms import expert_shapes, is_dispatched
+from engine.quantization.experts.mxfp4 import GROUP
+from engine.quantization.experts.packed import PackedShape, is_packed, make_place, mark, use_packed_experts
+from engine.quantization.experts.packed import register as register_experts
 from engine.quantization.published.kinds import KEPT_MXFP4
 
 # Of each tensor of experts, what it consists of in the files; transformers 5.17 has no list of it.

@@ -3,9 +3,9 @@ import pytest
 import torch
 from torch.nn.functional import linear
 
-from engine.quantization import int8_products
-from engine.quantization.int8_linear import Int8Linear, describe
-from engine.quantization.int8_products import Ladder, Rung, blockwise, digits, is_in_place, ladder_for, packed, whole
+from engine.quantization.int8 import products as int8_products
+from engine.quantization.int8.linear import Int8Linear, describe
+from engine.quantization.int8.products import Ladder, Rung, blockwise, digits, is_in_place, ladder_for, packed, whole
 
 # Relative error that rounding explains in each format; a broken kernel is off by about 1.
 BOUNDS = {torch.float32: 1e-5, torch.float16: 2e-3, torch.bfloat16: 6e-3}

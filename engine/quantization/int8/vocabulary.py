@@ -15,7 +15,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from engine.planning.recorded import HEAD_PIECE_BYTES
-from engine.quantization.int8_products import is_in_place, ladder_for, whole
+from engine.quantization.int8.products import is_in_place, ladder_for, whole
 
 _LARGEST_CODE = 127
 _PACKED_AT_ONCE_BYTES = 64 * 2**20

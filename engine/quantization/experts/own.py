@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from engine.quantization.expert_forms import gated, own_form
-from engine.quantization.packed_experts import expert_product, experts_forward
+from engine.quantization.experts.forms import gated, own_form
+from engine.quantization.experts.packed import expert_product, experts_forward
 
 
 class _Told:
@@ -63,7 +63,7 @@ class _DbrxExperts:
         return result.view(len(hidden_states), -1, self.hidden_size)
 
 
-# By class; other experts of expert_forms are _Told.
+# By class; all others that forms.py finds are _Told.
 _CALLED = {"JetMoeParallelExperts": _Sorted, "Llama4TextMoe": _Llama4Moe, "DbrxExperts": _DbrxExperts}
 
 

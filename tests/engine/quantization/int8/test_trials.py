@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.quantization import int8_products, trials
-from engine.quantization.int8_linear import Int8Linear
-from engine.quantization.int8_products import Ladder, Rung, blockwise, digits, ladder_for, packed
+from engine.quantization.int8 import products as int8_products
+from engine.quantization.int8 import trials
+from engine.quantization.int8.linear import Int8Linear
+from engine.quantization.int8.products import Ladder, Rung, blockwise, digits, ladder_for, packed
 
 CPU = torch.device("cpu")
 FOUND = Ladder(

@@ -3,7 +3,7 @@
 Layout of one tensor of E experts with `rows` output and `columns` input features, always rows first:
 NF4: packed (E, ceil(rows * columns / 2)) uint8 and float16 absmax (E, ceil(rows * columns / 64)); no second level, so
 that any experts can be taken out by index. INT8: packed (E, rows, columns) int8 and float32 scales (E, rows). MXFP4 is
-never made here, only kept as its publisher made it: see engine/quantization/mxfp4.py.
+never made here, only kept as its publisher made it: see engine/quantization/experts/mxfp4.py.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from transformers import PreTrainedModel
 from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS, ExpertsInterface
 
 from engine.api.plan import Precision
-from engine.quantization import mxfp4
-from engine.quantization.expert_forms import ExpertForm, expert_shapes, form_of, is_dispatched, stacked
+from engine.quantization.experts import mxfp4
+from engine.quantization.experts.forms import ExpertForm, expert_shapes, form_of, is_dispatched, stacked
 from engine.quantization.nf4 import unpack_nf4
 from engine.quantization.packing import NF4_BLOCK
 

@@ -1,0 +1,1 @@
+"""INT8 weights that are multiplied without being unpacked first: layers, vocabulary, and the choice of the product."""
