@@ -122,6 +122,11 @@ def refuse_odd_sampling(files: CheckpointFiles, name: str, content: Mapping[str,
             raise _damaged(files, _ENDS, value, name)
 
 
+def is_number_of_layers(value: object) -> bool:
+    """Whether a model may have as many, none included: transformers makes each of them before a tensor is asked for."""
+    return _is_within(value, _COUNTS["num_hidden_layers"])
+
+
 def parts(config: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
     """Yield the configuration and the one of the text model inside it, if there is one."""
     yield config

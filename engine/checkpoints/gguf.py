@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTra
 from transformers.integrations.gguf.reader import read_gguf_metadata
 
 from engine.api.errors import Cancelled, EngineError, ErrorKind
+from engine.checkpoints.gguf_description import refuse_odd_layers
 from engine.checkpoints.progress import WatchedBar, watched
 from engine.checkpoints.tokenizer_writing import make_quick_to_read
 
@@ -43,6 +44,7 @@ def convert(source: Path, folder: Path, name: str, tell: Tell) -> None:
     """
     tell(0.0)
     try:
+        refuse_odd_layers(source)
         with watched(lambda *_: None), _parsed_once(tell):
             _write_tokenizer(source, folder)
             tell(_SHARE_OF_TOKENIZER)

@@ -15,6 +15,7 @@ from transformers import AutoConfig
 from transformers.integrations.gguf.reader import GgufHeader, read_gguf_metadata
 
 from engine.api.errors import EngineError, ErrorKind
+from engine.checkpoints.config_limits import is_number_of_layers
 from engine.checkpoints.files import TensorHeader
 
 # A module as a plain object: its reader is replaced for the time of one look.
@@ -22,6 +23,7 @@ gguf: Any = importlib.import_module("gguf")
 
 _FLOAT, _INTEGER, _BOOLEAN, _STRING, _ARRAY = 6, 5, 7, 8, 9
 _TENSORS_KEY = "tokenizer.ggml.tokens"
+_LAYERS_END = ".block_count"
 # What the file is converted into when it is loaded.
 _CONVERTED_DTYPE, _CONVERTED_BYTES = "BF16", 2
 
@@ -40,6 +42,7 @@ def describe(path: Path) -> GgufDescription:
     Raises EngineError(CHECKPOINT_UNSUPPORTED) for a damaged file or a kind that transformers does not know.
     """
     try:
+        refuse_odd_layers(path)
         header = GgufHeader.from_file(str(path))
         with _quick_reader():
             config = AutoConfig.from_pretrained(str(path.parent), gguf_file=path.name, local_files_only=True)
@@ -56,6 +59,17 @@ def describe(path: Path) -> GgufDescription:
         for info in header.tensors
     }
     return GgufDescription(content, tensors)
+
+
+def refuse_odd_layers(path: Path) -> None:
+    """Raise ValueError for a number of layers that no model has, before anything is built with it; reads no weight.
+
+    What a damaged file raises gets through.
+    """
+    metadata, _ = read_gguf_metadata(str(path))
+    for key, value in metadata.items():
+        if key.endswith(_LAYERS_END) and not is_number_of_layers(value):
+            raise ValueError(f"{key} is {value}")
 
 
 @contextmanager
