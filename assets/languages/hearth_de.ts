@@ -1277,6 +1277,10 @@
         <translation>Herunterladen und chatten</translation>
     </message>
     <message>
+        <source>Download it again, or choose another model.</source>
+        <translation>Laden Sie es noch einmal herunter, oder wählen Sie ein anderes Modell.</translation>
+    </message>
+    <message>
         <source>Download it again, or use the model&apos;s safetensors version.</source>
         <translation>Laden Sie es noch einmal herunter, oder verwenden Sie die safetensors-Fassung des Modells.</translation>
     </message>
@@ -4025,6 +4029,10 @@
     <message>
         <source>The model {0} cannot be used for chatting: {1}.</source>
         <translation>Das Modell {0} eignet sich nicht zum Chatten: {1}.</translation>
+    </message>
+    <message>
+        <source>The model {0} computes no numbers: its weights or its configuration are damaged.</source>
+        <translation>Das Modell {0} berechnet keine Zahlen: Seine Gewichte oder seine Konfiguration sind beschädigt.</translation>
     </message>
     <message>
         <source>The model {0} could be loaded, but its program code fails when it computes in {1}.</source>

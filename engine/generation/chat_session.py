@@ -33,14 +33,21 @@ from engine.decode.rungs import Rungs
 from engine.generation.chat_template import ChatTemplate
 from engine.generation.decoding import Decoder, PipelinedDecoder, PlainDecoder
 from engine.generation.detokenizer import Detokenizer
-from engine.generation.first_pass import FirstPassFailed, ReadsBothWays, not_causal, unusable
+from engine.generation.first_pass import (
+    ComputesNoNumbers,
+    FirstPassFailed,
+    ReadsBothWays,
+    damaged,
+    not_causal,
+    unusable,
+)
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
 from engine.generation.prompt import PromptBuilder
 from engine.generation.reading import Reader, pace_for
 from engine.generation.rolling import fit, kept_messages
-from engine.generation.sampler import Sampler, SamplingValues, decide
+from engine.generation.sampler import Sampler, SamplingValues, decide, no_numbers
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
 from engine.generation.speculation.draft import DraftModel
 from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told
@@ -149,6 +156,8 @@ class ChatSession:
             return unusable(failure, self.loaded.plan, self.loaded.is_published_packed)
         except ReadsBothWays:
             return not_causal(self.loaded.plan)
+        except ComputesNoNumbers:
+            return no_numbers() if self.loaded.model.dtype is torch.float16 else damaged(self.loaded.plan)
         return None
 
     def _attempt(self, work: Callable[[], _Outcome]) -> _Outcome | Shortage:

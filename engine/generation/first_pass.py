@@ -25,6 +25,10 @@ class ReadsBothWays(Exception):
     """What the model says after some words depends on words behind them, so that it can't be asked word by word."""
 
 
+class ComputesNoNumbers(Exception):
+    """What the model answers to a few ids holds something that is no number, or an endless one."""
+
+
 def first_pass(work: Callable[[], _Outcome]) -> _Outcome:
     """Return what work, a pass through the model as it was published, returns.
 
@@ -59,6 +63,15 @@ def unusable(failure: FirstPassFailed, plan: Plan, is_published_packed: bool) ->
         hint,
         str(failure),
         remedies=ways_out,
+    )
+
+
+def damaged(plan: Plan) -> EngineError:
+    """Return what to tell of a model that ComputesNoNumbers in a precision that holds whatever it was trained with."""
+    return EngineError(
+        ErrorKind.CHECKPOINT_INCOMPLETE,
+        f"The model {plan.name} computes no numbers: its weights or its configuration are damaged.",
+        "Download it again, or choose another model.",
     )
 
 

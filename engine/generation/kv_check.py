@@ -1,5 +1,6 @@
 """Whether a way of keeping KV computes what a plain forward does, tried at load with a few ids."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -116,6 +117,11 @@ class KvCheck:
         if not self._runner.reads_in_chunks:
             return 5, 6, 7
         return (5, 6, 7, 10, 5, 16, 17) if self._undoes else (5, 6, 7, 16)
+
+    @property
+    def finds_numbers(self) -> bool:
+        """Whether plain forwards have found numbers wherever they were asked; the largest is none if any is none."""
+        return all(math.isfinite(float(logits.max())) for logits in self._expected.values())
 
     def noise(self, number: int) -> list[float]:
         """Return how far the logits that continued() compares move when the words that are read are rounded otherwise.

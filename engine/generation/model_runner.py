@@ -21,7 +21,7 @@ from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
 from engine.generation import window_check
-from engine.generation.first_pass import ReadsBothWays, first_pass
+from engine.generation.first_pass import ComputesNoNumbers, ReadsBothWays, first_pass
 from engine.generation.kv_check import CHECK_IDS, KvCheck, Pairs, are_equal, check_ids, holds
 from engine.generation.window_check import logits_under_small_windows
 from engine.hardware.faults import Fault, fault_of
@@ -132,8 +132,8 @@ class ModelRunner:
     def choose_mode(self) -> KvMode:
         """Compare the ways of keeping KV with a plain forward, keep the first that agrees; allocates the slab.
 
-        Raises FirstPassFailed and ReadsBothWays; errors about the machine (memory, a lost card) get through. Nothing
-        is kept then.
+        Raises FirstPassFailed, ComputesNoNumbers and ReadsBothWays; errors about the machine (memory, a lost card) get
+        through. Nothing is kept then.
         """
         vocabulary = int(self._model.config.get_text_config().vocab_size)
         ids = check_ids(vocabulary, CHECK_IDS)
@@ -157,7 +157,7 @@ class ModelRunner:
     def _choose(self, check: KvCheck) -> None:
         """Keep KV the first way that is right: as far as rounding in general explains it, else the model's own noise.
 
-        Raises ReadsBothWays.
+        Raises ComputesNoNumbers and ReadsBothWays.
         """
         if any(self._is_exact(mode, check, None) for mode in _CACHED_MODES):
             return
@@ -166,7 +166,8 @@ class ModelRunner:
         self._tells_positions = False
         self._use(KvMode.NONE)
         if not holds(check.beginning, self._model.dtype, check.noise):
-            raise ReadsBothWays
+            # Only now: what is no number with one of the ids tried may be right with others.
+            raise ReadsBothWays if check.finds_numbers else ComputesNoNumbers
 
     def _is_exact(self, mode: KvMode, check: KvCheck, own_noise: Callable[[int], Sequence[float]] | None) -> bool:
         """Keep KV that way; return whether it is right.

@@ -75,7 +75,7 @@ class Sampler:
     def sample(self, logits: torch.Tensor) -> int:
         """Return the next id from float32 logits of shape (vocabulary,). Raises EngineError if they are no numbers."""
         if not math.isfinite(float(logits.max())):  # the largest is not a number if any is not
-            raise _no_numbers()
+            raise no_numbers()
         return int(self.choose(logits))
 
     def choose(self, logits: torch.Tensor) -> torch.Tensor:
@@ -148,8 +148,11 @@ class Sampler:
         return scores, ids
 
 
-def _no_numbers() -> EngineError:
-    """Damaged weights compute no numbers; in FP16, whose largest number is 65,504, some healthy ones don't either."""
+def no_numbers() -> EngineError:
+    """Return what to tell where logits are no numbers.
+
+    Damaged weights compute no numbers; in FP16, whose largest number is 65,504, some healthy ones don't either.
+    """
     return EngineError(
         ErrorKind.CHECKPOINT_INCOMPLETE,
         "The model computes nothing that an answer could be chosen from: its weights are damaged, or too large for "

@@ -1,13 +1,15 @@
 """The check at load: what rounding does to one comparison is forgiven, what is wrong is found with any ids."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 
-from engine.api.errors import EngineError
+from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
 from engine.generation import kv_check
 from engine.generation.kv_check import Pairs, check_ids, holds
@@ -66,6 +68,40 @@ def test_a_model_that_reads_both_ways_is_refused(choice: PrecisionChoice, tmp_pa
     path = str(tiny_checkpoints.save(config, tmp_path / "model"))
     with pytest.raises(EngineError, match="depends on the words behind it"):
         load_session(path, tmp_path, choice)
+
+
+def with_a_weight_that_is_none(path: Path) -> None:
+    weights = load_file(path / "model.safetensors")
+    weights["model.norm.weight"][0] = torch.nan
+    save_file(weights, path / "model.safetensors", {"format": "pt"})
+
+
+def with_turns_by_nothing(path: Path) -> None:
+    config = json.loads((path / "config.json").read_text())
+    config["rope_parameters"]["rope_theta"] = 0.0
+    (path / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize("choice", [PrecisionChoice.FP32, PrecisionChoice.BF16])
+@pytest.mark.parametrize("damage", [with_a_weight_that_is_none, with_turns_by_nothing])
+def test_a_model_that_computes_no_numbers_is_told_as_that(
+    damage: Callable[[Path], None], choice: PrecisionChoice, tmp_path: Path
+) -> None:
+    path = tiny_checkpoints.make("llama", tmp_path)
+    damage(path)
+    with pytest.raises(EngineError, match="computes no numbers") as refused:
+        load_session(str(path), tmp_path, choice)
+    assert refused.value.report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+    assert not refused.value.report.remedies
+
+
+def test_in_fp16_the_weights_may_be_too_large(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    session.loaded.model.half()
+    monkeypatch.setattr(ModelRunner, "_plain_logits", lambda self, ids: torch.full((len(ids), 384), torch.nan))
+    with pytest.raises(EngineError, match="too large for this precision") as refused:
+        session._choose_mode()
+    assert [remedy.precision for remedy in refused.value.report.remedies] == [PrecisionChoice.FP32]
 
 
 def forgetting_one(layer: SlabLayer, length: int) -> None:
