@@ -220,11 +220,19 @@ def test_absurd_config_allocates_nothing(broken: Path, tmp_path: Path, key: str,
 
 
 @pytest.mark.parametrize(
-    "changes", [{"num_key_value_heads": 0}, {"head_dim": 0}, {"pad_token_id": 2**70}, {"pad_token_id": 10**9}]
+    ("changes", "why"),
+    [
+        ({"num_key_value_heads": 0}, "could not be built"),
+        ({"head_dim": 0}, "could not be built"),
+        ({"pad_token_id": 2**70}, "config.json is damaged (pad_token_id is"),
+        ({"pad_token_id": 10**9}, "could not be built"),
+    ],
 )
-def test_sizes_that_the_architecture_stumbles_over(broken: Path, tmp_path: Path, changes: dict[str, object]) -> None:
+def test_sizes_that_the_architecture_stumbles_over(
+    broken: Path, tmp_path: Path, changes: dict[str, object], why: str
+) -> None:
     tiny_checkpoints.edit_config(broken, **changes)
-    assert "could not be built" in refused(broken, tmp_path).message
+    assert why in refused(broken, tmp_path).message
 
 
 def test_unknown_model_type(broken: Path, tmp_path: Path) -> None:
