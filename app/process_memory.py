@@ -4,10 +4,8 @@ import ctypes
 import sys
 from contextlib import suppress
 
-_EXTENDED_LIMITS = 9
-"""JobObjectExtendedLimitInformation"""
-_PROCESS_MEMORY = 0x100
-"""JOB_OBJECT_LIMIT_PROCESS_MEMORY"""
+_EXTENDED_LIMITS = 9  # JobObjectExtendedLimitInformation
+_PROCESS_MEMORY = 0x100  # JOB_OBJECT_LIMIT_PROCESS_MEMORY
 
 
 class _Limits(ctypes.Structure):

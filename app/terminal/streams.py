@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-_SHOWS_SEQUENCES = 0x4
-"""ENABLE_VIRTUAL_TERMINAL_PROCESSING of Windows' consoles."""
+_SHOWS_SEQUENCES = 0x4  # ENABLE_VIRTUAL_TERMINAL_PROCESSING of Windows' consoles
 
 
 def prepare_streams() -> None:

@@ -14,10 +14,8 @@ DEATH_WINDOW_SECONDS = 60.0
 
 # Exit statuses of Windows, from ntstatus.h; faults begin with the first, and are known by hexadecimal digits.
 _WINDOWS_FAULTS = 0xC0000000
-_WINDOWS_UNREADABLE_PAGE = 0xC0000006
-"""STATUS_IN_PAGE_ERROR"""
-_WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)
-"""STATUS_NO_MEMORY and STATUS_COMMITMENT_LIMIT"""
+_WINDOWS_UNREADABLE_PAGE = 0xC0000006  # STATUS_IN_PAGE_ERROR
+_WINDOWS_NO_MEMORY = (0xC0000017, 0xC000012D)  # STATUS_NO_MEMORY and STATUS_COMMITMENT_LIMIT
 
 _STOPPED = mark("The engine stopped unexpectedly.")
 _ENDED = mark("The engine was ended by the system, probably because memory ran out.")
@@ -62,7 +60,7 @@ class EngineDeath:
 
     @property
     def is_file_lost(self) -> bool:
-        """SIGBUS: on Linux a file that the model is mapped from was cut, or its disk has gone."""
+        """SIGBUS on Linux, and what Windows calls it: a mapped file of the model was cut, or its disk has gone."""
         statuses = [_WINDOWS_UNREADABLE_PAGE]
         if sys.platform == "linux":
             statuses.append(-signal.SIGBUS)

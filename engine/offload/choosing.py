@@ -61,7 +61,8 @@ def chosen_by(given: Iterable[object], experts: int) -> frozenset[int] | None:
     go to each expert. Waits for the router, which is computed on the device.
     """
     given = tuple(given)
-    for counts in (each for each in given if isinstance(each, list) and len(each) == experts):
+    counts = next((each for each in given if isinstance(each, list) and len(each) == experts), None)
+    if counts is not None:
         return frozenset(index for index, count in enumerate(counts) if count) if sum(counts) < experts else None
     choices = [each for each in given if isinstance(each, torch.Tensor) and each.dtype in _WHOLE_NUMBERS]
     if len(choices) != 1 or choices[0].numel() >= experts:

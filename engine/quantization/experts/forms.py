@@ -60,9 +60,9 @@ def own_form(module: nn.Module) -> ExpertForm | None:
 
 def form_of(module: Any) -> ExpertForm | None:  # noqa: ANN401 - attributes that not every module has
     """Return the form of a module of experts, packed or not; None for all other modules."""
-    remembered = module.__dict__.get("expert_form")
+    remembered: ExpertForm | None = module.__dict__.get("expert_form")
     if remembered is not None:
-        return remembered  # type: ignore[no-any-return]
+        return remembered
     return _usual_form(module.has_gate, module.is_transposed) if is_dispatched(module) else own_form(module)
 
 
@@ -103,20 +103,21 @@ def _found_by_trying(module: nn.Module) -> ExpertForm | None:
     for is_transposed in (False, True):
         first, last = (one.transpose(1, 2) if is_transposed else one for one in (up, down))
         if first.shape[1] == 2 * last.shape[2] and first.shape[2] == last.shape[1]:
-            return _usual_form(True, is_transposed) if _computes_alike(type(module), module, is_transposed) else None
+            return _usual_form(True, is_transposed) if _computes_alike(module, is_transposed) else None
     return None
 
 
 _tried: dict[tuple[type, bool], bool] = {}
 
 
-def _computes_alike(kind: type, module: nn.Module, is_transposed: bool) -> bool:
-    if (kind, is_transposed) not in _tried:
+def _computes_alike(module: nn.Module, is_transposed: bool) -> bool:
+    key = type(module), is_transposed
+    if key not in _tried:
         try:
-            _tried[kind, is_transposed] = _tries_alike(module, is_transposed)
+            _tried[key] = _tries_alike(module, is_transposed)
         except Exception:  # whatever code raises that is called otherwise
-            _tried[kind, is_transposed] = False
-    return _tried[kind, is_transposed]
+            _tried[key] = False
+    return _tried[key]
 
 
 def _tries_alike(module: nn.Module, is_transposed: bool) -> bool:
