@@ -113,13 +113,13 @@ def _quantization(found: Found) -> Iterator[tuple[str, str]]:
 def _loading(found: Found) -> Iterator[tuple[str, str]]:
     for name, words in (("large", "a model of 1 GB"), ("starter", "the starter model")):
         rows = {row["precision"]: row for row in found["rows"] if row["model"] == name}
-        weights, whole = (
+        weights, whole, ready = (
             " and ".join(_times(rows[precision][f"{part}_ratio"]) for precision in ("int8", "int4"))
-            for part in ("weights", "whole")
+            for part in ("weights", "whole", "ready")
         )
         yield (
             f"loading {words} the second time in 8 and 4 bit, against the first",
-            f"the weights {weights} as fast, with tokenizer and all {whole}",
+            f"the weights {weights} as fast, with tokenizer and all {whole}, until it can be asked {ready}",
         )
 
 
