@@ -91,7 +91,7 @@ class ChatSession:
         self._warm = self._opened(source, kv_folder, budgets)
         pace = pace_for(self._runner, plan.prefill_chunk_tokens)
         self._reader = Reader(self._runner, pace, self._make_room)
-        self._speculation = Speculation(self._runner, self._opened_draft(), self._free_draft)
+        self._speculation = Speculation(self._runner, self._opened_draft(past_check), self._free_draft)
         self._published: GenerationConfig | None = loaded.model.generation_config
         self._end_ids = end_ids(loaded) | self._prompts.end_token_ids()
         self._housekeeping = Housekeeping(self._prompts, self._reader, self._warm, tokenizer, self._end_ids)
@@ -259,11 +259,12 @@ class ChatSession:
         kv = self._runner.kv
         return description.conversations(self._warm, kv), description.tier_uses(self._warm.tiers, kv)
 
-    def _opened_draft(self) -> DraftModel | None:
+    def _opened_draft(self, past_check: PastCheck | None) -> DraftModel | None:
         """Return the draft model ready to propose; None, and the plan says why, where it can't be used."""
         if self.loaded.draft is None:
             return None
-        draft = DraftModel(self.loaded.draft, int(self.loaded.model.config.get_text_config().vocab_size))
+        known = past_check.of_draft(self.loaded.draft) if past_check is not None else None
+        draft = DraftModel(self.loaded.draft, int(self.loaded.model.config.get_text_config().vocab_size), known)
         opened = self._attempt(draft.open)
         if opened is True:
             return draft

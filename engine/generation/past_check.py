@@ -33,6 +33,7 @@ _MOST_BYTES = 256 * 1024
 _MOST_MODELS = 32
 # So many logits of each pass are kept, spread over the vocabulary: a model that answers otherwise differs in most.
 _KEPT_LOGITS = 64
+_ALL_RUNGS = Rungs()
 _log = logging.getLogger(__name__)
 
 
@@ -56,11 +57,16 @@ class Finding(msgspec.Struct, frozen=True):
 class PastCheck:
     """What is known in the folder of a model that is loaded in one way; rungs: how its passes are made quick."""
 
-    def __init__(self, folder: Path, loaded: LoadedModel, rungs: Rungs) -> None:
+    def __init__(self, folder: Path, loaded: LoadedModel, rungs: Rungs = _ALL_RUNGS) -> None:
+        self._folder = folder
         self._path = folder / FILE_NAME
         self._key = ""
         with contextlib.suppress(OSError):
             self._key = _key_of(loaded, rungs)
+
+    def of_draft(self, draft: LoadedModel) -> "PastCheck":
+        """Return what is known of the model's draft model, which is loaded with all that makes passes quick."""
+        return PastCheck(self._path.parent, draft)
 
     def find(self) -> Finding | None:
         """Return what was found; None if nothing was, or if it can't be read."""

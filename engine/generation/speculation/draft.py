@@ -9,18 +9,23 @@ import torch
 from engine.api.cancellation import CancellationToken
 from engine.checkpoints.loader import LoadedModel
 from engine.generation.model_runner import KvMode, ModelRunner
+from engine.generation.past_check import PastCheck
 from engine.generation.reading import Reader, pace_for
 from engine.generation.sampler import Sampler
 from engine.generation.shortage import MemoryRanOut, Shortage
 
 
 class DraftModel:
-    """Proposes ids; used on the compute lane only. vocabulary: ids that the model itself has."""
+    """Proposes ids; used on the compute lane only.
 
-    def __init__(self, loaded: LoadedModel, vocabulary: int) -> None:
+    vocabulary: ids that the model itself has. past_check: what is known of the draft model from earlier loads.
+    """
+
+    def __init__(self, loaded: LoadedModel, vocabulary: int, past_check: PastCheck | None = None) -> None:
         plan = loaded.plan
         self.name = plan.name
-        self._runner = ModelRunner(loaded.model, loaded.device, plan.context_window, plan.kv_layout)
+        window, layout = plan.context_window, plan.kv_layout
+        self._runner = ModelRunner(loaded.model, loaded.device, window, layout, past_check=past_check)
         self._largest_chunk = plan.prefill_chunk_tokens
         own = int(loaded.model.config.get_text_config().vocab_size)
         self._vocabulary = min(vocabulary, own)

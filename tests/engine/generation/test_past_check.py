@@ -38,10 +38,10 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 class Loads:
     """Loads of one model, each checked with what those before have left in the folder."""
 
-    def __init__(self, folder: Path, path: str, choice: PrecisionChoice, passes: list[int]) -> None:
+    def __init__(self, folder: Path, path: str, choice: PrecisionChoice, passes: list[int], draft: str = "") -> None:
         self.folder = folder
         self.file = folder / past_check.FILE_NAME
-        self._loaded = load_session(path, folder, choice).loaded
+        self._loaded = load_session(path, folder, choice, draft=draft).loaded
         self._passes = passes
 
     def again(self, rungs: Rungs = Rungs()) -> tuple[ModelRunner, int]:  # noqa: B008 - a frozen value
@@ -81,6 +81,13 @@ def test_the_next_load_of_the_same_makes_two_passes(
     assert ways(second) == ways(first)
     ids = list(range(30))
     assert torch.equal(second.feed(ids), first.feed(ids))
+
+
+def test_the_draft_model_is_known_too(tiny_folder: Path, tmp_path: Path, passes: list[int]) -> None:
+    model, draft = (str(tiny_checkpoints.make("llama", tiny_folder, seed)) for seed in (0, 1))
+    loads = Loads(tmp_path, model, PrecisionChoice.FP32, passes, draft)
+    assert loads.again()[1] > 10
+    assert loads.again()[1] == 4
 
 
 def test_a_model_that_keeps_nothing_is_known_too(loads: Loads, monkeypatch: pytest.MonkeyPatch) -> None:
