@@ -51,7 +51,7 @@ ANSWER_FIELDS: tuple[Field, ...] = (
             Choice(ThinkingChoice.HIGH, mark("High")),
         ),
         optional=True,
-        unset_label=mark("As the model does"),
+        unset_label=mark("Automatic (as the model does)"),
     ),
     Field(
         "maximum_tokens",

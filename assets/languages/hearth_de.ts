@@ -624,10 +624,6 @@
         <translation>Wie für dieses Modell festgelegt: {value}</translation>
     </message>
     <message>
-        <source>As the model does</source>
-        <translation>Wie das Modell es tut</translation>
-    </message>
-    <message>
         <source>Ask in a private conversation</source>
         <translation>In einer privaten Unterhaltung fragen</translation>
     </message>
@@ -668,8 +664,16 @@
         <translation>August</translation>
     </message>
     <message>
+        <source>Auto</source>
+        <translation>Auto</translation>
+    </message>
+    <message>
         <source>Automatic (4 GiB)</source>
         <translation>Automatisch (4 GiB)</translation>
+    </message>
+    <message>
+        <source>Automatic (as the model does)</source>
+        <translation>Automatisch (wie das Modell es tut)</translation>
     </message>
     <message>
         <source>Automatic (best that fits)</source>
@@ -2067,6 +2071,10 @@
     <message>
         <source>Leave the revision out to delete all that is there.</source>
         <translation>Lassen Sie die Revision weg, um alles zu löschen, was da ist.</translation>
+    </message>
+    <message>
+        <source>Leave thinking to the mo&amp;del</source>
+        <translation>&amp;Das Nachdenken dem Modell überlassen</translation>
     </message>
     <message>
         <source>Leaves out words that are less than this share as likely as the best one; 0 leaves out none.</source>
@@ -6417,6 +6425,10 @@
     <message>
         <source>{cards}, and {ram}</source>
         <translation>{cards}, und {ram}</translation>
+    </message>
+    <message>
+        <source>{choice} (default)</source>
+        <translation>{choice} (Standard)</translation>
     </message>
     <message>
         <source>{computer}. {problem}</source>

@@ -81,6 +81,19 @@ def test_levels_are_chosen_in_the_buttons_menu(qtbot: QtBot, windows: list[Whole
     assert commands(window)[0] == "Conversation: Think before answering: low"
 
 
+def test_a_model_whose_own_way_is_no_level_is_left_to_it_again(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = opened(qtbot, windows, Script(thinking_choices=(LOW, HIGH)))
+    actions, button = window.hearth.window.actions_by_name, window.composer.thinking_button
+    assert actions.think_as_model.isChecked()
+    actions.think_high.trigger()
+    assert button.accessibleName() == "Thinking: High"
+    assert commands(window)[0] == "Conversation: Leave thinking to the model"
+    actions.think_as_model.trigger()
+    assert button.accessibleName() == "Thinking: Auto"
+    ask(window)
+    assert window.hearth.chat.runner._command.sampling.thinking is None
+
+
 def test_the_settings_decide_where_the_conversation_does_not(qtbot: QtBot, windows: list[Whole]) -> None:
     window = opened(qtbot, windows, SWITCH)
     window.hearth.settings.change(("thinking", OFF))

@@ -153,3 +153,8 @@ def _draw_thinking(studio: Studio) -> None:
     studio.draw_sizes("thinking-levels")
     studio.draw_popup("thinking-menu", studio.window.page.composer.thinking_button.showMenu)
     studio.close()
+    studio.begin()
+    studio.open(Script(thinking_choices=levels))
+    studio.draw("thinking-automatic", SMALL)
+    studio.draw_popup("thinking-automatic-menu", studio.window.page.composer.thinking_button.showMenu)
+    studio.close()

@@ -4,7 +4,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from app.controllers.conversations.conversation_settings_controller import ConversationSettingsController, OwnSettings
 from app.models.thinking_switch import ThinkingSwitch, switch_of
-from app.settings.schema import overlaid, sampling_from
+from app.settings.schema import sampling_from
 from engine.api.plan import Plan
 from engine.api.sampling import Sampling, ThinkingChoice
 
@@ -31,12 +31,11 @@ class ThinkingController(QObject):
         self._tell()
 
     @Slot(object)
-    def choose(self, choice: ThinkingChoice) -> None:
+    def choose(self, choice: ThinkingChoice | None) -> None:
         """Let the next answers of the shown conversation be written so; an answer that is being written goes on."""
         if self._known is None:
             return
-        followed = switch_of(self._plan, sampling_from(self._known.settings))
-        if followed is not None and followed.chosen is choice:
+        if choice is None or (self.switch is not None and self.switch.usual is choice):
             self._own.reset(THINKING)  # a switch that is turned there and back leaves nothing behind
         else:
             self._own.change((THINKING, choice))
@@ -50,7 +49,7 @@ class ThinkingController(QObject):
         switch: ThinkingSwitch | None = None
         if self._known is not None:
             own = Sampling(thinking=self._known.thinking)
-            switch = switch_of(self._plan, overlaid(sampling_from(self._known.settings), own))
+            switch = switch_of(self._plan, sampling_from(self._known.settings), own)
         if switch != self.switch:
             self.switch = switch
             self.switch_changed.emit(switch)

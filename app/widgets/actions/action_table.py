@@ -98,6 +98,7 @@ _THINKING = MenuRow(
     "thinking",
     mark("Thin&king"),
     (
+        ActionRow("think_as_model", mark("Leave thinking to the mo&del"), group=Group.THINKING),
         ActionRow("think_off", mark("Answer with&out thinking"), group=Group.THINKING, value=ThinkingChoice.OFF),
         ActionRow("think_on", mark("&Think before answering"), group=Group.THINKING, value=ThinkingChoice.ON),
         ActionRow("think_low", mark("Think before answering: &low"), group=Group.THINKING, value=ThinkingChoice.LOW),

@@ -93,7 +93,7 @@ class WindowActions(QObject):
     def show_thinking(self, switch: ThinkingSwitch | None) -> None:
         """Offer what the loaded model can do about thinking, and say why it is not to be had otherwise."""
         for choice, action in self.thinking.items():
-            is_there = switch is not None and choice in switch.choices
+            is_there = switch is not None and choice in switch.offered
             action.setVisible(is_there)
             action.setEnabled(is_there)
             action.setChecked(switch is not None and choice == switch.chosen)

@@ -43,7 +43,7 @@ class Composer(QWidget):
     long_text_pasted = Signal(object)  # str
     picture_pasted = Signal()
     own_settings_requested = Signal()
-    thinking_chosen = Signal(object)  # ThinkingChoice
+    thinking_chosen = Signal(object)  # ThinkingChoice | None
     recall_requested = Signal(object)  # (step, text)
     attachment_removed = Signal(object)  # key
     attachment_withdrawn = Signal(object)  # Attachment: it stands in the text now, or Undo or Redo took it away

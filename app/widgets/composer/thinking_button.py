@@ -25,7 +25,7 @@ _LARGEST_SHARE = 4  # of the composer's width, of which the text needs the most
 class ThinkingButton(QToolButton):
     """Pressed or not where there is only on and off, else a menu. Without a switch there is no button.
 
-    Signal chosen(ThinkingChoice).
+    Signal chosen(ThinkingChoice | None: as the model does by itself).
     """
 
     chosen = Signal(object)
@@ -34,7 +34,7 @@ class ThinkingButton(QToolButton):
         super().__init__(parent)
         self._theme = theme
         self._room_px = 0
-        self._choices: dict[ThinkingChoice, QAction] = {}
+        self._choices: dict[ThinkingChoice | None, QAction] = {}
         self._menu = Menu(self)
         self._group = QActionGroup(self)
         self._group.setExclusionPolicy(QActionGroup.ExclusionPolicy.ExclusiveOptional)  # nothing may be chosen yet
@@ -51,9 +51,9 @@ class ThinkingButton(QToolButton):
     def show_switch(self, switch: ThinkingSwitch | None) -> None:
         """Show what is in force, or nothing."""
         if switch is not None:
-            if switch.choices != tuple(self._choices):  # else it may be one of these that was just chosen
+            if switch.offered != tuple(self._choices):  # else it may be one of these that was just chosen
                 self._take(switch)
-            words = choice_words(switch.chosen) if switch.chosen is not None and not switch.is_on_or_off else ""
+            words = "" if switch.is_on_or_off else choice_words(switch.chosen)
             text = tr("Think: {choice}").format(choice=words) if words else tr("Think")
             self.setText(f" {text}")  # Qt leaves nothing between the icon and them
             name = tr("Think before answering") if switch.is_on_or_off else tr("Thinking")
@@ -62,6 +62,7 @@ class ThinkingButton(QToolButton):
             self.setChecked(switch.is_on_or_off and switch.chosen is ThinkingChoice.ON)
             for choice, action in self._choices.items():
                 action.setChecked(choice is switch.chosen)
+                action.setText(_entry_words(choice, switch.usual))
         self.setVisible(switch is not None)
         self.set_theme(self._theme)
 
@@ -104,7 +105,7 @@ class ThinkingButton(QToolButton):
     def _take(self, switch: ThinkingSwitch) -> None:
         """Be what these choices need."""
         self._menu.clear()
-        self._choices = {choice: self._menu.addAction(choice_words(choice)) for choice in switch.choices}
+        self._choices = {choice: self._menu.addAction("") for choice in switch.offered}
         for action in self._choices.values():
             action.setCheckable(True)
             self._group.addAction(action)
@@ -128,6 +129,14 @@ class ThinkingButton(QToolButton):
         self.chosen.emit(next(choice for choice, action in self._choices.items() if action is chosen))
 
 
-def choice_words(choice: ThinkingChoice) -> str:
-    """Return how a choice is called in the settings."""
+def choice_words(choice: ThinkingChoice | None) -> str:
+    """Return how a choice is called in the settings, or the first word of how none is."""
+    if choice is None:
+        return tr("Auto")
     return tr(next(each.label for each in field_of("thinking").choices if each.value == choice))
+
+
+def _entry_words(choice: ThinkingChoice | None, usual: ThinkingChoice | None) -> str:
+    if choice is None:
+        return tr(field_of("thinking").unset_label)
+    return tr("{choice} (default)").format(choice=choice_words(choice)) if choice is usual else choice_words(choice)

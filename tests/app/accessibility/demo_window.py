@@ -118,12 +118,14 @@ class DemoWindow:
             (AttachmentItem("1", "report.pdf", _REPORT), AttachmentItem("2", "draft.docx")),
         )
         composer.attachments.show_problem("photo.png is a picture, and this model reads text only.")
-        composer.set_thinking(ThinkingSwitch((ThinkingChoice.OFF, ThinkingChoice.ON), ThinkingChoice.ON))
+        composer.set_thinking(
+            ThinkingSwitch((ThinkingChoice.OFF, ThinkingChoice.ON), ThinkingChoice.ON, ThinkingChoice.ON)
+        )
         _settle()
         yield State("attachments", composer)
         composer.set_attachments(())
         composer.attachments.show_problem("")
-        composer.set_thinking(ThinkingSwitch((ThinkingChoice.LOW, ThinkingChoice.HIGH), ThinkingChoice.LOW))
+        composer.set_thinking(ThinkingSwitch((ThinkingChoice.LOW, ThinkingChoice.HIGH), None, None))
         growing = msgspec.structs.replace(answer(8, "The moon"), state=MessageState.STREAMING)
         self.transcript.append(TranscriptEntry(user(7, "Why?")))
         self.transcript.append(TranscriptEntry(growing))

@@ -29,7 +29,7 @@ def demo(qtbot: QtBot, theme: Theme) -> Iterator[DemoWindow]:
     shown.window.show_chat()
     shown.fill()
     shown.window.set_plan(PLAN)
-    shown.window.actions_by_name.show_thinking(ThinkingSwitch(tuple(ThinkingChoice), ThinkingChoice.ON))
+    shown.window.actions_by_name.show_thinking(ThinkingSwitch(tuple(ThinkingChoice), ThinkingChoice.ON, None))
     shown.window.activateWindow()
     qtbot.waitUntil(shown.window.isActiveWindow)
     yield shown

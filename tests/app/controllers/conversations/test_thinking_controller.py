@@ -79,6 +79,18 @@ def test_there_and_back_leaves_nothing_behind(desk: Desk) -> None:
     assert desk.record(desk.conversations.current_id or "").sampling is None
 
 
+def test_leaving_it_to_the_model_leaves_nothing_behind(desk: Desk) -> None:
+    desk.open_shop()
+    switch = Switch(desk, msgspec.structs.replace(LEVELS, thinking_by_default=None))
+    desk.talk("Hello", "Hi")
+    switch.controller.choose(HIGH)
+    assert switch.chosen is HIGH
+    switch.controller.choose(None)
+    assert switch.chosen is None
+    desk.settle()
+    assert desk.record(desk.conversations.current_id or "").sampling is None
+
+
 def test_it_stands_over_the_settings_and_beside_other_own_values(desk: Desk) -> None:
     desk.open_shop()
     switch = Switch(desk)
@@ -106,7 +118,7 @@ def test_without_a_switch_or_a_model_there_is_none(desk: Desk) -> None:
     switch = Switch(desk)
     switch.controller.set_plan(PLAN)
     switch.controller.set_plan(None)
-    assert switch.told == [ThinkingSwitch((OFF, ON), ON), None]
+    assert switch.told == [ThinkingSwitch((OFF, ON), ON, ON), None]
     assert desk.send("Hello").sampling.thinking is None
 
 

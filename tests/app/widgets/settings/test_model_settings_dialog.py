@@ -94,7 +94,7 @@ def test_thinking_is_as_the_model_does_until_something_is_chosen(qtbot: QtBot, t
     box = dialog.rows["thinking"].control.widget
     assert isinstance(box, QComboBox)
     choices = [box.itemText(place) for place in range(box.count())]
-    assert choices == ["As in the settings: As the model does", "Off", "On", "Low", "Medium", "High"]
+    assert choices == ["As in the settings: Automatic (as the model does)", "Off", "On", "Low", "Medium", "High"]
     changed: list[object] = []
     dialog.changed.connect(changed.append)
     box.activated.emit(4)
