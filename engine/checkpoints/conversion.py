@@ -140,5 +140,6 @@ def _convert(source: Path, folder: Path, name: str, cancellation: CancellationTo
 
     gguf.convert(source, folder, name, tell)
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    record = json.dumps({"source": source.name, "sizes": sizes}, indent=1)
+    # Two conversions of one file need not be equal: the program that makes them changes.
+    record = json.dumps({"source": source.name, "sizes": sizes, "made": uuid.uuid4().hex}, indent=1)
     (folder / RECORD_NAME).write_text(record, encoding="utf-8")

@@ -25,7 +25,7 @@ from engine.api.events import LoadPhase
 from engine.api.plan import Plan
 from engine.checkpoints import copy_folders
 from engine.checkpoints.building import DTYPES, Blueprint, build
-from engine.checkpoints.conversion import discard
+from engine.checkpoints.conversion import RECORD_NAME, discard
 from engine.checkpoints.files import CONFIG_NAME, INDEX_NAME, CheckpointFiles, read_tensors, shard_names
 from engine.checkpoints.progress import ReportProgress, WeightProgress, watched
 from engine.hardware.faults import Fault, device_lost, fault_of
@@ -203,14 +203,16 @@ def _original(files: CheckpointFiles) -> Mapping[str, object]:
 
     Raises OSError.
     """
+    is_converted = files.kind in (CheckpointKind.STARTER, CheckpointKind.GGUF)
     is_published = files.kind is CheckpointKind.HUB_CACHE
     names = [CONFIG_NAME, *([INDEX_NAME] if (files.folder / INDEX_NAME).is_file() else []), *shard_names(files)]
     contents = {}
-    for name in names:
-        # A file of the Hub is named by its revision: when it was downloaded says nothing about it.
-        changed = 0 if is_published else (files.folder / name).stat().st_mtime_ns
+    for name in [*names, *([RECORD_NAME] if is_converted else [])]:
+        # A file of the Hub is named by its revision: when it was downloaded says nothing about it. A conversion's
+        # record tells it from all others, and it has its name wherever the data folder is moved or copied to.
+        changed = 0 if is_published or is_converted else (files.folder / name).stat().st_mtime_ns
         contents[name] = [changed, copy_folders.fingerprint(files.folder / name)]
-    place = files.reference if is_published else str(files.folder)
+    place = files.reference if is_published else files.folder.name if is_converted else str(files.folder)
     return {"place": place, "revision": files.revision, "files": contents}
 
 

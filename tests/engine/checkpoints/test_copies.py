@@ -466,3 +466,17 @@ def test_recipe_is_part_of_the_identity(llama: Path, data: Path) -> None:
     offloaded = msgspec.structs.replace(loaded.plan, device_map={"model.layers.0": "cuda:0", "lm_head": "cpu"})
     assert copies.identify(files, offloaded) == copies.identify(files, loaded.plan)
     loader.free(loaded)
+
+
+@pytest.mark.parametrize("kind", [CheckpointKind.STARTER, CheckpointKind.GGUF])
+def test_a_conversion_is_the_same_wherever_the_data_folder_was_copied_to(
+    kind: CheckpointKind, llama: Path, tmp_path: Path
+) -> None:
+    """Or nothing that was kept of it would be found: packed copies, KV, rates, what the check found."""
+    (llama / conversion.RECORD_NAME).write_text('{"sizes": {}, "made": "1"}')
+    copied = tmp_path / "elsewhere" / llama.name
+    shutil.copytree(llama, copied, copy_function=shutil.copyfile)
+    here, there = (copies.source_of(CheckpointFiles("m", "m", kind, folder)) for folder in (llama, copied))
+    assert here == there
+    (copied / conversion.RECORD_NAME).write_text('{"sizes": {}, "made": "2"}')
+    assert copies.source_of(CheckpointFiles("m", "m", kind, copied)) != here
