@@ -8,6 +8,7 @@ that gives the kernel's bits, and whether sooner, is tried when a shape is seen 
 """
 
 import time
+from collections.abc import Sequence
 from enum import Enum, auto
 
 import torch
@@ -15,7 +16,7 @@ from torch.nn import functional
 
 from engine.hardware.faults import fault_of
 
-_LEAST_LENGTH = 1024  # from where on it pays
+_LEAST_LENGTH = 768  # from where on it pays
 _MOST_SHARING = 4  # from so many query heads to a key head on, putting them together gains several times as much
 _BLOCK = 512  # keys that the kernel attends to at once
 _GROUP = 4  # numbers that are added to each other before they are added to the sum
@@ -26,14 +27,15 @@ _LEAST_GAIN = 1.2
 # by which the kernel fades what it summed, may differ from the exact one in its last bit.
 _MOST_OTHERS = 0.05
 _TRIED_ROUNDS = 9
-_TRIED_LENGTHS = (2048, 1024 + 71, 1536 + 3)  # whole blocks; and with something left over of each step
+_TRIED_LENGTHS = (2048, 768 + 71, 1536 + 3)  # whole blocks; and with something left over of each step
 # exp() as the kernel approximates it: 2 ** fraction is 1 + fraction - a polynomial, written into a float's own bits.
 _LOG2_E = 1.44269502162933349609375
 _CUBE = -0.079204240219773236
 _SQUARE, _LINEAR, _CONSTANT = (
     torch.tensor(number) for number in (-0.22433836478672356, 0.30354260500649682, 0.00010703434948458272)
 )
-_MANTISSA, _BIAS = 2.0**23, 127 * 2.0**23
+_MANTISSA, _BIAS = 2.0**23, torch.tensor(127 * 2.0**23)
+_UPPER_HALF = torch.tensor(-1 << 16, dtype=torch.int32)
 _NOTHING = -1e30  # a score whose exp() is nought
 
 _Shape = tuple[torch.dtype, int, int, int]
@@ -83,58 +85,72 @@ def _trial(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> Trial
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float | None) -> torch.Tensor:
     """Return (batch, 1, heads, width) for query (batch, heads, 1, width)."""
     batch, heads, _, width = query.shape
-    length = key.shape[2]
-    rows = query.reshape(batch * key.shape[1], -1, width).float()
-    scores = _scores(rows, key.reshape(-1, length, width).float()).flatten(0, 1)
+    length, key_heads = key.shape[2], batch * key.shape[1]
     blocks = -(-length // _BLOCK)
-    scores.mul_(width**-0.5 if scale is None else scale)
-    scores = functional.pad(scores, (0, blocks * _BLOCK - length), value=_NOTHING).view(-1, blocks, _BLOCK)
-    tops = scores.amax(-1).cummax(1).values
-    fading = (tops[:, :-1] - tops[:, 1:]).double().exp().float()  # of what was summed before a greater score came
-    weights, sums = _weights(scores.sub_(tops.unsqueeze(-1)), length - (blocks - 1) * _BLOCK)
-    parts = _grouped(weights.to(query.dtype).float().view(rows.shape[0], -1, blocks * _BLOCK),
-                     value.reshape(-1, length, width).float())  # fmt: skip
+    rows = query.reshape(key_heads, -1, width).float()
+    scores = rows.new_full((batch * heads, blocks * _BLOCK), _NOTHING)
+    _score(rows, key.reshape(key_heads, length, width), scores[:, :length])
+    scores = scores.mul_(width**-0.5 if scale is None else scale).view(-1, blocks, _BLOCK)
+    tops = scores.amax(-1, keepdim=True).cummax(1).values
+    weights, sums = _weights(scores.sub_(tops), length - (blocks - 1) * _BLOCK)
+    parts = _grouped(weights.to(query.dtype).float().view(key_heads, -1, blocks * _BLOCK),
+                     value.reshape(key_heads, length, width).float())  # fmt: skip
     per_block = _BLOCK // _GROUP
-    total, found = sums[:, 0], parts.new_zeros(batch * heads, width)
-    for block in range(blocks):
-        if block:
-            total = torch.addcmul(sums[:, block], fading[:, block - 1], total)
-            found *= fading[:, block - 1 : block]
-        own = parts[:, block * per_block : (block + 1) * per_block if block < blocks - 1 else None]
-        own[:, 0] += found  # the sum goes on where it was
-        found = _summed(own)
-    return found.mul_(total.reciprocal().unsqueeze(1)).to(query.dtype).view(batch, 1, heads, width)
+    before_last = (blocks - 1) * per_block
+    own = torch.split_with_sizes(parts, (*[per_block] * (blocks - 1), parts.shape[1] - before_last), 1)
+    # Of what was summed before a greater score came.
+    fading = (tops[:, :-1] - tops[:, 1:]).double().exp_().float().unbind(1)
+    total, found = sums[0], _summed(own[0])
+    for block in range(1, blocks):
+        total = torch.addcmul(sums[block], fading[block - 1], total)
+        own[block].select(1, 0).add_(found.mul_(fading[block - 1]))  # the sum goes on where it was
+        found = _summed(own[block])
+    return found.mul_(total.reciprocal()).to(query.dtype).view(batch, 1, heads, width)
 
 
-def _scores(rows: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-    """Return (key_heads, rows, length): every fourth number in one lane, the four lanes added in pairs."""
+def _score(rows: torch.Tensor, keys: torch.Tensor, into: torch.Tensor) -> None:
+    """Write (key_heads * rows, length): every fourth number in one lane, the four lanes added in pairs."""
     key_heads, count, width = rows.shape
-    lanes = rows.new_zeros(key_heads, count, _GROUP, width // _GROUP, _GROUP)
-    lanes.diagonal(dim1=2, dim2=4).copy_(rows.view(key_heads, count, width // _GROUP, _GROUP))
-    found = torch.bmm(lanes.view(key_heads, -1, width), keys.transpose(1, 2)).view(key_heads, count, _GROUP, -1)
-    pairs = found[:, :, :2] + found[:, :, 2:]
-    return pairs[:, :, 0] + pairs[:, :, 1]
+    half = _GROUP // 2
+    # The lanes 0 and 2 of each row to multiply with one of the halves, 1 and 3 with the other.
+    lanes = rows.new_zeros(2, key_heads, count, half, width // _GROUP, half)
+    lanes.diagonal(dim1=3, dim2=5).copy_(rows.view(key_heads, count, -1, half, 2).permute(4, 0, 1, 2, 3))
+    halves = _halves(keys).view(2 * key_heads, -1, width // 2)
+    found = torch.bmm(lanes.view(2 * key_heads, -1, width // 2), halves.transpose(1, 2))
+    torch.add(*torch.add(*found.view(2, key_heads * count, half, -1).unbind(2)).unbind(0), out=into)
 
 
-def _weights(below: torch.Tensor, left: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return exp(below) and its sum over each block, (heads, blocks), of whose last only the first `left` count."""
+def _halves(keys: torch.Tensor) -> torch.Tensor:
+    """Return (2, key_heads, length, width / 2) in 32 bit: the numbers at even places, and those at odd ones."""
+    strides = (*keys.stride()[:-1], keys.storage_offset())
+    if keys.dtype is not torch.bfloat16 or keys.stride(-1) != 1 or any(stride % 2 for stride in strides):
+        return torch.stack(keys.float().view(*keys.shape[:-1], -1, 2).unbind(-1))
+    # A bfloat16 is the upper half of a float32: two of them, read as one integer, are taken apart in two steps.
+    pairs = keys.view(torch.int32)
+    found = pairs.new_empty(2, *pairs.shape)
+    torch.mul(pairs, 1 << 16, out=found[0])
+    torch.bitwise_and(pairs, _UPPER_HALF, out=found[1])
+    return found.view(torch.float32)
+
+
+def _weights(below: torch.Tensor, left: int) -> tuple[torch.Tensor, Sequence[torch.Tensor]]:
+    """Return exp(below) and for each block its sum, (heads, 1); of the last block only the first `left` count."""
     scaled = below * _LOG2_E
     fraction = scaled - scaled.floor()
     curve = torch.add(_SQUARE, fraction, alpha=_CUBE)
     for number in (_LINEAR, _CONSTANT):
         curve = torch.addcmul(number, fraction, curve)  # rounded once, as the kernel does
-    weights = scaled.sub_(curve).mul_(_MANTISSA).add_(_BIAS).clamp_(min=0).int().view(torch.float32)
+    weights = torch.add(_BIAS, scaled.sub_(curve), alpha=_MANTISSA).clamp_(min=0).int().view(torch.float32)
     whole = left // _WIDTH * _WIDTH
-    rest = below[:, -1, whole:left].double().exp().float()  # one by one, exactly
-    weights[:, -1, whole:left] = 0
-    steps = weights.view(-1, _BLOCK // _LANES, _LANES).transpose(0, 1)
-    lanes = _summed(steps.flatten(1).unsqueeze(0)).view(-1, _LANES)
+    rest = weights[:, -1, whole:left]
+    rest.zero_()
+    lanes = _summed(weights.view(-1, _BLOCK // _LANES, _LANES))
     while lanes.shape[1] > 1:
-        lanes = lanes[:, : lanes.shape[1] // 2] + lanes[:, lanes.shape[1] // 2 :]
-    sums = lanes.view(below.shape[:2])
+        lanes = torch.add(*lanes.chunk(2, 1))
+    sums = list(lanes.view(-1, below.shape[1], 1).unbind(1))
     if left > whole:
-        weights[:, -1, whole:left] = rest
-        sums[:, -1] = _summed(torch.cat((sums[:, -1:], rest), 1).t().unsqueeze(0))[0]
+        rest.copy_(below[:, -1, whole:left].double().exp_())  # one by one, exactly
+        sums[-1] = _summed(torch.cat((sums[-1], rest), 1).t().unsqueeze(0)).t()
     return weights, sums
 
 
@@ -148,15 +164,16 @@ def _grouped(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     found = values.new_empty(key_heads, weights.shape[1], groups + left, width)
     even = torch.mul(factors[0], terms[0], out=found[:, :, :groups]).addcmul_(factors[2], terms[2])
     even.add_((factors[1] * terms[1]).addcmul_(factors[3], terms[3]))
-    rest = (weights[:, :, grouped:length].unsqueeze(3), values[:, None, grouped:])
-    found[:, :, groups:] = torch.mul(*rest).flip(2)
+    if left:
+        rest = weights[:, :, grouped:length].unsqueeze(3) * values[:, None, grouped:]
+        found[:, :, groups:] = rest.flip(2)
     return found.flatten(0, 1)
 
 
 def _summed(numbers: torch.Tensor) -> torch.Tensor:
     """Return (first, last) for (first, several, last): each sum from its first number to its last, one by one."""
     ones = numbers.new_ones(numbers.shape[0], 2, numbers.shape[1])  # of a single row it would add otherwise
-    return torch.bmm(ones, numbers)[:, 0]
+    return torch.bmm(ones, numbers).select(1, 0)
 
 
 @torch.inference_mode()

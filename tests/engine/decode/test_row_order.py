@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from engine.decode import attention, packed_heads, row_order
 
-LENGTHS = [1024, 1025, 1038, 1055, 1535, 1875, 2051]
+LENGTHS = [768, 1024, 1025, 1038, 1055, 1535, 1875, 2051]
 SHAPE = (torch.bfloat16, 9, 3, 64)
 
 
@@ -100,3 +100,18 @@ def test_heads_are_put_together_in_its_place_only_where_many_share_a_key_head(
     module.num_key_value_groups = heads // 3  # type: ignore[assignment] # as transformers' own way reads it
     attention.attend(module, torch.randn(1, heads, 1, 64).bfloat16(), key, key, None)
     assert packed == ([heads] if heads // 3 >= row_order._MOST_SHARING else [])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("layout", ["odd steps between rows", "an odd beginning", "steps between numbers"])
+def test_the_layout_of_keys_does_not_matter(layout: str, dtype: torch.dtype) -> None:
+    query, key, value = tensors(800, dtype)
+    if layout == "steps between numbers":
+        laid = key.transpose(2, 3).contiguous().transpose(2, 3)
+    else:
+        beginning = 1 if layout == "an odd beginning" else 0
+        laid = torch.cat((key, key), 3).new_empty(1, 3, 800, 65 + beginning)[..., beginning : beginning + 64]
+        laid.copy_(key)
+    assert laid.stride() != key.stride()
+    expected = row_order.attend(query, key, value, 0.2)
+    assert torch.equal(row_order.attend(query, laid, value, 0.2), expected)
