@@ -108,6 +108,15 @@ def _still_read(branch: Sequence[Message]) -> Sequence[Message]:
 def _turn(message: Message) -> PromptMessage:
     if message.role is not Role.ASSISTANT:
         return PromptMessage(role=message.role, content=user_text(message))
+    return answer_turn(message)
+
+
+def answer_turn(answer: Message) -> PromptMessage:
+    """Return an answer as a turn, with all that is known of how it was generated."""
     return PromptMessage(
-        role=message.role, content=message.content, token_ids=message.token_ids, tokenizer_id=message.tokenizer_id
+        role=answer.role,
+        content=answer.content,
+        token_ids=answer.token_ids,
+        tokenizer_id=answer.tokenizer_id,
+        opens_thinking=answer.opens_thinking,
     )

@@ -18,9 +18,11 @@ class PromptMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     token_ids are the ids an assistant turn was generated as (end token excluded); they replace the tokenised
     content if tokenizer_id names the loaded tokenizer, so that what was generated is found again token for token.
+    opens_thinking: an assistant turn began inside thinking, as the template had written the opening tag.
     """
 
     role: Role
     content: str
     token_ids: tuple[int, ...] = ()
     tokenizer_id: str = ""
+    opens_thinking: bool = False

@@ -58,11 +58,16 @@ class PastAnswers:
 
     def given(self, message: PromptMessage) -> PromptMessage:
         """Return the message as the template is given it."""
-        is_kept = self._was_opened(message.content) in self._kept
-        if message.role is not Role.ASSISTANT or (is_kept and not self._marks):
+        if message.role is not Role.ASSISTANT:
+            return message
+        if message.opens_thinking and CLOSING not in message.content:  # it was stopped before its answer
+            message = msgspec.structs.replace(message, content=f"{message.content}\n{CLOSING}\n\n", token_ids=())
+        is_kept = self._was_opened(message) in self._kept
+        if is_kept and not self._marks:
             return message
         ids = self.ids(message) if is_kept else []
-        content = self._as_generated(ids) if ids else _answer_in(message.content, self._ever_opened)
+        opened = message.opens_thinking or self._ever_opened
+        content = self._as_generated(ids) if ids else _answer_in(message.content, opened)
         return msgspec.structs.replace(message, content=content)
 
     def printed_ids(self, message: PromptMessage, printed: str) -> list[int]:
@@ -95,11 +100,11 @@ class PastAnswers:
         form = self._marks.form
         return closing if not self._marks or form.closing in closing else form.ends_thought + form.closing
 
-    def _was_opened(self, content: str) -> bool:
+    def _was_opened(self, message: PromptMessage) -> bool:
         """Return whether the template began the thinking of an answer; of one that didn't think, what it does now."""
-        if content.lstrip().startswith(OPENING):
+        if message.content.lstrip().startswith(OPENING):
             return False
-        return self._ever_opened if CLOSING in content else self.opened
+        return message.opens_thinking or (self._ever_opened if CLOSING in message.content else self.opened)
 
     def _as_generated(self, ids: Sequence[int]) -> str:
         return decode(self._tokenizer, ids, keeps_special=True)

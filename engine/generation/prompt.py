@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import msgspec
 from transformers import PreTrainedTokenizerBase
 
 from engine.api.errors import EngineError, ErrorKind
@@ -174,13 +175,8 @@ class PromptBuilder:
         """Return an unfinished answer with the template's text behind it, and the ids of that text."""
         ids = tuple(self._encode((TextPart(self._answers.closing(closing), False),), is_first=False))
         known = tuple(self._answers.ids(message))
-        closed = PromptMessage(
-            role=message.role,
-            content=message.content + closing,
-            token_ids=known + ids if known else (),
-            tokenizer_id=message.tokenizer_id,
-        )
-        return closed, ids
+        content = message.content + closing
+        return msgspec.structs.replace(message, content=content, token_ids=known + ids if known else ()), ids
 
     def forget(self) -> None:
         """Drop the texts whose ids are remembered."""

@@ -9,7 +9,7 @@ from app.controllers import phases
 from app.controllers.chat.answer_saves import AnswerSaves
 from app.controllers.conversations.answer import GrowingAnswer
 from app.controllers.submitting import CancelCommand, Submit
-from app.conversations.prompting import Prompt
+from app.conversations.prompting import Prompt, answer_turn
 from app.conversations.records import Conversation, Message, new_id
 from app.language import tr
 from app.rendering.thinking import closing_of, is_thinking
@@ -23,7 +23,6 @@ from engine.api.events import (
     Terminal,
     TextGenerated,
 )
-from engine.api.message import PromptMessage, Role
 from engine.api.sampling import Sampling
 
 _THINKING_TICK_MS = 1000
@@ -152,19 +151,13 @@ class AnswerRunner(QObject):
         stopped = answer.end(event, stopped=True)
         self._answer = answer.written_on()
         self._saves.update(self._answer.message)
-        turn = PromptMessage(
-            role=Role.ASSISTANT,
-            content=stopped.content,
-            token_ids=stopped.token_ids,
-            tokenizer_id=stopped.tokenizer_id,
-        )
         kept = self._command.messages[:-1] if self._command.continue_last else self._command.messages
         thinks = is_thinking(stopped.content, stopped.opens_thinking)
         self._command_id = new_id()
         self._command = msgspec.structs.replace(
             self._command,
             command_id=self._command_id,
-            messages=(*kept, turn),
+            messages=(*kept, answer_turn(stopped)),
             continue_last=True,
             closing=closing_of(stopped.content) if thinks else "",
         )

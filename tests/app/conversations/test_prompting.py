@@ -10,13 +10,13 @@ from tests.app.conversations.samples import a_conversation, a_message
 def test_system_prompt_comes_first_and_generated_ids_go_along() -> None:
     branch = [
         a_message("hi"),
-        a_message("hello", role=Role.ASSISTANT, token_ids=(1, 2), tokenizer_id="t"),
+        a_message("hello", role=Role.ASSISTANT, token_ids=(1, 2), tokenizer_id="t", opens_thinking=True),
         a_message("more"),
     ]
     assert prompt_of(a_conversation(system_prompt="Be brief."), branch, leaves_out=True).messages == (
         PromptMessage(role=Role.SYSTEM, content="Be brief."),
         PromptMessage(role=Role.USER, content="hi"),
-        PromptMessage(role=Role.ASSISTANT, content="hello", token_ids=(1, 2), tokenizer_id="t"),
+        PromptMessage(role=Role.ASSISTANT, content="hello", token_ids=(1, 2), tokenizer_id="t", opens_thinking=True),
         PromptMessage(role=Role.USER, content="more"),
     )
 

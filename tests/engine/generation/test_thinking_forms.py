@@ -81,6 +81,27 @@ def test_an_answer_is_found_again_token_for_token(family: Family) -> None:
         assert following[: len(asked) + len(ids)] == asked + ids
 
 
+OPENED = [made for made in FAMILIES.values() if made.opened]
+
+
+@pytest.mark.parametrize("family", OPENED, ids=[made.follow_up for made in OPENED])
+def test_half_a_thought_that_the_template_opened_is_no_answer(family: Family) -> None:
+    model = Model(family)
+    begun = PromptMessage(Role.ASSISTANT, "Hm, 2.", tuple(model.ids("Hm, 2.")), "tiny", opens_thinking=True)
+    following = model.text(model.prompt(QUESTION, begun, FOLLOW_UP))
+    said = family.follow_up.removesuffix("It is 4.")
+    assert f"assistant\n{said}<|im_end|>" in following
+    assert "Hm" not in following
+
+
+@pytest.mark.parametrize(("written", "said"), [("Hm, 2.", ""), ("Hm, 2.\n</think>\n\nIt is 4.", "It is 4.")])
+def test_what_another_models_template_opened_is_a_thought_to_this_one_too(written: str, said: str) -> None:
+    model = Model(Family(template(), "", ""))
+    of_other = PromptMessage(Role.ASSISTANT, written, (1, 2), "other", opens_thinking=True)
+    following = model.text(model.prompt(QUESTION, of_other, FOLLOW_UP))
+    assert f"assistant\n{said}<|im_end|>" in following
+
+
 @ALL
 def test_an_answer_that_was_cut_anywhere_goes_on_as_it_was(family: Family) -> None:
     model = Model(family)
