@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
 
-from engine.generation.detokenizer import Detokenizer
+from engine.generation.detokenizer import Detokenizer, without_half
 from engine.generation.thinking_marks import CLOSING, OPENING, Mark, ThinkingMarks
 
 
@@ -81,8 +81,8 @@ class AnswerText:
         return self._writer.plain(self._part.push(token_id))
 
     def finish(self) -> tuple[str, str]:
-        """Return the text still held back, and the whole text. Half a mark is no text."""
-        rest, whole = self._part.finish()
+        """Return the text still held back, and the whole text. Half a mark or half a character is no text."""
+        rest, whole = self._finish_part()
         if not self._marks:
             return rest, whole
         return self._writer.plain(rest), "".join(self._earlier) + self._trimmed(whole)
@@ -91,8 +91,12 @@ class AnswerText:
         self._part = Detokenizer(self._tokenizer, spoken)
         self._is_behind_mark = self._writer.is_behind_mark
 
-    def _end_part(self, mark: Mark) -> str:
+    def _finish_part(self) -> tuple[str, str]:
         rest, whole = self._part.finish()
+        return without_half(rest), without_half(whole)
+
+    def _end_part(self, mark: Mark) -> str:
+        rest, whole = self._finish_part()
         rest = self._writer.plain(rest)
         written = self._writer.mark(mark)
         self._earlier += [self._trimmed(whole), written]
@@ -104,7 +108,7 @@ class AnswerText:
 
 
 def read(tokenizer: PreTrainedTokenizerBase, marks: ThinkingMarks, ids: Sequence[int], *, opened: bool) -> str:
-    """Return the text that AnswerText gives for these ids."""
+    """Return the text that AnswerText gives for these ids, with half a character where they stop in one."""
     if not marks:
         return decode(tokenizer, ids)
     writer = _Writer(opened)

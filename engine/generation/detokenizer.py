@@ -15,14 +15,15 @@ class Detokenizer:
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, spoken_before: Sequence[int] = (), *, keeps_special: bool = False
     ) -> None:
-        """Start after the ids of spoken_before (of an answer that is continued), whose text isn't given again.
+        """Start after the ids of spoken_before (of an answer that is continued), whose text isn't given again, but
+        for half a character at its end, which was none.
 
         keeps_special: control tokens are written out as well.
         """
         self._tokenizer = tokenizer
         self._skips_special = not keeps_special
         self._ids = list(spoken_before)
-        self._before = self._decode(self._ids)
+        self._before = without_half(self._decode(self._ids))
         self._context = max(0, len(self._ids) - _LONGEST_HOLD)
         self._shown = len(self._ids)
         self._text: list[str] = []
@@ -30,7 +31,7 @@ class Detokenizer:
     def push(self, token_id: int) -> str:
         """Add one id; return the text that became final by it, often empty."""
         self._ids.append(token_id)
-        before = self._decode(self._ids[self._context : self._shown])
+        before = self._shown_window()
         after = self._decode(self._ids[self._context :])
         held = len(self._ids) - self._shown
         if held < _LONGEST_HOLD and (after.endswith(_HALF) or not after.startswith(before)):
@@ -43,18 +44,32 @@ class Detokenizer:
     def finish(self) -> tuple[str, str]:
         """Return the text still held back, and the whole text (the full decode, which wins over the pieces)."""
         whole = self._decode(self._ids)
-        before = self._before if whole.startswith(self._before) else self._before.rstrip(_HALF)
+        before = self._before
         shown = "".join(self._text)
-        window = self._decode(self._ids[self._context :])
-        rest = _after_common(self._decode(self._ids[self._context : self._shown]), window)
+        rest = _after_common(self._shown_window(), self._decode(self._ids[self._context :]))
         # What was spoken before may read otherwise now (a character cut in two): then the pieces are all there is.
         whole = whole[len(before) :] if whole.startswith(before) else shown + rest
         return (whole[len(shown) :] if whole.startswith(shown) else rest), whole
+
+    def _shown_window(self) -> str:
+        """Return the text of the window's ids that was shown."""
+        text = self._decode(self._ids[self._context : self._shown])
+        return text if self._text else without_half(text)
 
     def _decode(self, ids: list[int]) -> str:
         text = self._tokenizer.decode(ids, skip_special_tokens=self._skips_special, clean_up_tokenization_spaces=False)
         assert isinstance(text, str)
         return text
+
+
+def without_half(text: str) -> str:
+    """Return the text without the half character that it ends with, if so."""
+    return text.rstrip(_HALF)
+
+
+def without_halves(text: str) -> str:
+    """Return the text without the half characters in it."""
+    return text.replace(_HALF, "")
 
 
 def _after_common(before: str, after: str) -> str:

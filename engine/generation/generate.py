@@ -20,7 +20,8 @@ _LONG_PROMPT_TOKENS = 512
 
 @dataclass(frozen=True)
 class Result:
-    """What a generation came to; token_ids are without the end token, text is their full decode."""
+    """What a generation came to; token_ids are without the end token, text is their full decode,
+    but for half a character at its end."""
 
     reason: FinishReason
     text: str

@@ -7,6 +7,7 @@ from transformers import PreTrainedTokenizerBase
 
 from engine.api.message import PromptMessage, Role
 from engine.generation.answer_text import AnswerText, decode, read
+from engine.generation.detokenizer import without_halves
 from engine.generation.prompt_pieces import TextPart
 from engine.generation.thinking_marks import CLOSING, OPENING, Mark, ThinkingMarks
 
@@ -54,7 +55,8 @@ class PastAnswers:
             return []  # decoding passes over them, but the model's table has no such rows: they came from a file
         was_opened = (self.opened, not self.opened) if self._ever_opened else (self.opened,)
         readings = (read(self._tokenizer, self._marks, ids, opened=opened) for opened in was_opened)
-        return ids if message.content in readings else []
+        # Where an answer was stopped within a character its ids read as half of one, which is no text.
+        return ids if without_halves(message.content) in map(without_halves, readings) else []
 
     def given(self, message: PromptMessage) -> PromptMessage:
         """Return the message as the template is given it."""

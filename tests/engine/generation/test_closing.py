@@ -9,6 +9,7 @@ from engine.api.commands import Generate
 from engine.api.message import PromptMessage, Role
 from engine.api.sampling import Sampling
 from engine.generation.chat_session import ChatSession
+from engine.generation.detokenizer import without_halves
 from engine.generation.generate import Report, Result
 from tests.chat_probe import ask, user
 from tests.engine.generation.test_housekeeping import OPENS_THINKING, STRIPS_THINKING, session_with
@@ -49,7 +50,8 @@ def test_the_closing_is_read_behind_what_is_held(name: str, tiny_folder: Path) -
     assert result.statistics.prefilled_tokens <= len(closing_ids) + 1
     whole = thought.token_ids + result.token_ids
     decoded = session.loaded.tokenizer.decode(list(whole), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-    assert decoded == thought.text + result.text
+    # Random weights stop within characters: half of one is no text.
+    assert without_halves(decoded) == without_halves(thought.text + result.text)
 
 
 def test_it_goes_on_as_a_model_would_that_had_closed_it_itself(tiny_folder: Path) -> None:
