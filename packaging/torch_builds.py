@@ -137,9 +137,9 @@ def _output_of(command: list[str], timeout_seconds: float) -> str:
     return output
 
 
-def read_table(path: Path = TABLE_PATH) -> Table:
+def read_table() -> Table:
     """Return the parsed table."""
-    table: Table = json.loads(path.read_text(encoding="utf-8"))
+    table: Table = json.loads(TABLE_PATH.read_text(encoding="utf-8"))
     return table
 
 

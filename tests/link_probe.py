@@ -88,8 +88,8 @@ class LinkProbe:
     def states(self) -> list[EngineState]:
         return [event.state for event in list(self.events) if isinstance(event, EngineStateChanged)]
 
-    def wait_for_state(self, state: EngineState, count: int = 1) -> None:
-        self.wait_for(lambda: self.states().count(state) >= count)
+    def wait_for_state(self, state: EngineState) -> None:
+        self.wait_for(lambda: state in self.states())
 
     def process_ids(self) -> list[int]:
         return [event.process_id for event in list(self.events) if isinstance(event, EngineReady)]

@@ -12,10 +12,10 @@ class SinkFull(Exception):
 class TextSink:
     """write raises SinkFull when the limit is reached; the text is then cut there."""
 
-    def __init__(self, limit: int = OUTPUT_CHARACTERS, seconds: float = READING_SECONDS) -> None:
+    def __init__(self) -> None:
         self._parts: list[str] = []
-        self._room = limit
-        self._ends_at = time.monotonic() + seconds
+        self._room = OUTPUT_CHARACTERS
+        self._ends_at = time.monotonic() + READING_SECONDS
         self.is_cut = False
 
     @property

@@ -57,11 +57,6 @@ class MessageParts(QObject):
         engine.event_received.connect(self.prompts.on_event)
         chat.switch.load_requested.connect(checkpoints.load)
 
-    @property
-    def prompt_dialog(self) -> PromptDialog | None:
-        """The exact prompt that is shown now."""
-        return self._dialog
-
     def connect_window(self, window: MainWindow) -> None:
         """Connect what the window wants and shows."""
         self._window = window

@@ -37,19 +37,17 @@ class Backups:
         newest = next((path for path in self.newest_first() if "_daily" in path.name), None)
         return newest is None or not 0 <= self._clock() - newest.stat().st_mtime < _DAY_SECONDS
 
-    def make_daily(self, database: Database) -> Path:
+    def make_daily(self, database: Database) -> None:
         """Copy the database and drop the oldest daily copies beyond KEPT_DAILY; raises StoreError."""
-        copy = self._make(database, "daily")
+        self._make(database, "daily")
         self._drop("_daily", KEPT_DAILY)
-        return copy
 
-    def make_before_migration(self, database: Database, version: int) -> Path:
+    def make_before_migration(self, database: Database, version: int) -> None:
         """Copy the database as it is in this format; raises StoreError, and then nothing may be migrated."""
-        copy = self._make(database, f"before-format-{version + 1}")
+        self._make(database, f"before-format-{version + 1}")
         self._drop("_before-", KEPT_BEFORE_MIGRATION)
-        return copy
 
-    def _make(self, database: Database, kind: str) -> Path:
+    def _make(self, database: Database, kind: str) -> None:
         try:
             self.folder.mkdir(mode=0o700, exist_ok=True)
             target = self._free_name(kind)
@@ -68,7 +66,6 @@ class Backups:
                 str(error),
             ) from error
         _log.info("backup %s, %d bytes", target.name, target.stat().st_size)
-        return target
 
     def _free_name(self, kind: str) -> Path:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(self._clock()))

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,12 +39,11 @@ class EngineSession:
         self,
         argv: Sequence[str],
         log_path: Path | None = None,
-        environment: Mapping[str, str] | None = None,
         advice: Advice = _NOTHING_KEPT,
     ) -> None:
         # Not a SimpleQueue: its get() waits for ever if a signal is handled while its timeout passes (CPython 3.11).
         self._events: queue.Queue[LinkEvent] = queue.Queue()
-        self._link = EngineLink(argv, self._events.put, log_path, environment, advice)
+        self._link = EngineLink(argv, self._events.put, log_path, advice)
         self._thread = threading.Thread(target=self._link.run, name="engine-link")
 
     def __enter__(self) -> "EngineSession":

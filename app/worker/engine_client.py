@@ -1,6 +1,6 @@
 """The engine as the GUI thread sees it: commands in, one signal of events out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
@@ -26,12 +26,11 @@ class EngineClient(QObject):
         self,
         argv: Sequence[str],
         log_path: Path | None = None,
-        environment: Mapping[str, str] | None = None,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._event_arrived.connect(self._on_event_arrived, Qt.ConnectionType.QueuedConnection)
-        self._link = EngineLink(argv, self._event_arrived.emit, log_path, environment)
+        self._link = EngineLink(argv, self._event_arrived.emit, log_path)
         self._thread = EngineThread(self._link, self)
 
     def start(self) -> None:

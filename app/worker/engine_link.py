@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -112,14 +112,12 @@ class EngineLink:
         argv: Sequence[str],
         on_event: OnEvent,
         log_path: Path | None = None,
-        environment: Mapping[str, str] | None = None,
         advice: Advice = IN_THE_WINDOW,
     ) -> None:
         self._argv = list(argv)
         self._advice = advice
         self._on_event = on_event
         self._log_path = log_path
-        self._environment = environment
         self._inbox: Queue[_Note] = Queue()
         self._lock = threading.Lock()  # guards the next two, which submit() touches from any thread
         self._is_closed = False
@@ -285,7 +283,7 @@ class EngineLink:
 
     def _start_process(self) -> None:
         try:
-            self._process = EngineProcess(self._argv, self._inbox.put, self._log_path, self._environment)
+            self._process = EngineProcess(self._argv, self._inbox.put, self._log_path)
         except OSError as error:
             self._fail(EngineDeath(DeathCause.NOT_STARTED, problem=str(error)))
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,14 +79,13 @@ class EngineProcess:
         argv: Sequence[str],
         deliver: Deliver,
         log_path: Path | None = None,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._deliver = deliver
         self._log_path = log_path
         self._outgoing: SimpleQueue[bytes | None] = SimpleQueue()
         self._was_killed = False
         self._log_start = _rotated_log_size(log_path)
-        self._popen = _spawn(argv, log_path, environment)
+        self._popen = _spawn(argv, log_path)
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None
         self._threads = (
@@ -195,10 +194,7 @@ class EngineProcess:
             stream.close()
 
 
-def _spawn(
-    argv: Sequence[str], log_path: Path | None, environment: Mapping[str, str] | None
-) -> subprocess.Popen[bytes]:
-    variables = _variables(os.environ if environment is None else environment)
+def _spawn(argv: Sequence[str], log_path: Path | None) -> subprocess.Popen[bytes]:
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -209,15 +205,15 @@ def _spawn(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=variables,
+            env=_variables(),
             start_new_session=True,
             creationflags=flags,
         )
 
 
-def _variables(given: Mapping[str, str]) -> dict[str, str]:
+def _variables() -> dict[str, str]:
     """Return the engine's environment: what somebody has set for other programs must not break its libraries."""
-    variables = dict(given)
+    variables = dict(os.environ)
     # The engine is the one that belongs to this app, also when Hearth runs from a source folder.
     root = str(Path(engine.__path__[0]).parent)
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, (root, variables.get("PYTHONPATH"))))

@@ -62,7 +62,7 @@ def measure_behind(
     tell(context)
     messages, conversation = workbench.prompt(context, 7), workbench.new_conversation()
     prompt_ids = workbench.prompt_ids(messages)
-    tokens = _warm_up(workbench, own, messages, conversation)
+    tokens = _warm_up(workbench, messages, conversation)
     others[1].skipped = no_compiler or compiler.problem(str(workbench.loaded.device))
     for other in others:
         if not other.skipped:
@@ -87,7 +87,7 @@ def _context(workbench: Workbench) -> int:
     return quick[0] if quick else (fitting[-1] if fitting else 0)
 
 
-def _warm_up(workbench: Workbench, own: _Entrant, messages: tuple[PromptMessage, ...], conversation: str) -> int:
+def _warm_up(workbench: Workbench, messages: tuple[PromptMessage, ...], conversation: str) -> int:
     """Read the prompt and find out how many tokens a round takes."""
     workbench.ask(messages, conversation, _FEWEST_TOKENS)
     result = workbench.ask(messages, conversation, _FEWEST_TOKENS)

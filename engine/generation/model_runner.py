@@ -27,7 +27,7 @@ from engine.generation.past_check import Finding, PastCheck, some_of
 from engine.generation.window_check import logits_under_small_windows
 from engine.hardware.faults import Fault, fault_of
 from engine.kv.slab import KvSlab
-from engine.quantization.report import is_packed
+from engine.quantization.packing import has_packed_weights
 
 # Feeding one id takes about as long as reading so many at once: where the KV takes only single ids, a follow-up is
 # fed one by one if it is that much shorter than what would be read again (10 on a CPU, more on a card).
@@ -106,7 +106,7 @@ class ModelRunner:
     @property
     def unpacked_layers(self) -> int:
         """How many layers unpack their weights on a processor, for each chunk of a prompt anew."""
-        return sum(map(is_packed, _decoder_layers(self._model))) if self._device.type == "cpu" else 0
+        return sum(map(has_packed_weights, _decoder_layers(self._model))) if self._device.type == "cpu" else 0
 
     @property
     def reads_in_chunks(self) -> bool:

@@ -36,11 +36,9 @@ def freed_bytes(cache: Path, stored: Iterable[Path], blobs: set[Path]) -> int:
     return total
 
 
-def sweep(cache: Path, stored: Iterable[Path]) -> int:
-    """Delete those of the stored files that no link leads to any more, and return their bytes. Never raises OSError."""
-    total = 0
+def sweep(cache: Path, stored: Iterable[Path]) -> None:
+    """Delete those of the stored files that no link leads to any more. Never raises OSError."""
     for path in stored:
         from huggingface_hub.utils import _shared_blobs
 
-        total += _shared_blobs.sweep_shared_blob(path, cache_dir=cache)
-    return total
+        _shared_blobs.sweep_shared_blob(path, cache_dir=cache)

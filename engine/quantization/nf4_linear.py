@@ -87,9 +87,8 @@ class Nf4Linear(torch.nn.Module):
         raise RuntimeError("A finished 4-bit model can't be saved: save the quantised copy before finish().")
 
 
-def replace_nf4_linears(model: PreTrainedModel) -> int:
-    """Put an Nf4Linear in the place of each NF4 layer of bitsandbytes that is on the CPU; return how many."""
-    replaced = 0
+def replace_nf4_linears(model: PreTrainedModel) -> None:
+    """Put an Nf4Linear in the place of each NF4 layer of bitsandbytes that is on the CPU."""
     for name, module in list(model.named_modules()):
         weight = getattr(module, "weight", None)
         if not isinstance(module, Linear4bit) or not isinstance(weight, Params4bit) or weight.device.type != "cpu":
@@ -104,8 +103,6 @@ def replace_nf4_linears(model: PreTrainedModel) -> int:
         new = Nf4Linear(weight.data, state, module.bias)
         new.train(module.training)
         model.set_submodule(name, new)
-        replaced += 1
-    return replaced
 
 
 def interleave(codes: torch.Tensor, features: int, columns: int) -> torch.Tensor:

@@ -26,6 +26,7 @@ _MATRIX_DIMENSIONS = 2
 _OWN_WEIGHT = re.compile(r"self\.(\w+)\.weight\b")
 _OWN_DTYPE = re.compile(r"self\.(\w+)\.weight\.dtype\b")
 _EXPERTS_DIMENSIONS = 3
+_PACKED_TYPES = (torch.int8, torch.uint8)
 
 
 def packed_bytes(
@@ -56,6 +57,11 @@ def packed_bytes(
 def is_interleavable(shape: tuple[int, ...]) -> bool:
     """Tell whether the 4-bit CPU kernel takes a weight of that shape (rows, columns)."""
     return len(shape) == _MATRIX_DIMENSIONS and shape[0] % 32 == 0 and shape[1] % NF4_BLOCK == 0
+
+
+def has_packed_weights(module: torch.nn.Module) -> bool:
+    """Tell whether weights in the module have fewer than 16 bit."""
+    return any(parameter.dtype in _PACKED_TYPES for parameter in module.parameters())
 
 
 def packed_shapes(model: PreTrainedModel) -> dict[str, tuple[int, ...]]:

@@ -54,9 +54,9 @@ from engine.quantization.int8.vocabulary import (
     use_int8_vocabulary,
 )
 from engine.quantization.nf4_linear import replace_nf4_linears
+from engine.quantization.nf4_tables import share_tables
 from engine.quantization.packing import modules_kept
 from engine.quantization.plain_linears import make_plain
-from engine.quantization.report import share_tables
 from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}

@@ -39,14 +39,14 @@ def say_while_it_starts_again(deaths: Deaths) -> None:
     deaths.whole.wait(lambda: deaths.whole.composer.button.accessibleName() == "Stop")
 
 
-def expect_stopped(deaths: Deaths, words: str = "There?") -> None:
+def expect_stopped(deaths: Deaths) -> None:
     """See that Stop shows at once, and that nothing is loaded or answered afterwards."""
     composer, hearth = deaths.whole.composer, deaths.hearth
     assert composer.button.accessibleName() == "Send"
     assert composer.chips._chips[0].waiting.text() == "Stopped"
     deaths.whole.wait(lambda: not hearth.checkpoints.loading)
     assert hearth.checkpoints.plan is None
-    assert composer.chips.queue == (words,)
+    assert composer.chips.queue == ("There?",)
     assert hearth.chat.runner.message is None
 
 

@@ -30,7 +30,7 @@ from engine.checkpoints.skeleton import class_for
 from engine.hardware import allocator
 from engine.quantization.copy_reading import from_copy
 from engine.quantization.quantizers import finish, quantization_config_for, register
-from engine.quantization.report import resident_bytes
+from tests.resident_bytes import resident_bytes
 from tests.tiny_checkpoints import save
 
 TEXT = Path(__file__).with_name("perplexity.txt")

@@ -386,9 +386,7 @@ BEHAVIOURS = ["well", "wait", "bug", "emit", "nonsense", "cancelled"]
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    STEPS, st.lists(st.sampled_from(["well", "wait", "bug", "emit", "nonsense", "cancelled"]), min_size=10, max_size=10)
-)
+@given(STEPS, st.lists(st.sampled_from(BEHAVIOURS), min_size=10, max_size=10))
 def test_any_order_of_commands_and_cancels_ends_each_command_once(
     steps: list[tuple[str, int]], behaviours: list[str]
 ) -> None:

@@ -61,8 +61,8 @@ class Engine:
             assert event is not None
         return event
 
-    def status(self, seconds: float = PATIENCE_SECONDS) -> int:
-        return self.process.wait(seconds)
+    def status(self) -> int:
+        return self.process.wait(PATIENCE_SECONDS)
 
     def close(self) -> None:
         self.process.kill()

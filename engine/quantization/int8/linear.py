@@ -54,12 +54,11 @@ class Int8Linear(torch.nn.Module):
         destination[f"{prefix}weight_format"] = torch.tensor(0, dtype=torch.uint8)  # bitsandbytes' number for rows
 
 
-def replace_int8_linears(model: PreTrainedModel, dtype: torch.dtype) -> int:
-    """Put an Int8Linear in the place of each INT8 layer of bitsandbytes, with the same tensors; return how many.
+def replace_int8_linears(model: PreTrainedModel, dtype: torch.dtype) -> None:
+    """Put an Int8Linear in the place of each INT8 layer of bitsandbytes, with the same tensors.
 
     dtype: what the activations are in.
     """
-    replaced = 0
     for name, module in list(model.named_modules()):
         if not isinstance(module, Linear8bitLt) or not isinstance(module.weight, Int8Params):
             continue
@@ -73,8 +72,6 @@ def replace_int8_linears(model: PreTrainedModel, dtype: torch.dtype) -> int:
             add_hook_to_module(new, hook)
         new.train(module.training)
         model.set_submodule(name, new)
-        replaced += 1
-    return replaced
 
 
 def describe(device: torch.device, dtype: torch.dtype) -> str:

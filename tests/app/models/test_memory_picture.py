@@ -11,8 +11,8 @@ PARTS = MemoryParts(4 * GIB, 1 * GIB, GIB // 2, GIB // 2, GIB, 0, 11 * GIB)
 CARDS = tuple(Gpu(index, f"Card {index}", (8, 9), 12 * GIB, 5 * GIB, True) for index in range(2))
 
 
-def hardware(available_gib: float = 20, cards: tuple[Gpu, ...] = CARDS) -> Hardware:
-    return Hardware("Linux", "CPU", 8, (), 32 * GIB, int(available_gib * GIB), GIB, cards)
+def hardware(available_gib: float = 20) -> Hardware:
+    return Hardware("Linux", "CPU", 8, (), 32 * GIB, int(available_gib * GIB), GIB, CARDS)
 
 
 def plan_on(device: str, **changes: object):

@@ -50,12 +50,14 @@ def next_event(inbox: Inbox) -> object:
     ids=["by itself", "another count", "another way"],
 )
 def test_threads_wait_shortly_for_work_unless_somebody_wants_it_otherwise(
-    own: dict[str, str], expected: str, inbox: Inbox, tmp_path: Path
+    own: dict[str, str], expected: str, inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-    environment = {name: value for name, value in os.environ.items() if name not in said}
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
     told = "import os, sys; sys.stderr.write('<' + os.environ.get('GOMP_SPINCOUNT', '') + '>')"
-    process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log", environment | own)
+    process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log")
     try:
         assert isinstance(inbox.get(timeout=30), StreamEnded)
     finally:
@@ -63,11 +65,15 @@ def test_threads_wait_shortly_for_work_unless_somebody_wants_it_otherwise(
     assert (tmp_path / "log").read_text() == f"<{expected}>"
 
 
-def test_what_is_set_for_other_programs_does_not_reach_the_engine(inbox: Inbox, tmp_path: Path) -> None:
+def test_what_is_set_for_other_programs_does_not_reach_the_engine(
+    inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """transformers reads its own docstrings, and safetensors takes paths in UTF-8 alone."""
     told = "import sys; sys.stderr.write(f'<{sys.flags.optimize} {sys.getfilesystemencoding()}>')"
     odd = {"PYTHONOPTIMIZE": "2", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
-    process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log", os.environ | odd)
+    for name, value in odd.items():
+        monkeypatch.setenv(name, value)
+    process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log")
     try:
         assert isinstance(inbox.get(timeout=30), StreamEnded)
     finally:

@@ -21,8 +21,8 @@ from engine.quantization.experts import packed as packed_experts
 from engine.quantization.published import reading
 from engine.quantization.published.forms import PackedWeight
 from engine.quantization.published.unpacking import Read
-from engine.quantization.report import resident_bytes
 from tests import tiny_checkpoints, tiny_published
+from tests.resident_bytes import resident_bytes
 
 PROMPT = torch.tensor([[3, 17, 44, 101, 250, 9, 12]])
 # No width is a multiple of 128: the last block of each row and column is shorter.

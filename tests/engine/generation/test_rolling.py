@@ -24,8 +24,8 @@ def session(tiny_folder: Path) -> ChatSession:
     return load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder, context=WINDOW)
 
 
-def rolling(messages: list[PromptMessage], maximum_tokens: int = 8) -> Generate:
-    return msgspec.structs.replace(command(messages, maximum_tokens=maximum_tokens), when_full=WhenFull.ROLL)
+def rolling(messages: list[PromptMessage]) -> Generate:
+    return msgspec.structs.replace(command(messages, maximum_tokens=8), when_full=WhenFull.ROLL)
 
 
 def answer(session: ChatSession, messages: list[PromptMessage]) -> tuple[Result, int]:

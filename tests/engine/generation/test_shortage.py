@@ -21,7 +21,6 @@ from tests.engine_scripts import PLAN
 
 LONG = user("word " * 70)
 FULL = "CUDA out of memory. Tried to allocate 2.00 GiB"
-Fail = Callable[..., None]
 
 
 @pytest.fixture(params=["llama", "lfm2"])

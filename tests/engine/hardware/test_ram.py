@@ -26,8 +26,8 @@ def limits(tmp_path: Path, groups: str, *mounts: str) -> list[Ram]:
     return list(ram._group_limits(proc))
 
 
-def v2_mount(folder: Path, root: str = "/") -> str:
-    return f"29 23 0:26 {root} {str(folder).replace(' ', chr(92) + '040')} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
+def v2_mount(folder: Path) -> str:
+    return f"29 23 0:26 / {str(folder).replace(' ', chr(92) + '040')} rw,nosuid - cgroup2 cgroup2 rw,nsdelegate"
 
 
 def v1_mount(folder: Path, root: str = "/", controllers: str = "memory") -> str:

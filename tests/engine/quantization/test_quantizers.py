@@ -20,8 +20,8 @@ from engine.quantization.experts.packed import (
 from engine.quantization.nf4_linear import kernel_works
 from engine.quantization.packing import packed_bytes, packed_shapes
 from engine.quantization.quantizers import finish, quantization_config_for
-from engine.quantization.report import resident_bytes
 from engine.quantization.vocabulary import vocabulary_shapes
+from tests.resident_bytes import resident_bytes
 from tests.tiny_checkpoints import make
 
 EXPERTS = ("qwen3_moe", "mixtral", "gpt_oss", "deepseek_v3", "qwen3_next")

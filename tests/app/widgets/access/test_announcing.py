@@ -20,8 +20,6 @@ from tests.app.widgets.conftest import Said, Shown
 from tests.app.widgets.demo_conversation import PLAN, answer, entries, user
 from tests.app.widgets.window.test_palette import FOUND
 
-PAUSE_MS = 900
-
 
 def test_notices_are_said_and_errors_interrupt(shown: Shown, said: Said) -> None:
     shown.window.show_notice(Notice(key="a", text="“Bread” was deleted.", action="Undo", action_key="undo_x"))

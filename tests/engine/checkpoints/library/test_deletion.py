@@ -35,12 +35,12 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def keep_copy(data: Path, place: str, size: int = 1000) -> None:
+def keep_copy(data: Path, place: str) -> None:
     def fill(folder: Path) -> None:
-        (folder / "model.safetensors").write_bytes(bytes(size))
+        (folder / "model.safetensors").write_bytes(bytes(1000))
 
     name = f"copy-{abs(hash(place))}"
-    assert copy_folders.add(data, name, f"{place} as int8 for bfloat16", 10 * size, fill, cap_bytes=10**6)
+    assert copy_folders.add(data, name, f"{place} as int8 for bfloat16", 10_000, fill, cap_bytes=10**6)
 
 
 def deleted(reference: str, data: Path, *, where: Path, revision: str = "", folders: tuple[str, ...] = ()) -> int:

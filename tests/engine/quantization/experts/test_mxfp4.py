@@ -29,10 +29,10 @@ from engine.quantization.published.config import read as read_config
 from engine.quantization.published.environment import Environment, unpacks
 from engine.quantization.published.kinds import KEPT_MXFP4
 from engine.quantization.published.load_options import load_options
-from engine.quantization.report import resident_bytes
 from tests import tiny_checkpoints
 from tests.chat_probe import ask, user
 from tests.engine.offload.spreading import load_spread
+from tests.resident_bytes import resident_bytes
 
 SETTINGS = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"]}
 EXPERTS = ("gate_up_proj", "down_proj")
@@ -104,8 +104,8 @@ def kept(path: Path) -> Path:
     return path
 
 
-def through_loader(path: Path, folder: Path, choice: PrecisionChoice = PrecisionChoice.AUTO) -> loader.LoadedModel:
-    return loader.load(str(path), choice, 256, "cpu", folder, CancellationToken(), lambda *_: None)
+def through_loader(path: Path, folder: Path) -> loader.LoadedModel:
+    return loader.load(str(path), PrecisionChoice.AUTO, 256, "cpu", folder, CancellationToken(), lambda *_: None)
 
 
 # ---- the values -----------------------------------------------------------------------------------------------------
