@@ -11,13 +11,11 @@ from PySide6.QtGui import (
     QPaintEvent,
     QResizeEvent,
     QShowEvent,
-    QTextCursor,
     QTextDocument,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QFrame, QTextBrowser, QToolTip, QWidget
 
-from app.bidi import without_isolates
 from app.rendering.blocks import Block
 from app.rendering.formulas import Formula
 from app.rendering.html import LIST_INDENT_PX, TASK_STYLE
@@ -28,14 +26,14 @@ from app.widgets.basics.fonts import text_font
 from app.widgets.basics.foreign_text import plain_tooltip
 from app.widgets.basics.safe_document import SafeDocument
 from app.widgets.basics.theme import Theme
-from app.widgets.text.formula_object import FORMULA_OBJECT, FormulaObject, formula_at, selected_text
-from app.widgets.text.formula_places import FormulaPlaces, without_formulas
+from app.widgets.text.chosen_blocks import chosen_blocks, text_of
+from app.widgets.text.formula_object import FORMULA_OBJECT, FormulaObject, formula_at
+from app.widgets.text.formula_places import FormulaPlaces
 from app.widgets.text.formulas import formulas
 from app.widgets.text.leaf_input import LeafInput
 from app.widgets.text.match_marks import MatchMarks
 from app.widgets.text.quote_bars import paint_quote_bars
 from app.widgets.text.sideways_bar import SidewaysBar
-from app.widgets.text.table_text import chosen_cells
 from app.widgets.text.task_boxes import paint_task_boxes
 from app.widgets.text.text_selection import copied
 
@@ -192,45 +190,11 @@ class TextView(QTextBrowser):
         """Return what is selected here; a whole table as one that isn't shown: with tabs between its cells."""
         chosen = self.chosen_blocks() if self._columns else []
         whole = "\n".join(part.text for part in chosen if part.is_whole)
-        return whole or self.text_of(self.textCursor())
-
-    def text_of(self, cursor: QTextCursor) -> str:
-        """Return what a cursor of this document selects as it is copied: formulas as LaTeX between dollars."""
-        cells = chosen_cells(cursor)
-        if cells is not None:
-            return cells
-        text = without_isolates(selected_text(cursor).replace("\ufffc", ""))
-        # Qt puts an empty line before what begins at the beginning of a list item.
-        return text if cursor.selectedText().startswith("\u2029") else text.removeprefix("\n")
+        return whole or text_of(self.textCursor())
 
     def chosen_blocks(self) -> list[Chosen]:
         """Return all blocks, each with what is selected of it."""
-        cursor = self.textCursor()
-        first, last = cursor.selectionStart(), cursor.selectionEnd()
-        end = self.document().characterCount() - 1
-        if first == last:
-            return [Chosen(block, "") for block in self._blocks]
-        if first == 0 and last == end:
-            return [Chosen(block, block.text, is_whole=True) for block in self._blocks]
-        starts = [*self._starts(), end + 1]
-        chosen = []
-        for block, start, following in zip(self._blocks, starts, starts[1:], strict=False):
-            part = QTextCursor(self.document())
-            part.setPosition(max(first, start))
-            part.setPosition(max(part.position(), min(last, following - 1)), QTextCursor.MoveMode.KeepAnchor)
-            is_whole = first <= start and last >= following - 1
-            chosen.append(Chosen(block, block.text if is_whole else self.text_of(part), is_whole))
-        return chosen
-
-    def _starts(self) -> list[int]:
-        """Return where each block begins in the document: as far as what stands above it goes."""
-        starts, html = [], ""
-        measure = SafeDocument()
-        for block in self._blocks:
-            measure.setHtml(without_formulas(html) + "<p>x</p>")
-            starts.append(self.document().findBlockByNumber(measure.blockCount() - 1).position())
-            html += block.html
-        return starts
+        return chosen_blocks(self.textCursor(), self.document(), self._blocks)
 
     def formula_at(self, point: QPoint) -> Formula | None:
         """Return the drawn formula at a point of this widget, None where there is none."""

@@ -12,6 +12,7 @@ from app.rendering.markdown import render
 from app.rendering.shown_text import count_in, search_pattern, shown_lines
 from app.widgets.basics.theme import LIGHT
 from app.widgets.text.block_column import ThinkingBlock
+from app.widgets.text.chosen_blocks import text_of
 from app.widgets.text.code_block import CodeBlock
 from app.widgets.text.code_view import CodeView
 from app.widgets.text.match_marks import Search
@@ -187,12 +188,12 @@ def test_copied_text_is_what_was_written(make_view: MakeView) -> None:
     view = make_view(f"הפונקציה `print()` מדפיסה\n\n- [ ] משימה עם `x`\n\n{_TABLE}")
     cursor = _found(view, "הפונקציה")
     cursor.setPosition(_found(view, "משימה עם").selectionEnd(), QTextCursor.MoveMode.KeepAnchor)
-    assert view.text_of(cursor).split("\n") == ["הפונקציה print() מדפיסה", "משימה עם"]
+    assert text_of(cursor).split("\n") == ["הפונקציה print() מדפיסה", "משימה עם"]
 
     view = _beside(view, "גודל")
     cells = _found(view, "גודל")
     cells.setPosition(_found(view, "Qwen3-8B").selectionEnd(), QTextCursor.MoveMode.KeepAnchor)
-    assert view.text_of(cells).split("\n") == ["שם", "גודל", "Qwen3-8B", "16.4 GB"]
+    assert text_of(cells).split("\n") == ["שם", "גודל", "Qwen3-8B", "16.4 GB"]
     table = table_at(cells)
     assert table is not None
     assert values_of(table) == "שם\tגודל\nQwen3-8B\t16.4 GB\nllama\tקטן"
