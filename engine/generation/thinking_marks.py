@@ -22,7 +22,8 @@ class Mark(Enum):
 class Form:
     """One way to write thinking. passed: sequences around thoughts and answer that are not shown either.
 
-    ends_thought: what stands before the closing, which a model that doesn't think begins with.
+    ends_thought: what stands before the closing, which a model that doesn't think begins with. The opening may be words
+    that the template writes itself.
     """
 
     opening: str
@@ -45,7 +46,7 @@ class Form:
         return f"{begun}{thought}{space}{self.ends_thought}{self.closing}{behind}{answer}"
 
 
-# Each begins with one token of its own in the vocabularies that have it.
+# Each closing begins with one token of its own in the vocabularies that have it.
 FORMS = (
     Form(OPENING, CLOSING),
     Form("<thinking>", "</thinking>"),
@@ -62,6 +63,7 @@ FORMS = (
         "<|END_THINKING|>",
         ("<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>"),
     ),
+    Form("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",)),
     *(
         Form(
             f"<|channel|>{name}<|message|>",
@@ -101,7 +103,7 @@ class ThinkingMarks:
             if form.opening in _READ_AS_TEXT and form.opening not in special:
                 continue
             found = {ids: mark for text, mark in form.marks if (ids := _ids(tokenizer, added, text))}
-            if {Mark.OPENS, Mark.CLOSES} <= set(found.values()):
+            if Mark.CLOSES in found.values() and (Mark.OPENS in found.values() or form.opening in template):
                 self._marks |= found
                 known.append(form)
         self._firsts = frozenset(ids[0] for ids in self._marks)

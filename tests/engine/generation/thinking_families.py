@@ -117,6 +117,13 @@ FAMILIES = {
         special=("[THINK]", "[/THINK]"),
         opened=True,
     ),
+    "opened in words, ended by a token": Family(
+        template("(m.content.split('[BEGIN FINAL RESPONSE]')[-1] | trim)", prompt="Here are my reasoning steps:\n"),
+        "Hm, 2.[BEGIN FINAL RESPONSE]It is 4.",
+        "It is 4.",
+        special=("[BEGIN FINAL RESPONSE]",),
+        opened=True,
+    ),
     "tags as text": Family(
         template("m.content.split('</think>')[-1].lstrip('\n')"),
         "<think>\nHm, 2.\n</think>\n\nIt is 4.",
