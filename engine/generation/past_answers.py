@@ -9,6 +9,7 @@ from engine.api.message import PromptMessage, Role
 from engine.generation.answer_text import AnswerText, decode, read
 from engine.generation.detokenizer import without_halves
 from engine.generation.prompt_pieces import TextPart
+from engine.generation.template_use import TurnShape
 from engine.generation.thinking_marks import CLOSING, OPENING, Mark, ThinkingMarks
 
 
@@ -25,6 +26,7 @@ class PastAnswers:
         tokenizer: PreTrainedTokenizerBase,
         tokenizer_id: str,
         marks: ThinkingMarks,
+        shape: TurnShape,
         *,
         opened: bool,
         ever_opened: bool,
@@ -33,6 +35,7 @@ class PastAnswers:
         self._tokenizer = tokenizer
         self._tokenizer_id = tokenizer_id
         self._marks = marks
+        self._shape = shape
         self.opened = opened
         self._ever_opened = ever_opened
         self._kept = kept
@@ -82,19 +85,22 @@ class PastAnswers:
         answer = self._answer_ids(ids)
         return answer if printed == decode(self._tokenizer, answer).strip() else []
 
-    def parts(self, content: str, before_answer: str) -> tuple[TextPart, ...]:
-        """Return a text to be continued as the model would have written it, the template's part told from the rest.
+    @property
+    def beginning(self) -> str:
+        """What stands between the prompt and an answer that doesn't think."""
+        return self.closing(f"\n{CLOSING}\n\n") + self._shape.mark if self.opened else self._shape.beginning
 
-        before_answer: what the template puts between its prompt and an answer without thinking.
-        """
+    def parts(self, message: PromptMessage) -> tuple[TextPart, ...]:
+        """Return a text to be continued as the model would have written it, the template's part told from the rest."""
+        form, content = self._marks.form, message.content
+        if not (content.startswith(OPENING) or message.opens_thinking or (self.opened and CLOSING in content)):
+            return (TextPart(self.beginning, False), TextPart(content, True))
+        begun = () if self.opened else (TextPart(form.opening if self._marks else f"{OPENING}\n", False),)
+        text = content.removeprefix(OPENING).lstrip("\n")
         if not self._marks:
-            return (TextPart(content, True),)
-        form = self._marks.form
-        if not content.startswith(OPENING) and not (self.opened and CLOSING in content):
-            return (TextPart(before_answer, False), TextPart(content, True))
-        thought, closing, answer = content.removeprefix(OPENING).partition(CLOSING)
-        begun = () if self.opened else (TextPart(form.opening, False),)
-        ended = (TextPart(form.ends_thought + form.closing, False),) if closing else ()
+            return (*begun, TextPart(text, True))
+        thought, closing, answer = text.partition(CLOSING)
+        ended = (TextPart(form.ends_thought + form.closing + self._shape.mark, False),) if closing else ()
         return (*begun, TextPart(thought.strip("\n"), True), *ended, TextPart(answer.lstrip("\n"), True))
 
     def closing(self, closing: str) -> str:

@@ -24,7 +24,7 @@ from engine.generation.chat_template import ChatTemplate, TemplateStopped
 from engine.generation.past_answers import PastAnswers
 from engine.generation.prompt_pieces import PromptRun, TextPart, pieces_of
 from engine.generation.template_use import TemplateUse, plain_use, thinking_at_end
-from engine.generation.thinking_marks import CLOSING, ThinkingMarks
+from engine.generation.thinking_marks import ThinkingMarks
 from engine.generation.thinking_switch import ThinkingSwitch
 
 _PLACEHOLDER = re.compile("\ue0f0(\\d+)\ue0f1")
@@ -64,7 +64,7 @@ class PromptBuilder:
 
     def _ask_by(self, use: TemplateUse) -> None:
         self._use = use
-        self._shape = use.shape()
+        self._shape = use.shape(self._marks.form)
         opened = use.opens_thinking(self._marks.forms)
         self._ever_opened |= opened
         kinds = (True, False) if self._ever_opened else (False,)
@@ -72,6 +72,7 @@ class PromptBuilder:
             self._tokenizer,
             self._tokenizer_id,
             self._marks,
+            self._shape,
             opened=opened,
             ever_opened=self._ever_opened,
             kept=use.kept(self._marks.forms, self._marks.form, self._shape, kinds),
@@ -129,7 +130,7 @@ class PromptBuilder:
             found.append(made)
         if continue_last:
             ids = self._answers.ids(messages[-1])
-            parts = self._answers.parts(messages[-1].content, self._shape.beginning)
+            parts = self._answers.parts(messages[-1])
             found.append(PromptRun(ids) if ids else PromptRun(self._encode(parts, is_first=False), parts))
         return found
 
@@ -168,8 +169,7 @@ class PromptBuilder:
 
     def begun_answer(self, text: str) -> PromptMessage:
         """Return an answer that doesn't think and begins with this text."""
-        before = self._answers.closing(f"\n{CLOSING}\n\n") if self.opens_thinking else self._shape.beginning
-        return self._answers.of_ids(self._encode((TextPart(before + text, False),), is_first=False))
+        return self._answers.of_ids(self._encode((TextPart(self._answers.beginning + text, False),), is_first=False))
 
     def with_closing(self, message: PromptMessage, closing: str) -> tuple[PromptMessage, tuple[int, ...]]:
         """Return an unfinished answer with the template's text behind it, and the ids of that text."""

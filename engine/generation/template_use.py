@@ -21,10 +21,12 @@ class TurnShape:
     """What the template puts around an answer.
 
     between is what history has between the generation prompt and the answer. Where it is white space (absorbed), the
-    model generated it (or not) as part of its first token. end is the text that closes an answer.
+    model generated it (or not) as part of its first token. mark: what it has right before an answer, thought over or
+    not. end is the text that closes an answer.
     """
 
     between: str
+    mark: str
     end: str
 
     @property
@@ -35,7 +37,7 @@ class TurnShape:
     @property
     def beginning(self) -> str:
         """What the template itself begins an answer with that doesn't think."""
-        return self.between if self.between.strip() else ""
+        return self.between if self.between.strip() else self.mark
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,14 @@ class TemplateUse:
         ]
         return self.template.render(plain, today, generation_prompt, self.variables)
 
-    def shape(self) -> TurnShape:
-        """Return what stands around an answer. Raises EngineError."""
+    def shape(self, form: Form) -> TurnShape:
+        """Return what stands around an answer; form: how it would think. Raises EngineError."""
         asked = self.render([_QUESTION], _SOME_DAY, True)
         answered = self.render([_QUESTION, _ANSWER], _SOME_DAY, False)
         before, _, end = answered.partition(_ANSWER.content)
-        return TurnShape(between=before.removeprefix(asked) if before.startswith(asked) else "", end=end)
+        between = before.removeprefix(asked) if before.startswith(asked) else ""
+        mark = next((text for text in form.passed if before.endswith(text)), "")
+        return TurnShape(between, mark, end)
 
     def opens_thinking(self, forms: Sequence[Form]) -> bool:
         """Return whether the template itself begins an answer with thinking. Raises EngineError."""

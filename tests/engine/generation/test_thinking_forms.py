@@ -138,9 +138,20 @@ def test_an_imported_answer_never_becomes_control_text(family: Family) -> None:
     assert "Hm" not in following
     continued = model.text(model.prompt(QUESTION, imported, continues=True))
     begun = continued.removeprefix(model.text(model.prompt(QUESTION)))
-    written = re.sub(r"<\|(START|END)_RESPONSE\|>|\n", "", family.written)  # neither is needed around an answer
+    written = re.sub(r"<\|END_RESPONSE\|>|\n", "", family.written)
     assert begun.replace("\n", "") == written
     assert model.told(model.ids(begun))[1] == imported.content
+
+
+@ALL
+def test_an_answer_that_did_not_think_is_continued_as_one(family: Family) -> None:
+    """Also where the template begins an answer inside a thought."""
+    model = Model(family)
+    asked = model.text(model.prompt(QUESTION))
+    edited = model.text(model.prompt(QUESTION, PromptMessage(Role.ASSISTANT, "It is"), continues=True))
+    before = edited.removeprefix(asked).removesuffix("It is").strip()
+    said, by_template = (text.partition("It is 4.")[0] for text in (family.written, family.follow_up))
+    assert before == (said.partition("Hm, 2.")[2].strip() if family.opened else by_template * ("Hm" not in by_template))
 
 
 @ALL
