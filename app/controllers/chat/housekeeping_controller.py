@@ -11,13 +11,13 @@ from app.controllers.conversations.conversation_controller import ConversationCo
 from app.controllers.conversations.shelf import Loaded
 from app.controllers.store_requests import StoreRequests
 from app.controllers.submitting import Submit
+from app.conversations.prompting import Prompt
 from app.conversations.records import Message, MessageState, new_id
 from app.conversations.titles import UNTITLED, is_short, title_from
 from app.settings.schema import Settings
 from engine.api.commands import PrepareConversation, SuggestTitle
 from engine.api.errors import ErrorKind
 from engine.api.events import CommandCancelled, CommandFailed, FinishReason, TitleSuggested
-from engine.api.message import PromptMessage
 
 
 class HousekeepingController(QObject):
@@ -48,12 +48,12 @@ class HousekeepingController(QObject):
         if loaded is None or not _has_ended_well(answer):
             return
         conversation = loaded.conversation
-        messages = self._prepare(loaded, answer.id)
-        if self._settings().write_titles and self._needs_title(loaded):
+        prompt = self._prepare(loaded, answer.id)
+        if self._settings().write_titles and self._needs_title(loaded, prompt):
             command = SuggestTitle(
                 command_id=new_id(),
                 conversation_id=conversation.id,
-                messages=messages,
+                messages=prompt.messages,
                 started_at=conversation.created_at,
                 is_private=conversation.is_private,
                 sampling=self._conversations.sampling(conversation),
@@ -71,20 +71,20 @@ class HousekeepingController(QObject):
         if loaded is not None and branch and _has_ended_well(branch[-1]) and self._is_warm(original_id):
             self._prepare(loaded, branch[-1].id)
 
-    def _prepare(self, loaded: Loaded, leaf_id: str) -> tuple[PromptMessage, ...]:
+    def _prepare(self, loaded: Loaded, leaf_id: str) -> Prompt:
         conversation = loaded.conversation
-        messages = self._conversations.prompt(loaded, leaf_id).messages
+        prompt = self._conversations.prompt(loaded, leaf_id)
         self._submit(
             PrepareConversation(
                 command_id=new_id(),
                 conversation_id=conversation.id,
-                messages=messages,
+                messages=prompt.messages,
                 started_at=conversation.created_at,
                 is_private=conversation.is_private,
                 sampling=self._conversations.sampling(conversation),
             )
         )
-        return messages
+        return prompt
 
     @Slot(object)
     def on_event(self, event: object) -> None:
@@ -100,15 +100,18 @@ class HousekeepingController(QObject):
         elif isinstance(event, CommandCancelled) or event.error.kind is ErrorKind.ENGINE_DIED:
             self._given_up.add(conversation_id)
 
-    def _needs_title(self, loaded: Loaded) -> bool:
+    def _needs_title(self, loaded: Loaded, prompt: Prompt) -> bool:
         conversation = loaded.conversation
         if conversation.title_is_manual:
             return False
         answers = [message for message in loaded.tree.messages() if _has_ended_well(message)]
         if len(answers) != 1 and conversation.id not in self._given_up:
             return False
-        beginnings = [first.content for first in loaded.tree.children(None)]
-        return any(title_from(text) == conversation.title and not is_short(text) for text in beginnings)
+        beginnings = loaded.tree.children(None)
+        if not any(first.id in prompt.sources for first in beginnings):
+            return False  # what it is about was left out: the title would be that of the last question
+        texts = [first.content for first in beginnings]
+        return any(title_from(text) == conversation.title and not is_short(text) for text in texts)
 
     def _take_title(self, conversation_id: str, known: str, title: str) -> None:
         if title in (UNTITLED, known):

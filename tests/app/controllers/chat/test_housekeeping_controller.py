@@ -7,9 +7,9 @@ from app.controllers.chat.housekeeping_controller import HousekeepingController
 from app.settings.schema import Settings
 from engine.api.commands import Command, PrepareConversation, SuggestTitle
 from engine.api.errors import ErrorKind, ErrorReport
-from engine.api.events import CommandCancelled, CommandFailed, FinishReason, TitleSuggested
+from engine.api.events import CommandCancelled, CommandFailed, ContextRolled, FinishReason, TitleSuggested
 from engine.api.sampling import Sampling
-from tests.app.controllers.conftest import Desk
+from tests.app.controllers.conftest import Desk, ids_of
 
 QUESTION = "Please explain to me how the tides come about in the North Sea"
 
@@ -155,6 +155,18 @@ def test_a_title_that_was_given_up_is_asked_for_after_the_next_answer(desk: Desk
     assert len(housekeeping.asked()) == 2
     housekeeping.suggest("Tides")
     assert housekeeping.title() == "Tides"
+
+
+def test_a_conversation_whose_beginning_was_left_out_keeps_its_first_question(
+    desk: Desk, housekeeping: Housekeeping
+) -> None:
+    desk.finish(desk.send(QUESTION), "The", 1, reason=FinishReason.CONTEXT_FULL)
+    command = desk.send("And then?")
+    desk.chat.on_event(ContextRolled(first_kept=2, **ids_of(command)))
+    desk.finish(command, "Then the sun.", 3)
+    desk.settle()
+    assert len(background(desk)) == 1
+    assert not housekeeping.asked()
 
 
 def test_a_title_that_failed_is_not_asked_for_again(desk: Desk, housekeeping: Housekeeping) -> None:
