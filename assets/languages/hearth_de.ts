@@ -3363,6 +3363,10 @@
         <translation>Starten Sie Hearth ohne den Offline-Schalter (HF_HUB_OFFLINE, TRANSFORMERS_OFFLINE), um ihn zu fragen.</translation>
     </message>
     <message>
+        <source>Start a new conversation, or reload the model with more context.</source>
+        <translation>Beginnen Sie eine neue Unterhaltung, oder laden Sie das Modell mit mehr Kontext neu.</translation>
+    </message>
+    <message>
         <source>Start it again</source>
         <translation>Noch einmal starten</translation>
     </message>
@@ -4039,10 +4043,6 @@
         <translation>Das Modell kann ohne die ältesten Nachrichten dieser Unterhaltung weitermachen; sie bleiben auf dem Bildschirm.</translation>
     </message>
     <message>
-        <source>The model can&apos;t hold a longer conversation. Start a new one, or reload it with more context.</source>
-        <translation>Das Modell kann keine längere Unterhaltung fassen. Beginnen Sie eine neue, oder laden Sie es mit mehr Kontext neu.</translation>
-    </message>
-    <message>
         <source>The model can&apos;t hold more at once. It can go on without the oldest messages; they stay on screen.</source>
         <translation>Das Modell kann nicht mehr auf einmal fassen. Es kann ohne die ältesten Nachrichten weitermachen; sie bleiben auf dem Bildschirm.</translation>
     </message>
@@ -4393,6 +4393,10 @@
     <message>
         <source>Thinking: {choice}</source>
         <translation>Nachdenken: {choice}</translation>
+    </message>
+    <message>
+        <source>This answer ended because the model&apos;s context window was full.</source>
+        <translation>Diese Antwort endete, weil das Kontextfenster des Modells voll war.</translation>
     </message>
     <message>
         <source>This answer is too long to be edited here ({characters} characters, {lines} lines).</source>

@@ -20,7 +20,8 @@ def test_a_full_context_offers_a_new_conversation(qtbot: QtBot, windows: list[Wh
     window.wait(lambda: len(window.texts()) == 2 and window.hearth.chat.is_idle)
     full = window.hearth.conversations.current_id
     mark = last_answer(window).mark
-    assert "can't hold a longer conversation" in mark.text
+    assert "context window was full" in mark.text
+    assert "Start a new conversation" in mark.text
     assert mark.button.text() == "New conversation"
     qtbot.mouseClick(mark.button, Qt.MouseButton.LeftButton)
     window.wait(lambda: window.texts() == [] and window.hearth.conversations.current_id != full)

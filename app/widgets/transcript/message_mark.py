@@ -51,8 +51,11 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     if message.finish_reason is FinishReason.MAXIMUM_TOKENS:
         return Mark(tr("This answer reached its length limit."), remedy=remedy)
     if message.finish_reason is FinishReason.CONTEXT_FULL:
-        text = tr("The model can't hold a longer conversation. Start a new one, or reload it with more context.")
-        return Mark(text, remedy=Remedy.NEW_CONVERSATION if is_last else Remedy.NONE)
+        full = tr("This answer ended because the model's context window was full.")
+        if not is_last:
+            return Mark(full)
+        advice = tr("Start a new conversation, or reload the model with more context.")
+        return Mark(f"{full} {advice}", remedy=Remedy.NEW_CONVERSATION)
     return None
 
 

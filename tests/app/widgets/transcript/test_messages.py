@@ -88,7 +88,7 @@ def failed(hint: str = "Try a smaller model.") -> Message:
         ),
         (
             msgspec.structs.replace(answer(1, "Half"), finish_reason=FinishReason.CONTEXT_FULL),
-            "Start a new one",
+            "Start a new conversation",
             Remedy.NEW_CONVERSATION,
         ),
     ],
@@ -101,6 +101,7 @@ def test_marks(message: Message, words: str, remedy: Remedy) -> None:
     earlier = mark_of(message, is_last=False)
     assert earlier is not None
     assert earlier.remedy is Remedy.NONE
+    assert "Start a new conversation" not in earlier.text, "it has gone on"
 
 
 def test_what_was_kept_is_said_once() -> None:
