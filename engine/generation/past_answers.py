@@ -62,17 +62,17 @@ class PastAnswers:
         return ids if without_halves(message.content) in map(without_halves, readings) else []
 
     def given(self, message: PromptMessage) -> PromptMessage:
-        """Return the message as the template is given it."""
+        """Return the message as the template is given it: thoughts only if they are of this model's own."""
         if message.role is not Role.ASSISTANT:
             return message
         if message.opens_thinking and CLOSING not in message.content:  # it was stopped before its answer
             message = msgspec.structs.replace(message, content=f"{message.content}\n{CLOSING}\n\n", token_ids=())
-        is_kept = self._was_opened(message) in self._kept
-        if is_kept and not self._marks:
+        if not self._marks and CLOSING not in message.content and OPENING not in message.content:
             return message
-        ids = self.ids(message) if is_kept else []
-        opened = message.opens_thinking or self._ever_opened
-        content = self._as_generated(ids) if ids else _answer_in(message.content, opened)
+        if ids := self.ids(message) if self._was_opened(message) in self._kept else []:
+            content = self._as_generated(ids) if self._marks else message.content
+        else:
+            content = _answer_in(message.content, message.opens_thinking or self._ever_opened)
         return msgspec.structs.replace(message, content=content)
 
     def printed_ids(self, message: PromptMessage, printed: str) -> list[int]:

@@ -94,10 +94,14 @@ def test_half_a_thought_that_the_template_opened_is_no_answer(family: Family) ->
     assert "Hm" not in following
 
 
+@pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize(("written", "said"), [("Hm, 2.", ""), ("Hm, 2.\n</think>\n\nIt is 4.", "It is 4.")])
-def test_what_another_models_template_opened_is_a_thought_to_this_one_too(written: str, said: str) -> None:
+def test_what_another_model_thought_is_not_read_by_one_that_does_not_think(
+    written: str, said: str, opened: bool
+) -> None:
     model = Model(Family(template(), "", ""))
-    of_other = PromptMessage(Role.ASSISTANT, written, (1, 2), "other", opens_thinking=True)
+    written = written if opened else f"<think>\n{written}"
+    of_other = PromptMessage(Role.ASSISTANT, written, (1, 2), "other", opens_thinking=opened)
     following = model.text(model.prompt(QUESTION, of_other, FOLLOW_UP))
     assert f"assistant\n{said}<|im_end|>" in following
 
