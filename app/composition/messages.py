@@ -94,6 +94,9 @@ class MessageParts(QObject):
             case Wish.NEW_CONVERSATION:
                 if self._window is not None:
                     self._window.actions_by_name.new.trigger()
+            case Wish.EDIT_QUESTION:
+                if self._window is not None:
+                    self._window.actions_by_name.edit_last.trigger()
             case Wish.REWRITE:
                 self.messages.edit_answer((wished.message_id, wished.value))
 

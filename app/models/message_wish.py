@@ -13,6 +13,7 @@ class Wish(StrEnum):
     REWRITE = "rewrite"
     ANSWER_NOW = "answer_now"
     NEW_CONVERSATION = "new_conversation"
+    EDIT_QUESTION = "edit_question"
 
 
 @dataclass(frozen=True)

@@ -1357,6 +1357,10 @@
         <translation>Bearbeiten</translation>
     </message>
     <message>
+        <source>Edit message</source>
+        <translation>Nachricht bearbeiten</translation>
+    </message>
+    <message>
         <source>Edit the answer</source>
         <translation>Antwort bearbeiten</translation>
     </message>

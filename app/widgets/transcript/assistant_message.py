@@ -169,6 +169,8 @@ class AssistantMessage(MessageWidget):
     def _on_remedy_requested(self, remedy: object) -> None:
         if remedy is Remedy.NEW_CONVERSATION:
             self.wished.emit(MessageWish(Wish.NEW_CONVERSATION, self.message_id))
+        elif remedy is Remedy.EDIT_QUESTION:
+            self.wished.emit(MessageWish(Wish.EDIT_QUESTION, self.message_id))
         else:
             wanted = self.continue_requested if remedy is Remedy.CONTINUE else self.regenerate_requested
             wanted.emit(self.message_id)

@@ -14,6 +14,7 @@ from app.widgets.basics.code_label import CodeLabel
 from app.widgets.basics.details_button import DetailsButton
 from app.widgets.basics.mirroring import margins
 from app.widgets.basics.plain_label import plain_label
+from engine.api.errors import ErrorKind
 from engine.api.events import FinishReason
 
 
@@ -24,6 +25,7 @@ class Remedy(Enum):
     CONTINUE = mark("Continue")
     TRY_AGAIN = mark("Try again")
     NEW_CONVERSATION = mark("New conversation")
+    EDIT_QUESTION = mark("Edit message")
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,13 @@ class Mark:
 
 def mark_of(message: Message, is_last: bool) -> Mark | None:
     """Return what has to be said about how an answer ended, None if it ended by itself."""
-    going_on = Remedy.CONTINUE if message.content.strip() else Remedy.TRY_AGAIN
-    remedy = going_on if is_last else Remedy.NONE
+    remedy = _going_on(message) if is_last else Remedy.NONE
     if message.state is MessageState.FAILED:
         return Mark(_failure(message), "danger", remedy, message.error.details if message.error else "")
     if message.state is MessageState.INTERRUPTED:
         kept = tr("This answer was interrupted. What was written is kept.")
         lost = tr("This answer was interrupted before it began.")
-        return Mark(kept if going_on is Remedy.CONTINUE else lost, "warning", remedy)
+        return Mark(kept if message.content.strip() else lost, "warning", remedy)
     if message.state is MessageState.STOPPED:
         return Mark(tr("You stopped this answer."), remedy=remedy)
     if message.finish_reason is FinishReason.MAXIMUM_TOKENS:
@@ -57,6 +58,13 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
         advice = tr("Start a new conversation, or reload the model with more context.")
         return Mark(f"{full} {advice}", remedy=Remedy.NEW_CONVERSATION)
     return None
+
+
+def _going_on(message: Message) -> Remedy:
+    if message.content.strip():
+        return Remedy.CONTINUE
+    too_long = message.error is not None and message.error.kind is ErrorKind.MESSAGE_TOO_LONG
+    return Remedy.EDIT_QUESTION if too_long else Remedy.TRY_AGAIN  # the same question would be refused again
 
 
 def _failure(message: Message) -> str:
