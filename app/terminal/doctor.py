@@ -173,9 +173,9 @@ def _place(path: Path) -> str:
 def _safe(text: str) -> str:
     """Return the text without the folder that HEARTH_HOME names, home folders, and access tokens."""
     chosen = os.environ.get(_HOME_VARIABLE, "").strip()
-    for root in {str(Path(chosen).expanduser().absolute()), chosen} if chosen else ():
-        if len(root) > 1:
-            text = text.replace(root.rstrip("/\\"), _HOME_VARIABLE)
+    root = str(Path(chosen).expanduser().absolute()) if chosen else ""
+    if len(root) > 1:
+        text = text.replace(root, _HOME_VARIABLE)
     return scrubbed(text)
 
 

@@ -1,7 +1,8 @@
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -9,10 +10,11 @@ import msgspec
 import pytest
 
 from app.terminal import doctor
-from engine.api.commands import DescribeHardware
-from engine.api.events import HardwareDescribed
-from engine.api.hardware import Gpu, Hardware
-from engine.api.warmth import Tier
+from engine.api.commands import Command, DescribeHardware, DescribeWarmth
+from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.events import CommandCancelled, CommandFailed, HardwareDescribed, Terminal, WarmthDescribed
+from engine.api.hardware import Gpu
+from engine.api.warmth import Tier, TierUse
 from tests.app.terminal.conftest import Run
 from tests.engine_scripts import CHECKPOINTS, HARDWARE, Script
 
@@ -79,25 +81,77 @@ def test_the_doctor_tells_no_folders_that_the_user_named(
     assert "lovelace" not in out
 
 
-def report_of(hardware: Hardware, hearth: Run, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the lines that the doctor prints for this machine."""
+class Session:
+    """An engine that answers each question with what was laid ready for it."""
 
-    class Session:
-        def __init__(self, *_: object) -> None: ...
+    answers: Mapping[type[Command], Terminal] = {}
 
-        def __enter__(self) -> Self:
-            return self
+    def __init__(self, *_: object) -> None: ...
 
-        def __exit__(self, *_: object) -> None: ...
+    def __enter__(self) -> Self:
+        return self
 
-        def run(self, command: DescribeHardware, *_: object) -> HardwareDescribed:
-            return HardwareDescribed(command_id=command.command_id, hardware=hardware)
+    def __exit__(self, *_: object) -> None: ...
 
+    def run(self, command: Command, *_: object) -> Terminal:
+        return self.answers.get(type(command), CommandCancelled(command_id=""))
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> dict[type[Command], Terminal]:
+    """What the engine says, to be filled."""
+    laid_ready: dict[type[Command], Terminal] = {}
+    monkeypatch.setattr(Session, "answers", laid_ready)
     monkeypatch.setattr(doctor, "session_for", Session)
-    return hearth("doctor").out.splitlines()
+    return laid_ready
 
 
-def test_the_doctor_groups_what_it_found(hearth: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+Answers = dict[type[Command], Terminal]
+
+
+def test_nothing_that_the_engine_says_tells_of_the_person(
+    hearth: Run, answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "ada"))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path / "ada"))
+    monkeypatch.setenv("HEARTH_HOME", str(tmp_path / "lovelace"))
+    told = f"no {tmp_path / 'ada' / 'libs'}, no {tmp_path / 'lovelace' / 'data'}, hf_{'canary' * 4}"
+    hardware = msgspec.structs.replace(HARDWARE, gpu_problem=told, attention_kernels=(told,), versions={"torch": told})
+    disk = TierUse(tier=Tier.DISK, used_bytes=0, budget_bytes=0, is_used=False, reason=told)
+    answers[DescribeHardware] = HardwareDescribed(command_id="", hardware=hardware)
+    answers[DescribeWarmth] = WarmthDescribed(command_id="", conversations=(), tiers=(disk,))
+    results = [hearth("doctor"), hearth("doctor", "--json")]
+    error = ErrorReport(kind=ErrorKind.INTERNAL, message=told, hint="")
+    answers[DescribeHardware] = CommandFailed(command_id="", error=error)
+    results += [hearth("doctor"), hearth("doctor", "--json")]
+    assert [result.status for result in results] == [0, 0, 1, 1]
+    for result in results:
+        assert "no ~" in result.out
+        for canary in (str(tmp_path), "lovelace", "canary"):
+            assert canary not in result.out + result.err
+
+
+def test_a_folder_named_as_a_word_changes_no_other_words(
+    hearth: Run, answers: Answers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HEARTH_HOME", "data")
+    gpu = Gpu(0, "Card", (8, 6), 8 * 2**30, 7 * 2**30, True, 4.1e11, "data sheet")
+    hardware = msgspec.structs.replace(HARDWARE, gpus=(gpu,))
+    answers[DescribeHardware] = HardwareDescribed(command_id="", hardware=hardware)
+    assert "410 GB/s, from its data sheet" in hearth("doctor").out
+
+
+def test_a_doctor_that_was_stopped_reports_nothing(
+    hearth: Run, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Session, "run", lambda *_: signal.raise_signal(signal.SIGINT))
+    result = hearth("doctor")
+    assert (result.status, result.out) == (130, "")
+    assert "did not answer" not in result.err
+
+
+def test_the_doctor_groups_what_it_found(hearth: Run, answers: Answers) -> None:
     gpu = Gpu(0, "NVIDIA GeForce RTX 3070", (8, 6), 8 * 2**30, 7 * 2**30, True, 4.1e11, "measured")
     second = msgspec.structs.replace(gpu, index=1, supports_bf16=False, bandwidth_source="data sheet")
     hardware = msgspec.structs.replace(
@@ -114,7 +168,8 @@ def test_the_doctor_groups_what_it_found(hearth: Run, monkeypatch: pytest.Monkey
         has_mps=True,
         mps_memory_bytes=12 * 2**30,
     )
-    lines = report_of(hardware, hearth, monkeypatch)
+    answers[DescribeHardware] = HardwareDescribed(command_id="", hardware=hardware)
+    lines = hearth("doctor").out.splitlines()
     titles = [line.partition(" (")[0] for line in lines if line and not line.startswith(" ")]
     assert titles == [
         "This computer",
