@@ -55,6 +55,13 @@ def test_what_was_wished_for_goes_along() -> None:
     assert ON_PROCESSOR.label in possible(no_processor)
 
 
+def test_a_draft_that_has_no_room_can_be_left_out() -> None:
+    model, larger = facts_for("smollm2-135m"), facts_for("llama-3.1-70b")
+    alternatives = Alternatives(Wishes(), lambda device, hardware: model, draft=larger)
+    without_draft = Remedy("Load without a draft model", draft="")
+    assert alternatives.possible((without_draft, SMALLER), supposed(8, ram_gib=8)) == (without_draft,)
+
+
 @pytest.fixture
 def without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this machine be one where bitsandbytes doesn't work."""

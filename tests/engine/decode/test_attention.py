@@ -61,6 +61,14 @@ def test_pieces_put_together_are_the_whole(case: Case, pieces: int) -> None:
     torch.testing.assert_close(found.transpose(1, 2), expected, rtol=1e-5, atol=1e-5)
 
 
+def test_what_is_made_of_a_mask_is_made_once_for_all_layers_of_a_step() -> None:
+    _, _, _, mask = tensors(Case(8, 2))
+    with split_attention.of_fixed_step():
+        first = split_attention._bias_of(mask, torch.float32, 2, 4)
+        assert split_attention._bias_of(mask, torch.float32, 2, 4) is first
+    assert split_attention._bias_of(mask, torch.float32, 2, 4) is not first, "another step has another mask"
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("repeats", [1, 2])
 @pytest.mark.parametrize("case", [case for case in CASES if case.queries == 1], ids=str)

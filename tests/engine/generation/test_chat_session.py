@@ -12,6 +12,7 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.events import FinishReason
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Report, Result
+from engine.generation.model_runner import ModelRunner
 from engine.kv.slab_layers import SlabLayer
 from tests import tiny_checkpoints
 from tests.chat_probe import GREEDY, Listener, answered, ask, cold_ids, command, load_session, user
@@ -111,6 +112,24 @@ def test_a_stop_between_two_layers_keeps_what_was_read(session: ChatSession) -> 
     after = ask(session, longer)
     assert after.statistics.reused_tokens >= held - 1
     assert after.token_ids == cold_ids(session, longer)
+
+
+def test_a_stop_is_answered_between_two_chunks_where_it_can_not_be_in_one(
+    session: ChatSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelRunner, "stops_inside_chunks", property(lambda _: False))
+    token, told = CancellationToken(), []
+
+    def prefilled(total: int, reused: int, done: int) -> None:
+        told.append(done)
+        if done:
+            token.cancel()
+
+    report = Report(prefilled=prefilled, generated=lambda text, token_ids: None)
+    result = session.answer(command([LONG]), token, report)
+    assert result.reason is FinishReason.STOPPED
+    assert [done for done in told if done] == [result.statistics.prefilled_tokens]
+    assert 0 < result.statistics.prefilled_tokens < result.statistics.prompt_tokens
 
 
 def test_a_stop_while_decoding_keeps_the_text(session: ChatSession) -> None:

@@ -36,6 +36,13 @@ def test_larger_chunks_stay_within_what_the_plan_has_memory_for() -> None:
     assert learned(PrefillPace(stops_inside_chunks=True, largest_tokens=512, unpacked_layers=80)) == 512
 
 
+def test_one_chunk_that_seemed_quick_makes_the_next_no_more_than_four_times_as_large() -> None:
+    """A clock that stood still, or a card that had not begun yet, would have the next one keep a Stop waiting."""
+    pace = PrefillPace(stops_inside_chunks=True, largest_tokens=4096)
+    pace.learn(pace.chunk, 0.0)
+    assert pace.chunk == 4 * 32
+
+
 @pytest.mark.parametrize("precision", [Precision.BF16, Precision.INT8, Precision.INT4])
 def test_the_runner_knows_which_layers_are_packed(
     precision: Precision, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch

@@ -101,6 +101,16 @@ def test_the_retry_begins_where_it_failed(session: ChatSession, trap: Trap) -> N
         assert result.statistics.prefilled_tokens == total + trap.fed[1], "only the failed chunk was fed twice"
 
 
+def test_what_had_to_go_for_want_of_memory_is_not_told_as_reused(session: ChatSession, trap: Trap) -> None:
+    first = ask(session, [LONG])
+    held = session._runner.kv.length
+    failing = len(trap.fed) + 1
+    trap.fails = lambda number, ids: number == failing
+    result = ask(session, [LONG, answered(session, first), user("And then? " + "word " * 20)])
+    assert len(trap.fed) >= failing
+    assert result.statistics.reused_tokens == (held if session._runner.kv.can_rewind else 0)
+
+
 def alone_in_the_prompt(session: ChatSession) -> int:
     """Return how many ids of a prompt are fed alone: the last, where the state before the answer is kept."""
     return int(session._warm.needs_turn_states)
