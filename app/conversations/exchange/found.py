@@ -194,7 +194,6 @@ class _Turns:
                 text=_lines(part.text for part in parts),
                 thinking=_lines(part.thinking for part in parts),
                 model=next((part.model for part in reversed(parts) if part.model), ""),
-                attachments=tuple(attachment for part in parts for attachment in part.attachments),
             )
 
     def leaf(self, key: str | None) -> str | None:

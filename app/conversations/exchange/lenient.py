@@ -27,7 +27,7 @@ def decoded(raw: bytes | msgspec.Raw) -> Any:  # noqa: ANN401  whatever stands t
     except ValueError:  # half a character pair, a NaN, an infinite number: others write them, and Python reads them
         try:
             text = bytes(memoryview(raw)).decode("utf-8", "replace")
-            return _cleaned(json.loads(text, parse_constant=lambda _name: None), 0)
+            return _cleaned(json.loads(text), 0)
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
 

@@ -1,19 +1,21 @@
 """Whatever stands in a file, reading it gives conversations that can be kept, or our own error."""
 
 import json
+import re
 from copy import deepcopy
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.intake import take_in
 from app.conversations.exchange.parsing import Frame
-from app.conversations.exchange.reading import Parsed, read_path
+from app.conversations.exchange.reading import FoldersFound, Parsed, Unreadable, read_path
 from app.conversations.store import ConversationStore
 from tests.app.conversations.exchange import foreign
 
@@ -124,3 +126,27 @@ def kept_and_given_back(item: Parsed) -> None:
             assert 0 <= listed.updated_at < 1e12
         finally:
             store.close()
+
+
+def test_ids_titles_and_folders_of_ones_own_files_are_taken_with_care(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = deepcopy(OWN)
+    held = value["conversations"][0]
+    value["folders"] += [{"id": "g", "name": "  ", "created_at": 1.0}, {"id": "../x", "name": "Up", "created_at": 1.0}]
+    held["conversation"] |= {"id": "../" * 40, "title": "T" * 5000, "active_leaf_id": "a b", "folder_id": "../x"}
+    held["messages"][0]["id"] = held["messages"][1]["parent_id"] = "\n"
+    held["messages"][1]["id"] = "a b"
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(value))
+    folders, item = list(read_path(path))
+    assert isinstance(folders, FoldersFound)
+    assert [folder.id for folder in folders.folders] == ["f"]
+    assert isinstance(item, Parsed)
+    conversation, (question, answer) = item.document.conversation, item.document.messages
+    assert all(re.fullmatch(r"[\w-]{1,64}", each) for each in (conversation.id, question.id, answer.id))
+    assert (len(conversation.title), conversation.folder_id) == (1000, None)
+    assert {question.conversation_id, answer.conversation_id} == {conversation.id}
+    assert (answer.parent_id, conversation.active_leaf_id) == (question.id, answer.id)
+    monkeypatch.setattr("app.conversations.exchange.hearth.MOST_MESSAGES", 1)
+    assert list(read_path(path))[1:] == [Unreadable()]

@@ -1,6 +1,9 @@
 """Imports with the real process and the real store: what is known, copied, undone, cancelled, refused."""
 
 import json
+import os
+import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -192,10 +195,30 @@ def test_cancel_keeps_what_is_there(store_thread: StoreThread, tmp_path: Path) -
     assert len(listed(store_thread)) == len(report.added) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such files here")
+def test_a_file_that_is_waited_for_keeps_nobody_from_giving_up(store_thread: StoreThread, tmp_path: Path) -> None:
+    """Such a pipe has nobody at its other end; the reader waits for it as for a disk that hangs."""
+    os.mkfifo(tmp_path / "c.json")
+    job = ImportJob([tmp_path / "c.json"], store_thread.submit)
+    running = threading.Thread(target=job.run, daemon=True)
+    running.start()
+    while job._process is None:
+        time.sleep(0.01)
+    job.cancel()
+    running.join(60)
+    assert not running.is_alive()
+    assert job.is_cancelled
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a program in a line")
+@pytest.mark.parametrize("said", ["", r"\0\0\0\144cut off"], ids=["nothing", "half"])
 def test_a_crash_of_the_reader_is_a_sentence(
-    store_thread: StoreThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    said: str, store_thread: StoreThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/false")
+    reader = tmp_path / "reader"
+    reader.write_text(f"#!/bin/sh\nprintf '{said}'\nexit 1\n")
+    reader.chmod(0o700)
+    monkeypatch.setattr("sys.executable", str(reader))
     report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt()))
     assert "could not be read to its end" in report.failures[0]
 
@@ -207,8 +230,8 @@ def test_a_full_disk_ends_the_import_with_its_sentence(
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr("app.conversations.exchange.importing.take_in", full)
-    report = imported(store_thread, written(tmp_path / "c.json", foreign.chatgpt() * 3))
-    assert report.failures == ["The disk is full."]
+    paths = [written(tmp_path / name, foreign.chatgpt() * 3) for name in ("first.json", "second.json")]
+    assert imported(store_thread, *paths).failures == ["The disk is full."]
 
 
 def test_a_conversation_is_taken_in_whole_or_not_at_all(store_thread: StoreThread, tmp_path: Path) -> None:

@@ -45,7 +45,18 @@ def test_an_archive_is_known_by_what_it_holds(tmp_path: Path) -> None:
     assert not may_be_export(tmp_path / "cut.zip")
 
 
-@pytest.mark.parametrize("content", ["", "{", "mapping: {", '{"name": "hearth", "version": 2}', "[1, 2, 3]", "\0" * 99])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "mapping: {",
+        '{"name": "hearth", "version": 2}',
+        "[1, 2, 3]",
+        "\0" * 99,
+        'It says "mapping": {} in there.',
+    ],
+)
 def test_other_files_are_attached_without_a_question(content: str, tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     path.write_text(content)
