@@ -31,7 +31,7 @@ _LINGER_SECONDS = 0.3
 # For GNU's OpenMP, which PyTorch computes with on Linux and which reads it when it is loaded: how often a thread looks
 # for work before it sleeps. By itself it looks for milliseconds, on a core that a thread with work may be waiting for:
 # where other programs kept the cores busy, a token took 30 to 70 times as long (see ARCHITECTURE.md).
-_SHORT_WAIT = ("GOMP_SPINCOUNT", "1000")
+SHORT_WAIT = ("GOMP_SPINCOUNT", "1000")
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +220,7 @@ def _variables() -> dict[str, str]:
     variables["PYTHONUTF8"] = "1"  # safetensors takes no path in another encoding
     variables.pop("PYTHONOPTIMIZE", None)  # transformers reads its own docstrings
     if "OMP_WAIT_POLICY" not in variables:
-        variables.setdefault(*_SHORT_WAIT)
+        variables.setdefault(*SHORT_WAIT)
     return variables
 
 
