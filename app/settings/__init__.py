@@ -1,1 +1,1 @@
-"""One typed schema that drives file, validation, dialog and documentation; knows no Qt."""
+"""One typed schema that drives file, validation and dialog; knows no Qt."""

@@ -1,1 +1,1 @@
-"""ask and chat for people on a terminal; knows no Qt."""
+"""What `hearth` does on a terminal: ask, chat, models, conversations, plan, bench, doctor; knows no Qt."""

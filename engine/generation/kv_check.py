@@ -73,13 +73,11 @@ class KvCheck:
         self,
         runner: "ModelRunner",
         vocabulary: int,
-        plain_logits: Callable[[list[int]], torch.Tensor],
         expected: torch.Tensor,
         embedding: Callable[[], torch.nn.Module],
     ) -> None:
         self._runner = runner
         self._vocabulary = vocabulary
-        self._plain_logits = plain_logits
         self._expected = {0: expected}
         self._embedding = embedding
         self._noise: dict[int, list[float]] = {}
@@ -148,9 +146,9 @@ class KvCheck:
         try:
             hook = self._embedding().register_forward_hook(round_otherwise)
         except NotImplementedError:  # transformers' word for "nobody has said where it is"
-            return self._plain_logits(ids)
+            return self._runner.plain_logits(ids)
         try:
-            return self._plain_logits(ids)
+            return self._runner.plain_logits(ids)
         finally:
             hook.remove()
 
@@ -161,7 +159,7 @@ class KvCheck:
         """
         ids, expected = self._sample(number)
         others = check_ids(self._vocabulary, CHECK_IDS, number + _TRIES)
-        return [(self._plain_logits([*ids[:9], *others[9:]])[8], expected[8])]
+        return [(self._runner.plain_logits([*ids[:9], *others[9:]])[8], expected[8])]
 
     def put_back(self, number: int) -> Pairs:
         """Put a state back behind which something else was read; return what to compare, nothing without a state.
@@ -190,7 +188,7 @@ class KvCheck:
     def _sample(self, number: int) -> tuple[list[int], torch.Tensor]:
         ids = check_ids(self._vocabulary, CHECK_IDS, number)
         if number not in self._expected:
-            self._expected[number] = self._plain_logits(ids)
+            self._expected[number] = self._runner.plain_logits(ids)
         return ids, self._expected[number]
 
 

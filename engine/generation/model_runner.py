@@ -1,14 +1,9 @@
-"""Feeds ids to the loaded model and keeps its KV in step; finds out at load which way of keeping KV is exact.
-
-Owns the model's KV. The ways, best first: the slab (fixed buffers, can be rewound), transformers' own cache,
-a cache that is filled in one forward and only decoded upon, and no cache at all. Each is compared with a plain
-forward over the same ids before it is trusted, so that an architecture nobody has tried is right or slow, never wrong.
-"""
+"""Feeds ids to the loaded model and keeps its KV in step. Owns that KV; `kv_choice.py` finds out how to keep it."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
+from functools import partial
 
 import torch
 from transformers import PreTrainedModel
@@ -16,15 +11,14 @@ from transformers import PreTrainedModel
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import Cancelled
 from engine.api.plan import KvLayout
-from engine.decode import attention, fusing, preparing, products
+from engine.decode import attention, preparing, products
 from engine.decode.preparing import Decode, DecodeWay
 from engine.decode.rungs import Rungs
 from engine.decode.steps import Steps
-from engine.generation import window_check
-from engine.generation.first_pass import ComputesNoNumbers, ReadsBothWays, first_pass
-from engine.generation.kv_check import CHECK_IDS, KvCheck, Pairs, are_equal, check_ids, holds
-from engine.generation.past_check import Finding, PastCheck, some_of
-from engine.generation.window_check import logits_under_small_windows
+from engine.generation.kv_check import are_equal
+from engine.generation.kv_choice import KvChoice
+from engine.generation.kv_way import KvMode, KvWay
+from engine.generation.past_check import PastCheck
 from engine.hardware.faults import Fault, fault_of
 from engine.kv.slab import KvSlab
 from engine.quantization.packing import has_packed_weights
@@ -33,22 +27,6 @@ from engine.quantization.packing import has_packed_weights
 # fed one by one if it is that much shorter than what would be read again (10 on a CPU, more on a card).
 _SINGLE_ID_COSTS = 16
 _ALL_RUNGS = Rungs()
-# Of the ids of the check, what is fed where it need not be made again: a chunk, and an id alone.
-_CHUNK_AGAIN = 17
-
-
-class KvMode(StrEnum):
-    """How KV is kept, best first."""
-
-    SLAB = "slab"
-    GROWING = "growing"
-    WHOLE = "whole"
-    NONE = "none"
-
-
-_CACHED_MODES = (KvMode.SLAB, KvMode.GROWING, KvMode.WHOLE)
-# Whether attention lies in the slab, best first: there it is paged, and the states beside it are small (Jamba).
-_IN_SLAB = {KvMode.SLAB: (True,), KvMode.GROWING: (False,), KvMode.WHOLE: (True, False)}
 
 
 class ModelRunner:
@@ -71,22 +49,19 @@ class ModelRunner:
         self._past_check = past_check
         self._device = device
         self._capacity = capacity
-        self._windowed = kv_layout is KvLayout.WINDOWED
         if device.type == "cuda" and device.index is not None:
             torch.cuda.set_device(device)  # where events are recorded and waited for, whichever card is the first
         attention.prepare(device)
         accepted = inspect.signature(model.forward).parameters
         self._keeps_last = "logits_to_keep" in accepted
-        self._takes_positions = "position_ids" in accepted
-        self._tells_positions = False
+        self.takes_positions = "position_ids" in accepted
         # State-space families call the same cache by another name.
         self._cache_argument = "past_key_values" if "past_key_values" in accepted else "cache_params"
         self._cancellation: CancellationToken | None = None
         self.decode = Decode(DecodeWay.EAGER, "")
         self.fed_tokens = 0
-        self.mode = KvMode.SLAB
-        self._in_slab = True
-        self.kv = KvSlab(model.config, capacity, windowed=self._windowed)
+        self.way = KvWay(KvMode.SLAB, True, False, kv_layout is KvLayout.WINDOWED)
+        self.kv = self._empty_kv()
         for layer in _decoder_layers(model):
             layer.register_forward_pre_hook(self._stop_between_layers)
         head = model.get_output_embeddings()  # type: ignore[no-untyped-call] # transformers leaves it untyped
@@ -97,6 +72,11 @@ class ModelRunner:
     def device(self) -> torch.device:
         """Where logits are."""
         return self._device
+
+    @property
+    def mode(self) -> KvMode:
+        """How KV is kept."""
+        return self.way.mode
 
     @property
     def stops_inside_chunks(self) -> bool:
@@ -144,91 +124,18 @@ class ModelRunner:
         Raises FirstPassFailed, ComputesNoNumbers and ReadsBothWays; errors about the machine (memory, a lost card) get
         through. Nothing is kept then.
         """
-        vocabulary = int(self._model.config.get_text_config().vocab_size)
-        ids = check_ids(vocabulary, CHECK_IDS)
+        choice = KvChoice(self, self._model, self._rungs, self._past_check)
         try:
-            known = self._as_found_before(ids)
-            ids, expected = (ids[:_CHUNK_AGAIN], known) if known is not None else (ids, self._tried(ids, vocabulary))
+            ids, expected = choice.choose()
             self.decode = self._prepared_decode()
             if self._rungs.compiled and self.decode.way is DecodeWay.EAGER:
-                self._fuse(replace(self._rungs, compiled=False), ids, expected)
+                choice.fuse(replace(self._rungs, compiled=False), ids, expected)
         except BaseException:
-            self._use(KvMode.NONE)
+            self.use(replace(self.way, mode=KvMode.NONE, in_slab=False))
             raise
         self.kv.clear()
         self.fed_tokens = 0
         return self.mode
-
-    def _as_found_before(self, ids: list[int]) -> torch.Tensor | None:
-        """Keep KV as it was found right; return logits (1, vocabulary) after a chunk, None if all has to be tried."""
-        finding = self._past_check.find() if self._past_check is not None else None
-        if finding is None:
-            return None
-        windowed, self._windowed = self._windowed, finding.is_windowed
-        self._tells_positions = finding.tells_positions
-        self._use(KvMode(finding.mode), in_slab=finding.in_slab)
-        self.kv.can_be_put_back = finding.can_be_put_back
-        if (expected := self._said_again(ids[:_CHUNK_AGAIN], finding, 0)) is not None:
-            self._fuse(self._rungs, ids[:_CHUNK_AGAIN], expected)
-            if self._said_again(ids[_CHUNK_AGAIN : _CHUNK_AGAIN + 1], finding, 1) is not None:
-                return expected
-        self._windowed = windowed
-        self._use(KvMode.NONE)
-        return None
-
-    def _said_again(self, ids: list[int], finding: Finding, place: int) -> torch.Tensor | None:
-        """Feed ids; return logits (1, vocabulary) after the last, None if they aren't what was found in that place."""
-        try:
-            logits = self.feed(ids)
-        except Exception as error:  # a publisher's program may raise anything
-            if fault_of(error) is not None:
-                raise
-            return None
-        return logits.unsqueeze(0) if finding.agrees(place, logits, self._model.dtype) else None
-
-    def _tried(self, ids: list[int], vocabulary: int) -> torch.Tensor:
-        """Find the first way of keeping KV that is right; return logits (ids, vocabulary) before any change."""
-        self._windowed = self._windowed and self._masks_by_window(vocabulary)
-        expected = first_pass(lambda: self._plain_logits(ids))
-        self._fuse(self._rungs, ids, expected)
-        check = KvCheck(self, vocabulary, self._plain_logits, expected, self._model.get_input_embeddings)
-        self._choose(check)
-        self.kv.can_be_put_back = holds(check.put_back, self._model.dtype)
-        if self._past_check is not None:
-            self.kv.clear()  # what it says itself, as a model may be far from its plain passes by its own noise
-            parts = (ids[:_CHUNK_AGAIN], ids[_CHUNK_AGAIN : _CHUNK_AGAIN + 1])
-            said = tuple(some_of(self.feed(part)) for part in parts)
-            ways = (self.mode.value, self._in_slab, self._tells_positions, self._windowed, self.kv.can_be_put_back)
-            self._past_check.keep(Finding(*ways, said))
-        return expected
-
-    def _choose(self, check: KvCheck) -> None:
-        """Keep KV the first way that is right: as far as rounding in general explains it, else the model's own noise.
-
-        Raises ComputesNoNumbers and ReadsBothWays.
-        """
-        if any(self._is_exact(mode, check, None) for mode in _CACHED_MODES):
-            return
-        if any(self._is_exact(mode, check, check.noise) for mode in _CACHED_MODES):
-            return
-        self._tells_positions = False
-        self._use(KvMode.NONE)
-        if not holds(check.beginning, self._model.dtype, check.noise):
-            # Only now: what is no number with one of the ids tried may be right with others.
-            raise ReadsBothWays if check.finds_numbers else ComputesNoNumbers
-
-    def _is_exact(self, mode: KvMode, check: KvCheck, own_noise: Callable[[int], Sequence[float]] | None) -> bool:
-        """Keep KV that way; return whether it is right.
-
-        Positions are told only where that helps: Bamba (transformers 5.23) counts those of each pass from 0 by itself.
-        """
-        tried = [(in_slab, tells) for in_slab in _IN_SLAB[mode] for tells in (False, True)[: 1 + self._takes_positions]]
-        for in_slab, tells_positions in tried:
-            self._tells_positions = tells_positions
-            self._use(mode, in_slab=in_slab)
-            if holds(check.continued, self._model.dtype, own_noise):
-                return True
-        return False
 
     def feed(self, ids: Sequence[int], cancellation: CancellationToken | None = None) -> torch.Tensor:
         """Run the model over ids after what the KV holds; return float32 logits (vocabulary,) after the last.
@@ -334,7 +241,7 @@ class ModelRunner:
         arguments: dict[str, object] = {"input_ids": torch.tensor([ids], device=self._device), "use_cache": cached}
         if cached:
             arguments[self._cache_argument] = self.kv.cache
-        if cached and self._tells_positions:
+        if cached and self.way.tells_positions:
             held = self.kv.length
             arguments["position_ids"] = torch.arange(held, held + len(ids), device=self._device).unsqueeze(0)
         if self._keeps_last and not all_logits:
@@ -348,36 +255,25 @@ class ModelRunner:
             self._cancellation.raise_if_cancelled()
 
     @torch.inference_mode()
-    def _plain_logits(self, ids: Sequence[int]) -> torch.Tensor:
+    def plain_logits(self, ids: Sequence[int]) -> torch.Tensor:
+        """Return float32 logits (len(ids), vocabulary) of a pass over these ids alone, without KV."""
         return self._forward(ids, cached=False, all_logits=True)[0].float()
 
     def _prepared_decode(self) -> Decode:
         if self.mode is not KvMode.SLAB:
             return Decode(DecodeWay.EAGER, "this architecture's KV can't be kept at fixed addresses")
         self.kv.clear()
-        return preparing.prepare(self._model, self.kv, self._rungs, self.feed, self._agree)
+        agree = partial(are_equal, dtype=self._model.dtype)
+        return preparing.prepare(self._model, self.kv, self._rungs, self.feed, agree)
 
-    def _fuse(self, rungs: Rungs, ids: list[int], expected: torch.Tensor) -> None:
-        fusing.fuse(self._model, rungs, ids, expected, self._plain_logits, self._agree)
-
-    def _agree(self, found: torch.Tensor, wanted: torch.Tensor) -> bool:
-        return are_equal(found, wanted, self._model.dtype)
-
-    def _use(self, mode: KvMode, *, in_slab: bool = False) -> None:
-        self.mode = mode
-        self._in_slab = in_slab
+    def use(self, way: KvWay) -> None:
+        """Keep KV that way from now on, and nothing of what was read before."""
+        self.way = way
         self.decode = Decode(DecodeWay.EAGER, "")
-        self.kv = KvSlab(self._model.config, self._capacity, in_slab, self._windowed)
+        self.kv = self._empty_kv()
 
-    def _masks_by_window(self, vocabulary: int) -> bool:
-        """Return whether layers with a sliding window may forget what has left it."""
-
-        def compared(number: int) -> Pairs:
-            return logits_under_small_windows(
-                self._model, check_ids(vocabulary, window_check.CHECK_IDS, number), self._device
-            )
-
-        return holds(compared, self._model.dtype)
+    def _empty_kv(self) -> KvSlab:
+        return KvSlab(self._model.config, self._capacity, self.way.in_slab, self.way.is_windowed)
 
 
 def _with_plain_strides(head: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

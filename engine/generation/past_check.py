@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """The way of keeping KV that was right, as ModelRunner has it, and some of the logits that it was right by."""
+    """The way of keeping KV that was right, as KvWay has it, and some of the logits that it was right by."""
 
     mode: Annotated[str, msgspec.Meta(pattern="^(slab|growing|whole|none)$")]
     in_slab: bool

@@ -8,7 +8,8 @@ import torch
 
 from engine.api.cancellation import CancellationToken
 from engine.checkpoints.loader import LoadedModel
-from engine.generation.model_runner import KvMode, ModelRunner
+from engine.generation.kv_way import KvMode
+from engine.generation.model_runner import ModelRunner
 from engine.generation.past_check import PastCheck
 from engine.generation.reading import Reader, pace_for
 from engine.generation.sampler import Sampler

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from engine.api.cancellation import CancellationToken
 from engine.generation.decoding import Decoder
-from engine.generation.model_runner import KvMode, ModelRunner
+from engine.generation.kv_way import KvMode
+from engine.generation.model_runner import ModelRunner
 from engine.generation.sampler import Sampler
 from engine.generation.shortage import MemoryRanOut, shortage_of
 from engine.generation.speculation.draft import DraftModel

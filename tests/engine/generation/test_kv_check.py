@@ -13,7 +13,8 @@ from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import PrecisionChoice
 from engine.generation import kv_check
 from engine.generation.kv_check import Pairs, check_ids, holds
-from engine.generation.model_runner import KvMode, ModelRunner
+from engine.generation.kv_way import KvMode
+from engine.generation.model_runner import ModelRunner
 from engine.kv.slab_layers import SlabLayer
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, load_session, user
@@ -98,7 +99,7 @@ def test_a_model_that_computes_no_numbers_is_told_as_that(
 def test_in_fp16_the_weights_may_be_too_large(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
     session.loaded.model.half()
-    monkeypatch.setattr(ModelRunner, "_plain_logits", lambda self, ids: torch.full((len(ids), 384), torch.nan))
+    monkeypatch.setattr(ModelRunner, "plain_logits", lambda self, ids: torch.full((len(ids), 384), torch.nan))
     with pytest.raises(EngineError, match="too large for this precision") as refused:
         session._choose_mode()
     assert [remedy.precision for remedy in refused.value.report.remedies] == [PrecisionChoice.FP32]

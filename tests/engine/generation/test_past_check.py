@@ -14,7 +14,8 @@ from engine.decode.rungs import Rungs
 from engine.generation import past_check
 from engine.generation.chat_session import ChatSession
 from engine.generation.kv_check import KvCheck
-from engine.generation.model_runner import KvMode, ModelRunner
+from engine.generation.kv_way import KvMode
+from engine.generation.model_runner import ModelRunner
 from engine.generation.past_check import PastCheck
 from engine.kv.slab_layers import SlabLayer
 from tests import tiny_checkpoints
@@ -62,10 +63,7 @@ def loads(tiny_folder: Path, tmp_path: Path, passes: list[int]) -> Loads:
 
 def ways(runner: ModelRunner) -> tuple[object, ...]:
     kv = runner.kv
-    return (
-        runner.mode, runner._in_slab, runner._tells_positions, runner._windowed, kv.can_be_put_back, kv.can_rewind,
-        kv.length, runner.fed_tokens,
-    )  # fmt: skip
+    return runner.way, kv.can_be_put_back, kv.can_rewind, kv.length, runner.fed_tokens
 
 
 @pytest.mark.parametrize("name", ["llama", "mamba", "bamba", "falcon_h1", "qwen3_moe", "gemma3"])
@@ -247,9 +245,9 @@ def test_a_folder_that_can_not_be_written_to_is_no_failure(loads: Loads, monkeyp
 def test_a_model_that_is_held_to_its_own_noise_is_known_by_what_it_says(
     loads: Loads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = ModelRunner._plain_logits
+    plain = ModelRunner.plain_logits
     with monkeypatch.context() as patched:
-        patched.setattr(ModelRunner, "_plain_logits", lambda runner, ids: -plain(runner, ids))
+        patched.setattr(ModelRunner, "plain_logits", lambda runner, ids: -plain(runner, ids))
         patched.setattr(KvCheck, "continued", lambda check, number: [])
         loads.again()
     assert loads.again()[1] == 2

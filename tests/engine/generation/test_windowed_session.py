@@ -14,7 +14,8 @@ from engine.api.cancellation import CancellationToken
 from engine.api.plan import WINDOW_SLACK_TOKENS, KvLayout, PrecisionChoice
 from engine.checkpoints import loader
 from engine.generation.chat_session import ChatSession
-from engine.generation.model_runner import KvMode, ModelRunner
+from engine.generation.kv_way import KvMode
+from engine.generation.model_runner import ModelRunner
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, user
 

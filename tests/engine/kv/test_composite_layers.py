@@ -11,7 +11,7 @@ from engine.api.message import PromptMessage
 from engine.api.plan import PrecisionChoice
 from engine.generation.chat_session import ChatSession
 from engine.generation.generate import Result
-from engine.generation.model_runner import KvMode
+from engine.generation.kv_way import KvMode
 from tests import tiny_checkpoints
 from tests.chat_probe import answered, ask, cold_ids, load_session, user
 from tests.tiny_checkpoints import SLIDING_WINDOW
