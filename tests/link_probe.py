@@ -6,7 +6,8 @@ from pathlib import Path
 
 import psutil
 
-from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent
+from app.worker.engine_link import EngineLink
+from app.worker.engine_state import EngineState, EngineStateChanged, LinkEvent
 from engine.api.commands import Command, Generate, LoadCheckpoint
 from engine.api.events import EngineReady, TextGenerated, is_terminal
 from engine.api.message import PromptMessage, Role

@@ -10,8 +10,9 @@ from app.paths import Paths
 from app.settings.file import load
 from app.terminal.interrupts import Interrupts
 from app.worker.engine_death import Advice
-from app.worker.engine_link import EngineLink, LinkEvent
+from app.worker.engine_link import EngineLink
 from app.worker.engine_process import engine_command
+from app.worker.engine_state import LinkEvent
 from engine.api.commands import Command
 from engine.api.events import EngineReady, Event, Terminal
 

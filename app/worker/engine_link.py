@@ -11,7 +11,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from queue import Empty, Queue
 
@@ -31,6 +30,7 @@ from app.worker.engine_death import (
     unsendable_report,
 )
 from app.worker.engine_process import EngineProcess, FromEngine, StreamEnded
+from app.worker.engine_state import EngineState, EngineStateChanged, LinkEvent
 from app.worker.open_commands import OpenCommands
 from app.worker.reload import RELOAD_PREFIX, Reload
 from engine.api.commands import Cancel, Command, LoadCheckpoint, Shutdown
@@ -52,31 +52,6 @@ _LIVENESS_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-class EngineState(StrEnum):
-    """What the engine process is doing, as far as a person cares."""
-
-    STARTING = "starting"
-    READY = "ready"
-    RESTARTING = "restarting"
-    FAILED = "failed"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True)
-class EngineStateChanged:
-    """The engine's state and a sentence for a person; details is the technical part of a failure.
-
-    reload_id: the command with which the engine that is being started is told to load the model from before, "" for
-    none; that load ends, and can be stopped, as any other command.
-    """
-
-    state: EngineState
-    message: str
-    details: str = ""
-    reload_id: str = ""
-
-
-LinkEvent = Event | EngineStateChanged
 OnEvent = Callable[[LinkEvent], None]
 
 

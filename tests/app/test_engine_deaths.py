@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from app.controllers import notices
 from app.models.notice import Notice
 from app.worker.engine_death import DEATH_LIMIT
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.events import CheckpointLoaded
 from engine.api.plan import Plan, Precision
 from tests.app.whole import Whole, opened

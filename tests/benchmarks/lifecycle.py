@@ -27,8 +27,8 @@ from app.conversations.records import Message, MessageState, new_id
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from app.paths import Paths, locate
-from app.worker.engine_link import EngineState
 from app.worker.engine_process import EngineProcess, FromEngine, StreamEnded, engine_command
+from app.worker.engine_state import EngineState
 from engine.api.commands import DescribeWarmth, Generate
 from engine.api.events import (
     CheckpointLoaded,

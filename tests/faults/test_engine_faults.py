@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 
 from app.worker import engine_link
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.errors import ErrorKind
 from engine.api.events import (
     CheckpointLoaded,

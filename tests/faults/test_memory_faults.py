@@ -17,7 +17,7 @@ from transformers import LlamaConfig
 
 from app.controllers import notices
 from app.conversations.records import MessageState
-from app.worker.engine_link import EngineState
+from app.worker.engine_state import EngineState
 from engine.api.commands import Generate, LoadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import CheckpointLoaded, CommandFailed, FinishReason, GenerationFinished, LoadProgress

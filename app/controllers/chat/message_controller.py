@@ -19,7 +19,7 @@ from app.controllers.submitting import Submit
 from app.conversations.deleting import Deletion
 from app.conversations.errors import StoreError
 from app.conversations.records import Message, new_id
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.codec import clean_text
 from engine.api.commands import ForgetConversation, PrepareConversation
 from engine.api.events import ConversationForgotten, Terminal

@@ -15,7 +15,7 @@ from app.engine_words import said
 from app.language import tr
 from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice, Severity
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import ClearWarmState, DescribeWarmth, ForgetConversation, ForgetOthers
 from engine.api.events import (
     CheckpointLoaded,

@@ -14,7 +14,7 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice, Severity
 from app.settings.levels import for_model
 from app.settings.schema import Settings, budgets_from
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from app.worker.reload import RELOAD_PREFIX
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport

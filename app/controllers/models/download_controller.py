@@ -19,7 +19,7 @@ from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState
 from app.models.hub_words import reference_of
 from app.settings.file_writer import FileWriter
 from app.settings.unfinished_downloads import UnfinishedDownload, load_downloads, save_downloads
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import DiscardDownload, DownloadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import (

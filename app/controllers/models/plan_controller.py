@@ -14,7 +14,7 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit, fit_of
 from app.settings.levels import for_model
 from app.settings.schema import Settings
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.checkpoint import LocalCheckpoint
 from engine.api.commands import PlanCheckpoint
 from engine.api.errors import ErrorKind

@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, QThread, Slot
 from pytestqt.qtbot import QtBot
 
 from app.worker.engine_client import EngineClient
-from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent
+from app.worker.engine_link import EngineLink
+from app.worker.engine_state import EngineState, EngineStateChanged, LinkEvent
 from app.worker.engine_thread import EngineThread
 from engine.api.events import FinishReason, GenerationFinished, TextGenerated, is_terminal
 from tests.engine_scripts import Script

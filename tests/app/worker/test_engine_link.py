@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.worker import open_commands
-from app.worker.engine_link import EngineLink, EngineState, EngineStateChanged, LinkEvent
+from app.worker.engine_link import EngineLink
+from app.worker.engine_state import EngineState, EngineStateChanged, LinkEvent
 from app.worker.reload import on_the_same_card
 from engine.api.commands import (
     DescribeHardware,

@@ -5,7 +5,7 @@ import pytest
 from app.controllers import notices
 from app.controllers.chat.message_controller import MessageController
 from app.conversations.records import MessageState
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import ForgetConversation, PrepareConversation
 from engine.api.events import ConversationForgotten
 from tests.app.controllers.conftest import Desk

@@ -11,7 +11,7 @@ from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
 from app.models.conversation_list_model import WARMTH_ROLE, ConversationListModel
 from app.models.notice import Notice
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import ClearWarmState, DescribeWarmth, ForgetConversation, ForgetOthers
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import (

@@ -9,7 +9,7 @@ from app.controllers.models.checkpoint_controller import CheckpointController
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice
 from app.settings.schema import Settings
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import (

@@ -8,7 +8,7 @@ from app.models.download_list_model import DownloadListModel
 from app.models.hub_rows import DownloadRequest, DownloadRow, DownloadState
 from app.models.notice import Notice
 from app.settings.unfinished_downloads import UnfinishedDownload, load_downloads
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import Command, DiscardDownload, DownloadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import CommandCancelled, CommandFailed, DownloadDiscarded, DownloadFinished, DownloadProgress

@@ -6,7 +6,7 @@ from app.controllers.models.plan_controller import STALE_SECONDS, PlanController
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit
 from app.settings.schema import Settings
-from app.worker.engine_link import EngineState, EngineStateChanged
+from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.commands import PlanCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport
