@@ -322,7 +322,7 @@ class ChatSession:
             decoder = self._speculation.around(decoder, chooser, prompt_ids, self._end_ids, cancellation)
         generation = Generation(
             reader=self._reader,
-            answer_text=self._prompts_for(command).answer_text(_spoken_before(command)),
+            answer_text=self._prompts_for(command).answer_text(command.messages[-1] if command.continue_last else None),
             sampler=chooser,
             decoder=decoder,
             end_ids=self._end_ids,
@@ -365,11 +365,6 @@ def _with_origin(result: Result, reuse: Reuse, prepared_seconds: float, guessed:
         speculation=guessed.by,
     )
     return dataclasses.replace(result, statistics=statistics)
-
-
-def _spoken_before(command: Generate) -> tuple[int, ...]:
-    """Return the ids a continued answer goes on from: they decide how its first new id reads."""
-    return command.messages[-1].token_ids if command.continue_last else ()
 
 
 def _completed_plan(loaded: LoadedModel, runner: ModelRunner, prompts: PromptBuilder) -> Plan:

@@ -129,9 +129,7 @@ class PromptBuilder:
             is_first = is_first and not made.ids
             found.append(made)
         if continue_last:
-            ids = self._answers.ids(messages[-1])
-            parts = self._answers.parts(messages[-1])
-            found.append(PromptRun(ids) if ids else PromptRun(self._encode(parts, is_first=False), parts))
+            found.append(self._continued(messages[-1]))
         return found
 
     def pieces(self, messages: Sequence[PromptMessage], continue_last: bool, started_at: float) -> list[PromptPiece]:
@@ -163,9 +161,9 @@ class PromptBuilder:
             choice for choice, way in self.switch.ways.items() if thinking_at_end(way.prompt, self._marks.forms)
         )
 
-    def answer_text(self, spoken_before: Sequence[int]) -> AnswerText:
-        """Return what tells an answer as it grows; spoken_before: ids of an answer that is continued."""
-        return self._answers.text(spoken_before)
+    def answer_text(self, continued: PromptMessage | None = None) -> AnswerText:
+        """Return what tells an answer as it grows; continued: what there is of it, which decides how it reads."""
+        return self._answers.text(self._continued(continued).ids if continued is not None else ())
 
     def begun_answer(self, text: str) -> PromptMessage:
         """Return an answer that doesn't think and begins with this text."""
@@ -192,6 +190,12 @@ class PromptBuilder:
         if not isinstance(token_id, int) or self._marks.begins([token_id]) or self._marks.mark([token_id]):
             return frozenset()  # what ends an answer in history ends thoughts as well
         return frozenset([token_id])
+
+    def _continued(self, message: PromptMessage) -> PromptRun:
+        if ids := self._answers.ids(message):
+            return PromptRun(ids)
+        parts = self._answers.parts(message)
+        return PromptRun(self._encode(parts, is_first=False), parts)
 
     def _runs_of(self, messages: list[PromptMessage], today: datetime) -> list[tuple[TextPart, ...] | list[int]]:
         """Split the prompt into runs of text and lists of generated ids, in order."""

@@ -28,8 +28,8 @@ class Model:
     def ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def told(self, ids: list[int], before: list[int] | None = None) -> tuple[list[str], str]:
-        text = self.prompts.answer_text(before or [])
+    def told(self, ids: list[int], before: PromptMessage | None = None) -> tuple[list[str], str]:
+        text = self.prompts.answer_text(before)
         pieces = [text.push(token_id) for token_id in ids]
         rest, whole = text.finish()
         return [*pieces, rest], whole
@@ -114,8 +114,8 @@ def test_an_answer_that_was_cut_anywhere_goes_on_as_it_was(family: Family) -> No
     for cut in range(1, len(ids)):
         begun = model.told(ids[:cut])[1]
         assert whole.startswith(begun)
-        assert model.told(ids[cut:], before=ids[:cut])[1] == whole[len(begun) :]
         answer = PromptMessage(Role.ASSISTANT, begun, tuple(ids[:cut]), "tiny")
+        assert model.told(ids[cut:], before=answer)[1] == whole[len(begun) :]
         assert model.prompt(QUESTION, answer, continues=True) == asked + ids[:cut]
 
 
@@ -145,6 +145,15 @@ def test_an_imported_answer_never_becomes_control_text(family: Family) -> None:
     written = re.sub(r"<\|END_RESPONSE\|>|\n", "", family.written)
     assert begun.replace("\n", "") == written
     assert model.told(model.ids(begun))[1] == imported.content
+
+
+@ALL
+def test_a_thought_without_ids_goes_on_until_the_model_ends_it(family: Family) -> None:
+    """As one that the user wrote anew, or another model began."""
+    model = Model(family)
+    begun = PromptMessage(Role.ASSISTANT, "<think>\nHm", (1, 2), "other")
+    written = model.ids(family.written[family.written.index(", 2.") :])
+    assert begun.content + model.told(written, begun)[1] == THOUGHT + "It is 4."
 
 
 @ALL
