@@ -1,5 +1,7 @@
 """Reading ahead and titles: they leave the conversation's KV as useful as it was, and give way at once."""
 
+import copy
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,7 @@ def session_with(
     path = str(tiny_checkpoints.make(name, folder))
     loaded = loader.load(path, PrecisionChoice.FP32, 1024, "cpu", folder, CancellationToken(), lambda *_: None)
     if template is not None:
+        loaded = dataclasses.replace(loaded, tokenizer=copy.copy(loaded.tokenizer))  # that one is every load's
         loaded.tokenizer.chat_template = template
     return ChatSession(loaded, budgets=TierBudgets(ram_bytes=ram_bytes))
 
