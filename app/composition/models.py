@@ -1,6 +1,7 @@
 """The part of the composition root that is about models: the Hub, downloads, the disk, and the first start."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -52,6 +53,7 @@ class ModelParts(QObject):
         self._engine = engine
         self._settings = settings
         self._checkpoints = checkpoints
+        self._listed = checkpoint_model
         self._hub_cache = settings.settings.hub_cache
         self._page: ModelsPage | None = None
         self._first_start_page: FirstStartPage | None = None
@@ -118,6 +120,7 @@ class ModelParts(QObject):
         self._checkpoints.plan_changed.connect(self._on_plan_changed)
         self._checkpoints.plan_changed.connect(self.first_start.set_plan)
         self._checkpoints.loading_changed.connect(self.first_start.set_loading)
+        self._checkpoints.checkpoint_chosen.connect(self._on_checkpoint_chosen)
 
     @Slot(object)
     def _on_models_made(self, page: "ModelsPage") -> None:
@@ -224,6 +227,13 @@ class ModelParts(QObject):
         folders = self._settings.settings.checkpoint_folders
         if folder not in folders:
             self._settings.change(("checkpoint_folders", (*folders, str(folder))))
+
+    @Slot(object)
+    def _on_checkpoint_chosen(self, reference: object) -> None:
+        """List a folder or file that was opened from elsewhere, so that it can be chosen again."""
+        path = str(reference)
+        if Path(path).is_absolute() and all(each.reference != path for each in self._listed.checkpoints):
+            self._on_folder_added(path)
 
     @Slot(object)
     def _on_folder_removed(self, folder: object) -> None:

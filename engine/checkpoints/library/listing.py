@@ -61,7 +61,10 @@ def _in_folders(folders: Iterable[str], traces: Traces) -> Iterator[LocalCheckpo
 
 
 def places_in(folders: Iterable[str]) -> Iterator[tuple[Path, bool]]:
-    """Yield folders with a config.json, and GGUF files (True), down to two levels below (as `publisher/model`)."""
+    """Yield folders with a config.json, and GGUF files (True), down to two levels below (as `publisher/model`).
+
+    One of the folders may be such a file itself.
+    """
     for text in folders:
         try:
             folder = Path(text).expanduser().resolve()
@@ -71,6 +74,9 @@ def places_in(folders: Iterable[str]) -> Iterator[tuple[Path, bool]]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
+    if _is_gguf(folder):
+        yield folder, True
+        return
     waiting = [(folder, 0)]
     for _ in range(_MOST_FOLDERS):
         if not waiting:
@@ -84,13 +90,13 @@ def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
             if is_folder(entry):
                 if depth < _DEEPEST_FOLDER and not is_model and not entry.name.startswith("."):
                     waiting.append((Path(entry.path), depth + 1))
-            elif entry.name.lower().endswith(_GGUF_SUFFIX) and _is_file(Path(entry.path)):
+            elif _is_gguf(Path(entry.path)):
                 yield Path(entry.path), True
 
 
-def _is_file(path: Path) -> bool:
+def _is_gguf(path: Path) -> bool:
     try:
-        return path.is_file()
+        return path.name.lower().endswith(_GGUF_SUFFIX) and path.is_file()
     except OSError:
         return False
 

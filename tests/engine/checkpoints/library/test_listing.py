@@ -58,6 +58,14 @@ def test_folder_that_is_itself_a_checkpoint(tmp_path: Path, tiny_folder: Path) -
     assert listed.reference == str(path)
 
 
+def test_a_gguf_file_that_is_named_itself(tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere" / "tiny.GGUF"
+    file.parent.mkdir()
+    file.write_bytes(b"GGUF")
+    (file.parent / "beside.gguf").write_bytes(b"GGUF")
+    assert [each.reference for each in list_checkpoints(tmp_path / "data", [str(file)])[1:]] == [str(file)]
+
+
 def test_what_was_never_meant_to_be_a_model_is_left_out(cache: Path, tmp_path: Path) -> None:
     folder = cache / "models--publisher--half" / "snapshots" / ("a" * 40)
     folder.mkdir(parents=True)
