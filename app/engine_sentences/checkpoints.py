@@ -97,6 +97,7 @@ PATTERNS: tuple[str, ...] = (
     mark("its weights were damaged while they were read"),
     mark("main memory"),
     mark("model.safetensors.index.json, which lists {0} and the others, is missing"),
+    mark("none of its weights has a name that this version knows"),
     mark("parts of it are missing or have the wrong size ({0})"),
     mark("the disk failed"),
     mark("the download of {0} has not finished"),

@@ -5639,6 +5639,10 @@
         <translation>nein: Es setzt Texte fort, statt zu chatten</translation>
     </message>
     <message>
+        <source>none of its weights has a name that this version knows</source>
+        <translation>keines seiner Gewichte hat einen Namen, den diese Version kennt</translation>
+    </message>
+    <message>
         <source>not enough memory</source>
         <translation>nicht genug Speicher</translation>
     </message>

@@ -93,7 +93,7 @@ def _attempt(blueprint: Blueprint, progress: WeightProgress) -> PreTrainedModel 
     try:
         with watched(progress.on_step):
             model, loading = _from_pretrained(blueprint)
-        _refuse_random_weights(blueprint.files, loading)
+        refuse_random_weights(blueprint.files, model, loading)
         if blueprint.options is not None:
             from engine.quantization.published.repair import settle
 
@@ -232,10 +232,16 @@ def _remedies(blueprint: Blueprint) -> tuple[Remedy, ...]:
     return lower if blueprint.device.type == "cpu" else (*lower, Remedy("Use the CPU", device="cpu"))
 
 
-def _refuse_random_weights(files: CheckpointFiles, loading: dict[str, object]) -> None:
-    """Transformers fills what is missing with random numbers and only logs it; tied weights are not in the list."""
+def refuse_random_weights(files: CheckpointFiles, model: PreTrainedModel, loading: dict[str, object]) -> None:
+    """Raise EngineError(CHECKPOINT_INCOMPLETE) for what transformers lists as missing or of the wrong size.
+
+    It fills that with random numbers and only logs it; tied weights are not in the list. Where all is missing the files
+    are whole, but of another class than the one that their configuration stands for here (CHECKPOINT_UNSUPPORTED).
+    """
     missing = sorted(str(key) for key in _listed(loading, "missing_keys"))
     mismatched = sorted(str(key[0] if isinstance(key, tuple) else key) for key in _listed(loading, "mismatched_keys"))
+    if missing and {name for name, _ in model.named_parameters()} <= {*missing}:
+        raise unsupported(files, "none of its weights has a name that this version knows", "\n".join(missing))
     bad = missing + mismatched + lost_scales(str(key) for key in _listed(loading, "unexpected_keys"))
     if bad:
         shown = ", ".join(bad[:_SHOWN_KEYS]) + (f" and {len(bad) - _SHOWN_KEYS} more" if len(bad) > _SHOWN_KEYS else "")

@@ -23,6 +23,7 @@ from engine.checkpoints.files import CONFIG_NAME, CheckpointContents, Checkpoint
 from engine.checkpoints.inspection import Inspection, facts_for, inspection_of, published_facts
 from engine.checkpoints.loader import LoadedModel, environment_of, refuse_missing_kernels
 from engine.checkpoints.machines import supposed_hardware, with_freed
+from engine.checkpoints.matching import refuse_other_tensors
 from engine.checkpoints.remote_files import LookedUp, RemoteFiles, RemoteShape
 from engine.checkpoints.resolve import locate
 from engine.checkpoints.safety import badly_quantized, check, unbuildable
@@ -86,8 +87,8 @@ def plan_checkpoint(
         notes.append(_NOT_COMPARED)
     cancellation.raise_if_cancelled()
     wishes = precision.Wishes(command.context_tokens, command.precision, command.device)
-    draft_facts = _facts(draft, environment) if draft is not None else None
-    plan, draft_plan = plan_with_draft(hardware, _facts(found, environment), wishes, draft_facts)
+    draft_facts = _facts(draft, environment, cancellation) if draft is not None else None
+    plan, draft_plan = plan_with_draft(hardware, _facts(found, environment, cancellation), wishes, draft_facts)
     if plan.fit is Fit.TOO_BIG:  # its parts are those of a device without bounds
         free_bytes = sum(target.free_bytes for target in targets) - plan.draft_bytes
         plan = msgspec.structs.replace(plan, parts=msgspec.structs.replace(plan.parts, free_bytes=max(free_bytes, 0)))
@@ -101,8 +102,13 @@ def plan_checkpoint(
     )
 
 
-def _facts(found: _Found, environment: Environment) -> CheckpointFacts:
-    return _shape_facts(found, environment) if found.shape else facts_for(found.inspection, environment)
+def _facts(found: _Found, environment: Environment, cancellation: CancellationToken) -> CheckpointFacts:
+    if found.shape:
+        return _shape_facts(found, environment)
+    facts = facts_for(found.inspection, environment)
+    if found.source is not PlanSource.GGUF:  # whose tensors have other names
+        refuse_other_tensors(found.inspection, cancellation)
+    return facts
 
 
 def _find_in_time(

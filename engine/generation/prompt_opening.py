@@ -1,5 +1,6 @@
 """What a loaded checkpoint says about prompts: the template with its tokenizer, and the ids that end an answer."""
 
+import contextlib
 from collections.abc import Mapping
 
 from engine.checkpoints.loader import LoadedModel
@@ -30,4 +31,6 @@ def _special_tokens(loaded: LoadedModel) -> dict[str, str]:
 def _words(loaded: LoadedModel) -> int:
     """Return how many ids the model has a row for: tokenizers may know more."""
     vocabulary = int(loaded.model.config.get_text_config().vocab_size)
-    return int(getattr(loaded.model.get_input_embeddings(), "num_embeddings", vocabulary))
+    with contextlib.suppress(NotImplementedError):  # transformers' word for "nobody has said where it is"
+        return int(getattr(loaded.model.get_input_embeddings(), "num_embeddings", vocabulary))
+    return vocabulary

@@ -1,13 +1,15 @@
 """Plans of what is on this computer, without loading or converting it; the memory of the model to be replaced."""
 
+import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
@@ -222,3 +224,43 @@ def test_on_the_processor_no_more_counts_as_free_than_this_process_holds(tiny_fo
     replaced = LoadedModel(loaded.model, loaded.tokenizer, huge, loaded.device, loaded.dtype)
     assert with_freed(real, replaced).ram_available_bytes < 2**40
     loader.free(loaded)
+
+
+def _without_one(tensors: dict[str, torch.Tensor]) -> None:
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+
+
+def _with_a_narrower_one(tensors: dict[str, torch.Tensor]) -> None:
+    tensors["model.layers.1.self_attn.k_proj.weight"] = torch.zeros(8, 32)
+
+
+def _under_other_names(tensors: dict[str, torch.Tensor]) -> None:
+    """As Emu3's whole has them, for which transformers takes the class of its text part."""
+    for name in list(tensors):
+        tensors[f"other.{name}"] = tensors.pop(name)
+
+
+_NOT_WHOLE = "is incomplete: parts of it are missing or have the wrong size (model.layers.1."
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (_without_one, _NOT_WHOLE),
+        (_with_a_narrower_one, _NOT_WHOLE),
+        (_under_other_names, "cannot be used for chatting: none of its weights has a name that this version knows."),
+    ],
+)
+def test_tensors_that_are_not_the_model_s_are_told_by_the_plan_as_by_the_load(
+    change: Callable[[dict[str, torch.Tensor]], None], told: str, tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_checkpoints.make("llama", tiny_folder), tmp_path / "model"))
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError) as loading:
+        load(folder, tmp_path / "data")
+    with pytest.raises(EngineError) as planning:
+        plan(str(folder), tmp_path / "data")
+    assert told in planning.value.report.message
+    assert planning.value.report == loading.value.report

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
-from transformers.models.llama.modeling_llama import LlamaMLP
+from transformers.models.llama.modeling_llama import LlamaForCausalLM, LlamaMLP
 
 from engine.api.cancellation import CancellationToken
 from engine.api.commands import LoadCheckpoint
@@ -18,6 +18,7 @@ from engine.api.plan import Precision, PrecisionChoice
 from engine.chat_engine import ChatEngine
 from engine.generation.first_pass import FirstPassFailed, unusable
 from tests import tiny_checkpoints
+from tests.chat_probe import ask, load_session, user
 from tests.engine_scripts import PLAN
 
 
@@ -72,3 +73,16 @@ def test_only_precisions_that_may_work_are_offered(
     report = unusable(FirstPassFailed("why"), plan, is_published_packed).report
     assert [remedy.precision for remedy in report.remedies] == choices
     assert ("another precision" in report.hint) == bool(choices)
+
+
+def test_a_model_that_does_not_say_where_its_words_are_is_no_fault_of_hearth(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PP-FormulaNet: how many ids it has a row for is then what its configuration says."""
+
+    def nobody_has_said(model: object) -> object:
+        raise NotImplementedError
+
+    monkeypatch.setattr(LlamaForCausalLM, "get_input_embeddings", nobody_has_said)
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
+    assert ask(session, [user("Hi")]).token_ids
