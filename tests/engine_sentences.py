@@ -23,7 +23,7 @@ _LEFT_OUT = (
     "quantization/int8/gemv.py",
 )
 _BUGS = {"ValueError", "TypeError", "RuntimeError", "KeyError", "AssertionError", "NotImplementedError", "IndexError"}
-_UNSAID_CALLS = ("_log.", "logging.", "re.", "warnings.", "TypeVar", "cast")
+_UNSAID_CALLS = ("_log.", "logging.", "re.", "warnings.", "TypeVar", "cast", "Form")  # Form: a mark of thinking
 _CODE = re.compile(r"[\[\]#\n]|<\||\w=|\w\|\w| \| |->|Called with|\) of the |^\/|\.json$|^[a-z]+ (?:int8|nf4)$")
 _LEAST_LETTERS = 6
 _LINE_CHARACTERS = 120
