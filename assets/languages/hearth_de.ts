@@ -2209,6 +2209,10 @@
         <translation>Arbeitsspeicher</translation>
     </message>
     <message>
+        <source>Main memory has {0} GiB free and can&apos;t take the rest.</source>
+        <translation>Der Hauptspeicher hat {0} GiB frei und kann den Rest nicht aufnehmen.</translation>
+    </message>
+    <message>
         <source>Make a new one and enter it.</source>
         <translation>Erstellen Sie ein neues, und geben Sie es ein.</translation>
     </message>
@@ -6341,6 +6345,10 @@
     <message>
         <source>{0} would need {1} GiB and {2} are free on {3}</source>
         <translation>{0} bräuchte {1} GiB, und {2} sind auf {3} frei</translation>
+    </message>
+    <message>
+        <source>{0} would need {1} GiB and {2} of main memory are free</source>
+        <translation>{0} bräuchte {1} GiB, und {2} des Hauptspeichers sind frei</translation>
     </message>
     <message>
         <source>{0} would need {1} GiB in whole layers and {2} are free on {3}</source>

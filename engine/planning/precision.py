@@ -24,7 +24,7 @@ from engine.planning.ladder import (
 )
 from engine.planning.loading import ELEMENT_BYTES
 from engine.planning.memory import kv_bytes_per_token
-from engine.planning.reasons import context_reason, names, reason, slow_reason, too_big_reason
+from engine.planning.reasons import context_reason, main_memory_reason, names, reason, slow_reason, too_big_reason
 from engine.planning.speed import expected_tokens_per_second, speed_reason
 from engine.planning.targets import targets_of
 from engine.planning.weights import weight_bytes
@@ -58,6 +58,7 @@ def plan(hardware: Hardware, facts: CheckpointFacts, wishes: Wishes) -> Plan:
     if found is not None:
         return _plan(facts, wishes, found, Fit.SLOW, slow_reason(facts, found, why, len(targets)))
     needed = unlimited(facts, precisions[-1], targets[:1], min(MINIMUM_CONTEXT_TOKENS, window))
+    why = " ".join(filter(None, (why, main_memory_reason(hardware, targets))))
     return _plan(facts, wishes, needed, Fit.TOO_BIG, why)
 
 

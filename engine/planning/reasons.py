@@ -105,6 +105,14 @@ def too_big_reason(
     return f"{sentence[0].upper()}{sentence[1:]}, even with only {smallest:,} tokens{missing}."
 
 
+def main_memory_reason(hardware: Hardware, targets: tuple[Target, ...]) -> str:
+    """Say that main memory couldn't help a card of its own memory, empty where the device computes from main memory."""
+    if targets[0].kind is not DeviceKind.CUDA or all(gpu.is_integrated for gpu in hardware.gpus):
+        return ""
+    free = hundredths(hardware.ram_available_bytes) / 100
+    return f"Main memory has {free:.2f} GiB free and can't take the rest."
+
+
 def arithmetic(parts: MemoryParts, context_tokens: int, targets: tuple[Target, ...]) -> str:
     """Return `4.98 GiB of weights + 1.00 for 8,192 tokens + ... = 7.73 of 8.00 GiB free on NAME`."""
     library = "for CUDA" if any(target.kind is DeviceKind.CUDA for target in targets) else "for libraries"
@@ -188,6 +196,8 @@ def _does_not_fit(facts: CheckpointFacts, precision: Precision, targets: tuple[T
     free = sum(target.free_bytes for target in targets)
     # Needs are rounded up and what is free down: what does not fit must not look as if it did.
     size, there = f"{hundredths(needed, up=True) / 100:.2f}", f"{hundredths(free) / 100:.2f}"
+    if targets[0].kind is DeviceKind.CPU:
+        return f"{WORDS[precision]} would need {size} GiB and {there} of main memory are free"
     if needed <= free:  # several cards, and a layer can't be divided
         return f"{WORDS[precision]} would need {size} GiB in whole layers and {there} are free on {names(targets)}"
     return f"{WORDS[precision]} would need {size} GiB and {there} are free on {names(targets)}"

@@ -355,9 +355,11 @@ def test_a_refusal_says_the_arithmetic() -> None:
     assert error.kind is ErrorKind.OUT_OF_MEMORY
     assert re.fullmatch(
         r"Llama 3.1 70B Instruct does not fit: 4 bit would need \d\d\.\d\d GiB and 8\.00 are free on RTX, even with "
-        r"only 2,048 tokens\.",
+        r"only 2,048 tokens\. Main memory has 16\.00 GiB free and can't take the rest\.",
         error.message,
     )
+    alone = planned("llama-3.1-70b", machine(ram_gib=16))
+    assert alone.precision_reason.endswith("GiB and 16.00 of main memory are free, even with only 2,048 tokens.")
 
 
 def test_published_packed_checkpoints_are_loaded_as_they_are_or_unpacked() -> None:
