@@ -9,7 +9,6 @@ import gc
 import os
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,12 +34,12 @@ from app.terminal.output import Output, OutputFailed, standard_output
 from app.terminal.quantities import capability, card_size, count_up_to, memory_size
 from app.terminal.streams import silence
 from app.terminal.way_out import WayOut
+from app.terminal.wrapping import ListingFormatter
 from engine.api.codec import clean_text
 from engine.api.plan import PrecisionChoice
 from engine.api.sampling import Count, Penalty, PositiveCount, Probability, Sampling, Seed, Temperature, ThinkingChoice
 
 _MOST_CARDS = 16
-_HELP_WIDTH = 80
 _BENCH_DESCRIPTION = (
     "Measure what a model reaches on this computer, against the computer's own limits and against transformers. The "
     "built-in model takes about three minutes; close other programs first. What would take too long is left out, and "
@@ -223,10 +222,10 @@ def _add_bench(commands: Any) -> None:  # noqa: ANN401
     parser = commands.add_parser(
         "bench",
         help="how fast a model is on this computer, and what would make it faster",
-        description=textwrap.fill(_BENCH_DESCRIPTION, _HELP_WIDTH),
+        description=_BENCH_DESCRIPTION,
         epilog="NAME is one or more of:\n\n"
         + "\n".join(f"  {part.value:<10} {words}" for part, words in bench.PART_HELP.items()),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ListingFormatter,
     )
     add = parser.add_argument
     add("names", metavar="NAME", nargs="*", type=bench.part, help="what to measure (default: everything)")

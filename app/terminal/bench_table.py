@@ -1,8 +1,8 @@
 """The report of a benchmark as aligned lines for a person. Pure."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
+from app.terminal.wrapping import wrapped
 from engine.api.benchmark import (
     BenchmarkReport,
     CardState,
@@ -39,8 +39,8 @@ def lines(report: BenchmarkReport) -> Iterator[str]:
         yield from _precision(measured)
     yield ""
     if report.state.warning:
-        yield from textwrap.wrap(report.state.warning, _WIDTH)
-    yield from textwrap.wrap(report.recommendation, _WIDTH)
+        yield from wrapped(report.state.warning, _WIDTH)
+    yield from wrapped(report.recommendation, _WIDTH)
 
 
 def _machine(hardware: Hardware, state: MachineState) -> Iterator[str]:
@@ -204,7 +204,7 @@ def _worded(cells: Row, widths: list[int]) -> str:
 
 def _indented(*paragraphs: str) -> Iterator[str]:
     for paragraph in paragraphs:
-        yield from (f"{_INDENT}{line}" for line in textwrap.wrap(paragraph, _WIDTH - len(_INDENT)))
+        yield from wrapped(paragraph, _WIDTH, _INDENT)
 
 
 def _ends(spread: Spread, unit: float = 1.0, digits: int = 1) -> str:

@@ -1,7 +1,6 @@
 """`hearth plan`: how a model would be loaded, on this computer or one that is only described, before any download."""
 
 import argparse
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from app.terminal.hub_access import hub_access
 from app.terminal.one_command import run_once
 from app.terminal.options import EXIT_FAILED, EXIT_OK
 from app.terminal.output import Output
+from app.terminal.wrapping import wrapped
 from engine.api.commands import PlanCheckpoint, SupposedMachine
 from engine.api.events import CheckpointPlanned
 from engine.api.plan import Fit, Plan, PrecisionChoice
@@ -118,7 +118,7 @@ def _report(planned: CheckpointPlanned, notes: tuple[str, ...]) -> dict[str, obj
 def _lines(plan: Plan, notes: tuple[str, ...]) -> Iterator[str]:
     yield f"{plan.name}, {plan_words.parameters_text(plan.parameters)} parameters: {_ANSWERS[plan.fit]}"
     for note in (*notes, *([plan.left_out] if plan.left_out else [])):
-        yield from textwrap.wrap(note, _WIDTH)
+        yield from wrapped(note, _WIDTH)
     yield ""
     yield from _entry("Precision", plan.precision_reason, plan.quantization)
     if plan.fit is not Fit.TOO_BIG:
@@ -159,9 +159,9 @@ def _draft_lines(plan: Plan, draft: Plan | None) -> Iterator[str]:
 
 def _entry(label: str, *paragraphs: str) -> Iterator[str]:
     indent = " " * _LABEL_WIDTH
-    lines = [line for paragraph in paragraphs for line in textwrap.wrap(paragraph, _WIDTH - _LABEL_WIDTH)]
-    yield f"{label:<{_LABEL_WIDTH}}{lines[0] if lines else ''}".rstrip()
-    yield from (f"{indent}{line}" for line in lines[1:])
+    lines = [line for paragraph in paragraphs for line in wrapped(paragraph, _WIDTH, indent)]
+    yield f"{label:<{_LABEL_WIDTH}}{lines[0].lstrip() if lines else ''}".rstrip()
+    yield from lines[1:]
 
 
 def _draft_refusal(draft: Plan) -> str:
