@@ -4119,6 +4119,10 @@
         <translation>Das Modell {0} ist unvollständig: {1}.</translation>
     </message>
     <message>
+        <source>The model {0} tells no word from another: its weights are empty or damaged.</source>
+        <translation>Das Modell {0} unterscheidet kein Wort vom anderen: Seine Gewichte sind leer oder beschädigt.</translation>
+    </message>
+    <message>
         <source>The model {0} wants its weights read from a file that Hearth does not allow.</source>
         <translation>Das Modell {0} will seine Gewichte aus einer Datei lesen lassen, die Hearth nicht zulässt.</translation>
     </message>
@@ -5177,6 +5181,10 @@
     <message>
         <source>can&apos;t allocate memory</source>
         <translation>Speicher kann nicht belegt werden</translation>
+    </message>
+    <message>
+        <source>can&apos;t be computed here</source>
+        <translation>kann hier nicht berechnet werden</translation>
     </message>
     <message>
         <source>can&apos;t take back what it has proposed</source>

@@ -31,14 +31,7 @@ from engine.decode import attention
 from engine.decode.preparing import DecodeWay
 from engine.decode.rungs import Rungs
 from engine.generation.decoding import Decoder, PipelinedDecoder, PlainDecoder
-from engine.generation.first_pass import (
-    ComputesNoNumbers,
-    FirstPassFailed,
-    ReadsBothWays,
-    damaged,
-    not_causal,
-    unusable,
-)
+from engine.generation.first_pass import ComputesNoNumbers, Unfit, unfit
 from engine.generation.generate import Generation, Report, Result
 from engine.generation.housekeeping import Housekeeping
 from engine.generation.model_runner import ModelRunner
@@ -151,12 +144,10 @@ class ChatSession:
         """Return what to tell where the model's code fails; raised only outside, as in _attempt."""
         try:
             self._runner.choose_mode()
-        except FirstPassFailed as failure:
-            return unusable(failure, self.loaded.plan, self.loaded.is_published_packed)
-        except ReadsBothWays:
-            return not_causal(self.loaded.plan)
-        except ComputesNoNumbers:
-            return no_numbers() if self.loaded.model.dtype is torch.float16 else damaged(self.loaded.plan)
+        except Unfit as failure:
+            if isinstance(failure, ComputesNoNumbers) and self.loaded.model.dtype is torch.float16:
+                return no_numbers()
+            return unfit(failure, self.loaded.plan, self.loaded.is_published_packed)
         return None
 
     def _attempt(self, work: Callable[[], _Outcome]) -> _Outcome | Shortage:
@@ -265,10 +256,15 @@ class ChatSession:
             return None
         known = past_check.of_draft(self.loaded.draft) if past_check is not None else None
         draft = DraftModel(self.loaded.draft, int(self.loaded.model.config.get_text_config().vocab_size), known)
-        opened = self._attempt(draft.open)
-        if opened is True:
-            return draft
-        because = "can't take back what it has proposed" if opened is False else "found too little memory"
+        because = "can't take back what it has proposed"
+        try:
+            opened = self._attempt(draft.open)
+            if opened is True:
+                return draft
+            if isinstance(opened, Shortage):
+                because = "found too little memory"
+        except Unfit:
+            because = "can't be computed here"
         del draft
         self._free_draft()
         sentence = f"{self.plan.draft} {because}, so it isn't used."

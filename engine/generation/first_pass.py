@@ -3,7 +3,8 @@
 import logging
 import traceback
 from collections.abc import Callable
-from typing import TypeVar
+
+import torch
 
 from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.plan import Plan, Precision, PrecisionChoice
@@ -11,31 +12,43 @@ from engine.hardware.faults import fault_of
 from engine.planning.words import LABELS
 
 _log = logging.getLogger(__name__)
-_Outcome = TypeVar("_Outcome")
 _IN_32_BIT = Remedy("Load in FP32", PrecisionChoice.FP32)
 _IN_16_BIT = Remedy("Load in BF16", PrecisionChoice.BF16)
 _PACKED = (Precision.INT8, Precision.INT4)
 
 
-class FirstPassFailed(Exception):
+class Unfit(Exception):
+    """What a model does in its first passes shows that nobody can chat with it."""
+
+
+class FirstPassFailed(Unfit):
     """The model's code failed over a few ids, with nothing kept. Says how; holds nothing of the library's error."""
 
 
-class ReadsBothWays(Exception):
+class ReadsBothWays(Unfit):
     """What the model says after some words depends on words behind them, so that it can't be asked word by word."""
 
 
-class ComputesNoNumbers(Exception):
+class ComputesNoNumbers(Unfit):
     """What the model answers to a few ids holds something that is no number, or an endless one."""
 
 
-def first_pass(work: Callable[[], _Outcome]) -> _Outcome:
-    """Return what work, a pass through the model as it was published, returns.
+class TellsNoWords(Unfit):
+    """To the model every word is as likely as any other, whatever stands before it."""
 
-    Raises FirstPassFailed; what the machine is at fault for gets through.
+
+def first_pass(work: Callable[[], torch.Tensor]) -> torch.Tensor:
+    """Return the logits (ids, vocabulary) of work, a pass through the model as it was published.
+
+    Raises FirstPassFailed and TellsNoWords; what the machine is at fault for gets through.
     """
     try:
-        return work()
+        logits = work()
+        if torch.equal(logits.amax(-1), logits.amin(-1)):
+            raise TellsNoWords
+        return logits
+    except TellsNoWords:
+        raise
     except Exception as error:  # a publisher's program may raise anything
         if fault_of(error) is not None:
             raise
@@ -43,6 +56,18 @@ def first_pass(work: Callable[[], _Outcome]) -> _Outcome:
     # Only here, after the except block, does no traceback hold the tensors any more (pytorch#18853).
     _log.error("the first pass through the model failed:\n%s", said)
     raise FirstPassFailed(said)
+
+
+def unfit(failure: Unfit, plan: Plan, is_published_packed: bool) -> EngineError:
+    """Return what to tell. is_published_packed: the files hold quantised weights, computed with in no other way."""
+    match failure:
+        case FirstPassFailed():
+            return unusable(failure, plan, is_published_packed)
+        case ReadsBothWays():
+            return not_causal(plan)
+        case TellsNoWords():
+            return empty(plan)
+    return damaged(plan)
 
 
 def unusable(failure: FirstPassFailed, plan: Plan, is_published_packed: bool) -> EngineError:
@@ -71,6 +96,15 @@ def damaged(plan: Plan) -> EngineError:
     return EngineError(
         ErrorKind.CHECKPOINT_INCOMPLETE,
         f"The model {plan.name} computes no numbers: its weights or its configuration are damaged.",
+        "Download it again, or choose another model.",
+    )
+
+
+def empty(plan: Plan) -> EngineError:
+    """Return what to tell of a model that TellsNoWords: of zeros, as in a file that got its size but no content."""
+    return EngineError(
+        ErrorKind.CHECKPOINT_INCOMPLETE,
+        f"The model {plan.name} tells no word from another: its weights are empty or damaged.",
         "Download it again, or choose another model.",
     )
 

@@ -121,8 +121,7 @@ class ModelRunner:
     def choose_mode(self) -> KvMode:
         """Compare the ways of keeping KV with a plain forward, keep the first that agrees; allocates the slab.
 
-        Raises FirstPassFailed, ComputesNoNumbers and ReadsBothWays; errors about the machine (memory, a lost card) get
-        through. Nothing is kept then.
+        Raises Unfit; errors about the machine (memory, a lost card) get through. Nothing is kept then.
         """
         choice = KvChoice(self, self._model, self._rungs, self._past_check)
         try:

@@ -96,6 +96,37 @@ def test_a_model_that_computes_no_numbers_is_told_as_that(
     assert not refused.value.report.remedies
 
 
+def of_zeros(path: Path) -> None:
+    tensors = load_file(path / "model.safetensors")
+    save_file({name: torch.zeros_like(tensor) for name, tensor in tensors.items()}, path / "model.safetensors",
+              metadata={"format": "pt"})  # fmt: skip
+
+
+def with_an_end_of_zeros(path: Path) -> None:
+    """As a program leaves it that gives a file its size before it fills it."""
+    with (path / "model.safetensors").open("r+b") as file:
+        length = file.seek(0, 2)
+        file.seek(length * 2 // 3)
+        file.write(bytes(length - length * 2 // 3))
+
+
+@pytest.mark.parametrize("damage", [of_zeros, with_an_end_of_zeros])
+def test_a_model_of_zeros_is_told_as_that(damage: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tiny_checkpoints.make("llama", tmp_path)
+    damage(path)
+    with pytest.raises(EngineError, match="tells no word from another: its weights are empty") as refused:
+        load_session(str(path), tmp_path)
+    assert refused.value.report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
+
+
+def test_a_draft_model_of_zeros_is_not_used(tiny_folder: Path, tmp_path: Path) -> None:
+    draft = tiny_checkpoints.make("llama", tmp_path)
+    of_zeros(draft)
+    session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tmp_path, draft=str(draft))
+    assert session.plan.draft_reason.endswith("can't be computed here, so it isn't used.")
+    assert session.loaded.draft is None
+
+
 def test_in_fp16_the_weights_may_be_too_large(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     session = load_session(str(tiny_checkpoints.make("llama", tiny_folder)), tiny_folder)
     session.loaded.model.half()
