@@ -6,6 +6,7 @@ from app.conversations.attachment import Attachment
 from app.conversations.records import Message
 from app.models.attachment_item import AttachmentItem
 from app.models.problems import Problems
+from app.rendering.thinking import with_opening
 from engine.api.codec import utf8_length
 
 _READ = "read:"
@@ -37,7 +38,7 @@ class MessageEdit(QObject):
         self.problem = ""
         self._problems = Problems()
         self._reading: tuple[AttachmentItem, ...] = ()
-        self._same = (message.content, message.attachments)  # what means that nothing was changed
+        self._same = (_begun(message), message.attachments)  # what means that nothing was changed
 
     @property
     def items(self) -> tuple[AttachmentItem, ...]:
@@ -134,7 +135,7 @@ class MessageEdits(QObject):
     def begin(self, message: Message) -> MessageEdit:
         """Return the edit of a message, begun with what it says unless it was begun before."""
         found = self._edits.get(message.id)
-        return found if found is not None else self.restore(message, message.content, message.attachments)
+        return found if found is not None else self.restore(message, _begun(message), message.attachments)
 
     def restore(self, message: Message, text: str, attachments: tuple[Attachment, ...]) -> MessageEdit:
         """Go on with an edit that was begun earlier."""
@@ -148,3 +149,7 @@ class MessageEdits(QObject):
         if edit is not None:
             self.ended.emit(message_id)
             edit.deleteLater()
+
+
+def _begun(message: Message) -> str:
+    return with_opening(message.content, message.opens_thinking)

@@ -59,12 +59,8 @@ def split_thinking(text: str, streaming: bool = False, opened: bool = False) -> 
     While ``streaming``, a tag that is only half there at the end is held back. ``opened``: the template wrote the
     first tag, which is not in the text.
     """
-    if (
-        opened
-        and _BEGINNING.match(text) is None
-        and not (streaming and any(t.startswith(text.strip()) for t in _TAGS[:2]))
-    ):
-        text = f"<think>\n{text}"
+    if opened and not (streaming and any(t.startswith(text.strip()) for t in _TAGS[:2])):
+        text = with_opening(text, opened)
     if "<" not in text:
         return [Passage(False, text, not streaming)] if text else []
     if streaming:
@@ -96,6 +92,11 @@ def _passages(text: str, streaming: bool) -> list[Passage]:
         position = closing.end()
     _append(passages, False, text[position:], not streaming)
     return passages
+
+
+def with_opening(text: str, opened: bool) -> str:
+    """Return the text with the tag that the template had written, so that who edits it sees where the thinking is."""
+    return f"<think>\n{text}" if opened and _BEGINNING.match(text) is None else text
 
 
 def without_thinking(text: str, opened: bool) -> str:

@@ -7,6 +7,7 @@ from pytestqt.qtbot import QtBot
 from app.conversations.records import MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from app.rendering.thinking import is_thinking
 from app.widgets.transcript.assistant_message import AssistantMessage
 from tests.app.whole import Whole
 from tests.engine_scripts import Script
@@ -65,3 +66,22 @@ def check_that_it_answered(window: Whole, *, opens: bool) -> None:
     assert (stored.content, stored.opens_thinking) == (text, opens)
     assert stored.thinking_seconds is not None
     assert stored.thinking_seconds > 0
+
+
+def test_a_thought_that_the_template_opened_is_edited_as_one(qtbot: QtBot, windows: list[Whole]) -> None:
+    window = thinking(qtbot, windows, opens=True)
+    window.hearth.chat.stop()
+    window.wait(lambda: window.hearth.chat.is_idle)
+    written = window.texts()[1]
+    row = answer_row(window)
+    row.begin_editing()
+    assert row.editor is not None
+    assert row.editor.editor.text == f"<think>\n{written}"
+    row.editor.flush()
+    assert not row.editor.edit.is_changed
+    row.editor.editor.set_text("<think>\nI know.")
+    row.editor.save_button.click()
+    window.wait(lambda: window.texts()[1] == "<think>\nI know.")
+    message = window.hearth.transcript_model.entry(1).message
+    assert message.is_edited
+    assert is_thinking(message.content, message.opens_thinking)

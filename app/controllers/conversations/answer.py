@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from app.conversations.records import Message, MessageState
+from app.rendering.thinking import begins_with_thinking
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import CommandCancelled, CommandFailed, FinishReason, GenerationFinished, Terminal, TextGenerated
 from engine.api.message import Role
@@ -123,11 +124,17 @@ class GrowingAnswer:
 
 
 def _begun_with(message: Message, plan: Plan, choice: ThinkingChoice | None) -> ThinkingChoice | None:
-    """Return with which choice an answer was begun: the prompt before it has to be as it was then."""
+    """Return with which choice an answer was begun: the prompt before it has to be as it was then.
+
+    One that the user wrote anew begins as it says itself, where a choice begins so.
+    """
+    opened = message.opens_thinking
+    if not message.token_ids and begins_with_thinking(message.content):
+        opened = any(map(plan.begins_with_thinking, (choice, *plan.thinking_choices)))
     known = message.statistics.sampling if message.statistics is not None else None
     likely = (known.thinking, choice) if known is not None else (choice,)
     choices = (*likely, None, *plan.thinking_choices)
-    return next((each for each in choices if plan.begins_with_thinking(each) == message.opens_thinking), choice)
+    return next((each for each in choices if plan.begins_with_thinking(each) == opened), choice)
 
 
 def reply_parent(branch: Sequence[Message]) -> str | None:

@@ -135,6 +135,17 @@ def test_a_continued_answer_thinks_as_it_was_begun_whatever_is_chosen_now(opened
     assert again.sampling.temperature == 0.5
 
 
+@pytest.mark.parametrize("opening_choices", [(), (ThinkingChoice.ON,)])
+def test_a_thought_that_the_user_wrote_anew_goes_on_where_a_prompt_begins_it(
+    opening_choices: tuple[ThinkingChoice, ...],
+) -> None:
+    off, on = ThinkingChoice.OFF, ThinkingChoice.ON
+    plan = msgspec.structs.replace(PLAN, thinking_choices=(off, on), opens_thinking_with=opening_choices)
+    edited = msgspec.structs.replace(empty(), content="<think>\nHm")
+    again = GrowingAnswer(edited, plan, continues=True, sampling=Sampling(thinking=off))
+    assert again.sampling.thinking is (on if opening_choices else off)
+
+
 def test_writing_an_empty_answer_anew_keeps_its_ids() -> None:
     answer = GrowingAnswer(empty(), PLAN, continues=True)
     assert answer.grow(text("two", 2)).token_ids == (2,)
