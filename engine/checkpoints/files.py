@@ -101,6 +101,16 @@ def incomplete(files: CheckpointFiles, what: str, details: str = "") -> EngineEr
     return EngineError(ErrorKind.CHECKPOINT_INCOMPLETE, message, hints[files.kind], details)
 
 
+def unreadable_gguf(name: str, details: str = "") -> EngineError:
+    """Return the error about a GGUF file that is none, or none that can be read."""
+    return EngineError(
+        ErrorKind.CHECKPOINT_UNSUPPORTED,
+        f"The GGUF file {name} cannot be read: it is damaged, or of a kind this version does not know.",
+        "Download it again, or use the model's safetensors version.",
+        details,
+    )
+
+
 def shard_names(files: CheckpointFiles, named: str = "") -> list[str]:
     """Return the names of the safetensors files that transformers will read; every one of them exists.
 

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTra
 from transformers.integrations.gguf.reader import read_gguf_metadata
 
 from engine.api.errors import Cancelled, EngineError, ErrorKind
+from engine.checkpoints.files import unreadable_gguf
 from engine.checkpoints.gguf_description import refuse_odd_layers
 from engine.checkpoints.progress import WatchedBar, watched
 from engine.checkpoints.tokenizer_writing import make_quick_to_read
@@ -52,12 +53,7 @@ def convert(source: Path, folder: Path, name: str, tell: Tell) -> None:
     except (EngineError, Cancelled, OSError):
         raise
     except Exception as error:  # cut files and damaged numbers raise anything from struct.error to OverflowError
-        raise EngineError(
-            ErrorKind.CHECKPOINT_UNSUPPORTED,
-            f"The GGUF file {source.name} cannot be read: it is damaged, or of a kind this version does not know.",
-            "Download it again, or use the model's safetensors version.",
-            repr(error),
-        ) from error
+        raise unreadable_gguf(source.name, repr(error)) from error
     finally:
         gc.collect()
 

@@ -14,9 +14,8 @@ import numpy as np
 from transformers import AutoConfig
 from transformers.integrations.gguf.reader import GgufHeader, read_gguf_metadata
 
-from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints.config_limits import is_number_of_layers
-from engine.checkpoints.files import TensorHeader
+from engine.checkpoints.files import TensorHeader, unreadable_gguf
 
 # A module as a plain object: its reader is replaced for the time of one look.
 gguf: Any = importlib.import_module("gguf")
@@ -48,12 +47,7 @@ def describe(path: Path) -> GgufDescription:
             config = AutoConfig.from_pretrained(str(path.parent), gguf_file=path.name, local_files_only=True)
         content = json.loads(config.to_json_string(use_diff=False))
     except Exception as error:  # damaged numbers and unknown kinds raise anything from struct.error to AttributeError
-        raise EngineError(
-            ErrorKind.CHECKPOINT_UNSUPPORTED,
-            f"The GGUF file {path.name} cannot be read: it is damaged, or of a kind this version does not know.",
-            "Download it again, or use the model's safetensors version.",
-            repr(error),
-        ) from error
+        raise unreadable_gguf(path.name, repr(error)) from error
     tensors = {
         info.name: TensorHeader(info.shape, _CONVERTED_DTYPE, prod(info.shape), _CONVERTED_BYTES * prod(info.shape))
         for info in header.tensors

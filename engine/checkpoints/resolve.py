@@ -8,7 +8,7 @@ from engine.api.checkpoint import CheckpointKind
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints import starter
 from engine.checkpoints.conversion import ReportProgress, converted
-from engine.checkpoints.files import CheckpointFiles
+from engine.checkpoints.files import CheckpointFiles, unreadable_gguf
 from engine.hub import cache
 
 _GGUF_MAGIC = b"GGUF"
@@ -76,6 +76,8 @@ def _gguf(reference: str, name: str, path: Path, data_folder: Path) -> Checkpoin
     with path.open("rb") as stream:
         magic = stream.read(len(_GGUF_MAGIC))
     if magic != _GGUF_MAGIC or size < _GGUF_MINIMUM_BYTES:
+        if name.lower().endswith(".gguf"):  # begun to be downloaded and not gone on, or something else's name
+            raise unreadable_gguf(name)
         raise EngineError(
             ErrorKind.CHECKPOINT_UNSUPPORTED,
             f"{name} is not a model file that can be loaded.",

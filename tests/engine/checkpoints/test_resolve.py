@@ -88,6 +88,23 @@ def test_hub_ids_lead_nowhere_outside_the_cache(cache: Path, hub_id: str) -> Non
     assert hub_cache.find(hub_id) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("cut.GGUF", "The GGUF file cut.GGUF cannot be read: it is damaged, or of a kind this version does not know."),
+        ("model.bin", "model.bin is not a model file that can be loaded."),
+    ],
+)
+def test_a_file_that_is_no_gguf_is_called_damaged_where_its_name_says_that_it_is_one(
+    tmp_path: Path, name: str, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(b"\0" * 64)
+    with pytest.raises(EngineError) as caught:
+        find(str(tmp_path / name), tmp_path)
+    assert caught.value.report.message == sentence
+    assert caught.value.report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED
+
+
 def test_gguf_is_converted_once_per_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     converted: list[str] = []
 
