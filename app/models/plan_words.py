@@ -74,6 +74,16 @@ def memory_elsewhere(plan: Plan) -> list[tuple[str, str]]:
     return [(tr("in main memory"), grouped(hundredths(size) / 100, 2))] if size else []
 
 
+def memory_together(plan: Plan, draft: Plan) -> list[tuple[str, str]]:
+    """Return what model and draft model take in GiB, adding up to what both need; the model's as ``memory_rows``."""
+    own, both = (
+        hundredths(size, up=plan.fit is Fit.TOO_BIG)
+        for size in (plan.parts.needed_bytes, plan.parts.needed_bytes + plan.draft_bytes)
+    )
+    named = ((plan.name, own), (draft.name, both - own), (tr("needed"), both))
+    return [(words, grouped(value / 100, 2)) for words, value in named]
+
+
 def gib(size_bytes: int) -> str:
     """Return the size in GiB, rounded down to two digits."""
     return plain(f"{hundredths(size_bytes) / 100:.2f}")

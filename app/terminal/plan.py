@@ -147,14 +147,10 @@ def _draft_lines(plan: Plan, draft: Plan | None) -> Iterator[str]:
     yield from _entry("Together", plan.draft_reason)
     yield ""
     yield "Memory in GiB, both"
-    sizes = (
-        (plan.name, plan.parts.needed_bytes),
-        (draft.name, plan.draft_bytes),
-        ("needed", plan.parts.needed_bytes + plan.draft_bytes),
-        ("free", plan.parts.free_bytes + plan.draft_bytes),
-    )
-    for words, size in sizes:
-        yield f"  {words:<{_MEMORY_WIDTH}}{plan_words.gib(size):>9}"
+    rows = plan_words.memory_together(plan, draft)
+    rows.append(("free", plan_words.gib(plan.parts.free_bytes + plan.draft_bytes)))
+    for words, value in rows:
+        yield f"  {words:<{_MEMORY_WIDTH}}{value:>9}"
 
 
 def _entry(label: str, *paragraphs: str) -> Iterator[str]:

@@ -1,7 +1,15 @@
 import msgspec
 import pytest
 
-from app.models.plan_words import device_lines, fit_label, fit_of, memory_rows, parameters_text, speed_text
+from app.models.plan_words import (
+    device_lines,
+    fit_label,
+    fit_of,
+    memory_rows,
+    memory_together,
+    parameters_text,
+    speed_text,
+)
 from engine.api.plan import Fit, MemoryParts, Plan, Precision
 from tests.engine_scripts import PLAN, plan_for
 
@@ -39,6 +47,14 @@ def test_memory_adds_up_to_the_digit() -> None:
     assert [words for words, _ in rows] == ["weights", "conversation", "working space", "CUDA", "reserve", "needed"]
     *values, total = [round(100 * float(value)) for _, value in rows]
     assert sum(values) == total == int(100 * parts.needed_bytes / GIB)
+
+
+def test_model_and_draft_model_add_up_to_the_digit() -> None:
+    parts = MemoryParts(weights_bytes=GIB * 13799 // 10000, free_bytes=4 * GIB)
+    plan = changed(device="cuda:0", parts=parts, draft_bytes=GIB * 5177 // 10000)
+    rows = memory_together(plan, changed(name="Small"))
+    assert rows == [(PLAN.name, "1.37"), ("Small", "0.52"), ("needed", "1.89")]
+    assert rows[0][1] == memory_rows(plan)[-1][1]
 
 
 def test_layers_are_gathered_by_device() -> None:
