@@ -13,7 +13,7 @@ from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.mirroring import draw_line, turned
 from app.widgets.basics.plain_label import plain_label
 from app.widgets.basics.theme import Theme
-from app.widgets.transcript.statistics_text import shortened, statistics_details, statistics_line, statistics_parts
+from app.widgets.transcript.statistics_text import shortened, statistics_details, statistics_line
 
 _FOCUS_INSET = 4
 _WRAPPED_CHARACTERS = 60
@@ -54,7 +54,7 @@ class StatisticsLine(QAbstractButton):
         if self._message is None:
             return ""
         metrics = QFontMetrics(self._text_font)
-        return shortened(statistics_parts(self._message), lambda line: metrics.horizontalAdvance(line) <= self.width())
+        return shortened(self._message, lambda line: metrics.horizontalAdvance(line) <= self.width())
 
     def set_theme(self, theme: Theme) -> None:
         """Draw in another theme."""

@@ -28,23 +28,21 @@ _THINKING = {
 }
 
 
-def statistics_parts(message: Message) -> list[str]:
-    """Return the pieces of the quiet line, in the order they are read."""
-    parts = [message.model, message.precision.upper(), tr("edited by you") if message.is_edited else ""]
+def _pieces(message: Message) -> list[tuple[int, str]]:
+    """Return the pieces of the quiet line in the order they are read, each with how much it would be missed."""
+    pieces = [(2, message.model), (0, message.precision.upper()), (3, tr("edited by you") if message.is_edited else "")]
     statistics = message.statistics
     if statistics is not None:
         if statistics.generated_tokens:
-            parts += [
-                token_words(answer_tokens(message)),
-                tr("{rate} tokens/s").format(rate=rate(statistics.tokens_per_second)) if statistics.has_rate else "",
-                tr("first token {time}").format(time=seconds(statistics.time_to_first_token_seconds)),
+            speed = tr("{rate} tokens/s").format(rate=rate(statistics.tokens_per_second))
+            pieces += [
+                (4, token_words(answer_tokens(message))),
+                (5, speed if statistics.has_rate else ""),
+                (1, tr("first token {time}").format(time=seconds(statistics.time_to_first_token_seconds))),
             ]
-        parts.append(
-            tr("reused {reused}, read {read}").format(
-                reused=reused_words(statistics), read=grouped(statistics.prefilled_tokens)
-            )
-        )
-    return [part for part in parts if part]
+        reused, read = reused_words(statistics), grouped(statistics.prefilled_tokens)
+        pieces.append((6, tr("reused {reused}, read {read}").format(reused=reused, read=read)))
+    return [piece for piece in pieces if piece[1]]
 
 
 def answer_tokens(message: Message) -> int:
@@ -55,18 +53,15 @@ def answer_tokens(message: Message) -> int:
 
 def statistics_line(message: Message) -> str:
     """Return the whole quiet line, "" if nothing is known."""
-    return joined(statistics_parts(message))
+    return joined([text for _, text in _pieces(message)])
 
 
-def shortened(parts: list[str], fits: FitsWidth) -> str:
-    """Return the line with the least important pieces left out until it fits (the last piece is never left out)."""
-    kept = list(parts)
-    for piece in _by_importance(parts):
-        line = joined(kept)
-        if fits(line) or len(kept) == 1:
-            return line
-        kept.remove(piece)
-    return joined(kept)
+def shortened(message: Message, fits: FitsWidth) -> str:
+    """Return the line without what is missed least, until it fits; the last piece is never left out."""
+    kept = _pieces(message)
+    while len(kept) > 1 and not fits(joined([text for _, text in kept])):
+        kept.remove(min(kept))
+    return joined([text for _, text in kept])
 
 
 def statistics_details(message: Message) -> list[tuple[str, str]]:
@@ -149,11 +144,3 @@ def _reused(statistics: Statistics) -> list[tuple[str, str]]:
 
 def _in_time(tokens: int, taken_seconds: float) -> str:
     return tr("{tokens} in {time}").format(tokens=token_words(tokens), time=seconds(taken_seconds))
-
-
-def _by_importance(parts: list[str]) -> list[str]:
-    """Return the pieces, the one that is missed least first."""
-    if len(parts) < 6:
-        return list(parts)
-    name, precision, tokens, speed, first, _ = parts
-    return [precision, first, name, tokens, speed]

@@ -10,7 +10,6 @@ from app.widgets.transcript.statistics_text import (
     shortened,
     statistics_details,
     statistics_line,
-    statistics_parts,
 )
 from engine.api.events import FinishReason, Statistics
 from engine.api.sampling import Sampling, ThinkingChoice
@@ -39,12 +38,22 @@ def test_one_token_is_not_many() -> None:
 
 
 def test_a_narrow_line_keeps_what_matters_most() -> None:
-    parts = statistics_parts(answer(1, "Hi"))
-    assert shortened(parts, lambda line: len(line) < 80) == (
+    message = answer(1, "Hi")
+    assert shortened(message, lambda line: len(line) < 80) == (
         "SmolLM2 135M Instruct · 42 tokens · 31 tokens/s · reused 6,412, read 38"
     )
-    assert shortened(parts, lambda line: len(line) < 50) == "42 tokens · 31 tokens/s · reused 6,412, read 38"
-    assert shortened(parts, lambda line: False) == "reused 6,412, read 38"
+    assert shortened(message, lambda line: len(line) < 50) == "42 tokens · 31 tokens/s · reused 6,412, read 38"
+    assert shortened(message, lambda line: False) == "reused 6,412, read 38"
+
+
+def test_an_answer_that_was_edited_and_then_continued_has_all_of_it() -> None:
+    message = msgspec.structs.replace(answer(1, "Hi"), is_edited=True)
+    assert shortened(message, lambda line: True) == statistics_line(message)
+    assert shortened(message, lambda line: len(line) < 65) == (
+        "edited by you · 42 tokens · 31 tokens/s · reused 6,412, read 38"
+    )
+    unknown = msgspec.structs.replace(message, statistics=None)
+    assert shortened(unknown, lambda line: len(line) < 40) == "SmolLM2 135M Instruct · edited by you"
 
 
 @pytest.mark.parametrize(
