@@ -33,7 +33,8 @@ _LONGEST_LIST = 10_000
 _LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _COUNTS = {
     **dict.fromkeys((*_LAYER_KEYS, "attention_types", "pretraining_tp"), (0, 1_000)),
-    **dict.fromkeys(("num_labels", "chunk_size", "mamba_chunk_size"), (0, 100_000)),
+    **dict.fromkeys(("num_labels", "mamba_chunk_size"), (0, 100_000)),
+    "chunk_size": (-1, 100_000),  # -1: the part of Phi-4 Multimodal that listens has none
 }
 # No tensor and no loop can count further. Lengths "without end" are published as 10^30, and nobody counts those.
 _LARGEST_WHOLE = 2**63 - 1

@@ -350,6 +350,11 @@ def test_an_endless_limit_in_a_list_is_as_mamba_publishes_it(folder: Path) -> No
     assert check(files_of(folder)).tensors
 
 
+def test_no_chunks_are_as_phi_4_multimodal_publishes_them(folder: Path) -> None:
+    tiny_checkpoints.edit_config(folder, audio_config={"chunk_size": -1})
+    assert check(files_of(folder)).tensors
+
+
 @pytest.mark.parametrize("value", [[], {}, "gptq", 3, {"bits": 4}, {"quant_method": "gptq", "bits": 10**9}])
 def test_a_quantization_config_that_makes_no_sense(folder: Path, value: object) -> None:
     tiny_checkpoints.edit_config(folder, quantization_config=value)
