@@ -33,6 +33,14 @@ def is_running(process_id: int) -> bool:
     return psutil.pid_exists(process_id)
 
 
+def is_alive(process_id: int) -> bool:
+    """Unlike is_running, False for a zombie: an orphan is reaped by whoever adopted it."""
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 class LinkProbe:
     """before: what is asked of the link before it begins to work, so that it finds all of it at once."""
 

@@ -103,3 +103,17 @@ def folder_is_open(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     return lambda is_open: monkeypatch.setattr(Writers, "enter", enter if is_open else refuse)
+
+
+@pytest.fixture
+def backend() -> Iterator[object]:
+    """A MemoryKeyring in the place of this computer's."""
+    import keyring  # here, as every stand-in that is loaded is one that keyring might choose
+
+    from tests.app.keyrings import MemoryKeyring
+
+    before = keyring.get_keyring()
+    made = MemoryKeyring()
+    keyring.set_keyring(made)
+    yield made
+    keyring.set_keyring(before)

@@ -1,7 +1,6 @@
 """Tokens in a keyring, and in nothing else."""
 
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
@@ -12,15 +11,7 @@ from app.access_token import PUBLIC_HUB, AccessTokens, KeyringUnavailable, why_n
 from tests.app.keyrings import ForgetfulKeyring, LockedKeyring, MemoryKeyring
 
 CANARY = "hf_CanaryCanaryCanaryCanaryCanary"
-
-
-@pytest.fixture(autouse=True)
-def backend() -> Iterator[MemoryKeyring]:
-    before = keyring.get_keyring()
-    made = MemoryKeyring()
-    keyring.set_keyring(made)
-    yield made
-    keyring.set_keyring(before)
+pytestmark = pytest.mark.usefixtures("backend")
 
 
 @pytest.fixture

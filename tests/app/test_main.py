@@ -11,7 +11,7 @@ from PySide6.QtGui import QGuiApplication, QWindow
 from pytestqt.qtbot import QtBot
 
 from app.conversations.attachment import Attachment
-from app.conversations.records import Conversation, Message, MessageState
+from app.conversations.records import Conversation, MessageState
 from app.conversations.store import ConversationStore
 from app.models.conversation_list_model import WARMTH_ROLE
 from app.paths import locate
@@ -20,6 +20,7 @@ from app.widgets.dialogs.licences_dialog import LicencesDialog
 from app.widgets.dialogs.report_dialog import ReportDialog
 from engine.api.warmth import ConversationWarmth, Tier
 from tests.app.hearth_process import RESTART, start_hearth, wait_for
+from tests.app.stored_messages import stored
 from tests.app.whole import Whole
 
 Started = list["subprocess.Popen[str]"]
@@ -34,17 +35,6 @@ def started() -> Iterator[Started]:
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-def stored() -> list[Message]:
-    """Return the messages of the only conversation, without being taken for its writer."""
-    if not locate().database.exists():
-        return []
-    store = ConversationStore(locate().database)
-    try:
-        return [message for each in store.list_conversations() for message in store.load_messages(each.id)]
-    finally:
-        store.close()
 
 
 def attached_to_drafts() -> list[Attachment]:

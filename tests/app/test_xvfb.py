@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.conversations.records import Message, MessageState
-from app.conversations.store import ConversationStore
-from app.paths import locate
+from app.conversations.records import MessageState
 from tests.app.displays import shown_windows, x_server, xdotool
 from tests.app.hearth_process import start_hearth, wait_for
+from tests.app.stored_messages import stored
 
 _MISSING = [tool for tool in ("Xvfb", "xdotool") if shutil.which(tool) is None]
 pytestmark = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_MISSING)}")
@@ -20,16 +19,6 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An X server of this test's own."""
     with x_server(monkeypatch):
         yield
-
-
-def stored() -> list[Message]:
-    if not locate().database.exists():
-        return []
-    store = ConversationStore(locate().database)
-    try:
-        return [message for each in store.list_conversations() for message in store.load_messages(each.id)]
-    finally:
-        store.close()
 
 
 def test_a_message_typed_from_outside_is_answered_and_stored(display: None) -> None:

@@ -22,7 +22,7 @@ from engine.api.events import (
     GenerationFinished,
 )
 from tests.engine_scripts import Script
-from tests.link_probe import PATIENCE_SECONDS, LinkProbe, generate, is_running, load
+from tests.link_probe import PATIENCE_SECONDS, LinkProbe, generate, is_alive, is_running, load
 
 StartLink = Callable[..., LinkProbe]
 ROOT = Path(__file__).resolve().parents[2]
@@ -236,11 +236,3 @@ def test_the_engine_ends_when_the_app_is_killed(script: str) -> None:
         while is_alive(engine_process_id) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not is_alive(engine_process_id)
-
-
-def is_alive(process_id: int) -> bool:
-    """Unlike is_running, False for a zombie: an orphan is reaped by whoever adopted it."""
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -1,9 +1,7 @@
 """Every control in every state is reached by Tab and is seen to have the keyboard, from the top of a window down."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 
-import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
@@ -17,20 +15,11 @@ from PySide6.QtWidgets import (
     QTextEdit,
     QWidget,
 )
-from pytestqt.qtbot import QtBot
 
-from app.widgets.basics.theme import Theme
 from tests.app.accessibility.demo_window import DemoWindow, State
 
 _MOST_STOPS = 200
 _SEEN_PIXELS = 20
-
-
-@pytest.fixture
-def demo(qtbot: QtBot, theme: Theme) -> Iterator[DemoWindow]:
-    shown = DemoWindow()
-    yield shown
-    shown.end()
 
 
 def name_of(widget: QWidget) -> str:

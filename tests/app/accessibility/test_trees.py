@@ -2,25 +2,15 @@
 
 import difflib
 import sys
-from collections.abc import Iterator
 
 import pytest
 from PySide6.QtGui import QAccessible, QAccessibleInterface
-from pytestqt.qtbot import QtBot
 
-from app.widgets.basics.theme import Theme
 from tests.app.accessibility.demo_window import DemoWindow, State
 from tests.app.accessibility.tree import FOLDER, UNSTEADY, described, is_worked, nodes, tree
 
 _BUTTONS = (QAccessible.Role.Button, QAccessible.Role.CheckBox, QAccessible.Role.RadioButton)
 _MARKUP = ("<p", "</", "<b>", "**", "```", "&amp;", "&&")
-
-
-@pytest.fixture
-def demo(qtbot: QtBot, theme: Theme) -> Iterator[DemoWindow]:
-    shown = DemoWindow()
-    yield shown
-    shown.end()
 
 
 def faults(state: State) -> list[str]:

@@ -14,7 +14,7 @@ from engine.api.codec import FrameError
 from engine.api.commands import DescribeHardware, Shutdown
 from engine.api.events import EngineReady, HardwareDescribed
 from tests.engine_scripts import Script
-from tests.link_probe import generate, is_running
+from tests.link_probe import generate, is_alive, is_running
 from tests.scripted_engine import scripted_engine_command
 
 Inbox = SimpleQueue[FromEngine | StreamEnded]
@@ -191,13 +191,6 @@ def test_a_kill_takes_its_children_along(start: Callable[..., EngineProcess], tm
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not is_alive(child)
-
-
-def is_alive(process_id: int) -> bool:
-    try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_the_engine_is_found_from_any_folder(

@@ -52,13 +52,6 @@ def llama(tiny_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(kept, tmp_path / "model"))
 
 
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny copies are mostly headers: count none, so that one is smaller than its original."""
-    monkeypatch.setattr(copies, "_SMALL_FILES_BYTES", 0)
-    monkeypatch.setattr(copies, "_HEADER_BYTES_PER_TENSOR", 0)
-
-
 def load(
     path: Path,
     data: Path,

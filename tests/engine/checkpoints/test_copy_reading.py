@@ -25,6 +25,7 @@ SHAPE = {
     "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
 }  # fmt: skip
 Report = Callable[[LoadPhase, int, int], None]
+pytestmark = pytest.mark.usefixtures("small")
 
 
 def _tied() -> PreTrainedConfig:
@@ -39,13 +40,6 @@ def _transposed() -> PreTrainedConfig:
     return GPT2Config(
         vocab_size=384, n_positions=128, n_embd=64, n_layer=2, n_head=2, bos_token_id=1, eos_token_id=2, pad_token_id=0
     )
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny copies are mostly headers: count none, so that one is smaller than its original."""
-    monkeypatch.setattr(copies, "_SMALL_FILES_BYTES", 0)
-    monkeypatch.setattr(copies, "_HEADER_BYTES_PER_TENSOR", 0)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from transformers import PreTrainedConfig
 from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind
 from engine.api.plan import Plan, Precision, PrecisionChoice
-from engine.checkpoints import copies, copy_folders, loader
+from engine.checkpoints import copy_folders, loader
 from engine.quantization import quantizers
 from engine.quantization.experts import packed as packed_experts
 from engine.quantization.published import reading
@@ -40,13 +40,6 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
     ),
 }  # fmt: skip
 CHOICES = (PrecisionChoice.BF16, PrecisionChoice.INT8, PrecisionChoice.INT4)
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny copies are mostly headers: count none, so that one is smaller than the weights in 16 bit."""
-    monkeypatch.setattr(copies, "_SMALL_FILES_BYTES", 0)
-    monkeypatch.setattr(copies, "_HEADER_BYTES_PER_TENSOR", 0)
 
 
 def pair(form: str, model: str, folder: Path, tiny_folder: Path) -> tuple[Path, Path]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,3 +112,15 @@ def the_model(folder: Path) -> Path:
     """Return the one model's folder."""
     (model,) = [path for path in folder.iterdir() if path.is_dir()]
     return model
+
+
+def a_folder(path: Path) -> None:
+    """Put a folder in a file's place."""
+    path.unlink()
+    path.mkdir()
+
+
+def a_pipe(path: Path) -> None:
+    """Put a pipe in a file's place."""
+    path.unlink()
+    os.mkfifo(path)

@@ -11,7 +11,20 @@ from engine.api.warmth import Tier
 from engine.generation.chat_session import ChatSession
 from engine.kv.disk.item_files import SUFFIX
 from tests.chat_probe import ask, user
-from tests.faults.kv.folders import BUDGETS, KINDS, Stored, close, files, load, next_answer, store, the_model, warnings
+from tests.faults.kv.folders import (
+    BUDGETS,
+    KINDS,
+    Stored,
+    a_folder,
+    a_pipe,
+    close,
+    files,
+    load,
+    next_answer,
+    store,
+    the_model,
+    warnings,
+)
 
 
 def flip(path: Path, place: int) -> None:
@@ -22,16 +35,6 @@ def flip(path: Path, place: int) -> None:
 
 def not_there(path: Path) -> None:
     path.unlink()
-
-
-def a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def a_pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
 
 
 def a_link(path: Path) -> None:

@@ -22,6 +22,7 @@ from engine.kv.layout import Layout
 from engine.kv.memory_tier import Buffer
 from engine.kv.rates import Rates, last_reason
 from engine.kv.tree import Item, ItemKind, KvTree, key_of
+from tests.faults.kv.folders import a_folder, a_pipe
 
 FINGERPRINT = "f" * 64
 SECRET_IDS = list(range(300_000_001, 300_000_013))
@@ -129,19 +130,9 @@ def test_damage_with_a_meaning_is_found_as_well(path: Path, damage: str) -> None
     assert not seems_good(path, good)
 
 
-def a_pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
 def a_link(path: Path) -> None:
     path.rename(path.with_suffix(".elsewhere"))
     path.symlink_to(path.with_suffix(".elsewhere"))
-
-
-def a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
 
 
 NOT_FILES = [a_folder, *([a_pipe, a_link] if os.name != "nt" else [])]

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
@@ -21,15 +20,6 @@ class Desk:
         self.controller = TokenController(self.tokens, lambda: self.settings)
         self.states: list[TokenState] = []
         self.controller.state_changed.connect(self.states.append)
-
-
-@pytest.fixture
-def backend() -> Iterator[MemoryKeyring]:
-    before = keyring.get_keyring()
-    made = MemoryKeyring()
-    keyring.set_keyring(made)
-    yield made
-    keyring.set_keyring(before)
 
 
 @pytest.fixture

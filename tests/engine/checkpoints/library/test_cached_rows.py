@@ -22,11 +22,6 @@ from tests.work import work_of
 HUB_ID = "publisher/model"
 
 
-@pytest.fixture
-def model(tiny_folder: Path) -> dict[str, bytes]:
-    return files_of(tiny_checkpoints.make("llama", tiny_folder))
-
-
 def listed(data: Path, *folders: str) -> list[LocalCheckpoint]:
     return [each for each in list_checkpoints(data, folders) if each.kind is not CheckpointKind.STARTER]
 

@@ -17,15 +17,9 @@ from engine.checkpoints.library.listing import list_checkpoints
 from engine.checkpoints.resolve import locate
 from engine.hub import removal
 from engine.hub.download import record
-from tests import tiny_checkpoints
 from tests.cache_folders import A, B, bytes_below, files_of, lay
 
 HUB_ID = "publisher/model"
-
-
-@pytest.fixture
-def model(tiny_folder: Path) -> dict[str, bytes]:
-    return files_of(tiny_checkpoints.make("llama", tiny_folder))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import gc
 import shutil
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -27,14 +26,6 @@ from tests.speculation_probe import rounds_of
 
 LIVELY = Sampling(temperature=0.8, top_k=0, top_p=0.95, min_p=0.02, repetition_penalty=1.2, seed=11)
 QUESTION = user("Tell me about the harbour " + "and its ships " * 30)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two threads only wait for each other over matrices this small
-    yield
-    torch.set_num_threads(threads)
 
 
 def load(model: Path, draft: Path, folder: Path, context: int = 512) -> LoadedModel:

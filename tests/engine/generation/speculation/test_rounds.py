@@ -1,7 +1,6 @@
 """Answers with speculation are those without, id by id, and leave the KV of a cold run behind, in float32."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,14 +27,6 @@ LIVELY = Sampling(temperature=0.8, top_k=0, top_p=0.95, min_p=0.02, repetition_p
 PENALISED = Sampling(temperature=0.8, top_k=40, top_p=0.9, min_p=0.0, repetition_penalty=1.3, seed=11)
 STRICT = Sampling(temperature=0.0, repetition_penalty=1.2)
 QUESTION = user("the letters of passing ships and the letters of passing ships")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two threads only wait for each other over matrices this small
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
