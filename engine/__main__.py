@@ -12,7 +12,6 @@ listening.
 import argparse
 import faulthandler
 import gc
-import importlib.metadata
 import logging
 import os
 import signal
@@ -77,7 +76,7 @@ def run(
     use serve().
     """
     writer = _FrameWriter(stdout)
-    writer.send(EngineReady(engine_version=_version(), process_id=os.getpid()))
+    writer.send(EngineReady(process_id=os.getpid()))
     lanes = Lanes(compute_factory, transfer_factory, writer.send, lookup_factory, library_factory)
     try:
         status = _read_until_end(stdin, lanes)
@@ -183,13 +182,6 @@ def _prepare_log() -> None:
     )
     logging.captureWarnings(True)
     faulthandler.enable()
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("hearth-chat")
-    except importlib.metadata.PackageNotFoundError:
-        return "source"
 
 
 @contextmanager

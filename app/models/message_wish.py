@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Wish(StrEnum):
-    """The kinds of them. value: the model's reference, or the answer's new text."""
+    """The kinds of them."""
 
     DELETE = "delete"
     SHOW_PROMPT = "show_prompt"
@@ -18,7 +18,7 @@ class Wish(StrEnum):
 
 @dataclass(frozen=True)
 class MessageWish:
-    """One of them, about one message."""
+    """One of them, about one message. value: the model's reference, or the answer's new text."""
 
     wish: Wish
     message_id: str

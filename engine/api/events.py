@@ -27,7 +27,6 @@ class _CommandEvent(_Event, frozen=True):
 class EngineReady(_Event, frozen=True, tag="engine_ready"):
     """The pipe is open and commands are read. Sent once, first, before torch is imported."""
 
-    engine_version: str
     process_id: int
 
 

@@ -169,7 +169,7 @@ def test_text_that_no_pipe_can_hold_is_cleaned(start: Callable[..., Lanes], sent
     "wrong",
     [
         ConversationForgotten(command_id="other", freed_bytes=0),
-        EngineReady(engine_version="", process_id=1),
+        EngineReady(process_id=1),
         LoadProgress(command_id="a", phase=LoadPhase.LOADING, done=0, total=0),
         ConversationForgotten(command_id="a", freed_bytes=2**70),
         CommandFailed(command_id="a", error=EngineError(ErrorKind.DISK, "\ud800").report),
@@ -186,7 +186,7 @@ def test_a_handler_that_returns_nonsense_ends_its_command_nevertheless(
     "wrong",
     [
         ConversationForgotten(command_id="a", freed_bytes=0),
-        EngineReady(engine_version="", process_id=1),
+        EngineReady(process_id=1),
         LoadProgress(command_id="other", phase=LoadPhase.LOADING, done=0, total=0),
     ],
 )

@@ -21,15 +21,14 @@ class PublishedQuantization:
     """How a publisher quantised a checkpoint.
 
     kind: a key of KINDS. label: for people (`GPTQ, 4-bit`). precision: what it counts as while it stays packed.
-    bits: of one weight. group_size: weights that share a scale; 0 if not said. settings: the configuration as
-    published. compressed: more about compressed-tensors, else None. model: the kind of model (`model_type`).
+    bits: of one weight. settings: the configuration as published. compressed: more about compressed-tensors, else None.
+    model: the kind of model (`model_type`).
     """
 
     kind: str
     label: str
     precision: Precision
     bits: int
-    group_size: int = 0
     settings: Mapping[str, object] = field(default_factory=dict)
     compressed: CompressedScheme | None = None
     model: str = ""
@@ -63,12 +62,10 @@ def read(config: Mapping[str, object], name: str = "") -> PublishedQuantization 
     known = KINDS[kind]
     compressed = scheme_of(settings) if kind == "compressed-tensors" else None
     bits = compressed.bits if compressed else _bits(kind, known, settings, name)
-    group = settings.get(known.group_key)
-    group_size = group if isinstance(group, int) and not isinstance(group, bool) and group > 0 else 0
     precision = Precision.INT4 if bits < 8 else Precision.INT8 if bits < 16 else Precision.BF16
     label = _label(kind, known, bits, settings, compressed)
     model = str(config.get("model_type", ""))
-    return PublishedQuantization(kind, label, precision, bits, group_size, settings, compressed, model)
+    return PublishedQuantization(kind, label, precision, bits, settings, compressed, model)
 
 
 def elements_of(published: PublishedQuantization | None, shape: Sequence[int], dtype: str, name: str) -> int:

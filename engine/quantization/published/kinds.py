@@ -38,7 +38,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Kind:
-    """What one way of quantising means; the keys name where its configuration says bits and group size.
+    """What one way of quantising means; bits_key names where its configuration says how many bits.
 
     bits: of a weight, if the configuration does not say. needs_cuda, capability: the card that its kernels are for.
     unpacks: transformers turns it into 16 bit while loading, so that no kernel is needed. dtype: the only 16-bit
@@ -49,7 +49,6 @@ class Kind:
     label: str
     bits: int = 4
     bits_key: str = "bits"
-    group_key: str = "group_size"
     packages: tuple[Package, ...] = ()
     needs_cuda: bool = False
     capability: tuple[int, int] = (0, 0)
@@ -63,23 +62,23 @@ _BITSANDBYTES = (Package("bitsandbytes", "0.46.1"),)
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "bitsandbytes_4bit": Kind("bitsandbytes", 4, bits_key="", group_key="", packages=_BITSANDBYTES),
-        "bitsandbytes_8bit": Kind("bitsandbytes", 8, bits_key="", group_key="", packages=_BITSANDBYTES),
+        "bitsandbytes_4bit": Kind("bitsandbytes", 4, bits_key="", packages=_BITSANDBYTES),
+        "bitsandbytes_8bit": Kind("bitsandbytes", 8, bits_key="", packages=_BITSANDBYTES),
         "gptq": Kind("GPTQ", packages=(Package("optimum", "1.24.0"), Package("gptqmodel", "1.4.3")), dtype="float16"),
         "awq": Kind("AWQ", packages=(Package("gptqmodel"),), dtype="float16"),
         "auto-round": Kind("AutoRound", packages=(Package("auto-round", "0.5.0"),), dtype="float16"),
         "compressed-tensors": Kind(
             "compressed-tensors", 8, bits_key="", packages=(Package("compressed-tensors", "0.15.0"),), unpacks=True
         ),
-        "fp8": Kind("FP8", 8, bits_key="", group_key="", unpacks=True),
-        "mxfp8": Kind("MXFP8", 8, bits_key="", group_key="", unpacks=True),
-        "mxfp4": Kind("MXFP4", 4, bits_key="", group_key="", unpacks=True),
+        "fp8": Kind("FP8", 8, bits_key="", unpacks=True),
+        "mxfp8": Kind("MXFP8", 8, bits_key="", unpacks=True),
+        "mxfp4": Kind("MXFP4", 4, bits_key="", unpacks=True),
         "metal": Kind("Metal", unpacks=True),
-        "gemma": Kind("Gemma", bits_key="num_bits", group_key=""),
-        "bitnet": Kind("BitNet", 2, bits_key="", group_key="", compiles=True),
+        "gemma": Kind("Gemma", bits_key="num_bits"),
+        "bitnet": Kind("BitNet", 2, bits_key="", compiles=True),
         "torchao": Kind("torchao", 8, bits_key="", packages=(Package("torchao", "0.15.0"),)),
         "quanto": Kind("Quanto", 8, bits_key="", packages=(Package("optimum"), Package("optimum-quanto"))),
-        "aqlm": Kind("AQLM", 2, bits_key="", group_key="in_group_size", packages=(Package("aqlm[gpu,cpu]"),)),
+        "aqlm": Kind("AQLM", 2, bits_key="", packages=(Package("aqlm[gpu,cpu]"),)),
         "sinq": Kind("SINQ", bits_key="nbits", packages=(Package("sinq"),)),
         "quark": Kind("Quark", 8, bits_key="", packages=(Package("amd-quark", "0.12"),)),
         "hqq": Kind("HQQ", bits_key="nbits", packages=(Package("hqq", "0.2.1"),), needs_cuda=True),
