@@ -38,9 +38,10 @@ def measure(
 
 def _too_long(workbench: Workbench, bench: Bench, context: int, seconds_left: float) -> str:
     window, most = workbench.plan.context_window, bench.facts.maximum_context
-    if context + _MOST_TOKENS > window:
-        wider = context + _MOST_TOKENS if most is None or context + _MOST_TOKENS <= most else 0
-        return f"the context window holds {window:,} tokens" + (f" (--context {wider} makes room)" if wider else "")
+    needed = context + _MOST_TOKENS
+    if needed > window:
+        makes_room = f" (--context {needed} makes room)" if most is None or needed <= most else ""
+        return f"it takes {needed:,} tokens, and the context window holds {window:,}{makes_room}"
     seconds = workbench.seconds_to_read(context) * _LONG_READING
     if seconds > max(seconds_left, _ROUND_SECONDS) and context != CONTEXTS[0]:
         return f"reading so many tokens first would take about {seconds:,.0f} s"

@@ -14,8 +14,9 @@ def measure(workbench: Workbench, tell: Tell) -> tuple[FollowUpRow, ...]:
     """Return a row for the longest history that fits window and time. Raises Cancelled."""
     length = longest_history(workbench, _BUDGET_SECONDS)
     if not length:
-        window = workbench.plan.context_window
-        return (FollowUpRow(history_tokens=LENGTHS[0], skipped=f"the context window holds {window:,} tokens"),)
+        needed, window = LENGTHS[0] + _ROOM_TOKENS, workbench.plan.context_window
+        reason = f"it takes {needed:,} tokens, and the context window holds {window:,}"
+        return (FollowUpRow(history_tokens=LENGTHS[0], skipped=reason),)
     tell(length)
     cold: list[float] = []
     warm: list[float] = []
