@@ -6,6 +6,7 @@ from engine.api.message import PromptMessage, Role
 from engine.bench import byte_tokenizer
 from engine.generation.answer_text import AnswerText
 from engine.generation.past_answers import PastAnswers
+from engine.generation.template_use import TurnShape
 from engine.generation.thinking_marks import ThinkingMarks
 from tests.engine.generation.test_detokenizer import byte_fallback_tokenizer, ids_of
 
@@ -19,7 +20,7 @@ def test_half_a_character_is_no_text_and_is_told_once_it_is_whole(has_fallback: 
     ids = [1 + byte for byte in TEXT.encode()] if has_fallback else ids_of(TEXT)
     behind = [257, 258] if has_fallback else ids_of(BEHIND)
     marks = ThinkingMarks(tokenizer, "")
-    answers = PastAnswers(tokenizer, "t", marks, opened=False, ever_opened=False, kept=())
+    answers = PastAnswers(tokenizer, "t", marks, TurnShape("", "", ""), opened=False, ever_opened=False, kept=())
     for cut in range(1, len(ids)):
         stopped, rest = AnswerText(tokenizer, marks), AnswerText(tokenizer, marks, ids[:cut])
         for token_id in ids[:cut]:
