@@ -77,9 +77,10 @@ class PastAnswers:
 
     def printed_ids(self, message: PromptMessage, printed: str) -> list[int]:
         """Return the generated ids of what the template prints of a message; none where they aren't known."""
-        ids, printed = self.ids(message), printed.strip()
+        printed = printed.strip()
         if not self._marks:
-            return ids if printed == message.content.strip() else []
+            return self.ids(message) if printed == message.content.strip() else []
+        ids = self.ids(message)
         if ids and printed == self._as_generated(ids).strip():
             return ids
         answer = self._answer_ids(ids)
