@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +54,43 @@ def test_cap_is_never_exceeded_and_the_longest_unused_goes(actions: list[tuple[b
                 sizes[name] = copy_folders._bytes_in(data / copy_folders.FOLDER_NAME / name)
             assert names(data) == set(order)
             assert copy_folders.used_bytes(data) == sum(sizes[each] for each in order) <= cap
+
+
+def test_the_copy_that_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        assert add(tmp_path, name, 3_000, 9_000)
+    assert copy_folders.find(tmp_path, "first") is not None
+    assert add(tmp_path, "third", 3_000, 9_000)
+    assert names(tmp_path) == {"first", "third"}
+
+
+def test_a_copy_belongs_to_its_original_whatever_that_is_called(tmp_path: Path) -> None:
+    for place in ("/models/one", "/models/one as two"):
+        assert add(tmp_path, place.replace("/", "-"), 100, source=f"{place} as int4 for bf16")
+    assert set(copy_folders.bytes_by_place(tmp_path)) == {"/models/one", "/models/one as two"}
+    copy_folders.remove_of(tmp_path, "/models/one")
+    assert set(copy_folders.bytes_by_place(tmp_path)) == {"/models/one as two"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such links without rights")
+def test_what_lies_behind_a_link_is_not_hearths_to_clear(tmp_path: Path) -> None:
+    assert add(tmp_path / "elsewhere", "copy", 100)
+    (tmp_path / "data" / copy_folders.FOLDER_NAME).mkdir(parents=True)
+    copy = tmp_path / "elsewhere" / copy_folders.FOLDER_NAME / "copy"
+    (tmp_path / "data" / copy_folders.FOLDER_NAME / "link").symlink_to(copy)
+    assert copy_folders.clear(tmp_path / "data") == 0
+    assert (copy / conversion.RECORD_NAME).exists()
+
+
+def test_what_another_user_may_be_writing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(process_id: int) -> None:
+        raise psutil.AccessDenied(process_id)
+
+    monkeypatch.setattr(psutil, "Process", refuse)
+    theirs = tmp_path / copy_folders.FOLDER_NAME / f".converting-{os.getpid()}-0123abcd"
+    theirs.mkdir(parents=True)
+    assert add(tmp_path, "first", 10)
+    assert theirs.is_dir()
 
 
 def test_a_power_cut_leaves_no_zeros_in_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
