@@ -8,7 +8,7 @@ from queue import Empty, Queue
 import pytest
 
 from engine.api.events import LoadPhase
-from engine.checkpoints import file_watch
+from engine.checkpoints import file_watch, starter
 from engine.checkpoints.file_watch import FileWatch
 
 PATIENCE_SECONDS = 30.0
@@ -88,3 +88,28 @@ def test_a_disk_that_answers_is_not_waited_for(
         assert answered.get(timeout=2 * PATIENCE_SECONDS)
         assert answered.get(timeout=2 * PATIENCE_SECONDS)
     assert list(told.queue) == [LOADING]
+
+
+def test_a_disk_that_hangs_twice_is_told_twice(told: Told, model: Path) -> None:
+    watch = FileWatch((str(model),), model, lambda *event: told.put(event))
+    for _ in range(2):
+        watch.report(*LOADING)
+        watch._tell_whether(waits=True)
+        watch._tell_whether(waits=True)
+    assert [told.get(timeout=0) for _ in range(told.qsize())] == [LOADING, (LoadPhase.WAITING, 0, 0)] * 2
+
+
+def test_a_disk_that_hangs_is_asked_by_one_thread(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, asked = threading.Event(), Queue[None]()
+    monkeypatch.setattr(file_watch, "_ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(FileWatch, "_ask", lambda watch: (asked.put(None), answer.wait(PATIENCE_SECONDS)))
+    watch = FileWatch((str(model),), model, lambda *event: None)
+    assert not any(watch._is_answered() for _ in range(3))
+    answer.set()
+    assert watch._question is not None
+    watch._question.join()
+    assert asked.qsize() == 1
+
+
+def test_the_file_that_a_model_is_made_from_is_asked_for_too(tmp_path: Path) -> None:
+    assert next(iter(file_watch._files(starter.REFERENCE, tmp_path))) == starter.source_file()
