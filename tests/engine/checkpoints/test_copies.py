@@ -15,7 +15,7 @@ from transformers import LlamaConfig, MixtralConfig, PreTrainedModel
 
 from engine.api.cancellation import CancellationToken
 from engine.api.checkpoint import CheckpointKind
-from engine.api.errors import Cancelled
+from engine.api.errors import Cancelled, EngineError, ErrorKind
 from engine.api.events import LoadPhase
 from engine.api.plan import Precision, PrecisionChoice
 from engine.checkpoints import conversion, copies, copy_folders, loader
@@ -108,6 +108,7 @@ def test_second_load_has_the_same_weights_without_packing(
     forbid_packing(monkeypatch)
     second = load(path, data, choice)
     assert second.model.generation_config.to_dict() == first.model.generation_config.to_dict()
+    assert first.model.config.dtype is second.model.config.dtype, "saving writes into it"
     expected, state = first.model.state_dict(), second.model.state_dict()
     assert expected.keys() == state.keys()
     for key, value in expected.items():
@@ -438,6 +439,47 @@ def test_two_processes_at_once(llama: Path, data: Path, monkeypatch: pytest.Monk
     assert [conversion.is_temporary(folder) for folder in folders(data)] == [False]
     forbid_packing(monkeypatch)
     assert logits(load(llama, data)).isfinite().all()
+
+
+LOST = "CUDA error: an illegal memory access was encountered"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EngineError(ErrorKind.OUT_OF_MEMORY, "The card is full.", ""),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError(LOST),
+    ],
+)
+def test_a_copy_outlives_what_would_happen_to_the_original_too(
+    error: Exception, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making it anew may take minutes."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    identity = copies.CopyIdentity("copy", "model as int4 for bf16")
+    assert copy_folders.add(
+        data, "copy", identity.source, 1000, lambda folder: (folder / "w").write_bytes(b"1") and None
+    )
+    monkeypatch.setattr(copies, "_load", fail)
+    with pytest.raises(type(error)):
+        copies.load(None, identity, data, lambda *_: None, CancellationToken())  # type: ignore[arg-type]
+    assert [folder.name for folder in folders(data)] == ["copy"]
+
+
+def test_a_card_that_is_lost_while_its_weights_are_saved_is_told(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(LOST)
+
+    monkeypatch.setattr(copies, "_stored_bytes", lambda _: 1)
+    monkeypatch.setattr(copies, "_save", fail)
+    with pytest.raises(EngineError) as caught:
+        copies.keep(None, copies.CopyIdentity("c", "s"), 2, data, lambda *_: None, CancellationToken())  # type: ignore[arg-type]
+    assert caught.value.report.kind is ErrorKind.DEVICE_LOST
+    assert folders(data) == []
 
 
 def test_recipe_is_part_of_the_identity(llama: Path, data: Path) -> None:
