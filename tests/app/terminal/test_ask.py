@@ -1,4 +1,5 @@
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +8,13 @@ import pytest
 from app.conversations.records import Message, MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from app.terminal import answering
+from app.terminal.dialogue import Dialogue
+from app.terminal.engine_session import EngineSession, OnEvent
+from app.terminal.interrupts import Interrupts
 from engine.api.commands import Command, Generate, LoadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
+from engine.api.events import Terminal
 from engine.api.plan import PrecisionChoice
 from engine.api.warmth import GIB, TierBudgets
 from tests.app.terminal.conftest import Run
@@ -237,3 +243,58 @@ def test_what_makes_decoding_quicker_comes_from_the_settings_or_the_options(
     settings = '{"speculation": false, "draft_checkpoint": "starter", "compile_model": true}'
     paths.settings_file.write_text(settings, encoding="utf-8")
     assert wanted() == ("", False, True)
+
+
+def test_a_model_without_its_draft_is_offered_as_an_option() -> None:
+    error = ErrorReport(
+        kind=ErrorKind.CHECKPOINT_UNSUPPORTED,
+        message="It can't propose words.",
+        hint="",
+        remedies=(Remedy("Load without a draft model", draft=""), Remedy("Use another", draft="a b/c")),
+    )
+    assert answering._sentence(error).endswith("Try --draft '' or --draft 'a b/c'.")
+
+
+def test_what_a_killed_terminal_has_shown_is_stored_as_it_grows(hearth: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Message] = []
+    keep = Dialogue.keep
+
+    def note(dialogue: Dialogue, answer: Message) -> None:
+        kept.append(answer)
+        keep(dialogue, answer)
+
+    monkeypatch.setattr(Dialogue, "keep", note)
+    assert hearth("ask", "Hello", "--conversation", "c").status == 0
+    assert kept
+    assert all(answer.state is MessageState.STREAMING for answer in kept)
+    assert kept[-1].content in messages_of("c")[-1].content
+
+
+def stopping_with(kind: type[Command], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Ctrl+C come with the end of each such command."""
+    run = EngineSession.run
+
+    def stopped(session: EngineSession, command: Command, on_event: OnEvent, interrupts: Interrupts) -> Terminal:
+        terminal = run(session, command, on_event, interrupts)
+        if isinstance(command, kind):
+            signal.raise_signal(signal.SIGINT)
+        return terminal
+
+    monkeypatch.setattr(EngineSession, "run", stopped)
+
+
+def test_a_stop_that_comes_with_the_end_of_the_load_asks_nothing(
+    hearth: Run, commands: list[Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping_with(LoadCheckpoint, monkeypatch)
+    result = hearth("ask", "Hello")
+    assert (result.status, result.out) == (130, "")
+    assert not any(isinstance(command, Generate) for command in commands)
+
+
+def test_a_stop_ends_what_comes_from_a_pipe(
+    hearth: Run, commands: list[Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopping_with(Generate, monkeypatch)
+    assert hearth("chat", stdin="One\nTwo\n").status == 130
+    assert [type(command) for command in commands] == [LoadCheckpoint, Generate]
