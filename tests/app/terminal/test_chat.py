@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from app import cli
+from app.conversations.errors import StoreError
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from app.terminal.dialogue import Dialogue
 from app.terminal.engine_session import EngineSession
 from engine.api.commands import Command, PrepareConversation
+from engine.api.plan import Plan
 from tests.app.terminal.conftest import Run
 from tests.app.terminal.test_ask import FIELDS, messages_of
 from tests.engine_scripts import Script
@@ -106,3 +109,23 @@ def test_a_command_that_there_is_not_is_told_to_a_person(
     assert "There is no /help. Type a message" in written.err
     assert "A new conversation." in written.err
     assert written.out == "You said: /etc/hosts?\n"
+
+
+def test_a_message_that_can_not_be_stored_does_not_end_the_chat(hearth: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin_turn = Dialogue.begin_turn
+
+    def fail_once(dialogue: Dialogue, text: str, plan: Plan) -> object:
+        if text == "One":
+            raise StoreError("The disk is full.")
+        return begin_turn(dialogue, text, plan)
+
+    monkeypatch.setattr(Dialogue, "begin_turn", fail_once)
+    result = hearth("chat", stdin="One\nTwo\n")
+    assert (result.status, result.out) == (1, "You said: Two\n")
+    assert "The disk is full." in result.err
+
+
+def test_half_a_character_from_a_pipe_costs_no_answer(hearth: Run) -> None:
+    result = hearth("chat", "--conversation", "c", stdin="a\udcffb\n")
+    assert result.status == 0
+    assert result.out.startswith("You said: a")
