@@ -11,7 +11,7 @@ from app.conversations.attachment import Attachment
 from app.conversations.records import Message, MessageState
 from app.models.lent_time import LentTime
 from app.models.transcript_model import TranscriptEntry
-from app.rendering.blocks import RenderTheme
+from app.rendering.blocks import NO_LOOKS
 from app.rendering.markdown import MarkdownStream
 from app.rendering.shown_text import Pattern, count_in, may_contain, shown_lines
 from engine.api.message import Role
@@ -21,7 +21,6 @@ _REMEMBERED_CHARACTERS = 4_000_000
 _PIECE_CHARACTERS = 20_000  # are searched without asking for more time
 _LONGEST_MATCH = 2_000
 _STEP_SECONDS = 0.004  # of reading Markdown
-_NO_LOOKS = RenderTheme("", "", "", "", "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ class MessageReader:
         if known is not None and known[0] == message.content:
             return known[1]
         stream = self._streams.pop(message.id, None) if is_streaming else None
-        stream = stream or MarkdownStream(_NO_LOOKS)
+        stream = stream or MarkdownStream(NO_LOOKS)
         blocks = stream.update(message.content, is_streaming, seconds=_STEP_SECONDS)
         while stream.is_behind and lent.take():
             blocks = stream.update(message.content, is_streaming, seconds=_STEP_SECONDS)

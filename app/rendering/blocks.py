@@ -64,3 +64,6 @@ class RenderTheme:
     def line_height_px(self) -> int:
         """One and a half times the text size."""
         return round(self.text_size_px * 1.5)
+
+
+NO_LOOKS = RenderTheme("", "", "", "", "", "")  # for those who read what is rendered and show none of it

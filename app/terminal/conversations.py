@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.exporting import ExportJob, Target
 from app.conversations.exchange.importing import ImportJob, ImportReport
-from app.conversations.exchange.writing import AtomicFile, JsonWriter, MarkdownWriter, StreamFile
+from app.conversations.exchange.writing import MARKDOWN_SUFFIXES, AtomicFile, JsonWriter, MarkdownWriter, StreamFile
 from app.conversations.records import Conversation
 from app.conversations.store import ConversationStore
 from app.conversations.store_thread import StoreThread
@@ -23,7 +23,6 @@ from app.terminal.options import EXIT_FAILED, EXIT_OK, TerminalFailure
 from app.terminal.output import Output
 
 _STANDARD = Path("-")
-_MARKDOWN_SUFFIXES = (".md", ".markdown")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Export:
     @property
     def is_markdown(self) -> bool:
         """Whether it is to be Markdown."""
-        return self.form == "markdown" or (self.form is None and self.file.suffix.lower() in _MARKDOWN_SUFFIXES)
+        return self.form == "markdown" or (self.form is None and self.file.suffix.lower() in MARKDOWN_SUFFIXES)
 
 
 def list_all(paths: Paths, output: Output, *, as_json: bool) -> int:

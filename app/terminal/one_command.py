@@ -1,17 +1,13 @@
 """One command for an engine of its own, its progress on the terminal, its failure as one sentence."""
 
-from collections.abc import Callable
-
 from app.paths import Paths
-from app.terminal.engine_session import EngineSession, session_for
+from app.terminal.engine_session import EngineSession, OnEvent, session_for
 from app.terminal.interrupts import Interrupts
 from app.terminal.options import TerminalFailure
 from app.terminal.output import Output
 from engine.api.commands import Command
 from engine.api.errors import ErrorReport
-from engine.api.events import CommandFailed, DownloadFinished, Event, Terminal
-
-OnEvent = Callable[[Event | None], None]
+from engine.api.events import CommandFailed, DownloadFinished, Terminal
 
 
 def run_once(command: Command, paths: Paths, output: Output) -> Terminal:

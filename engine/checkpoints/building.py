@@ -20,6 +20,7 @@ from engine.checkpoints.progress import WeightProgress, watched
 from engine.checkpoints.safety import check, unreadable, unsupported
 from engine.checkpoints.skeleton import attention_for, auto_class_for, class_for
 from engine.hardware.faults import Fault, device_lost, device_unfit, fault_of, free_bytes, is_main_memory, release
+from engine.planning.ladder import PACKED
 from engine.planning.sizes import in_gib
 from engine.quantization import reading_class
 from engine.quantization.published.config import PublishedQuantization
@@ -27,7 +28,6 @@ from engine.quantization.published.elements import lost_scales
 from engine.quantization.published.load_options import LoadOptions
 
 DTYPES = {Precision.FP32: torch.float32, Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
-PACKED = (Precision.INT8, Precision.INT4)
 _SHOWN_KEYS = 3
 # What transformers raises about weights and configurations that don't fit together.
 _UNBUILDABLE = (

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints.files import CONFIG_NAME, CheckpointFiles, incomplete
-
-PICKLE_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
+from engine.hub.fitness import PICKLES
 
 _CHOOSE_TRANSFORMERS = "Choose a version of the model with config.json and .safetensors files for transformers."
 _CHOOSE_CHAT = "Choose a text-generation (chat or instruct) model."
@@ -50,7 +49,7 @@ def without_config(files: CheckpointFiles) -> EngineError:
         )
     if special := _adapter(files, names) or _mistral(files, names):
         return special
-    if _with_suffix(names, ".safetensors", ".json", *PICKLE_SUFFIXES):
+    if _with_suffix(names, ".safetensors", ".json", *PICKLES):
         return incomplete(files, f"{CONFIG_NAME} is missing")
     return EngineError(
         ErrorKind.CHECKPOINT_NOT_FOUND,
@@ -64,7 +63,7 @@ def without_weights(files: CheckpointFiles) -> EngineError:
     names = _names(files)
     if adapter := _adapter(files, names):
         return adapter
-    if pickles := _with_suffix(names, *PICKLE_SUFFIXES):
+    if pickles := _with_suffix(names, *PICKLES):
         return EngineError(
             ErrorKind.CHECKPOINT_UNSAFE,
             f"The model {files.name} has its weights only in a format that can run code ({pickles[0]}).",

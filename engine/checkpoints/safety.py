@@ -23,6 +23,7 @@ from engine.checkpoints.files import (
     shard_names,
 )
 from engine.checkpoints.other_formats import refuse_other_purpose, without_config, without_weights
+from engine.hub.fitness import WRITES_TEXT
 from engine.quantization.published.config import PublishedQuantization, elements_of, read
 from engine.quantization.published.tensors import problem as tensors_problem
 
@@ -54,8 +55,6 @@ KNOWN_FILES = frozenset({*_TOKENIZER_FILES, *_JSON_FILES, *_OTHER_FILES}) - {
 }
 _WEIGHTS_KEY = "transformers_weights"
 _WEIGHT_NAMES = (".safetensors", ".safetensors.index.json")
-# The last one is Nemotron H Omni's.
-_CHAT_ARCHITECTURES = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "Omni_Reasoning_V3")
 # Layers that go on from another model's, as of Gemma 4: transformers gives them that model's KV.
 _DRAFTING_SUFFIX = "_assistant"
 _LONGEST_SHOWN = 60
@@ -196,7 +195,7 @@ def _refuse_other_models(files: CheckpointFiles, config: Mapping[str, object]) -
     architectures = config.get("architectures")
     if isinstance(architectures, list) and architectures:
         names = [str(name) for name in architectures]
-        if not any(name.endswith(_CHAT_ARCHITECTURES) for name in names):
+        if not any(name.endswith(WRITES_TEXT) for name in names):
             raise unsupported(files, f"it does not write text ({names[0][:_LONGEST_SHOWN]})")
     if config.get("is_encoder_decoder") is True:
         raise unsupported(files, "it translates one text into another and does not continue a conversation")

@@ -9,12 +9,12 @@ import torch
 from engine.api.errors import EngineError, ErrorKind, Remedy
 from engine.api.plan import Plan, Precision, PrecisionChoice
 from engine.hardware.faults import fault_of
+from engine.planning.ladder import PACKED
 from engine.planning.words import LABELS
 
 _log = logging.getLogger(__name__)
 _IN_32_BIT = Remedy("Load in FP32", PrecisionChoice.FP32)
 _IN_16_BIT = Remedy("Load in BF16", PrecisionChoice.BF16)
-_PACKED = (Precision.INT8, Precision.INT4)
 
 
 class Unfit(Exception):
@@ -76,7 +76,7 @@ def unusable(failure: FirstPassFailed, plan: Plan, is_published_packed: bool) ->
     is_published_packed: the files hold quantised weights, which are computed with in no other way.
     """
     ways_out: tuple[Remedy, ...] = ()
-    if not is_published_packed and plan.precision in _PACKED:
+    if not is_published_packed and plan.precision in PACKED:
         ways_out = (_IN_16_BIT, _IN_32_BIT)
     elif not is_published_packed and plan.precision is not Precision.FP32:
         ways_out = (_IN_32_BIT,)

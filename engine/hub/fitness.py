@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from engine.hub.answers import mapping, text, texts
 
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
-_WRITES_TEXT = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "Omni_Reasoning_V3")
+# How the names of classes that write text end; the last one is Nemotron H Omni's.
+WRITES_TEXT = ("ForCausalLM", "LMHeadModel", "ForConditionalGeneration", "Omni_Reasoning_V3")
 _WEIGHTS = ".safetensors"
 _OTHER_PURPOSES = {
     "model_index.json": "It makes pictures, films or sounds, no text.",
@@ -36,7 +37,7 @@ def unusable(
     if "auto_map" in config or "custom_code" in tags:
         return "It wants to run its own program code, which Hearth does not allow."
     architectures = texts(config.get("architectures"))
-    if architectures and not any(name.endswith(_WRITES_TEXT) for name in architectures):
+    if architectures and not any(name.endswith(WRITES_TEXT) for name in architectures):
         return f"It does not write text ({architectures[0][:60]})."
     if config.get("is_encoder_decoder") is True:
         return "It turns one text into another and holds no conversation."

@@ -19,7 +19,7 @@ from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.exporting import ExportJob
 from app.conversations.exchange.importing import ImportJob, ImportReport, Submit
 from app.conversations.exchange.intake import remove_folder_if_empty
-from app.conversations.exchange.writing import AtomicFile, JsonWriter, MarkdownWriter
+from app.conversations.exchange.writing import MARKDOWN_SUFFIXES, AtomicFile, JsonWriter, MarkdownWriter
 from app.conversations.records import Folder
 from app.conversations.store import ConversationStore
 from app.language import tr
@@ -27,7 +27,6 @@ from app.models.conversation_list_model import ConversationListModel
 from app.models.notice import Notice
 from app.rendering.thinking import split_thinking
 
-MARKDOWN_SUFFIXES = (".md", ".markdown")
 _PROGRESS_SECONDS = 0.3
 _END_SECONDS = 10.0
 _FINISH_SECONDS = 3.0  # a window that is closed meanwhile: less than a second start waits for the first

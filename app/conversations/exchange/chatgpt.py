@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator
 
 from app.conversations.attachment import Attachment
-from app.conversations.exchange.found import FoundConversation, FoundMessage, Source, with_parents
+from app.conversations.exchange.found import ROLES, FoundConversation, FoundMessage, Source, with_parents
 from app.conversations.exchange.lenient import Thing, decoded, text, texts, thing, things, time_of, whole_number
 from engine.api.message import Role
 
 PAGE = re.compile(rb"\bjsonData\s*=\s*\[")  # behind it the page of all conversations holds them, as a list
-_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 # What the program told itself, or tells about the person: nobody said it in the conversation.
 _HIDDEN_KINDS = frozenset(
     {"user_editable_context", "model_editable_context", "reasoning_recap", "tether_browsing_display", "system_error"}
@@ -91,7 +90,7 @@ def _role(message: Thing, content: Thing, metadata: Thing) -> Role | None:
     speaker = text(thing(message.get("author")).get("role"))
     if speaker == "tool" and _PICTURE in _parts(content):
         return Role.ASSISTANT  # a tool has drawn it, and it stood there as the answer
-    role = _ROLES.get(speaker)
+    role = ROLES.get(speaker)
     recipient = text(message.get("recipient"))
     is_shown = recipient in ("", "all") or recipient.startswith(_CANVAS)
     runs_code = kind == "code" and recipient.startswith(_COMPUTERS)

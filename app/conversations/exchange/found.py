@@ -18,6 +18,8 @@ from engine.api.message import Role
 # One conversation is one transaction, and everything else waits for it.
 MOST_MESSAGES = 100_000
 MOST_CHARACTERS = 50_000_000
+# Who speaks, as all of the programs call it.
+ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 _NAMESPACE = uuid.UUID("0b6ac5b0-4d0e-4a7e-9d2b-1f3f0c0c7a11")
 
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 
-from app.conversations.exchange.found import FoundConversation, FoundMessage, Source
+from app.conversations.exchange.found import ROLES, FoundConversation, FoundMessage, Source
 from app.conversations.exchange.lenient import Thing, text, thing, things, time_of
 from engine.api.message import Role
 
 THREAD_FILE = "thread.json"
 MESSAGES_FILE = "messages.jsonl"
-_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 
 def is_thread(value: Thing) -> bool:
@@ -51,7 +50,7 @@ def read(thread: Thing, messages: Iterable[Thing]) -> FoundConversation:
 
 
 def _node(key: str, parent: str | None, line: Thing, model: str) -> FoundMessage:
-    role = _ROLES.get(text(line.get("role")))
+    role = ROLES.get(text(line.get("role")))
     content = line.get("content")
     parts = [thing(each) for each in content] if isinstance(content, list) else []
     said = [_text(part) for part in parts if part.get("type") != "reasoning"]

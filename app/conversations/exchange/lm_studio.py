@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 from app.conversations.attachment import Attachment
-from app.conversations.exchange.found import FoundConversation, FoundMessage, Source
+from app.conversations.exchange.found import ROLES, FoundConversation, FoundMessage, Source
 from app.conversations.exchange.lenient import Thing, text, thing, things, time_of, whole_number
 from engine.api.message import Role
-
-_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 
 
 def is_conversation(value: Thing) -> bool:
@@ -49,7 +47,7 @@ def read(value: Thing) -> FoundConversation:
 
 def _version(key: str, parent: str | None, version: Thing, model: str) -> FoundMessage:
     blocks = [version, *(step for step in things(version.get("steps")) if step.get("type") == "contentBlock")]
-    role = _ROLES.get(text(version.get("role")))
+    role = ROLES.get(text(version.get("role")))
     answers = [block for block in blocks if not _is_thinking(block)]
     models = (text(thing(block.get("genInfo")).get("identifier")) for block in reversed(blocks))
     sender = text(thing(version.get("senderInfo")).get("senderName"))

@@ -5,11 +5,10 @@ import re
 from collections.abc import Iterator
 
 from app.conversations.attachment import Attachment
-from app.conversations.exchange.found import FoundConversation, FoundMessage, Source, with_parents
+from app.conversations.exchange.found import ROLES, FoundConversation, FoundMessage, Source, with_parents
 from app.conversations.exchange.lenient import Thing, parts_text, text, texts, thing, things, time_of, whole_number
 from engine.api.message import Role
 
-_ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT}
 # What was cut off has no end.
 _DETAILS = re.compile(r"""<details type=["']reasoning["'][^>\n]{0,500}>(.*?)(?:</details>|\Z)""", re.DOTALL)
 _SUMMARY = re.compile(r"<summary>[^<]{0,500}</summary>")
@@ -59,7 +58,7 @@ def _chat(value: Thing) -> Thing:
 
 
 def _node(key: str, parent: str | None, node: Thing) -> FoundMessage:
-    role = _ROLES.get(text(node.get("role")))
+    role = ROLES.get(text(node.get("role")))
     found = FoundMessage(
         key=key,
         parent=parent,

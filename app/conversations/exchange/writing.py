@@ -16,6 +16,8 @@ from app.conversations.records import Folder
 from app.language import mark
 from engine.api.files import replace_file
 
+MARKDOWN_SUFFIXES = (".md", ".markdown")
+
 
 class DocumentWriter(Protocol):
     """Turns documents into the bytes of a file, piece by piece."""

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QWidget
 from app.bidi import without_isolates
 from app.conversations.records import Message
 from app.models.transcript_model import TranscriptModel
-from app.rendering.blocks import Block, BlockKind, RenderTheme
+from app.rendering.blocks import NO_LOOKS, Block, BlockKind
 from app.rendering.formulas import parse_formula
 from app.rendering.markdown import render
 from app.rendering.selection import Chosen, markdown_of
@@ -29,8 +29,6 @@ from app.widgets.text.plain_text_view import PlainTextView
 from app.widgets.text.text_selection import SelectionArea
 from app.widgets.text.text_view import TextView
 from engine.api.message import Role
-
-_NO_LOOKS = RenderTheme("", "", "", "", "", "")
 
 
 def selected_text(area: SelectionArea, model: TranscriptModel) -> str:
@@ -133,7 +131,7 @@ def _plain_of_row(model: TranscriptModel, row: int) -> str:
     message = model.entry(row).message
     if message.role is Role.USER:
         return message.content
-    blocks = render(message.content, _NO_LOOKS, thinking=Thinking(message.opens_thinking))
+    blocks = render(message.content, NO_LOOKS, thinking=Thinking(message.opens_thinking))
     shown = (block for block in blocks if block.kind is not BlockKind.THINKING)
     return "\n".join(block.text for block in shown)
 

@@ -10,7 +10,7 @@ import torch
 
 GROUP = 32  # weights that share a scale
 GROUP_BYTES = GROUP // 2
-_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
+FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
 _BYTE = 256
 _MANTISSA_BITS = 23
 _SMALLEST_SCALE = 1 << (_MANTISSA_BITS - 1)  # bits of 2**-127, which float32 has no exponent for
@@ -52,7 +52,7 @@ def _table(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     exponents = torch.arange(_BYTE, dtype=torch.int32)
     bits = torch.where(exponents > 0, exponents << _MANTISSA_BITS, _SMALLEST_SCALE)
     halves = torch.arange(_BYTE)
-    values = torch.tensor(_VALUES)
+    values = torch.tensor(FP4_VALUES)
     pairs = torch.stack([values[halves & 15], values[halves >> 4]], dim=-1)
     exact = bits.to(torch.int32).view(torch.float32).view(-1, 1, 1) * pairs
     return exact.to(dtype).reshape(-1, 2).view(_PAIRS[dtype]).view(-1).to(device)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.quantization.experts.mxfp4 import FP4_VALUES
 from engine.quantization.published.forms import Form, PackedWeight
 
 _STRIP_VALUES = 2**24
-_FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
 _EXPONENT_BIAS = 127.0  # scales in whole bytes are exponents of two
 _WORD_BITS, _BYTE_BITS = 32, 8
 _MATRIX = 2
@@ -91,7 +91,7 @@ def _numbers(weight: PackedWeight, packed: torch.Tensor) -> torch.Tensor:
             return _from_words(packed.t(), weight.bits).t().float().contiguous()
         case Form.FP4:
             halves = torch.arange(256, device=packed.device)
-            values = torch.tensor(_FP4_VALUES, device=packed.device)
+            values = torch.tensor(FP4_VALUES, device=packed.device)
             pairs: torch.Tensor = torch.stack([values[halves & 15], values[halves >> 4]], dim=-1)
             return pairs[packed.int()].flatten(1)
         case Form.WORDS:
