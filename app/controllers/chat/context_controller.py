@@ -202,7 +202,9 @@ class ContextController(QObject):
         told = self._tally.tokens_of(page.growing.id) if page.growing is not None else None
         if told is None and page.growing is not None and not page.growing.content:
             told = self._sent_tokens(page, key)
-        return told if told is not None else self._untold_tokens(page, key)
+        if told is None or self._plan is None:
+            return self._untold_tokens(page, key)
+        return min(told, self._plan.context_window)  # the last token of an answer that fills it has no place any more
 
     def _lasting_tokens(self, page: ContextPage, key: _Key, used_tokens: int) -> int:
         """Return about how many of them can't give way to an answer: the message that is typed and the instructions."""
@@ -243,7 +245,7 @@ class ContextController(QObject):
                 window_tokens=self._plan.context_window,
                 answer_tokens=room_for_answer(self._plan.context_window, self._sampling(page).maximum_tokens),
                 leaves_out=page.leaves_out,
-                has_history=page.has_history,
+                has_history=page.has_history(has_draft=has_draft),
                 lasting_tokens=self._lasting_tokens(page, key, used_tokens),
                 has_draft=has_draft,
                 is_exact=counted and self._known is not None and self._known.draft_bytes == self._typed_bytes,

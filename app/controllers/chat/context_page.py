@@ -12,6 +12,7 @@ from app.conversations.tree import ConversationTree
 from app.rendering.thinking import begins_with_thinking
 from engine.api.codec import utf8_length
 from engine.api.commands import WhenFull
+from engine.api.events import FinishReason
 from engine.api.message import PromptMessage, Role
 
 # Close enough for most languages: four letters of English, or a bit more than one Chinese character.
@@ -38,10 +39,11 @@ class ContextPage:
         """The messages up to that one, first to last; ten thousand take a moment."""
         return self.tree.branch(self.leaf.id) if self.leaf is not None else []
 
-    @property
-    def has_history(self) -> bool:
-        """Whether there are messages that could give way."""
-        return self.growing is not None or (self.leaf is not None and self.tree.get(self.leaf.parent_id) is not None)
+    def has_history(self, *, has_draft: bool) -> bool:
+        """Whether there are messages that could give way: none of the first turn can to its own answer."""
+        if self.growing is not None and has_draft:
+            return True
+        return self.leaf is not None and self.tree.get(self.leaf.parent_id) is not None
 
     @property
     def counts_thinking(self) -> bool:
@@ -83,6 +85,7 @@ def branch_tokens(page: ContextPage, tokenizer_id: str) -> int:
                 after = prompt_of(page.conversation, branch[place + 1 :], leaves_out=False).messages
                 rest = [turn for turn in after if turn.role is not Role.SYSTEM]
                 known = message.statistics.prompt_tokens + message.statistics.generated_tokens
+                known -= message.finish_reason is FinishReason.CONTEXT_FULL  # its last token found no room any more
                 return known + turn_tokens(rest, tokenizer_id)
     return turn_tokens(prompt_of(page.conversation, branch, leaves_out=page.leaves_out).messages, tokenizer_id)
 

@@ -217,6 +217,29 @@ def test_the_warning_comes_while_the_answer_fills_the_window(desk: Desk, meter: 
     assert meter.use.answer_tokens == PLAN.context_window // 4
 
 
+def test_an_answer_that_fills_the_window_never_takes_more_than_all_of_it(desk: Desk, meter: Meter) -> None:
+    window = PLAN.context_window
+    command = desk.send("Hello")
+    meter.read(command, window - 3)
+    desk.say(command, "one two three four", *ids(4))  # the last one found no room any more
+    meter.tick()
+    assert used(meter) == window
+    desk.finish(command, "one two three four", *ids(4), reason=FinishReason.CONTEXT_FULL, prompt_tokens=window - 3)
+    assert (used(meter), meter.use.is_growing) == (window, False)
+
+
+def test_the_only_question_does_not_give_way_to_its_own_answer(desk: Desk, meter: Meter) -> None:
+    command = desk.send("Hello")
+    meter.read(command, PLAN.context_window - 1)
+    assert meter.use.words == "Nearly full"
+    meter.type("And then?")
+    assert meter.use.words == "Oldest messages will be left out"
+    desk.finish(command, "So it is.", 1)
+    meter.type("")
+    meter.read(desk.send("And then?"), PLAN.context_window - 1)
+    assert meter.use.words == "Oldest messages will be left out"
+
+
 def imported(desk: Desk, count: int) -> str:
     """Have a conversation without statistics; return its id."""
     messages: list[Message] = []
@@ -262,7 +285,7 @@ def test_a_growing_answer_costs_the_same_behind_any_conversation(desk: Desk, met
         desk.settle()
         command = desk.send("Go on")
         if tells:
-            meter.read(command, 7 * count)
+            meter.read(command, count)
         desk.say(command, "word", 1)
         meter.tick()
         desk.say(command, "word", 1)
