@@ -1,10 +1,13 @@
 import json
 import signal
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
+from app.conversations.answer_saver import AnswerSaver
+from app.conversations.errors import StoreError
 from app.conversations.records import Message, MessageState
 from app.conversations.store import ConversationStore
 from app.paths import locate
@@ -12,7 +15,7 @@ from app.terminal import answering
 from app.terminal.dialogue import Dialogue
 from app.terminal.engine_session import EngineSession, OnEvent
 from app.terminal.interrupts import Interrupts
-from engine.api.commands import Command, Generate, LoadCheckpoint
+from engine.api.commands import Command, Generate, LoadCheckpoint, WhenFull
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import Terminal
 from engine.api.plan import PrecisionChoice
@@ -298,3 +301,26 @@ def test_a_stop_ends_what_comes_from_a_pipe(
     stopping_with(Generate, monkeypatch)
     assert hearth("chat", stdin="One\nTwo\n").status == 130
     assert [type(command) for command in commands] == [LoadCheckpoint, Generate]
+
+
+def test_an_answer_that_can_not_be_stored_is_told(hearth: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_saver: AnswerSaver, _answer: Message) -> Future[None]:
+        failed: Future[None] = Future()
+        failed.set_exception(StoreError("The disk is full."))
+        return failed
+
+    monkeypatch.setattr(AnswerSaver, "finish", fail)
+    result = hearth("ask", "Hello", "--conversation", "c")
+    assert result.status == 1
+    assert "The disk is full." in result.err
+
+
+def test_what_happens_when_it_is_full_is_the_conversations_choice(hearth: Run, commands: list[Command]) -> None:
+    hearth("ask", "One", "--conversation", "c")
+    store = ConversationStore(locate().database)
+    conversation = store.find_by_name("c")
+    assert conversation is not None
+    store.set_when_full(conversation.id, WhenFull.STOP)
+    store.close()
+    hearth("ask", "Two", "--conversation", "c")
+    assert [each.when_full for each in commands if isinstance(each, Generate)] == [WhenFull.ROLL, WhenFull.STOP]

@@ -12,7 +12,7 @@ from app.conversations.store import ConversationStore
 from app.paths import locate
 from app.terminal.dialogue import Dialogue
 from app.terminal.engine_session import EngineSession
-from engine.api.commands import Command, PrepareConversation
+from engine.api.commands import Command, Generate, PrepareConversation
 from engine.api.plan import Plan
 from tests.app.terminal.conftest import Run
 from tests.app.terminal.test_ask import FIELDS, messages_of
@@ -129,3 +129,18 @@ def test_half_a_character_from_a_pipe_costs_no_answer(hearth: Run) -> None:
     result = hearth("chat", "--conversation", "c", stdin="a\udcffb\n")
     assert result.status == 0
     assert result.out.startswith("You said: a")
+
+
+def test_a_new_conversation_has_not_the_name_of_the_first(hearth: Run) -> None:
+    result = hearth("chat", "--json", "--conversation", "Rome", stdin="One\n/new\nTwo\n")
+    assert [json.loads(line)["conversation"] for line in result.out.splitlines()] == ["Rome", None]
+
+
+def test_instructions_of_the_command_line_stand_over_those_of_the_conversation(
+    hearth: Run, commands: list[Command]
+) -> None:
+    for system in ("First.", "Second."):
+        hearth("ask", "Hello", "--conversation", "c", "--system", system)
+    hearth("ask", "Hello", "--conversation", "c")
+    told = [command.messages[0].content for command in commands if isinstance(command, Generate)]
+    assert told == ["First.", "Second.", "Second."], "the last ones stay the conversation's"

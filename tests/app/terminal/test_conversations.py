@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from app.conversations.exchange import exporting
 from app.conversations.store import ConversationStore
 from app.paths import locate
+from app.terminal.output import Output
 from engine.api.message import Role
 from tests.app.conversations.exchange import foreign
 from tests.app.conversations.samples import a_conversation, a_message
@@ -135,3 +137,16 @@ def test_wrong_usage(hearth: Run, arguments: tuple[str, ...]) -> None:
     with pytest.raises(SystemExit) as caught:
         hearth(*arguments)
     assert caught.value.code == 2
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_export_that_is_stopped_leaves_no_file(hearth: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    (tmp_path / "out").mkdir()
+    hearth("ask", "Hello", "--conversation", "another")
+    monkeypatch.setattr(exporting, "_STEP_SECONDS", 0.0)
+    monkeypatch.setattr(Output, "phase", stop)
+    assert hearth("conversations", "export", str(tmp_path / "out" / "all.json")).status == 130
+    assert list((tmp_path / "out").iterdir()) == []

@@ -1,6 +1,8 @@
 import io
 import json
 
+import pytest
+
 from app.terminal.output import Output, printable, statistics_line
 from engine.api.events import LoadPhase, LoadProgress, Statistics, TextGenerated
 from engine.api.warmth import Tier
@@ -91,3 +93,11 @@ def test_the_statistics_line_says_what_was_guessed() -> None:
         64, 12, 52, 80, 0.2, 0.2, 0.4, 21.3, proposed_tokens=90, accepted_tokens=60, speculation="prompt lookup"
     )
     assert statistics_line(statistics, PLAN).endswith("read 52 tokens, guessed ahead 60 of 90 right (prompt lookup)")
+
+
+def test_a_phase_stays_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lines could not be erased."""
+    monkeypatch.setattr(Output, "columns", 20)
+    err = Terminal()
+    Output(io.StringIO(), err).phase("Reading " * 20)
+    assert len(err.getvalue().removeprefix("\r\x1b[K")) == 19

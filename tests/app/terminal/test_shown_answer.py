@@ -78,3 +78,7 @@ def test_a_tag_that_comes_as_a_surprise_begins_the_answer_on_a_line_of_its_own()
     text = "Hm.\n</think>\n\nYes."
     assert [each.is_thinking for each in split_thinking(text)] == [True, False]
     assert shown(text)[0].endswith("\nYes.\n")
+
+
+def test_what_only_a_closing_tag_shows_to_be_thinking_stays_in_a_line_of_its_own() -> None:
+    assert shown("Hm. </think>\n\nSo.")[0] == "Hm. \nSo.\n"
