@@ -7,6 +7,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
+from engine.generation import window_check
 from engine.generation.window_check import CHECK_IDS, logits_under_small_windows
 from tests import tiny_checkpoints
 
@@ -52,3 +53,15 @@ def test_the_window_comes_back_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(IndexError):
         logits_under_small_windows(model, [10**6] * CHECK_IDS, torch.device("cpu"))
     assert model.config.sliding_window == tiny_checkpoints.SLIDING_WINDOW
+
+
+def test_windows_of_either_name_are_made_small_and_none_is_no_pass() -> None:
+    """Without a small one everything that was fed would lie in the window, and any way would be right."""
+    for name in ("sliding_window", "attention_chunk_size"):
+        config = PreTrainedConfig()
+        setattr(config, name, 8192)
+        with window_check._small_window(config):
+            assert getattr(config, name) < CHECK_IDS
+        assert getattr(config, name) == 8192
+    with pytest.raises(ValueError, match="names no window"), window_check._small_window(PreTrainedConfig()):
+        pass
