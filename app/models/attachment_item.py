@@ -60,21 +60,24 @@ def title_of(attachment: Attachment) -> str:
 
 
 def too_long(attachments: Sequence[Attachment], window_tokens: int) -> str:
-    """Return that these alone are more than the model can hold, "" if they aren't."""
+    """Return that these alone are more than the model can hold, "" if they aren't.
+
+    By how much is not said: this is guessed by their length, and the meter of the window says what was counted.
+    """
     tokens = sum(each.text_bytes for each in attachments) // _BYTES_PER_TOKEN
     if not attachments or tokens <= window_tokens:
         return ""
     if len(attachments) == 1:
         words = tr(
-            "{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of "
-            "it, or load the model with a larger context."
+            "{name} is too long for the model, which can hold {window} tokens. Attach a part of it, or load the model "
+            "with a larger context."
         )
     else:
         words = tr(
-            "The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove "
-            "some, or load the model with a larger context."
+            "The attachments are too long for the model, which can hold {window} tokens. Remove some, or load the "
+            "model with a larger context."
         )
-    return words.format(name=attachments[0].name, tokens=grouped(tokens), window=grouped(window_tokens))
+    return words.format(name=attachments[0].name, window=grouped(window_tokens))
 
 
 def _pages_of(attachment: Attachment) -> str:

@@ -3683,8 +3683,8 @@
         <translation>Das Archiv ist beschädigt, verschlüsselt oder so gepackt, dass Hearth es nicht auspacken kann.</translation>
     </message>
     <message>
-        <source>The attachments are too long for the model: about {tokens} tokens, and it can hold {window}. Remove some, or load the model with a larger context.</source>
-        <translation>Die Anhänge sind zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} fassen. Entfernen Sie einige, oder laden Sie das Modell mit mehr Kontext.</translation>
+        <source>The attachments are too long for the model, which can hold {window} tokens. Remove some, or load the model with a larger context.</source>
+        <translation>Die Anhänge sind zu lang für das Modell, das {window} Tokens fassen kann. Entfernen Sie einige, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
         <source>The backup could not be copied.</source>
@@ -6691,8 +6691,8 @@
         <translation>{name} wird noch gelesen. Senden Sie, wenn das fertig ist, oder entfernen Sie es.</translation>
     </message>
     <message>
-        <source>{name} is too long for the model: about {tokens} tokens, and it can hold {window}. Attach a part of it, or load the model with a larger context.</source>
-        <translation>{name} ist zu lang für das Modell: etwa {tokens} Tokens, und es kann {window} fassen. Hängen Sie einen Teil davon an, oder laden Sie das Modell mit mehr Kontext.</translation>
+        <source>{name} is too long for the model, which can hold {window} tokens. Attach a part of it, or load the model with a larger context.</source>
+        <translation>{name} ist zu lang für das Modell, das {window} Tokens fassen kann. Hängen Sie einen Teil davon an, oder laden Sie das Modell mit mehr Kontext.</translation>
     </message>
     <message>
         <source>{name} looks like exported conversations.</source>

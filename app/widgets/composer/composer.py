@@ -199,7 +199,8 @@ class Composer(QWidget):
         While an answer grows it is read once, and not again with each new number.
         """
         self.foot.show_use(use)
-        self.attachments.set_window_tokens(use.window_tokens if use is not None else 0)
+        overflows = use is not None and use.used_tokens > use.window_tokens  # it may be counted: what it says stands
+        self.attachments.set_window_tokens(use.window_tokens if use is not None and overflows else 0)
         self._share_height()
         words = use.words if use is not None else ""
         if use is None or words != self._told_warning or not use.is_growing:

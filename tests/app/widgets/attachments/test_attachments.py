@@ -10,6 +10,7 @@ from app.attachments.outcome import Note, Remark
 from app.attachments.words import note_words
 from app.conversations.attachment import Attachment
 from app.models.attachment_item import AttachmentItem
+from app.models.context_use import ContextUse
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.attachments.attachment_dialog import AttachmentDialog
 from app.widgets.basics.theme import Theme
@@ -148,7 +149,16 @@ def test_attachments_that_are_too_long_for_the_model_are_said_before_sending(com
     composer.attachments.set_window_tokens(4_096)
     assert composer.attachments.problem.text() == ""
     composer.attachments.set_window_tokens(2_048)
-    assert "about 2,500 tokens, and it can hold 2,048" in composer.attachments.problem.text()
+    assert "too long for the model, which can hold 2,048 tokens." in composer.attachments.problem.text()
+
+
+def test_what_is_too_long_is_told_by_one_count(composer: Composer) -> None:
+    """The engine's own count stands beside it, which may be far from a guess by the length of the text."""
+    composer.set_attachments((item(text="word " * 2_000),))
+    composer.set_context_use(ContextUse(used_tokens=4_321, window_tokens=2_048))
+    assert "2,500" not in composer.attachments.problem.text() != ""
+    composer.set_context_use(ContextUse(used_tokens=2_012, window_tokens=2_048))
+    assert composer.attachments.problem.text() == ""
 
 
 def test_many_chips_scroll_instead_of_pushing_the_editor_away(qtbot: QtBot, composer: Composer) -> None:
