@@ -7,14 +7,14 @@ _GIB = 2**30
 
 
 def seconds(value: float) -> str:
-    """Return a duration as people write it: 4 ms, 0.04 s, 0.4 s, 12 s, 2 min 5 s."""
+    """Return a duration as people write it: 4 ms, 0.04 s, 0.40 s, 1.4 s, 12 s, 2 min 5 s."""
     if 0 < value < 0.0095:
         return tr("{number} ms").format(number=max(1, round(value * 1000)))
     if value >= 60:
         return tr("{minutes} min {seconds} s").format(minutes=int(value // 60), seconds=int(value % 60))
     if value >= 9.95:
         return tr("{number} s").format(number=f"{value:.0f}")
-    return tr("{number} s").format(number=grouped(value, 1 if value >= 0.095 else 2))
+    return tr("{number} s").format(number=grouped(value, 1 if value >= 0.995 else 2))
 
 
 def memory(size_bytes: int) -> str:

@@ -8,6 +8,7 @@ import unicodedata
 from typing import TextIO
 
 from app.controllers import phases
+from app.models.amounts import seconds
 from app.models.speculation_words import guessed_words
 from app.models.warmth_words import reused_words, token_words
 from app.terminal.streams import is_gone, prepare_streams, silence
@@ -166,6 +167,6 @@ def statistics_line(statistics: Statistics, plan: Plan) -> str:
     return (
         f"{plan.name} ({plan.precision.value.upper()} on {plan.device_name or plan.device}): "
         f"{token_words(statistics.generated_tokens)}, {speed}"
-        f"first token after {statistics.time_to_first_token_seconds:.2f} s, "
+        f"first token after {seconds(statistics.time_to_first_token_seconds)}, "
         f"reused {reused_words(statistics)}, read {token_words(statistics.prefilled_tokens)}{guessed}"
     )

@@ -85,7 +85,7 @@ def test_the_statistics_line_of_slow_tokens_and_of_one() -> None:
 
 def test_the_statistics_line_says_where_reused_tokens_came_from() -> None:
     statistics = Statistics(6450, 6412, 38, 8, 0.2, 0.2, 0.4, 21.3, 6412, Tier.DISK, 0.21)
-    assert statistics_line(statistics, PLAN).endswith("reused 6,412 (from disk in 0.2 s), read 38 tokens")
+    assert statistics_line(statistics, PLAN).endswith("reused 6,412 (from disk in 0.21 s), read 38 tokens")
 
 
 def test_the_statistics_line_says_what_was_guessed() -> None:

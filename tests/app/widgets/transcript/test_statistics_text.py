@@ -20,7 +20,7 @@ from tests.app.widgets.demo_conversation import STATISTICS, answer
 def test_the_quiet_line() -> None:
     assert (
         statistics_line(answer(1, "Hi"))
-        == "SmolLM2 135M Instruct · BF16 · 42 tokens · 31 tokens/s · first token 0.4 s · reused 6,412, read 38"
+        == "SmolLM2 135M Instruct · BF16 · 42 tokens · 31 tokens/s · first token 0.40 s · reused 6,412, read 38"
     )
 
 
@@ -80,15 +80,15 @@ def test_what_was_brought_back_is_told_with_where_from() -> None:
         STATISTICS, restored_tokens=6412, restored_from=Tier.DISK, restore_seconds=0.2134
     )
     message = msgspec.structs.replace(answer(1, "Hi"), statistics=restored)
-    assert statistics_line(message).endswith("reused 6,412 (from disk in 0.2 s), read 38")
+    assert statistics_line(message).endswith("reused 6,412 (from disk in 0.21 s), read 38")
     rows = dict(statistics_details(message))
-    assert rows["Back from disk"] == "6,412 tokens in 0.2 s"
+    assert rows["Back from disk"] == "6,412 tokens in 0.21 s"
     assert "Still in memory" not in rows
     part = msgspec.structs.replace(restored, restored_tokens=400, restored_from=Tier.RAM)
     message = msgspec.structs.replace(message, statistics=part)
-    assert statistics_line(message).endswith("reused 6,412 (400 from RAM in 0.2 s), read 38")
+    assert statistics_line(message).endswith("reused 6,412 (400 from RAM in 0.21 s), read 38")
     rows = dict(statistics_details(message))
-    assert (rows["Still in memory"], rows["Back from RAM"]) == ("6,012 tokens", "400 tokens in 0.2 s")
+    assert (rows["Still in memory"], rows["Back from RAM"]) == ("6,012 tokens", "400 tokens in 0.21 s")
 
 
 def test_what_was_guessed_is_told_in_the_details_only() -> None:
