@@ -41,6 +41,10 @@ class CheckpointListModel(QAbstractListModel):
         """All of them."""
         return tuple(self._checkpoints)
 
+    def name_of(self, reference: str) -> str:
+        """Return what a checkpoint is called; one that is not listed goes by what it is loaded by."""
+        return next((each.name for each in self._checkpoints if each.reference == reference), reference)
+
     def usable(self) -> list[LocalCheckpoint]:
         """Return those that can be loaded: all but what is there only in part."""
         return [checkpoint for checkpoint in self._checkpoints if checkpoint.is_complete]

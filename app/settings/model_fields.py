@@ -85,7 +85,7 @@ MODEL_FIELDS: tuple[Field, ...] = (
         mark("Compile the model"),
         mark(
             "Translates the model for this computer with a compiler, where there is one. Loading takes up to minutes "
-            "longer, and it isn't always faster: `hearth bench rivals` tells. Nearly the same answers."
+            "longer, and it isn't always faster: the command “hearth bench rivals” tells. Nearly the same answers."
         ),
         MODEL,
         FieldKind.SWITCH,

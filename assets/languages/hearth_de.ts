@@ -4607,8 +4607,8 @@
         <translation>Zu groß</translation>
     </message>
     <message>
-        <source>Translates the model for this computer with a compiler, where there is one. Loading takes up to minutes longer, and it isn&apos;t always faster: `hearth bench rivals` tells. Nearly the same answers.</source>
-        <translation>Übersetzt das Modell mit einem Compiler für diesen Rechner, wo es einen gibt. Das Laden kann Minuten länger dauern, und es ist nicht immer schneller: `hearth bench rivals` sagt es. Fast dieselben Antworten.</translation>
+        <source>Translates the model for this computer with a compiler, where there is one. Loading takes up to minutes longer, and it isn&apos;t always faster: the command “hearth bench rivals” tells. Nearly the same answers.</source>
+        <translation>Übersetzt das Modell mit einem Compiler für diesen Rechner, wo es einen gibt. Das Laden kann Minuten länger dauern, und es ist nicht immer schneller: Der Befehl „hearth bench rivals“ sagt es. Fast dieselben Antworten.</translation>
     </message>
     <message>
         <source>Trending</source>

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.language import tr
+from app.models.checkpoint_list_model import CheckpointListModel
 from app.settings.schema import PAGES, Settings, TakesEffect
 from app.widgets.basics.dialog_size import size_on_screen
 from app.widgets.basics.faded_edges import fade_edges
@@ -39,11 +40,17 @@ class SettingsDialog(QDialog):
     restart_requested = Signal()  # of Hearth itself
     keys_requested = Signal()  # the list of keys is wanted
 
-    def __init__(self, settings: Settings, parent: QWidget | None = None, theme: Theme = LIGHT) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        parent: QWidget | None = None,
+        theme: Theme = LIGHT,
+        checkpoints: CheckpointListModel | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Settings"))
         size_on_screen(self, 720, 560)
-        self._rows = SettingsRows(settings, theme)
+        self._rows = SettingsRows(settings, theme, checkpoints or CheckpointListModel(self))
         self._rows.row_made.connect(self._on_row_made)
         self.memory = self._rows.memory
         self.connection = self._rows.connection

@@ -7,6 +7,7 @@ from PySide6.QtGui import QShowEvent
 from PySide6.QtWidgets import QAbstractSpinBox, QVBoxLayout, QWidget
 
 from app.language import tr
+from app.models.checkpoint_list_model import CheckpointListModel
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Field, Settings
 from app.widgets.basics.theme import Theme
 from app.widgets.models.connection_row import ConnectionRow
@@ -22,8 +23,11 @@ class SettingsRows(QWidget):
 
     row_made = Signal(object)  # SettingRow, to be connected
 
-    def __init__(self, settings: Settings, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, settings: Settings, theme: Theme, checkpoints: CheckpointListModel, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self._checkpoints = checkpoints
         self.memory = MemoryRow()
         self.connection = ConnectionRow(theme)
         self._settings = settings
@@ -130,17 +134,16 @@ class SettingsRows(QWidget):
     def _show_value(self, row: SettingRow) -> None:
         key = row.field.key
         row.show_value(getattr(self._settings, key))
-        row.show_origin(_elsewhere(self._settings, key))
+        row.show_origin(self._elsewhere(key))
+
+    def _elsewhere(self, key: str) -> str:
+        """Return which models have another value, as theirs counts while they are used."""
+        models = [model for model, own in self._settings.models.items() if key in own.own]
+        if len(models) == 1:
+            return tr("Set otherwise for {model}.").format(model=self._checkpoints.name_of(models[0]))
+        return tr("Set otherwise for {count} models.").format(count=len(models)) if models else ""
 
 
 def _takes_tab(widget: QWidget) -> bool:
     is_tab_stop = bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus)
     return is_tab_stop and widget.focusProxy() is None and not isinstance(widget.parent(), QAbstractSpinBox)
-
-
-def _elsewhere(settings: Settings, key: str) -> str:
-    """Return which models have another value, as theirs counts while they are used."""
-    models = [model for model, own in settings.models.items() if key in own.own]
-    if len(models) == 1:
-        return tr("Set otherwise for {model}.").format(model=models[0])
-    return tr("Set otherwise for {count} models.").format(count=len(models)) if models else ""

@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
         self._splitter.end(self.pages, self.width())
         self.actions_by_name = WindowActions(self)
         self.actions_by_name.fill(menus)
-        self.dialogs = WindowDialogs(self._settings, conversation_model, self._theme, self)
+        self.dialogs = WindowDialogs(self._settings, conversation_model, checkpoint_model, self._theme, self)
         connect_parts(self)
         connect_actions(self)
         self.apply_settings(self._settings)

@@ -5,6 +5,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QWidget
 
 from app.licences import Component
+from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.conversation_list_model import ConversationListModel
 from app.models.token_state import TokenState
 from app.problem_report import issue_page
@@ -44,11 +45,19 @@ class WindowDialogs(QObject):
     licences_requested = Signal()  # show_licences() is wanted
     connection_check_requested = Signal()  # show_connection() is wanted
 
-    def __init__(self, settings: Settings, conversations: ConversationListModel, theme: Theme, parent: QWidget) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        conversations: ConversationListModel,
+        checkpoints: CheckpointListModel,
+        theme: Theme,
+        parent: QWidget,
+    ) -> None:
         super().__init__(parent)
         self._parent = parent
         self._settings = settings
         self._conversations = conversations
+        self._checkpoints = checkpoints
         self._theme = theme
         self._known: WarmthDescribed | None = None
         self._has_model = False
@@ -120,7 +129,7 @@ class WindowDialogs(QObject):
     def open_settings(self) -> None:
         """Open the settings, or bring them to the front."""
         if self._settings_dialog is None:
-            dialog = SettingsDialog(self._settings, self._parent, self._theme)
+            dialog = SettingsDialog(self._settings, self._parent, self._theme, self._checkpoints)
             dialog.changed.connect(self.setting_changed)
             dialog.reset_requested.connect(self.setting_reset_requested)
             dialog.reload_requested.connect(self.reload_requested)

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QLineEdit, QPl
 from pytestqt.qtbot import QtBot
 
 from app import language
+from app.models.checkpoint_list_model import CheckpointListModel
 from app.settings.model_settings import ModelSettings
 from app.settings.schema import DOWNLOADS, FIELDS, MEMORY, PAGES, Settings
 from app.settings.values import Language
@@ -16,6 +17,7 @@ from app.widgets.basics.theme import Theme
 from app.widgets.settings.setting_controls import FoldersControl
 from app.widgets.settings.setting_row import SettingRow
 from app.widgets.settings.settings_dialog import SettingsDialog
+from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 
 T = TypeVar("T")
 
@@ -323,14 +325,23 @@ def test_what_counts_while_nothing_is_chosen_can_be_read(qtbot: QtBot, dialog: S
             assert words <= line.width() - 28, line.placeholderText()
 
 
+def test_no_help_has_marks_of_code_which_a_label_shows_as_they_are() -> None:
+    assert [field.key for field in FIELDS if "`" in field.help] == []
+
+
 def test_what_models_have_of_their_own_is_said_beside_the_setting(qtbot: QtBot) -> None:
     own = ModelSettings(temperature=0.2)
+    listed = CheckpointListModel()
+    listed.set_checkpoints([LocalCheckpoint("org/a", "A model", CheckpointKind.HUB_CACHE, 1)])
     dialog = SettingsDialog(Settings(models={"org/<b>a</b>": own, "org/b": ModelSettings(seed=1)}))
     qtbot.addWidget(dialog)
     assert dialog.row("temperature").origin.text() == "Set otherwise for org/<b>a</b>."
     assert dialog.row("top_k").origin.isHidden()
     dialog.show_settings(Settings(models={"org/a": own, "org/b": own}))
     assert dialog.row("temperature").origin.text() == "Set otherwise for 2 models."
+    known = SettingsDialog(Settings(models={"org/a": own}), checkpoints=listed)
+    qtbot.addWidget(known)
+    assert known.row("temperature").origin.text() == "Set otherwise for A model."
     dialog.show_settings(Settings())
     assert dialog.row("temperature").origin.isHidden()
 
