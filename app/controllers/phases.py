@@ -12,7 +12,7 @@ READING = mark("Reading")
 ENDING_THINKING = mark("Ending the thinking")
 STOPPING = mark("Stopping")
 LOADING = mark("Loading the model")
-LOADS_AFTER_ANSWER = mark("Loading the model after this answer")
+LOADS_AFTER_ANSWER = mark("Loading {name} after this answer")
 
 _LOAD_WORDS = {
     LoadPhase.IMPORTING: mark("Starting the engine"),

@@ -2165,12 +2165,12 @@
         <translation>Modell wird geladen</translation>
     </message>
     <message>
-        <source>Loading the model after this answer</source>
-        <translation>Das Modell wird nach dieser Antwort geladen</translation>
-    </message>
-    <message>
         <source>Loading weights</source>
         <translation>Gewichte werden geladen</translation>
+    </message>
+    <message>
+        <source>Loading {name} after this answer</source>
+        <translation>{name} wird nach dieser Antwort geladen</translation>
     </message>
     <message>
         <source>Longest answer</source>

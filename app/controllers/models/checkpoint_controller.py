@@ -230,7 +230,9 @@ class CheckpointController(QObject):
         """Return what is told until the engine tells how far the load has come."""
         if not self._engine_is_ready:
             return tr(phases.STARTING_ENGINE)
-        return tr(phases.LOADS_AFTER_ANSWER if self._is_answering() else phases.LOADING)
+        if not self._is_answering():
+            return tr(phases.LOADING)
+        return tr(phases.LOADS_AFTER_ANSWER).format(name=self._checkpoints.name_of(self._wanted.reference))
 
     def _is_load(self, command_id: str) -> bool:
         return command_id == self._load_id or command_id.startswith(RELOAD_PREFIX)

@@ -10,6 +10,7 @@ from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice
 from app.settings.schema import Settings
 from app.worker.engine_state import EngineState, EngineStateChanged
+from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
 from engine.api.commands import ListCheckpoints, LoadCheckpoint, UnloadCheckpoint
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import (
@@ -100,8 +101,9 @@ def test_a_load_is_told_from_start_to_end(models: Models) -> None:
 def test_a_load_that_waits_for_an_answer_says_so(models: Models) -> None:
     models.state(EngineState.READY)
     models.is_answering = True
+    models.list.set_checkpoints([LocalCheckpoint("owner/name", "A model", CheckpointKind.HUB_CACHE, 1)])
     waiting = models.load("owner/name")
-    assert models.words[-1] == "Loading the model after this answer"
+    assert models.words[-1] == "Loading A model after this answer", "the one that answers is another"
     progress = LoadProgress(command_id=waiting.command_id, phase=LoadPhase.LOADING, done=0, total=0)
     models.controller.on_event(progress)
     assert models.words[-1] == "Loading the model"

@@ -84,7 +84,7 @@ def test_the_menu_unloads_a_model_or_stops_a_load(shown: Shown) -> None:
     unload = shown.window.actions_by_name.unload
     shown.window.set_plan(None)
     assert not unload.isEnabled()
-    shown.window.set_loading("Loading the model after this answer")
+    shown.window.set_loading("Loading A model after this answer")
     assert unload.isEnabled()
     assert unload.text().replace("&", "") == "Stop loading"
     shown.window.set_loading("")

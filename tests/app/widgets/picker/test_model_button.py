@@ -102,7 +102,7 @@ def test_the_menu_lists_what_is_on_disk(button: ModelButton) -> None:
 
 
 def test_a_load_can_be_stopped_also_while_it_waits_for_an_answer(button: ModelButton) -> None:
-    button.set_loading("Loading the model after this answer")
+    button.set_loading("Loading A model after this answer")
     known = words(button)
     assert known["Stop loading"]
     assert "Unload" not in known
