@@ -13,7 +13,7 @@ from app.models.message_edit import MessageEdits
 from app.models.transcript_model import TranscriptEntry
 from app.widgets.basics.code_label import CodeLabel
 from app.widgets.basics.details_button import DetailsButton
-from app.widgets.basics.theme import Theme, theme_for
+from app.widgets.basics.theme import TEXT_COLUMN_PX, Theme, theme_for
 from app.widgets.transcript.assistant_message import AssistantMessage
 from app.widgets.transcript.message_editor import MessageEditor
 from app.widgets.transcript.message_mark import Remedy, mark_of
@@ -202,7 +202,9 @@ def test_an_answer_without_text_is_as_high_as_its_phase(qtbot: QtBot, paper: QWi
 
 
 def test_the_statistics_line_fits_and_tells_all_on_click(qtbot: QtBot, paper: QWidget, theme: Theme) -> None:
+    paper.resize(TEXT_COLUMN_PX, 600)
     widget = assistant(paper, theme, answer(1, "Done."))
+    widget.resize(TEXT_COLUMN_PX, widget.height_at(TEXT_COLUMN_PX))
     qtbot.wait(1)
     assert widget.statistics.shown_text().startswith("SmolLM2 135M Instruct · BF16")
     widget.resize(380, widget.height_at(380))
