@@ -6,6 +6,7 @@ from app.language import mark
 # ruff: noqa: E501
 PATTERNS: tuple[str, ...] = (
     mark("A file of {0} was changed while the model was in use, so its answers would be wrong."),
+    mark("Choose a larger context window, or start a new conversation."),
     mark("Choose another model, or start a new conversation."),
     mark("Choose another model."),
     mark("Close other programs, or load the model so that it needs less."),
@@ -34,6 +35,7 @@ PATTERNS: tuple[str, ...] = (
     mark("The model's weights do not know “{0}”, which its tokenizer writes."),
     mark("This computer's memory"),
     mark("This message alone has {0} tokens, but the model's window holds {1}."),
+    mark("This message and its answer have {0} tokens, but the model's window holds {1}."),
     mark("Use {0} tokens of context"),
     mark("What was written is kept. Close other programs or load the model so that it needs less, then go on."),
     mark("Write something to send."),

@@ -880,6 +880,10 @@
         <translation>Wählen Sie einen eigenen Ordner, auf einem Datenträger, der Links aufnehmen kann.</translation>
     </message>
     <message>
+        <source>Choose a larger context window, or start a new conversation.</source>
+        <translation>Wählen Sie ein größeres Kontextfenster, oder beginnen Sie eine neue Unterhaltung.</translation>
+    </message>
+    <message>
         <source>Choose a model</source>
         <translation>Modell wählen</translation>
     </message>
@@ -4525,6 +4529,10 @@
     <message>
         <source>This message alone has {0} tokens, but the model&apos;s window holds {1}.</source>
         <translation>Diese Nachricht allein hat {0} Tokens, aber das Modell fasst {1}.</translation>
+    </message>
+    <message>
+        <source>This message and its answer have {0} tokens, but the model&apos;s window holds {1}.</source>
+        <translation>Diese Nachricht und ihre Antwort haben zusammen {0} Tokens, aber das Modell fasst {1}.</translation>
     </message>
     <message>
         <source>This message does not fit: the conversation takes {used} tokens, the model can hold {window}. The model will not answer.</source>

@@ -87,7 +87,10 @@ def _refusal(command: Generate | DescribePrompt, prompts: PromptBuilder, tokens:
         return len(prompts.build(parts, command.continue_last, command.started_at))
 
     kind = ErrorKind.MESSAGE_TOO_LONG
-    if (alone := length(*last)) >= window:
+    if (alone := length(*last)) >= window and command.continue_last:
+        sentence = f"This message and its answer have {alone:,} tokens, but the model's window holds {window:,}."
+        hint = "Choose a larger context window, or start a new conversation."
+    elif alone >= window:
         sentence = f"This message alone has {alone:,} tokens, but the model's window holds {window:,}."
         hint = "Shorten the message, or choose a larger context window."
     elif begin and (both := length(command.messages[0], *last)) >= window:

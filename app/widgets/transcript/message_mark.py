@@ -61,9 +61,9 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
 
 
 def _going_on(message: Message) -> Remedy:
-    if message.content.strip():
-        return Remedy.CONTINUE
     too_long = message.error is not None and message.error.kind is ErrorKind.MESSAGE_TOO_LONG
+    if message.content.strip():
+        return Remedy.NEW_CONVERSATION if too_long else Remedy.CONTINUE
     return Remedy.EDIT_QUESTION if too_long else Remedy.TRY_AGAIN  # the same question would be refused again
 
 

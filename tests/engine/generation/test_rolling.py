@@ -110,6 +110,17 @@ def test_what_is_too_long_by_itself_is_named(
     assert caught.value.report.kind is ErrorKind.MESSAGE_TOO_LONG
 
 
+def test_an_answer_that_is_too_long_to_be_continued_says_what_helps(session: ChatSession) -> None:
+    """It was written in a larger window; its question can't be shortened any more, and would not help."""
+    said = PromptMessage(role=Role.ASSISTANT, content="word " * 300)
+    conversation = [question(1), _said(), question(2), said]
+    wanted = msgspec.structs.replace(rolling(conversation), continue_last=True)
+    with pytest.raises(EngineError, match="This message and its answer have") as caught:
+        session.answer(wanted, CancellationToken(), Report(lambda *_: None, lambda *_: None))
+    assert caught.value.report.kind is ErrorKind.MESSAGE_TOO_LONG
+    assert "horten" not in caught.value.report.hint
+
+
 def test_a_long_last_message_is_kept_as_long_as_it_fits(session: ChatSession) -> None:
     long = user("w " * 200)
     conversation = [question(1), _said(), question(2), _said(), long]

@@ -58,6 +58,9 @@ def user_row(paper: QWidget, theme: Theme, content: str, **style: bool) -> UserM
     return widget
 
 
+TOO_LONG = ErrorReport(ErrorKind.MESSAGE_TOO_LONG, "Too long.", "Choose a larger context window.")
+
+
 def failed(hint: str = "Try a smaller model.") -> Message:
     error = ErrorReport(kind=ErrorKind.OUT_OF_MEMORY, message="Memory ran out.", hint=hint, details="trace")
     return msgspec.structs.replace(answer(1, "", MessageState.FAILED), error=error, statistics=None)
@@ -75,6 +78,11 @@ def failed(hint: str = "Try a smaller model.") -> Message:
             msgspec.structs.replace(failed(), content="Half"),
             "Memory ran out. What was written is kept. Try a smaller model.",
             Remedy.CONTINUE,
+        ),
+        (
+            msgspec.structs.replace(failed(), content="Half", error=TOO_LONG),
+            "Too long. What was written is kept. Choose a larger context window.",
+            Remedy.NEW_CONVERSATION,  # it can't be written on in this window
         ),
         (
             msgspec.structs.replace(failed(), error=None),
