@@ -82,7 +82,7 @@ def answer_notice(
     if answer.state not in (MessageState.INTERRUPTED, MessageState.FAILED) or answer.error is None:
         return None
     choices = tuple(
-        _choice_of(RemedyChoice(remedy, answer_id=answer.id, answer_has_text=bool(answer.content)))
+        _choice_of(RemedyChoice(remedy, answer_id=answer.id, answer_has_text=answer.has_text))
         for remedy in answer.error.remedies
     )
     if not is_shown:
@@ -98,7 +98,7 @@ def answer_notice(
     if answer.error.kind is ErrorKind.MODEL_CHANGED:
         return _answer_notice(answer.error, said(answer.error.message), tr("Load again"), LOAD_MODEL)
     if answer.error.kind in (ErrorKind.ENGINE_DIED, ErrorKind.DEVICE_LOST):
-        return _answer_notice(answer.error, said(answer.error.message), *_going_on(answer.id, bool(answer.content)))
+        return _answer_notice(answer.error, said(answer.error.message), *_going_on(answer.id, answer.has_text))
     return None
 
 

@@ -43,7 +43,7 @@ def prompt_of(conversation: Conversation, branch: Sequence[Message], *, leaves_o
         turns.append(PromptMessage(role=Role.SYSTEM, content=conversation.system_prompt))
         sources.append(None)
     for message in _still_read(branch) if leaves_out else branch:
-        if message.role is Role.ASSISTANT and not message.content:
+        if message.role is Role.ASSISTANT and not message.has_text:
             continue
         if message.role is Role.USER and turns and turns[-1].role is Role.USER:
             turns[-1] = PromptMessage(role=Role.USER, content=f"{turns[-1].content}\n\n{user_text(message)}")

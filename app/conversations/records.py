@@ -54,6 +54,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     opens_thinking: bool = False
     thinking_seconds: float | None = None
 
+    @property
+    def has_text(self) -> bool:
+        """Whether it says anything: blanks, as an answer that was stopped early can consist of, are no text."""
+        return bool(self.content.strip())
+
 
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """A tree of messages with the branch that is shown (active_leaf_id). name is what `--conversation` finds it by.

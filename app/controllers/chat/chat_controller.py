@@ -187,7 +187,7 @@ class ChatController(QObject):
         answer = current.tree.get(answer_id) if current is not None else None
         if answer is not None:
             self._conversations.set_when_full(WhenFull.ROLL)
-            (self.continue_message if answer.content else self.regenerate)(answer_id)
+            (self.continue_message if answer.has_text else self.regenerate)(answer_id)
 
     @Slot()
     def retry_saving(self) -> None:
@@ -309,7 +309,7 @@ class ChatController(QObject):
             return
         self._status.tell_queue(job.conversation_id)
         self._endings.clear_for(job.conversation_id)
-        continues = isinstance(job, Continue) and bool(turn.answer.content)
+        continues = isinstance(job, Continue) and turn.answer.has_text
         sampling = self._conversations.sampling(loaded.conversation)
         answer = GrowingAnswer(turn.answer, plan, continues=continues, sampling=sampling)
         if self._stop_asked:

@@ -153,4 +153,4 @@ def reply_parent(branch: Sequence[Message]) -> str | None:
 
 def _was_too_long(answer: Message) -> bool:
     too_long = answer.error is not None and answer.error.kind in (ErrorKind.PROMPT_TOO_LONG, ErrorKind.MESSAGE_TOO_LONG)
-    return too_long and answer.state is MessageState.FAILED and not answer.content
+    return too_long and answer.state is MessageState.FAILED and not answer.has_text

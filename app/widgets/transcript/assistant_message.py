@@ -128,8 +128,8 @@ class AssistantMessage(MessageWidget):
         self.statistics.show_message(entry.message if self.row_style.show_statistics else None)
         self.statistics.setVisible(not streaming)
         self.regenerate_button.setEnabled(not self.row_style.busy)
-        self.copy_button.setEnabled(bool(entry.message.content))
-        self.branch_button.setEnabled(bool(entry.message.content))
+        self.copy_button.setEnabled(entry.message.has_text)
+        self.branch_button.setEnabled(entry.message.has_text)
         for button in self.action_buttons:
             button.setVisible(not streaming and self.editor is None)
 

@@ -105,7 +105,7 @@ def offer_of(act: Act, entry: TranscriptEntry, *, is_busy: bool, has_models: boo
     elif act is Act.REGENERATE_WITH:
         is_enabled = is_enabled and has_models
     elif act in (Act.COPY, Act.CONTINUE, Act.BRANCH):
-        is_enabled = is_enabled and bool(message.content)
+        is_enabled = is_enabled and message.has_text
     return Offer(is_shown, is_enabled)
 
 

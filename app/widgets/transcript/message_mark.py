@@ -46,7 +46,7 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
     if message.state is MessageState.INTERRUPTED:
         kept = tr("This answer was interrupted. What was written is kept.")
         lost = tr("This answer was interrupted before it began.")
-        return Mark(kept if message.content.strip() else lost, "warning", remedy)
+        return Mark(kept if message.has_text else lost, "warning", remedy)
     if message.state is MessageState.STOPPED:
         return Mark(tr("You stopped this answer."), remedy=remedy)
     if message.finish_reason is FinishReason.MAXIMUM_TOKENS:
@@ -62,7 +62,7 @@ def mark_of(message: Message, is_last: bool) -> Mark | None:
 
 def _going_on(message: Message) -> Remedy:
     too_long = message.error is not None and message.error.kind is ErrorKind.MESSAGE_TOO_LONG
-    if message.content.strip():
+    if message.has_text:
         return Remedy.NEW_CONVERSATION if too_long else Remedy.CONTINUE
     return Remedy.EDIT_QUESTION if too_long else Remedy.TRY_AGAIN  # the same question would be refused again
 
@@ -70,7 +70,7 @@ def _going_on(message: Message) -> Remedy:
 def _failure(message: Message) -> str:
     """Return what happened, what was kept, unless that was said already, and what to do."""
     written = tr("What was written is kept.")
-    kept = written if message.content.strip() else tr("Your message is kept.")
+    kept = written if message.has_text else tr("Your message is kept.")
     if message.error is None:
         return tr("Something went wrong while this was written.") + " " + kept
     sentence = message.error.sentence()

@@ -27,10 +27,11 @@ def test_a_blank_system_prompt_is_none() -> None:
     )
 
 
-def test_an_answer_without_text_is_left_out_and_its_question_joins_the_next() -> None:
+@pytest.mark.parametrize("content", ["", "\n "])
+def test_an_answer_without_text_is_left_out_and_its_question_joins_the_next(content: str) -> None:
     branch = [
         a_message("first"),
-        a_message("x", role=Role.ASSISTANT, content="", state=MessageState.FAILED),
+        a_message("x", role=Role.ASSISTANT, content=content, state=MessageState.FAILED),
         a_message("second"),
     ]
     assert prompt_of(a_conversation(), branch, leaves_out=True).messages == (

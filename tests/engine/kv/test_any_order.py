@@ -215,6 +215,8 @@ class World:
         self.fed += statistics.prefilled_tokens
         self._hold_against_known(prompt, statistics.prefilled_tokens)
         self.known[id(self.loaded), name].append([*prompt, *result.token_ids[:-1]])
+        if not result.text.strip():
+            return  # half a character or blanks: the window gives no model an answer without text
         longer = [*messages, answered(self.session, result)]
         talk = self.talks[name]
         if is_new or self.random.random() < 0.3:
