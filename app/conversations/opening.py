@@ -21,7 +21,10 @@ _SIDE_FILES = ("-wal", "-shm", "-journal")
 
 
 class Opening:
-    """One attempt to open; notices are the sentences a person should read afterwards."""
+    """One attempt to open; notices are the sentences a person should read afterwards.
+
+    unopened: why nothing of the file could be had, and an empty database is there in its place.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class Opening:
         self._migrations = migrations
         self._clock = clock
         self.notices: list[str] = []
+        self.unopened: StoreReadOnly | None = None
 
     def open(self) -> Database:
         """Return the sound, migrated database, with this process entered among the writers; raises StoreError.
@@ -50,6 +54,7 @@ class Opening:
         except StoreReadOnly as error:
             found = self._open_to_read()
             if found is None:
+                self.unopened = error
                 self.notices.append(f"{error.message} {hint} {private}")
                 return self._nothing()
             database = found

@@ -59,7 +59,10 @@ _SAVE_MESSAGE = _upsert("messages", f"{MESSAGE_COLUMNS}, writer")
 
 
 class ConversationStore:
-    """Opens (and if need be repairs) the database; notices says in sentences what a person should know about that."""
+    """Opens (and if need be repairs) the database; notices says in sentences what a person should know about that.
+
+    unopened: why the file could not even be read, None if it could; what it holds is then unknown, not nothing.
+    """
 
     def __init__(
         self, path: Path, clock: Callable[[], float] = time.time, migrations: Sequence[str] = MIGRATIONS
@@ -73,6 +76,7 @@ class ConversationStore:
         self._in_memory: Database | None = None
         self._private_ids: set[str] = set()
         self.notices: tuple[str, ...] = tuple(opening.notices)
+        self.unopened = opening.unopened
         try:
             self.mark_interrupted()
         except StoreError as error:  # a full disk must not keep anybody from reading
@@ -331,8 +335,11 @@ class ConversationStore:
         attachment_index.read_attachments(self._database, seconds)
 
     def maintain(self) -> None:
-        """If it is due, make the daily backup and then purge what was deleted 30 days ago; raises StoreError."""
-        if self._backups.is_due():
+        """If it is due, make the daily backup and then purge what was deleted 30 days ago; raises StoreError.
+
+        Not of what can only be read: an empty database in the file's place would become the newest backup.
+        """
+        if self._backups.is_due() and not self._database.is_read_only:
             self._backups.make_daily(self._database)
             self.purge_deleted(older_than=self._clock() - DELETED_KEPT_SECONDS)
             older_than = self._clock() - DELETED_KEPT_SECONDS

@@ -154,7 +154,10 @@ def _find(store: ConversationStore, name: str) -> str:
 def _store(paths: Paths, output: Output) -> Iterator[StoreThread]:
     thread = StoreThread(paths.database)
     try:
-        for notice in thread.opened.result():
+        notices = thread.opened.result()
+        if (unopened := thread.submit(lambda store: store.unopened).result()) is not None:
+            raise unopened
+        for notice in notices:
             output.say(notice)
         yield thread
     finally:

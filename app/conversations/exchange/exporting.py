@@ -87,6 +87,8 @@ class ExportJob:
             self._target.discard()
 
     def _begin(self, store: ConversationStore, target: Target) -> list[str]:
+        if self._wanted is None and store.unopened is not None:
+            raise store.unopened  # a file without conversations would take the place of an earlier, whole one
         listed = [each for each in store.list_conversations() if self._wanted is None or each.id in set(self._wanted)]
         is_alone = self._wanted is not None and len(self._wanted) == 1
         listed = [each for each in listed if is_alone or not each.is_private]

@@ -1,5 +1,6 @@
 """Conversations in a place that can't be written: what is there is read, and a private one is had without it."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,26 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(open_store: OpenStore, tmp
     assert store.may_open_again
     assert with_private(store) == {"private"}
     assert not store.may_open_again, "what is in memory only would be gone"
+
+
+def test_what_stands_for_an_unplugged_disk_becomes_no_backup(
+    open_store: OpenStore, database: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    database.parent.mkdir()
+    database.symlink_to(disk / "conversations.db")
+    first = open_store()
+    first.save_turn(a_conversation(), [a_message()])
+    first.maintain()
+    first.close()
+    (backup,) = database.with_name("conversations-backups").iterdir()
+    os.utime(backup, (0, 0))
+    disk.rename(tmp_path / "unplugged")
+    thread = StoreThread(database)
+    assert thread.submit(lambda store: store.list_conversations()).result(30) == []
+    assert thread.close(30)
+    assert list(backup.parent.iterdir()) == [backup]
 
 
 @pytest.mark.parametrize("is_journal_left", [False, True])

@@ -43,6 +43,20 @@ def test_a_damaged_file_is_told(hearth: Run, arguments: tuple[str, ...]) -> None
     assert result.err.count("The file with your conversations was damaged") == 1
 
 
+@pytest.mark.parametrize("action", [("list", "--json"), ("export",), ("import",)])
+def test_conversations_that_can_not_be_read_are_not_told_as_none(
+    hearth: Run, tmp_path: Path, action: tuple[str, ...]
+) -> None:
+    locate().make_folders()
+    locate().database.symlink_to(tmp_path / "unplugged" / "conversations.db")
+    earlier = tmp_path / "all.json"
+    earlier.write_text("all of last week's")
+    result = hearth("conversations", *action, *([] if action[0] == "list" else [str(earlier)]))
+    assert (result.status, result.out) == (1, "")
+    assert result.err.count("\n") == result.err.count(str(locate().data)) == 1
+    assert earlier.read_text() == "all of last week's"
+
+
 def test_an_empty_list_says_so(hearth: Run) -> None:
     result = hearth("conversations", "list")
     assert (result.status, result.out, result.err) == (0, "", "There are no conversations yet.\n")

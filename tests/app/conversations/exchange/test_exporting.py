@@ -10,7 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from app.conversations.attachment import Attachment
-from app.conversations.errors import StoreError
+from app.conversations.errors import StoreError, StoreReadOnly
 from app.conversations.exchange.document import document_of
 from app.conversations.exchange.errors import ExchangeError
 from app.conversations.exchange.exporting import ExportJob
@@ -47,6 +47,18 @@ def test_deleted_and_private_ones_stay_out(store: ConversationStore, tmp_path: P
     alone = export(store, tmp_path / "one.json", ["secret"])
     assert "Secret" in alone
     assert '"is_private":false' in alone
+
+
+def test_what_could_not_be_read_takes_no_earlier_exports_place(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "all.json").write_text("earlier")
+    store = ConversationStore(tmp_path / "file" / "conversations.db")
+    with pytest.raises(StoreReadOnly):
+        export(store, tmp_path / "all.json")
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"file": "", "all.json": "earlier"}
+    store.save_conversation(a_conversation("secret", title="Secret", is_private=True))
+    assert "Secret" in export(store, tmp_path / "one.json", ["secret"])
+    store.close()
 
 
 def test_of_the_folders_only_those_of_what_is_wanted_are_named(store: ConversationStore, tmp_path: Path) -> None:
