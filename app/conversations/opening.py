@@ -110,7 +110,7 @@ class Opening:
 
     def _refuse_newer(self) -> None:
         """Look through a read-only connection first: opening for writing may already change the file."""
-        if not self._path.exists() or not self._path.stat().st_size:
+        if not self._path.is_file() or not self._path.stat().st_size:
             return
         try:
             database = Database(self._path, read_only=True)
@@ -123,7 +123,7 @@ class Opening:
             return  # dealt with, and told, when it is opened for writing
 
     def _open_or_repair(self) -> Database:
-        if self._is_emptied():
+        if self._is_emptied() or (self._path.exists() and not self._path.is_file()):
             return self._open_backup()
         try:
             return self._open_checked()

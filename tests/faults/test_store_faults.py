@@ -152,6 +152,18 @@ def left_by_a_crash(database: Path) -> None:
     (database.parent / "conversations-writers" / "1-2-3.writer").touch()
 
 
+def test_a_folder_in_the_files_place_is_kept_aside_as_well(database: Path) -> None:
+    with_backup(database)
+    database.unlink()
+    (database / "inside").mkdir(parents=True)
+    store = ConversationStore(database)
+    assert [message.content for message in store.load_messages("c")] == ["in the backup"]
+    (aside,) = database.parent.glob("corrupt-*.db")
+    assert (aside / "inside").is_dir()
+    assert str(aside) in store.notices[0]
+    store.close()
+
+
 def test_pages_overwritten_in_the_middle_are_found_after_an_unclean_end(database: Path) -> None:
     with_backup(database)
     content = bytearray(database.read_bytes())
