@@ -39,6 +39,21 @@ def test_what_is_saved_is_loaded(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["settings.json"]
 
 
+def test_a_link_stays_one(file: Path) -> None:
+    kept = file.parent.with_name("dotfiles") / "hearth.json"
+    write(kept, b'{"seed": 7}')
+    file.parent.mkdir()
+    file.symlink_to(kept)
+    save(file, CHOSEN)
+    assert file.is_symlink()
+    assert load(kept) == (CHOSEN, [])
+    assert [path.name for path in kept.parent.iterdir()] == ["hearth.json"]
+    kept.unlink()
+    kept.parent.rmdir()
+    with pytest.raises(SettingsNotSaved):
+        save(file, CHOSEN)
+
+
 def test_only_what_was_chosen_is_written_so_that_better_defaults_arrive(file: Path) -> None:
     save(file, Settings(seed=7))
     assert json.loads(file.read_text()) == {"seed": 7}
