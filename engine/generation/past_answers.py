@@ -61,26 +61,32 @@ class PastAnswers:
         # Where an answer was stopped within a character its ids read as half of one, which is no text.
         return ids if without_halves(message.content) in map(without_halves, readings) else []
 
-    def given(self, message: PromptMessage) -> PromptMessage:
-        """Return the message as the template is given it: thoughts only if they are of this model's own."""
+    def given(self, message: PromptMessage, ids: Sequence[int]) -> PromptMessage:
+        """Return the message as the template is given it: thoughts only if they are of this model's own.
+
+        ids: what it was generated as.
+        """
         if message.role is not Role.ASSISTANT:
             return message
         if message.opens_thinking and CLOSING not in message.content:  # it was stopped before its answer
-            message = msgspec.structs.replace(message, content=f"{message.content}\n{CLOSING}\n\n", token_ids=())
+            message = msgspec.structs.replace(message, content=f"{message.content}\n{CLOSING}\n\n")
+            ids = ()
         if not self._marks and CLOSING not in message.content and OPENING not in message.content:
             return message
-        if ids := self.ids(message) if self._was_opened(message) in self._kept else []:
+        if ids and self._was_opened(message) in self._kept:
             content = self._as_generated(ids) if self._marks else message.content
         else:
             content = _answer_in(message.content, message.opens_thinking or self._ever_opened)
         return msgspec.structs.replace(message, content=content)
 
-    def printed_ids(self, message: PromptMessage, printed: str) -> list[int]:
-        """Return the generated ids of what the template prints of a message; none where they aren't known."""
+    def printed_ids(self, message: PromptMessage, ids: list[int], printed: str) -> list[int]:
+        """Return the generated ids of what the template prints of a message; none where they aren't known.
+
+        ids: what all of it was generated as.
+        """
         printed = printed.strip()
         if not self._marks:
-            return self.ids(message) if printed == message.content.strip() else []
-        ids = self.ids(message)
+            return ids if printed == message.content.strip() else []
         if ids and printed == self._as_generated(ids).strip():
             return ids
         answer = self._answer_ids(ids)

@@ -200,16 +200,16 @@ class PromptBuilder:
     def _runs_of(self, messages: list[PromptMessage], today: datetime) -> list[tuple[TextPart, ...] | list[int]]:
         """Split the prompt into runs of text and lists of generated ids, in order."""
         skeleton = self._skeleton(messages, today)
+        known = [self._answers.ids(message) for message in messages]  # read once, as it decodes all of them
+        given = [self._answers.given(message, ids) for message, ids in zip(messages, known, strict=True)]
         if skeleton is None:
-            given = [self._answers.given(message) for message in messages]
             return [(TextPart(self._use.render(_disarmed(given, self._special), today, True), False),)]
-        given = [self._answers.given(message) for message in messages]
         contents = self._contents(given, skeleton, today)
         runs: list[tuple[TextPart, ...] | list[int]] = []
         parts: list[TextPart] = []
         for segment, index in zip(skeleton.segments, skeleton.order, strict=False):
             message, content = messages[index], contents[index]
-            ids = self._answers.printed_ids(message, content)
+            ids = self._answers.printed_ids(message, known[index], content)
             if ids and self._shape.absorbed and segment.endswith(self._shape.absorbed):
                 segment = segment[: -len(self._shape.absorbed)]
             parts.append(TextPart(segment, False))

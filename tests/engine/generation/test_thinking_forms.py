@@ -1,11 +1,13 @@
 """Thinking in every form is stored as one, and the next prompt has of it what the template makes of it."""
 
 import re
+from unittest import mock
 
 import pytest
 from transformers import PreTrainedTokenizerBase
 
 from engine.api.message import PromptMessage, Role
+from engine.generation import past_answers
 from engine.generation.prompt import PromptBuilder
 from tests.engine.generation.thinking_families import FAMILIES, Family, template
 
@@ -79,6 +81,15 @@ def test_an_answer_is_found_again_token_for_token(family: Family) -> None:
     if family.follow_up == family.written:
         asked = model.prompt(QUESTION)
         assert following[: len(asked) + len(ids)] == asked + ids
+
+
+@ALL
+def test_each_answer_is_decoded_once_to_find_its_ids(family: Family) -> None:
+    model = Model(family)
+    answer = model.answer(family.written)
+    with mock.patch.object(past_answers, "read", wraps=past_answers.read) as decoding:
+        model.prompt(QUESTION, answer, FOLLOW_UP, answer, FOLLOW_UP)
+    assert decoding.call_count == 2
 
 
 OPENED = [made for made in FAMILIES.values() if made.opened]
