@@ -153,8 +153,9 @@ class DownloadController(QObject):
             case CommandCancelled():
                 self._on_stopped(row)
             case DownloadDiscarded():
-                self._discarded.discard(row.key)
-                self._downloads.remove(row.key)
+                if not self._running(row.key):  # else it was asked for again meanwhile
+                    self._discarded.discard(row.key)
+                    self._downloads.remove(row.key)
                 self.changed.emit()
             case CommandFailed(error=error):
                 self._on_failed(row, error)

@@ -32,6 +32,10 @@ class Downloads:
         self.notices: list[Notice] = []
         self.arrived: list[str] = []
         self.loads: list[str] = []
+        self.cleared: list[str] = []
+        self.changes: list[None] = []
+        self.controller.notice_cleared.connect(self.cleared.append)
+        self.controller.changed.connect(lambda: self.changes.append(None))
         self.controller.notice_raised.connect(self.notices.append)
         self.controller.arrived.connect(self.arrived.append)
         self.controller.load_wanted.connect(self.loads.append)
@@ -88,6 +92,7 @@ def test_a_download_goes_from_its_request_to_the_loaded_model(downloads: Downloa
     assert (downloads.row.state, downloads.row.done_bytes) == (DownloadState.FINISHED, 100)
     assert downloads.loads == downloads.arrived == [HUB_ID]
     assert downloads.notices == []
+    assert len(downloads.changes) == 1, "there is another model on the disk"
 
 
 def test_one_that_is_not_to_be_loaded_says_that_it_is_there(downloads: Downloads) -> None:
@@ -112,6 +117,8 @@ def test_pause_and_resume_keep_what_is_there(downloads: Downloads, file: Path) -
     assert downloads.cancelled == [downloads.last]
     downloads.stop()
     assert (downloads.row.state, downloads.row.done_bytes) == (DownloadState.PAUSED, 40)
+    assert (downloads.row.bytes_per_second, downloads.row.seconds_left) == (0.0, None)
+    assert len(downloads.changes) == 1, "what is there of it takes room on the disk"
     downloads.controller.shut_down()
     assert load_downloads(file) == (UnfinishedDownload(HUB_ID, "main", True),)
     downloads.controller.resume(KEY)
@@ -129,6 +136,7 @@ def test_giving_up_frees_the_disk_once_the_download_has_stopped(downloads: Downl
     assert isinstance(downloads.commands[-1], DiscardDownload)
     downloads.controller.on_event(DownloadDiscarded(command_id=downloads.last, checkpoint=HUB_ID, freed_bytes=40))
     assert downloads.list.rows == ()
+    assert len(downloads.changes) == 1
     downloads.controller.shut_down()
     assert load_downloads(file) == ()
 
@@ -146,6 +154,43 @@ def test_one_that_ends_although_it_was_given_up_stays(downloads: Downloads) -> N
     downloads.finish()
     assert downloads.row.state is DownloadState.FINISHED
     assert len(downloads.commands) == 1
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.stop()
+    assert downloads.row.state is DownloadState.PAUSED, "nobody gives up this one"
+
+
+def test_one_that_is_asked_for_again_while_it_is_thrown_away_stays_in_the_list(downloads: Downloads) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.stop()
+    downloads.controller.cancel(KEY)
+    discarding = downloads.last
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.on_event(DownloadDiscarded(command_id=discarding, checkpoint=HUB_ID, freed_bytes=40))
+    downloads.progress(10)
+    assert (downloads.row.state, downloads.row.done_bytes) == (DownloadState.RUNNING, 10)
+    downloads.stop()
+    assert downloads.row.state is DownloadState.PAUSED, "nobody gives up this one"
+
+
+def test_one_that_could_not_be_thrown_away_can_be_gone_on_with(downloads: Downloads) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.stop()
+    downloads.controller.cancel(KEY)
+    downloads.fail(ErrorKind.DISK)
+    assert downloads.row.state is DownloadState.FAILED
+    downloads.controller.resume(KEY)
+    assert isinstance(downloads.commands[-1], DownloadCheckpoint)
+
+
+def test_only_what_has_ended_can_be_taken_off_the_list(downloads: Downloads, file: Path) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.dismiss(KEY)
+    assert downloads.row.state is DownloadState.QUEUED
+    downloads.stop()
+    downloads.controller.dismiss(KEY)
+    assert downloads.list.rows == ()
+    downloads.controller.shut_down()
+    assert load_downloads(file) == ()
 
 
 @pytest.mark.parametrize(
@@ -174,10 +219,24 @@ def test_a_death_of_the_engine_is_gone_over(downloads: Downloads) -> None:
     downloads.progress(40)
     downloads.fail(ErrorKind.ENGINE_DIED)
     assert downloads.notices == []
-    downloads.controller.on_event(EngineStateChanged(EngineState.READY, "The engine is ready."))
+    ready = EngineStateChanged(EngineState.READY, "The engine is ready.")
+    downloads.controller.on_event(ready)
     assert len(downloads.commands) == 2
+    downloads.stop()
+    downloads.controller.on_event(ready)
+    assert len(downloads.commands) == 2, "it was paused since then"
+    downloads.controller.resume(KEY)
     downloads.finish()
     assert downloads.loads == [HUB_ID]
+
+
+def test_what_was_given_up_when_the_engine_died_is_not_gone_on_with(downloads: Downloads) -> None:
+    downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.cancel(KEY)
+    downloads.fail(ErrorKind.ENGINE_DIED)
+    downloads.controller.on_event(EngineStateChanged(EngineState.READY, "The engine is ready."))
+    assert len(downloads.commands) == 1
+    assert downloads.row.state is DownloadState.FAILED
 
 
 def test_a_restart_goes_on_with_what_ran_and_leaves_what_was_paused(
@@ -188,6 +247,7 @@ def test_a_restart_goes_on_with_what_ran_and_leaves_what_was_paused(
     downloads.stop()
     downloads.controller.shut_down()
     downloads.stop(downloads.commands[0].command_id)  # as the engine ends
+    assert [row.state for row in downloads.list.rows] == [DownloadState.QUEUED, DownloadState.PAUSED]
     again = Downloads(file)
     again.controller.start()
     assert [(row.hub_id, row.state) for row in again.list.rows] == [
@@ -198,8 +258,10 @@ def test_a_restart_goes_on_with_what_ran_and_leaves_what_was_paused(
     assert again.loads == []  # nobody waits for it any more
 
 
-def test_what_was_asked_for_before_the_start_is_not_begun_twice(downloads: Downloads) -> None:
+def test_what_was_asked_for_before_the_start_is_not_begun_twice(downloads: Downloads, file: Path) -> None:
     downloads.controller.request(DownloadRequest(HUB_ID))
+    downloads.controller.shut_down()  # what is under way is written
+    assert len(load_downloads(file)) == 1
     downloads.controller.start()
     assert len(downloads.commands) == 1
     assert downloads.row.state is DownloadState.QUEUED
@@ -236,7 +298,10 @@ def test_a_failure_says_each_thing_once(downloads: Downloads) -> None:
     error = ErrorReport(kind=ErrorKind.NETWORK, message=f"A file of {HUB_ID} broke.", hint="All others are kept.")
     downloads.controller.on_event(CommandFailed(command_id=downloads.last, error=error))
     assert downloads.notices[-1].text == f"A file of {HUB_ID} broke. All others are kept."
+    downloads.cleared.clear()
     downloads.controller.resume(KEY)
+    assert downloads.cleared == [downloads.notices[-1].key]
+    assert downloads.row.error is None
     downloads.progress(40)
     downloads.fail(ErrorKind.NETWORK)
     assert downloads.notices[-1].text == f"{HUB_ID}: It broke. Mend it. What has arrived is kept."
