@@ -47,6 +47,8 @@ def test_a_bad_value_is_told_and_changes_nothing(qtbot: QtBot, path: Path) -> No
     assert settings == []
     assert notices[0].key == SETTINGS_KEY
     assert "Temperature" in notices[0].text
+    with qtbot.waitSignal(controller.notice_cleared, check_params_cb=lambda key: key == SETTINGS_KEY):
+        controller.change(("temperature", 0.5))
 
 
 def test_what_the_file_holds_and_what_of_it_is_unusable_is_told_at_the_start(qtbot: QtBot, path: Path) -> None:

@@ -59,7 +59,15 @@ def test_the_statuses_of_windows_are_understood() -> None:
 
 
 def test_our_own_kill_does_not_point_at_memory() -> None:
-    assert "memory" not in command_report(generate("g"), EngineDeath(DeathCause.UNRESPONSIVE, -9)).sentence()
+    told = command_report(generate("g"), EngineDeath(DeathCause.UNRESPONSIVE, -9)).sentence()
+    assert "memory" not in told
+    assert "smaller" not in told
+
+
+def test_a_card_that_was_lost_is_told_as_that() -> None:
+    death = EngineDeath(DeathCause.DEVICE_LOST, 1)
+    for told in (command_report(generate("g"), death).message, restart_sentence(death)):
+        assert told.startswith("The connection to the graphics card was lost.")
 
 
 @pytest.mark.parametrize("cause", DeathCause)

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from app.worker.open_commands import CANCEL_SECONDS, KILL_SECONDS, TRANSFER_KILL_SECONDS, OpenCommands
-from engine.api.commands import Command, DownloadCheckpoint, UnloadCheckpoint
+from engine.api.commands import Command, DownloadCheckpoint, ListCheckpoints, PlanCheckpoint, UnloadCheckpoint
 from engine.api.errors import Remedy
 from engine.api.events import (
     CheckpointUnloaded,
@@ -14,6 +14,7 @@ from engine.api.events import (
     TextGenerated,
 )
 from engine.api.plan import PrecisionChoice
+from tests.link_probe import load
 
 
 @pytest.fixture
@@ -89,12 +90,25 @@ def test_an_engine_that_follows_a_cancel_late_is_left_alive(emitted: list[Event]
     assert not table.meet_deadlines(100.0)
 
 
-def test_a_download_is_given_more_time(emitted: list[Event]) -> None:
-    table = opened(emitted, DownloadCheckpoint(command_id="a", checkpoint="someone/something"))
+@pytest.mark.parametrize(
+    ("command", "seconds"),
+    [
+        (DownloadCheckpoint(command_id="a", checkpoint="someone/something"), TRANSFER_KILL_SECONDS),
+        (ListCheckpoints(command_id="a"), TRANSFER_KILL_SECONDS),
+        (PlanCheckpoint(command_id="a", checkpoint="someone/something", ask_hub=True), TRANSFER_KILL_SECONDS),
+        (PlanCheckpoint(command_id="a", checkpoint="starter"), KILL_SECONDS),
+    ],
+    ids=["download", "list", "plan with the Hub", "plan"],
+)
+def test_what_may_wait_for_a_slow_server_is_given_more_time(
+    emitted: list[Event], command: Command, seconds: float
+) -> None:
+    table = opened(emitted, command)
     table.cancel("a", 0.0)
-    assert not table.meet_deadlines(KILL_SECONDS + 1)
+    assert not table.meet_deadlines(seconds - 1)
     assert emitted == [CANCELLED]
-    assert table.meet_deadlines(TRANSFER_KILL_SECONDS)
+    assert table.next_deadline() == seconds, "nothing else may wake the link by then"
+    assert table.meet_deadlines(seconds)
 
 
 def test_ending_all_forgets_what_was_overdue(emitted: list[Event]) -> None:
@@ -117,6 +131,27 @@ def test_only_what_has_not_begun_behind_an_ignored_cancel_is_handed_on(emitted: 
     table.handle(msgspec.structs.replace(text("begun"), command_id="b"), 2.0)
     assert [command.command_id for command in table.take_behind_overdue()] == ["c"]
     assert [command.command_id for command in table.commands()] == ["b"]
+
+
+def test_what_is_sent_once_an_ignored_cancel_has_ended_here_is_handed_on_unless_it_was_stopped(
+    emitted: list[Event],
+) -> None:
+    """As somebody does who sees that Stop has worked: the engine is given up some seconds later."""
+    table = opened(emitted, COMMAND)
+    table.cancel("a", 0.0)
+    table.meet_deadlines(CANCEL_SECONDS)
+    for command_id in "bc":
+        table.add(UnloadCheckpoint(command_id=command_id))
+    table.cancel("c", 2.0)
+    assert [command.command_id for command in table.take_behind_overdue()] == ["b"]
+
+
+def test_the_newest_load_is_the_last_that_was_not_stopped(emitted: list[Event]) -> None:
+    table = opened(emitted, load("first"), load("second"), COMMAND, load("stopped"))
+    table.cancel("stopped", 0.0)
+    newest = table.newest_load()
+    assert newest is not None
+    assert newest.command_id == "second"
 
 
 def test_what_would_need_less_is_remembered_for_the_end(emitted: list[Event]) -> None:

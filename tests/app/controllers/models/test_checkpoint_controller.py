@@ -8,6 +8,7 @@ from app.controllers import notices
 from app.controllers.models.checkpoint_controller import CheckpointController
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.notice import Notice
+from app.settings.model_settings import ModelSettings
 from app.settings.schema import Settings
 from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
@@ -182,6 +183,60 @@ def test_unload_while_loading_gives_the_load_up(models: Models) -> None:
     assert models.engine.of(UnloadCheckpoint) == []
 
 
+def test_a_load_that_is_being_stopped_says_so_until_another_is_wanted(models: Models) -> None:
+    command = models.load("large")
+    models.controller.stop_loading()
+    progress = LoadProgress(command_id=command.command_id, phase=LoadPhase.LOADING, done=1, total=2)
+    models.controller.on_event(progress)
+    assert models.words[-1] == "Stopping"
+    models.controller.provide()
+    again = newest_load(models)
+    assert again.checkpoint == "large", "what is being stopped brings none"
+    models.controller.on_event(msgspec.structs.replace(progress, command_id=again.command_id))
+    assert models.words[-1].startswith("Loading the model: 50 %")
+
+
+def test_the_engines_own_reload_can_be_stopped(models: Models) -> None:
+    models.loaded(models.load().command_id)
+    models.state(EngineState.RESTARTING, loads_again=True)
+    models.controller.unload()
+    assert models.engine.cancelled == ["reload-1"]
+    assert models.words[-1] == "Stopping"
+    models.controller.on_event(CommandCancelled(command_id="reload-1"))
+    assert models.words[-1] == ""
+    assert models.controller.plan is None
+    assert models.engine.of(UnloadCheckpoint) == []
+
+
+def test_a_stop_lasts_until_all_that_loads_has_ended(models: Models) -> None:
+    models.loaded(models.load("starter").command_id)
+    models.state(EngineState.RESTARTING, loads_again=True)
+    wanted = models.load("other").command_id
+    models.controller.stop_loading()
+    models.controller.on_event(CommandCancelled(command_id=wanted))
+    assert models.words[-1] == "Stopping"
+    models.controller.on_event(CommandCancelled(command_id="reload-1"))
+    assert models.words[-1] == ""
+
+
+def test_a_stop_is_not_meant_for_what_the_next_engine_loads(models: Models) -> None:
+    models.loaded(models.load("starter").command_id)
+    stopped = models.load("other").command_id
+    models.controller.stop_loading()
+    models.state(EngineState.STARTING, loads_again=True)
+    models.controller.on_event(CommandCancelled(command_id=stopped))
+    models.controller.on_event(LoadProgress(command_id="reload-1", phase=LoadPhase.LOADING, done=1, total=2))
+    assert models.words[-1].startswith("Loading the model: 50 %")
+
+
+def test_a_model_that_went_with_its_engine_does_not_come_back_by_a_load_that_was_given_up(models: Models) -> None:
+    models.loaded(models.load("starter").command_id)
+    wanted = models.load("other").command_id
+    models.state(EngineState.STARTING, loads_again=True)  # with other settings, in place of the one that runs
+    models.controller.on_event(CommandCancelled(command_id=wanted))
+    assert models.controller.plan is None
+
+
 def test_reload_takes_the_settings_of_now(models: Models) -> None:
     models.loaded(models.load("mine").command_id)
     models.settings = Settings(precision=PrecisionChoice.FP32)
@@ -189,6 +244,13 @@ def test_reload_takes_the_settings_of_now(models: Models) -> None:
     command = models.engine.commands[-1]
     assert isinstance(command, LoadCheckpoint)
     assert (command.checkpoint, command.precision) == ("mine", PrecisionChoice.FP32)
+
+
+def test_what_a_model_has_of_its_own_goes_before_the_settings(models: Models) -> None:
+    own = ModelSettings(precision=PrecisionChoice.INT8)
+    models.settings = Settings(precision=PrecisionChoice.FP32, models={"mine": own})
+    assert models.load("mine").precision is PrecisionChoice.INT8
+    assert models.load("another").precision is PrecisionChoice.FP32
 
 
 def test_the_settings_say_how_much_memory_conversations_may_take(models: Models) -> None:
@@ -307,6 +369,9 @@ def test_the_model_from_before_comes_back_when_another_killed_the_engine(models:
     models.loaded("reload-2")
     models.controller.reload()
     assert newest_load(models).checkpoint == "starter"
+    models.loaded(newest_load(models).command_id)
+    models.controller.on_notice_action(notices.LOAD_MODEL)
+    assert newest_load(models).checkpoint == "starter", "the one that is not here was given up for it"
 
 
 def test_who_waited_for_the_model_may_want_another_at_once(models: Models) -> None:
@@ -328,6 +393,19 @@ def test_an_engine_that_is_given_up_can_be_started_by_hand(models: Models) -> No
     models.controller.on_notice_action(models.notices[notices.ENGINE_KEY].action_key)
     assert models.restarts == 1
     assert notices.ENGINE_KEY not in models.notices
+    models.state(EngineState.RESTARTING)
+    brought = newest_load(models).command_id
+    models.loaded(brought)
+    models.controller.unload()
+    models.controller.on_event(CheckpointUnloaded(command_id=models.engine.commands[-1].command_id))
+    models.state(EngineState.RESTARTING)
+    assert models.engine.of(LoadCheckpoint)[-1].command_id == brought, "nobody has asked for a model again"
+
+
+def test_a_model_that_is_wanted_brings_the_engine_that_was_given_up(models: Models) -> None:
+    models.state(EngineState.FAILED, "The engine stopped three times.")
+    models.load("other")
+    assert models.restarts == 1
 
 
 # Remedies

@@ -97,6 +97,13 @@ def test_a_failed_search_is_told_and_keeps_the_list(desk: Hub) -> None:
     desk.event(CommandFailed(command_id=desk.of(SearchCheckpoints)[-1].command_id, error=ERROR))
     assert desk.values("search_failed") == [None, None, ERROR]
     assert len(desk.results.rows) == len(FOUND)
+    assert desk.values("searching_changed")[-1] is False
+
+
+def test_a_search_that_went_with_its_engine_is_no_longer_waited_for(desk: Hub) -> None:
+    desk.hub.search(HubQuery("a"))
+    desk.event(CommandCancelled(command_id=desk.commands[-1].command_id))
+    assert desk.values("searching_changed") == [True, False]
 
 
 def test_each_result_gets_its_fit_a_few_at_a_time(desk: Hub) -> None:

@@ -47,8 +47,8 @@ class Library:
     def last(self) -> str:
         return self.commands[-1].command_id
 
-    def load(self, reference: str) -> None:
-        self.controller.set_plan(msgspec.structs.replace(PLAN, checkpoint=reference))
+    def load(self, reference: str, draft: str = "") -> None:
+        self.controller.set_plan(msgspec.structs.replace(PLAN, checkpoint=reference, draft=draft))
 
     def deleted(self, freed: int = 2 * 10**9) -> None:
         self.controller.on_event(CheckpointDeleted(command_id=self.last, checkpoint=MODEL.reference, freed_bytes=freed))
@@ -76,9 +76,17 @@ def test_a_deletion_is_counted_before_it_is_confirmed(library: Library) -> None:
     assert library.notices[0].text == "publisher/model was deleted: 2.0 GB are free again."
 
 
-@pytest.mark.parametrize("loaded", [MODEL.reference, f"{MODEL.reference}@v2"])
-def test_the_loaded_model_is_let_go_before_it_is_deleted(library: Library, loaded: str) -> None:
-    library.load(loaded)
+@pytest.mark.parametrize(
+    ("loaded", "draft"),
+    [
+        (MODEL.reference, ""),
+        (f"{MODEL.reference}@v2", ""),
+        ("another", MODEL.reference),
+        ("another", f"{MODEL.reference}@v2"),
+    ],
+)
+def test_the_loaded_model_is_let_go_before_it_is_deleted(library: Library, loaded: str, draft: str) -> None:
+    library.load(loaded, draft)
     library.controller.delete(MODEL.reference)
     (unload,) = library.commands
     assert isinstance(unload, UnloadCheckpoint)
@@ -104,6 +112,7 @@ def test_moving_lets_the_model_go_and_tells_how_far_it_is(library: Library) -> N
     library.controller.on_event(CacheMoved(command_id=move.command_id, folder="/big/disk", moved_bytes=4))
     assert library.moves == [(0, 0), (1, 4), None]
     assert library.moved == ["/big/disk"]
+    assert len(library.changes) == 1
 
 
 @pytest.mark.parametrize("at_unload", [True, False])

@@ -5,6 +5,7 @@ from pytestqt.qtbot import QtBot
 from app.controllers.models.plan_controller import STALE_SECONDS, PlanController
 from app.models.checkpoint_list_model import CheckpointListModel
 from app.models.plan_words import ModelFit
+from app.settings.model_settings import ModelSettings
 from app.settings.schema import Settings
 from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.checkpoint import CheckpointKind, LocalCheckpoint
@@ -84,6 +85,20 @@ def test_what_is_known_is_told_at_once_and_asked_again_when_it_is_old(plans: Pla
     plans.controller.request()
     assert plans.asked[-1] == "one"
     assert len(plans.asked) == len(CHECKPOINTS) + 1
+
+
+def test_what_is_being_asked_is_not_asked_again(plans: Plans) -> None:
+    plans.controller.request()
+    plans.controller.request()
+    plans.answer()
+    assert plans.asked == ["one", "two"]
+
+
+def test_a_model_is_planned_under_its_own_settings(plans: Plans) -> None:
+    plans.settings = msgspec.structs.replace(plans.settings, models={"two": ModelSettings(context_tokens=1024)})
+    plans.controller.request()
+    plans.answer()
+    assert [command.context_tokens for command in plans.commands] == [512, 1024]
 
 
 def test_other_settings_or_files_are_another_question(plans: Plans) -> None:

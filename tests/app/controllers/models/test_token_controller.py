@@ -98,6 +98,24 @@ def test_another_address_gets_no_token_of_the_first(desk: Desk, qtbot: QtBot) ->
     assert refreshed(desk, qtbot).has_token
 
 
+def test_the_keyring_is_asked_once_for_an_address(desk: Desk, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may ask for a password each time, and settings change often."""
+    asked: list[str] = []
+    find = desk.tokens.token_for
+
+    def token_for(endpoint: str) -> str:
+        asked.append(endpoint)
+        return find(endpoint)
+
+    monkeypatch.setattr(desk.tokens, "token_for", token_for)
+    refreshed(desk, qtbot)
+    desk.settings = Settings(text_size_px=20)
+    desk.controller.refresh()
+    desk.settings = Settings(hub_endpoint="https://mirror.example")
+    refreshed(desk, qtbot)
+    assert len(asked) == 2
+
+
 def test_a_keyring_that_waits_for_a_password_stops_nothing(desk: Desk, qtbot: QtBot) -> None:
     refreshed(desk, qtbot)
     given(desk, qtbot, TOKEN, True)
