@@ -9,7 +9,7 @@ from app.worker import engine_link, open_commands
 from app.worker.engine_link import EngineLink
 from app.worker.engine_process import FromEngine, StreamEnded
 from app.worker.engine_state import EngineState, EngineStateChanged, LinkEvent
-from engine.api.commands import Command, Shutdown
+from engine.api.commands import Cancel, Command, LoadCheckpoint, Shutdown
 from engine.api.errors import ErrorKind, ErrorReport
 from engine.api.events import (
     CheckpointLoaded,
@@ -116,6 +116,38 @@ def test_what_an_engine_says_after_its_end_is_passed_over(linked: Linked) -> Non
     assert len(linked.told) == told
     assert len(ENGINES) == 2
     assert linked.engine.exit_status is None
+
+
+def test_a_model_is_loaded_again_on_its_card_and_can_be_given_up(linked: Linked) -> None:
+    linked.submit(load())
+    plan = msgspec.structs.replace(PLAN, device="cuda:0")
+    linked.hear(CheckpointLoaded(command_id="load", plan=plan))
+    linked.die()
+    (again,) = linked.engine.sent
+    assert isinstance(again, LoadCheckpoint)
+    assert again.device == "cuda:0"
+    linked.link.cancel(again.command_id)
+    linked.take()
+    assert linked.engine.sent == [again, Cancel(command_id=again.command_id)]
+    assert linked.ends(again.command_id) == [], "the engine says when it has stopped"
+    linked.hear(CommandCancelled(command_id=again.command_id))
+    linked.die()
+    assert linked.engine.sent == []
+
+
+def test_without_a_model_from_before_none_is_announced(linked: Linked) -> None:
+    linked.die()
+    (told,) = linked.told
+    assert isinstance(told, EngineStateChanged)
+    assert told.reload_id == ""
+
+
+def test_who_asks_an_engine_that_was_given_up_is_told_that(linked: Linked) -> None:
+    for _ in range(3):
+        linked.die()
+    linked.submit(generate("g"))
+    (failed,) = (event for event in linked.told if isinstance(event, CommandFailed))
+    assert "three times" in failed.error.message
 
 
 def test_a_model_that_loses_the_card_again_is_not_loaded_a_third_time(linked: Linked) -> None:

@@ -1,5 +1,6 @@
 """Text that is safe to show: no half character on the way, the full decode in the end."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models
@@ -43,6 +44,22 @@ def test_an_emoji_appears_at_once_when_its_last_byte_is_there() -> None:
     pieces, _ = run(ids)
     assert len(ids) > 3
     assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_an_id_is_decoded_with_few_of_those_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the answer is already: else each word would take longer than the one before."""
+    decode, decoded = tokenizer.decode, []
+
+    def counting(ids: list[int], **options: bool) -> object:
+        decoded.append(len(ids))
+        return decode(ids, **options)
+
+    monkeypatch.setattr(tokenizer, "decode", counting)
+    detokenizer = Detokenizer(tokenizer, ids_of("word " * 50))
+    decoded.clear()
+    for token_id in ids_of("word 🙂" * 50):
+        detokenizer.push(token_id)
+    assert 0 < max(decoded) < 50
 
 
 def test_a_continued_answer_gives_only_what_is_new() -> None:

@@ -185,6 +185,13 @@ def test_an_answer_of_a_model_that_does_not_think_is_read(family: Family) -> Non
     assert "It is 4." in model.text(model.prompt(QUESTION, PromptMessage(Role.ASSISTANT, "It is 4."), FOLLOW_UP))
 
 
+def test_a_mark_right_behind_the_beginning_of_one_is_a_mark() -> None:
+    family = FAMILIES["channels"]
+    model = Model(family)
+    pieces, whole = model.told(model.ids(f"<|channel|>{family.written}"))
+    assert whole == "".join(pieces) == stored(family)
+
+
 def test_what_only_begins_as_a_mark_is_text() -> None:
     model = Model(FAMILIES["channels"])
     pieces, whole = model.told(model.ids("<|channel|>anchor"))
