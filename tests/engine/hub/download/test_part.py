@@ -8,7 +8,7 @@ import pytest
 from huggingface_hub import scan_cache_dir
 
 from engine.hub.download import part as part_module
-from engine.hub.download.part import UNIT_BYTES, Part, part_files, present_bytes
+from engine.hub.download.part import UNIT_BYTES, Part, PartClosed, part_files, present_bytes
 
 DIGEST = "ab" * 32
 SIZE = 2 * UNIT_BYTES + 700
@@ -74,10 +74,47 @@ def test_bytes_may_only_follow_each_other(begun: Path) -> None:
     assert reopened(begun) == [150, UNIT_BYTES, 20]
 
 
+def test_what_comes_again_changes_nothing(begun: Path) -> None:
+    part = Part(begun, DIGEST, SIZE)
+    assert part.write(0, b"z" * 100) == 0
+    assert part.write(100, b"z" * 60) == 10
+    part.close()
+    assert reopened(begun) == [160, UNIT_BYTES, 20]
+    assert (begun / f"{DIGEST}.hearth.incomplete").read_bytes()[:161] == b"a" * 100 + b"b" * 50 + b"z" * 10 + b"\0"
+
+
+def test_who_comes_back_late_touches_no_file(begun: Path) -> None:
+    part = Part(begun, DIGEST, SIZE)
+    part.close()
+    late = (lambda: part.write(150, b"x"), lambda: part.read_into(memoryview(bytearray(9)), 0), part.sync)
+    for come_back in late:
+        with pytest.raises(PartClosed):
+            come_back()
+
+
+def test_a_part_is_closed_behind_the_last_who_is_in_it(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part, write_at, handles = Part(begun, DIGEST, SIZE), part_module._write_at, []
+
+    def closed_meanwhile(handle: int, block: bytes, offset: int) -> None:
+        part.close()
+        write_at(handle, block, offset)
+        handles.append(handle)
+
+    monkeypatch.setattr(part_module, "_write_at", closed_meanwhile)
+    part.write(150, b"x")
+    assert len(set(handles)) == 2
+    for handle in handles:
+        with pytest.raises(OSError, match="descriptor"):
+            os.fstat(handle)
+    assert reopened(begun) == [151, UNIT_BYTES, 20]
+
+
 def test_after_a_power_cut_only_what_was_synced_counts(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = Part(begun, DIGEST, SIZE)
     part.sync()
+    assert part.unsynced_bytes == 0
     part.write(150, b"e" * 1000)
+    assert part.unsynced_bytes == 1000
     part.close()
     monkeypatch.setattr(part_module, "boot_id", lambda: "another start")
     assert present_bytes(begun, DIGEST, SIZE) == 170 + UNIT_BYTES
@@ -102,6 +139,26 @@ def test_a_power_cut_takes_no_byte_that_is_counted(
     assert reopened(tmp_path) == [UNIT_BYTES, 100, 0]
     data = (tmp_path / f"{DIGEST}.hearth.incomplete").read_bytes()
     assert data[: UNIT_BYTES + 100] == CONTENT[: UNIT_BYTES + 100]
+
+
+def test_what_arrives_while_the_disk_is_waited_for_is_not_counted_as_safe(
+    disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Part(tmp_path, DIGEST, SIZE)
+    part.write(0, CONTENT[:100])
+
+    def sync(handle: int) -> None:
+        disk.sync(handle)
+        if part.written[0] == 100:
+            part.write(100, CONTENT[100:200])
+
+    monkeypatch.setattr(part_module, "sync_file", sync)
+    part.sync()
+    assert part.unsynced_bytes == 100
+    part.close()
+    disk.cut_power()
+    monkeypatch.setattr(part_module, "boot_id", lambda: "another start")
+    assert reopened(tmp_path) == [100, 0, 0]
 
 
 @pytest.mark.parametrize("harm", ["record gone", "bytes gone", "header", "counter", "half", "size"])

@@ -1,15 +1,18 @@
 """What is known of downloads that were begun, and how they are thrown away."""
 
+import errno
 import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.hub.cache import repository_folder
 from engine.hub.download import Unfinished, discard, unfinished
+from engine.hub.download import snapshot as snapshot_module
 from engine.hub.download.locking import try_lock
 from engine.hub.download.part import UNIT_BYTES, Part
 from engine.hub.download.record import Record, WantedFile, records, write_record
@@ -46,14 +49,18 @@ def test_a_damaged_record_is_no_download(begun: Path) -> None:
     assert unfinished() == ()
 
 
-def test_names_that_lead_elsewhere_are_no_download(begun: Path) -> None:
-    files = (WantedFile("config.json", 5, "../../outside"),)
-    (begun / ".hearth-download-x.json").unlink(missing_ok=True)
-    write_record(begun, Record(HUB_ID, "main", COMMIT, files))
+@pytest.mark.parametrize(
+    ("hub_id", "commit", "digest"),
+    [(HUB_ID, COMMIT, "../../outside"), (HUB_ID, "../../outside", DIGESTS[0]), ("publisher/other", COMMIT, DIGESTS[0])],
+    ids=["a blob's", "a commit's", "another model's"],
+)
+def test_names_that_lead_elsewhere_are_no_download(begun: Path, hub_id: str, commit: str, digest: str) -> None:
+    (path,) = begun.glob(".hearth-download-*")
+    path.write_bytes(msgspec.json.encode(Record(hub_id, "main", commit, (WantedFile("config.json", 5, digest),))))
     assert unfinished() == ()
 
 
-@pytest.mark.parametrize("revision", ["../outside", "a/../../../outside"])
+@pytest.mark.parametrize("revision", ["../outside", "a/../../../outside", COMMIT])
 def test_a_branch_whose_name_leads_elsewhere_is_written_nowhere(begun: Path, revision: str) -> None:
     before = set(begun.parent.rglob("*"))
     enter(begun, Record(HUB_ID, revision, COMMIT, ()))
@@ -65,6 +72,34 @@ def test_a_moved_branch_replaces_the_record(begun: Path) -> None:
     newer = COMMIT[::-1]
     write_record(begun, Record(HUB_ID, "main", newer, (WantedFile("0.safetensors", SIZE, DIGESTS[0]),)))
     assert [(each.commit, each.missing_bytes) for each in unfinished()] == [(newer, 1)]
+
+
+def test_another_branch_is_a_download_of_its_own(begun: Path) -> None:
+    newer = COMMIT[::-1]
+    write_record(begun, Record(HUB_ID, "v2", newer, (WantedFile("0.safetensors", SIZE, DIGESTS[0]),)))
+    assert {(each.revision, each.commit) for each in unfinished()} == {("main", COMMIT), ("v2", newer)}
+
+
+def test_the_configuration_is_there_once_all_else_is(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs take a snapshot that has one for a model, also where the power was cut between two files."""
+    names = ("a.safetensors", "config.json", "z.safetensors")
+    record = Record(HUB_ID, "main", COMMIT, tuple(WantedFile(name, SIZE, DIGESTS[0]) for name in names))
+    link, linked = snapshot_module._create_symlink, []
+
+    def cut_short(*places: str, **options: bool) -> None:
+        if len(linked) == 2:
+            raise OSError(errno.EIO, "the disk is gone")
+        linked.append(places)
+        link(*places, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(snapshot_module, "_create_symlink", cut_short)
+        with pytest.raises(OSError, match="gone"):
+            enter(begun, record)
+    folder = begun / "snapshots" / COMMIT
+    assert {path.name for path in folder.iterdir()} == {"a.safetensors", "z.safetensors"}
+    enter(begun, record)
+    assert {path.name for path in folder.iterdir()} == set(names)
 
 
 def test_two_threads_may_note_the_same_download_at_once(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:

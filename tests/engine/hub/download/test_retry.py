@@ -92,6 +92,13 @@ def test_connections_that_fail_together_are_one_try() -> None:
     assert troubles.attempts == 1
 
 
+def test_of_two_answers_that_ask_to_wait_the_longer_wait_counts() -> None:
+    troubles = Troubles()
+    troubles.note(answered(429, "12"), 0.0, 1.0)
+    troubles.note(answered(429, "3"), 0.5, 1.5)
+    assert troubles.until == 13.0
+
+
 def test_the_wait_is_told_as_a_countdown() -> None:
     troubles = Troubles()
     troubles.note(answered(429, "12"), 0.0, 1.0)
