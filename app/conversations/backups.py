@@ -27,10 +27,15 @@ class Backups:
         self._clock = clock
 
     def newest_first(self) -> list[Path]:
-        """Return all copies; the names begin with the date, so they sort by themselves."""
+        """Return all copies by the dates in their names; last those that a clock which was ahead has dated.
+
+        They would be the newest for years otherwise. A day ahead is none: the names have local time.
+        """
         if not self.folder.is_dir():
             return []
-        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
+        latest = _stamp(self._clock() + _DAY_SECONDS)
+        found = (path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
+        return sorted(found, key=lambda path: (path.name <= latest, path.name), reverse=True)
 
     def is_due(self) -> bool:
         """Return whether the last daily copy is older than a day, missing, or from the future (the clock jumped)."""
@@ -68,7 +73,7 @@ class Backups:
         _log.info("backup %s, %d bytes", target.name, target.stat().st_size)
 
     def _free_name(self, kind: str) -> Path:
-        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(self._clock()))
+        stamp = _stamp(self._clock())
         target = self.folder / f"{stamp}_{kind}.db"
         number = 1
         while target.exists():
@@ -79,6 +84,10 @@ class Backups:
     def _drop(self, kind: str, kept: int) -> None:
         for path in [path for path in self.newest_first() if kind in path.name][kept:]:
             path.unlink(missing_ok=True)
+
+
+def _stamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(seconds))
 
 
 def _check(copy: Path) -> None:

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -182,6 +183,22 @@ def test_the_daily_backup_is_made_once_a_day_and_seven_are_kept(open_store: Open
         os.utime(newest, (day * DAY + 1e9, day * DAY + 1e9))
         assert not store._backups.is_due()
     assert len(Backups(database).newest_first()) == KEPT_DAILY
+
+
+def test_a_backup_of_when_the_clock_was_ahead_is_not_the_newest(open_store: OpenStore, database: Path) -> None:
+    ahead = time.time() + 3000 * DAY
+    store = open_store(clock=lambda: ahead)
+    store.save_turn(a_conversation(), [a_message()])
+    store.maintain()
+    os.utime(Backups(database).newest_first()[0], (ahead, ahead))
+    store.close()
+    store = open_store()
+    store.save_message(a_message("later", sequence=2))
+    store.maintain()
+    store.close()
+    assert not Backups(database).is_due()
+    database.write_text("damaged")
+    assert [message.id for message in open_store().load_messages("c")] == ["m", "later"]
 
 
 def test_backups_before_migrations_do_not_push_daily_ones_out(open_store: OpenStore, database: Path) -> None:
