@@ -1,6 +1,7 @@
 """Top centre: which model answers, how it is loaded, and the menu of the models on this computer."""
 
 import re
+from pathlib import Path
 
 from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
@@ -284,4 +285,4 @@ class ModelButton(QAbstractButton):
 
     @Slot(str)
     def _on_file_selected(self, path: str) -> None:
-        self.load_requested.emit(path)
+        self.load_requested.emit(str(Path(path)))  # on Windows Qt writes it with other slashes than the list

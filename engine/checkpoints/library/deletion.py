@@ -45,7 +45,7 @@ def delete_checkpoint(
         return _delete_cached_file(hub_id, Path(reference), traces, only_count=only_count)
     wanted = usage.key_of(reference)
     for place, is_file in places_in(folders):
-        if reference == str(place) or wanted == str(place):
+        if reference == str(place) or wanted == str(place.parent.resolve() / place.name):
             delete = _delete_gguf if is_file else _delete_folder
             return delete(place, traces, only_count=only_count)
     raise _not_listed(reference)

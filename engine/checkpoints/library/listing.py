@@ -63,14 +63,17 @@ def _in_folders(folders: Iterable[str], traces: Traces) -> Iterator[LocalCheckpo
 def places_in(folders: Iterable[str]) -> Iterator[tuple[Path, bool]]:
     """Yield folders with a config.json, and GGUF files (True), down to two levels below (as `publisher/model`).
 
-    One of the folders may be such a file itself.
+    One of the folders may be such a file itself. Links are not followed in their names: what is loaded bears the name
+    that it was opened by.
     """
     for text in folders:
         try:
-            folder = Path(text).expanduser().resolve()
+            folder = Path(text).expanduser().absolute()
+            is_there = folder.exists()
         except (OSError, ValueError, RuntimeError):
             continue
-        yield from _walk(folder)
+        if is_there:
+            yield from _walk(folder)
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:

@@ -221,6 +221,20 @@ def test_an_emptied_folder_goes_and_a_link_to_one_only_itself(
     assert files_of(real) == model
 
 
+@pytest.mark.parametrize("spelled", ["disk", "drive"])
+def test_what_is_listed_through_a_link_goes_by_either_name(
+    tmp_path: Path, data: Path, model: dict[str, bytes], spelled: str
+) -> None:
+    (tmp_path / "drive" / "model").mkdir(parents=True)
+    (tmp_path / "disk").symlink_to("drive")
+    for name, content in model.items():
+        (tmp_path / "drive" / "model" / name).write_bytes(content)
+    reference = str(tmp_path / spelled / "model")
+    assert deleted(reference, data, where=tmp_path / "drive", folders=(str(tmp_path / "disk"),)) > 0
+    assert not (tmp_path / "drive" / "model").exists()
+
+
+@pytest.mark.usefixtures("cache")
 def test_a_gguf_file_goes_with_its_conversion(tmp_path: Path, data: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()

@@ -66,6 +66,15 @@ def test_a_gguf_file_that_is_named_itself(tmp_path: Path) -> None:
     assert [each.reference for each in list_checkpoints(tmp_path / "data", [str(file)])[1:]] == [str(file)]
 
 
+def test_what_was_opened_through_a_link_is_listed_by_that_name(tmp_path: Path, tiny_folder: Path) -> None:
+    path = tiny_checkpoints.make("qwen3", tiny_folder)
+    (tmp_path / "disk").symlink_to(path.parent)
+    (tmp_path / "blob").write_bytes(b"GGUF")
+    (tmp_path / "mine.gguf").symlink_to("blob")
+    opened = [str(tmp_path / "disk" / path.name), str(tmp_path / "mine.gguf")]
+    assert sorted(each.reference for each in list_checkpoints(tmp_path / "data", opened)[1:]) == opened
+
+
 def test_what_was_never_meant_to_be_a_model_is_left_out(cache: Path, tmp_path: Path) -> None:
     folder = cache / "models--publisher--half" / "snapshots" / ("a" * 40)
     folder.mkdir(parents=True)
