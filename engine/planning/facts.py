@@ -127,7 +127,7 @@ class Published:
     waits: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # nobody compares two; sizes worked out of one are kept by its identity
 class CheckpointFacts:
     """All that the planner asks about a checkpoint.
 

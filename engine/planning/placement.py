@@ -12,7 +12,7 @@ from engine.planning.facts import Block, CheckpointFacts
 from engine.planning.loading import ELEMENT_BYTES, Shape
 from engine.planning.memory import kv_bytes
 from engine.planning.targets import DeviceKind, Target
-from engine.planning.weights import block_bytes, loaded_expert_bytes, table_bytes
+from engine.planning.weights import block_sizes, expert_sizes, table_bytes
 from engine.planning.working import working_bytes
 
 # Layers whose weights wait in main memory have so many places on the card: one computes while another is filled.
@@ -72,10 +72,9 @@ def place(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target], conte
     weights = dict.fromkeys((target.device for target in targets), 0)
     current = 0
     others = _other_parts(facts, shape, targets)
-    for block in facts.blocks:
+    for block, size in zip(facts.blocks, block_sizes(facts, shape), strict=True):
         if block.name in others:
             continue
-        size = block_bytes(facts, block, shape)
         needed = size + _memory_bytes(block, shape, context_tokens)
         while current < len(targets) and room[current] < needed:
             current += 1
@@ -114,7 +113,8 @@ def place_aside(
     if not facts.may_wait:
         return None
     others = _other_parts(facts, shape, (target,))
-    sizes = {block.name: block_bytes(facts, block, shape) for block in facts.blocks if block.name not in others}
+    pairs = zip(facts.blocks, block_sizes(facts, shape), strict=True)
+    sizes = {block.name: size for block, size in pairs if block.name not in others}
     tables = [block.name for block in facts.blocks if block.is_table and block.name not in others]
     waiting = sum(others.values())
     layers = _may_wait(facts, shape, aside)
@@ -147,11 +147,8 @@ def _other_parts(facts: CheckpointFacts, shape: Shape, targets: Sequence[Target]
 
     Cards that share a model have all of it: there accelerate's hooks would be in charge of main memory.
     """
-    sizes = {
-        block.name: block_bytes(facts, block, shape)
-        for block in facts.blocks
-        if not block.reads_text and block.elements
-    }
+    pairs = zip(facts.blocks, block_sizes(facts, shape), strict=True)
+    sizes = {block.name: size for block, size in pairs if not block.reads_text and block.elements}
     fits = len(targets) == 1 and facts.may_wait and sum(sizes.values()) <= targets[0].spare_bytes
     return sizes if fits else {}
 
@@ -160,14 +157,11 @@ def _may_wait(facts: CheckpointFacts, shape: Shape, aside: Aside) -> dict[str, _
     """Return layer -> what of it may wait in main memory."""
     if aside is Aside.TABLES:
         return {}
-    layers = [block for block in facts.blocks if block.memory is not None and block.name]
+    sizes = (block_sizes if aside is Aside.LAYERS else expert_sizes)(facts, shape)
+    layers = [(block, size) for block, size in zip(facts.blocks, sizes, strict=True) if block.memory and block.name]
     if aside is Aside.LAYERS:
-        return {block.name: _Waiting((block.name,), block_bytes(facts, block, shape)) for block in layers}
-    return {
-        block.name: _Waiting(block.expert_modules, loaded_expert_bytes(facts, block, shape))
-        for block in layers
-        if block.expert_modules
-    }
+        return {block.name: _Waiting((block.name,), size) for block, size in layers}
+    return {block.name: _Waiting(block.expert_modules, size) for block, size in layers if block.expert_modules}
 
 
 def _map(facts: CheckpointFacts, target: Target, aside: Collection[str], left_out: Collection[str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 from engine.api.plan import Precision
 from engine.planning.facts import Block, CheckpointFacts, Matrix
@@ -19,6 +20,7 @@ _INTERLEAVED_ROWS = 32
 _NAMED_SHARE = 0.95
 # With the scales of small groups.
 _USUAL_BITS = {Precision.INT4: 4.25, Precision.INT8: 8.25}
+_KEPT_SIZES = 16  # a plan asks for the same sizes again for every window that it tries
 
 
 def matrix_bytes(matrix: Matrix, shape: Shape) -> int:
@@ -85,6 +87,31 @@ def block_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> int:
     return packed + kept_bytes(block, shape.compute)
 
 
+def block_sizes(facts: CheckpointFacts, shape: Shape) -> tuple[int, ...]:
+    """Return block_bytes() of each module, in order."""
+    return _block_sizes(facts, _formats(shape))
+
+
+def expert_sizes(facts: CheckpointFacts, shape: Shape) -> tuple[int, ...]:
+    """Return what of block_sizes() is the experts'."""
+    return _expert_sizes(facts, _formats(shape))
+
+
+def _formats(shape: Shape) -> Shape:
+    """Return what of the shape decides about weights."""
+    return Shape(shape.precision, shape.compute, interleaves=shape.interleaves)
+
+
+@lru_cache(_KEPT_SIZES)
+def _block_sizes(facts: CheckpointFacts, shape: Shape) -> tuple[int, ...]:
+    return tuple(block_bytes(facts, block, shape) for block in facts.blocks)
+
+
+@lru_cache(_KEPT_SIZES)
+def _expert_sizes(facts: CheckpointFacts, shape: Shape) -> tuple[int, ...]:
+    return tuple(loaded_expert_bytes(facts, block, shape) for block in facts.blocks)
+
+
 def loaded_expert_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> int:
     """Return what of block_bytes() is the experts'."""
     if not facts.stays_packed:
@@ -97,7 +124,7 @@ def loaded_expert_bytes(facts: CheckpointFacts, block: Block, shape: Shape) -> i
 
 def weight_bytes(facts: CheckpointFacts, shape: Shape) -> int:
     """Return the bytes of all weights as they will be loaded."""
-    return sum(block_bytes(facts, block, shape) for block in facts.blocks) + table_bytes(facts, shape)
+    return sum(block_sizes(facts, shape)) + table_bytes(facts, shape)
 
 
 def table_bytes(facts: CheckpointFacts, shape: Shape) -> int:
@@ -115,7 +142,7 @@ def read_bytes_per_token(facts: CheckpointFacts, shape: Shape) -> int:
     """
     total = weight_bytes(facts, shape)
     unread = sum(_unread_bytes(facts, block, shape) for block in facts.blocks)
-    experts = sum(loaded_expert_bytes(facts, block, shape) for block in facts.blocks)
+    experts = sum(expert_sizes(facts, shape))
     return max(total - unread - int(experts * (1 - facts.expert_share)), 0)
 
 
@@ -137,10 +164,16 @@ def _published_bytes(facts: CheckpointFacts, block: Block) -> int:
     """As the files hold the module; where nothing tells (no files, other names), by how publishers pack."""
     if _is_named(facts):
         return block.published_bytes
-    usual = sum(_usual_bytes(facts, one) for one in facts.blocks)
+    usual = _usual_sum(facts)
     return _ceiling(max(facts.published_bytes, usual) * _usual_bytes(facts, block), max(usual, 1))
 
 
+@lru_cache(_KEPT_SIZES)
+def _usual_sum(facts: CheckpointFacts) -> int:
+    return sum(_usual_bytes(facts, one) for one in facts.blocks)
+
+
+@lru_cache(_KEPT_SIZES)
 def _is_named(facts: CheckpointFacts) -> bool:
     """Tell whether the files name their tensors as the model does."""
     named = sum(one.published_bytes for one in facts.blocks)
