@@ -99,6 +99,7 @@ def facts_for(name: str) -> CheckpointFacts:
     return facts_of(files, config, skeleton, Source("BF16"), published_facts(published, environment))
 
 
+@cache
 def planned(name: str, card_gib: int, context_tokens: int) -> Plan:
     """Return the plan for a well-known model on a card of that size."""
     return plan(machine_with(card_gib), facts_for(name), Wishes(context_tokens))

@@ -1,6 +1,7 @@
 """Tests for the list of models that comes with Hearth: well-formed, true to the known shapes, and made to fit."""
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -56,6 +57,7 @@ def machine(name: str) -> Hardware:
     )  # fmt: skip
 
 
+@cache
 def planned(hub_id: str, name: str) -> Plan:
     return plan(machine(name), facts_for(named(hub_id)), Wishes(CONTEXT_TOKENS))
 
