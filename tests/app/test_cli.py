@@ -251,22 +251,6 @@ def test_the_capital_of_france_and_a_follow_up_that_reads_only_what_is_new(start
     assert json.loads(third.stdout)["prompt_tokens"] > second["prompt_tokens"]
 
 
-def test_bad_input_to_the_real_engine_is_one_sentence_each(starter_home: Path, tmp_path: Path) -> None:
-    empty = tmp_path / "no model"
-    empty.mkdir()
-    cases = [
-        real("ask", "Hello", "--model", "nobody/nothing"),
-        real("ask", "Hello", "--model", str(empty)),
-        real("ask", "-", "--conversation", "Geo", stdin="word " * 9000),
-    ]
-    for done in cases:
-        assert (done.returncode, done.stdout) == (1, "")
-        assert done.stderr.count("\n") == 1
-        assert "Traceback" not in done.stderr
-    after = real("ask", "Hi", "--conversation", "Geo", "--max-tokens", "2")
-    assert after.returncode == 0, after.stderr
-
-
 def test_the_doctor_with_the_real_engine(starter_home: Path) -> None:
     done = real("doctor", "--json")
     assert done.returncode == 0, done.stderr

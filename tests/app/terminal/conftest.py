@@ -2,16 +2,18 @@
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from app import cli
+from app.conversations.records import new_id
 from app.terminal.engine_session import EngineSession, OnEvent
 from app.terminal.interrupts import Interrupts
-from engine.api.commands import Command
+from app.worker.engine_process import engine_command
+from engine.api.commands import Command, ListCheckpoints
 from engine.api.events import Terminal
 from tests.engine_scripts import Script
 from tests.scripted_engine import scripted_engine_command
@@ -65,3 +67,18 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> list[Command]:
 
     monkeypatch.setattr(EngineSession, "run", spy)
     return sent
+
+
+@pytest.fixture(scope="module")
+def real_engine(converted_starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineSession]:
+    """A real engine with the starter model, without the Hub: it takes seconds to start, so a module has one for all."""
+    folder = tmp_path_factory.mktemp("engine")
+    (folder / "data").mkdir()
+    (folder / "data" / "checkpoints").symlink_to(converted_starter / "checkpoints", target_is_directory=True)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("HF_HUB_OFFLINE", "1")
+        environment.setenv("HF_HOME", str(folder / "hf-home"))
+        with EngineSession(engine_command(folder / "data"), folder / "engine.log") as session:
+            with Interrupts() as interrupts:  # started before a test: its threads are none's
+                session.run(ListCheckpoints(command_id=new_id()), lambda _: None, interrupts)
+            yield session

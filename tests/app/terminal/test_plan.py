@@ -1,33 +1,44 @@
-"""`hearth plan` on the real engine, in a process of its own."""
+"""`hearth plan` on the real engine: once in processes of its own, and then on one engine for all."""
 
 import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from app import cli
+from app.terminal import one_command
+from app.terminal.engine_session import EngineSession
 from tests import tiny_wholes
-from tests.app.terminal.conftest import Run
+from tests.app.terminal.conftest import Result, Run
 
 ROOT = Path(__file__).resolve().parents[3]
 GIB = 2**30
 
 
-def plan(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", "plan", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+@pytest.fixture
+def plan(real_engine: EngineSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run `hearth plan` in this process, on the engine that is there."""
+    monkeypatch.setattr(one_command, "session_for", lambda _: nullcontext(real_engine))
+
+    def run(*arguments: str) -> Result:
+        capsys.readouterr()  # a model that is written says so
+        status = cli.main(["plan", *arguments])
+        captured = capsys.readouterr()
+        return Result(status, captured.out, captured.err)
+
+    return run
 
 
 def test_the_starter_model_on_a_card_that_nobody_has(starter_home: Path) -> None:
-    result = plan("starter", "--vram", "8GiB", "--compute-capability", "8.6", "--json")
+    arguments = ("starter", "--vram", "8GiB", "--compute-capability", "8.6", "--json")
+    result = subprocess.run(
+        [sys.executable, "-m", "app.cli", "plan", *arguments],
+        cwd=ROOT, env=os.environ | {"HF_HUB_OFFLINE": "1"}, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, "")
     found = json.loads(result.stdout)
     assert (found["checkpoint"], found["precision"], found["device"], found["fit"]) == (
@@ -43,46 +54,46 @@ def test_the_starter_model_on_a_card_that_nobody_has(starter_home: Path) -> None
     assert str(starter_home) not in result.stdout
 
 
-def test_a_known_shape_without_the_network_says_what_it_is(starter_home: Path) -> None:
+def test_a_known_shape_without_the_network_says_what_it_is(plan: Run) -> None:
     result = plan("meta-llama/llama-3.1-8b-instruct", "--vram", "8")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "Planned by the known shape of Llama 3.1 8B" in result.stdout.replace("\n", " ")
-    assert "compute capability 8.6" in result.stdout.replace("\n", " ")
-    assert "INT4 because" in result.stdout
-    rows = [line.split() for line in result.stdout.partition("Memory in GiB\n")[2].splitlines()]
+    assert (result.status, result.err) == (0, "")
+    assert "Planned by the known shape of Llama 3.1 8B" in result.out.replace("\n", " ")
+    assert "compute capability 8.6" in result.out.replace("\n", " ")
+    assert "INT4 because" in result.out
+    rows = [line.split() for line in result.out.partition("Memory in GiB\n")[2].splitlines()]
     sizes = {row[0]: float(row[-1]) for row in rows}
     free, needed = sizes.pop("free"), sizes.pop("needed")
     assert round(sum(sizes.values()), 2) == needed < free
 
 
-def test_what_is_left_out_of_a_model_is_said(starter_home: Path, tmp_path: Path) -> None:
+def test_what_is_left_out_of_a_model_is_said(plan: Run, tmp_path: Path) -> None:
     whole, _ = tiny_wholes.make("gemma3n", tmp_path)
     result = plan(str(whole), "--vram", "8")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "its parts for pictures and sounds are left out." in result.stdout.replace("\n", " ")
+    assert (result.status, result.err) == (0, "")
+    assert "its parts for pictures and sounds are left out." in result.out.replace("\n", " ")
 
 
-def test_too_big_is_a_report_and_one_sentence(starter_home: Path) -> None:
+def test_too_big_is_a_report_and_one_sentence(plan: Run) -> None:
     result = plan("deepseek-v3", "--vram", "24", "--ram", "32", "--json")
-    assert result.returncode == 1
-    found = json.loads(result.stdout)
+    assert result.status == 1
+    found = json.loads(result.out)
     assert (found["fit"], found["fits"], found["source"]) == ("too_big", False, "known_shape")
     assert found["parts"]["free_bytes"] < 24 * GIB
-    assert result.stderr.count("\n") == 1
-    assert "does not fit" in result.stderr
+    assert result.err.count("\n") == 1
+    assert "does not fit" in result.err
 
 
-def test_a_precision_that_does_not_fit_leads_back_to_auto(starter_home: Path) -> None:
+def test_a_precision_that_does_not_fit_leads_back_to_auto(plan: Run) -> None:
     result = plan("meta-llama/llama-3.1-8b-instruct", "--vram", "4", "--ram", "4", "--precision", "int8")
-    assert result.returncode == 1
-    assert result.stderr.strip().endswith("Leave the precision to Hearth (auto), or choose a smaller model.")
+    assert result.status == 1
+    assert result.err.strip().endswith("Leave the precision to Hearth (auto), or choose a smaller model.")
 
 
-def test_a_draft_model_is_planned_before_the_model(starter_home: Path) -> None:
+def test_a_draft_model_is_planned_before_the_model(plan: Run) -> None:
     arguments = ("meta-llama/llama-3.1-8b-instruct", "--vram", "24", "--draft", "meta-llama/llama-3.2-1b-instruct")
     alone, result = plan(*arguments[:3], "--json"), plan(*arguments, "--json")
-    assert (result.returncode, result.stderr) == (0, "")
-    without, found = json.loads(alone.stdout), json.loads(result.stdout)
+    assert (result.status, result.err) == (0, "")
+    without, found = json.loads(alone.out), json.loads(result.out)
     drafted, parts = found["draft_plan"], found["parts"]
     assert without["draft_plan"] is None
     assert found["draft"] == drafted["name"]
@@ -92,24 +103,24 @@ def test_a_draft_model_is_planned_before_the_model(starter_home: Path) -> None:
     assert drafted["context_window"] == found["context_window"]
     assert found["notes"][-1].startswith("Whether model and draft model have the same vocabulary")
     shown = plan(*arguments)
-    assert (shown.returncode, shown.stderr) == (0, "")
-    rows = {line[:30].strip(): line[30:] for line in shown.stdout.partition("Memory in GiB, both\n")[2].splitlines()}
+    assert (shown.status, shown.err) == (0, "")
+    rows = {line[:30].strip(): line[30:] for line in shown.out.partition("Memory in GiB, both\n")[2].splitlines()}
     assert list(rows)[2:] == ["needed", "free"]
     assert float(rows["needed"]) == pytest.approx(found["needed_bytes_together"] / GIB, abs=0.01)
 
 
-def test_a_draft_model_that_does_not_fit_is_one_sentence(starter_home: Path) -> None:
+def test_a_draft_model_that_does_not_fit_is_one_sentence(plan: Run) -> None:
     result = plan("starter", "--vram", "8", "--ram", "4", "--draft", "meta-llama/llama-3.1-70b-instruct")
-    assert result.returncode == 1
-    assert "does not fit as draft model" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.status == 1
+    assert "does not fit as draft model" in result.err
+    assert result.err.count("\n") == 1
 
 
-def test_an_unknown_name_offline_is_the_sentence_of_downloads(starter_home: Path) -> None:
+def test_an_unknown_name_offline_is_the_sentence_of_downloads(plan: Run) -> None:
     result = plan("publisher/no-such-model", "--vram", "8")
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.startswith("Hearth is set to work offline, so the Hub is not asked. ")
-    assert result.stderr.count("\n") == 1
+    assert (result.status, result.out) == (1, "")
+    assert result.err.startswith("Hearth is set to work offline, so the Hub is not asked. ")
+    assert result.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
