@@ -31,7 +31,7 @@ MODEL_FIELDS: tuple[Field, ...] = (
         ),
         MODEL,
         FieldKind.TEXT,
-        TakesEffect.AFTER_RELOAD,
+        TakesEffect.AFTER_RESTART,
     ),
     Field(
         "precision",

@@ -137,6 +137,14 @@ def test_what_waits_for_a_restart_offers_it(qtbot: QtBot, dialog: SettingsDialog
     assert dialog.restart_note.isHidden()
 
 
+def test_another_model_at_start_waits_for_a_start_and_no_reload_brings_it(dialog: SettingsDialog) -> None:
+    start = control(dialog, "checkpoint", QLineEdit)
+    start.setText("somebody/another-model")
+    start.editingFinished.emit()
+    assert dialog.restart_note.isVisible()
+    assert dialog.reload_note.isHidden(), "the model of now would be loaded once more"
+
+
 def test_no_page_is_marked_while_all_are_searched_and_choosing_one_leaves_the_search(
     qtbot: QtBot, dialog: SettingsDialog
 ) -> None:
