@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QFrame, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QAbstractButton, QFrame, QPushButton, QVBoxLayout
 
 from app.language import mark, tr
 from app.models import hub_words
@@ -12,6 +12,7 @@ from app.models.amounts import file_size
 from app.models.hub_rows import DownloadRow
 from app.widgets.basics.filled_buttons import PrimaryButton
 from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.shown_buttons import show_buttons
 from app.widgets.models.flow_row import FlowRow
 
 
@@ -130,13 +131,16 @@ class ActionBar(QFrame):
         self.download_and_chat_button.setText(
             tr("Resume and chat") if offer is Offer.RESUME else tr("Download and chat")
         )
-        self.download_button.setVisible(can_fetch or offer is Offer.UPDATE)
-        self.download_and_chat_button.setVisible(can_fetch)
         for button in (self.download_button, self.download_and_chat_button):
             button.setEnabled(not standing.lacks_room)
-        self.chat_button.setVisible(is_here)
         self.chat_button.setText(tr("Back to the chat") if standing.loaded else tr("Chat with it"))
-        self.show_button.setVisible(offer is Offer.UNDER_WAY)
+        shown: dict[QAbstractButton, bool] = {
+            self.chat_button: is_here,
+            self.download_and_chat_button: can_fetch,
+            self.download_button: can_fetch or offer is Offer.UPDATE,
+            self.show_button: offer is Offer.UNDER_WAY,
+        }
+        show_buttons(shown, shown)
         self.setVisible(offer is not Offer.NOTHING)
 
     @Slot()

@@ -1,7 +1,7 @@
 """One download: how far it is, how fast, how long it will take, and what can be done about it."""
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from app.language import joined, tr
 from app.models import hub_words
@@ -9,6 +9,7 @@ from app.models.hub_rows import DownloadRow, DownloadState
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.icon_button import IconButton
 from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.shown_buttons import show_buttons
 from app.widgets.basics.theme import Theme
 from app.widgets.models.discard_dialog import DiscardDialog
 from app.widgets.models.problem_view import ProblemView
@@ -71,11 +72,14 @@ class DownloadRowWidget(ModelRow):
         self.waiting.setVisible(bool(value.words) and state is not DownloadState.FAILED)
         self.problem.show_error(value.error if state is DownloadState.FAILED else None)
         self._show_bar(value)
-        self.pause_button.setVisible(state in _CAN_PAUSE)
-        self.resume_button.setVisible(state is DownloadState.PAUSED)
-        self.cancel_button.setVisible(state in _IS_UNDER_WAY)
-        self.chat_button.setVisible(state is DownloadState.FINISHED)
-        self.dismiss_button.setVisible(state in (DownloadState.FINISHED, DownloadState.FAILED))
+        shown: dict[QAbstractButton, bool] = {
+            self.pause_button: state in _CAN_PAUSE,
+            self.resume_button: state is DownloadState.PAUSED,
+            self.cancel_button: state in _IS_UNDER_WAY,
+            self.chat_button: state is DownloadState.FINISHED,
+            self.dismiss_button: state in (DownloadState.FINISHED, DownloadState.FAILED),
+        }
+        show_buttons(shown, (self.pause_button, self.resume_button, self.chat_button, self))
         self.name_buttons(self.name.text())
         self.dismiss_button.set_label(tr("Remove {name} from this list").format(name=self.name.text()))
         self._describe(value)

@@ -3,7 +3,7 @@
 import time
 
 from PySide6.QtCore import Signal, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QGridLayout, QHBoxLayout, QPushButton, QWidget
 
 from app.language import joined, spoken, tr
 from app.models import hub_words
@@ -12,6 +12,7 @@ from app.models.plan_words import ModelFit
 from app.widgets.basics.elided_label import ElidedLabel
 from app.widgets.basics.foreign_text import set_tooltip
 from app.widgets.basics.plain_label import plain_label
+from app.widgets.basics.shown_buttons import show_buttons
 from app.widgets.basics.theme import Theme
 from app.widgets.models.row_column import ModelRow
 from engine.api.checkpoint import LocalCheckpoint
@@ -106,10 +107,13 @@ class LocalRow(ModelRow):
         fit = self._verdict(is_complete)
         self.fit.setText(fit)
         set_tooltip(self.fit, self._fit.details if self._fit is not None else "")
-        self.chat_button.setVisible(is_complete)
-        self.resume_button.setVisible(not is_complete and not self._is_under_way)
-        self.delete_button.setVisible(is_complete and checkpoint.disk_bytes > 0)
-        self.discard_button.setVisible(not is_complete and not self._is_under_way)
+        shown: dict[QAbstractButton, bool] = {
+            self.chat_button: is_complete,
+            self.resume_button: not is_complete and not self._is_under_way,
+            self.delete_button: is_complete and checkpoint.disk_bytes > 0,
+            self.discard_button: not is_complete and not self._is_under_way,
+        }
+        show_buttons(shown, (self.chat_button, self.resume_button, self))
         self.name_buttons(self.name.text())
         said = [self.name.text(), self.home.text(), *parts, fit]
         self.setAccessibleName(spoken(said))

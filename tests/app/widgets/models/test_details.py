@@ -197,6 +197,17 @@ def test_a_download_under_way_is_shown_instead(qtbot: QtBot, opened: Opened) -> 
     assert panel.standing().offer is Offer.DOWNLOAD
 
 
+def test_the_keyboard_stays_with_the_one_thing_to_do(qtbot: QtBot, opened: Opened) -> None:
+    bar = look_at(opened, demo_hub.QWEN).action_bar
+    opened.page.window().activateWindow()
+    bar.download_button.setFocus()
+    qtbot.waitUntil(bar.download_button.hasFocus, timeout=30_000)
+    opened.downloads.set_rows(demo_hub.DOWNLOADS[:1])
+    assert bar.show_button.hasFocus(), "not what Qt finds next, such as the button of a failure"
+    opened.downloads.set_rows([])
+    assert bar.download_and_chat_button.hasFocus()
+
+
 def test_a_gate_says_what_to_do(qtbot: QtBot, opened: Opened) -> None:
     panel = look_at(opened, demo_hub.LLAMA)
     assert "request" in panel.gate.message.text()

@@ -54,6 +54,20 @@ def test_each_state_has_its_words_and_its_buttons(shown: Opened) -> None:
     assert buttons(row(shown, "f")) == {"Chat"}
 
 
+def test_the_keyboard_stays_with_what_can_be_done_next(shown: Opened) -> None:
+    """Not with Cancel, which is what Qt finds after Pause."""
+    shown.page.window().activateWindow()
+    first = row(shown, "a")
+    first.pause_button.setFocus()
+    for state, holder in (
+        (DownloadState.PAUSED, first.resume_button),
+        (DownloadState.RUNNING, first.pause_button),
+        (DownloadState.VERIFYING, first),
+    ):
+        shown.downloads.set_rows([replace(RUNNING, state=state), *demo_hub.DOWNLOADS[1:]])
+        assert QApplication.focusWidget() is holder
+
+
 def test_buttons_say_which_download(qtbot: QtBot, shown: Opened) -> None:
     pressed: list[tuple[QWidget, str, object]] = [
         (row(shown, "a").pause_button, "pause_requested", "a"),
