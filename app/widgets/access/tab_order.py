@@ -30,9 +30,13 @@ def step_past(single_stop: QWidget, forward: bool, step: Callable[[bool], bool],
 
 
 def put_in_order(stops: Sequence[QWidget]) -> None:
-    """Let Tab visit these one after the other, beginning where the first one has its place."""
+    """Let Tab visit these one after the other, beginning where the first one has its place, itself a stop or not."""
+    beginning, policy = stops[0], stops[0].focusPolicy()
+    if policy == Qt.FocusPolicy.NoFocus:
+        beginning.setFocusPolicy(Qt.FocusPolicy.ClickFocus)  # Qt puts nothing behind what takes no keyboard at all
     for first, second in pairwise(stops):
         QWidget.setTabOrder(first, second)
+    beginning.setFocusPolicy(policy)
 
 
 def stops_in(widget: QWidget) -> list[QWidget]:

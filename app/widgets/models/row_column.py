@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QApplication, QFrame, QPushButton, QScrollArea, QV
 
 from app.language import joined
 from app.widgets.access.accessible_roles import read_as
+from app.widgets.access.tab_order import put_in_order, stops_in
 from app.widgets.basics.theme import Theme
 
 Value = TypeVar("Value")
@@ -132,19 +133,26 @@ class RowColumn(QWidget, Generic[Value]):
         """Put the rows that there are in order, and make some of those that are not."""
         rows: dict[str, ModelRow] = {}
         made = 0
+        above: QWidget = self  # which is no stop, but has its place among those of the window
         for key, value in self._wanted.items():
             row = self._rows.get(key)
             if row is None and made < _MADE_IN_A_TURN:
                 row, made = self._make(), made + 1
-                self._column.insertWidget(len(rows), row)
+                self._place(row, len(rows), above)
                 row.show_value(value)
             if row is not None:
                 if self._column.indexOf(row) != len(rows):
-                    self._column.insertWidget(len(rows), row)
-                rows[key] = row
+                    self._place(row, len(rows), above)
+                rows[key] = above = row
         self._rows = rows
         if len(rows) < len(self._wanted):
             self._turns.start()
+
+    def _place(self, row: ModelRow, place: int, above: QWidget) -> None:
+        """Let the row stand there, and Tab visit it after what stands above it: it would come last in the window."""
+        self._column.insertWidget(place, row)
+        last = above if above is self else next(reversed(stops_in(above)), above)
+        put_in_order((last, row, *stops_in(row)))
 
     def _drop(self, keys: list[str]) -> None:
         focused = QApplication.focusWidget()

@@ -3,6 +3,7 @@ import time
 import msgspec
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
@@ -50,6 +51,25 @@ def test_rows_say_whose_how_large_and_when(shown: Opened) -> None:
     assert row(shown, HUGE.name).words.text() == "incomplete: 42 % of 470.2 GB"
     shown.page.show_fit(demo_hub.fit(QWEN.reference, "Fits (INT8)"))
     assert row(shown, "Qwen3-8B").accessibleName() == "Qwen3-8B, Qwen, 21.1 GB, used 3 days ago, Fits (INT8)"
+
+
+def test_tab_goes_down_the_rows_also_those_that_come_later_and_then_to_the_folders(shown: Opened) -> None:
+    another = msgspec.structs.replace(QWEN, reference="Qwen/another", name="another")
+    shown.checkpoints.set_checkpoints([POET, another, STARTER, QWEN])
+    QApplication.processEvents()  # a layout shows what it is given with the next turn
+    shown.page.window().activateWindow()
+    local = shown.page.local
+    local.take_focus()
+    names, below = [], local.folders.add_button
+    for _ in range(30):
+        focused = QApplication.focusWidget()
+        if focused is None or focused is below:
+            break
+        names += [each.name.text() for each in (focused, focused.parentWidget()) if isinstance(each, LocalRow)]
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is below
+    assert list(dict.fromkeys(names)) == [each.name for each in (POET, another, STARTER, QWEN)]
+    assert names == sorted(names, key=list(dict.fromkeys(names)).index), "each with its buttons before the next"
 
 
 def test_many_models_are_listed_some_in_a_turn_each_as_it_is(qtbot: QtBot, opened: Opened) -> None:
