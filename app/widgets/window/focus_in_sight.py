@@ -5,7 +5,7 @@ Qt scrolls only for a Tab that was pressed inside: not for one from outside, for
 
 from PySide6.QtCore import QObject, Qt, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QApplication, QScrollArea, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QScrollArea, QWidget
 
 _ROOM_PX = 50  # above and below, as Qt leaves it: a field's name stands there
 
@@ -23,6 +23,8 @@ class FocusInSight(QObject):
     def _on_focus_changed(self, _old: QWidget | None, new: QWidget | None) -> None:
         if new is None or QGuiApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return  # what is pressed with the mouse is in sight, and must not move away under it
+        if isinstance(new, QAbstractItemView):
+            new.scrollTo(new.currentIndex())  # the row that has the keyboard may have been scrolled away
         inside, around = new, new.parentWidget()
         while around is not None:
             if isinstance(around, QScrollArea) and inside is around.viewport():

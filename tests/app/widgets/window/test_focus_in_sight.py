@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QListWidget, QPushButton, QScrollArea, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.widgets.window.focus_in_sight import FocusInSight
@@ -55,6 +55,20 @@ def test_focus_that_code_gives(window: QWidget) -> None:
     assert is_whole(button(window, "12"))
     button(window, "0").setFocus()
     assert is_whole(button(window, "0"))
+
+
+def test_the_row_that_gets_the_keyboard_in_a_list_that_was_scrolled(window: QWidget) -> None:
+    rows = QListWidget()
+    rows.addItems([str(number) for number in range(100)])
+    layout = window.layout()
+    assert layout is not None
+    layout.addWidget(rows)
+    rows.setCurrentRow(80)
+    QApplication.processEvents()
+    rows.verticalScrollBar().setValue(0)  # as the wheel does
+    assert not rows.viewport().rect().contains(rows.visualItemRect(rows.item(80)))
+    rows.setFocus(Qt.FocusReason.TabFocusReason)
+    assert rows.viewport().rect().contains(rows.visualItemRect(rows.item(80)))
 
 
 def test_a_press_on_what_is_half_seen_moves_nothing(window: QWidget) -> None:
