@@ -35,13 +35,18 @@ class ElsewhereController(QObject):
     @Slot()
     def look(self) -> None:
         """Ask the store; nothing is read from it unless somebody else has written."""
-        number, listed_ids = self._number, frozenset(each.id for each in self._listed.all)
+        number, folders = self._number, self._listed.folders
+        listed_ids = frozenset(each.id for each in self._listed.all).union(each.id for each in folders)
         self._requests.request(
             lambda store: look_for_others(store, number), lambda look: self._on_looked(look, listed_ids), _leave_it
         )
 
     def _on_looked(self, look: Look, listed_ids: frozenset[str]) -> None:
-        self._number, found = look
+        self._number, found, folders = look
+        listed = self._listed.folders
+        known_ids = listed_ids.union(each.id for each in listed)  # one of then may have been deleted here since
+        if new := [each for each in folders if each.id not in known_ids]:
+            self._listed.set_folders((*listed, *new))
         self._listed.upsert_all(each for each in found if self._is_news(each, listed_ids))
         if any(self._is_more_of_shown(each) for each in found):
             self._behind_id = self._conversations.current_id

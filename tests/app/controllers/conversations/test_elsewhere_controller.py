@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from app.controllers.conversations.elsewhere_controller import ElsewhereController
-from app.conversations.records import MessageState
+from app.conversations import organizing
+from app.conversations.records import Folder, MessageState
 from app.conversations.store import ConversationStore
 from engine.api.message import Role
 from tests.app.controllers.conftest import Desk
@@ -45,6 +46,22 @@ def test_a_conversation_of_another_program_is_listed(desk: Desk, elsewhere: Else
     elsewhere.look()
     desk.settle()
     assert sorted(titles(desk)) == ["Mine", "travel"]
+
+
+def test_folders_of_another_program_are_listed_with_what_is_in_them(desk: Desk, elsewhere: ElsewhereController) -> None:
+    home, gone, theirs = (Folder(id=each, name=each, created_at=0) for each in ("home", "gone", "theirs"))
+    desk.thread.submit(lambda own: [organizing.save_folder(own.database, each) for each in (home, gone)]).result(30)
+    desk.list.set_folders([home, gone])
+    with another_program(desk) as store:
+        organizing.save_folder(store.database, theirs)
+        found = store.find_or_create("travel")
+        organizing.move(store.databases_of([found.id]), theirs.id)
+    elsewhere.look()
+    renamed = msgspec.structs.replace(home, name="house")
+    desk.list.set_folders([renamed])  # meanwhile the other one was deleted here
+    desk.settle()
+    assert desk.list.folders == (renamed, theirs)
+    assert [each.folder_id for each in desk.list.all if each.title == "travel"] == [theirs.id]
 
 
 def test_nothing_is_listed_for_what_was_written_here(desk: Desk, elsewhere: ElsewhereController) -> None:
