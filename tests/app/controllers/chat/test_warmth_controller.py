@@ -24,6 +24,7 @@ from engine.api.events import (
 )
 from engine.api.warmth import ConversationWarmth, Tier, TierUse
 from tests.app.controllers.conftest import EngineDouble
+from tests.app.conversations.samples import of_a_newer_hearth
 from tests.engine_scripts import PLAN
 
 WARM = ConversationWarmth(conversation_id="a", tier=Tier.DEVICE, tokens=100)
@@ -165,8 +166,7 @@ def test_a_ready_engine_drops_what_was_deleted_but_not_what_can_be_brought_back(
 
 
 def test_a_store_that_cannot_be_read_costs_no_conversation_its_warmth(qtbot: QtBot, tmp_path: Path) -> None:
-    (tmp_path / "conversations.db").mkdir()
-    thread = StoreThread(tmp_path / "conversations.db")
+    thread = StoreThread(of_a_newer_hearth(tmp_path / "conversations.db"))
     engine, asked = EngineDouble(), list[object]()
     requests = StoreRequests(thread)
     controller = WarmthController(requests, engine.commands.append, ConversationListModel())

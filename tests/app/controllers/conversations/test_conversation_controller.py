@@ -10,6 +10,7 @@ from app.conversations.records import Message, MessageState
 from app.conversations.store_thread import StoreThread
 from app.conversations.tree import ConversationTree
 from tests.app.controllers.conftest import Desk
+from tests.app.conversations.samples import of_a_newer_hearth
 
 
 def test_the_last_conversation_is_shown_again(desk: Desk, reopened: Callable[[], Desk]) -> None:
@@ -229,9 +230,7 @@ def test_what_another_process_wrote_is_seen_when_the_conversation_is_opened(desk
 
 
 def test_a_database_that_can_not_be_opened_is_told(qtbot: QtBot, tmp_path: Path) -> None:
-    blocked = tmp_path / "blocked.db"
-    blocked.mkdir()
-    desk = Desk(qtbot, blocked)
+    desk = Desk(qtbot, of_a_newer_hearth(tmp_path / "newer.db"))
     try:
         desk.conversations.start(None)
         desk.wait_until(lambda: "store" in desk.notices)
