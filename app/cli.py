@@ -166,7 +166,8 @@ def _open_window(paths: Paths) -> int:
     except ImportError as error:
         gc.enable()
         raise TerminalFailure(
-            f"The window can't open, as a part of Qt is missing ({error}). Run `hearth chat` to chat in the terminal."
+            f"The window can't open, as a library that it needs could not be loaded ({error}). "
+            "Run `hearth chat` to chat in the terminal."
         ) from error
     return window.run(paths)
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -97,6 +98,18 @@ def test_help_says_what_is_stored(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         cli.main(["ask", "--help"])
     assert "Nothing is stored unless --conversation" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("library", "command"), [("msgspec", "doctor"), ("pygments", "")])
+def test_a_missing_library_is_told_in_one_sentence(tmp_path: Path, library: str, command: str) -> None:
+    (tmp_path / f"{library}.py").write_text("raise ImportError('libx.so.1: no such file')")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "app", *command.split()],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "a library that it needs could not be loaded (libx.so.1: no such file)" in done.stderr
 
 
 @pytest.mark.parametrize(
