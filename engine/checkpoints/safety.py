@@ -140,7 +140,10 @@ def badly_quantized(files: CheckpointFiles, why: str) -> EngineError:
 
 
 def unbuildable(files: CheckpointFiles, why: str, error: Exception) -> EngineError:
-    """Return the error for a model whose class can't be built; why is a clause for all causes but a missing library."""
+    """Return the error for a model whose class or tokenizer can't be built.
+
+    why is a clause for all causes but a missing library.
+    """
     if isinstance(error, ImportError):  # what looks at images or listens may come from one, as with Gemma 3n
         why = "it needs software that does not come with Hearth"
     return unsupported(files, why, repr(error))

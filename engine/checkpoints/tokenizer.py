@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from engine.api.errors import EngineError, ErrorKind
 from engine.checkpoints.files import CheckpointFiles, incomplete
+from engine.checkpoints.safety import unbuildable
 
 _VOCABULARY_FILES = (
     "tokenizer.json", "tokenizer.model", "spiece.model", "tekken.json", "vocab.json", "vocab.txt", "merges.txt",
@@ -25,7 +26,7 @@ def load_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
     """Return the tokenizer with the publisher's chat template in chat_template.
 
     The last one is kept: the same model in another precision or with another window has it at once.
-    Raises EngineError: CHECKPOINT_INCOMPLETE if it is damaged, NO_CHAT_TEMPLATE if there is no template.
+    Raises EngineError as read_tokenizer does, and NO_CHAT_TEMPLATE if there is no template.
     """
     try:
         written = tuple(sorted(_stamps(files.folder)))
@@ -37,11 +38,16 @@ def load_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
 
 
 def read_tokenizer(files: CheckpointFiles) -> PreTrainedTokenizerBase:
-    """Return the tokenizer, whether or not it has a chat template. Raises EngineError(CHECKPOINT_INCOMPLETE)."""
+    """Return the tokenizer, whether or not it has a chat template.
+
+    Raises EngineError: CHECKPOINT_INCOMPLETE if it is damaged, CHECKPOINT_UNSUPPORTED if only other software reads it.
+    """
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             str(files.folder), local_files_only=True, trust_remote_code=False
         )
+    except ImportError as error:  # Mistral's tekken.json, which some of its models come with alone
+        raise unbuildable(files, _UNREADABLE, error) from error
     except Exception as error:  # the libraries below raise anything from KeyError to a bare Exception for bad files
         raise incomplete(files, _UNREADABLE, repr(error)) from error
     return tokenizer

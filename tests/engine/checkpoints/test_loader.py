@@ -1,5 +1,6 @@
 """Loading: what comes out, how it is told, that it can be stopped, and that its memory comes back."""
 
+import base64
 import gc
 import json
 import subprocess
@@ -249,6 +250,24 @@ def test_the_last_tokenizer_is_kept_until_one_of_its_files_is_written(tmp_path: 
     (templates / "tools.jinja").write_text("with tools")
     assert load(path, tmp_path).tokenizer is not first.tokenizer
     loader.free(first)
+
+
+def test_a_tokenizer_that_only_other_software_reads_is_not_called_incomplete(tmp_path: Path) -> None:
+    path = tiny_checkpoints.save(tiny_checkpoints.ARCHITECTURES["mistral"](), tmp_path / "tekken")
+    (path / "tokenizer.json").unlink()
+    words = [{"rank": byte, "token_bytes": base64.b64encode(bytes([byte])).decode()} for byte in range(256)]
+    settings = {"pattern": ".", "num_vocab_tokens": 256, "default_vocab_size": 266, "default_num_special_tokens": 10}
+    (path / "tekken.json").write_text(json.dumps({"config": settings, "vocab": words}))
+    with pytest.raises(EngineError) as caught:
+        load(path, tmp_path)
+    report = caught.value.report
+    assert report.kind is ErrorKind.CHECKPOINT_UNSUPPORTED, "it was to be downloaded again, for nothing"
+    assert report.message.endswith("it needs software that does not come with Hearth.")
+    assert "mistral-common" in report.details
+    (path / "tekken.json").write_text("{")
+    with pytest.raises(EngineError, match="its tokenizer cannot be read") as caught:
+        load(path, tmp_path)
+    assert caught.value.report.kind is ErrorKind.CHECKPOINT_INCOMPLETE
 
 
 def test_template_beside_the_processor_and_named_ones_are_found(tmp_path: Path) -> None:
