@@ -10,9 +10,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
 from engine.checkpoints import loader
-from engine.decode import products
+from engine.decode import fusing, products
 from engine.decode.products import Kernel, OneRowLinear, Product, ProductLinear
-from engine.decode.shared_inputs import linear_groups
+from engine.decode.rungs import Rungs
+from engine.decode.shared_inputs import linear_groups, possible_groups
 from tests import tiny_checkpoints
 
 IDS = torch.tensor([[(17 + 7919 * index) % 384 for index in range(24)]])
@@ -53,6 +54,9 @@ def test_layers_are_grouped_by_the_tensor_they_are_given(tiny_folder: Path) -> N
     groups = [names_of(model, group.layers) for group in linear_groups(model, passing(model))]
     one_layer = [["q_proj", "k_proj", "v_proj"], ["o_proj"], ["gate_proj", "up_proj"], ["down_proj"]]
     assert groups == one_layer * 3 + [["lm_head"]]
+    run = passing(model)
+    again = linear_groups(model, lambda: (run(), run()))  # as a block that stands at several depths
+    assert [names_of(model, group.layers) for group in again] == groups
 
 
 def test_a_tied_output_layer_shares_its_weight(tmp_path: Path) -> None:
@@ -66,6 +70,7 @@ def test_layers_whose_weight_the_architecture_takes_by_itself_are_left_alone(tin
     grouped = {name for group in linear_groups(model, passing(model)) for name in names_of(model, group.layers)}
     assert "dt_proj" not in grouped
     assert "in_proj" in grouped
+    assert not any("dt_proj" in names_of(model, group.layers) for group in possible_groups(model))
 
 
 @needs_bf16_products
@@ -147,6 +152,21 @@ def test_the_weights_are_not_kept_twice_and_are_freed_with_the_model(tiny_folder
 
 
 @needs_bf16_products
+@pytest.mark.parametrize("agrees", [True, False])
+def test_a_model_that_disagrees_gets_a_tensor_for_each_layer(agrees: bool, tiny_folder: Path, always: None) -> None:
+    model = load("llama", tiny_folder)
+
+    @torch.inference_mode()
+    def plain(ids: Sequence[int]) -> torch.Tensor:
+        found: torch.Tensor = model(input_ids=torch.tensor([list(ids)]), use_cache=False).logits[0]
+        return found
+
+    ids = IDS[0].tolist()
+    fusing.fuse(model, Rungs(), ids, plain(ids), plain, lambda *_: agrees)
+    assert {product.shares for product in products._products(model)} == {agrees}
+
+
+@needs_bf16_products
 def test_what_does_not_pay_is_not_done(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = load("llama", tiny_folder)
     monkeypatch.setattr(products, "_LEAST_GAIN", 1e9)
@@ -177,6 +197,38 @@ def test_each_layer_gets_its_own_part_whatever_it_is_given() -> None:
             for index in order:
                 for states in (first, second):
                     torch.testing.assert_close(product.part(index, states), single[index](states))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("shape", [(16,), (1, 1, 16), (1, 3, 16)])
+def test_a_row_that_is_multiplied_as_a_vector_gives_what_the_layer_gives(shape: tuple[int, ...], bias: bool) -> None:
+    layer, states = layers(bias)[0], torch.randn(shape)
+    expected = layer(states)
+    layer.__class__ = OneRowLinear
+    torch.testing.assert_close(layer(states), expected)
+
+
+@torch.inference_mode()
+def test_a_tensor_that_is_filled_anew_is_multiplied_anew() -> None:
+    """A pass that was stopped half way has left parts, and the next one's states may lie in the same tensor."""
+    single, states = layers(), torch.randn(1, 1, 16)
+    product = Product(single, Kernel.PLAIN)
+    product.part(0, states)
+    product.part(1, states)
+    states.copy_(torch.randn(1, 1, 16))
+    for index, layer in enumerate(single):
+        torch.testing.assert_close(product.part(index, states), layer(states))
+
+
+@torch.inference_mode()
+def test_a_tensor_of_its_own_is_no_part_of_a_larger_one() -> None:
+    product = Product(layers(), Kernel.PLAIN)
+    product.shares = False
+    for index in range(3):
+        found = product.part(index, torch.randn(2, 3, 16))
+        assert found.is_contiguous()
+        assert found.untyped_storage().nbytes() == found.nbytes
 
 
 @torch.inference_mode()
