@@ -145,6 +145,19 @@ def test_what_a_request_has_set_is_not_set_back_by_an_older_change(
     assert write.done == ["request", "another", "new"]
 
 
+def test_what_is_read_between_two_changes_has_the_first_alone(
+    qtbot: QtBot, requests: StoreRequests, thread: StoreThread
+) -> None:
+    write, read, is_free = Writes(), list[tuple[str, ...]](), threading.Event()
+    thread.submit(lambda _store: is_free.wait(30))
+    requests.keep(write("a"))
+    requests.request(lambda _store: tuple(write.done), read.append)
+    requests.keep(write("b"))
+    is_free.set()
+    qtbot.waitUntil(lambda: bool(read))
+    assert read == [("a",)]
+
+
 def test_a_mistake_in_a_change_is_met_once(qtbot: QtBot, requests: StoreRequests, thread: StoreThread) -> None:
     write, tries = Writes(), list[int]()
 
