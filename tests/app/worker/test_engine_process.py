@@ -14,7 +14,7 @@ from engine.api.codec import FrameError
 from engine.api.commands import DescribeHardware, Shutdown
 from engine.api.events import EngineReady, HardwareDescribed
 from tests.engine_scripts import Script
-from tests.link_probe import generate, is_alive, is_running
+from tests.link_probe import PATIENCE_SECONDS, generate, is_alive, is_running
 from tests.scripted_engine import scripted_engine_command
 
 Inbox = SimpleQueue[FromEngine | StreamEnded]
@@ -39,7 +39,7 @@ def start(inbox: Inbox, tmp_path: Path) -> Iterator[Callable[..., EngineProcess]
 
 
 def next_event(inbox: Inbox) -> object:
-    note = inbox.get(timeout=30)
+    note = inbox.get(timeout=PATIENCE_SECONDS)
     assert isinstance(note, FromEngine), note
     return note.event
 
@@ -59,7 +59,7 @@ def test_threads_wait_shortly_for_work_unless_somebody_wants_it_otherwise(
     told = "import os, sys; sys.stderr.write('<' + os.environ.get('GOMP_SPINCOUNT', '') + '>')"
     process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log")
     try:
-        assert isinstance(inbox.get(timeout=30), StreamEnded)
+        assert isinstance(inbox.get(timeout=PATIENCE_SECONDS), StreamEnded)
     finally:
         process.end()
     assert (tmp_path / "log").read_text() == f"<{expected}>"
@@ -75,7 +75,7 @@ def test_what_is_set_for_other_programs_does_not_reach_the_engine(
         monkeypatch.setenv(name, value)
     process = EngineProcess((sys.executable, "-c", told), inbox.put, tmp_path / "log")
     try:
-        assert isinstance(inbox.get(timeout=30), StreamEnded)
+        assert isinstance(inbox.get(timeout=PATIENCE_SECONDS), StreamEnded)
     finally:
         process.end()
     assert (tmp_path / "log").read_text() == "<0 utf-8>"
@@ -89,8 +89,8 @@ def test_frames_go_both_ways_and_shutdown_ends_with_status_0(start: Callable[...
     process.send(DescribeHardware(command_id="h"))
     assert isinstance(next_event(inbox), HardwareDescribed)
     process.send(Shutdown())
-    assert inbox.get(timeout=30) == StreamEnded(process)
-    assert process.end(10) == 0
+    assert inbox.get(timeout=PATIENCE_SECONDS) == StreamEnded(process)
+    assert process.end(PATIENCE_SECONDS) == 0
     assert not process.was_killed
     assert not is_running(process.process_id)
 
@@ -117,7 +117,7 @@ def test_what_fits_in_no_frame_is_refused_to_the_sender(start: Callable[..., Eng
 def test_broken_frames_end_the_stream(start: Callable[..., EngineProcess], inbox: Inbox, fault: str) -> None:
     process = start(*scripted_engine_command(fault))
     process.send(generate("g"))
-    while isinstance(note := inbox.get(timeout=30), FromEngine):
+    while isinstance(note := inbox.get(timeout=PATIENCE_SECONDS), FromEngine):
         pass
     assert note.broken_frame
     process.end()
@@ -132,7 +132,7 @@ def test_the_log_keeps_what_was_said_on_stderr(start: Callable[..., EngineProces
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "engine.log").write_text("an earlier run\n")
     process = start(*scripted_engine_command("die_at_start"))
-    assert process.end(10) == 1
+    assert process.end(PATIENCE_SECONDS) == 1
     assert process.log_tail() == "scripted: about to exit"
     assert (tmp_path / "logs" / "engine.log").read_text().startswith("an earlier run\n")
 
@@ -151,7 +151,7 @@ def test_a_large_log_is_moved_aside(
     folder = tmp_path / "logs"
     folder.mkdir()
     (folder / "engine.log").write_text("more than ten bytes")
-    start(*scripted_engine_command("die_at_start")).end(10)
+    start(*scripted_engine_command("die_at_start")).end(PATIENCE_SECONDS)
     assert (folder / "engine.log.1").read_text() == "more than ten bytes"
     assert (folder / "engine.log").read_text() == "scripted: about to exit\n"
 
@@ -203,7 +203,7 @@ def test_the_engine_is_found_from_any_folder(
     process = start(*engine_command(tmp_path / "data"))
     assert isinstance(next_event(inbox), EngineReady)
     process.send(Shutdown())
-    assert process.end(10) == 0
+    assert process.end(PATIENCE_SECONDS) == 0
 
 
 def test_the_command_names_the_data_folder(tmp_path: Path) -> None:
