@@ -49,6 +49,22 @@ def test_ending_the_thinking_goes_on_with_the_same_answer(desk: Desk) -> None:
     assert not desk.busy
 
 
+def test_a_thought_that_was_written_on_before_it_is_ended_is_read_once(desk: Desk) -> None:
+    desk.open_shop()
+    first = desk.send("Capital of France?")
+    desk.say(first, "<think>\nHm,", 1, 2)
+    desk.chat.stop()
+    desk.finish(first, "<think>\nHm,", 1, 2, reason=FinishReason.STOPPED)
+    desk.settle()
+    desk.chat.continue_message(first.message_id)
+    again = desk.next_generate(1)
+    desk.say(again, " Paris", 3)
+    desk.chat.runner.answer_now()
+    desk.finish(again, " Paris", 3, reason=FinishReason.STOPPED)
+    assert [turn.content for turn in newest(desk).messages] == ["Capital of France?", "<think>\nHm, Paris"]
+    assert newest(desk).messages[-1].token_ids == (1, 2, 3)
+
+
 def test_an_answer_that_does_not_think_is_left_alone(desk: Desk) -> None:
     desk.open_shop()
     command = desk.send("Hello")

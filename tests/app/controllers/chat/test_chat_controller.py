@@ -112,6 +112,29 @@ def test_stop_keeps_the_text(desk: Desk) -> None:
     assert not desk.busy
 
 
+def test_each_answer_can_be_stopped_and_says_nothing_else_until_it_has_ended(desk: Desk) -> None:
+    desk.open_shop()
+    for count in (1, 2):
+        command = desk.send("Hello")
+        desk.chat.stop()
+        assert len(desk.engine.cancelled) == count
+        progress = PrefillProgress(prompt_tokens=9, reused_tokens=0, done_tokens=4, **ids_of(command))
+        desk.chat.on_event(progress)
+        assert desk.phase == "Stopping"
+        desk.finish(command, "", reason=FinishReason.STOPPED)
+        desk.settle()
+
+
+def test_the_end_of_another_command_ends_no_answer(desk: Desk) -> None:
+    desk.open_shop()
+    command = desk.send("Hello")
+    desk.say(command, "One", 1)
+    desk.chat.on_event(CommandCancelled(command_id="a count of tokens"))
+    assert desk.shown()[1].state is MessageState.STREAMING
+    desk.finish(command, "One two", 1, 2)
+    assert desk.texts() == ["Hello", "One two"]
+
+
 def test_stop_while_the_message_is_being_saved_counts(desk: Desk) -> None:
     desk.open_shop()
     desk.chat.send("Hello")
@@ -306,6 +329,29 @@ def test_closing_while_streaming_saves_the_partial_answer_as_interrupted(desk: D
     desk.settle()
     assert (desk.stored()[1].content, desk.stored()[1].state) == ("Half", MessageState.INTERRUPTED)
     assert desk.engine.cancelled == [command.command_id]
+
+
+def test_closing_begins_nothing_of_what_waits(desk: Desk) -> None:
+    desk.open_shop()
+    desk.send("Hello")
+    desk.chat.send("Waiting")
+    desk.chat.shut_down()
+    desk.settle()
+    assert len(desk.engine.generates) == 1
+    assert [message.content for message in desk.stored()] == ["Hello", ""]
+
+
+def test_deleting_a_conversation_leaves_the_answer_in_another_alone(desk: Desk) -> None:
+    desk.open_shop()
+    desk.talk("One", "Two")
+    deleted_id = desk.conversations.current_id
+    desk.conversations.new()
+    command = desk.send("Hello")
+    desk.deletions.delete(deleted_id)
+    assert desk.engine.cancelled == []
+    desk.finish(command, "Hi", 1)
+    desk.settle()
+    assert desk.stored()[1].state is MessageState.COMPLETE
 
 
 def test_deleting_a_conversation_stops_its_answer_and_empties_its_queue(desk: Desk) -> None:

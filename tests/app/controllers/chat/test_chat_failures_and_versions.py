@@ -1,4 +1,7 @@
+import pytest
+
 from app.controllers import notices
+from app.conversations.errors import DiskFull
 from app.conversations.records import MessageState
 from engine.api.errors import ErrorKind, ErrorReport, Remedy
 from engine.api.events import CommandCancelled, CommandFailed
@@ -152,6 +155,25 @@ def test_a_message_that_can_not_be_saved_stays_and_is_sent_by_retry(desk: Desk) 
     command = desk.next_generate(1)
     assert command.messages[-1].content == "Three"
     assert desk.queue == ()
+    assert notices.NOT_SAVED_KEY not in desk.notices
+
+
+def test_retry_saves_what_else_waits_for_the_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.open_shop()
+    desk.talk("One", "Two")
+    conversation_id = desk.conversations.current_id
+    assert conversation_id is not None
+
+    def refuse(*_: object) -> None:
+        raise DiskFull("The disk is full.", "Free some space.")
+
+    with monkeypatch.context() as full:
+        full.setattr(FailingStore, "rename", refuse)
+        desk.conversations.rename((conversation_id, "Another"))
+        desk.wait_until(lambda: notices.NOT_SAVED_KEY in desk.notices)
+    desk.chat.on_notice_action(notices.RETRY_SAVING)
+    desk.settle()
+    assert desk.record(conversation_id).title == "Another"
     assert notices.NOT_SAVED_KEY not in desk.notices
 
 

@@ -160,8 +160,10 @@ def test_the_next_question_follows_the_last_message() -> None:
     assert reply_parent([question("q", None), grown(text("x", 1)).stop()]) == "a"
 
 
-def test_a_question_that_was_too_long_is_not_followed() -> None:
-    failed = grown().end(CommandFailed(command_id="c", error=TOO_LONG), stopped=False)
+@pytest.mark.parametrize("kind", [ErrorKind.PROMPT_TOO_LONG, ErrorKind.MESSAGE_TOO_LONG])
+def test_a_question_that_was_too_long_is_not_followed(kind: ErrorKind) -> None:
+    error = msgspec.structs.replace(TOO_LONG, kind=kind)
+    failed = grown().end(CommandFailed(command_id="c", error=error), stopped=False)
     assert reply_parent([question("q", None), failed]) is None
     assert reply_parent([question("before", None), question("q", "before"), failed]) == "before"
 
