@@ -32,6 +32,7 @@ class SettingsController(QObject):
         self._writer = FileWriter()
         self._save_failed.connect(self._on_save_failed, Qt.ConnectionType.QueuedConnection)
         self.settings, self._warnings = load(path)
+        self._kept = self.settings  # what was read or written last; the writer's thread has it from here on
 
     def start(self) -> None:
         """Tell what the file holds, and what in it could not be used."""
@@ -74,7 +75,8 @@ class SettingsController(QObject):
 
     def _save(self, settings: Settings) -> None:
         try:
-            save(self._path, settings)
+            save(self._path, settings, self._kept)
+            self._kept = settings
         except SettingsNotSaved as error:
             self._save_failed.emit(settings, str(error))
 

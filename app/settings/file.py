@@ -80,21 +80,28 @@ def peek(path: Path, key: str) -> object:
         return default_of(key)
 
 
-def save(path: Path, settings: Settings) -> None:
-    """Write the settings, keeping unknown keys; the file is either the old or the new one. Raises SettingsNotSaved."""
+def save(path: Path, settings: Settings, before: Settings | None = None) -> None:
+    """Write the settings, keeping unknown keys; the file is either the old or the new one. Raises SettingsNotSaved.
+
+    before: what was read or written here last; what is as it was then is left as it lies there, such as what somebody
+    has changed by hand since.
+    """
     try:
         values = _read(path)
     except FileNotFoundError:
-        values = {}
+        values, before = {}, None
     except (OSError, _Unreadable):
         _set_aside(path)
-        values = {}
+        values, before = {}, None
     builtin = msgspec.to_builtins(settings)
     for field in FIELDS:
+        value = getattr(settings, field.key)
+        if before is not None and value == getattr(before, field.key):
+            continue
         values.pop(field.key, None)
-        if getattr(settings, field.key) != default_of(field.key):
+        if value != default_of(field.key):
             values[field.key] = builtin[field.key]
-    tables = tables_from(settings.models, values.pop(_MODELS, None))
+    tables = tables_from(settings.models, values.pop(_MODELS, None), before.models if before is not None else None)
     if tables:
         values[_MODELS] = tables
     try:

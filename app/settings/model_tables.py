@@ -29,12 +29,20 @@ def models_from(value: object) -> tuple[dict[str, ModelSettings], list[str]]:
     return models, warnings
 
 
-def tables_from(models: Mapping[str, ModelSettings], before: object) -> dict[str, object]:
-    """Return the table for the file; before is what lies there, of which unknown keys are kept."""
-    old = before if isinstance(before, dict) else {}
+def tables_from(
+    models: Mapping[str, ModelSettings], there: object, before: Mapping[str, ModelSettings] | None = None
+) -> dict[str, object]:
+    """Return the table for the file; there is what lies in it, of which unknown keys are kept.
+
+    before: of what was read or written last; what is as it was then is left as it lies there. None leaves nothing.
+    """
+    old = there if isinstance(there, dict) else {}
     tables: dict[str, object] = {}
     for reference in [*old, *(each for each in models if each not in old)]:
         lying = old.get(reference)
+        if before is not None and models.get(reference) == before.get(reference):
+            tables |= {reference: lying} if reference in old else {}
+            continue
         unknown = {key: each for key, each in lying.items() if key not in MODEL_KEYS} if isinstance(lying, dict) else {}
         table = {**unknown, **msgspec.to_builtins(models.get(reference, ModelSettings()))}
         if table:

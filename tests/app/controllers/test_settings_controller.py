@@ -10,6 +10,7 @@ from pytestqt.qtbot import QtBot
 from app.controllers.settings_controller import SETTINGS_KEY, SettingsController
 from app.models.notice import Notice
 from app.settings.file import load
+from app.settings.model_settings import ModelSettings
 from app.settings.schema import Settings, Theme
 
 
@@ -38,6 +39,20 @@ def test_a_change_holds_at_once_and_is_saved(qtbot: QtBot, path: Path) -> None:
     assert controller.finish()
     assert load(path)[0] == Settings()
     assert notices == []
+
+
+def test_what_is_changed_by_hand_meanwhile_stays_unless_it_is_changed_here_too(qtbot: QtBot, path: Path) -> None:
+    path.write_text('{"seed": 1, "text_size_px": 20, "models": {"a": {"seed": 1}, "b": {"seed": 1}}}')
+    controller = SettingsController(path)
+    path.write_text('{"seed": 2, "theme": "dark", "text_size_px": 21, "models": {"a": {"seed": 2}, "c": {"seed": 2}}}')
+    controller.change(("text_size_px", 22))
+    assert controller.finish()
+    controller.set_own_of_model("d", ModelSettings(seed=3))
+    controller.reset("seed")
+    assert controller.finish()
+    found, _ = load(path)
+    assert (found.theme, found.text_size_px, found.seed) == (Theme.DARK, 22, None)
+    assert {model: own.seed for model, own in found.models.items()} == {"a": 2, "c": 2, "d": 3}
 
 
 def test_a_bad_value_is_told_and_changes_nothing(qtbot: QtBot, path: Path) -> None:
