@@ -11,7 +11,7 @@ a quantised copy is wanted, then finish(). A copy is loaded with from_pretrained
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,6 +57,7 @@ from engine.quantization.nf4_linear import replace_nf4_linears
 from engine.quantization.nf4_tables import share_tables
 from engine.quantization.packing import modules_kept
 from engine.quantization.plain_linears import make_plain
+from engine.quantization.stored_ties import tie_as_stored
 from engine.quantization.vocabulary import vocabulary_shapes
 
 METHODS = {Precision.INT4: "hearth_packed_4bit", Precision.INT8: "hearth_packed_8bit"}
@@ -207,8 +208,13 @@ class _PacksMore:
         return _Pack(self, super().get_quantize_ops())  # type: ignore[misc]
 
     def _process_model_before_weight_loading(
-        self, model: PreTrainedModel, device_map: object = None, **others: object
+        self,
+        model: PreTrainedModel,
+        device_map: object = None,
+        checkpoint_files: Sequence[str] | None = None,
+        **others: object,
     ) -> None:
+        tie_as_stored(model, checkpoint_files or ())
         vocabulary = frozenset(vocabulary_shapes(model))
         make_plain(model)
         adopt(model)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import linear
 from transformers import AutoModelForCausalLM, Gemma4TextConfig, LlamaConfig, PreTrainedConfig, PreTrainedModel
 from transformers.quantizers.auto import AutoHfQuantizer
@@ -162,3 +162,22 @@ def test_a_table_of_another_size_is_refused(tmp_path: Path) -> None:
             path, config=config, dtype=torch.bfloat16, device_map={"": "cpu"}, ignore_mismatched_sizes=True,
             quantization_config=quantization_config_for(Precision.INT8, torch.bfloat16),
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", BOTH)
+def test_a_tied_table_is_packed_also_where_the_files_hold_it_as_the_head(precision: Precision, tmp_path: Path) -> None:
+    path = tiny_checkpoints.save(_config("llama", tied=True), tmp_path / "model")
+    usual = _load(path, precision)
+    weights = load_file(path / "model.safetensors")
+    weights["lm_head.weight"] = weights.pop("model.embed_tokens.weight")
+    save_file(weights, path / "model.safetensors", {"format": "pt"})
+    packed = _load(path, precision)
+    packed.save_pretrained(tmp_path / "copy")
+    for model in (usual, packed, copy := _load(tmp_path / "copy")):
+        assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+        assert model.get_input_embeddings().scale is model.get_output_embeddings().scale
+        finish(model)
+    with torch.inference_mode():
+        expected = usual(IDS).logits
+        assert torch.equal(packed(IDS).logits, expected)
+        assert torch.equal(copy(IDS).logits, expected)
