@@ -1,14 +1,19 @@
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from app.controllers import notices
+from app.controllers.chat import message_controller
+from app.controllers.chat.jobs import Edit
 from app.controllers.chat.message_controller import MessageController
 from app.conversations.records import MessageState
 from app.worker.engine_state import EngineState, EngineStateChanged
 from engine.api.commands import ForgetConversation, PrepareConversation
-from engine.api.events import ConversationForgotten
-from tests.app.controllers.conftest import Desk
+from engine.api.errors import ErrorKind, ErrorReport
+from engine.api.events import CommandFailed, ConversationForgotten
+from tests.app.controllers.conftest import Desk, FailingStore
 from tests.app.whole import UNDO_MS
 
 
@@ -43,6 +48,8 @@ def test_a_deleted_answer_goes_with_what_follows_and_comes_back_with_undo(
     _, first_id = desk.talk("One", "First")
     desk.talk("Two", "Second")
     before = desk.stored()
+    back: list[object] = []
+    messages.restored.connect(back.append)
     messages.delete(first_id)
     desk.settle()
     assert desk.texts() == ["One"]
@@ -52,6 +59,7 @@ def test_a_deleted_answer_goes_with_what_follows_and_comes_back_with_undo(
     desk.settle()
     assert desk.texts() == ["One", "First", "Two", "Second"]
     assert desk.stored() == before
+    assert back == [{message.id for message in before[1:]}]
     assert undo_keys(desk) == []
     assert desk.engine.of(ForgetConversation) == []
 
@@ -162,6 +170,52 @@ def test_what_can_no_longer_be_undone_is_forgotten_by_the_engine_and_then_gone_f
     assert desk.thread.submit(lambda store: store.list_deletions(9e12)).result(30) == []
 
 
+def test_text_that_the_engine_could_not_forget_stays_until_it_has(desk: Desk, messages: MessageController) -> None:
+    _, answer_id = desk.talk("One", "First")
+    messages.delete(answer_id)
+    desk.settle()
+    messages._forget_due(9e12)
+    desk.settle()
+    (forgotten,) = desk.engine.of(ForgetConversation)
+    report = ErrorReport(kind=ErrorKind.ENGINE_DIED, message="It ended.", hint="")
+    messages.on_event(CommandFailed(command_id=forgotten.command_id, error=report))
+    desk.settle()
+    due = desk.thread.submit(lambda store: store.list_deletions(9e12))
+    assert due.result(30) == [desk.conversations.current_id]
+    messages._forget_due(9e12)
+    desk.settle()
+    assert len(desk.engine.of(ForgetConversation)) == 2
+
+
+def test_a_new_engine_forgets_what_could_be_brought_back_no_more(
+    desk: Desk, messages: MessageController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, answer_id = desk.talk("One", "First")
+    messages.delete(answer_id)
+    desk.settle()
+    monkeypatch.setattr(message_controller, "time", SimpleNamespace(time=lambda: time.time() + 3600))
+    messages.on_event(EngineStateChanged(EngineState.STARTING, ""))
+    desk.settle()
+    assert desk.engine.of(ForgetConversation) == []
+    messages.on_event(EngineStateChanged(EngineState.READY, ""))
+    desk.settle()
+    assert len(desk.engine.of(ForgetConversation)) == 1
+
+
+def test_nothing_is_read_again_while_an_answer_is_asked_for(desk: Desk, messages: MessageController) -> None:
+    desk.talk("One", "First")
+    question_id, _ = desk.talk("Two", "Second")
+    messages.delete(question_id)
+    desk.settle()
+    messages._forget_due(9e12)
+    desk.settle()
+    (forgotten,) = desk.engine.of(ForgetConversation)
+    desk.send("Three")
+    prepared = len(desk.engine.of(PrepareConversation))
+    messages.on_event(ConversationForgotten(command_id=forgotten.command_id, freed_bytes=1))
+    assert len(desk.engine.of(PrepareConversation)) == prepared
+
+
 def test_what_is_left_is_read_again_in_quiet_time(desk: Desk, messages: MessageController) -> None:
     desk.talk("One", "First")
     question_id, _ = desk.talk("Two", "Second")
@@ -209,3 +263,16 @@ def test_an_edit_without_text_or_of_a_question_changes_nothing(desk: Desk, messa
     messages.edit_answer(("unknown", "Other"))
     desk.settle()
     assert len(desk.stored()) == 2
+
+
+def test_an_edit_that_can_not_be_saved_is_given_back(
+    desk: Desk, messages: MessageController, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, answer_id = desk.talk("One", "First")
+    back: list[object] = []
+    messages.edit_restored.connect(back.append)
+    monkeypatch.setattr(FailingStore, "full", True)
+    messages.edit_answer((answer_id, "Mine"))
+    desk.settle()
+    assert back == [Edit(str(desk.conversations.current_id), answer_id, "Mine")]
+    assert desk.texts() == ["One", "First"]
