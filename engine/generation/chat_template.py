@@ -126,7 +126,8 @@ def _deadline(*, each_line: bool = True) -> Iterator[None]:
 
     A trace sees each line of the compiled template (else each call only, which takes less than half as long); what
     doubles in a loop is seen before it is huge. Only the thread's own time counts: a machine that is busy with other
-    things makes no template a bad one.
+    things makes no template a bad one. It is stopped in its own code or jinja2's: what else may run just then, such as
+    somebody's part of a garbage collection, swallows errors, and the trace would have ended with this one.
     """
     process = psutil.Process()
     most = process.memory_info().rss + LIMIT_BYTES
@@ -136,7 +137,7 @@ def _deadline(*, each_line: bool = True) -> Iterator[None]:
     def trace(frame: FrameType, event: str, argument: object) -> Any:  # noqa: ANN401 - sys.settrace's signature
         nonlocal look
         now = time.monotonic()
-        if now > look:
+        if now > look and _is_of_template(frame):
             look = now + _LOOK_SECONDS
             if time.thread_time() > end:
                 raise _TooMuch(f"it ran longer than {LIMIT_SECONDS:.0f} seconds")
@@ -150,6 +151,11 @@ def _deadline(*, each_line: bool = True) -> Iterator[None]:
         yield
     finally:
         sys.settrace(previous)
+
+
+def _is_of_template(frame: FrameType) -> bool:
+    module = str(frame.f_globals.get("__name__"))
+    return frame.f_code.co_filename == "<template>" or module.partition(".")[0] == jinja2.__name__
 
 
 def _failure(error: Exception) -> EngineError:

@@ -62,6 +62,28 @@ def test_a_template_whose_reading_takes_too_long_is_refused(monkeypatch: pytest.
         ChatTemplate("{{ a + b }}{% if a == b %}{% endif %}" * 5_000, {})
 
 
+def test_a_template_is_stopped_also_where_its_time_is_over_in_code_that_swallows_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+
+    class Swallows(str):  # errors, as a collection of garbage does with those of whom it calls
+        def __str__(self) -> str:
+            try:
+                written.append(self)
+                return "".join(written)
+            except Exception:
+                return ""
+
+    hours = itertools.count(step=3600.0)
+    over = SimpleNamespace(monotonic=lambda: next(hours), thread_time=lambda: 9e9 if written else 0.0)
+    template = ChatTemplate("{% for a in range(99) %}{{ bos_token }}{% endfor %}", {"bos_token": Swallows("<s>")})
+    monkeypatch.setattr(chat_template, "time", over)
+    with pytest.raises(TemplateStopped):
+        template.render(MESSAGES, TODAY, True)
+    assert len(written) == 1
+
+
 def test_a_template_that_does_not_end_is_ended_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     loops = "".join(f"{{% for {name} in range(99999) %}}" for name in "abc") + "{% endfor %}" * 3
     endless, long = ChatTemplate(loops, {}), ChatTemplate("{% for a in range(9999) %}{% endfor %}all of it", {})
