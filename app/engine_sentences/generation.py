@@ -57,6 +57,7 @@ PATTERNS: tuple[str, ...] = (
     mark("it ran longer than {0} seconds"),
     mark("it takes too much memory"),
     mark("prompt lookup"),
+    mark("proposes to a model that can't take it back"),
     mark("short follow-ups read only what is new, id by id; anything else reads the whole conversation again"),
     mark("the chat template's output is too large"),
     mark("this architecture can't keep what it has read: each token reads everything again"),

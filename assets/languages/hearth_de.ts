@@ -5723,6 +5723,10 @@
         <translation>Nachschlagen im Text</translation>
     </message>
     <message>
+        <source>proposes to a model that can&apos;t take it back</source>
+        <translation>macht einem Modell Vorschläge, das sie nicht zurücknehmen kann</translation>
+    </message>
+    <message>
         <source>ptx jit</source>
         <translation>PTX-JIT</translation>
     </message>

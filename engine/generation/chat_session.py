@@ -43,7 +43,7 @@ from engine.generation.rolling import fit, kept_messages
 from engine.generation.sampler import Sampler, SamplingValues, decide, no_numbers
 from engine.generation.shortage import MemoryRanOut, Shortage, out_of_memory, remedies, shortage_of
 from engine.generation.speculation.draft import DraftModel
-from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told
+from engine.generation.speculation.rounds import Speculation, SpeculativeDecoder, Told, can_take_back
 from engine.hardware import faults
 from engine.hardware.faults import Fault
 from engine.kv import description
@@ -254,6 +254,9 @@ class ChatSession:
         """Return the draft model ready to propose; None, and the plan says why, where it can't be used."""
         if self.loaded.draft is None:
             return None
+        if not can_take_back(self._runner):
+            self._do_without_draft("proposes to a model that can't take it back")
+            return None
         known = past_check.of_draft(self.loaded.draft) if past_check is not None else None
         draft = DraftModel(self.loaded.draft, int(self.loaded.model.config.get_text_config().vocab_size), known)
         because = "can't take back what it has proposed"
@@ -266,10 +269,13 @@ class ChatSession:
         except Unfit:
             because = "can't be computed here"
         del draft
+        self._do_without_draft(because)
+        return None
+
+    def _do_without_draft(self, because: str) -> None:
         self._free_draft()
         sentence = f"{self.plan.draft} {because}, so it isn't used."
         self.plan = msgspec.structs.replace(self.plan, draft="", draft_bytes=0, draft_reason=sentence)
-        return None
 
     def _free_draft(self) -> None:
         draft, self.loaded = self.loaded.draft, dataclasses.replace(self.loaded, draft=None)

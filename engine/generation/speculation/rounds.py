@@ -33,6 +33,11 @@ class Told:
     by: str = ""
 
 
+def can_take_back(runner: ModelRunner) -> bool:
+    """Return whether proposals to this model that turn out wrong can be taken back."""
+    return runner.mode is KvMode.SLAB and runner.kv.undoable_tokens >= max(SIZES)
+
+
 class Speculation:
     """What is kept between the answers of one model: the ids of the last conversation, the draft model, the pace.
 
@@ -51,7 +56,7 @@ class Speculation:
     @property
     def is_possible(self) -> bool:
         """Whether proposals that turn out wrong can be taken back."""
-        return self._runner.mode is KvMode.SLAB and self._runner.kv.undoable_tokens >= max(SIZES)
+        return can_take_back(self._runner)
 
     def around(
         self,

@@ -173,14 +173,23 @@ def test_without_memory_for_the_draft_the_answer_goes_on(tiny_folder: Path) -> N
     assert weight() is None
 
 
-def test_what_cannot_be_rewound_proposes_nothing_and_is_freed(tiny_folder: Path) -> None:
-    loaded = load(make("llama", tiny_folder), make("qwen3_next", tiny_folder), tiny_folder)
+@pytest.mark.parametrize(
+    ("model", "draft", "because"),
+    [
+        ("llama", "qwen3_next", "can't take back what it has proposed"),
+        ("qwen3_next", "llama", "proposes to a model that can't take it back"),
+    ],
+)
+def test_what_cannot_be_rewound_proposes_nothing_and_is_freed(
+    model: str, draft: str, because: str, tiny_folder: Path
+) -> None:
+    loaded = load(make(model, tiny_folder), make(draft, tiny_folder), tiny_folder)
     assert loaded.plan.draft_bytes > 0
     session = ChatSession(loaded)
     assert session._speculation.draft is None
     assert session.loaded.draft is None
     assert (session.plan.draft, session.plan.draft_bytes) == ("", 0)
-    assert session.plan.draft_reason.endswith("can't take back what it has proposed, so it isn't used.")
+    assert session.plan.draft_reason.endswith(f"{because}, so it isn't used.")
 
 
 def test_another_tokenizer_is_refused_before_the_model_of_before_is_given_up(tiny_folder: Path, tmp_path: Path) -> None:
