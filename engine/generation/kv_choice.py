@@ -51,8 +51,8 @@ class KvChoice:
     def choose(self) -> tuple[list[int], torch.Tensor]:
         """Compare the ways of keeping KV with a plain forward, keep the first that agrees.
 
-        Returns ids and logits (ids or 1, vocabulary) after them, by which other passes are judged. Raises
-        FirstPassFailed, ComputesNoNumbers and ReadsBothWays; errors about the machine get through.
+        Returns ids and logits (ids or 1, vocabulary) after them, by which other passes are judged. Raises Unfit; errors
+        about the machine get through.
         """
         ids = check_ids(self._vocabulary, CHECK_IDS)
         known = self._as_found_before(ids)

@@ -66,7 +66,7 @@ class PastCheck:
 
     def of_draft(self, draft: LoadedModel) -> "PastCheck":
         """Return what is known of the model's draft model, which is loaded with all that makes passes quick."""
-        return PastCheck(self._path.parent, draft)
+        return PastCheck(self._folder, draft)
 
     def find(self) -> Finding | None:
         """Return what was found; None if nothing was, or if it can't be read."""

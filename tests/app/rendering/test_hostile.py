@@ -108,8 +108,8 @@ SLOW = {
 @pytest.mark.parametrize("name", SLOW)
 @pytest.mark.timeout(60)  # two seconds at most; one that takes quadratic time takes minutes
 def test_every_text_is_rendered(name: str) -> None:
-    render(SLOW[name], THEME)
-    render(SLOW[name], THEME, streaming=True)
+    assert render(SLOW[name], THEME)
+    assert render(SLOW[name], THEME, streaming=True)
 
 
 @pytest.mark.parametrize("name", SLOW)

@@ -12,7 +12,7 @@ from engine.api.cancellation import CancellationToken
 from engine.api.errors import EngineError, ErrorKind, ErrorReport
 from engine.api.plan import PrecisionChoice
 from engine.generation.chat_session import ChatSession
-from engine.generation.detokenizer import without_halves
+from engine.generation.detokenizer import without_half
 from engine.generation.reading import PrefillPace
 from engine.generation.shortage import Shortage, out_of_memory, remedies
 from tests import tiny_checkpoints
@@ -146,7 +146,7 @@ def test_a_second_failure_keeps_what_was_written_with_its_ids(session: ChatSessi
     report = failed(session, [LONG], listener)
     assert tuple(listener.token_ids) == expected[:6]
     decoded = session.loaded.tokenizer.decode(listener.token_ids, skip_special_tokens=True)
-    assert without_halves(listener.text) == without_halves(decoded)  # random weights stop within characters
+    assert listener.text == without_half(decoded)
     assert "2.00 GiB more were needed at once" in report.message
     assert "were free" in report.message
     trap.remove()

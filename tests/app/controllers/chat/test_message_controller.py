@@ -202,7 +202,8 @@ def test_a_new_engine_forgets_what_could_be_brought_back_no_more(
     assert len(desk.engine.of(ForgetConversation)) == 1
 
 
-def test_nothing_is_read_again_while_an_answer_is_asked_for(desk: Desk, messages: MessageController) -> None:
+def forgetting_the_second_of_two(desk: Desk, messages: MessageController) -> str:
+    """Delete a question and its answer below another; return the command by which the engine forgets them."""
     desk.talk("One", "First")
     question_id, _ = desk.talk("Two", "Second")
     messages.delete(question_id)
@@ -210,21 +211,20 @@ def test_nothing_is_read_again_while_an_answer_is_asked_for(desk: Desk, messages
     messages._forget_due(9e12)
     desk.settle()
     (forgotten,) = desk.engine.of(ForgetConversation)
+    return forgotten.command_id
+
+
+def test_nothing_is_read_again_while_an_answer_is_asked_for(desk: Desk, messages: MessageController) -> None:
+    command_id = forgetting_the_second_of_two(desk, messages)
     desk.send("Three")
     prepared = len(desk.engine.of(PrepareConversation))
-    messages.on_event(ConversationForgotten(command_id=forgotten.command_id, freed_bytes=1))
+    messages.on_event(ConversationForgotten(command_id=command_id, freed_bytes=1))
     assert len(desk.engine.of(PrepareConversation)) == prepared
 
 
 def test_what_is_left_is_read_again_in_quiet_time(desk: Desk, messages: MessageController) -> None:
-    desk.talk("One", "First")
-    question_id, _ = desk.talk("Two", "Second")
-    messages.delete(question_id)
-    desk.settle()
-    messages._forget_due(9e12)
-    desk.settle()
-    (forgotten,) = desk.engine.of(ForgetConversation)
-    messages.on_event(ConversationForgotten(command_id=forgotten.command_id, freed_bytes=1))
+    command_id = forgetting_the_second_of_two(desk, messages)
+    messages.on_event(ConversationForgotten(command_id=command_id, freed_bytes=1))
     (read,) = desk.engine.of(PrepareConversation)
     assert isinstance(read, PrepareConversation)
     assert [turn.content for turn in read.messages] == ["One", "First"]
