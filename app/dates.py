@@ -1,4 +1,4 @@
-"""Dates as the user's language writes them. Pure functions."""
+"""Dates as the user's language writes them, and as names of files have them. Pure functions."""
 
 from datetime import date, datetime
 
@@ -34,3 +34,8 @@ def moment(timestamp: float) -> str:
     """Return e.g. "5 March 2026, 14:32", in local time; timestamp is in seconds since 1970."""
     when = datetime.fromtimestamp(timestamp)
     return tr("{date}, {time}").format(date=full_date(when.date()), time=f"{when:%H:%M}")
+
+
+def stamp(timestamp: float) -> str:
+    """Return e.g. "2026-03-05_14-32-07", in local time, as part of a file's name: Windows allows no colons in it."""
+    return f"{datetime.fromtimestamp(timestamp):%Y-%m-%d_%H-%M-%S}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.conversations.database import Database
 from app.conversations.errors import StorageFailed, StoreDamaged
+from app.dates import stamp
 from app.language import tr
 from engine.api.files import replace_file
 
@@ -33,7 +34,7 @@ class Backups:
         """
         if not self.folder.is_dir():
             return []
-        latest = _stamp(self._clock() + _DAY_SECONDS)
+        latest = stamp(self._clock() + _DAY_SECONDS)
         found = (path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
         return sorted(found, key=lambda path: (path.name <= latest, path.name), reverse=True)
 
@@ -73,21 +74,17 @@ class Backups:
         _log.info("backup %s, %d bytes", target.name, target.stat().st_size)
 
     def _free_name(self, kind: str) -> Path:
-        stamp = _stamp(self._clock())
-        target = self.folder / f"{stamp}_{kind}.db"
+        made_at = stamp(self._clock())
+        target = self.folder / f"{made_at}_{kind}.db"
         number = 1
         while target.exists():
             number += 1
-            target = self.folder / f"{stamp}_{kind}_{number}.db"
+            target = self.folder / f"{made_at}_{kind}_{number}.db"
         return target
 
     def _drop(self, kind: str, kept: int) -> None:
         for path in [path for path in self.newest_first() if kind in path.name][kept:]:
             path.unlink(missing_ok=True)
-
-
-def _stamp(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(seconds))
 
 
 def _check(copy: Path) -> None:

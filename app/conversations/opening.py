@@ -12,7 +12,7 @@ from app.conversations.errors import NewerDatabase, StorageFailed, StoreDamaged,
 from app.conversations.migrations import MIGRATIONS, is_foreign, migrate, refuse_newer, version_of
 from app.conversations.search import rebuild_index
 from app.conversations.writers import Writers
-from app.dates import moment
+from app.dates import moment, stamp
 from app.language import tr
 from engine.api.files import replace_file
 
@@ -202,12 +202,12 @@ class Opening:
 
     def _move_aside(self) -> Path:
         """Move the file and what belongs to it; the copy that is opened instead must not meet an old journal."""
-        stamp = time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(self._clock()))  # no colons: Windows
-        target = self._path.with_name(f"corrupt-{stamp}.db")
+        moved_at = stamp(self._clock())
+        target = self._path.with_name(f"corrupt-{moved_at}.db")
         number = 1
         while target.exists():
             number += 1
-            target = self._path.with_name(f"corrupt-{stamp}_{number}.db")
+            target = self._path.with_name(f"corrupt-{moved_at}_{number}.db")
         try:
             self._path.rename(target)
             for suffix in _SIDE_FILES:

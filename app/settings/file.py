@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from app.dates import stamp
 from app.language import tr
 from app.settings.atomic import write_atomically
 from app.settings.model_tables import models_from, tables_from
@@ -126,9 +127,9 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def _set_aside(path: Path) -> Path | None:
-    stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
+    moved_at = stamp(time.time())
     for number in range(1, 100):
-        target = path.with_name(f"{path.stem}-unreadable-{stamp}_{number}{path.suffix}")
+        target = path.with_name(f"{path.stem}-unreadable-{moved_at}_{number}{path.suffix}")
         if not target.exists():
             try:
                 return path.rename(target)
